@@ -1,0 +1,54 @@
+# `make demo` and `make test` need git, make and Python 3.11 or 3.12, and set up the rest themselves.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# EXIT=1 ends the demo after its pass; DATA keeps its data elsewhere; ARGS go to pytest.
+DATA ?= .registrar
+ARGS ?=
+
+.PHONY: demo up test lint types contracts check requirements clean help
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## the main job on embedded parts; EXIT=1 ends after the pass
+	@$(BIN)/registrar --data $(DATA) demo $(if $(EXIT),--exit)
+
+up: $(READY)  ## all parts on this machine, with your registrar.yml
+	@$(BIN)/registrar --data $(DATA) up
+
+test: $(READY)  ## the whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy --strict
+	@$(BIN)/mypy
+
+contracts: $(READY)  ## who may import whom
+	@$(BIN)/lint-imports
+
+check: lint types contracts test  ## all of the above
+
+# uv installs from the pinned, hashed list and compiles bytecode (MLflow starts in 6 s with it, in 90 s without).
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Registrar needs Python 3.11 or newer on the PATH (python3.11 or python3.12)." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (first time: about a minute)"
+	@command -v $(BIN)/uv >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
+
+requirements: $(READY)  ## pin anew: requirements/*.txt with hashes (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) $(UPGRADE) --extra embedded --extra postgres --group dev -o requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra receiver --extra postgres -o requirements/receiver.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra worker --extra postgres -o requirements/worker.txt
+
+clean:  ## remove the virtual environment and the demo's data
+	rm -rf $(VENV) $(DATA)

@@ -1,0 +1,94 @@
+"""Which version held which stage or alias, from when to when, and by whose event."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+
+from registrar.ledger.tables import events, holders
+from registrar.outcome import Cause
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One row of a model's history. until None: it still holds."""
+
+    model: str
+    kind: str
+    key: str
+    version: int
+    since: datetime
+    until: datetime | None
+    event_id: str
+    event_type: str
+    actor: str
+    actor_name: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
+
+    Written again for a holder that holds already, it changes nothing.
+    """
+
+    model: str
+    kind: str
+    key: str
+    version: int
+    alone: bool = False
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        same = and_(_open(self.model, self.kind), holders.c.key == self.key)
+        if self.alone:
+            _close(connection, and_(same, holders.c.version != self.version), cause)
+        if connection.execute(select(holders.c.seq).where(same, holders.c.version == self.version)).first():
+            return
+        row = {
+            "model": self.model,
+            "kind": self.kind,
+            "key": self.key,
+            "version": self.version,
+            "since": cause.at,
+            "event_id": cause.event_id,
+            "actor": cause.actor,
+            "actor_name": cause.actor_name,
+        }
+        connection.execute(insert(holders).values(row))
+
+
+@dataclass(frozen=True)
+class Released:
+    """Record: a version holds a stage or alias no longer. key None: any of that kind, but for `keep`."""
+
+    model: str
+    kind: str
+    version: int
+    key: str | None = None
+    keep: str | None = None
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        which = and_(_open(self.model, self.kind), holders.c.version == self.version)
+        if self.key is not None:
+            which = and_(which, holders.c.key == self.key)
+        if self.keep is not None:
+            which = and_(which, holders.c.key != self.keep)
+        _close(connection, which, cause)
+
+
+def history(connection: Connection, model: str, *, at: datetime | None = None) -> list[Holding]:
+    """A model's history, oldest first; with `at`, who held what at that time."""
+    query = select(holders, events.c.type.label("event_type")).join(events, holders.c.event_id == events.c.id)
+    query = query.where(holders.c.model == model).order_by(holders.c.since, holders.c.seq)
+    if at is not None:
+        query = query.where(holders.c.since <= at, or_(holders.c.until.is_(None), holders.c.until > at))
+    rows = connection.execute(query).mappings()
+    return [Holding(**{name: row[name] for name in Holding.__dataclass_fields__}) for row in rows]
+
+
+def _open(model: str, kind: str) -> ColumnElement[bool]:
+    return and_(holders.c.model == model, holders.c.kind == kind, holders.c.until.is_(None))
+
+
+def _close(connection: Connection, which: ColumnElement[bool], cause: Cause) -> None:
+    connection.execute(update(holders).where(which).values(until=cause.at, until_event_id=cause.event_id))

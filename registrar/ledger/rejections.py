@@ -1,0 +1,23 @@
+"""What was refused at the door: source, reason, size and time; never the body, a header or a secret."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from registrar.ledger.tables import rejections
+
+
+def record(
+    connection: Connection, *, source: str, status: int, code: str, detail: str, size: int | None, at: datetime
+) -> None:
+    """Write one refusal. Texts are cut to what the columns hold; size in bytes."""
+    row = {"source": source[:64], "status": status, "code": code[:64], "detail": detail[:1000], "size": size, "at": at}
+    connection.execute(insert(rejections).values(row))
+
+
+def latest(connection: Connection, *, limit: int = 50) -> list[Mapping[str, Any]]:
+    """The newest refusals, newest first."""
+    query = select(rejections).order_by(rejections.c.seq.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,201 @@
+"""The tables, as DESIGN.md section 3 lists them. Changing one needs a migration in migrations/versions/."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC. SQLite keeps no zone: it is put back when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone is no time for a ledger")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
+
+
+# Names for constraints, so that migrations can alter them on both databases.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+# SQLite numbers rows by itself only in a column of type INTEGER.
+Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("source", String(64), nullable=False),
+    Column("delivery_id", String(256), nullable=False),
+    Column("position", Integer, nullable=False),  # within its delivery
+    Column("body_sha256", String(64), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("model", String(250)),
+    Column("actor", String(320), nullable=False),
+    Column("actor_name", String(320), nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime, nullable=False),
+    Column("reply_to", Text),  # sealed (registrar.seal)
+    Column("data", JSON, nullable=False),
+    Index("uq_events_delivery", "source", "delivery_id", "position", unique=True),
+    Index("ix_events_model", "model", "seq"),
+    sqlite_autoincrement=True,
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),  # the Celery task id
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
+    Column("event_seq", BigInteger, nullable=False),  # with seq, the place in the lane
+    Column("name", String(64), nullable=False),
+    Column("lane", String(600), nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("state", String(16), nullable=False),  # queued | running | succeeded | failed | dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("ring_at", UtcDateTime, nullable=False),  # when the sweep rings it (again)
+    Column("lease", String(40)),
+    Column("lease_until", UtcDateTime),
+    Column("outcome", JSON),
+    Column("error", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index("ix_tasks_event", "event_id"),
+    Index(
+        "ix_tasks_open",
+        "lane",
+        "event_seq",
+        "seq",
+        sqlite_where=text("state IN ('queued', 'running')"),
+        postgresql_where=text("state IN ('queued', 'running')"),
+    ),
+    # The database itself sees to it that a lane has one runner at most, whatever else goes wrong.
+    Index(
+        "uq_tasks_running",
+        "lane",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("model", String(250), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("target", String(32), nullable=False),  # the stage
+    Column("state", String(20), nullable=False),  # awaiting_approval | approved | promoted | rejected | superseded
+    Column("requested_by", String(320), nullable=False),
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("decided_by", String(320)),
+    Index(
+        "uq_promotions_open",
+        "model",
+        "version",
+        "target",
+        unique=True,
+        sqlite_where=text("state IN ('awaiting_approval', 'approved')"),
+        postgresql_where=text("state IN ('awaiting_approval', 'approved')"),
+    ),
+    Index("ix_promotions_model", "model", "created_at"),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("promotion_id", String(40), ForeignKey("promotions.id")),
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("verdict", String(16), nullable=False),  # approve | reject
+    Column("counted", Boolean, nullable=False),
+    Column("why", Text, nullable=False),  # the voter's reason, or why the vote did not count
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_votes_promotion", "promotion_id"),
+    sqlite_autoincrement=True,
+)
+
+holders = Table(
+    "holders",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("model", String(250), nullable=False),
+    Column("kind", String(8), nullable=False),  # stage | alias
+    Column("key", String(250), nullable=False),  # Production, champion
+    Column("version", Integer, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("actor_name", String(320), nullable=False),
+    Column("until_event_id", String(40), ForeignKey("events.id")),
+    Index("ix_holders_model", "model", "kind", "key", "since"),
+    Index(
+        "uq_holders_open",
+        "model",
+        "kind",
+        "key",
+        "version",
+        unique=True,
+        sqlite_where=text("until IS NULL"),
+        postgresql_where=text("until IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("size", BigInteger),
+    Index("ix_rejections_at", "at"),
+    sqlite_autoincrement=True,
+)

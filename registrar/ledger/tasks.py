@@ -1,0 +1,203 @@
+"""The life of a task: queued, running under a lease, then succeeded, failed or dead; in the order of its lane."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    Connection,
+    Row,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from registrar.ledger.tables import events, tasks
+from registrar.outcome import Cause, FollowUp, Outcome
+from registrar.queue import Bell
+
+LEASE_SECONDS = 30  # longer than any single call to MLflow (10 s); renewed right before each write
+RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
+MAX_CRASHES = 5  # a task that took its worker down so often is dead
+_OPEN = ("queued", "running")
+
+
+class LeaseLost(RuntimeError):
+    """Another worker has the task now: whatever this one still meant to do, it must not."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A claimed task with its event. lease: the token that every write about it must show."""
+
+    id: str
+    name: str
+    lane: str
+    args: dict[str, Any]
+    attempts: int
+    created_at: datetime
+    lease: str
+    event_id: str
+    event_seq: int
+    event_type: str
+    data: dict[str, Any]
+    actor: str
+    actor_name: str
+    source: str
+    accepted_at: datetime
+    reply_to: str | None
+
+    def cause(self, at: datetime) -> Cause:
+        return Cause(self.event_id, self.actor, self.actor_name, at)
+
+
+def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
+    """Start a task, if it is due and nothing before it in its lane is unfinished; else None."""
+    lease = uuid.uuid4().hex
+    mine = and_(tasks.c.id == task_id, tasks.c.state == "queued", tasks.c.not_before <= at, ~_blocked())
+    start = {
+        "state": "running",
+        "attempts": tasks.c.attempts + 1,
+        "lease": lease,
+        "lease_until": at + timedelta(seconds=LEASE_SECONDS),
+        "started_at": at,
+    }
+    try:
+        with connection.begin_nested():
+            if connection.execute(update(tasks).where(mine).values(start)).rowcount == 0:
+                return None
+    except IntegrityError:  # uq_tasks_running: on PostgreSQL, another of this lane started in the same moment
+        return None
+    joined = select(tasks, events).join(events, tasks.c.event_id == events.c.id).where(tasks.c.id == task_id)
+    return _task(connection.execute(joined.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)).one())
+
+
+def renew(connection: Connection, task: Task, *, at: datetime) -> None:
+    """Extend the lease, right before a write to the registry. Raises LeaseLost."""
+    until = {"lease_until": at + timedelta(seconds=LEASE_SECONDS)}
+    if connection.execute(update(tasks).where(_held(task)).values(until)).rowcount == 0:
+        raise LeaseLost(task.id)
+
+
+def finish(
+    connection: Connection, task: Task, state: str, outcome: Outcome, *, error: str | None = None, at: datetime
+) -> list[Bell]:
+    """End a task as succeeded, failed or dead, with all that its outcome asks for. Raises LeaseLost.
+
+    Returns the bells to ring after the commit.
+    """
+    end = {
+        "state": state,
+        "outcome": outcome.to_json(),
+        "error": error,
+        "finished_at": at,
+        "lease": None,
+        "lease_until": None,
+    }
+    if connection.execute(update(tasks).where(_held(task)).values(end)).rowcount == 0:
+        raise LeaseLost(task.id)
+    for record in outcome.records:
+        record.apply(connection, task.cause(at))
+    lanes = [_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups]
+    return _ring(connection, at, lanes=dict.fromkeys([task.lane, *lanes]))
+
+
+def retry(connection: Connection, task: Task, *, delay: float, error: str, at: datetime) -> None:
+    """Put a task back to be tried again after `delay` seconds. Raises LeaseLost."""
+    due = at + timedelta(seconds=delay)
+    back = {"state": "queued", "not_before": due, "ring_at": due, "error": error, "lease": None, "lease_until": None}
+    if connection.execute(update(tasks).where(_held(task)).values(back)).rowcount == 0:
+        raise LeaseLost(task.id)
+
+
+def sweep(connection: Connection, *, at: datetime, limit: int = 500) -> list[Bell]:
+    """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring."""
+    expired = and_(tasks.c.state == "running", tasks.c.lease_until < at)
+    back = {
+        "state": "queued",
+        "crashes": tasks.c.crashes + 1,
+        "not_before": at,
+        "ring_at": at,
+        "lease": None,
+        "lease_until": None,
+    }
+    dead = back | {"state": "dead", "finished_at": at, "error": f"its worker died {MAX_CRASHES} times while running it"}
+    connection.execute(update(tasks).where(expired, tasks.c.crashes >= MAX_CRASHES - 1).values(dead))
+    connection.execute(update(tasks).where(expired).values(back))
+    return _ring(connection, at, limit=limit)
+
+
+def _ring(connection: Connection, at: datetime, *, lanes: Iterable[str] | None = None, limit: int = 500) -> list[Bell]:
+    """The first task of each lane that is due: of some lanes now, or of all whose bell is due."""
+    which = tasks.c.ring_at <= at if lanes is None else and_(tasks.c.lane.in_(list(lanes)), tasks.c.not_before <= at)
+    first = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", which, ~_blocked())
+    rows = connection.execute(first.order_by(tasks.c.event_seq, tasks.c.seq).limit(limit)).all()
+    later = {"ring_at": at + timedelta(seconds=RING_AGAIN)}
+    connection.execute(update(tasks).where(tasks.c.id.in_([row.id for row in rows])).values(later))
+    return [Bell(row.id, row.name) for row in rows]
+
+
+def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime) -> str:
+    """Its place in the lane is with its event: before the work of any event accepted later."""
+    lane = follow_up.lane or task.lane
+    row = {
+        "id": f"tsk_{uuid.uuid4().hex}",
+        "event_id": task.event_id,
+        "event_seq": task.event_seq,
+        "name": follow_up.name,
+        "lane": lane,
+        "args": dict(follow_up.args),
+        "state": "queued",
+        "not_before": at,
+        "ring_at": at + timedelta(seconds=RING_AGAIN),
+        "created_at": at,
+    }
+    connection.execute(insert(tasks).values(row))
+    return lane
+
+
+def _blocked() -> Any:
+    """Something before it in its lane is unfinished, or anything in its lane is running."""
+    other = tasks.alias("other")
+    before = tuple_(other.c.event_seq, other.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
+    ahead = or_(other.c.state == "running", before)
+    return exists().where(other.c.lane == tasks.c.lane, other.c.state.in_(_OPEN), other.c.id != tasks.c.id, ahead)
+
+
+def _held(task: Task) -> Any:
+    return and_(tasks.c.id == task.id, tasks.c.lease == task.lease, tasks.c.state == "running")
+
+
+def unfinished(connection: Connection) -> int:
+    """How many tasks are queued or running."""
+    return connection.execute(select(func.count()).select_from(tasks).where(tasks.c.state.in_(_OPEN))).scalar_one()
+
+
+def _task(row: Row[Any]) -> Task:
+    return Task(
+        id=row.tasks_id,
+        name=row.tasks_name,
+        lane=row.tasks_lane,
+        args=row.tasks_args,
+        attempts=row.tasks_attempts,
+        created_at=row.tasks_created_at,
+        lease=row.tasks_lease,
+        event_id=row.events_id,
+        event_seq=row.events_seq,
+        event_type=row.events_type,
+        data=row.events_data,
+        actor=row.events_actor,
+        actor_name=row.events_actor_name,
+        source=row.events_source,
+        accepted_at=row.events_accepted_at,
+        reply_to=row.events_reply_to,
+    )

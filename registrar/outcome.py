@@ -1,0 +1,63 @@
+"""What an action left behind: what to tell, what to do next, and what to write into the record."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that happened, in the past tense, with one sentence for people.
+
+    details: JSON-able; notifiers may show more of it (a promotion's evidence on its card).
+    """
+
+    type: str
+    text: str
+    model: str | None = None
+    version: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A task to be queued in the same commit. lane None: right after the present task, in its lane."""
+
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    lane: str | None = None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The event behind a record, and when it is written."""
+
+    event_id: str
+    actor: str
+    actor_name: str
+    at: datetime
+
+
+class Record(Protocol):
+    """A change of the ledger that belongs into the same commit as the task's end."""
+
+    def apply(self, connection: Connection, cause: Cause) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """summary: one sentence; it is what the person who asked is answered."""
+
+    summary: str
+    facts: tuple[Fact, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
+    records: tuple[Record, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"summary": self.summary, "facts": [fact.to_json() for fact in self.facts]}

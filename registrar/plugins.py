@@ -1,0 +1,31 @@
+"""Plug-in folders: a file is a plug-in, its name is the kind, and no list has to be edited.
+
+webhooks/sources/, worker/actions/ and worker/notifiers/ are such folders; the contract of each is in its
+__init__. Kinds are found by file name, so that the command line can check registrar.yml without importing.
+"""
+
+import importlib
+import pkgutil
+from importlib.util import find_spec
+from types import ModuleType
+
+
+class UnknownKind(ValueError):
+    """No file of that name in the plug-in folder; the message lists those there are."""
+
+
+def kinds(folder: str) -> list[str]:
+    """The names of the plug-ins in a package such as "webhooks.sources", without importing them."""
+    try:
+        spec = find_spec(folder)
+    except ModuleNotFoundError:
+        spec = None
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return sorted(found.name for found in pkgutil.iter_modules(places) if not found.name.startswith("_"))
+
+
+def load(folder: str, kind: str) -> ModuleType:
+    """The module of one plug-in. Raises UnknownKind."""
+    if kind not in (known := kinds(folder)):
+        raise UnknownKind(f"unknown kind {kind!r}; known are {', '.join(known)}")
+    return importlib.import_module(f"{folder}.{kind}")

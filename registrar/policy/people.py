@@ -1,0 +1,20 @@
+"""Who is who: people, the chat accounts that are theirs, and the groups they form."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from registrar.policy.strict import Strict
+
+
+class Person(Strict):
+    """A person. Accounts are the sender's stable ids (slack: TEAM/USER), never display names."""
+
+    name: str
+    accounts: Annotated[
+        dict[str, str],
+        Field(description="account by kind of source: {slack: T0123/U0456}", examples=[{"slack": "T1/U2"}]),
+    ] = {}
+
+
+Members = Annotated[list[str], Field(description="people of this file, or source:NAME for a machine")]

@@ -1,0 +1,26 @@
+"""Who is told: channels, and which outcomes of which models go to which of them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from registrar.policy.strict import Glob, SecretRef, Strict, matches
+
+
+class Channel(Strict):
+    """A place where people or systems are told. Addresses of chat webhooks are secrets too."""
+
+    kind: Annotated[str, Field(description="the file in worker/notifiers/ that knows how to post there")]
+    url: SecretRef | None = None
+    secret: Annotated[SecretRef | None, Field(description="signs what is posted, where the kind signs")] = None
+
+
+class Route(Strict):
+    """These outcomes of these models go to these channels."""
+
+    outcomes: Annotated[list[Glob], Field(min_length=1, description="such as promotion.*; [*] for all")]
+    models: Annotated[list[Glob], Field(min_length=1)] = ["*"]
+    to: Annotated[list[str], Field(min_length=1, description="channels of this file")]
+
+    def wants(self, outcome: str, model: str | None) -> bool:
+        return matches(self.outcomes, outcome) and (model is None or matches(self.models, model))

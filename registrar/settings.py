@@ -1,0 +1,84 @@
+"""Where things are: one frozen object per process, read once from a mapping (usually the environment)."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the process refuses to start, and the message says which it is."""
+
+
+_EXAMPLES = {
+    "REGISTRAR_CONFIG": "/etc/registrar/registrar.yml",
+    "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+    "REGISTRAR_LEDGER_URL": "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://user:pw@host/registrar",
+    "REGISTRAR_BROKER_URL": "redis://redis:6379/0",
+    "REGISTRAR_SECRET_KEY": "44 characters from `registrar secret`; the same for receiver and worker",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Addresses and keys. Secrets are shown by no repr.
+
+    Each NAME may also be given as NAME_FILE, the path of a file that holds the value
+    (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml.
+    """
+
+    config_path: Path
+    mlflow_uri: str
+    ledger_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    public_url: str | None
+    artifacts_folder: Path
+    beat_schedule: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Raises SettingsError naming every missing setting at once."""
+        found = {name: _value(environ, name) for name in _EXAMPLES}
+        missing = [f"{name} (such as {_EXAMPLES[name]})" for name, value in found.items() if not value]
+        if missing:
+            raise SettingsError("missing in the environment: " + "; ".join(missing))
+        return cls(
+            config_path=Path(found["REGISTRAR_CONFIG"] or ""),
+            mlflow_uri=found["MLFLOW_TRACKING_URI"] or "",
+            ledger_url=found["REGISTRAR_LEDGER_URL"] or "",
+            broker_url=found["REGISTRAR_BROKER_URL"] or "",
+            secret_key=found["REGISTRAR_SECRET_KEY"] or "",
+            public_url=_value(environ, "REGISTRAR_PUBLIC_URL"),
+            artifacts_folder=Path(_value(environ, "REGISTRAR_ARTIFACTS") or "artifacts"),
+            beat_schedule=Path(_value(environ, "REGISTRAR_BEAT_SCHEDULE") or "celerybeat-schedule"),
+            environ=environ,
+        )
+
+    def secret(self, reference: str) -> str:
+        """The value behind `env:NAME` or `file:PATH`. Raises SettingsError if it is not there or empty."""
+        kind, _, name = reference.partition(":")
+        try:
+            value = self.environ.get(name, "") if kind == "env" else Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{reference} can't be read: {error.strerror}") from None
+        if not value.strip():
+            raise SettingsError(f"{reference} is empty or not set")
+        return value.strip()
+
+
+def from_environment() -> Settings:
+    """The only place that reads the process's environment."""
+    return Settings.read(dict(os.environ))
+
+
+def _value(environ: Mapping[str, str], name: str) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE={path} can't be read: {error.strerror}") from None

@@ -1,0 +1,142 @@
+"""The life of a task, on a real database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from registrar.event import Actor, Event
+from registrar.ledger import Ledger, tasks
+from registrar.ledger.accept import Delivery, DeliveryConflict, accept
+from registrar.outcome import FollowUp, Outcome
+from registrar.queue import Bell
+from registrar.vocabulary import parse
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DONE = Outcome("done")
+
+
+def seconds(n: float) -> datetime:
+    return NOON + timedelta(seconds=n)
+
+
+def finished(model: str = "taxi", run: str = "r1") -> Event:
+    return Event(parse("training_run.finished", {"model": model, "run_id": run}), Actor("source:ci", "ci"), NOON)
+
+
+def post(ledger: Ledger, *events: Event, id: str = "msg_1", body: str = "a" * 64):
+    with ledger.write() as connection:
+        return accept(connection, Delivery("ci", id, body), events or [finished()], at=NOON)
+
+
+def claim(ledger: Ledger, bell: Bell, at: datetime = NOON):
+    with ledger.write() as connection:
+        return tasks.claim(connection, bell.task_id, at=at)
+
+
+def finish(ledger: Ledger, task, outcome: Outcome = DONE, at: datetime = NOON) -> list[Bell]:
+    with ledger.write() as connection:
+        return tasks.finish(connection, task, "succeeded", outcome, at=at)
+
+
+def sweep(ledger: Ledger, at: datetime) -> list[Bell]:
+    with ledger.write() as connection:
+        return tasks.sweep(connection, at=at)
+
+
+def test_a_repeated_delivery_gets_the_first_answer_and_no_second_task(ledger):
+    first = post(ledger)
+    again = post(ledger)
+    assert (again.events, again.bells, again.repeated) == (first.events, [], True)
+
+
+def test_a_delivery_id_with_another_body_is_a_conflict(ledger):
+    post(ledger)
+    with pytest.raises(DeliveryConflict, match="use a new id"):
+        post(ledger, body="b" * 64)
+
+
+def test_a_task_is_claimed_once(ledger):
+    [bell] = post(ledger).bells
+    task = claim(ledger, bell)
+    assert task.name == "worker.register"
+    assert task.data["run_id"] == "r1"
+    assert claim(ledger, bell) is None
+
+
+def test_a_lane_runs_in_the_order_of_acceptance(ledger):
+    [first] = post(ledger, id="1").bells
+    [second] = post(ledger, id="2").bells
+    [other] = post(ledger, finished("other"), id="3").bells
+    assert claim(ledger, second) is None
+    assert claim(ledger, other) is not None
+    task = claim(ledger, first)
+    assert claim(ledger, second) is None
+    assert finish(ledger, task) == [second]
+    assert claim(ledger, second) is not None
+
+
+def test_a_follow_up_comes_before_the_next_event_of_its_lane(ledger):
+    [first] = post(ledger, id="1").bells
+    [second] = post(ledger, id="2").bells
+    [follow_up] = finish(ledger, claim(ledger, first), Outcome("", follow_ups=(FollowUp("worker.request"),)))
+    assert follow_up.name == "worker.request"
+    assert claim(ledger, second) is None
+    assert finish(ledger, claim(ledger, follow_up)) == [second]
+
+
+def test_a_follow_up_in_a_lane_of_its_own_holds_nothing_up(ledger):
+    [first] = post(ledger, id="1").bells
+    [second] = post(ledger, id="2").bells
+    bells = finish(ledger, claim(ledger, first), Outcome("", follow_ups=(FollowUp("worker.notify", lane="notify:x"),)))
+    assert {bell.name for bell in bells} == {"worker.notify", "worker.register"}
+    assert claim(ledger, second) is not None
+
+
+def test_a_lost_bell_is_rung_again(ledger):
+    [bell] = post(ledger).bells
+    assert sweep(ledger, seconds(5)) == []
+    assert sweep(ledger, seconds(11)) == [bell]
+    assert sweep(ledger, seconds(12)) == []
+
+
+def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
+    [bell] = post(ledger).bells
+    late = claim(ledger, bell)
+    assert sweep(ledger, seconds(29)) == []
+    assert sweep(ledger, seconds(31)) == [bell]
+    second = claim(ledger, bell, at=seconds(31))
+    assert second.attempts == 2
+    for write in (tasks.renew, lambda c, t, at: tasks.finish(c, t, "succeeded", DONE, at=at)):
+        with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
+            write(connection, late, at=seconds(32))
+    finish(ledger, second, at=seconds(33))
+
+
+def test_a_renewed_lease_holds(ledger):
+    [bell] = post(ledger).bells
+    task = claim(ledger, bell)
+    with ledger.write() as connection:
+        tasks.renew(connection, task, at=seconds(20))
+    assert sweep(ledger, seconds(45)) == []
+
+
+def test_a_task_that_kills_its_workers_is_dead_and_frees_its_lane(ledger):
+    [bell] = post(ledger, id="1").bells
+    [after] = post(ledger, id="2").bells
+    at = NOON
+    for _ in range(tasks.MAX_CRASHES):
+        assert claim(ledger, bell, at=at) is not None
+        at += timedelta(seconds=31)
+        rung = sweep(ledger, at)
+    assert rung == [after]
+
+
+def test_a_retry_is_claimed_when_it_is_due(ledger):
+    [bell] = post(ledger).bells
+    task = claim(ledger, bell)
+    with ledger.write() as connection:
+        tasks.retry(connection, task, delay=60, error="registry down", at=NOON)
+    assert claim(ledger, bell, at=seconds(59)) is None
+    assert sweep(ledger, seconds(59)) == []
+    assert sweep(ledger, seconds(60)) == [bell]
+    assert claim(ledger, bell, at=seconds(60)).attempts == 2
