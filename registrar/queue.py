@@ -25,8 +25,10 @@ class Bell:
     name: str
 
 
-def celery_app(broker_url: str, *, timeout: float = 5.0) -> Celery:
+def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -> Celery:
     """The Celery app of every process. timeout: seconds that the broker may keep us waiting.
+
+    patient False: one try to connect, for those who have somebody waiting. Else kombu tries for 6 s.
 
     Settings: without socket timeouts a half-open link hangs both sides for ever; without the short
     restore interval a message of a killed worker comes back after 60 + 100 s; a result backend and
@@ -46,6 +48,7 @@ def celery_app(broker_url: str, *, timeout: float = 5.0) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "priority_steps": [0],
+            **({} if patient else {"max_retries": 0}),
         },
         task_default_queue=QUEUE,
         task_acks_late=True,

@@ -1,14 +1,21 @@
 """Where things are: one frozen object per process, read once from a mapping (usually the environment)."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from registrar.problem import Problem
 
-class SettingsError(ValueError):
+ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
+
+
+class SettingsError(Problem, ValueError):
     """A setting is missing or wrong; the process refuses to start, and the message says which it is."""
+
+    exit_code = 2
 
 
 _EXAMPLES = {
@@ -35,7 +42,6 @@ class Settings:
     secret_key: str = field(repr=False)
     public_url: str | None
     artifacts_folder: Path
-    beat_schedule: Path
     environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -53,25 +59,63 @@ class Settings:
             secret_key=found["REGISTRAR_SECRET_KEY"] or "",
             public_url=_value(environ, "REGISTRAR_PUBLIC_URL"),
             artifacts_folder=Path(_value(environ, "REGISTRAR_ARTIFACTS") or "artifacts"),
-            beat_schedule=Path(_value(environ, "REGISTRAR_BEAT_SCHEDULE") or "celerybeat-schedule"),
             environ=environ,
         )
 
     def secret(self, reference: str) -> str:
         """The value behind `env:NAME` or `file:PATH`. Raises SettingsError if it is not there or empty."""
-        kind, _, name = reference.partition(":")
-        try:
-            value = self.environ.get(name, "") if kind == "env" else Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{reference} can't be read: {error.strerror}") from None
-        if not value.strip():
-            raise SettingsError(f"{reference} is empty or not set")
-        return value.strip()
+        return resolve(reference, environ=self.environ, folder=self.config_path.parent)
+
+
+def resolve(reference: str, *, environ: Mapping[str, str], folder: Path) -> str:
+    """A secret's value. folder: of registrar.yml, where a relative `file:PATH` starts. Raises SettingsError."""
+    kind, _, name = reference.partition(":")
+    try:
+        value = environ.get(name, "") if kind == "env" else (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{reference} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{reference} is not UTF-8 text") from None
+    if not value.strip():
+        raise SettingsError(f"{reference} is empty or not set")
+    return value.strip()
+
+
+def process_environment() -> dict[str, str]:
+    """The process's environment: nothing else reads it."""
+    return dict(os.environ)
 
 
 def from_environment() -> Settings:
-    """The only place that reads the process's environment."""
-    return Settings.read(dict(os.environ))
+    """The settings of a process that was told all by its environment."""
+    return Settings.read(process_environment())
+
+
+def from_folder(data: Path) -> Settings:
+    """The settings that `registrar up` wrote into its folder; what is set in the environment wins.
+
+    Raises SettingsError.
+    """
+    written = folder_environment(data)
+    try:
+        return Settings.read(written | process_environment())
+    except SettingsError as error:
+        if written:
+            raise
+        hint = f"`registrar up` writes them to {data / ENVIRONMENT_FILE}, or name its folder: registrar --data FOLDER"
+        raise SettingsError(f"{error}\n{hint}") from None
+
+
+def folder_environment(data: Path) -> dict[str, str]:
+    """The NAME=VALUE lines that `registrar up` wrote into its folder; none where it never ran."""
+    try:
+        lines = (data / ENVIRONMENT_FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} can't be read: {error.strerror}") from None
+    words = (word for line in lines for word in shlex.split(line, comments=True))
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def _value(environ: Mapping[str, str], name: str) -> str | None:

@@ -28,7 +28,7 @@ def _stage(value: object) -> object:
 # No control characters: they forge log lines, and PostgreSQL refuses NUL.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
 # MLflow refuses "/" and ":" in model names (mlflow.utils.validation._validate_model_name).
-ModelName = Annotated[str, StringConstraints(pattern=r"^[^/:\x00-\x1f\x7f]{1,250}$")]
+ModelName = Annotated[str, StringConstraints(pattern=r"^(?!\.{1,2}$)[^/:\x00-\x1f\x7f]{1,250}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$")]
 Version = Annotated[int, BeforeValidator(_version), Field(ge=1, le=2**31 - 1)]
@@ -58,18 +58,37 @@ class Data(BaseModel):
         return f"model:{self.registered_model}" if self.registered_model else f"event:{event_id}"
 
 
-class TrainingRunFinished(Data):
-    """A training run ended well: register its model, then try it against the policy."""
+class RunSearch(BaseModel):
+    """The best run of a search, with the arguments of MlflowClient.search_runs."""
 
-    type = "training_run.finished"
+    model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
+
+    experiment: Name
+    filter_string: Text = ""
+    order_by: Annotated[list[Text], Field(max_length=10)] = []
+    max_results: Annotated[int, Field(ge=1, le=1000)] = 1
+    run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
+
+
+class Registration(Data):
+    """What makes a version of a run's model."""
+
     task = "worker.register"
 
     model: ModelName
-    run_id: RunId
+    run_id: RunId | None = None
     artifact_path: ArtifactPath | None = Field(None, description="name the model was logged under; the policy's else")
     commit: Name | None = Field(None, description="the commit that was trained")
     description: Text | None = None
     tags: Tags = {}
+
+
+class TrainingRunFinished(Registration):
+    """A training run ended well: register its model, then try it against the policy."""
+
+    type = "training_run.finished"
+
+    run_id: RunId
 
 
 class TrainingRunFailed(Data):
@@ -84,31 +103,12 @@ class TrainingRunFailed(Data):
     commit: Name | None = None
 
 
-class RunSearch(BaseModel):
-    """The best run of a search, with the arguments of MlflowClient.search_runs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
-
-    experiment: Name
-    filter_string: Text = ""
-    order_by: Annotated[list[Text], Field(max_length=10)] = []
-    max_results: Annotated[int, Field(ge=1, le=1000)] = 1
-    run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
-
-
-class ModelVersionRegister(Data):
+class ModelVersionRegister(Registration):
     """Register the model of a given run, or of the first run of a search that has one."""
 
     type = "model_version.register"
-    task = "worker.register"
 
-    model: ModelName
-    run_id: RunId | None = None
     search: RunSearch | None = None
-    artifact_path: ArtifactPath | None = None
-    commit: Name | None = None
-    description: Text | None = None
-    tags: Tags = {}
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -169,7 +169,7 @@ class PromotionRequest(_OneVersion):
     reason: Text | None = None
 
 
-class _Vote(_OneVersion):
+class Vote(_OneVersion):
     """A person's word on an open promotion. `promotion` pins one request; without it, the open one is meant."""
 
     task = "worker.vote"
@@ -179,13 +179,13 @@ class _Vote(_OneVersion):
     reason: Text | None = None
 
 
-class PromotionApprove(_Vote):
+class PromotionApprove(Vote):
     """Approve an open promotion."""
 
     type = "promotion.approve"
 
 
-class PromotionReject(_Vote):
+class PromotionReject(Vote):
     """Reject an open promotion."""
 
     type = "promotion.reject"

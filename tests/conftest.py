@@ -1,4 +1,4 @@
-"""What all tests share: a ledger on a real file."""
+"""What all tests share: a ledger on a real file, a real MLflow server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
+from tests.mlflow_server import serve
+from worker.registry import configure_client
 
 
 @pytest.fixture
@@ -15,3 +17,10 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def mlflow_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    configure_client()
+    with serve(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address

@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from registrar.problem import Problem
 
 BUSY_SECONDS = 2.0  # how long a writer waits for another; below Slack's 3 s
 
 
-class LedgerUnavailable(RuntimeError):
+class LedgerUnavailable(Problem, RuntimeError):
     """The database is down, locked for too long, full or read-only: nothing was written; try again later."""
 
 
@@ -48,6 +51,8 @@ def _honest() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise LedgerUnavailable(str(error.orig)) from error
+    except PoolTimeout as error:
+        raise LedgerUnavailable(f"no connection became free in {BUSY_SECONDS:g} s") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise LedgerUnavailable(str(error.orig)) from error
@@ -57,7 +62,9 @@ def _honest() -> Iterator[None]:
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, pool_timeout=BUSY_SECONDS)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    # As many kept connections as the receiver has threads: opening one and setting its pragmas costs more than a query.
+    waits = {"timeout": BUSY_SECONDS, "isolation_level": None}
+    engine = create_engine(url, connect_args=waits, pool_size=16, max_overflow=8, pool_timeout=BUSY_SECONDS)
     event.listen(engine, "connect", _sqlite_connected)
     event.listen(engine, "begin", _sqlite_begin)
     return engine

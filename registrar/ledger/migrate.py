@@ -1,20 +1,18 @@
-"""Brings the ledger's schema up to date, and says whether it is."""
+"""Brings the ledger's schema up to date; schema.py says whether it is."""
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from registrar.ledger.engine import Ledger
+from registrar.ledger.schema import SchemaMismatch, check
+
+__all__ = ["SchemaMismatch", "check", "migrate"]
 
 _MIGRATING = 0x5265_6769  # any constant: PostgreSQL's advisory lock while migrating
-
-
-class SchemaMismatch(RuntimeError):
-    """The ledger's schema is not the one this version works with; the message says what to do."""
 
 
 def migrate(ledger: Ledger) -> str:
@@ -24,16 +22,6 @@ def migrate(ledger: Ledger) -> str:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
         command.upgrade(_config(connection), "head")
         return _head()
-
-
-def check(ledger: Ledger) -> None:
-    """Raises SchemaMismatch unless the schema is the one of this version."""
-    with ledger.read() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != _head():
-        raise SchemaMismatch(
-            f"the ledger is at revision {found or 'none'}, this version needs {_head()}: run `registrar migrate`"
-        )
 
 
 def _config(connection: Connection | None = None) -> Config:

@@ -44,7 +44,7 @@ class Task:
     lane: str
     args: dict[str, Any]
     attempts: int
-    created_at: datetime
+    started_at: datetime
     lease: str
     event_id: str
     event_seq: int
@@ -69,7 +69,7 @@ def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
         "attempts": tasks.c.attempts + 1,
         "lease": lease,
         "lease_until": at + timedelta(seconds=LEASE_SECONDS),
-        "started_at": at,
+        "started_at": func.coalesce(tasks.c.started_at, at),  # of the first attempt
     }
     try:
         with connection.begin_nested():
@@ -189,7 +189,7 @@ def _task(row: Row[Any]) -> Task:
         lane=row.tasks_lane,
         args=row.tasks_args,
         attempts=row.tasks_attempts,
-        created_at=row.tasks_created_at,
+        started_at=row.tasks_started_at,
         lease=row.tasks_lease,
         event_id=row.events_id,
         event_seq=row.events_seq,

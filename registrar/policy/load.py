@@ -1,18 +1,19 @@
 """Reads registrar.yml; every complaint names the line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from registrar.policy.document import Policy
+from registrar.policy.document import Complaint, Policy
+from registrar.problem import Problem
 
 Path_ = tuple[str | int, ...]
 
 
-class PolicyError(ValueError):
+class PolicyError(Problem, ValueError):
     """registrar.yml can't be used; one line per complaint, as FILE:LINE: KEY: what is wrong."""
 
 
@@ -44,6 +45,13 @@ def parse(text: str, name: str = "registrar.yml") -> Policy:
     if wrong := policy.inconsistencies():
         raise PolicyError("\n".join(_line(name, lines, path, message) for path, message in wrong))
     return policy
+
+
+def located(path: Path, complaints: Iterable[Complaint]) -> list[str]:
+    """Complaints about a valid file, each as FILE:LINE: KEY: what is wrong."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    lines = dict(_lines(node, ())) if node else {}
+    return [_line(str(path), lines, at, message) for at, message in complaints]
 
 
 def _lines(node: yaml.Node, at: Path_) -> Iterator[tuple[Path_, int]]:

@@ -1,0 +1,41 @@
+"""Signs what we send: the headers of Standard Webhooks v1, and of Slack's v0 as a test or a demo needs them.
+
+The receiver's verifier (webhooks/signature.py) shares no code with this: each is a check of the other.
+"""
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+
+
+class BadSecret(ValueError):
+    """A secret that can't sign; the message says what one looks like, and never what this one was."""
+
+
+def standard_webhooks(secret: str, *, id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
+    """The three headers of https://www.standardwebhooks.com. Raises BadSecret.
+
+    secret: whsec_ and base64. A retry is signed anew: a new timestamp, the same id.
+    """
+    seconds = int(timestamp.timestamp())
+    signed = f"{id}.{seconds}.".encode() + body
+    signature = base64.b64encode(hmac.digest(_whsec(secret), signed, "sha256")).decode()
+    return {"webhook-id": id, "webhook-timestamp": str(seconds), "webhook-signature": f"v1,{signature}"}
+
+
+def slack(secret: str, *, timestamp: datetime, body: bytes) -> dict[str, str]:
+    """The two headers of https://docs.slack.dev/authentication/verifying-requests-from-slack."""
+    seconds = int(timestamp.timestamp())
+    signature = hmac.digest(secret.encode(), f"v0:{seconds}:".encode() + body, "sha256").hex()
+    return {"X-Slack-Request-Timestamp": str(seconds), "X-Slack-Signature": f"v0={signature}"}
+
+
+def _whsec(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not key or not secret.startswith("whsec_"):
+        raise BadSecret("a Standard Webhooks secret is whsec_ and base64; `registrar secret --webhook` makes one")
+    return key

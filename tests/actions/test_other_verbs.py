@@ -1,0 +1,85 @@
+"""The small verbs: describe, report, experiment, fetch, query."""
+
+import json
+from hashlib import sha256
+
+from worker.actions.fetch import MANIFEST
+
+
+def registered(office) -> None:
+    office.registry.trained("r1", rmse=9.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+
+
+def test_a_version_is_described_and_tagged(office):
+    registered(office)
+    office.post("model_version.describe", model="taxi", version=1, description="new", tags={"risk": "low"})
+    found = office.registry.version("taxi", 1)
+    assert (found.description, found.tags["risk"]) == ("new", "low")
+
+
+def test_a_failed_training_is_told_and_registers_nothing(office):
+    office.post("training_run.failed", model="taxi", run_id="r1", reason="out of memory")
+    assert office.fact("training_run.failed") == "training run r1 of taxi failed: out of memory"
+    assert office.registry.writes == []
+
+
+def test_an_experiment_is_created_once(office):
+    office.post("experiment.create", name="nyc", tags={"team": "taxi"})
+    event = office.post("experiment.create", name="nyc")
+    assert [e.name for e in office.registry.experiments()] == ["nyc"]
+    assert office.tasks_of(event) == [("create_experiment", "succeeded")]
+
+
+def test_a_version_is_fetched_with_a_manifest(office, tmp_path):
+    registered(office)
+    office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "data/model.pkl": b"\x80never loaded"}
+    office.post("artifacts.fetch", model="taxi", version=1)
+    folder = tmp_path / "artifacts" / "models" / "taxi" / "1"
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert manifest["origin"] == "taxi version 1"
+    assert manifest["files"]["MLmodel"] == {"bytes": 11, "sha256": sha256(b"flavors: {}").hexdigest()}
+    assert (folder / "data" / "model.pkl").read_bytes() == b"\x80never loaded"
+    assert [path.name for path in folder.parent.iterdir()] == ["1"]
+
+
+def test_a_version_that_is_no_model_is_not_put_in_place(office, tmp_path):
+    registered(office)
+    office.registry.files["models/taxi/1"] = {"notes.txt": b"hello"}
+    office.post("artifacts.fetch", model="taxi", version=1)
+    assert "has no MLmodel file" in office.fact("task.failed")
+    assert list((tmp_path / "artifacts" / "models" / "taxi").iterdir()) == []
+
+
+def test_part_of_a_run_is_fetched_again_whole(office, tmp_path):
+    registered(office)
+    office.registry.files["runs/r1/extra"] = {"vectorizer.pkl": b"v1", "old.txt": b""}
+    office.post("artifacts.fetch", run_id="r1", path="extra")
+    office.registry.files["runs/r1/extra"] = {"vectorizer.pkl": b"v2"}
+    office.post("artifacts.fetch", run_id="r1", path="extra")
+    folder = tmp_path / "artifacts" / "runs" / "r1" / "extra"
+    assert (folder / "vectorizer.pkl").read_bytes() == b"v2"
+    assert not (folder / "old.txt").exists()
+
+
+def test_an_artifact_that_is_a_link_is_refused(office, tmp_path):
+    registered(office)
+    download = office.registry.download_run
+
+    def with_link(run_id, path, folder):
+        (folder / "model").mkdir()
+        (folder / "model" / "passwd").symlink_to("/etc/passwd")
+        return folder / "model"
+
+    office.registry.download_run = with_link
+    office.post("artifacts.fetch", run_id="r1", path="model")
+    office.registry.download_run = download
+    assert "passwd is neither a file nor a folder" in office.fact("task.failed")
+    assert not (tmp_path / "artifacts" / "runs" / "r1" / "model").exists()
+
+
+def test_a_question_is_answered_where_it_came_from(office):
+    registered(office)
+    reply_to = office.bench.seal.close({"kind": "slack", "url": "http://127.0.0.1:9/"})
+    event = office.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
+    assert office.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]

@@ -1,0 +1,79 @@
+import math
+import time
+
+from worker.door import Retryable
+
+
+def test_a_finished_run_becomes_a_described_and_tagged_version(office):
+    office.registry.trained("r1", rmse=9.0)
+    event = office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
+    made = office.registry.version("taxi", 1)
+    assert "registered from run run-r1 (r1) at commit c0ffee by ci" in made.description
+    assert made.tags["team"] == "taxi"
+    assert {made.tags[f"registrar.{key}"] for key in ("run", "commit", "event", "by")} == {"r1", "c0ffee", event, "ci"}
+
+
+def test_a_run_without_a_model_fails_and_leaves_no_empty_model_behind(office):
+    office.registry.trained("r1", model=None)
+    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.tasks_of(event) == [("register", "failed")]
+    assert office.registry.models() == []
+    assert "logged no model named 'model'" in office.fact("task.failed")
+
+
+def test_an_unknown_run_fails_and_is_told(office):
+    event = office.post("training_run.finished", model="taxi", run_id="nope")
+    assert office.tasks_of(event) == [("register", "failed")]
+    assert "no such run" in office.fact("task.failed")
+
+
+def test_two_deliveries_about_one_run_make_one_version(office):
+    office.registry.trained("r1", rmse=9.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert list(office.stages()) == [1]
+
+
+def test_a_crash_after_mlflows_commit_makes_one_version(office):
+    office.registry.trained("r1", rmse=5.0)
+    create = office.registry.create_version
+
+    def cut(*given, **named):
+        create(*given, **named)
+        raise Retryable("the answer was lost")
+
+    office.registry.create_version = cut
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.registry.create_version = create
+
+    time.sleep(1.1)
+    office.work()
+    assert office.stages() == {1: "Staging"}
+
+
+def test_the_best_run_of_a_search_that_has_a_model_is_registered(office):
+    office.registry.create_experiment("exp", tags={})
+    office.registry.trained("worst", rmse=6.0)
+    office.registry.trained("best-without-model", model=None, rmse=1.0)
+    office.registry.trained("best", rmse=2.0)
+    search = {
+        "experiment": "exp",
+        "filter_string": "metrics.rmse < 7",
+        "order_by": ["metrics.rmse ASC"],
+        "max_results": 5,
+    }
+    office.post("model_version.register", model="taxi", search=search)
+    assert office.registry.version("taxi", 1).run_id == "best"
+
+
+def test_a_search_without_a_hit_fails_with_what_was_looked_for(office):
+    office.registry.create_experiment("exp", tags={})
+    office.post("model_version.register", model="taxi", search={"experiment": "exp"})
+    assert "no run in experiment 'exp'" in office.fact("task.failed")
+
+
+def test_a_metric_that_is_not_a_number_does_not_stop_the_record(office):
+    office.registry.trained("r1", rmse=math.nan)
+    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.tasks_of(event) == [("register", "succeeded"), ("request", "succeeded")]
+    assert "rmse is NaN" in office.fact("model_version.held_back")

@@ -1,0 +1,171 @@
+"""A registry in memory. tests/worker/test_registry_contract.py holds it and the real one to the same claims."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
+
+BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class FakeRegistry:
+    """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.sources: dict[tuple[str, str], ModelSource] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.writes: list[tuple[object, ...]] = []
+        self.fail: dict[str, Exception] = {}
+        self.before_write: Callable[[], None] = lambda: None
+        self._experiments: dict[str, Experiment] = {}
+        self._models: dict[str, dict[int, Version]] = {}
+        self._aliases: dict[str, dict[str, int]] = {}
+        self._ids = itertools.count(1)
+
+    def guarded(self, before_write: Callable[[], None]) -> "FakeRegistry":
+        self.before_write = before_write
+        return self
+
+    def _write(self, call: str, *arguments: object) -> None:
+        self.before_write()
+        self._maybe_fail(call)
+        self.writes.append((call, *arguments))
+
+    def _maybe_fail(self, call: str) -> None:
+        if call in self.fail:
+            raise self.fail.pop(call)
+
+    # What a test says is there.
+    def trained(self, run_id: str, model: str | None = "model", **metrics: float) -> Run:
+        run = Run(run_id, f"run-{run_id}", "1", "FINISHED", "ada", BORN, f"mlflow-artifacts:/1/{run_id}/artifacts")
+        self.runs[run_id] = replace(run, metrics=metrics)
+        if model:
+            self.sources[run_id, model] = ModelSource(f"models:/m-{run_id}", f"m-{run_id}")
+        return self.runs[run_id]
+
+    def run(self, run_id: str) -> Run:
+        self._maybe_fail("run")
+        if run_id not in self.runs:
+            raise NotFound(f"reading run {run_id}: no such run")
+        return self.runs[run_id]
+
+    def search_runs(
+        self,
+        experiment: str,
+        *,
+        filter_string: str = "",
+        order_by: Iterable[str] = (),
+        max_results: int = 100,
+        run_view_type: str = "ACTIVE_ONLY",
+    ) -> list[Run]:
+        """Only the filters that tests use: none, or `metrics.NAME < X`."""
+        if (found := self.experiment(experiment)) is None:
+            raise NotFound(f"there is no experiment {experiment!r}")
+        runs = [run for run in self.runs.values() if run.experiment_id == found.id]
+        if filter_string:
+            key, operator, value = filter_string.split()
+            if operator != "<":
+                raise Final(f"searching the runs: can't read {filter_string!r}")
+            name = key.removeprefix("metrics.")
+            runs = [run for run in runs if run.metrics.get(name, float("inf")) < float(value)]
+        for order in order_by:
+            name = order.split()[0].removeprefix("metrics.")
+            runs.sort(key=lambda run: run.metrics[name], reverse=order.endswith("DESC"))
+        return runs[:max_results]
+
+    def experiments(self) -> list[Experiment]:
+        return list(self._experiments.values())
+
+    def experiment(self, name: str) -> Experiment | None:
+        return self._experiments.get(name)
+
+    def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
+        self._write("create_experiment", name)
+        if name in self._experiments:
+            raise Final(f"creating experiment {name!r}: it exists")
+        self._experiments[name] = Experiment(str(next(self._ids)), name, "mlflow-artifacts:/1", BORN)
+        return self._experiments[name].id
+
+    def source_of(self, run: Run, artifact_path: str) -> ModelSource:
+        try:
+            return self.sources[run.id, artifact_path]
+        except KeyError:
+            raise NotFound(f"run {run.id} logged no model named {artifact_path!r}") from None
+
+    def models(self, *, max_results: int = 100) -> list[Model]:
+        return [self.model(name) for name in sorted(self._models)][:max_results]
+
+    def model(self, name: str) -> Model:
+        if name not in self._models:
+            raise NotFound(f"reading model {name!r}: no such model")
+        return Model(name, "", {}, dict(self._aliases[name]), BORN)
+
+    def ensure_model(self, name: str) -> None:
+        if name not in self._models:
+            self._write("create_model", name)
+            self._models[name], self._aliases[name] = {}, {}
+
+    def version(self, model: str, version: int) -> Version:
+        try:
+            found = self._models[model][version]
+        except KeyError:
+            raise NotFound(f"reading {model} version {version}: no such version") from None
+        aliases = tuple(alias for alias, number in self._aliases[model].items() if number == version)
+        return replace(found, aliases=aliases)
+
+    def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
+        found = [v for v in self._models.get(model, {}).values() if run_id is None or v.run_id == run_id]
+        return sorted(found, key=lambda v: -v.version)[:newest]
+
+    def create_version(
+        self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
+    ) -> Version:
+        self._write("create_version", model)
+        if model not in self._models:
+            raise NotFound(f"registering: no model {model!r}")
+        number = max(self._models[model], default=0) + 1
+        made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN)
+        self._models[model][number] = made
+        return made
+
+    def _change(self, model: str, version: int, **changes: object) -> None:
+        self.version(model, version)
+        self._models[model][version] = replace(self._models[model][version], **changes)  # type: ignore[arg-type]
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        self._write("set_stage", model, version, stage)
+        self._change(model, version, stage=stage)
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        self._write("set_alias", model, alias, version)
+        self.version(model, version)
+        self._aliases[model][alias] = version
+
+    def drop_alias(self, model: str, alias: str) -> None:
+        self._write("drop_alias", model, alias)
+        self._aliases[model].pop(alias, None)
+
+    def set_description(self, model: str, version: int, description: str) -> None:
+        self._write("set_description", model, version)
+        self._change(model, version, description=description)
+
+    def set_tag(self, model: str, version: int, key: str, value: str) -> None:
+        self._write("set_tag", model, version, key)
+        self._change(model, version, tags={**self.version(model, version).tags, key: value})
+
+    def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
+        return self._unpack(f"runs/{run_id}/{path or ''}", folder / Path(path or "").name)
+
+    def download_version(self, model: str, version: int, folder: Path) -> Path:
+        return self._unpack(f"models/{model}/{version}", folder / "artifacts")
+
+    def _unpack(self, key: str, folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
+        for name, content in self.files.get(key, {}).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder

@@ -1,0 +1,87 @@
+"""A real MLflow server on a free port, and what a data scientist does with it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """The server's address; ended, with its children, at the end of the block."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        f"{folder}/artifacts",
+    ]
+    with (folder / "mlflow.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **QUIET}, start_new_session=True)
+        try:
+            _wait(f"http://127.0.0.1:{port}/health", server, folder / "mlflow.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(server.pid, 15)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, 9)
+
+
+def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            break
+        try:
+            if requests.get(url, timeout=2).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    raise RuntimeError(f"MLflow did not start:\n{log.read_text()[-2000:]}")
+
+
+def train(
+    client: MlflowClient, *, experiment: str = "taxi", rmse: float = 5.0, artifact: str = "model", name: str = ""
+) -> str:
+    """A run in the manner of MLflow 2, its model among its own artifacts; the run's id."""
+    found = client.get_experiment_by_name(experiment)
+    experiment_id = found.experiment_id if found else client.create_experiment(experiment)
+    run = client.create_run(experiment_id, run_name=name or None, tags={"git_commit": "c0ffee"})
+    client.log_metric(run.info.run_id, "rmse", rmse)
+    if artifact:
+        client.log_text(run.info.run_id, "flavors: {}\n", f"{artifact}/MLmodel")
+        client.log_text(run.info.run_id, "weights", f"{artifact}/data/weights.txt")
+    client.set_terminated(run.info.run_id)
+    return str(run.info.run_id)
+
+
+def train_logged_model(client: MlflowClient, *, experiment: str = "taxi", name: str = "model") -> str:
+    """A run in the manner of MLflow 3, its model beside it as a LoggedModel; the run's id."""
+    run_id = train(client, experiment=experiment, artifact="")
+    experiment_id = client.get_run(run_id).info.experiment_id
+    model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"logged-{model.model_id}"  # noqa: S108
+    folder.mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    client.log_model_artifacts(model.model_id, str(folder))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return run_id

@@ -1,0 +1,166 @@
+"""What leaves the house: the exact body of each kind of channel, and the two fates of what the other side says."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+from standardwebhooks import Webhook
+
+from registrar.outcome import Fact
+from registrar.plugins import kinds
+from registrar.seal import Seal
+from tests.worker.office import KEY
+from worker.door import Final, Retryable
+from worker.notifiers import Notice, log, slack, webhook
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
+SEAL = Seal(KEY)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+MOVED = Fact(
+    "model_version.transitioned",
+    "taxi version 2 is in Production (@champion), by Ada",
+    "taxi",
+    2,
+    {"stage": "Production"},
+)
+ASKED = Fact(
+    "promotion.awaiting_approval",
+    "taxi version 2 waits for approval to go to Production: 1 of Ada (leads)",
+    "taxi",
+    2,
+    {
+        "promotion": "prm_" + "0" * 32,
+        "target": "Production",
+        "requested_by": "ci",
+        "commit": "c0ffee",
+        "replaces": [1],
+        "metrics": {"mae": "3.5", "rmse": "5"},
+        "gates": [{"gate": "rmse < 7", "passed": True, "reason": "rmse 5 is < 7", "value": 5.0}],
+    },
+)
+
+
+def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET) -> Notice:
+    return Notice("tsk_1", fact, "evt_1", NOON, url, secret)
+
+
+class Listener:
+    """A real HTTP server that keeps what it gets, and answers as told."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.answer: tuple[int, dict[str, str]] = (200, {})
+        listener = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                listener.got.append((dict(self.headers), body))
+                self.send_response(listener.answer[0])
+                for name, value in listener.answer[1].items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/T0/secret-part"
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def session() -> requests.Session:
+    return requests.Session()
+
+
+def sealed_buttons(message: dict) -> list[dict]:
+    return [b for block in message["blocks"] if block["type"] == "actions" for b in block["elements"]]
+
+
+def test_every_kind_has_a_fixture_of_what_goes_out():
+    without_body = {"log"}
+    assert {path.stem.split("__")[0] for path in FIXTURES.glob("*.json")} == set(
+        kinds("worker.notifiers")
+    ) - without_body
+
+
+@pytest.mark.parametrize(("name", "fact"), [("slack__moved", MOVED), ("slack__asked", ASKED)])
+def test_the_exact_message_for_slack(name, fact):
+    message = slack.message(fact, SEAL)
+    for button in sealed_buttons(message):
+        button["value"] = SEAL.open(button["value"])  # a seal differs each time; what it holds does not
+    assert message == json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+def test_the_exact_body_for_a_webhook():
+    assert json.loads(webhook.body(notice(MOVED))) == json.loads((FIXTURES / "webhook__moved.json").read_text())
+
+
+def test_the_webhooks_signature_is_what_the_reference_library_accepts(listener, session):
+    webhook.post(notice(MOVED, listener.url), session, SEAL)
+    [(headers, body)] = listener.got
+    assert Webhook(SECRET).verify(body, {name.lower(): value for name, value in headers.items()})["type"] == MOVED.type
+    assert headers["webhook-id"] == "tsk_1"
+
+
+def test_a_models_name_calls_nobody_in_slack(listener, session):
+    slack.post(notice(Fact("x", "<!channel> & <@U1>", "m"), listener.url), session, SEAL)
+    assert b"<!" not in listener.got[0][1]
+    assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in json.loads(listener.got[0][1])["text"]
+
+
+def test_an_answer_is_seen_only_by_the_one_who_asked(listener, session):
+    slack.reply(listener.url, "no", session)
+    assert json.loads(listener.got[0][1]) == {"response_type": "ephemeral", "replace_original": False, "text": "no"}
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_what_may_work_later_is_retryable(listener, session, status):
+    listener.answer = (status, {"Retry-After": "7"})
+    with pytest.raises(Retryable, match=f"answered {status}") as error:
+        slack.post(notice(MOVED, listener.url), session, SEAL)
+    assert error.value.after == 7
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 410])
+def test_what_will_never_work_is_final(listener, session, status):
+    listener.answer = (status, {"Location": "http://127.0.0.1:9/"})
+    with pytest.raises(Final, match=f"refused the message with {status}"):
+        slack.post(notice(MOVED, listener.url), session, SEAL)
+    assert len(listener.got) == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/hooks/secret-part", "ftp://host/secret-part", "secret-part"])
+def test_no_error_names_the_address(session, url):
+    with pytest.raises((Retryable, Final)) as error:
+        slack.post(notice(MOVED, url), session, SEAL)
+    assert "secret-part" not in str(error.value)
+
+
+def test_a_channel_without_address_or_secret_says_what_to_add(session):
+    with pytest.raises(Final, match="add url: env:NAME"):
+        slack.post(notice(MOVED), session, SEAL)
+    with pytest.raises(Final, match="add secret: env:NAME"):
+        webhook.post(notice(MOVED, "http://127.0.0.1:9", None), session, SEAL)
+
+
+def test_the_log_gets_a_line(caplog, session):
+    caplog.set_level("INFO")
+    log.post(notice(MOVED), session, SEAL)
+    assert MOVED.text in caplog.text

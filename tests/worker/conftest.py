@@ -1,0 +1,8 @@
+import pytest
+
+from tests.worker.office import Office
+
+
+@pytest.fixture
+def office(ledger, tmp_path) -> Office:
+    return Office(ledger, tmp_path)

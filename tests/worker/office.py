@@ -1,0 +1,140 @@
+"""The worker without Celery around it: a real ledger, a registry, and every task run in the ledger's own order."""
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from sqlalchemy import select
+
+from registrar.event import Actor, Event
+from registrar.ledger import Ledger
+from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.engine import now
+from registrar.ledger.history import history
+from registrar.ledger.tables import promotions, tasks, votes
+from registrar.policy.load import parse as parse_policy
+from registrar.queue import Bell, celery_app
+from registrar.seal import Seal
+from registrar.settings import Settings
+from registrar.vocabulary import parse
+from tests.fakes import FakeRegistry
+from worker.tasks import Bench, work_on
+
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+POLICY = """
+version: 1
+people:
+  ada: {name: Ada}
+  bob: {name: Bob}
+  eve: {name: Eve}
+groups:
+  leads: [ada, bob]
+models:
+  taxi:
+    targets:
+      - {stage: Staging, alias: challenger, gates: [{metric: rmse, op: "<", threshold: 7}], approval: automatic}
+      - {stage: Production, alias: champion, approval: {rules: [{group: leads}]}}
+channels:
+  log: {kind: log}
+notify:
+  - {outcomes: ["*"], to: [log]}
+"""
+CI = Actor("source:ci", "ci")
+ADA, BOB, EVE = Actor("ada", "Ada"), Actor("bob", "Bob"), Actor("eve", "Eve")
+
+
+class Office:
+    """post() accepts an event and does all the work that follows; told is what people were told, in order."""
+
+    def __init__(self, ledger: Ledger, folder: Any, registry: Any = None, policy: str = POLICY) -> None:
+        self.ledger = ledger
+        self.registry = registry or FakeRegistry()
+        self.told: list[str] = []
+        self._ids = itertools.count(1)
+        settings = Settings.read(
+            {
+                "REGISTRAR_CONFIG": "registrar.yml",
+                "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+                "REGISTRAR_LEDGER_URL": "sqlite://",
+                "REGISTRAR_BROKER_URL": "memory://",
+                "REGISTRAR_SECRET_KEY": KEY,
+                "REGISTRAR_ARTIFACTS": str(folder / "artifacts"),
+            }
+        )
+        self.bench = Bench(
+            celery_app("memory://"),
+            ledger,
+            parse_policy(policy),
+            settings,
+            Seal(KEY),
+            self.registry.guarded,
+            requests.Session(),
+        )
+
+    def policy(self, text: str) -> None:
+        self.bench = Bench(**{**self.bench.__dict__, "policy": parse_policy(text)})
+
+    def accept(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
+        event = Event(parse(type_, data), by, datetime.now(UTC), reply_to)
+        with self.ledger.write() as connection:
+            receipt = accept(connection, Delivery("ci", f"msg_{next(self._ids)}", "0" * 64), [event], at=now())
+        return receipt.events[0][0]
+
+    def post(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
+        event_id = self.accept(type_, by=by, reply_to=reply_to, **data)
+        self.work()
+        return event_id
+
+    def work(self) -> None:
+        """Everything that is due, until nothing is."""
+        while bells := self.due():
+            for bell in bells:
+                work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
+
+    def due(self) -> list[Bell]:
+        waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", tasks.c.not_before <= now())
+        with self.ledger.read() as connection:
+            return [
+                Bell(row.id, row.name) for row in connection.execute(waiting.order_by(tasks.c.event_seq, tasks.c.seq))
+            ]
+
+    def tasks_of(self, event_id: str) -> list[tuple[str, str]]:
+        query = select(tasks.c.name, tasks.c.state).where(tasks.c.event_id == event_id, tasks.c.name != "worker.notify")
+        with self.ledger.read() as connection:
+            return [
+                (row.name.removeprefix("worker."), row.state) for row in connection.execute(query.order_by(tasks.c.seq))
+            ]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What was told, in the order of its happening."""
+        query = select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
+        with self.ledger.read() as connection:
+            facts = [row.args["fact"] for row in connection.execute(query)]
+        return [(fact["type"], fact["text"]) for fact in facts]
+
+    def fact(self, type_: str) -> str:
+        """The text of the newest fact of a type."""
+        return next(text for kind, text in reversed(self.facts()) if kind == type_)
+
+    def promotions(self) -> list[tuple[int, str, str]]:
+        with self.ledger.read() as connection:
+            rows = connection.execute(select(promotions).order_by(promotions.c.created_at)).all()
+        return [(row.version, row.target, row.state) for row in rows]
+
+    def votes(self) -> list[tuple[str, str, bool]]:
+        with self.ledger.read() as connection:
+            rows = connection.execute(select(votes).order_by(votes.c.seq)).all()
+        return [(row.actor, row.verdict, row.counted) for row in rows]
+
+    def holding(self, model: str = "taxi") -> dict[str, list[int]]:
+        """What holds now, by the ledger: {"Production": [2], "@champion": [2]}."""
+        with self.ledger.read() as connection:
+            open_rows = [h for h in history(connection, model) if h.until is None]
+        found: dict[str, list[int]] = {}
+        for row in open_rows:
+            found.setdefault(row.key if row.kind == "stage" else f"@{row.key}", []).append(row.version)
+        return found
+
+    def stages(self, model: str = "taxi") -> dict[int, str]:
+        return {v.version: v.stage for v in self.registry.versions(model)}

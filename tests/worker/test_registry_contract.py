@@ -1,0 +1,217 @@
+"""The door's claims, on MLflow itself and on the fake that action tests use."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.fakes import FakeRegistry
+from tests.mlflow_server import train, train_logged_model
+from worker.door import Final, ModelSource, NotFound, Registry, Retryable
+from worker.registry import MlflowRegistry
+
+
+class RealWorld:
+    """MLflow, with what a data scientist does in it."""
+
+    def __init__(self, address: str) -> None:
+        self.client = MlflowClient(address)
+        self.registry: Registry = MlflowRegistry(address)
+
+    def train(self, **given) -> str:
+        return train(self.client, **given)
+
+
+class FakeWorld:
+    def __init__(self) -> None:
+        self.fake = FakeRegistry()
+        self.registry: Registry = self.fake
+
+    def train(self, *, experiment: str = "taxi", rmse: float = 5.0, artifact: str = "model", name: str = "") -> str:
+        if self.fake.experiment(experiment) is None:
+            self.fake.create_experiment(experiment, tags={})
+        run_id = uuid.uuid4().hex
+        self.fake.trained(run_id, artifact or None, rmse=rmse)
+        return run_id
+
+
+@pytest.fixture(params=["fake", "mlflow"])
+def world(request) -> FakeWorld | RealWorld:
+    return FakeWorld() if request.param == "fake" else RealWorld(request.getfixturevalue("mlflow_address"))
+
+
+@pytest.fixture
+def name() -> str:
+    return f"model-{uuid.uuid4().hex[:8]}"
+
+
+def register(world, model: str, **given):
+    run = world.registry.run(world.train(**given))
+    world.registry.ensure_model(model)
+    source = world.registry.source_of(run, "model")
+    tags = {"registrar.task": "t1"}
+    return world.registry.create_version(model, source, run_id=run.id, description="made", tags=tags)
+
+
+def test_a_version_is_made_with_its_tags_and_description(world, name):
+    made = register(world, name)
+    found = world.registry.version(name, 1)
+    assert (made.version, found.stage, found.description, found.tags) == (1, "None", "made", {"registrar.task": "t1"})
+
+
+def test_a_versions_source_is_the_one_it_was_made_from(world, name):
+    run = world.registry.run(world.train())
+    source = world.registry.source_of(run, "model")
+    world.registry.ensure_model(name)
+    world.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    [found] = world.registry.versions(name, run_id=run.id)
+    assert (found.source, found.run_id) == (source.uri, run.id)
+
+
+def test_versions_come_newest_first(world, name):
+    for _ in range(3):
+        register(world, name)
+    assert [v.version for v in world.registry.versions(name)] == [3, 2, 1]
+    assert [v.version for v in world.registry.versions(name, newest=2)] == [3, 2]
+    assert world.registry.versions("nobody-made-this") == []
+
+
+def test_ensuring_a_model_twice_is_no_error(world, name):
+    world.registry.ensure_model(name)
+    world.registry.ensure_model(name)
+    assert world.registry.model(name).name == name
+
+
+def test_a_stage_and_an_alias_move(world, name):
+    register(world, name)
+    register(world, name)
+    world.registry.set_stage(name, 1, "Production")
+    world.registry.set_alias(name, "champion", 1)
+    assert world.registry.version(name, 1).aliases == ("champion",)
+    world.registry.set_alias(name, "champion", 2)
+    assert world.registry.model(name).aliases == {"champion": 2}
+    assert [(v.version, v.stage) for v in world.registry.versions(name)] == [(2, "None"), (1, "Production")]
+    world.registry.drop_alias(name, "champion")
+    world.registry.drop_alias(name, "champion")
+    assert world.registry.model(name).aliases == {}
+
+
+def test_a_description_and_a_tag_are_set(world, name):
+    register(world, name)
+    world.registry.set_description(name, 1, "line 1\nline 2")
+    world.registry.set_tag(name, 1, "why", "because")
+    found = world.registry.version(name, 1)
+    assert (found.description, found.tags["why"]) == ("line 1\nline 2", "because")
+
+
+def test_what_is_not_there_is_not_found(world, name):
+    for call in (
+        lambda: world.registry.run("f" * 32),
+        lambda: world.registry.version(name, 1),
+        lambda: world.registry.model(name),
+        lambda: world.registry.search_runs("no such experiment"),
+        lambda: world.registry.source_of(world.registry.run(world.train(artifact="")), "model"),
+    ):
+        with pytest.raises(NotFound):
+            call()
+
+
+def test_experiments_are_found_by_name(world):
+    name = f"experiment {uuid.uuid4().hex}"
+    assert world.registry.experiment(name) is None
+    made = world.registry.create_experiment(name, tags={"team": "taxi"})
+    assert world.registry.experiment(name).id == made
+    assert made in [experiment.id for experiment in world.registry.experiments()]
+    with pytest.raises(Final):
+        world.registry.create_experiment(name, tags={})
+
+
+def test_runs_are_searched(world):
+    experiment = f"experiment {uuid.uuid4().hex}"
+    for rmse in (8.0, 6.0, 5.0):
+        world.train(experiment=experiment, rmse=rmse)
+    found = world.registry.search_runs(
+        experiment, filter_string="metrics.rmse < 7", order_by=["metrics.rmse ASC"], max_results=5
+    )
+    assert [run.metrics["rmse"] for run in found] == [5.0, 6.0]
+
+
+def test_a_filter_that_cannot_be_read_is_final(world):
+    world.train(experiment="filters")
+    with pytest.raises(Final, match="searching the runs"):
+        world.registry.search_runs("filters", filter_string="metrics.rmse is small")
+
+
+# What only the real one can show.
+
+
+@pytest.fixture
+def real(mlflow_address) -> RealWorld:
+    return RealWorld(mlflow_address)
+
+
+def test_the_model_of_an_mlflow_3_run_is_its_logged_model(real, name):
+    run = real.registry.run(train_logged_model(real.client))
+    source = real.registry.source_of(run, "model")
+    assert source.logged_model.startswith("m-")
+    real.registry.ensure_model(name)
+    made = real.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    assert made.run_id == run.id
+    [found] = real.registry.versions(name, run_id=run.id)
+    assert found.source == source.uri
+
+
+@pytest.mark.parametrize("style", [train, train_logged_model])
+def test_a_version_of_either_style_can_be_fetched(real, name, tmp_path: Path, style):
+    run = real.registry.run(style(real.client))
+    real.registry.ensure_model(name)
+    source = real.registry.source_of(run, "model")
+    real.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    fetched = real.registry.download_version(name, 1, tmp_path)
+    assert (fetched / "MLmodel").read_text() == "flavors: {}\n"
+
+
+def test_part_of_a_runs_artifacts_can_be_fetched(real, tmp_path: Path):
+    fetched = real.registry.download_run(train(real.client), "model/data", tmp_path)
+    assert (fetched.name, (fetched / "weights.txt").read_text()) == ("data", "weights")
+
+
+def test_a_single_file_can_be_fetched(real, tmp_path: Path):
+    fetched = real.registry.download_run(train(real.client), "model/MLmodel", tmp_path)
+    assert (fetched.name, fetched.read_text()) == ("MLmodel", "flavors: {}\n")
+
+
+def test_a_whole_run_can_be_fetched(real, tmp_path: Path):
+    fetched = real.registry.download_run(train(real.client), None, tmp_path)
+    assert (fetched / "model" / "MLmodel").is_file()
+
+
+def test_a_registry_that_is_down_is_retryable():
+    for call in (
+        lambda r: r.run("a" * 32),
+        lambda r: r.ensure_model("x"),
+        lambda r: r.create_version("x", ModelSource("runs:/a/m"), run_id="a", description="", tags={}),
+    ):
+        with pytest.raises(Retryable, match="does not answer"):
+            call(MlflowRegistry("http://127.0.0.1:9"))
+
+
+def test_nothing_is_written_once_the_lease_is_lost(real, name):
+    class Lost(Exception):
+        pass
+
+    def lost() -> None:
+        raise Lost
+
+    guarded = real.registry.guarded(lost)
+    with pytest.raises(Lost):
+        guarded.ensure_model(name)
+    with pytest.raises(NotFound):
+        real.registry.model(name)
+
+
+def test_names_with_a_quote_can_be_searched(real):
+    assert real.registry.versions("o'hare") == []
+    with pytest.raises(Final, match="both kinds"):
+        real.registry.versions('o\'hare "field"')

@@ -1,0 +1,16 @@
+"""worker.create_experiment, on experiment.create: an experiment of that name is there afterwards."""
+
+from registrar.outcome import Fact, Outcome
+from registrar.vocabulary import ExperimentCreate
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(ExperimentCreate)
+    found = work.registry.experiment(data.name)
+    if found and work.task.attempts == 1:
+        return Outcome(f"experiment {data.name!r} is there already (id {found.id})")
+    # A second attempt may find what the first one made before it was cut off: that is told as made.
+    made = found.id if found else work.registry.create_experiment(data.name, tags=data.tags)
+    text = f"experiment {data.name!r} (id {made}) was created by {work.who}"
+    return Outcome(text, facts=(Fact("experiment.created", text),))

@@ -1,0 +1,96 @@
+"""worker.fetch, on artifacts.fetch: artifacts of a run or version into the artifacts folder, with a manifest.
+
+Nothing is unpickled or run. What arrives is looked at in a folder of its own and only then put in place, whole.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from registrar.outcome import Fact, Outcome
+from registrar.vocabulary import ArtifactsFetch
+from worker.door import Final
+from worker.work import Work
+
+MANIFEST = "registrar-manifest.json"
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(ArtifactsFetch)
+    goal = place(work.artifacts_folder, data)
+    if (goal / MANIFEST).is_file() and data.version is not None:
+        return _told(work, data, goal, "is there already")
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its goal, so that the last step is a rename within one file system.
+    arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=goal.parent))
+    try:
+        content = _download(work, data, arriving)
+        write_manifest(content, _origin(data))
+        _put(content, goal)
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+    return _told(work, data, goal, "was fetched")
+
+
+def place(folder: Path, data: ArtifactsFetch) -> Path:
+    """runs/<run id>[/<path>] or models/<name>/<version>, below the artifacts folder."""
+    if data.run_id:
+        return folder / "runs" / data.run_id / (data.path or "")
+    return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
+
+
+def _download(work: Work, data: ArtifactsFetch, folder: Path) -> Path:
+    """The folder that holds what was asked for; a single file gets one."""
+    if data.run_id:
+        fetched = work.registry.download_run(data.run_id, data.path, folder)
+    else:
+        fetched = work.registry.download_version(data.model or "", data.version or 0, folder)
+        if not (fetched / "MLmodel").is_file():
+            raise Final(f"{_origin(data)} has no MLmodel file: its artifacts are not a model")
+    if fetched.is_file():
+        return folder
+    if not fetched.is_dir() or not any(fetched.iterdir()):
+        raise Final(f"{_origin(data)} has no artifacts")
+    return fetched
+
+
+def _origin(data: ArtifactsFetch) -> str:
+    if data.run_id:
+        return f"run {data.run_id}" + (f", {data.path}" if data.path else "")
+    return f"{data.model} version {data.version}"
+
+
+def write_manifest(folder: Path, origin: str) -> None:
+    """Every file's size and SHA-256, by its path. Raises Final for links: they may lead anywhere."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Final(f"{origin}: {path.relative_to(folder)} is neither a file nor a folder")
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
+    (folder / MANIFEST).write_text(json.dumps({"origin": origin, "files": files}, indent=2), encoding="utf-8")
+
+
+def _put(content: Path, goal: Path) -> None:
+    """Readers see the old folder or the new one, never half of one."""
+    content.chmod(0o755)
+    if goal.exists():
+        old = Path(tempfile.mkdtemp(prefix=".leaving-", dir=goal.parent)) / "old"
+        goal.rename(old)
+        shutil.rmtree(old.parent, ignore_errors=True)
+    os.replace(content, goal)
+
+
+def _told(work: Work, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
+    files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
+    size = sum(file["bytes"] for file in files.values())
+    where = goal.relative_to(work.artifacts_folder)
+    text = f"{_origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
+    fact = Fact("artifacts.fetched", text, data.model, data.version, {"folder": str(where), "files": len(files)})
+    return Outcome(text, facts=(fact,))

@@ -1,0 +1,24 @@
+"""worker.notify, after each outcome that a route wants: one channel is told one fact."""
+
+from registrar.outcome import Fact, Outcome
+from registrar.plugins import load
+from worker.door import Final
+from worker.notifiers import Notice
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    name, fact = str(work.given("channel")), Fact(**work.task.args["fact"])
+    channel = work.policy.channels.get(name)
+    if channel is None:
+        raise Final(f"channel {name!r} is in registrar.yml no more")
+    notice = Notice(
+        id=work.task.id,
+        fact=fact,
+        event_id=work.task.event_id,
+        at=work.task.accepted_at,
+        url=work.settings.secret(channel.url) if channel.url else None,
+        secret=work.settings.secret(channel.secret) if channel.secret else None,
+    )
+    load("worker.notifiers", channel.kind).post(notice, work.http, work.seal)
+    return Outcome(f"{name} was told: {fact.text}")

@@ -1,0 +1,14 @@
+"""worker.report, on training_run.failed: people are told, the registry is left alone."""
+
+from registrar.outcome import Fact, Outcome
+from registrar.vocabulary import TrainingRunFailed
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(TrainingRunFailed)
+    run = f" {data.run_id}" if data.run_id else ""
+    reason = f": {data.reason}" if data.reason else ""
+    text = f"training run{run} of {data.model} failed{reason}"
+    details = {"run_id": data.run_id, "commit": data.commit}
+    return Outcome(text, facts=(Fact("training_run.failed", text, data.model, None, details),))

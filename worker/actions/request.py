@@ -1,0 +1,95 @@
+"""worker.request, on promotion.request and by itself after each step: a version is tried against a target."""
+
+from registrar.ledger.promotions import Opened, is_open, latest
+from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.policy import Target
+from registrar.policy.models import Approval
+from worker.door import Version
+from worker.evidence import Evidence, gather, target_of
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    target = target_of(work, str(work.given("target")))
+    version = work.registry.version(work.model, work.version)
+    if version.stage == target.stage:
+        return Outcome(f"{version} is in {target.stage} already; nothing to do")
+    if reason := _wrong_start(work, version, target):
+        return _held_back(work, version, target, [reason])
+    with work.ledger.read() as connection:
+        earlier = latest(connection, version.model, version.version, target.stage)
+    if earlier is not None and is_open(earlier):
+        return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
+    evidence = gather(work, version, target)
+    if evidence.reasons:
+        return _held_back(work, version, target, evidence.reasons)
+    return _opened(work, evidence)
+
+
+def _wrong_start(work: Work, version: Version, target: Target) -> str | None:
+    sources = work.policy.model(version.model).sources_of(target)
+    if version.stage in sources:
+        return None
+    return f"it is in {version.stage}, and {target.stage} is reached from {' or '.join(sources)}"
+
+
+def _held_back(work: Work, version: Version, target: Target, reasons: list[str]) -> Outcome:
+    """The version says why where a deployment engineer looks for it: in its tags."""
+    reason = "; ".join(reasons)
+    key = f"registrar.held_back.{target.stage}"
+    if version.tags.get(key) != reason:
+        work.registry.set_tag(version.model, version.version, key, reason)
+    text = f"{version} was held back from {target.stage}: {reason}"
+    details = {"target": target.stage, "reasons": reasons}
+    fact = Fact("model_version.held_back", text, version.model, version.version, details)
+    return Outcome(summary=text, facts=(fact,))
+
+
+def _opened(work: Work, evidence: Evidence) -> Outcome:
+    version, target = evidence.version, evidence.target
+    automatic = not isinstance(target.approval, Approval)
+    opened = Opened(
+        version.model,
+        version.version,
+        target.stage,
+        evidence.to_json(),
+        state="approved" if automatic else "awaiting_approval",
+        reason=work.given("reason"),
+    )
+    if automatic:
+        step = FollowUp(
+            "worker.transition", {"version": version.version, "stage": target.stage, "promotion": opened.id}
+        )
+        text = f"{version} passed all gates for {target.stage}"
+        return Outcome(summary=text, follow_ups=(step,), records=(opened,))
+    return _asked(work, evidence, opened)
+
+
+def _asked(work: Work, evidence: Evidence, opened: Opened) -> Outcome:
+    version, target = evidence.version, evidence.target
+    text = f"{version} waits for approval to go to {target.stage}: {_who_may(work, target)}"
+    details = {
+        "promotion": opened.id,
+        "target": target.stage,
+        "requested_by": work.who,
+        "commit": version.tags.get("registrar.commit"),
+        "replaces": _holders(work, target),
+        "metrics": {name: f"{value:.4g}" for name, value in sorted(evidence.metrics.items())[:8]},
+        **evidence.to_json(),
+    }
+    fact = Fact("promotion.awaiting_approval", text, version.model, version.version, details)
+    return Outcome(summary=text, facts=(fact,), records=(opened,))
+
+
+def _who_may(work: Work, target: Target) -> str:
+    rules = target.approval.rules if isinstance(target.approval, Approval) else []
+    return " and ".join(
+        f"{rule.required_approvals} of {', '.join(work.policy.members(rule.group))} ({rule.group})" for rule in rules
+    )
+
+
+def _holders(work: Work, target: Target) -> list[int]:
+    """The versions that would be replaced."""
+    if not target.exclusive:
+        return []
+    return [other.version for other in work.registry.versions(work.model) if other.stage == target.stage]

@@ -1,0 +1,117 @@
+"""worker.vote, on promotion.approve and promotion.reject: does this person's word count, and is it enough?"""
+
+from registrar.ledger.promotions import Decided, Promotion, Voted, approvers, get, latest
+from registrar.outcome import Fact, FollowUp, Outcome, Record
+from registrar.policy.models import Approval, Rule
+from registrar.vocabulary import PromotionApprove, Vote
+from worker.evidence import gather, target_of
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(Vote)
+    verdict = "approve" if isinstance(data, PromotionApprove) else "reject"
+    promotion, agreed = _promotion(work, data)
+    if promotion is None:
+        asked = f"{data.model} version {data.version} to {data.target}"
+        return _refused(work, None, verdict, f"nobody asked for {asked}; ask with promotion.request first")
+    if why := _does_not_count(work, data, promotion, agreed, verdict):
+        return _refused(work, promotion, verdict, why)
+    if changed := _changed(work, promotion):
+        return _void(work, promotion, verdict, changed)
+    vote = Voted(promotion.id, verdict, True, data.reason or "")
+    if verdict == "reject":
+        return _rejected(work, promotion, vote)
+    return _approved(work, promotion, vote, {*agreed, work.task.actor})
+
+
+def _promotion(work: Work, data: Vote) -> tuple[Promotion | None, list[str]]:
+    with work.ledger.read() as connection:
+        if data.promotion:
+            found = get(connection, data.promotion)
+        else:
+            found = latest(connection, data.model, data.version, data.target)
+        return found, approvers(connection, found.id) if found else []
+
+
+def _does_not_count(work: Work, data: Vote, promotion: Promotion, agreed: list[str], verdict: str) -> str | None:
+    """Why a vote does not count, or None."""
+    if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
+        return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
+    if promotion.state != "awaiting_approval":
+        by = f" by {_name(work, promotion.decided_by)}" if promotion.decided_by else ""
+        why = f" ({promotion.reason})" if promotion.reason else ""
+        return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
+    groups = [rule.group for rule in _rules(work, promotion)]
+    if not work.policy.groups_of(work.task.actor) & set(groups):
+        allowed = "; ".join(f"{group}: {', '.join(work.policy.members(group))}" for group in groups)
+        return f"{work.who} may not {verdict} {promotion}; these may: {allowed}"
+    if verdict == "approve" and work.task.actor in agreed:
+        return f"{work.who} approved {promotion} already; it waits for somebody else"
+    return None
+
+
+def _rules(work: Work, promotion: Promotion) -> list[Rule]:
+    target = work.policy.model(promotion.model).target(promotion.target)
+    return target.approval.rules if target and isinstance(target.approval, Approval) else []
+
+
+def _name(work: Work, actor: str) -> str:
+    return work.policy.people[actor].name if actor in work.policy.people else actor
+
+
+def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
+    vote = Voted(promotion.id if promotion else None, verdict, False, why)
+    fact = Fact("promotion.vote_refused", why, work.model, work.version, {"by": work.who, "verdict": verdict})
+    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,))
+
+
+def _changed(work: Work, promotion: Promotion) -> str | None:
+    """What is not as it was shown to the approvers, or None: an approval holds for what was shown."""
+    version = work.registry.version(promotion.model, promotion.version)
+    now = gather(work, version, target_of(work, promotion.target)).to_json()
+    names = {"policy_digest": "the policy", "source": "the model", "run_id": "the run", "gates": "a gate's result"}
+    changed = [name for key, name in names.items() if now[key] != promotion.evidence.get(key)]
+    return " and ".join(changed) or None
+
+
+def _void(work: Work, promotion: Promotion, verdict: str, changed: str) -> Outcome:
+    why = f"{changed} changed since {promotion} was asked for: it is asked for again"
+    records: tuple[Record, ...] = (Voted(promotion.id, verdict, False, why), Decided(promotion.id, "superseded", why))
+    again = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
+    fact = Fact("promotion.void", why, promotion.model, promotion.version, {"promotion": promotion.id})
+    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), follow_ups=(again,), records=records)
+
+
+def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
+    reason = f": {vote.why}" if vote.why else ""
+    text = f"{promotion} was rejected by {work.who}{reason}"
+    fact = Fact("promotion.rejected", text, promotion.model, promotion.version, {"promotion": promotion.id})
+    decided = Decided(promotion.id, "rejected", vote.why or None)
+    return Outcome(summary=text, facts=(fact,), records=(vote, decided))
+
+
+def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: set[str]) -> Outcome:
+    details = {"promotion": promotion.id, "by": work.who, "target": promotion.target}
+    if missing := _missing(work, promotion, agreed):
+        text = f"{work.who} approved {promotion}; still needed: {missing}"
+        fact = Fact("promotion.vote_counted", text, promotion.model, promotion.version, details)
+        return Outcome(summary=text, facts=(fact,), records=(vote,))
+    text = f"{promotion} was approved by {work.who}"
+    args = {"version": promotion.version, "stage": promotion.target, "promotion": promotion.id}
+    return Outcome(
+        summary=text,
+        facts=(Fact("promotion.approved", text, promotion.model, promotion.version, details),),
+        follow_ups=(FollowUp("worker.transition", args),),
+        records=(vote, Decided(promotion.id, "approved")),
+    )
+
+
+def _missing(work: Work, promotion: Promotion, agreed: set[str]) -> str:
+    """What the rules still lack, for people; "" when all are met."""
+    lacking = []
+    for rule in _rules(work, promotion):
+        have = sum(1 for actor in agreed if actor in work.policy.groups.get(rule.group, []))
+        if have < rule.required_approvals:
+            lacking.append(f"{rule.required_approvals - have} more of {rule.group}")
+    return ", ".join(lacking)

@@ -1,0 +1,50 @@
+"""MLflow's answers as the entities of door.py: by attribute, so that nothing of MLflow is imported here."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from worker.door import Experiment, Model, Run, Version
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+
+
+def version(found: Any) -> Version:
+    return Version(
+        model=found.name,
+        version=int(found.version),
+        stage=found.current_stage or "None",
+        run_id=found.run_id or None,
+        source=found.source or "",
+        description=found.description or "",
+        tags=dict(found.tags or {}),
+        created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+        aliases=tuple(found.aliases or ()),
+    )
+
+
+def run(found: Any) -> Run:
+    outputs = found.outputs.model_outputs if found.outputs else []
+    return Run(
+        id=found.info.run_id,
+        name=found.info.run_name or "",
+        experiment_id=found.info.experiment_id,
+        status=found.info.status,
+        user=found.data.tags.get("mlflow.user", ""),
+        started_at=_time(found.info.start_time),
+        artifact_uri=found.info.artifact_uri,
+        deleted=found.info.lifecycle_stage == "deleted",
+        metrics=dict(found.data.metrics),
+        tags=dict(found.data.tags),
+        outputs=tuple((output.model_id, output.step) for output in outputs),
+    )
+
+
+def experiment(found: Any) -> Experiment:
+    return Experiment(found.experiment_id, found.name, found.artifact_location, _time(found.creation_time))
+
+
+def model(found: Any) -> Model:
+    aliases = {alias: int(version) for alias, version in (found.aliases or {}).items()}
+    return Model(found.name, found.description or "", dict(found.tags or {}), aliases, _time(found.creation_timestamp))

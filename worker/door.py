@@ -1,0 +1,156 @@
+"""What the worker needs of a model registry: the few calls, what they give, and the two fates of an error."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+
+class Failure(Exception):
+    """Something an action could not do. The message is a sentence for people."""
+
+    retry: ClassVar[bool]
+
+
+class Retryable(Failure):
+    """It may work later: tried again with growing pauses until the budget of time is spent.
+
+    after: seconds that the other side asked us to wait, or None.
+    """
+
+    retry = True
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Final(Failure):
+    """It will not work however often it is tried: the task failed, and people are told why."""
+
+    retry = False
+
+
+class NotFound(Final):
+    """There is no such run, model, version or alias."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A model version. version counts from 1; aliases is filled only where one version was asked for."""
+
+    model: str
+    version: int
+    stage: str
+    run_id: str | None
+    source: str
+    description: str
+    tags: Mapping[str, str]
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.model} version {self.version}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run. outputs: ids of the models that MLflow 3 logged in it."""
+
+    id: str
+    name: str
+    experiment_id: str
+    status: str
+    user: str
+    started_at: datetime | None
+    artifact_uri: str
+    deleted: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a run's model is: what create_version takes. logged_model: MLflow 3's id (m-...), else None."""
+
+    uri: str
+    logged_model: str | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    id: str
+    name: str
+    artifact_location: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model. aliases: version by alias."""
+
+    name: str
+    description: str
+    tags: Mapping[str, str]
+    aliases: Mapping[str, int]
+    created_at: datetime | None
+
+
+class Registry(Protocol):
+    """Every call raises Retryable, Final or, where it names something, NotFound."""
+
+    def run(self, run_id: str) -> Run: ...
+
+    def search_runs(
+        self,
+        experiment: str,
+        *,
+        filter_string: str = "",
+        order_by: Iterable[str] = (),
+        max_results: int = 100,
+        run_view_type: str = "ACTIVE_ONLY",
+    ) -> list[Run]:
+        """experiment: a name. Raises NotFound for an unknown one, Final for a filter that can't be read."""
+
+    def experiments(self) -> list[Experiment]: ...
+
+    def experiment(self, name: str) -> Experiment | None: ...
+
+    def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
+        """The new experiment's id."""
+
+    def source_of(self, run: Run, artifact_path: str) -> ModelSource:
+        """Where the model is that a run logged under a name. Raises NotFound where there is none."""
+
+    def models(self, *, max_results: int = 100) -> list[Model]: ...
+
+    def model(self, name: str) -> Model: ...
+
+    def ensure_model(self, name: str) -> None:
+        """Create a registered model, if there is none of that name."""
+
+    def version(self, model: str, version: int) -> Version: ...
+
+    def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
+        """All versions (of one run), newest first; [] for an unknown model. newest: so many at most."""
+
+    def create_version(
+        self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
+    ) -> Version: ...
+
+    def set_stage(self, model: str, version: int, stage: str) -> None: ...
+
+    def set_alias(self, model: str, alias: str, version: int) -> None: ...
+
+    def drop_alias(self, model: str, alias: str) -> None: ...
+
+    def set_description(self, model: str, version: int, description: str) -> None: ...
+
+    def set_tag(self, model: str, version: int, key: str, value: str) -> None: ...
+
+    def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
+        """A run's artifacts, or the file or folder `path` of them, into a folder; where below it they are now."""
+
+    def download_version(self, model: str, version: int, folder: Path) -> Path: ...

@@ -1,0 +1,50 @@
+"""Holding on to a task while it runs: renewed in the background, checked right before each write."""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.engine import now
+from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task, renew
+
+log = logging.getLogger(__name__)
+
+EVERY = LEASE_SECONDS / 3
+LONGEST = 1800  # seconds: what hangs for longer is given to another worker
+
+
+class Lease:
+    """A context manager around one attempt."""
+
+    def __init__(self, ledger: Ledger, task: Task) -> None:
+        self._ledger = ledger
+        self._task = task
+        self._done = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name=f"lease-{task.id}", daemon=True)
+
+    def renew(self) -> None:
+        """Raises LeaseLost where another worker has the task now: then nothing more may be written."""
+        with self._ledger.write() as connection:
+            renew(connection, self._task, at=now())
+
+    def _keep(self) -> None:
+        for _ in range(int(LONGEST / EVERY)):
+            if self._done.wait(EVERY):
+                return
+            try:
+                self.renew()
+            except LeaseLost:
+                return
+            except LedgerUnavailable as error:
+                log.warning("the lease of %s was not renewed: %s", self._task.id, error)
+
+    def __enter__(self) -> Self:
+        self._keeper.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()

@@ -1,0 +1,264 @@
+"""The only door to MLflow: the calls of door.Registry, each error sorted into Retryable or final.
+
+Which call, with what, and why is measured in docs/decisions.md; the links there lead to MLflow's source.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import ViewType
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+)
+from mlflow.exceptions import MlflowException
+
+from worker import convert
+from worker.door import Experiment, Final, Model, ModelSource, NotFound, Retryable, Run, Version
+
+TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
+_NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+_RETRYABLE_STATUS = {408, 429, 502, 503, 504}
+# SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
+_RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
+_PAGE = 200
+
+
+def configure_client() -> None:
+    """Once per process: fail fast and leave retrying to us. MLflow's defaults hang a call for 247 s."""
+    MLFLOW_HTTP_REQUEST_TIMEOUT.set(TIMEOUT_SECONDS)
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    # Stages are deprecated and in wide use: moving them is what this program is for.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="mlflow")
+    warnings.filterwarnings("ignore", message=".*[Mm]odel registry stages.*", category=FutureWarning)
+
+
+@contextmanager
+def sorted_errors(what: str) -> Iterator[None]:
+    """Turns MLflow's exceptions into Retryable, NotFound or Final, with what was tried in front."""
+    try:
+        yield
+    except MlflowException as error:
+        raise _sorted(what, error) from error
+    except requests.RequestException as error:
+        raise Retryable(f"{what}: the registry does not answer ({type(error).__name__})") from error
+    except ModuleNotFoundError as error:
+        raise Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs") from error
+
+
+def _sorted(what: str, error: MlflowException) -> Retryable | Final:
+    text = f"{what}: {_first_line(error)}"
+    if isinstance(error.__context__, requests.RequestException):
+        return Retryable(f"{what}: the registry does not answer ({type(error.__context__).__name__})")
+    if error.error_code in _NOT_FOUND:
+        return NotFound(text)
+    status = error.get_http_status_code()
+    race = error.error_code == "BAD_REQUEST" and _RACE.search(str(error))
+    if status in _RETRYABLE_STATUS or error.error_code == "ABORTED" or race:
+        return Retryable(text)
+    # 3.17 says INTERNAL_ERROR for an unknown logged model, and for any 5xx it gave up on (handled above).
+    if status >= 500 and "Unable to find a logged_model" not in str(error):
+        return Retryable(text)
+    return Final(text)
+
+
+def _first_line(error: MlflowException) -> str:
+    return str(error.message).strip().splitlines()[0][:500] if error.message else str(error.error_code)
+
+
+class MlflowRegistry:
+    """uri: MLFLOW_TRACKING_URI. before_write is called right before each write: it checks the lease, or raises."""
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        before_write: Callable[[], None] = lambda: None,
+        client: MlflowClient | None = None,
+    ) -> None:
+        self._uri = uri
+        self._client = client or MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._before_write = before_write
+
+    def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
+        """The same registry, for one task: before_write checks that the task is still ours."""
+        return MlflowRegistry(self._uri, before_write=before_write, client=self._client)
+
+    @contextmanager
+    def _write(self, what: str) -> Iterator[None]:
+        self._before_write()
+        with sorted_errors(what):
+            yield
+
+    def run(self, run_id: str) -> Run:
+        with sorted_errors(f"reading run {run_id}"):
+            return convert.run(self._client.get_run(run_id))
+
+    def search_runs(
+        self,
+        experiment: str,
+        *,
+        filter_string: str = "",
+        order_by: Iterable[str] = (),
+        max_results: int = 100,
+        run_view_type: str = "ACTIVE_ONLY",
+    ) -> list[Run]:
+        if (found := self.experiment(experiment)) is None:
+            raise NotFound(f"there is no experiment {experiment!r}")
+        with sorted_errors(f"searching the runs of {experiment!r}"):
+            runs = self._client.search_runs(
+                [found.id],
+                filter_string=filter_string,
+                run_view_type=ViewType.from_string(run_view_type.lower()),
+                max_results=max_results,
+                order_by=list(order_by),
+            )
+            return [convert.run(run) for run in runs]
+
+    def experiments(self) -> list[Experiment]:
+        with sorted_errors("listing experiments"):
+            found = _pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
+            return [convert.experiment(experiment) for experiment in found]
+
+    def experiment(self, name: str) -> Experiment | None:
+        with sorted_errors(f"reading experiment {name!r}"):
+            found = self._client.get_experiment_by_name(name)
+            return convert.experiment(found) if found else None
+
+    def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
+        with self._write(f"creating experiment {name!r}"):
+            return str(self._client.create_experiment(name, tags=dict(tags)))
+
+    def source_of(self, run: Run, artifact_path: str) -> ModelSource:
+        """MLflow 3 keeps models beside the run; MLflow 2 keeps them among its artifacts."""
+        with sorted_errors(f"looking for the model of run {run.id}"):
+            if logged := self._logged_model(run, artifact_path):
+                return ModelSource(f"models:/{logged}", logged)
+            listed = {str(info.path) for info in self._client.list_artifacts(run.id, artifact_path)}
+        if f"{artifact_path}/MLmodel" in listed:
+            return ModelSource(f"{run.artifact_uri}/{artifact_path}")
+        raise NotFound(
+            f"run {run.id} logged no model named {artifact_path!r}: log one with log_model(name={artifact_path!r}), "
+            "or say its name in artifact_path"
+        )
+
+    def _logged_model(self, run: Run, name: str) -> str | None:
+        """The newest ready model of that name; several may carry it, at different steps."""
+        found = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
+        ready = [
+            (step, int(model.creation_timestamp), str(model.model_id))
+            for step, model in found
+            if model.name == name and str(model.status) in ("READY", "LoggedModelStatus.READY")
+        ]
+        return max(ready)[2] if ready else None
+
+    def models(self, *, max_results: int = 100) -> list[Model]:
+        with sorted_errors("listing models"):
+            return [convert.model(found) for found in self._client.search_registered_models(max_results=max_results)]
+
+    def model(self, name: str) -> Model:
+        with sorted_errors(f"reading model {name!r}"):
+            return convert.model(self._client.get_registered_model(name))
+
+    def ensure_model(self, name: str) -> None:
+        with sorted_errors(f"reading model {name!r}"):
+            if self._client.search_registered_models(f"name = {_quoted(name)}", max_results=1):
+                return
+        try:
+            with self._write(f"creating model {name!r}"):
+                self._client.create_registered_model(name)
+        except Final as error:
+            if getattr(error.__cause__, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def version(self, model: str, version: int) -> Version:
+        with sorted_errors(f"reading {model} version {version}"):
+            return convert.version(self._client.get_model_version(model, str(version)))
+
+    def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
+        wanted = f"name = {_quoted(model)}" + (f" and run_id = {_quoted(run_id)}" if run_id else "")
+        size = min(newest or 1000, 1000)
+
+        def page(token: str | None) -> Any:
+            return self._client.search_model_versions(
+                wanted, max_results=size, order_by=["version_number DESC"], page_token=token
+            )
+
+        with sorted_errors(f"listing the versions of {model}"):
+            found = page(None) if newest else _pages(page)
+            return [convert.version(version) for version in found]
+
+    def create_version(
+        self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
+    ) -> Version:
+        """Tags and description go into the one call: it is atomic, and set_tag costs as much as the whole of it."""
+        with self._write(f"registering run {run_id} as a version of {model}"):
+            created = self._client.create_model_version(
+                model,
+                source.uri,
+                run_id=run_id,
+                tags=dict(tags),
+                description=description,
+                await_creation_for=0,
+                model_id=source.logged_model,
+            )
+            return convert.version(created)
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        """Never with archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
+        with self._write(f"moving {model} version {version} to {stage}"):
+            self._client.transition_model_version_stage(model, str(version), stage, archive_existing_versions=False)
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        with self._write(f"setting @{alias} of {model} to version {version}"):
+            self._client.set_registered_model_alias(model, alias, str(version))
+
+    def drop_alias(self, model: str, alias: str) -> None:
+        with self._write(f"taking @{alias} of {model} away"):
+            self._client.delete_registered_model_alias(model, alias)
+
+    def set_description(self, model: str, version: int, description: str) -> None:
+        with self._write(f"describing {model} version {version}"):
+            self._client.update_model_version(model, str(version), description=description)
+
+    def set_tag(self, model: str, version: int, key: str, value: str) -> None:
+        with self._write(f"tagging {model} version {version}"):
+            self._client.set_model_version_tag(model, str(version), key, value)
+
+    def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
+        with sorted_errors(f"fetching the artifacts of run {run_id}"):
+            wanted = {"run_id": run_id, "artifact_path": path or ""}
+            return Path(download_artifacts(**wanted, dst_path=str(folder), tracking_uri=self._uri))
+
+    def download_version(self, model: str, version: int, folder: Path) -> Path:
+        """From where the registry says the version's files are."""
+        with sorted_errors(f"fetching {model} version {version}"):
+            address = self._client.get_model_version_download_uri(model, str(version))
+            return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
+
+
+def _pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
+    token: str | None = None
+    while True:
+        found = page(token)
+        yield from found
+        if not (token := found.token):
+            return
+
+
+def _quoted(text: str) -> str:
+    """A value in MLflow's filter language, which knows no escape."""
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    raise Final(f"MLflow can't search for {text!r}: it holds both kinds of quotes")

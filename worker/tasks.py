@@ -1,0 +1,187 @@
+"""Celery's side: claim a task, act, finish; and all policy on trying again."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import requests
+from celery import Celery
+from celery.signals import worker_ready
+
+from registrar.ledger import Ledger, LedgerUnavailable, tasks
+from registrar.ledger.engine import now
+from registrar.ledger.promotions import Decided
+from registrar.ledger.tasks import LeaseLost, Task
+from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.plugins import kinds, load
+from registrar.policy import Policy
+from registrar.queue import Bell, ring
+from registrar.seal import Seal
+from registrar.settings import Settings
+from registrar.vocabulary import VOCABULARY
+from worker.door import Failure, Registry, Retryable
+from worker.lease import Lease
+from worker.work import Work
+
+log = logging.getLogger(__name__)
+
+RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
+LONGEST_PAUSE = 60.0
+UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker process holds for all its tasks."""
+
+    app: Celery
+    ledger: Ledger
+    policy: Policy
+    settings: Settings
+    seal: Seal
+    registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
+    http: requests.Session
+
+
+def install(bench: Bench) -> None:
+    """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
+    for verb in kinds("worker.actions"):
+        bench.app.task(name=f"worker.{verb}")(_entry(bench, verb))
+    bench.app.task(name="worker.sweep", expires=30)(lambda: sweep(bench))
+    worker_ready.connect(lambda **_: sweep(bench), weak=False)
+
+
+def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
+    def run(task_id: str) -> None:
+        """Claim the task, act on it, finish it."""
+        work_on(bench, verb, task_id)
+
+    run.__name__ = verb
+    return run
+
+
+def sweep(bench: Bench) -> None:
+    """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
+    try:
+        with bench.ledger.write() as connection:
+            bells = tasks.sweep(connection, at=now())
+    except LedgerUnavailable as error:
+        log.warning("the sweep can't read the ledger: %s", error)
+        return
+    if bells:
+        log.info("sweep: rang for %d task(s)", len(bells))
+    ring(bench.app, bells)
+
+
+def work_on(bench: Bench, verb: str, task_id: str) -> None:
+    """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
+    with bench.ledger.write() as connection:
+        task = tasks.claim(connection, task_id, at=now())
+    if task is None:
+        log.debug("%s %s: nothing to claim", verb, task_id)
+        return
+    try:
+        bells = _settle(bench, verb, task)
+    except LeaseLost:
+        log.warning("%s %s: its lease went to another worker, which finishes it", verb, task_id)
+        return
+    ring(bench.app, bells)
+
+
+def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
+    """Act, and write down what came of it. Raises LeaseLost."""
+    with Lease(bench.ledger, task) as lease:
+        try:
+            outcome = load("worker.actions", verb).act(_work(bench, task, lease))
+        except LeaseLost:
+            raise
+        except Failure as error:
+            return _failed(bench, task, error)
+        except Exception as error:  # Celery's one handler: a fault of ours must not lose the task
+            log.exception("%s %s: unexpected error", verb, task.id)
+            return _unexpected(bench, task, error)
+    log.info("%s %s: %s", verb, task.id, outcome.summary)
+    return _finish(bench, task, "succeeded", outcome)
+
+
+def _work(bench: Bench, task: Task, lease: Lease) -> Work:
+    return Work(
+        task=task,
+        registry=bench.registry(lease.renew),
+        ledger=bench.ledger,
+        policy=bench.policy,
+        settings=bench.settings,
+        seal=bench.seal,
+        http=bench.http,
+        now=now(),
+    )
+
+
+def _failed(bench: Bench, task: Task, error: Failure) -> list[Bell]:
+    if not isinstance(error, Retryable):
+        return _give_up(bench, task, "failed", str(error))
+    if now() - task.started_at > RETRY_FOR:
+        return _give_up(bench, task, "dead", f"given up after {RETRY_FOR}: {error}")
+    return _retry(bench, task, str(error), pause(task.attempts, error.after))
+
+
+def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:
+    message = f"unexpected {type(error).__name__}; the worker's log has the details"
+    if task.attempts >= UNEXPECTED_ATTEMPTS:
+        return _give_up(bench, task, "dead", message)
+    return _retry(bench, task, message, pause(task.attempts))
+
+
+def pause(attempts: int, asked: float | None = None) -> float:
+    """Seconds until the next attempt: 1, 2, 4 ... 60, half of it by chance; or what the other side asked for."""
+    longest = min(LONGEST_PAUSE, 2.0 ** min(attempts - 1, 10))
+    return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
+
+
+def _retry(bench: Bench, task: Task, error: str, delay: float) -> list[Bell]:
+    log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
+    with bench.ledger.write() as connection:
+        tasks.retry(connection, task, delay=delay, error=error, at=now())
+    return []
+
+
+def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
+    """A final error is told; a promotion that was under way has failed with it."""
+    log.error("%s %s: %s: %s", task.name, task.id, state, error)
+    told = task.name not in ("worker.notify", "worker.reply")
+    text = f"{task.event_type} by {task.actor_name} could not be done: {error}"
+    details = {"task": task.id, "event": task.event_id}
+    fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)
+    promotion = task.args.get("promotion")
+    outcome = Outcome(
+        summary=error,
+        facts=(fact,) if told else (),
+        records=(Decided(promotion, "failed", error),) if promotion else (),
+    )
+    return _finish(bench, task, state, outcome, error=error)
+
+
+def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
+    told = (*outcome.follow_ups, *_notices(bench.policy, outcome), *_replies(task, outcome))
+    complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
+    at: datetime = now()
+    with bench.ledger.write() as connection:
+        return tasks.finish(connection, task, state, complete, error=error, at=at)
+
+
+def _notices(policy: Policy, outcome: Outcome) -> list[FollowUp]:
+    """One task per fact and channel, in a lane of that channel and model: in order, and in nobody's way."""
+    return [
+        FollowUp("worker.notify", {"channel": to, "fact": fact.to_json()}, lane=f"notify:{to}:{fact.model or ''}")
+        for fact in outcome.facts
+        for to in policy.channels_for(fact.type, fact.model)
+    ]
+
+
+def _replies(task: Task, outcome: Outcome) -> list[FollowUp]:
+    """The answer to the person who asked, once: by the event's first task."""
+    if task.reply_to is None or task.args or task.name != VOCABULARY[task.event_type].task:
+        return []
+    return [FollowUp("worker.reply", {"text": outcome.summary}, lane=f"reply:{task.event_id}")]

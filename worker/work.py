@@ -1,0 +1,59 @@
+"""What an action is given: its task, the doors it may use, and the time. Nothing else is reached from within."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from registrar.ledger import Ledger
+from registrar.ledger.tasks import Task
+from registrar.policy import Policy
+from registrar.seal import Seal
+from registrar.settings import Settings
+from registrar.vocabulary import Data, parse
+from worker.door import Registry
+
+Kind = TypeVar("Kind", bound=Data)
+
+
+@dataclass(frozen=True)
+class Work:
+    """registry: checks the lease before each write. now: when this attempt began, aware, UTC."""
+
+    task: Task
+    registry: Registry
+    ledger: Ledger
+    policy: Policy
+    settings: Settings
+    seal: Seal
+    http: requests.Session
+    now: datetime
+
+    def data_as(self, kind: type[Kind]) -> Kind:
+        """The event's data, as the vocabulary class that the action handles. Raises TypeError for any other."""
+        data = parse(self.task.event_type, self.task.data)
+        if not isinstance(data, kind):
+            raise TypeError(f"{self.task.name} does not handle {self.task.event_type}")
+        return data
+
+    def given(self, name: str) -> Any:
+        """An argument of the task, else the field of the event's data; None where neither has it."""
+        return self.task.args.get(name, self.task.data.get(name))
+
+    @property
+    def model(self) -> str:
+        return str(self.given("model"))
+
+    @property
+    def version(self) -> int:
+        return int(self.given("version"))
+
+    @property
+    def who(self) -> str:
+        return self.task.actor_name
+
+    @property
+    def artifacts_folder(self) -> Path:
+        return self.settings.artifacts_folder
