@@ -1,6 +1,6 @@
 """The only door to MLflow: the calls of door.Registry, each error sorted into Retryable or final.
 
-Which call, with what, and why is measured in docs/decisions.md; the links there lead to MLflow's source.
+Which call, with which arguments: README, "Decisions". Measured on MLflow 3.17 and 3.18.
 """
 
 import re

@@ -49,8 +49,12 @@ def install(bench: Bench) -> None:
     """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
     for verb in kinds("worker.actions"):
         bench.app.task(name=f"worker.{verb}")(_entry(bench, verb))
-    bench.app.task(name="worker.sweep", expires=30)(lambda: sweep(bench))
-    worker_ready.connect(lambda **_: sweep(bench), weak=False)
+
+    def ring_again(**_: object) -> None:
+        sweep(bench)
+
+    bench.app.task(name="worker.sweep")(ring_again)
+    worker_ready.connect(ring_again, weak=False)
 
 
 def _entry(bench: Bench, verb: str) -> Callable[[str], None]:

@@ -1,0 +1,57 @@
+"""The worker process: Celery with all tasks, on a pool of threads."""
+
+import os
+import socket
+
+import requests
+from celery import Celery
+
+from registrar.ledger import Ledger
+from registrar.ledger.schema import check
+from registrar.policy import Policy, load
+from registrar.queue import QUEUE, celery_app
+from registrar.seal import Seal
+from registrar.settings import Settings, SettingsError, from_environment
+from worker.registry import MlflowRegistry, configure_client
+from worker.tasks import Bench, install
+
+CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would cost 80 MB each
+
+
+def main() -> None:
+    settings = from_environment()
+    build(settings, load(settings.config_path)).start(_arguments())
+
+
+def build(settings: Settings, policy: Policy) -> Celery:
+    """The Celery app with all tasks. Raises SettingsError, or SchemaMismatch where the ledger is of another version."""
+    configure_client()
+    app = celery_app(settings.broker_url)
+    ledger = Ledger(settings.ledger_url)
+    check(ledger)
+    http = requests.Session()
+    http.trust_env = False  # no proxy or netrc from the environment gets between us and a channel
+    registry = MlflowRegistry(settings.mlflow_uri).guarded
+    install(Bench(app, ledger, policy, settings, _seal(settings), registry, http))
+    return app
+
+
+def _seal(settings: Settings) -> Seal:
+    try:
+        return Seal(settings.secret_key)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _arguments() -> list[str]:
+    name = f"registrar-{os.getpid()}@{socket.gethostname()}"
+    return [
+        "worker",
+        "--pool=threads",
+        f"--concurrency={CONCURRENCY}",
+        f"--queues={QUEUE}",
+        f"--hostname={name}",
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel=INFO",
+    ]
