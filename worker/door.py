@@ -6,8 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from registrar.problem import Problem
 
-class Failure(Exception):
+
+class Failure(Problem):
     """Something an action could not do. The message is a sentence for people."""
 
     retry: ClassVar[bool]

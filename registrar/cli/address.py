@@ -1,0 +1,29 @@
+"""`registrar address`."""
+
+import click
+
+from registrar.cli.context import Context
+from registrar.settings import Settings, SettingsError
+
+
+@click.command()
+@click.argument("part", type=click.Choice(["receiver", "mlflow"]))
+@click.pass_obj
+def address(context: Context, part: str) -> None:
+    """Print where the receiver or MLflow is, for scripts.
+
+    \b
+    export MLFLOW_TRACKING_URI=$(registrar address mlflow)
+    """
+    click.echo(_address(context.settings(), part))
+
+
+def _address(settings: Settings, part: str) -> str:
+    if part == "mlflow":
+        return settings.mlflow_uri
+    if settings.public_url is None:
+        raise SettingsError("REGISTRAR_PUBLIC_URL is not set; it is where senders reach the receiver")
+    return settings.public_url
+
+
+commands = [address]

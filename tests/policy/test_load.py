@@ -1,0 +1,84 @@
+"""registrar.yml's complaints: each names the line, and none shows a secret."""
+
+import pytest
+
+from registrar.policy import PolicyError
+from registrar.policy.load import parse
+
+WHOLE = """version: 1
+sources:
+  ci:
+    kind: standard
+    secrets: ["env:CI"]
+    may: [{events: [training_run.*], models: ["taxi-*"]}]
+people:
+  ada: {name: Ada, accounts: {slack: T1/U1}}
+groups:
+  leads: [ada]
+models:
+  taxi:
+    targets:
+      - {stage: staging, alias: challenger, approval: automatic}
+      - {stage: Production, approval: {rules: [{group: leads}]}}
+channels:
+  log: {kind: log}
+notify:
+  - {outcomes: ["*"], to: [log]}
+"""
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(PolicyError) as error:
+        parse(text)
+    return str(error.value)
+
+
+def test_a_whole_file_is_read():
+    assert parse(WHOLE).model("taxi").targets[0].stage == "Staging"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("kind: standard", "knd: standard", "registrar.yml:4: sources.ci.knd: unknown key"),
+        ('["env:CI"]', "[topsecret]", "registrar.yml:5: sources.ci.secrets.0: a secret is named here, never written"),
+        (
+            "group: leads",
+            "group: leeds",
+            "registrar.yml:15: models.taxi.targets.1.approval.rules.0: group 'leeds' is not",
+        ),
+        ("[ada]", "[bob]", "registrar.yml:10: groups.leads.0: 'bob' is neither in people nor a source:NAME"),
+        ("to: [log]", "to: [chat]", "registrar.yml:19: notify.0.to.0: 'chat' is not in channels"),
+        ("group: leads", "group: leads, required_approvals: 2", "has too few members for 2 approvals"),
+        ("version: 1\n", "", "version is missing"),
+        ("version: 1", "version: 2", "registrar.yml:1: version: Input should be 1"),
+        (
+            "stage: staging",
+            "stage: Live",
+            "registrar.yml:14: models.taxi.targets.0.stage: Input should be 'None', 'Staging'",
+        ),
+        ("alias: challenger", "alias: v12", "registrar.yml:14: models.taxi.targets.0.alias"),
+        ("alias: challenger", "on_replace: keep", "on_replace: keep leaves two holders"),
+        ("stage: Production", "stage: Staging", "two targets have the same stage"),
+        ("stage: Production", "stage: Archived", "None and Archived need no target"),
+        ("channels:\n", "channels:\n  log: {kind: slack}\n", "registrar.yml:18: log stands here twice"),
+        ("[ada]", "[ada", "not YAML"),
+    ],
+)
+def test_a_complaint_names_the_line_and_what_would_be_right(right, wrong, said):
+    assert right in WHOLE
+    assert said in complaint(WHOLE.replace(right, wrong))
+
+
+def test_a_written_secret_is_not_repeated_in_the_complaint():
+    assert "topsecret" not in complaint(WHOLE.replace('["env:CI"]', "[topsecret]"))
+
+
+def test_an_account_belongs_to_one_person():
+    doubled = WHOLE.replace("groups:", "  bob: {name: Bob, accounts: {slack: T1/U1}}\ngroups:")
+    assert "T1/U1 is people.ada's account already" in complaint(doubled)
+
+
+def test_an_empty_file_and_a_list_are_told_apart_from_a_policy():
+    assert "version is missing" in complaint("")
+    assert "registrar.yml:1" in complaint("- a\n")

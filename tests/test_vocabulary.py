@@ -1,0 +1,70 @@
+"""What an event may say."""
+
+import pytest
+from pydantic import ValidationError
+
+from registrar.plugins import kinds
+from registrar.vocabulary import VOCABULARY, UnknownType, parse
+
+RUN = {"model": "taxi", "run_id": "r1"}
+ONE = {"model": "taxi", "version": 1}
+
+
+def test_every_event_names_an_action_that_exists():
+    assert {kind.task.removeprefix("worker.") for kind in VOCABULARY.values()} <= set(kinds("worker.actions"))
+
+
+def test_an_unknown_type_lists_those_that_are_known():
+    with pytest.raises(UnknownType, match=r"training_run\.finished"):
+        parse("training.done", {})
+
+
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("training_run.finished", {"model": "taxi"}),
+        ("training_run.finished", {**RUN, "surprise": 1}),
+        ("training_run.finished", {**RUN, "model": "a/b"}),
+        ("training_run.finished", {**RUN, "model": ".."}),
+        ("training_run.finished", {**RUN, "model": "a\x00"}),
+        ("training_run.finished", {**RUN, "model": ""}),
+        ("training_run.finished", {**RUN, "model": 7}),
+        ("training_run.finished", {**RUN, "run_id": "../../etc"}),
+        ("training_run.finished", {**RUN, "artifact_path": "/etc"}),
+        ("training_run.finished", {**RUN, "artifact_path": "a/../b"}),
+        ("training_run.finished", {**RUN, "artifact_path": "a\\b"}),
+        ("training_run.finished", {**RUN, "commit": "a\nb"}),
+        ("training_run.finished", {**RUN, "tags": {str(n): "" for n in range(51)}}),
+        ("model_version.register", {"model": "taxi"}),
+        ("model_version.register", {**RUN, "search": {"experiment": "e"}}),
+        ("model_version.register", {"model": "taxi", "search": {"experiment": "e", "max_results": 0}}),
+        ("model_version.transition", {**ONE, "stage": "Live"}),
+        ("model_version.transition", {**ONE, "version": 0, "stage": "Staging"}),
+        ("model_version.transition", {**ONE, "version": True, "stage": "Staging"}),
+        ("model_version.transition", {**ONE, "version": 1.0, "stage": "Staging"}),
+        ("model_version.transition", {**ONE, "version": "٣", "stage": "Staging"}),
+        ("model_version.transition", {**ONE, "version": 2**31, "stage": "Staging"}),
+        ("model_version.describe", ONE),
+        ("promotion.approve", {**ONE, "promotion": "prm_1"}),
+        ("artifacts.fetch", {}),
+        ("artifacts.fetch", {"model": "taxi"}),
+        ("artifacts.fetch", {"run_id": "r", "model": "taxi", "version": 1}),
+        ("registry.query", {"question": "versions"}),
+        ("registry.query", {"question": "runs"}),
+    ],
+)
+def test_what_is_wrong_is_refused(type_, data):
+    with pytest.raises(ValidationError):
+        parse(type_, data)
+
+
+def test_versions_are_taken_as_mlflow_writes_them_and_stages_in_any_case():
+    data = parse("model_version.transition", {"model": "taxi", "version": "3", "stage": "pRODUCTION"})
+    assert (data.version, data.stage) == (3, "Production")
+
+
+def test_work_on_one_model_has_one_lane():
+    assert (
+        parse("training_run.finished", RUN).lane("e1") == parse("model_version.archive", ONE).lane("e2") == "model:taxi"
+    )
+    assert parse("registry.query", {"question": "models"}).lane("e1") == "event:e1"

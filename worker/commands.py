@@ -1,0 +1,95 @@
+"""`registrar experiments | runs | models | versions`: what people look up in MLflow by hand today."""
+
+import click
+
+from registrar.cli import show
+from registrar.cli.context import Context
+from registrar.ledger.engine import now
+from worker import queries
+from worker.registry import MlflowRegistry, configure_client
+
+
+def _registry(context: Context) -> MlflowRegistry:
+    configure_client()
+    return MlflowRegistry(context.settings().mlflow_uri)
+
+
+def _print(table: queries.Table, *, as_json: bool) -> None:
+    if as_json:
+        show.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+    else:
+        show.table(table.columns, table.rows, empty=f"{table.title}: none")
+
+
+@click.command()
+@show.as_json
+@click.pass_obj
+def experiments(context: Context, *, as_json: bool) -> None:
+    """List the experiments of the MLflow server."""
+    _print(queries.experiments(_registry(context), now()), as_json=as_json)
+
+
+@click.command()
+@click.option("--experiment", "-e", required=True, help="Its name.")
+@click.option("--filter", "filter_string", default="", help='MLflow\'s filter, such as "metrics.rmse < 7".')
+@click.option("--order-by", multiple=True, help='Such as "metrics.rmse ASC"; may be given again.')
+@click.option(
+    "--max", "max_results", type=click.IntRange(1, 1000), default=10, show_default=True, help="At most so many."
+)
+@click.option(
+    "--view",
+    type=click.Choice(["ACTIVE_ONLY", "DELETED_ONLY", "ALL"]),
+    default="ACTIVE_ONLY",
+    show_default=True,
+    help="Which runs: MLflow's run_view_type.",
+)
+@show.as_json
+@click.pass_obj
+def runs(
+    context: Context,
+    *,
+    experiment: str,
+    filter_string: str,
+    order_by: tuple[str, ...],
+    max_results: int,
+    view: str,
+    as_json: bool,
+) -> None:
+    """Search the runs of an experiment, as MlflowClient.search_runs does.
+
+    \b
+    registrar runs -e nyc-taxi-experiment --filter "metrics.rmse < 7" --order-by "metrics.rmse ASC" --max 5
+    """
+    found = queries.runs(
+        _registry(context),
+        now(),
+        experiment=experiment,
+        filter_string=filter_string,
+        order_by=order_by,
+        max_results=max_results,
+        run_view_type=view,
+    )
+    _print(found, as_json=as_json)
+
+
+@click.command()
+@show.as_json
+@click.pass_obj
+def models(context: Context, *, as_json: bool) -> None:
+    """List the registered models and their aliases."""
+    _print(queries.models(_registry(context), now()), as_json=as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--max", "newest", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many."
+)
+@show.as_json
+@click.pass_obj
+def versions(context: Context, *, model: str, newest: int, as_json: bool) -> None:
+    """List the versions of MODEL: stage, aliases, metrics, age, and who registered them."""
+    _print(queries.versions(_registry(context), now(), model=model, newest=newest), as_json=as_json)
+
+
+commands = [experiments, runs, models, versions]
