@@ -25,17 +25,18 @@ def _stage(value: object) -> object:
     return next((s for s in STAGES if isinstance(value, str) and s.lower() == value.lower()), value)
 
 
+# Python's $ also matches before a final line break; $(?!\n) does not, and means the same in a JSON Schema.
 # No control characters: they forge log lines, and PostgreSQL refuses NUL.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)", max_length=2000)]
 # MLflow refuses "/" and ":" in model names (mlflow.utils.validation._validate_model_name).
-ModelName = Annotated[str, StringConstraints(pattern=r"^(?!\.{1,2}$)[^/:\x00-\x1f\x7f]{1,250}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
-RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$")]
+ModelName = Annotated[str, StringConstraints(pattern=r"^(?!\.{1,2}$)[^/:\x00-\x1f\x7f]{1,250}$(?!\n)")]
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,250}$(?!\n)")]
+RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$(?!\n)")]
 Version = Annotated[int, BeforeValidator(_version), Field(ge=1, le=2**31 - 1)]
 Stage = Annotated[Literal["None", "Staging", "Production", "Archived"], BeforeValidator(_stage)]
 # A path inside a run's or version's artifacts: relative, without "..", "\" or "//".
 ArtifactPath = Annotated[
-    str, StringConstraints(pattern=r"^(?!/)(?!.*(^|/)\.\.?(/|$))(?!.*//)[^\\\x00-\x1f\x7f]{1,500}$")
+    str, StringConstraints(pattern=r"^(?!/)(?!.*(^|/)\.\.?(/|$))(?!.*//)[^\\\x00-\x1f\x7f]{1,500}$(?!\n)")
 ]
 Tags = Annotated[dict[Name, Text], Field(max_length=50)]
 
@@ -175,7 +176,7 @@ class Vote(_OneVersion):
     task = "worker.vote"
 
     target: Stage = "Production"
-    promotion: Annotated[str, StringConstraints(pattern=r"^prm_[0-9a-f]{32}$")] | None = None
+    promotion: Annotated[str, StringConstraints(pattern=r"^prm_[0-9a-f]{32}$(?!\n)")] | None = None
     reason: Text | None = None
 
 

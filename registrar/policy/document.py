@@ -13,7 +13,7 @@ from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
 from registrar.policy.strict import Glob, Strict, most_specific
 
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)")]
 Complaint = tuple[tuple[str | int, ...], str]
 
 

@@ -16,7 +16,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 # `latest` and `v1` are reserved by MLflow.
-Alias = Annotated[str, StringConstraints(pattern=r"^(?!latest$)(?!v\d+$)[A-Za-z_][\w-]{0,200}$")]
+Alias = Annotated[str, StringConstraints(pattern=r"^(?!latest$)(?!v\d+$)[A-Za-z_][\w-]{0,200}$(?!\n)")]
 
 
 class Gate(Strict):

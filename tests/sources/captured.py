@@ -1,0 +1,43 @@
+"""Reads tests/fixtures/<kind>/: captured requests, and the secrets and the time that they are signed with."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from registrar import plugins
+from registrar.policy import Policy
+from registrar.seal import Seal
+from webhooks.senders import Sender
+from webhooks.source import Context, Request
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+KINDS = plugins.kinds("webhooks.sources")
+
+
+@dataclass(frozen=True)
+class Capture:
+    sender: Sender
+    request: Request
+    expected: Path
+
+
+def sender(kind: str) -> tuple[Sender, datetime]:
+    """The sender that a kind's fixtures come from, and when they arrived."""
+    content = json.loads((FIXTURES / kind / "_sender.json").read_text())
+    policy, name = Policy.model_validate(content["policy"]), content["name"]
+    context = Context(name, policy.sources[name], policy, Seal(content["seal_key"]), tuple(content["secrets"]))
+    return Sender(context, plugins.load("webhooks.sources", kind)), datetime.fromisoformat(content["now"])
+
+
+def read(path: Path) -> Capture:
+    who, now = sender(path.parent.name)
+    head, _, body = path.read_bytes().partition(b"\r\n\r\n")
+    lines = [line.partition(": ") for line in head.decode("latin-1").split("\r\n")]
+    headers = {name.lower(): value for name, _, value in lines}
+    media_type = headers["content-type"].partition(";")[0]
+    return Capture(who, Request(headers, body, media_type, now), path.with_suffix(".json"))
+
+
+def captures() -> list[Path]:
+    return sorted(FIXTURES.glob("*/*.http"))

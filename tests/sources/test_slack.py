@@ -1,0 +1,68 @@
+"""Only what is this kind's own; the rest is in the fixtures."""
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+from registrar.seal import Seal
+from tests.sources.captured import sender
+from webhooks.errors import InvalidEvent
+from webhooks.source import Parsed, Request
+
+FORM = "application/x-www-form-urlencoded"
+SAID = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}
+WHO = {"team_id": "T1", "user_id": "U1", "user_name": "eve"}
+
+
+def normalise(fields: dict[str, str], content_type: str = FORM) -> Parsed:
+    who, now = sender("slack")
+    return who.normalise(Request({}, urlencode(fields).encode(), content_type, now))
+
+
+def press(value: str, **more: object) -> Parsed:
+    action = {"action_id": "registrar.approve", "value": value}
+    payload = {"type": "block_actions", "user": {"id": "U1"}, "team": {"id": "T1"}, "actions": [action], **more}
+    return normalise({"payload": json.dumps(payload)})
+
+
+def seal() -> Seal:
+    return sender("slack")[0].context.seal
+
+
+def test_a_button_of_another_installation_is_refused():
+    with pytest.raises(InvalidEvent, match="not one of this installation's"):
+        press(Seal("A" * 43 + "=").close(SAID))
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_sealed_text_of_another_use_is_no_button(name: str):
+    with pytest.raises(InvalidEvent, match=f"says nothing about.*{name}"):
+        press(seal().close({key: value for key, value in SAID.items() if key != name}))
+
+
+def test_a_press_without_trigger_and_address_is_still_an_event():
+    parsed = press(seal().close(SAID))
+    assert (parsed.delivery_id, parsed.events[0].reply_to) == (None, None)
+
+
+def test_an_address_that_is_not_slacks_is_refused():
+    with pytest.raises(InvalidEvent, match="not one of this chat system's"):
+        press(seal().close(SAID), response_url="https://evil.example/x")
+
+
+def test_a_name_that_would_forge_a_log_line_is_cleaned():
+    parsed = normalise({"command": "/registry", "text": "models", **WHO, "user_name": "eve\n\u202eroot"})
+    assert parsed.events[0].actor.name == "eve??root"
+
+
+def test_what_slack_shows_is_escaped():
+    parsed = normalise({"command": "/registry", "text": "versions <!channel>&", **WHO})
+    assert parsed.answer is not None
+    assert "&lt;!channel&gt;&amp;" in parsed.answer.body["text"]
+
+
+def test_slacks_other_events_are_refused_by_name():
+    who, now = sender("slack")
+    with pytest.raises(InvalidEvent, match="unsubscribe"):
+        who.normalise(Request({}, b'{"type": "event_callback"}', "application/json", now))

@@ -1,0 +1,72 @@
+"""The chat grammar: what is understood, and what is said to what is not."""
+
+import pytest
+
+from webhooks.chat import COMMANDS, understand
+from webhooks.errors import InvalidEvent
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "said"),
+    [
+        ("experiments", "registry.query", {"question": "experiments"}),
+        ("runs taxi", "registry.query", {"question": "runs", "experiment": "taxi", "filter_string": ""}),
+        (
+            "runs taxi metrics.rmse < 7 and params.m = 'a b'",
+            "registry.query",
+            {"experiment": "taxi", "filter_string": "metrics.rmse < 7 and params.m = 'a b'"},
+        ),
+        ('runs "nyc taxi" metrics.rmse < 7', "registry.query", {"experiment": "nyc taxi"}),
+        ("runs \u201cnyc taxi\u201d", "registry.query", {"experiment": "nyc taxi"}),
+        ("MODELS", "registry.query", {"question": "models"}),
+        ("  versions   taxi  ", "registry.query", {"question": "versions", "model": "taxi"}),
+        ("history taxi", "registry.query", {"question": "history", "model": "taxi"}),
+        ("request taxi 3", "promotion.request", {"model": "taxi", "version": 3, "target": "Production"}),
+        ("request taxi v3 staging looks good", "promotion.request", {"target": "Staging", "reason": "looks good"}),
+        ("approve taxi 3", "promotion.approve", {"version": 3, "target": "Production", "reason": None}),
+        ("approve taxi 3 Staging", "promotion.approve", {"target": "Staging", "promotion": None}),
+        ("reject taxi 3 rmse is too high", "promotion.reject", {"target": "Production", "reason": "rmse is too high"}),
+    ],
+)
+def test_what_is_understood(text, type_, said):
+    data = understand(text).data
+    assert data is not None
+    assert data.type == type_
+    assert {key: getattr(data, key) for key in said} == said
+
+
+@pytest.mark.parametrize("text", ["", "  ", "help", "HELP me"])
+def test_help_lists_every_command_and_does_nothing(text):
+    understood = understand(text, command="/mlops")
+    assert understood.data is None
+    assert all(f"/mlops {command.usage}" in understood.text for command in COMMANDS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("promote taxi 3", "promote is nothing I know; /registry help"),
+        ("versions", "versions needs a model. Use: /registry versions MODEL"),
+        ("runs", "runs needs an experiment. Use: /registry runs EXPERIMENT"),
+        ("versions taxi 3", "3 is too much. Use: /registry versions MODEL"),
+        ("models all", "all is too much"),
+        ("approve", "model is missing; version is missing. Use: /registry approve MODEL VERSION [STAGE]"),
+        ("approve taxi", "version is missing"),
+        ("approve taxi latest", "a whole number such as 3"),
+        ("approve taxi 3 Prodution", "Prodution is no stage; did you mean Production?"),
+        ("request taxi 3 stagng please", "did you mean Staging?"),
+        ("approve a/b 3", "model has characters or a form that are not allowed"),
+        ("x" * 5000, "is nothing I know"),
+        ("\u202e\x1b[31mroot", "root is nothing I know"),
+    ],
+)
+def test_wrong_use_is_told_the_right_one(text, sentence):
+    with pytest.raises(InvalidEvent) as caught:
+        understand(text)
+    assert sentence in caught.value.detail
+    assert caught.value.detail.isprintable()
+
+
+def test_an_approval_is_answered_at_once_with_what_it_is_about():
+    said = understand("approve nyc-taxi-regressor 3").text
+    assert said == "On it: approving nyc-taxi-regressor version 3 for Production. The result will appear here."

@@ -1,0 +1,91 @@
+"""Slack through the whole receiver: what a person is shown, and what the record says."""
+
+import json
+from urllib.parse import urlencode
+
+from registrar.seal import Seal
+from tests.webhooks.conftest import SLACK, Receiver
+
+WHO = {"command": "/registry", "team_id": "T1", "user_id": "U1", "user_name": "ada", "trigger_id": "1.2.a"}
+
+
+def slash(receiver: Receiver, text: str, **more: str):
+    return receiver.slack(urlencode({**WHO, "text": text, **more}).encode())
+
+
+def press(receiver: Receiver, value: str, *, trigger: str = "1.2.b"):
+    action = {"action_id": "registrar.approve", "value": value}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": "U1", "team_id": "T1"},
+        "trigger_id": trigger,
+        "response_url": "https://hooks.slack.com/actions/x",
+        "actions": [action],
+    }
+    return receiver.slack(urlencode({"payload": json.dumps(payload)}).encode())
+
+
+def button(receiver: Receiver, **said: object) -> str:
+    content = {"promotion": "prm_" + "0" * 32, "model": "nyc-taxi-regressor", "version": 3, "target": "Production"}
+    return Seal(receiver.settings.secret_key).close({**content, **said})
+
+
+def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
+    answer = press(receiver, button(receiver))
+    [event] = receiver.events()
+    assert (answer.status_code, answer.json) == (200, {})
+    assert (event.type, event.actor, event.delivery_id) == ("promotion.approve", "ada", "1.2.b")
+    assert "hooks.slack.com" not in event.reply_to
+    assert Seal(receiver.settings.secret_key).open(event.reply_to)["url"] == "https://hooks.slack.com/actions/x"
+
+
+def test_a_double_click_that_slack_sends_twice_is_one_event(receiver):
+    value = button(receiver)
+    assert [press(receiver, value).status_code for _ in range(2)] == [200, 200]
+    assert len(receiver.events()) == 1
+
+
+def test_a_slash_command_is_answered_at_once_to_the_person_alone(receiver):
+    answer = slash(receiver, "approve nyc-taxi-regressor 3")
+    assert (answer.status_code, answer.json["response_type"]) == (200, "ephemeral")
+    assert answer.json["text"].startswith("On it: approving nyc-taxi-regressor version 3 for Production.")
+    assert len(receiver.events()) == len(receiver.tasks()) == 1
+
+
+def test_help_is_answered_without_an_event(receiver):
+    assert "/registry versions MODEL" in slash(receiver, "help").json["text"]
+    assert receiver.events() == receiver.rejections() == []
+
+
+def test_a_wrong_slash_command_is_told_to_the_person_and_recorded_as_what_it_is(receiver):
+    answer = slash(receiver, "approve nyc-taxi-regressor")
+    assert (answer.status_code, answer.json["response_type"]) == (200, "ephemeral")
+    assert answer.json["text"].startswith("Not done: version is missing. Use: /registry approve")
+    assert receiver.rejections() == [("slack", 422, "invalid_event")]
+
+
+def test_a_slash_command_that_is_not_granted_is_told_to_the_person(receiver):
+    assert "add an entry to sources.slack.may" in slash(receiver, "versions churn").json["text"]
+    assert receiver.rejections() == [("slack", 403, "not_permitted")]
+    assert receiver.events() == []
+
+
+def test_a_press_that_is_not_granted_is_403(receiver):
+    answer = press(receiver, button(receiver, model="churn"))
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert receiver.rejections() == [("slack", 403, "not_permitted")]
+
+
+def test_a_made_up_button_is_422(receiver):
+    assert press(receiver, "gAAAAA-made-up").status_code == 422
+    assert receiver.rejections() == [("slack", 422, "invalid_event")]
+
+
+def test_a_slash_command_with_a_bad_signature_is_401_and_not_a_polite_200(receiver):
+    answer = receiver.slack(urlencode({**WHO, "text": "models"}).encode(), secret=SLACK + "x")
+    assert answer.status_code == 401
+
+
+def test_a_question_about_no_model_needs_a_grant_on_all(receiver):
+    slash(receiver, "models")
+    assert receiver.rejections() == [("slack", 403, "not_permitted")]

@@ -1,0 +1,180 @@
+"""What can be said to Registrar in a chat, whichever system it comes from, and all that is said back at once.
+
+The outcome itself comes later, from the worker, to the address that came with the words.
+"""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from registrar.vocabulary import STAGES, Data
+from webhooks import valid
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word of the grammar: what follows it, the event it becomes, and what is answered when it is accepted."""
+
+    usage: str
+    what: str
+    type: str
+    read: Callable[[str], Fields]
+    accepted: str
+
+
+@dataclass(frozen=True)
+class Understood:
+    """data None: nothing to be done, the text is the whole answer."""
+
+    data: Data | None
+    text: str
+
+
+def understand(text: str, *, command: str = "/registry") -> Understood:
+    """What somebody wrote behind `command`. Raises InvalidEvent with the right usage."""
+    word, rest = _word(text.translate(_QUOTES))
+    if word is None or word.lower() == "help":
+        return Understood(None, _help(command))
+    known = COMMANDS.get(word.lower())
+    if known is None:
+        raise InvalidEvent(f"{clean(word)} is nothing I know; {command} help lists what is")
+    return _understood(known, rest.strip(), command)
+
+
+def _understood(known: Command, rest: str, command: str) -> Understood:
+    try:
+        data = valid.data(known.type, known.read(rest))
+    except InvalidEvent as error:
+        wrong = [_complaint(**each) for each in error.errors] or [error.detail]
+        raise InvalidEvent(f"{'; '.join(wrong)}. Use: {command} {known.usage}", errors=error.errors) from None
+    return Understood(data, known.accepted.format_map(data.model_dump()))
+
+
+def _complaint(field: str, message: str) -> str:
+    """In the words of the usage. Of the data as a whole (`data`) the message alone."""
+    if field == "data":
+        return message.removeprefix("is wrong: ")
+    name = field.removeprefix("data.")
+    return f"{ {'target': 'stage', 'filter_string': 'filter'}.get(name, name) } {message}"
+
+
+def _help(command: str) -> str:
+    lines = [f"{command} {known.usage}: {known.what}" for known in COMMANDS.values()]
+    return "\n".join([*lines, 'A name with spaces goes in quotes: "nyc taxi".'])
+
+
+# People's keyboards turn straight quotes into these.
+_QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"'})
+_WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))')
+
+
+def _word(text: str) -> tuple[str | None, str]:
+    """The first word, or the first quoted words, and what follows."""
+    found = _WORD.match(text)
+    return (found[1] or found[2], text[found.end() :]) if found else (None, "")
+
+
+def _words(text: str, *names: str) -> tuple[Fields, str]:
+    """So many words by their names, as far as there are any, and what follows."""
+    fields: Fields = {}
+    for name in names:
+        word, text = _word(text)
+        if word is not None:
+            fields[name] = word
+    return fields, text.strip()
+
+
+def _exactly(question: str, *names: str) -> Callable[[str], Fields]:
+    def read(text: str) -> Fields:
+        fields, more = _words(text, *names)
+        if more:
+            raise InvalidEvent(f"{clean(more)} is too much")
+        return {"question": question, **fields}
+
+    return read
+
+
+def _runs(text: str) -> Fields:
+    fields, search = _words(text, "experiment")
+    return {"question": "runs", **fields, "filter_string": search}
+
+
+def _promotion(text: str) -> Fields:
+    """MODEL VERSION [STAGE] [reason]. A misspelt stage must not pass for a reason, and mean Production."""
+    fields, rest = _words(text, "model", "version")
+    if "version" in fields:
+        fields["version"] = fields["version"].removeprefix("v")
+    stage, reason = _words(rest, "target")
+    word = stage.get("target", "")
+    if word.capitalize() in STAGES:
+        return fields | {"target": word, "reason": reason or None}
+    if meant := difflib.get_close_matches(word.capitalize(), STAGES, n=1, cutoff=0.7):
+        raise InvalidEvent(f"{clean(word)} is no stage; did you mean {meant[0]}?")
+    return fields | {"target": "Production", "reason": rest or None}
+
+
+_LATER = "The result will appear here."
+COMMANDS: dict[str, Command] = {
+    "experiments": Command(
+        usage="experiments",
+        what="the experiments there are",
+        type="registry.query",
+        read=_exactly("experiments"),
+        accepted="Looking up the experiments. " + _LATER,
+    ),
+    "runs": Command(
+        usage="runs EXPERIMENT [FILTER]",
+        what="its best runs, such as metrics.rmse < 7",
+        type="registry.query",
+        read=_runs,
+        accepted="Looking up runs of {experiment}. " + _LATER,
+    ),
+    "models": Command(
+        usage="models",
+        what="the registered models",
+        type="registry.query",
+        read=_exactly("models"),
+        accepted="Looking up the models. " + _LATER,
+    ),
+    "versions": Command(
+        usage="versions MODEL",
+        what="its versions, with stage, alias and metrics",
+        type="registry.query",
+        read=_exactly("versions", "model"),
+        accepted="Looking up the versions of {model}. " + _LATER,
+    ),
+    "history": Command(
+        usage="history MODEL",
+        what="which version held which stage when, and by whom",
+        type="registry.query",
+        read=_exactly("history", "model"),
+        accepted="Looking up the history of {model}. " + _LATER,
+    ),
+    "request": Command(
+        usage="request MODEL VERSION [STAGE] [reason]",
+        what="ask for a promotion (to Production if no stage is given)",
+        type="promotion.request",
+        read=_promotion,
+        accepted="On it: requesting {model} version {version} for {target}. " + _LATER,
+    ),
+    "approve": Command(
+        usage="approve MODEL VERSION [STAGE] [reason]",
+        what="approve an open promotion",
+        type="promotion.approve",
+        read=_promotion,
+        accepted="On it: approving {model} version {version} for {target}. " + _LATER,
+    ),
+    "reject": Command(
+        usage="reject MODEL VERSION [STAGE] [reason]",
+        what="reject an open promotion",
+        type="promotion.reject",
+        read=_promotion,
+        accepted="On it: rejecting {model} version {version} for {target}. " + _LATER,
+    ),
+}

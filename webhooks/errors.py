@@ -1,0 +1,137 @@
+"""Why a request was refused: one class per reason, each with its HTTP status, answered as RFC 9457 problem+json."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+RETRY_AFTER = 5  # seconds; far below the 300 s after which MLflow's own retries would be stale
+
+
+class Rejected(Exception):
+    """A refused request. detail: one sentence that says what was wrong and what would be right.
+
+    errors: one {"field", "message"} per wrong or missing field. phrased: what this sender is answered instead
+    of the problem, if it shows people only what comes with a 200.
+    """
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+    retry_after: ClassVar[int | None] = None
+
+    def __init__(self, detail: str, *, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+        self.phrased: Mapping[str, Any] | None = None
+
+    def problem(self) -> dict[str, Any]:
+        """https://www.rfc-editor.org/rfc/rfc9457"""
+        body: dict[str, Any] = {
+            "type": f"urn:problem-type:registrar:{self.code.replace('_', '-')}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        return body | {"errors": self.errors} if self.errors else body
+
+
+class NotJson(Rejected):
+    """The body is not JSON as we take it (strict_json)."""
+
+    status, code, title = 400, "not_json", "The body is not valid JSON"
+
+
+class NotAForm(Rejected):
+    """The body is not a form as we take it (strict_form)."""
+
+    status, code, title = 400, "not_a_form", "The body is not a valid form"
+
+
+class Incomplete(Rejected):
+    """The body ended, stalled or broke before its announced end."""
+
+    status, code, title = 400, "incomplete_body", "The body did not arrive whole"
+
+
+class BadSignature(Rejected):
+    """A wrong, missing or malformed signature. The sentence is always the same: a forger learns nothing from it."""
+
+    status, code, title = 401, "bad_signature", "The signature does not verify"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request is not signed, or not with this source's secret; "
+            "sign the exact bytes of the body as the source's kind says, and send the headers once each"
+        )
+
+
+class StaleTimestamp(Rejected):
+    """Rightly signed, but too long ago or in the future: a replay, or a clock that is off."""
+
+    status, code, title = 401, "stale_timestamp", "The signature's timestamp is too far off"
+
+
+class NotPermitted(Rejected):
+    """The sender is known, but registrar.yml does not grant it this."""
+
+    status, code, title = 403, "not_permitted", "Not granted"
+
+
+class UnknownSource(Rejected):
+    """No source of that name in registrar.yml."""
+
+    status, code, title = 404, "unknown_source", "No such source"
+
+
+class NotFound(Rejected):
+    """The API has no such thing."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class DeliveryReused(Rejected):
+    """The ledger has this delivery id with another body (registrar.ledger.accept.DeliveryConflict)."""
+
+    status, code, title = 409, "delivery_reused", "The delivery id was used for something else"
+
+
+class TooLarge(Rejected):
+    """The body is longer than the source's max_bytes."""
+
+    status, code, title = 413, "too_large", "The body is too large"
+
+
+class UnsupportedMediaType(Rejected):
+    """A content type that this kind of source does not send, or a compressed body."""
+
+    status, code, title = 415, "unsupported_media_type", "The content type is not taken"
+
+
+class InvalidEvent(Rejected):
+    """Readable, but no event: unknown type, wrong or missing fields, a command that says too little."""
+
+    status, code, title = 422, "invalid_event", "Not a valid event"
+
+
+class Unavailable(Rejected):
+    """The ledger can't be written, or what /readyz asks for is missing: nothing was accepted; try again."""
+
+    status, code, title = 503, "unavailable", "Not available at the moment"
+    retry_after = RETRY_AFTER
+
+
+class Broken(Rejected):
+    """A fault of ours. The log has the traceback, the answer has not."""
+
+    status, code, title = 500, "internal_error", "Something broke here"
+
+
+class Refused(Rejected):
+    """What Flask refused by itself, such as a method."""
+
+    def __init__(self, detail: str, *, status: int) -> None:
+        super().__init__(detail)
+        phrase = HTTPStatus(status)
+        self.status, self.code, self.title = status, phrase.name.lower(), phrase.phrase  # type: ignore[misc]

@@ -1,0 +1,39 @@
+"""gunicorn's settings: gunicorn -c python:webhooks.gunicorn_conf --bind ADDRESS "webhooks.app:from_environment()".
+
+One process: two on one SQLite file would wait for each other's locks, and threads suffice for work that is waiting
+for the disk. More threads: --threads.
+"""
+
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+worker_class = "gthread"
+workers = 1
+threads = 16
+timeout = 30
+graceful_timeout = 15
+keepalive = 5
+# A heartbeat file on a disk can block for seconds; in memory it can't.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Lines and headers of honest senders are far shorter.
+limit_request_line = 2048
+limit_request_fields = 64
+limit_request_field_size = 8190
+# No access log: its lines would hold query strings. What was accepted or refused, the app itself logs, without bodies.
+accesslog = None
+errorlog = "-"
+control_socket_disable = True  # a door that nobody needs
+
+READ_SECONDS = 10
+
+
+def when_ready(server: Any) -> None:
+    """A sender that stalls in the middle of a request gives its thread back after READ_SECONDS of silence.
+
+    gunicorn's threads read without a time limit. The kernel's limit on the listening socket is inherited by every
+    connection (socket(7), SO_RCVTIMEO) and ends a silent read with EAGAIN.
+    """
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", READ_SECONDS, 0))

@@ -1,0 +1,120 @@
+"""The one POST route's work, from the bytes to the answer: nothing is answered 2xx before the commit.
+
+route -> content type -> size -> raw bytes -> verify -> normalise -> grants -> one commit -> doorbell -> answer
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import flask
+from werkzeug.exceptions import ClientDisconnected
+
+from registrar.ledger.accept import Delivery, Receipt
+from registrar.ledger.engine import now
+from webhooks.clean import clean
+from webhooks.commit import Accept
+from webhooks.doorbell import Doorbell
+from webhooks.errors import Incomplete, NotPermitted, Rejected, TooLarge, UnknownSource, UnsupportedMediaType
+from webhooks.senders import Sender
+from webhooks.source import Answer, Parsed, Request
+
+log = logging.getLogger(__name__)
+
+_PIECE = 65_536
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the route needs; one per process."""
+
+    senders: Mapping[str, Sender]
+    accept: Accept
+    doorbell: Doorbell
+    public_url: str | None
+
+    def receive(self, name: str, arriving: flask.Request) -> Answer:
+        """Raises Rejected, DeliveryConflict, LedgerUnavailable."""
+        sender = self._sender(name)
+        base = self.public_url or arriving.host_url
+        request = _read(sender, arriving)
+        delivery_id = sender.verify(request)
+        try:
+            parsed = sender.normalise(request)
+            _permit(sender, parsed)
+        except Rejected as rejected:
+            rejected.phrased = sender.phrase(request, rejected)
+            raise
+        return self._take(sender, request, parsed, delivery_id, base)
+
+    def _sender(self, name: str) -> Sender:
+        if name not in self.senders:
+            raise UnknownSource(
+                f"registrar.yml has no source {clean(name)!r}; post to /webhooks/NAME of one that it has"
+            )
+        return self.senders[name]
+
+    def _take(self, sender: Sender, request: Request, parsed: Parsed, delivery_id: str | None, base: str) -> Answer:
+        if not parsed.events:
+            return parsed.answer or Answer(200, {"events": []})
+        identity = parsed.delivery_id or delivery_id or f"sha256:{request.body_sha256}"
+        receipt = self.accept(Delivery(sender.context.name, identity, request.body_sha256), parsed.events, now())
+        self.doorbell.ring(receipt.bells)
+        for event_id, type_ in receipt.events:
+            what = "repeated" if receipt.repeated else "accepted"
+            log.info("%s %s %s from %s", what, type_, event_id, sender.context.name)
+        return parsed.answer or _answer(receipt, base)
+
+
+def _read(sender: Sender, arriving: flask.Request) -> Request:
+    """The request whole, before anything looks into it. flask.g.size is kept for the record of a refusal."""
+    flask.g.size = arriving.content_length
+    _check_type(arriving, sender.kind.CONTENT_TYPES)
+    body = _body(arriving, limit=sender.context.config.max_bytes)
+    flask.g.size = len(body)
+    headers = {header.lower(): value for header, value in arriving.headers.items()}
+    return Request(headers, body, arriving.mimetype, now())
+
+
+def _check_type(arriving: flask.Request, taken: Collection[str]) -> None:
+    if arriving.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("compressed bodies are not taken; send it without Content-Encoding")
+    if arriving.mimetype not in taken:
+        raise UnsupportedMediaType(
+            f"Content-Type {clean(arriving.mimetype) or '(none)'} is not taken here; send {' or '.join(sorted(taken))}"
+        )
+
+
+def _body(arriving: flask.Request, *, limit: int) -> bytes:
+    """At most `limit` bytes. Read here, piece by piece: with Flask's MAX_CONTENT_LENGTH Werkzeug cuts a chunked body
+    at the limit without a word, and the part would be taken for the whole.
+    """
+    too_large = TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
+    if (arriving.content_length or 0) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        while piece := arriving.stream.read(min(_PIECE, limit + 1 - len(body))):
+            body += piece
+    except (ClientDisconnected, OSError):
+        raise Incomplete("the body ended before its announced length, or came too slowly; send it again") from None
+    if len(body) > limit:
+        raise too_large
+    return bytes(body)
+
+
+def _permit(sender: Sender, parsed: Parsed) -> None:
+    name, config = sender.context.name, sender.context.config
+    for event in parsed.events:
+        model = event.data.registered_model
+        if not config.grants(event.type, model):
+            raise NotPermitted(clean(config.refusal(name, event.type, model), length=1000))
+
+
+def _answer(receipt: Receipt, base: str) -> Answer:
+    """200 for what was accepted before, with the first answer's ids."""
+    events = [
+        {"id": event_id, "type": type_, "status_url": f"{base.rstrip('/')}/v1/events/{event_id}"}
+        for event_id, type_ in receipt.events
+    ]
+    return Answer(200 if receipt.repeated else 202, {"events": events})

@@ -1,0 +1,62 @@
+"""Opens the sources of registrar.yml, each with the file of its kind and its live secrets, or refuses to start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from registrar import plugins
+from registrar.policy import Policy
+from registrar.seal import Seal
+from registrar.settings import Settings, SettingsError
+from webhooks.errors import Rejected
+from webhooks.signature import WeakSecret
+from webhooks.source import Context, Kind, Parsed, Refuse, Request
+
+
+class SourceError(ValueError):
+    """A source of registrar.yml can't be opened; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A source of registrar.yml, ready to be heard."""
+
+    context: Context
+    kind: Kind
+
+    def verify(self, request: Request) -> str | None:
+        return self.kind.verify(request, self.context)
+
+    def normalise(self, request: Request) -> Parsed:
+        return self.kind.normalise(request, self.context)
+
+    def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+        """The refusal in the sender's own way, if it has one."""
+        refuse: Refuse | None = getattr(self.kind, "refuse", None)
+        return refuse(request, rejected) if refuse else None
+
+
+def open_all(policy: Policy, settings: Settings, *, seal: Seal) -> dict[str, Sender]:
+    """Every source by its name. Raises SourceError for an unknown kind, and for a missing or weak secret."""
+    return {name: _open(name, policy, settings, seal) for name in policy.sources}
+
+
+def _open(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
+    config = policy.sources[name]
+    try:
+        kind = cast("Kind", plugins.load("webhooks.sources", config.kind))
+    except plugins.UnknownKind as error:
+        raise SourceError(f"sources.{name}.kind: {error}") from None
+    secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
+    return Sender(Context(name, config, policy, seal, secrets), kind)
+
+
+def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:
+    try:
+        secret = settings.secret(reference)
+        kind.check_secret(secret)
+    except SettingsError as error:
+        raise SourceError(f"sources.{name}.secrets: {error}") from None
+    except WeakSecret as error:
+        raise SourceError(f"sources.{name}.secrets: {reference}: {error}") from None
+    return secret

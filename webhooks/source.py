@@ -1,0 +1,83 @@
+"""What passes between the receiver and a kind of sender; the contract is told in webhooks/sources/__init__.py."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+from registrar.event import Event
+from registrar.policy import Policy, Source
+from registrar.seal import Seal
+from webhooks.errors import Rejected
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it arrived.
+
+    headers: names in lower case; a repeated header is one value, joined by commas (WSGI does so).
+    content_type: the media type alone, in lower case. received_at: the only clock that a source may look at.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    content_type: str
+    received_at: datetime
+
+    @cached_property
+    def body_sha256(self) -> str:
+        """Hex."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True)
+class Context:
+    """The sender of registrar.yml that a request came from. secrets: one or two that are live."""
+
+    name: str
+    config: Source
+    policy: Policy
+    seal: Seal = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to the sender; body is JSON."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a request says.
+
+    delivery_id: where it stands in the body; it goes before the one that `verify` gave. None in both places: the
+    body's digest is taken.
+    answer: given once the events are committed; where there are none, at once. None: the usual 202 with their ids.
+    """
+
+    events: tuple[Event, ...] = ()
+    delivery_id: str | None = None
+    answer: Answer | None = None
+
+
+class Kind(Protocol):
+    """A module of webhooks/sources/. It may also have `refuse`."""
+
+    CONTENT_TYPES: Collection[str]
+
+    def check_secret(self, secret: str) -> None: ...
+
+    def verify(self, request: Request, context: Context) -> str | None: ...
+
+    def normalise(self, request: Request, context: Context) -> Parsed: ...
+
+
+class Refuse(Protocol):
+    """Says a refusal in the sender's own way, or None: problem+json."""
+
+    def __call__(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None: ...

@@ -1,0 +1,24 @@
+"""Kinds of senders: one file per kind, and no list to edit; registrar.yml names the file as `kind`.
+
+A file offers, without any I/O and with no other clock than request.received_at (types: webhooks/source.py):
+
+    CONTENT_TYPES = {"application/json"}
+        the media types that this kind sends; any other is a 415.
+    def check_secret(secret: str) -> None
+        raises WeakSecret for one that is too short or malformed: the receiver refuses to start.
+    def verify(request: Request, context: Context) -> str | None
+        the sender's delivery id if it is signed. Raises BadSignature, StaleTimestamp, and nothing else.
+        Usually one call of signature.verify with a Scheme.
+    def normalise(request: Request, context: Context) -> Parsed
+        called for verified requests only. What a sender sends has one of three fates, each explicit: it becomes
+        events; it is ignored by name (Parsed with no events); it is unknown, and InvalidEvent says so.
+        Raises NotJson, NotAForm, InvalidEvent.
+    def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
+        the JSON that this sender is shown with a 200 in place of a 4xx; None leaves the 4xx.
+        Never asked about a bad signature, nor when the ledger is down.
+
+What the sender may do is none of the file's business: intake.py asks registrar.yml about every event.
+
+With it come: tests/fixtures/<kind>/_sender.json (the secrets and the time that the fixtures are signed with), captured
+requests <what>__<case>.http with the expected <what>__<case>.json beside each, and tests/sources/test_<kind>.py.
+"""

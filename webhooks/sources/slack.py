@@ -1,0 +1,133 @@
+"""Slack: Approve and Reject buttons (block_actions) and the slash command, both signed by the v0 scheme.
+
+https://docs.slack.dev/authentication/verifying-requests-from-slack
+https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
+https://docs.slack.dev/interactivity/implementing-slash-commands
+A person is TEAM/USER, never the name: names can be changed by their owners.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from registrar.event import Actor, Event
+from registrar.seal import BrokenSeal
+from registrar.vocabulary import Data
+from webhooks import chat, reply, signature, strict_form, strict_json, valid
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent, NotAForm, Rejected
+from webhooks.source import Answer, Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
+HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promotion.reject"}
+IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
+_SAID_BY_BUTTON = ("promotion", "model", "version", "target")
+_NOTHING = Answer(200, {})
+
+
+def check_secret(secret: str) -> None:
+    signature.check_secret(signature.SLACK, secret)
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
+    return signature.verify(
+        signature.SLACK,
+        headers=request.headers,
+        body=request.body,
+        secrets=context.secrets,
+        now=request.received_at,
+        tolerance=context.config.tolerance,
+    ).delivery_id
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    if request.content_type == "application/json":
+        return _challenge(strict_json.parse(request.body))
+    form = strict_form.parse(request.body)
+    if form.get("ssl_check") == "1":
+        return Parsed(answer=_NOTHING)
+    if "payload" in form:
+        return _interaction(strict_json.parse(form["payload"].encode()), request, context)
+    if "command" in form:
+        return _slash(form, request, context)
+    raise InvalidEvent("neither a slash command nor an interaction: the form has no field command or payload")
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """Slack shows what a slash command is answered only if it comes with a 200."""
+    try:
+        slash = "command" in strict_form.parse(request.body)
+    except NotAForm:
+        return None
+    return _ephemeral(f"Not done: {rejected.detail}") if slash else None
+
+
+def _challenge(content: Any) -> Parsed:
+    """https://docs.slack.dev/reference/events/url_verification; it is the only event that is taken."""
+    if not isinstance(content, dict) or content.get("type") != "url_verification":
+        raise InvalidEvent("Slack's events are not taken; unsubscribe from them, buttons and slash commands suffice")
+    return Parsed(answer=Answer(200, {"challenge": str(content.get("challenge", ""))}))
+
+
+def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
+    actions = payload.get("actions") if isinstance(payload, dict) else None
+    if not isinstance(actions, list) or payload.get("type") != "block_actions":
+        raise InvalidEvent("not a button of ours: only interactions of type block_actions are taken")
+    pressed = [action for action in actions if not (isinstance(action, dict) and action.get("action_id") in IGNORED)]
+    user, team = _object(payload, "user"), _object(payload, "team")
+    actor = _person(user.get("team_id") or team.get("id"), user.get("id"), user.get("username"), context)
+    address = _address(payload.get("response_url"), context)
+    events = tuple(Event(_button(action, context), actor, request.received_at, reply_to=address) for action in pressed)
+    return Parsed(events, _delivery(payload.get("trigger_id")), _NOTHING)
+
+
+def _button(action: Any, context: Context) -> Data:
+    """The sealed value says what is approved: nobody can make one up, nor approve what was not shown."""
+    type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
+    if type_ is None:
+        raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
+    try:
+        said = context.seal.open(str(action.get("value")))
+    except BrokenSeal as error:
+        raise InvalidEvent(f"this button is not one of this installation's: {error}") from None
+    if missing := [name for name in _SAID_BY_BUTTON if said.get(name) is None]:
+        raise InvalidEvent(f"this button says nothing about {', '.join(missing)}")
+    return valid.data(type_, {name: said[name] for name in _SAID_BY_BUTTON})
+
+
+def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parsed:
+    understood = chat.understand(form.get("text", ""), command=clean(form["command"]))
+    answer = Answer(200, _ephemeral(understood.text))
+    if understood.data is None:
+        return Parsed(answer=answer)
+    actor = _person(form.get("team_id"), form.get("user_id"), form.get("user_name"), context)
+    address = _address(form.get("response_url"), context)
+    event = Event(understood.data, actor, request.received_at, reply_to=address)
+    return Parsed((event,), _delivery(form.get("trigger_id")), answer)
+
+
+def _person(team: object, user: object, name: object, context: Context) -> Actor:
+    if not all(isinstance(part, str) and re.fullmatch("[A-Za-z0-9]{1,64}", part) for part in (team, user)):
+        raise InvalidEvent("it does not say who acted: a team's and a user's id are needed")
+    return context.policy.actor("slack", f"{team}/{user}", clean(name) if isinstance(name, str) else f"{user}")
+
+
+def _address(url: object, context: Context) -> str | None:
+    return reply.seal(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
+
+
+def _delivery(trigger: object) -> str | None:
+    return trigger if isinstance(trigger, str) and re.fullmatch(r"[A-Za-z0-9._-]{1,256}", trigger) else None
+
+
+def _object(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = payload.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _ephemeral(text: str) -> Mapping[str, Any]:
+    """Seen by the person alone. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"response_type": "ephemeral", "text": escaped}

@@ -1,0 +1,67 @@
+"""Our own event JSON, signed by Standard Webhooks v1: what CI jobs, schedulers and `registrar send` use.
+
+    {"type": "training_run.finished", "timestamp": "2026-11-22T12:00:00Z", "data": {"model": ..., "run_id": ...}}
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from registrar.event import Actor, Event
+from webhooks import signature, strict_json, valid
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent
+from webhooks.source import Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/json"})
+_KEYS = ("type", "timestamp", "data")
+
+
+def check_secret(secret: str) -> None:
+    signature.check_secret(signature.STANDARD_WEBHOOKS, secret)
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """webhook-id is signed, and the same in each attempt of one delivery."""
+    return signature.verify(
+        signature.STANDARD_WEBHOOKS,
+        headers=request.headers,
+        body=request.body,
+        secrets=context.secrets,
+        now=request.received_at,
+        tolerance=context.config.tolerance,
+    ).delivery_id
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    """One event. Who sent it is the source itself; the timestamp is when it happened, not when it was signed."""
+    content = strict_json.parse(request.body)
+    if errors := _envelope(content):
+        raise InvalidEvent(valid.sentence("the event", errors), errors=errors)
+    data = valid.data(content["type"], content["data"])
+    happened = _time(content["timestamp"]) if "timestamp" in content else request.received_at
+    return Parsed(events=(Event(data, Actor(f"source:{context.name}", context.name), happened),))
+
+
+def _envelope(content: Any) -> list[dict[str, str]]:
+    if not isinstance(content, dict):
+        return [{"field": "body", "message": "must be one JSON object with type, timestamp and data"}]
+    unknown = [key for key in content if key not in _KEYS]
+    wrong = [(clean(key), "is not a key of an event; its keys are type, timestamp and data") for key in unknown[:10]]
+    if not isinstance(content.get("type"), str):
+        wrong.append(("type", "must be a text such as training_run.finished"))
+    if not isinstance(content.get("data"), dict):
+        wrong.append(("data", "must be an object"))
+    return [{"field": field, "message": message} for field, message in wrong]
+
+
+def _time(value: object) -> datetime:
+    try:
+        happened = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if happened and happened.tzinfo:
+            return happened.astimezone(UTC)  # OverflowError: year 1 or 9999, at the far end of a zone
+    except (ValueError, OverflowError):
+        pass
+    errors = [{"field": "timestamp", "message": "must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z"}]
+    raise InvalidEvent(valid.sentence("the event", errors), errors=errors)

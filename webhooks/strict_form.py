@@ -1,0 +1,29 @@
+"""Form bodies with one meaning: UTF-8, a bounded number of fields, each once."""
+
+from urllib.parse import parse_qsl
+
+from webhooks.errors import NotAForm
+
+MAX_FIELDS = 100
+
+
+def parse(raw: bytes) -> dict[str, str]:
+    """The fields of an application/x-www-form-urlencoded body, empty ones too. Raises NotAForm."""
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(raw),
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise NotAForm("the form is not percent-encoded UTF-8") from None
+    except ValueError:
+        raise NotAForm(f"the form has a field without =, or more than {MAX_FIELDS} fields") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise NotAForm("a field stands twice in the form; which one is meant?")
+    if any("\0" in text for pair in pairs for text in pair):
+        raise NotAForm("a field of the form holds a NUL")
+    return fields
