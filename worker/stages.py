@@ -13,7 +13,9 @@ from worker.work import Work
 DESCRIPTION_LINES = 20  # MLflow's column ends at 5,000 characters: older lines about moves make room
 
 
-def move(work: Work, version: Version, stage: str, *, follow_ups: tuple[FollowUp, ...] = ()) -> Outcome:
+def move(
+    work: Work, version: Version, stage: str, *, reason: str | None = None, follow_ups: tuple[FollowUp, ...] = ()
+) -> Outcome:
     """Bring a version to a stage, give it the target's alias, take its other targets' aliases away.
 
     The outcome archives whoever else holds an exclusive stage, one by one, before anything else of this lane.
@@ -31,9 +33,10 @@ def move(work: Work, version: Version, stage: str, *, follow_ups: tuple[FollowUp
     alias = target.alias if target else None
     _verify(work, version, stage, alias)
     others = _other_holders(work, version, stage) if target and target.exclusive else []
+    fact = _fact(work, version, stage, alias, reason)
     return Outcome(
-        summary=_sentence(work, version, stage, alias),
-        facts=(_fact(work, version, stage, alias),),
+        summary=fact.text,
+        facts=(fact,),
         follow_ups=(*(_replace(other, stage, version) for other in others), *follow_ups),
         records=_records(version, stage, alias, foreign),
     )
@@ -82,12 +85,12 @@ def _records(version: Version, stage: str, alias: str | None, foreign: set[str])
     return (left, *dropped, *held)
 
 
-def _sentence(work: Work, version: Version, stage: str, alias: str | None) -> str:
-    named = f" (@{alias})" if alias else ""
-    return f"{version} is in {stage}{named}, by {work.who}"
-
-
-def _fact(work: Work, version: Version, stage: str, alias: str | None) -> Fact:
+def _fact(work: Work, version: Version, stage: str, alias: str | None, reason: str | None) -> Fact:
     details = {"from": version.stage, "stage": stage, "alias": alias, "run_id": version.run_id, "by": work.who}
-    sentence = _sentence(work, version, stage, alias)
-    return Fact("model_version.transitioned", sentence, version.model, version.version, details)
+    named = f" (@{alias})" if alias else ""
+    because = f": {reason}" if reason else ""
+    if stage == "Archived":
+        text = f"{version} was archived by {work.who}{because}"
+        return Fact("model_version.archived", text, version.model, version.version, details)
+    text = f"{version} is in {stage}{named}, by {work.who}{because}"
+    return Fact("model_version.transitioned", text, version.model, version.version, details)

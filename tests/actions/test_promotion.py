@@ -47,6 +47,7 @@ def test_the_previous_holder_is_archived_and_history_says_so(office):
         approve(office, number)
     assert office.stages() == {1: "Archived", 2: "Production"}
     assert office.holding() == {"Production": [2], "@champion": [2], "Archived": [1]}
+    assert office.fact("model_version.archived") == "taxi version 1 was archived by Ada: version 2 took Production"
     assert "version 1 was transitioned to Archived on 20" in office.registry.version("taxi", 1).description
 
 

@@ -10,4 +10,6 @@ def act(work: Work) -> Outcome:
     held = work.task.args.get("held")
     if held and version.stage not in (held, "Archived"):
         return Outcome(f"{version} left {held} for {version.stage} meanwhile; it stays there")
-    return move(work, version, "Archived")
+    successor = work.task.args.get("replaced_by")
+    reason = f"version {successor} took {held}" if successor else work.given("reason")
+    return move(work, version, "Archived", reason=reason)

@@ -21,7 +21,7 @@ def act(work: Work) -> Outcome:
         return Outcome(f"promotion {promotion} is not approved any more; nothing was moved")
     version = work.registry.version(work.model, work.version)
     if promotion is None:
-        return move(work, version, stage)
+        return move(work, version, stage, reason=work.given("reason"))
     # Only a promotion asks for the next step: a demotion by hand must not come straight back.
     nexts = [
         FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in policy.next_targets(stage)

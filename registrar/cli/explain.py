@@ -1,0 +1,87 @@
+"""registrar.yml in sentences, for the people who must live with it."""
+
+from collections.abc import Iterator
+
+from registrar.policy import ModelPolicy, Policy, Source, Target
+from registrar.policy.models import Approval, Rule
+from registrar.policy.routes import Channel, Route
+
+
+def explain(policy: Policy) -> Iterator[str]:
+    """Lines: who may send what, what each model's versions go through, who is told."""
+    yield "Sources" if policy.sources else "Sources: none; nothing can be sent"
+    for name, source in policy.sources.items():
+        yield from _source(policy, name, source)
+    yield "Models" if policy.models else "Models: none; no stage is governed"
+    for pattern, model in policy.models.items():
+        yield from _model(policy, pattern, model)
+    yield "Channels" if policy.channels else "Channels: none; nobody is told"
+    yield from (_channel(name, channel) for name, channel in policy.channels.items())
+    yield from (_route(route) for route in policy.notify)
+
+
+def _source(policy: Policy, name: str, source: Source) -> Iterator[str]:
+    yield f"  {name} ({source.kind}) posts to /webhooks/{name}, signed with {' or '.join(source.secrets)}"
+    yield f"    at most {source.max_bytes:,} bytes; its timestamps may be off by {source.tolerance} s"
+    if groups := policy.groups_of(f"source:{name}"):
+        yield f"    it counts as a member of {', '.join(sorted(groups))}"
+    for grant in source.may:
+        yield f"    may send {', '.join(grant.events)} about {_models(grant.models)}"
+    if not source.may:
+        yield "    may send nothing"
+
+
+def _model(policy: Policy, pattern: str, model: ModelPolicy) -> Iterator[str]:
+    which = "Every model without an entry of its own" if pattern == "*" else pattern
+    yield f"  {which}, logged as {model.artifact_path!r}"
+    for target in model.targets:
+        yield from _target(policy, model, target)
+    if not model.targets:
+        yield "    no stage is governed: whoever may send model_version.transition moves it freely"
+
+
+def _target(policy: Policy, model: ModelPolicy, target: Target) -> Iterator[str]:
+    alias = f" and @{target.alias}" if target.alias else ""
+    asked = "by itself" if target.request == "automatic" else "when somebody asks"
+    yield f"    {' or '.join(model.sources_of(target))} -> {target.stage}{alias}, {asked}"
+    gates = " and ".join(map(str, target.gates))
+    yield f"      gates: {gates}; a missing metric fails" if gates else "      gates: none"
+    yield f"      approval: {_approval(policy, target)}"
+    if not target.exclusive:
+        yield f"      other versions may hold {target.stage} beside it"
+    elif target.on_replace == "archive":
+        yield "      the version it replaces is archived"
+
+
+def _approval(policy: Policy, target: Target) -> str:
+    if not isinstance(target.approval, Approval):
+        return "none needed"
+    return "; and ".join(_rule(policy, rule) for rule in target.approval.rules)
+
+
+def _rule(policy: Policy, rule: Rule) -> str:
+    people = ", ".join(f"{name} ({_accounts(policy, who)})" for who, name in _members(policy, rule.group))
+    return f"{rule.required_approvals} of {rule.group}: {people}"
+
+
+def _members(policy: Policy, group: str) -> list[tuple[str, str]]:
+    return list(zip(policy.groups[group], policy.members(group), strict=True))
+
+
+def _accounts(policy: Policy, who: str) -> str:
+    person = policy.people.get(who)
+    accounts = [f"{kind} {account}" for kind, account in person.accounts.items()] if person else ["a machine"]
+    return ", ".join(accounts) or "no account: can't answer from chat"
+
+
+def _channel(name: str, channel: Channel) -> str:
+    return f"  {name} ({channel.kind})" + (f" at {channel.url}" if channel.url else "")
+
+
+def _route(route: Route) -> str:
+    what = "everything" if route.outcomes == ["*"] else ", ".join(route.outcomes)
+    return f"  {what} about {_models(route.models)} goes to {', '.join(route.to)}"
+
+
+def _models(globs: list[str]) -> str:
+    return "any model" if "*" in globs else ", ".join(globs)

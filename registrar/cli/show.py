@@ -1,0 +1,62 @@
+"""How commands print: tables on a terminal, whole lines into a pipe, JSON for programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Wide enough that nothing is ever cut or folded for whoever reads the pipe.
+_PIPE_COLUMNS = 10_000
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """Rows under a heading; where there are none, the sentence `empty` on stderr. None prints as -."""
+    if not rows:
+        click.echo(empty, err=True)
+        return
+    console = _console()
+    drawn = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(text(cell)) for cell in row))
+    with console.capture() as captured:
+        console.print(drawn)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def json_text(value: object) -> None:
+    """Indented JSON; times in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_jsonable))
+
+
+def text(value: object) -> str:
+    """A table's cell."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return str(value)
+
+
+def pick(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
+    """Some columns of mappings, as a table's rows."""
+    return [[row[column] for column in columns] for row in rows]
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
+
+
+def _jsonable(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,55 @@
+"""`registrar up`."""
+
+from pathlib import Path
+
+import click
+
+from registrar import policy
+from registrar.cli.config import existing_config
+from registrar.cli.context import Context
+from registrar.cli.screen import Screen
+from registrar.embedded import Stack, serve
+from registrar.settings import process_environment
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="REGISTRAR_CONFIG",
+    show_envvar=True,
+    help="registrar.yml; else ./registrar.yml, else a commented one is written into the data folder.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="The receiver's port; else that of the last run, or any.")
+@click.option("--mlflow", metavar="URI", help="Use this MLflow server instead of starting one.")
+@click.pass_obj
+def up(context: Context, config: Path | None, port: int | None, mlflow: str | None) -> None:
+    """Start everything on this machine: Redis, MLflow, receiver, worker and beat.
+
+    Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all.
+    """
+    config = config or existing_config(context.data)
+    if config:
+        policy.load(config)
+    with Screen() as screen:
+        stack = Stack(context.data, config, port, screen.say, progress=screen.progress, mlflow=mlflow)
+        if not mlflow and (other := process_environment().get("MLFLOW_TRACKING_URI")):
+            screen.say(f"MLFLOW_TRACKING_URI={other} is not used; to use that server: registrar up --mlflow {other}")
+        serve(stack, when_ready=lambda ready: _tell(ready, screen))
+        screen.say("all stopped")
+
+
+def _tell(stack: Stack, screen: Screen) -> None:
+    at = stack.addresses
+    screen.progress("running; Ctrl-C stops all")
+    screen.say(
+        f"\nRegistrar is up.\n"
+        f"  receiver   {at.receiver_url}/webhooks/SOURCE\n"
+        f"  MLflow     {at.mlflow_url}\n"
+        f"  policy     {stack.config}\n"
+        f"  data       {stack.folder.path}\n"
+        f"  logs       {stack.folder.path / 'logs'}\n"
+    )
+
+
+commands = [up]

@@ -1,0 +1,84 @@
+"""The data folder of an installation on one machine: what is kept where, and for whose eyes."""
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from registrar.settings import ENVIRONMENT_FILE
+
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_LOG_BYTES = 10_000_000  # a log that is longer when its part starts is set aside
+_HEADER = "# Written by `registrar up`: other commands on this folder find the parts by it. It holds a key.\n"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """path: absolute."""
+
+    path: Path
+
+    def prepare(self) -> None:
+        """Make the folders, for their owner only; version control is told to look away."""
+        self.path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        for name in ("logs", "redis", "mlflow", "artifacts"):
+            (self.path / name).mkdir(exist_ok=True)
+        self.secrets.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+        (self.path / ".gitignore").write_text("*\n", encoding="utf-8")
+
+    @property
+    def mark(self) -> str:
+        return str(self.path)
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def pids(self) -> Path:
+        return self.path / "pids.json"
+
+    @property
+    def ports(self) -> Path:
+        return self.path / "ports.json"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "registrar.yml"
+
+    @property
+    def secrets(self) -> Path:
+        return self.path / "secrets"
+
+    @property
+    def ledger_url(self) -> str:
+        return f"sqlite:///{self.path / 'ledger.db'}"
+
+    def log(self, name: str) -> Path:
+        """Of a part that is about to start. One generation of a long one is kept, as NAME.log.1."""
+        path = self.path / "logs" / f"{name}.log"
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        return path
+
+    def secret(self, name: str, make: Callable[[], str]) -> str:
+        """A secret that is made once and kept."""
+        path = self.secrets / name
+        if not path.exists():
+            _write_private(path, make() + "\n")
+        return path.read_text(encoding="utf-8").strip()
+
+    def write_environment(self, values: Mapping[str, str]) -> None:
+        """As NAME=VALUE lines that a shell can read too; settings.from_folder reads them."""
+        lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+        _write_private(self.path / ENVIRONMENT_FILE, _HEADER + lines)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file takes the place of the old one: nobody reads half of it, or a secret before its mode is set."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)

@@ -1,0 +1,96 @@
+"""Process trees: which processes belong to a part, even when the one that started them is dead, and how they end.
+
+Each part leads a session of its own; whatever it starts is in that session too, and stays there when it is orphaned.
+All carry MARK in their environment, but some (Redis, for one) overwrite that memory: neither sign alone is enough.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+
+MARK = "REGISTRAR_UP"  # its value is the data folder
+AFTERLIFE = 3.0  # what a part leaves in its session gets so many seconds to end by itself
+_POLL = 0.05
+_CLOCK = 2.0  # seconds by which a process's start may seem to move when the clock is set
+
+
+def never() -> bool:
+    return False
+
+
+def find(pid: int, created: float) -> psutil.Process | None:
+    """The process, unless it has ended or its pid belongs to another one by now."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < _CLOCK
+    except psutil.NoSuchProcess:
+        return None
+    return process if same and alive(process) else None
+
+
+def alive(process: psutil.Process) -> bool:
+    """A zombie is dead: only its parent can remove it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def session(leader: int) -> list[psutil.Process]:
+    """The living processes of the session that `leader` led or leads."""
+    return [process for process in psutil.process_iter() if _session_of(process.pid) == leader and alive(process)]
+
+
+def marked(value: str) -> list[psutil.Process]:
+    """The living processes that carry the mark, but for this one."""
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _mark(process) == value]
+
+
+def end(leader: psutil.Process, *, patience: float, hurry: Callable[[], bool] = never) -> None:
+    """Ask a part to end, and after `patience` seconds, or in a hurry, make it; then all that is left of its session."""
+    _signal([leader], psutil.Process.terminate)
+    _wait([leader], patience, hurry)
+    _signal([leader], psutil.Process.kill)
+    clear(session(leader.pid), hurry=hurry)
+
+
+def clear(processes: list[psutil.Process], *, hurry: Callable[[], bool] = never) -> None:
+    """End processes that nobody leads any more."""
+    _signal(processes, psutil.Process.terminate)
+    _wait(processes, AFTERLIFE, hurry)
+    _signal(processes, psutil.Process.kill)
+    _wait(processes, AFTERLIFE, never)
+
+
+def _wait(processes: list[psutil.Process], seconds: float, hurry: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while any(map(alive, processes)) and time.monotonic() < until and not hurry():
+        time.sleep(_POLL)
+
+
+def _signal(processes: list[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+    for process in _living(processes):
+        try:
+            send(process)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _living(processes: list[psutil.Process]) -> Iterator[psutil.Process]:
+    return (process for process in processes if alive(process))
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None

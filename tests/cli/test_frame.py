@@ -1,0 +1,149 @@
+"""The frame: commands are found without being imported, and mistakes are sentences."""
+
+import importlib
+import json
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import click
+import pytest
+from click.testing import CliRunner
+from cryptography.fernet import Fernet
+
+from registrar.cli import catalogue, extras, main
+from registrar.cli.outline import outline
+from registrar.keys import new_webhook_secret
+from registrar.problem import Problem
+from registrar.signing import standard_webhooks
+from tests.cli.conftest import NOON
+
+HEAVY = ("mlflow", "alembic", "sqlalchemy", "pydantic", "celery", "flask", "rich")
+
+
+def fresh(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_help_loads_nothing_but_click():
+    code = f"""
+import sys
+from click.testing import CliRunner
+from registrar.cli import main
+shown = CliRunner().invoke(main, ["--help"])
+assert shown.exit_code == 0, shown.output
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert fresh(code) == "[]\n"
+
+
+def test_help_lists_every_command_with_its_first_line():
+    output = CliRunner().invoke(main, ["--help"]).output
+    for name in ("up", "migrate", "check-config", "schema", "secret", "history", "events", "rejections"):
+        assert f"\n  {name} " in output
+    assert "Bring the ledger's schema up to date." in output
+
+
+@pytest.mark.parametrize("module", sorted({line.module for line in main.lines.values()}))
+def test_what_is_read_from_a_source_is_what_its_import_gives(module):
+    offered = importlib.import_module(module).commands
+    imported = [(command.name, (command.help or "").partition("\n")[0]) for command in offered]
+    assert sorted((line.name, line.help) for line in outline(module)) == sorted(imported)
+
+
+def test_every_command_has_a_line_of_help():
+    assert [line.name for line in main.lines.values() if not line.help] == []
+
+
+def plug_in(monkeypatch, tmp_path, source: str) -> None:
+    """As if another distribution offered it by an entry point."""
+    (tmp_path / "plug_in.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "plug_in", raising=False)
+    entry = EntryPoint("more", "plug_in:commands", catalogue.GROUP)
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [entry])
+
+
+SOURCE = '''
+import click
+{more}
+
+@click.command("say-hello")
+def hello():
+    """Say hello.
+
+    And more."""
+    {does}
+
+commands = [hello]
+'''
+
+
+def test_an_entry_point_is_a_plug_in(monkeypatch, tmp_path):
+    plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does="click.echo('hello')"))
+    group = catalogue.Catalogue()
+    assert "say-hello" in group.list_commands(click.Context(group))
+    assert CliRunner().invoke(group, ["say-hello"]).output == "hello\n"
+
+
+@pytest.mark.parametrize(("more", "does"), [("import mlflow", "pass"), ("", "import mlflow")])
+def test_a_command_whose_part_is_not_installed_says_what_to_install(monkeypatch, tmp_path, more, does):
+    plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    result = CliRunner().invoke(catalogue.Catalogue(), ["say-hello"])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "registrar: `registrar say-hello` needs mlflow, which is not installed: "
+        "pip install 'mlflow-registrar[worker]'\n"
+    )
+
+
+def test_a_missing_module_that_is_no_extras_is_a_bug_and_shows_as_one(monkeypatch, tmp_path):
+    plug_in(monkeypatch, tmp_path, SOURCE.format(more="import nonexistent_module", does="pass"))
+    result = CliRunner().invoke(catalogue.Catalogue(), ["say-hello"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
+def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    assert extras.to_install("worker.commands") == "pip install 'mlflow-registrar[worker]'"
+    assert extras.to_install("registrar.cli.up") is None
+
+
+def test_an_unknown_command_is_a_usage_error(run):
+    result = run("nonsense")
+    assert result.exit_code == 2
+    assert "No such command 'nonsense'" in result.stderr
+
+
+def test_a_folder_that_up_never_ran_in_is_a_sentence_and_exit_2(tmp_path):
+    result = CliRunner().invoke(main, ["--data", str(tmp_path / "none"), "history", "taxi"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("registrar: missing in the environment: REGISTRAR_CONFIG")
+    assert "`registrar up` writes them" in result.stderr
+
+
+def test_a_problem_is_its_message_and_its_exit_code():
+    class Own(Problem):
+        exit_code = 7
+
+    told = catalogue.Told(Own("so it is"))
+    assert (told.exit_code, told.format_message()) == (7, "so it is")
+
+
+def test_python_m_registrar_is_the_same_command_line():
+    command = [sys.executable, "-m", "registrar", "--version"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert shown.startswith("registrar, version ")
+
+
+def test_a_new_secret_is_a_key_or_signs_by_standard_webhooks(run):
+    Fernet(run("secret").stdout.strip())
+    for option in ("--webhook", "--standard"):
+        secret = run("secret", option).stdout.strip()
+        assert standard_webhooks(secret, id="msg_1", timestamp=NOON, body=b"{}")
+    assert new_webhook_secret() != new_webhook_secret()
+
+
+def test_json_is_printed_as_it_is_spelled(run):
+    assert json.loads(run("schema").stdout)["title"] == "registrar.yml"

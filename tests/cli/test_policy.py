@@ -1,0 +1,165 @@
+"""`registrar check-config` and `registrar schema`."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from registrar.cli.explain import explain
+from registrar.embedded.starter import starter_text
+from registrar.policy.load import parse
+
+FULL = """
+version: 1
+sources:
+  ci:
+    kind: standard
+    secrets: ["env:CI_SECRET", "file:old.whsec"]
+    may:
+      - {events: [training_run.*], models: [taxi, "churn-*"]}
+  idle: {kind: slack, secrets: ["env:SLACK"]}
+people:
+  ada: {name: Ada Lovelace, accounts: {slack: T1/U1}}
+  bob: {name: Bob}
+groups:
+  leads: [ada, bob]
+  robots: [source:ci, bob]
+models:
+  taxi:
+    artifact_path: regressor
+    targets:
+      - stage: Staging
+        alias: challenger
+        gates: [{metric: rmse, op: "<", threshold: 7}]
+        approval: automatic
+      - stage: Production
+        exclusive: false
+        on_replace: keep
+        request: on_request
+        approval:
+          rules: [{group: leads, required_approvals: 2}, {group: robots}]
+  other: {}
+channels:
+  team: {kind: slack, url: "env:TEAM_URL"}
+notify:
+  - {outcomes: ["promotion.*"], models: [taxi], to: [team]}
+"""
+
+
+def test_the_policy_is_explained_in_sentences():
+    assert list(explain(parse(FULL))) == [
+        "Sources",
+        "  ci (standard) posts to /webhooks/ci, signed with env:CI_SECRET or file:old.whsec",
+        "    at most 1,048,576 bytes; its timestamps may be off by 300 s",
+        "    it counts as a member of robots",
+        "    may send training_run.* about taxi, churn-*",
+        "  idle (slack) posts to /webhooks/idle, signed with env:SLACK",
+        "    at most 1,048,576 bytes; its timestamps may be off by 300 s",
+        "    may send nothing",
+        "Models",
+        "  taxi, logged as 'regressor'",
+        "    None -> Staging and @challenger, by itself",
+        "      gates: rmse < 7; a missing metric fails",
+        "      approval: none needed",
+        "      the version it replaces is archived",
+        "    Staging -> Production, when somebody asks",
+        "      gates: none",
+        "      approval: 2 of leads: Ada Lovelace (slack T1/U1), Bob (no account: can't answer from chat); "
+        "and 1 of robots: source:ci (a machine), Bob (no account: can't answer from chat)",
+        "      other versions may hold Production beside it",
+        "  other, logged as 'model'",
+        "    no stage is governed: whoever may send model_version.transition moves it freely",
+        "Channels",
+        "  team (slack) at env:TEAM_URL",
+        "  promotion.* about taxi goes to team",
+    ]
+
+
+def test_an_empty_policy_says_what_that_means():
+    assert list(explain(parse("version: 1"))) == [
+        "Sources: none; nothing can be sent",
+        "Models: none; no stage is governed",
+        "Channels: none; nobody is told",
+    ]
+
+
+def test_the_starter_policy_is_fine(run):
+    result = run("check-config")
+    assert result.exit_code == 0, result.stderr
+    assert "approval: 1 of approvers: You (slack T0000000/U0000000)" in result.stdout
+    assert result.stdout.endswith("registrar.yml is fine; every secret can be read\n")
+
+
+def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CI_SECRET", "whsec_secret")
+    path = tmp_path / "registrar.yml"
+    path.write_text(FULL.replace("kind: standard", "kind: standrad").replace("kind: slack, url", "kind: slakc, url"))
+    result = run("check-config", str(path))
+    assert result.exit_code == 1
+    told = result.stderr.splitlines()
+    assert told[0] == "registrar: this can't work:"
+    assert told[1].startswith(f"{path}:5: sources.ci.kind: there is no kind 'standrad'; known are ")
+    assert told[2].startswith(f"{path}:32: channels.team.kind: there is no kind 'slakc'; known are ")
+    assert told[3:] == [
+        f"{path}:6: sources.ci.secrets.1: file:old.whsec can't be read: No such file or directory",
+        f"{path}:9: sources.idle.secrets.0: env:SLACK is empty or not set",
+        f"{path}:32: channels.team.url: env:TEAM_URL is empty or not set",
+    ]
+
+
+def test_secrets_need_not_be_here(run, tmp_path):
+    (tmp_path / "registrar.yml").write_text(FULL)
+    result = run("check-config", "registrar.yml", "--no-secrets")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_no_secret_is_ever_shown(run, tmp_path, monkeypatch):
+    for name in ("CI_SECRET", "SLACK", "TEAM_URL"):
+        monkeypatch.setenv(name, "s3cret")
+    (tmp_path / "old.whsec").write_text("s3cret")
+    (tmp_path / "registrar.yml").write_text(FULL)
+    result = run("check-config", "registrar.yml")
+    assert result.exit_code == 0, result.stderr
+    assert "s3cret" not in result.output
+
+
+def test_a_file_that_is_no_policy_names_file_and_line(run, tmp_path):
+    (tmp_path / "bad.yml").write_text("version: 1\nsauces: {}\n")
+    result = run("check-config", "bad.yml")
+    assert (result.exit_code, result.stderr) == (1, "registrar: bad.yml:2: sauces: unknown key\n")
+
+
+def test_the_policy_of_the_working_folder_is_found(run, data, tmp_path):
+    (data / "environment").unlink()
+    (tmp_path / "registrar.yml").write_text("version: 1\n")
+    assert run("check-config").stdout.endswith("\nregistrar.yml is fine; every secret can be read\n")
+
+
+def test_without_any_policy_it_says_how_to_get_one(run, data):
+    for name in ("environment", "registrar.yml"):
+        (data / name).unlink()
+    result = run("check-config")
+    assert result.exit_code == 2
+    assert "let `registrar up` write a first one" in result.stderr
+
+
+@pytest.mark.parametrize("text", [starter_text(), FULL])
+def test_the_schema_takes_what_is_right(run, text):
+    schema = json.loads(run("schema").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(yaml.safe_load(text), schema, cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "version: 2",
+        "version: 1\nsauces: {}",
+        "version: 1\nsources: {ci: {kind: standard, secrets: ['whsec_abc']}}",
+        "version: 1\nmodels: {taxi: {targets: [{stage: Staging}]}}",
+    ],
+)
+def test_the_schema_refuses_what_is_wrong(run, wrong):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(wrong), json.loads(run("schema").stdout))

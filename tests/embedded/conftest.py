@@ -1,0 +1,72 @@
+"""Runs stacks of stand-in parts, in this process or in one of their own, and finds what they leave behind."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from registrar.embedded import trees
+from registrar.embedded.folder import Folder
+
+PATIENCE = 20.0
+
+
+def eventually(found: Callable[[], object], what: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while not found():
+        assert time.monotonic() < until, f"not within {PATIENCE:g} s: {what}"
+        time.sleep(0.05)
+
+
+def left_behind(data: Path) -> list[str]:
+    """The command lines of processes that carry the folder's mark."""
+    return [" ".join(process.cmdline()) for process in trees.marked(Folder(data).mark)]
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+class Up:
+    """A stack of stand-ins in a process of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        command = [sys.executable, "-m", "tests.embedded.standin", str(data)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines: list[str] = []
+
+    def ready(self) -> "Up":
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            if line == "UP\n":
+                return self
+        raise AssertionError("it ended: " + "\n".join(self.lines))
+
+    def family(self) -> list[psutil.Process]:
+        """All it started, whatever became of their parents, and the guard."""
+        return [p for p in psutil.Process(self.process.pid).children(recursive=True) if trees.alive(p)]
+
+    def guard(self) -> psutil.Process:
+        return next(process for process in self.family() if "registrar.embedded.tidy" in process.cmdline())
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[[], Up]]:
+    started: list[Up] = []
+
+    def start() -> Up:
+        started.append(Up(tmp_path / "data"))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.communicate(timeout=PATIENCE)
+    trees.clear(trees.marked(Folder(tmp_path / "data").mark))
