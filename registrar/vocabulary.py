@@ -72,24 +72,29 @@ class RunSearch(BaseModel):
 
 
 class Registration(Data):
-    """What makes a version of a run's model."""
+    """What makes a version of a run's model: of a given run, or of the first run of a search that has one."""
 
     task = "worker.register"
 
     model: ModelName
     run_id: RunId | None = None
+    search: RunSearch | None = None
     artifact_path: ArtifactPath | None = Field(None, description="name the model was logged under; the policy's else")
     commit: Name | None = Field(None, description="the commit that was trained")
     description: Text | None = None
     tags: Tags = {}
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.run_id is None) == (self.search is None):
+            raise ValueError("give exactly one of run_id and search")
+        return self
 
 
 class TrainingRunFinished(Registration):
     """A training run ended well: register its model, then try it against the policy."""
 
     type = "training_run.finished"
-
-    run_id: RunId
 
 
 class TrainingRunFailed(Data):
@@ -105,17 +110,9 @@ class TrainingRunFailed(Data):
 
 
 class ModelVersionRegister(Registration):
-    """Register the model of a given run, or of the first run of a search that has one."""
+    """The same as a command: somebody asks for it, no run just ended."""
 
     type = "model_version.register"
-
-    search: RunSearch | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Self:
-        if (self.run_id is None) == (self.search is None):
-            raise ValueError("give exactly one of run_id and search")
-        return self
 
 
 class _OneVersion(Data):

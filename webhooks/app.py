@@ -46,9 +46,9 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.after_request(_add_headers)
 
     @app.post(f"{_WEBHOOKS}<name>", provide_automatic_options=False)
-    def receive(name: str) -> tuple[flask.Response, int]:
+    def receive(name: str) -> tuple[flask.Response, int, dict[str, str]]:
         answer = intake.receive(name, flask.request)
-        return flask.jsonify(answer.body), answer.status
+        return flask.jsonify(answer.body), answer.status, dict(answer.headers)
 
     return app
 

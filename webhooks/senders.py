@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from pydantic import BaseModel, ValidationError
+
 from registrar import plugins
-from registrar.policy import Policy
+from registrar.policy import Policy, Source
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
 from webhooks.signature import WeakSecret
-from webhooks.source import Context, Kind, Parsed, Refuse, Request
+from webhooks.source import Context, Kind, NoOptions, Parsed, Refuse, Request
 
 
 class SourceError(ValueError):
@@ -48,7 +50,19 @@ def _open(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
     except plugins.UnknownKind as error:
         raise SourceError(f"sources.{name}.kind: {error}") from None
     secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
-    return Sender(Context(name, config, policy, seal, secrets), kind)
+    return Sender(Context(name, config, policy, seal, secrets, _options(name, config, kind)), kind)
+
+
+def _options(name: str, config: Source, kind: Kind) -> BaseModel:
+    try:
+        offered: type[BaseModel] = getattr(kind, "Options", NoOptions)
+        return offered.model_validate(config.options)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
+            for detail in error.errors(include_url=False, include_input=False)
+        )
+        raise SourceError(f"sources.{name}.options: {wrong}") from None
 
 
 def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from registrar.event import Event
 from registrar.policy import Policy, Source
 from registrar.seal import Seal
@@ -32,15 +34,25 @@ class Request:
         return hashlib.sha256(self.body).hexdigest()
 
 
+class NoOptions(BaseModel):
+    """Of a kind that offers no Options: every key is one too many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 @dataclass(frozen=True)
 class Context:
-    """The sender of registrar.yml that a request came from. secrets: one or two that are live."""
+    """The sender of registrar.yml that a request came from. secrets: one or two that are live.
+
+    options: the kind's own Options, made of the source's `options`; NoOptions where the kind has none.
+    """
 
     name: str
     config: Source
     policy: Policy
     seal: Seal = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
+    options: BaseModel = field(default_factory=NoOptions)
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,7 @@ class Answer:
 
     status: int
     body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ class Parsed:
 
 
 class Kind(Protocol):
-    """A module of webhooks/sources/. It may also have `refuse`."""
+    """A module of webhooks/sources/. It may also have `refuse` and `Options`."""
 
     CONTENT_TYPES: Collection[str]
 

@@ -1,6 +1,6 @@
 """Who may send what: one entry per sender, each with its secrets and its grants."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ class Source(Strict):
     may: Annotated[list[Grant], Field(description="default deny")] = []
     max_bytes: Annotated[int, Field(ge=1024, le=26_214_400, description="largest body, in bytes")] = 1_048_576
     tolerance: Annotated[int, Field(ge=10, le=3600, description="how far a timestamp may be off, in seconds")] = 300
+    options: Annotated[dict[str, Any], Field(description="what only this kind knows; its file says which")] = {}
     reply_to: Annotated[
         list[str], Field(description="hosts that answers to this sender's people may be posted to; else its kind's")
     ] = []

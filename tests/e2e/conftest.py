@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,20 +82,15 @@ def require_all_parts() -> None:
         pytest.skip(f"missing: {', '.join(missing)}")
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Nothing of it is left when the session ends; that is asserted too."""
+@contextmanager
+def running(data: Path, *options: str) -> Iterator[None]:
+    """`registrar up` until the end of the block. Nothing of it is left then; that is asserted too."""
     require_all_parts()
-    home = tmp_path_factory.mktemp("installation")
-    secrets = {"ci.whsec": new_webhook_secret(), "slack.secret": "slack signing secret"}
-    for name, content in {"registrar.yml": CONFIG, **secrets}.items():
-        (home / name).write_text(content, encoding="utf-8")
-    data = home / "data"
-    command = [sys.executable, "-m", "registrar", "--data", str(data), "up", "--config", str(home / "registrar.yml")]
+    command = [sys.executable, "-m", "registrar", "--data", str(data), "up", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         said = _until_up(process)
-        yield Installation(data, from_folder(data), *secrets.values())
+        yield
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=STOP)
         assert process.returncode == 0, said + rest
@@ -103,6 +99,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         process.kill()
         process.wait()
         trees.clear(trees.marked(Folder(data).mark))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    home = tmp_path_factory.mktemp("installation")
+    secrets = {"ci.whsec": new_webhook_secret(), "slack.secret": "slack signing secret"}
+    for name, content in {"registrar.yml": CONFIG, **secrets}.items():
+        (home / name).write_text(content, encoding="utf-8")
+    with running(home / "data", "--config", str(home / "registrar.yml")):
+        yield Installation(home / "data", from_folder(home / "data"), *secrets.values())
 
 
 def _until_up(process: subprocess.Popen[str]) -> str:

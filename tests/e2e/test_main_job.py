@@ -7,6 +7,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 import redis
 from mlflow import MlflowClient
@@ -179,6 +180,15 @@ def test_people_see_what_they_look_up_by_hand(sender, stack, client, model):
     ):
         shown = stack.registrar(*command)
         assert (shown.returncode, expected in shown.stdout) == (0, True), shown.stdout + shown.stderr
+
+
+def test_the_receiver_stays_under_90_mb_under_load(sender, stack):
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: sender.post("training_run.failed", model="memory").status_code, range(300)))
+    assert set(answers) == {202}
+    receiver = next(entry.pid for entry in leftovers.read(Folder(stack.data).pids) if entry.name == "receiver")
+    process = psutil.Process(receiver)
+    assert max(part.memory_info().rss for part in (process, *process.children())) < 90e6
 
 
 def test_a_mistake_at_the_command_line_is_a_sentence(stack):

@@ -9,7 +9,7 @@ from registrar import plugins
 from registrar.policy import Policy
 from registrar.seal import Seal
 from webhooks.senders import Sender
-from webhooks.source import Context, Request
+from webhooks.source import Context, NoOptions, Request
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 KINDS = plugins.kinds("webhooks.sources")
@@ -26,8 +26,10 @@ def sender(kind: str) -> tuple[Sender, datetime]:
     """The sender that a kind's fixtures come from, and when they arrived."""
     content = json.loads((FIXTURES / kind / "_sender.json").read_text())
     policy, name = Policy.model_validate(content["policy"]), content["name"]
-    context = Context(name, policy.sources[name], policy, Seal(content["seal_key"]), tuple(content["secrets"]))
-    return Sender(context, plugins.load("webhooks.sources", kind)), datetime.fromisoformat(content["now"])
+    config, module = policy.sources[name], plugins.load("webhooks.sources", kind)
+    options = getattr(module, "Options", NoOptions).model_validate(config.options)
+    context = Context(name, config, policy, Seal(content["seal_key"]), tuple(content["secrets"]), options)
+    return Sender(context, module), datetime.fromisoformat(content["now"])
 
 
 def read(path: Path) -> Capture:
@@ -39,5 +41,11 @@ def read(path: Path) -> Capture:
     return Capture(who, Request(headers, body, media_type, now), path.with_suffix(".json"))
 
 
-def captures() -> list[Path]:
-    return sorted(FIXTURES.glob("*/*.http"))
+def captures(*, signs: str | None = None) -> list[Path]:
+    """All captured requests; with `signs`, those whose sender's signature covers the body, or the timestamp."""
+    found = sorted(FIXTURES.glob("*/*.http"))
+    return [path for path in found if signs is None or signs in covered(path.parent.name)]
+
+
+def covered(kind: str) -> list[str]:
+    return list(json.loads((FIXTURES / kind / "_sender.json").read_text()).get("signs", ["body", "timestamp"]))

@@ -13,12 +13,18 @@ A file offers, without any I/O and with no other clock than request.received_at 
         called for verified requests only. What a sender sends has one of three fates, each explicit: it becomes
         events; it is ignored by name (Parsed with no events); it is unknown, and InvalidEvent says so.
         Raises NotJson, NotAForm, InvalidEvent.
+    class Options(BaseModel)                                                     (optional)
+        what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
     def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
         the JSON that this sender is shown with a 200 in place of a 4xx; None leaves the 4xx.
         Never asked about a bad signature, nor when the ledger is down.
 
+A delivery id that is not signed (GitHub's, Bitbucket's) is no identity: whoever caught a request could send it
+again under another one. Leave it out, and the body's digest is taken.
+
 What the sender may do is none of the file's business: intake.py asks registrar.yml about every event.
 
-With it come: tests/fixtures/<kind>/_sender.json (the secrets and the time that the fixtures are signed with), captured
-requests <what>__<case>.http with the expected <what>__<case>.json beside each, and tests/sources/test_<kind>.py.
+With it come: tests/fixtures/<kind>/_sender.json (the secrets and the time that the
+fixtures are signed with; "signs": what the signature covers, ["body", "timestamp"] where it says nothing), captured requests
+<what>__<case>.http with the expected <what>__<case>.json beside each, and tests/sources/test_<kind>.py.
 """

@@ -3,7 +3,7 @@
 import math
 
 from registrar.outcome import Fact, FollowUp, Outcome
-from registrar.vocabulary import ModelVersionRegister, Registration, RunSearch
+from registrar.vocabulary import Registration, RunSearch
 from worker.door import Final, ModelSource, NotFound, Run, Version
 from worker.work import Work
 
@@ -20,7 +20,7 @@ def act(work: Work) -> Outcome:
 
 def _chosen(work: Work, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
     """The run and where its model is, before anything is created: a run without a model leaves nothing behind."""
-    if isinstance(data, ModelVersionRegister) and data.search:
+    if data.search:
         return _best(work, data.search, artifact_path)
     run = work.registry.run(data.run_id or "")
     if run.deleted or run.status in ("FAILED", "KILLED"):
