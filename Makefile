@@ -43,12 +43,15 @@ $(READY): requirements/dev.txt pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .
 	@touch $@
 
-COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+COMPILE = $(LOCK) pyproject.toml
 
 requirements: $(READY)  ## pin anew: requirements/*.txt with hashes (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) $(UPGRADE) --extra embedded --extra postgres --group dev -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra receiver --extra postgres -o requirements/receiver.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra worker --extra postgres -o requirements/worker.txt
+	$(LOCK) --constraint requirements/dev.txt --group mlflow-server -o requirements/mlflow-server.txt
+	$(LOCK) --constraint requirements/dev.txt --group wheel -o requirements/wheel.txt
 
 clean:  ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) $(DATA)

@@ -149,7 +149,7 @@ def test_data_may_be_given_whole(data: Path, receiver: Receiver) -> None:
     ("arguments", "says"),
     [
         (("training_run.ended", "model=x"), "known are"),
-        (("training_run.finished", "model=x"), "run_id: Field required"),
+        (("model_version.archive", "model=x"), "version: Field required"),
         (("model_version.archive", "model=x", "version=two"), "version: a version is a whole number"),
         ((*RUN, "model=again"), "model is given twice"),
         ((*RUN, "model.name=inside"), "model.name is given twice"),

@@ -24,7 +24,7 @@ again under another one. Leave it out, and the body's digest is taken.
 
 What the sender may do is none of the file's business: intake.py asks registrar.yml about every event.
 
-With it come: tests/fixtures/<kind>/_sender.json (the secrets and the time that the
-fixtures are signed with; "signs": what the signature covers, ["body", "timestamp"] where it says nothing), captured requests
-<what>__<case>.http with the expected <what>__<case>.json beside each, and tests/sources/test_<kind>.py.
+With it come tests/fixtures/<kind>/_sender.json (the secrets and the time that the fixtures are signed with; "signs":
+what the signature covers, ["body", "timestamp"] where it says nothing), captured requests <what>__<case>.http with
+the expected <what>__<case>.json beside each, and tests/sources/test_<kind>.py.
 """
