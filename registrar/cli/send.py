@@ -1,9 +1,6 @@
 """`registrar send`: signs an event by Standard Webhooks and posts it, as a CI job would."""
 
-import json
-import re
 import uuid
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,83 +10,15 @@ from urllib.parse import urlsplit
 import click
 from pydantic import ValidationError
 
-from registrar.cli import show
+from registrar.cli import given, show
 from registrar.cli.context import Context
-from registrar.demo.delivery import Address, Receipt, compose, follow, post
+from registrar.delivery import Address, Receipt, compose, follow, post
 from registrar.problem import Problem
 from registrar.settings import process_environment, resolve
 from registrar.vocabulary import UnknownType, parse
 
 SOURCE = "ci"
 FAILED = 1
-
-
-Word = tuple[list[str], Any]
-
-
-class Words(click.ParamType[Word]):
-    """KEY=VALUE; dots in KEY lead inside. VALUE is text, or JSON where it starts as a list, an object or a string."""
-
-    name = "KEY=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Word:
-        key, equals, text = str(value).partition("=")
-        if not key or not equals:
-            self.fail(f"{value!r} is not KEY=VALUE, such as run_id=0123abcd", param, ctx)
-        return key.split("."), _meant(text)
-
-
-def _meant(text: str) -> Any:
-    """Numbers stay text: the commit 12345678 is none, and where a number is wanted its text is taken."""
-    try:
-        return json.loads(text) if text[:1] in ("[", "{", '"') else text
-    except ValueError:
-        return text
-
-
-def nested(words: Iterable[Word]) -> dict[str, Any]:
-    """{"search": {"experiment": "x"}} of search.experiment=x. Raises click.UsageError where two keys collide."""
-    data: dict[str, Any] = {}
-    for path, value in words:
-        inner: Any = data
-        for key in path[:-1]:
-            inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or path[-1] in inner:
-            raise click.UsageError(f"{'.'.join(path)} is given twice, or inside of what has a value already")
-        inner[path[-1]] = value
-    return data
-
-
-def _object(ctx: click.Context, param: click.Parameter, text: str | None) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text) if text is not None else {}
-    except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise click.BadParameter('must be a JSON object, such as {"model": "churn", "run_id": "0123abcd"}')
-    return value if text is not None else None
-
-
-def _time(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text) if text is not None else datetime.now(UTC)
-    except ValueError:
-        at = datetime.min
-    if at.tzinfo is None:
-        raise click.BadParameter("must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z")
-    return at if text is not None else None
-
-
-def _delivery_id(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", text):
-        raise click.BadParameter("takes letters, digits, _ and -, at most 256")
-    return text
-
-
-def _url(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not re.match(r"https?://[^/]", text):
-        raise click.BadParameter("must be the address of a receiver, such as https://registrar.example.com")
-    return text
 
 
 def _check(type_: str, data: dict[str, Any]) -> None:
@@ -126,21 +55,23 @@ def _first_secret(context: Context, name: str) -> str:
 
 @click.command()
 @click.argument("type_", metavar="TYPE")
-@click.argument("words", nargs=-1, type=Words(), metavar="[KEY=VALUE]...")
-@click.option("--data-json", callback=_object, metavar="JSON", help="The data as one object, in place of KEY=VALUE.")
+@click.argument("words", nargs=-1, type=given.Words(), metavar="[KEY=VALUE]...")
 @click.option(
-    "--to", callback=_url, metavar="URL", help="The receiver; else that of the installation in the data folder."
+    "--data-json", callback=given.json_object, metavar="JSON", help="The data as one object, in place of KEY=VALUE."
+)
+@click.option(
+    "--to", callback=given.url, metavar="URL", help="The receiver; else that of the installation in the data folder."
 )
 @click.option("--source", default=SOURCE, show_default=True, help="The source of registrar.yml to send as.")
 @click.option("--secret", metavar="REF", help="env:NAME or file:PATH of a whsec_ secret; else the source's first.")
 @click.option(
     "--id",
     "id_",
-    callback=_delivery_id,
+    callback=given.delivery_id,
     metavar="ID",
     help="Of the delivery: sent twice, it is taken once. Else a new one each time.",
 )
-@click.option("--timestamp", callback=_time, metavar="TIME", help="When it happened: 2026-11-22T12:00:00Z.")
+@click.option("--timestamp", callback=given.time, metavar="TIME", help="When it happened: 2026-11-22T12:00:00Z.")
 @click.option("--wait", is_flag=True, help="Wait until all is done, and print what came of it.")
 @click.option("--timeout", default=300.0, show_default=True, metavar="SECONDS", help="How long --wait waits.")
 @click.option("--no-check", is_flag=True, help="Send it even where it is no valid event.")
@@ -150,7 +81,7 @@ def send(
     ctx: click.Context,
     *,
     type_: str,
-    words: tuple[Word, ...],
+    words: tuple[given.Word, ...],
     data_json: dict[str, Any] | None,
     to: str | None,
     source: str,
@@ -174,7 +105,7 @@ def send(
     VALUE is text, or JSON where it begins with [, { or ". Exit code 0: accepted (with --wait: and succeeded);
     1: refused, failed, or unfinished after --timeout; 2: not sent, something is wrong with it; 3: nobody answers.
     """
-    data = data_json if data_json is not None else nested(words)
+    data = data_json if data_json is not None else given.nested(words)
     if words and data_json is not None:
         raise click.UsageError("give KEY=VALUE or --data-json, not both")
     if not no_check:

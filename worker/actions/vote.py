@@ -85,7 +85,7 @@ def _void(work: Work, promotion: Promotion, verdict: str, changed: str) -> Outco
 
 def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
     reason = f": {vote.why}" if vote.why else ""
-    text = f"{promotion} was rejected by {work.who}{reason}"
+    text = f"the promotion of {promotion} was rejected by {work.who}{reason}"
     fact = Fact("promotion.rejected", text, promotion.model, promotion.version, {"promotion": promotion.id})
     decided = Decided(promotion.id, "rejected", vote.why or None)
     return Outcome(summary=text, facts=(fact,), records=(vote, decided))
@@ -97,7 +97,7 @@ def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: set[str]) -
         text = f"{work.who} approved {promotion}; still needed: {missing}"
         fact = Fact("promotion.vote_counted", text, promotion.model, promotion.version, details)
         return Outcome(summary=text, facts=(fact,), records=(vote,))
-    text = f"{promotion} was approved by {work.who}"
+    text = f"the promotion of {promotion} was approved by {work.who}"
     args = {"version": promotion.version, "stage": promotion.target, "promotion": promotion.id}
     return Outcome(
         summary=text,

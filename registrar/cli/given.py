@@ -1,0 +1,76 @@
+"""What `registrar send` is given on its line: KEY=VALUE, JSON, times, ids and addresses, each checked."""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+Word = tuple[list[str], Any]
+
+
+class Words(click.ParamType[Word]):
+    """KEY=VALUE; dots in KEY lead inside. VALUE is text, or JSON where it starts as a list, an object or a string."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Word:
+        key, equals, text = str(value).partition("=")
+        if not key or not equals:
+            self.fail(f"{value!r} is not KEY=VALUE, such as run_id=0123abcd", param, ctx)
+        return key.split("."), _meant(text)
+
+
+def _meant(text: str) -> Any:
+    """Numbers stay text: the commit 12345678 is none, and where a number is wanted its text is taken."""
+    try:
+        return json.loads(text) if text[:1] in ("[", "{", '"') else text
+    except ValueError:
+        return text
+
+
+def nested(words: Iterable[Word]) -> dict[str, Any]:
+    """{"search": {"experiment": "x"}} of search.experiment=x. Raises click.UsageError where two keys collide."""
+    data: dict[str, Any] = {}
+    for path, value in words:
+        inner: Any = data
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict) or path[-1] in inner:
+            raise click.UsageError(f"{'.'.join(path)} is given twice, or inside of what has a value already")
+        inner[path[-1]] = value
+    return data
+
+
+def json_object(ctx: click.Context, param: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text) if text is not None else {}
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise click.BadParameter('must be a JSON object, such as {"model": "churn", "run_id": "0123abcd"}')
+    return value if text is not None else None
+
+
+def time(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if text is not None else datetime.now(UTC)
+    except ValueError:
+        at = datetime.min
+    if at.tzinfo is None:
+        raise click.BadParameter("must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z")
+    return at if text is not None else None
+
+
+def delivery_id(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", text):
+        raise click.BadParameter("takes letters, digits, _ and -, at most 256")
+    return text
+
+
+def url(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not re.match(r"https?://[^/]", text):
+        raise click.BadParameter("must be the address of a receiver, such as https://registrar.example.com")
+    return text

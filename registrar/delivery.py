@@ -1,0 +1,124 @@
+"""A CI job's side of the wire: an event is composed, signed by Standard Webhooks, posted, and followed to its end."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+
+from registrar import signing
+from registrar.problem import Problem
+
+TIMEOUT = 10
+PAUSE = 0.5
+
+
+class CannotSign(Problem):
+    """The secret is none of Standard Webhooks."""
+
+    exit_code = 2
+
+
+class NotTaken(Problem):
+    """The receiver refused the event; the message is its reason."""
+
+    exit_code = 1
+
+
+class Unreachable(Problem):
+    """Nobody answers there."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where events go, and the secret that they are signed with."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An accepted event. repeated: this delivery had been accepted before; nothing happens twice."""
+
+    id: str
+    type: str
+    status_url: str
+    repeated: bool
+
+
+def compose(type_: str, data: Mapping[str, Any], *, at: datetime | None) -> bytes:
+    """The body of an event that happened at that time; None leaves it to the receiver's clock."""
+    when = {"timestamp": at.isoformat()} if at else {}
+    return json.dumps({"type": type_, **when, "data": data}).encode()
+
+
+def post(to: Address, body: bytes, *, id: str) -> Receipt:
+    """Sign with the present time, and post. The same id and body again are taken for the same delivery.
+
+    id: letters, digits, _ and -. Raises CannotSign, NotTaken, Unreachable.
+    """
+    try:
+        headers = signing.standard_webhooks(to.secret, id=id, timestamp=datetime.now(UTC), body=body)
+    except signing.BadSecret as error:
+        raise CannotSign(str(error)) from None
+    headers["Content-Type"] = "application/json"
+    try:
+        answer = requests.post(to.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+    except requests.RequestException as error:
+        raise Unreachable(
+            f"{to.url} does not answer ({type(error).__name__}); is it up, and the address right?"
+        ) from None
+    if answer.status_code not in (200, 202):
+        raise NotTaken(f"{to.url} refused it, {_problem(answer)}")
+    return _receipt(to, answer)
+
+
+def _receipt(to: Address, answer: requests.Response) -> Receipt:
+    try:
+        event = answer.json()["events"][0]
+        url = urljoin(to.url, event["status_url"])
+        return Receipt(event["id"], event["type"], url, repeated=answer.status_code == 200)
+    except (ValueError, LookupError, TypeError):
+        raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does") from None
+
+
+def _problem(answer: requests.Response) -> str:
+    """The sentence of an application/problem+json, else the beginning of whatever was answered."""
+    try:
+        content = answer.json()
+        said = content.get("detail") or content.get("title") or content
+    except (ValueError, AttributeError):
+        said = answer.text[:300] or answer.reason
+    return f"{answer.status_code}: {said}"
+
+
+def status(url: str) -> dict[str, Any]:
+    """The event with its tasks. Raises requests.RequestException."""
+    answer = requests.get(url, timeout=TIMEOUT)
+    answer.raise_for_status()
+    event: dict[str, Any] = answer.json()
+    return event
+
+
+def follow(url: str, *, seconds: float) -> dict[str, Any]:
+    """The event once nothing of it is unfinished, or as it is after so many seconds.
+
+    A receiver that is restarting is asked again. Raises Unreachable.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            if (event := status(url))["state"] != "unfinished" or late:
+                return event
+        except requests.RequestException as error:
+            if late:
+                raise Unreachable(f"{url} does not say what became of the event: {error}") from None
+        time.sleep(PAUSE)

@@ -1,0 +1,120 @@
+"""A small chat server and deploy system on loopback: takes what Registrar tells people, and shows it as it arrives."""
+
+import hmac
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from registrar import signing
+from registrar.demo.message import Content, Message
+
+MAX_BYTES = 1_000_000
+
+
+class Chat(ThreadingHTTPServer):
+    """Listens on 127.0.0.1 while entered; `show` is called for each message, in a thread of its own.
+
+    token: part of the chat's address, so that only those who were given it can post.
+    deploy_secret: what the deploy system checks signatures with.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, *, port: int, token: str, deploy_secret: str, show: Callable[[Message], None]) -> None:
+        """Takes another port where that one is not free; 0 takes any."""
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError:
+            super().__init__(("127.0.0.1", 0), _Handler)
+        self.messages: list[Message] = []
+        self._came = threading.Condition()
+        self._token, self._deploy_secret, self._show = token, deploy_secret, show
+
+    @property
+    def port(self) -> int:
+        return self.server_port
+
+    @property
+    def team_chat_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/team-chat/{self._token}"
+
+    @property
+    def deploy_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/deploy"
+
+    def reply_url(self, reply: str) -> str:
+        """Where answers to one click or command go: it is in the click, as Slack's response_url."""
+        return f"http://127.0.0.1:{self.port}/reply/{reply}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="demo-chat"
+        ).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
+        """The HTTP status of the answer. A message that is taken is shown, then given to those who wait for it."""
+        place = path.strip("/").removesuffix(f"/{self._token}")
+        if place == "deploy" and not self._signed(headers, body):
+            return 401
+        known = place == "deploy" or (place == "team-chat" and place != path.strip("/")) or place.startswith("reply/")
+        if not known:
+            return 404
+        message = Message(place, Content.model_validate_json(body))
+        self._show(message)
+        with self._came:
+            self.messages.append(message)
+            self._came.notify_all()
+        return 200
+
+    def _signed(self, headers: dict[str, str], body: bytes) -> bool:
+        seconds = headers.get("webhook-timestamp", "")
+        if not (seconds.isascii() and seconds.isdigit()):
+            return False
+        at = datetime.fromtimestamp(int(seconds), UTC)
+        right = signing.standard_webhooks(
+            self._deploy_secret, id=headers.get("webhook-id", ""), timestamp=at, body=body
+        )
+        return hmac.compare_digest(right["webhook-signature"], headers.get("webhook-signature", ""))
+
+    def wait(self, wanted: Callable[[Message], bool], *, seconds: float) -> Message | None:
+        """The newest message that is wanted, already here or arriving in time."""
+
+        def found() -> Message | None:
+            return next((message for message in reversed(self.messages) if wanted(message)), None)
+
+        with self._came:
+            return self._came.wait_for(found, seconds)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Chat
+    timeout = 10
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > MAX_BYTES:
+            return self._answer(413)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            return self._answer(self.server.take(self.path, headers, self.rfile.read(length)))
+        except ValueError:
+            return self._answer(400)
+
+    def _answer(self, status: int) -> None:
+        body = b"ok" if status == 200 else b"not taken"
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """What arrives is shown; a line of log for each says nothing more."""

@@ -1,0 +1,127 @@
+"""The demo from its first process to its last: a chat, a whole installation, the pass, and what to try next."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import requests
+
+from registrar import settings
+from registrar.delivery import Address
+from registrar.demo import ci, closing, people
+from registrar.demo.chat import Chat
+from registrar.demo.config import Place, Secrets
+from registrar.demo.expect import Unexpected
+from registrar.demo.registry import Registry
+from registrar.demo.scenario import play
+from registrar.demo.scene import MODEL, Scene
+from registrar.demo.screen import Screen
+from registrar.embedded import Stack
+from registrar.embedded.part import Part
+from registrar.embedded.parts import plan as all_parts
+from registrar.embedded.site import Site
+from registrar.embedded.supervisor import Interrupted
+from registrar.problem import Problem
+
+PASSED, FAILED, INTERRUPTED = 0, 1, 130
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass
+class Show:
+    """leave: end after the pass. kill_worker: `kill -9` it in the middle of the pass, which must not matter."""
+
+    data: Path
+    screen: Screen
+    leave: bool
+    kill_worker: bool
+    playing: bool = field(default=False, init=False)
+
+    def run(self) -> int:
+        """The exit code. Raises registrar.problem.Problem where the parts can't be started."""
+        place = Place.inside(self.data)
+        secrets = place.secrets()
+        with Chat(port=place.port, token=secrets.chat, deploy_secret=secrets.deploy, show=self.screen.message) as chat:
+            self.screen.heading("Starting all parts on this machine")
+            stack = self._stack(place, chat)
+            try:
+                with self._stoppable(stack), stack:
+                    stack.watch_in_background()
+                    return self._play(stack, self._scene(stack, chat, secrets))
+            except Interrupted:
+                return INTERRUPTED
+
+    def _stack(self, place: Place, chat: Chat) -> Stack:
+        def plan(site: Site) -> list[Part]:
+            """Called when the folder is locked: a demo that is running on it keeps its addresses."""
+            place.write_config(chat_port=chat.port, team_chat_url=chat.team_chat_url, deploy_url=chat.deploy_url)
+            return all_parts(site)
+
+        live = self.screen.live
+        return Stack(self.data, place.config, say=self.screen.saw, progress=live.progress, plan=plan)
+
+    def _play(self, stack: Stack, scene: Scene) -> int:
+        try:
+            self.playing = True
+            promoted = play(scene)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except (Unexpected, Problem, requests.RequestException) as error:
+            closing.failed(self.screen, error, logs=stack.folder.path / "logs")
+            return FAILED
+        finally:
+            self.playing = False
+        closing.passed(self.screen, stack.addresses, promoted, data=self.data, stays=not self.leave)
+        if not self.leave:
+            self.screen.live.progress("running; Ctrl-C stops all")
+            stack.wait()
+        self.screen.heading("Stopping all parts")
+        return PASSED
+
+    def _scene(self, stack: Stack, chat: Chat, secrets: Secrets) -> Scene:
+        receiver = stack.addresses.receiver_url
+        return Scene(
+            data=self.data,
+            environment=_environment(stack),
+            screen=self.screen,
+            registry=Registry(stack.addresses.mlflow_url, MODEL),
+            pipeline=ci.Pipeline(Address(f"{receiver}/webhooks/ci", secrets.ci)),
+            slack=people.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
+            chat=chat,
+            interrupt=lambda: self._interrupt(stack),
+        )
+
+    def _interrupt(self, stack: Stack) -> None:
+        if not self.kill_worker:
+            return
+        self.screen.saw("kill -9 of the worker, with the work in its hands")
+        worker = psutil.Process(stack.pid("worker"))
+        for process in [worker, *worker.children(recursive=True)]:
+            os.kill(process.pid, signal.SIGKILL)
+
+    @contextmanager
+    def _stoppable(self, stack: Stack) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the pass where it is, and then all parts in order."""
+
+        def stop(*_: object) -> None:
+            stack.ask_to_stop()
+            if self.playing:
+                self.playing = False
+                raise KeyboardInterrupt
+
+        previous = {number: signal.signal(number, stop) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _environment(stack: Stack) -> Mapping[str, str]:
+    """For the training: it finds the tracking server, and nothing that was meant for another one."""
+    outer = {name: value for name, value in settings.process_environment().items() if not name.startswith("MLFLOW_")}
+    return outer | stack.environment | {"MLFLOW_DISABLE_TELEMETRY": "true"}
