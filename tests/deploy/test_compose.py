@@ -1,0 +1,140 @@
+"""What docker-compose.yml promises, read from the file."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from registrar.embedded.folder import Folder
+from registrar.embedded.parts import plan
+from registrar.embedded.site import Site
+from registrar.policy import load
+from tests.deploy.composefile import COMPOSE_FILE, ROOT, lasting, read, services
+from tests.needs import needs
+
+SERVICES = services()
+POLICY = ROOT / "deploy/registrar.yml"
+# Where a number or a path may differ from `registrar up`: what follows these words.
+ADDRESSES = {"--bind", "--port", "--host", "--dir", "--backend-store-uri", "--artifacts-destination", "--allowed-hosts"}
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_docker_compose_accepts_the_file() -> None:
+    program = needs("docker-compose", install="apt-get install docker-compose")
+    command = [program, "--file", str(COMPOSE_FILE), "config", "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_lines_are_those_of_registrar_up(tmp_path: Path) -> None:
+    site = Site(Folder(tmp_path), tmp_path / "registrar.yml", {"redis": 1, "mlflow": 2, "receiver": 3}, "key")
+    site.folder.prepare()
+    for part in plan(site):
+        ours = [word for word in SERVICES[part.name]["command"] if not word.startswith("/run/secrets/")]
+        assert flags(ours) == flags(part.command), part.name
+
+
+def flags(command: Any) -> list[str]:
+    """Sorted words after the program, without addresses: the order of options is free."""
+    words, kept = list(command)[1:], []
+    while words:
+        word = words.pop(0)
+        if word in ADDRESSES:
+            words.pop(0)
+        else:
+            kept.append(word)
+    return sorted(kept)
+
+
+@each_service
+def test_no_service_runs_as_root(name: str) -> None:
+    assert SERVICES[name]["user"] not in ("", "0", "0:0", "root")
+
+
+@each_service
+def test_every_service_has_as_few_rights_as_can_be(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "devices", "pid", "network_mode"} & set(service)
+
+
+@each_service
+def test_every_service_is_bounded_in_memory_processes_and_logs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+
+
+@pytest.mark.parametrize("name", lasting())
+def test_every_lasting_service_is_checked_and_restarted(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert {"test", "interval", "timeout", "retries", "start_period"} <= set(service["healthcheck"])
+
+
+@each_service
+def test_every_image_is_pinned_to_an_exact_version(name: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    service = SERVICES[name]
+    image, _, tag = service["image"].partition(":")
+    if "build" in service:
+        assert (image, tag) == (f"mlflow-registrar-{service['build']['target']}", version)
+    else:
+        assert re.fullmatch(r"\d+\.\d+(\.\d+)?-bookworm", tag)
+
+
+@each_service
+def test_secrets_come_from_files_and_never_from_the_environment(name: str) -> None:
+    service = SERVICES[name]
+    for variable, value in service.get("environment", {}).items():
+        if re.search(r"PASSWORD|SECRET|KEY|TOKEN|LEDGER_URL|BROKER_URL", variable):
+            assert variable.endswith("_FILE"), variable
+            assert value.removeprefix("/run/secrets/") in service["secrets"]
+    assert not re.search(r"://[^/@\s]*:[^/@\s]+@", yaml.safe_dump(service)), "a password in an address"
+
+
+def test_every_secret_is_made_by_the_script_and_used(tmp_path: Path) -> None:
+    subprocess.run([ROOT / "deploy/make-secrets", tmp_path], check=True, capture_output=True, timeout=30)
+    made = {path.name for path in tmp_path.iterdir()} - {".gitignore"}
+    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    assert made == used == set(read()["secrets"])
+    assert all(entry == {"file": f"./secrets/{secret}"} for secret, entry in read()["secrets"].items())
+
+
+def test_the_examples_secrets_are_given_to_the_receiver() -> None:
+    secrets = {secret for source in load(POLICY).sources.values() for secret in source.secrets}
+    assert {secret.removeprefix("file:/run/secrets/") for secret in secrets} <= set(SERVICES["receiver"]["secrets"])
+
+
+def test_the_policy_is_mounted_read_only_where_it_is_read() -> None:
+    mount = "./deploy/registrar.yml:/etc/registrar/registrar.yml:ro"
+    assert {name for name, service in SERVICES.items() if mount in service.get("volumes", [])} >= {"receiver", "worker"}
+
+
+def test_redis_and_postgresql_have_no_way_out_and_no_way_in() -> None:
+    assert read()["networks"]["inside"] == {"internal": True}
+    for name in ("redis", "postgres"):
+        assert SERVICES[name]["networks"] == ["inside"]
+        assert "ports" not in SERVICES[name]
+
+
+def test_nothing_is_published_beyond_this_machine_unless_asked() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"mlflow": ["127.0.0.1:5000:5000"], "receiver": ["127.0.0.1:8080:8080"]}
+
+
+def test_nobody_writes_to_the_ledger_before_it_is_migrated() -> None:
+    for name in ("receiver", "worker", "beat"):
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_worker_has_the_time_that_celery_needs_to_stop() -> None:
+    assert SERVICES["worker"]["stop_grace_period"] == "45s"
