@@ -1,9 +1,12 @@
 """From a registered version to Production: request, vote, transition, archive."""
 
+import pytest
 from sqlalchemy import update
 
 from registrar.ledger.tables import promotions, tasks
 from tests.worker.office import ADA, BOB, EVE, POLICY
+
+pytestmark = pytest.mark.both_ledgers
 
 
 def train(office, run: str = "r1", rmse: float = 5.0) -> None:

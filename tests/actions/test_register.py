@@ -1,7 +1,11 @@
 import math
 import time
 
+import pytest
+
 from worker.door import Retryable
+
+pytestmark = pytest.mark.both_ledgers
 
 
 def test_a_finished_run_becomes_a_described_and_tagged_version(office):

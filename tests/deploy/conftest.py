@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import postgres
+from tests import postgres_server
 from tests.deploy.street import Street
 from tests.needs import needs
 
@@ -18,7 +18,7 @@ def street() -> Iterator[Street]:
     needs("redis-server", install="apt-get install redis-server")
     needs("redis-cli", install="apt-get install redis-tools")
     needs("openssl", install="apt-get install openssl")
-    postgres.programs()
+    postgres_server.programs()
     # Not pytest's tmp_path: those are closed to the user postgres.
     folder = Path(tempfile.mkdtemp(prefix="registrar-"))
     folder.chmod(0o755)

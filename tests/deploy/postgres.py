@@ -7,22 +7,9 @@ import subprocess
 from pathlib import Path
 
 from tests.deploy.composefile import Ground
-from tests.needs import needs
+from tests.postgres_server import as_postgres
 
 SECONDS = 60
-
-
-def programs() -> Path:
-    """The folder of PostgreSQL's programs. Debian keeps the server's off the PATH."""
-    return Path(needs("initdb", install="apt-get install postgresql", elsewhere="usr/lib/postgresql/*/bin")).parent
-
-
-def as_postgres() -> list[str]:
-    """The words before a command that make it run as the user postgres, where we are root."""
-    if os.geteuid() != 0:
-        return []
-    setpriv = needs("setpriv", install="apt-get install util-linux")
-    return [setpriv, "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
 
 def prepare(ground: Ground, environment: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import postgres_server
 from tests.deploy import postgres
 from tests.deploy.composefile import ROOT, Ground, services
 
@@ -31,7 +32,7 @@ class House:
     def healthy(self) -> bool:
         """Its healthcheck's own command passes within its own timeout."""
         timeout = seconds(self.ground.service["healthcheck"]["timeout"])
-        prefix = postgres.as_postgres() if self.ground.name == "postgres" else []
+        prefix = postgres_server.as_postgres() if self.ground.name == "postgres" else []
         try:
             check = subprocess.run(
                 [*prefix, *self.ground.healthcheck()],
@@ -108,7 +109,7 @@ class Street:
         home = next((path for path in ground.tmpfs if path.name == "tmp"), ground.folder)
         places = [str(Path(sys.executable).parent), os.environ["PATH"]]
         if ground.name == "postgres":
-            places.insert(0, str(postgres.programs()))
+            places.insert(0, str(postgres_server.programs()))
         environment = {"PATH": os.pathsep.join(places), "HOME": str(home), "PYTHONUNBUFFERED": "1"}
         return environment | ground.environment()
 
@@ -119,7 +120,7 @@ class Street:
         prefix: list[str] = []
         if name == "postgres":
             postgres.prepare(ground, environment)
-            prefix = postgres.as_postgres()
+            prefix = postgres_server.as_postgres()
         log = self.folder / name / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(

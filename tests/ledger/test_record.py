@@ -16,6 +16,8 @@ from registrar.ledger.tables import metadata
 from registrar.outcome import Cause
 from registrar.vocabulary import parse
 
+pytestmark = pytest.mark.both_ledgers
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 

@@ -11,6 +11,8 @@ from registrar.outcome import FollowUp, Outcome
 from registrar.queue import Bell
 from registrar.vocabulary import parse
 
+pytestmark = pytest.mark.both_ledgers
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DONE = Outcome("done")
 
