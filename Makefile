@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test lint types contracts check requirements clean help
+.PHONY: demo up test chaos lint types contracts check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,14 @@ up: $(READY)  ## all parts on this machine, with your registrar.yml
 
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
+
+# SECONDS, SEED and LEDGER (sqlite or postgresql) choose a run of chaos.
+SECONDS ?= 180
+SEED ?= 1
+LEDGER ?= sqlite
+
+chaos: $(READY)  ## kill, cut, freeze and flush for SECONDS, then count what was lost or doubled
+	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) --seed $(SEED) --ledger $(LEDGER)
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .

@@ -22,8 +22,9 @@ from registrar.settings import process_environment
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="The receiver's port; else that of the last run, or any.")
 @click.option("--mlflow", metavar="URI", help="Use this MLflow server instead of starting one.")
+@click.option("--ledger", metavar="URL", help="Keep the ledger there: postgresql+psycopg://USER:PASSWORD@HOST/NAME.")
 @click.pass_obj
-def up(context: Context, config: Path | None, port: int | None, mlflow: str | None) -> None:
+def up(context: Context, *, config: Path | None, port: int | None, mlflow: str | None, ledger: str | None) -> None:
     """Start everything on this machine: Redis, MLflow, receiver, worker and beat.
 
     Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all.
@@ -32,7 +33,7 @@ def up(context: Context, config: Path | None, port: int | None, mlflow: str | No
     if config:
         policy.load(config)
     with Screen() as screen:
-        stack = Stack(context.data, config, port, screen.say, progress=screen.progress, mlflow=mlflow)
+        stack = Stack(context.data, config, port, screen.say, progress=screen.progress, mlflow=mlflow, ledger=ledger)
         if not mlflow and (other := process_environment().get("MLFLOW_TRACKING_URI")):
             screen.say(f"MLFLOW_TRACKING_URI={other} is not used; to use that server: registrar up --mlflow {other}")
         serve(stack, when_ready=lambda ready: _tell(ready, screen))

@@ -23,13 +23,17 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Site:
-    """ports: of redis, receiver and, unless `mlflow` is the URI of a server of one's own, mlflow."""
+    """ports: of redis, receiver and, unless `mlflow` is the URI of a server of one's own, mlflow.
+
+    ledger: the URL of a database of one's own.
+    """
 
     folder: Folder
     config: Path
     ports: Mapping[str, int]
     secret_key: str = field(repr=False)
     mlflow: str | None = None
+    ledger: str | None = field(default=None, repr=False)
     public_url: str | None = None
 
     @property
@@ -38,7 +42,7 @@ class Site:
             receiver_url=f"http://{LOOPBACK}:{self.ports['receiver']}",
             mlflow_url=self.mlflow or f"http://{LOOPBACK}:{self.ports['mlflow']}",
             broker_url=f"redis://{LOOPBACK}:{self.ports['redis']}/0",
-            ledger_url=self.folder.ledger_url,
+            ledger_url=self.ledger or self.folder.ledger_url,
         )
 
     @property

@@ -30,7 +30,7 @@ class Stack:
 
     data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
     receiver's; None: any. say: told what happens, a line at a time. progress: told what is awaited, many times a
-    second. mlflow: the URI of a server to use instead of one of our own. plan: which parts there are.
+    second. mlflow, ledger: the URIs of a server and a database to use instead of our own. plan: which parts there are.
 
     Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
     """
@@ -44,11 +44,13 @@ class Stack:
         *,
         progress: Say = _quiet,
         mlflow: str | None = None,
+        ledger: str | None = None,
         plan: Callable[[Site], Sequence[Part]] = all_parts,
         outer: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Folder(data.resolve())
-        self._config, self._port, self._mlflow, self._plan = config, port, mlflow, plan
+        self._config, self._port, self._plan = config, port, plan
+        self._mlflow, self._ledger = mlflow, ledger
         self._say, self._progress = say, progress
         self._outer = settings.process_environment() if outer is None else outer
         self._wishes, self._closing, self._turn = Wishes(), Event(), Lock()
@@ -133,6 +135,7 @@ class Stack:
             config=self._config.absolute() if self._config else starter(self.folder, self._say),
             ports=ports.choose(names, self.folder.ports, fixed=fixed),
             mlflow=self._mlflow,
+            ledger=self._ledger,
             public_url=self._outer.get("REGISTRAR_PUBLIC_URL"),
             secret_key=self.folder.secret("registrar.key", new_key),
         )

@@ -25,7 +25,7 @@ from registrar.ledger.tables import events, tasks
 from registrar.outcome import Cause, FollowUp, Outcome
 from registrar.queue import Bell
 
-LEASE_SECONDS = 30  # longer than any single call to MLflow (10 s); renewed right before each write
+LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
 MAX_CRASHES = 5  # a task that took its worker down so often is dead
 _OPEN = ("queued", "running")

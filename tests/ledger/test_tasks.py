@@ -104,22 +104,22 @@ def test_a_lost_bell_is_rung_again(ledger):
 def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
     [bell] = post(ledger).bells
     late = claim(ledger, bell)
-    assert sweep(ledger, seconds(29)) == []
-    assert sweep(ledger, seconds(31)) == [bell]
-    second = claim(ledger, bell, at=seconds(31))
+    assert sweep(ledger, seconds(tasks.LEASE_SECONDS - 1)) == []
+    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 1)) == [bell]
+    second = claim(ledger, bell, at=seconds(tasks.LEASE_SECONDS + 1))
     assert second.attempts == 2
     for write in (tasks.renew, lambda c, t, at: tasks.finish(c, t, "succeeded", DONE, at=at)):
         with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
-            write(connection, late, at=seconds(32))
-    finish(ledger, second, at=seconds(33))
+            write(connection, late, at=seconds(tasks.LEASE_SECONDS + 2))
+    finish(ledger, second, at=seconds(tasks.LEASE_SECONDS + 3))
 
 
 def test_a_renewed_lease_holds(ledger):
     [bell] = post(ledger).bells
     task = claim(ledger, bell)
     with ledger.write() as connection:
-        tasks.renew(connection, task, at=seconds(20))
-    assert sweep(ledger, seconds(45)) == []
+        tasks.renew(connection, task, at=seconds(10))
+    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 9)) == []
 
 
 def test_a_task_that_kills_its_workers_is_dead_and_frees_its_lane(ledger):
@@ -128,7 +128,7 @@ def test_a_task_that_kills_its_workers_is_dead_and_frees_its_lane(ledger):
     at = NOON
     for _ in range(tasks.MAX_CRASHES):
         assert claim(ledger, bell, at=at) is not None
-        at += timedelta(seconds=31)
+        at += timedelta(seconds=tasks.LEASE_SECONDS + 1)
         rung = sweep(ledger, at)
     assert rung == [after]
 

@@ -1,0 +1,98 @@
+"""The end of a run: every acknowledged event against MLflow and the ledger."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlflow import MlflowClient
+from sqlalchemy import select
+
+from registrar.ledger import Ledger
+from registrar.ledger.history import history
+from registrar.ledger.tables import events, tasks
+from tests.chaos.fleet import BAD, GOOD, Sent
+
+
+@dataclass(frozen=True)
+class Findings:
+    """lost: acknowledged runs without a version. doubled: versions too many. wrong: sentences."""
+
+    lost: int
+    doubled: int
+    wrong: list[str]
+    longest: float  # seconds from acceptance to the end of its last task
+
+
+def audit(sent: list[Sent], ledger: Ledger, client: MlflowClient) -> Findings:
+    models = sorted({one.model for one in sent})
+    found = {model: client.search_model_versions(f"name = '{model}'") for model in models}
+    made = Counter(version.run_id for versions in found.values() for version in versions)
+    wrong = [line for model in models for line in _model(model, sent, found[model], ledger)]
+    return Findings(
+        lost=sum(1 for one in sent if made[one.run_id] == 0),
+        doubled=sum(count - 1 for count in made.values())
+        + sum(1 for run in made if run not in {s.run_id for s in sent}),
+        wrong=[*wrong, *_unfinished(ledger), *_unknown(sent, ledger)],
+        longest=_longest(ledger),
+    )
+
+
+def _model(model: str, sent: list[Sent], versions: list, ledger: Ledger) -> Iterator[str]:
+    in_order = [one for one in sent if one.model == model]
+    numbered = sorted(versions, key=lambda version: int(version.version))
+    if [version.run_id for version in numbered] != [one.run_id for one in in_order]:
+        yield f"{model}: its events were not applied in the order they were accepted"
+        return
+    expected = _expected([one.rmse for one in in_order])
+    held = {stage: [int(v.version) for v in versions if v.current_stage == stage] for stage in expected}
+    if held != expected:
+        yield f"{model}: MLflow has {held}, and {expected} is right"
+    aliases = _ledger_holds(ledger, model, "alias")
+    registered = {alias: [int(v.version) for v in versions if alias in v.aliases] for alias in aliases}
+    if _ledger_holds(ledger, model, "stage", *expected) != {k: v for k, v in expected.items() if v}:
+        yield f"{model}: the ledger has {_ledger_holds(ledger, model, 'stage')}, MLflow {held}"
+    if any(registered[alias] not in ([], version) for alias, version in aliases.items()):
+        yield f"{model}: the ledger has aliases {aliases}, MLflow {registered}"
+
+
+def _expected(rmses: list[float]) -> dict[str, list[int]]:
+    """By the policy: below 7 to Staging, below 5.5 on to Production; the former holder is archived."""
+    staged = [number for number, rmse in enumerate(rmses, start=1) if rmse < BAD]
+    live = [number for number, rmse in enumerate(rmses, start=1) if rmse <= GOOD]
+    waiting = staged[-1:] if staged and staged[-1] not in live else []
+    return {"Staging": waiting, "Production": live[-1:]}
+
+
+def _ledger_holds(ledger: Ledger, model: str, kind: str, *keys: str) -> dict[str, list[int]]:
+    with ledger.read() as connection:
+        rows = [row for row in history(connection, model) if row.until is None and row.kind == kind]
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        if not keys or row.key in keys:
+            found.setdefault(row.key, []).append(row.version)
+    return found
+
+
+def _unfinished(ledger: Ledger) -> Iterator[str]:
+    with ledger.read() as connection:
+        rows = connection.execute(select(tasks.c.name, tasks.c.state, tasks.c.error, tasks.c.lane)).all()
+    for row in rows:
+        if row.state != "succeeded":
+            yield f"{row.lane}: {row.name} is {row.state}: {row.error}"
+
+
+def _unknown(sent: list[Sent], ledger: Ledger) -> Iterator[str]:
+    with ledger.read() as connection:
+        known = set(connection.execute(select(events.c.id)).scalars())
+    missing = {one.event_id for one in sent} - known
+    if missing:
+        yield f"{len(missing)} acknowledged event(s) are not in the ledger"
+    if len(known) != len({one.event_id for one in sent}):
+        yield f"the ledger has {len(known)} events, {len(sent)} were acknowledged"
+
+
+def _longest(ledger: Ledger) -> float:
+    joined = select(events.c.accepted_at, tasks.c.finished_at).join(tasks, tasks.c.event_id == events.c.id)
+    with ledger.read() as connection:
+        rows = connection.execute(joined.where(tasks.c.finished_at.is_not(None))).all()
+    return max(((row.finished_at - row.accepted_at).total_seconds() for row in rows), default=0.0)
