@@ -4,6 +4,7 @@ A payload names models, versions, runs and experiments; never URIs, paths, task 
 Adding one: a subclass of `Data` here, with the Celery task that it starts.
 """
 
+import difflib
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -272,5 +273,9 @@ def parse(type_: str, data: dict[str, Any]) -> Data:
     try:
         kind = VOCABULARY[type_]
     except KeyError:
-        raise UnknownType(f"unknown event type {type_[:80]!r}; known are {', '.join(sorted(VOCABULARY))}") from None
+        near = difflib.get_close_matches(type_[:80], VOCABULARY, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise UnknownType(
+            f"unknown event type {type_[:80]!r}{meant}; known are {', '.join(sorted(VOCABULARY))}"
+        ) from None
     return kind.model_validate(data)

@@ -72,7 +72,9 @@ def _sorted(what: str, error: MlflowException) -> Retryable | Final:
 
 
 def _first_line(error: MlflowException) -> str:
-    return str(error.message).strip().splitlines()[0][:500] if error.message else str(error.error_code)
+    """What it says, without the code that stands before it; nothing in front of the sentence is for people."""
+    said = str(error.message).strip().splitlines()[:1] or [str(error.error_code)]
+    return said[0].removeprefix(f"{error.error_code}: ")[:500]
 
 
 class MlflowRegistry:

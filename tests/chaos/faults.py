@@ -31,7 +31,7 @@ class Faults:
             "redis flushed": self._flush,
             "worker frozen past its lease": self._freeze,
         }
-        self._weights = [5, 3, 1, 3, 2, 2, 4, 1, 3, 1]
+        self._weights = [4, 2, 1, 2, 2, 2, 8, 1, 2, 1]
 
     def strike(self, *, patience: float) -> None:
         """patience: seconds left; what takes longer is not begun."""

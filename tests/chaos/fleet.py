@@ -40,21 +40,31 @@ class Fleet:
     acknowledged: list[Sent] = field(default_factory=list)
     posts: int = 0
     refused: int = 0
+    _met: list[Exception] = field(default_factory=list)
 
     def start(self) -> None:
+        MlflowClient(self.mlflow_url).create_experiment("chaos")
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._send, args=(model,), daemon=True) for model in self.models]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Every sender finishes the run it is at: what it trained is acknowledged."""
+        """Every sender finishes the run it is at: what it trained is acknowledged. Raises what a sender met."""
         self._stop.set()
         for thread in self._threads:
             thread.join(180)
             assert not thread.is_alive(), "a sender never got its acknowledgement"
+        if self._met:
+            raise self._met[0]
 
     def _send(self, model: str) -> None:
+        try:
+            self._keep_sending(model)
+        except Exception as error:  # a sender that gives up silently would make the audit easier  # noqa: BLE001
+            self._met.append(error)
+
+    def _keep_sending(self, model: str) -> None:
         chance, client = random.Random(f"{self.seed} {model}"), MlflowClient(self.mlflow_url)  # noqa: S311
         while not self._stop.is_set():
             rmse = chance.choice([GOOD, FAIR, BAD])

@@ -15,7 +15,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a dying ma
 
 class Proxy:
     """mood: "pass"; "refuse" new connections; "unavailable" answers 503 and does nothing;
-    "cut" does the work and resets the connection in place of half of the answers; "hang" does not answer.
+    "cut" does the work and resets the connection in place of a fifth of the answers; "hang" does not answer.
     """
 
     def __init__(self, port: int, *, seed: int) -> None:
@@ -63,7 +63,7 @@ class Proxy:
     def _answers(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError), server:
             while data := server.recv(65536):
-                if self.mood == "cut" and self._chance.random() < 0.5:
+                if self.mood == "cut" and self._chance.random() < 0.2:
                     _reset(client)
                     return
                 client.sendall(data)
