@@ -15,6 +15,7 @@ from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
 
 Fields = dict[str, Any]
+LATER = "The result will appear here."
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,24 @@ class Understood:
     text: str
 
 
-def understand(text: str, *, command: str = "/registry") -> Understood:
-    """What somebody wrote behind `command`. Raises InvalidEvent with the right usage."""
+def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
+    """What somebody wrote behind `command`. later: where the result is seen. Raises InvalidEvent with the usage."""
     word, rest = _word(text.translate(_QUOTES))
     if word is None or word.lower() == "help":
         return Understood(None, _help(command))
     known = COMMANDS.get(word.lower())
     if known is None:
         raise InvalidEvent(f"{clean(word)} is nothing I know; {command} help lists what is")
-    return _understood(known, rest.strip(), command)
+    return _understood(known, rest.strip(), command, later)
 
 
-def _understood(known: Command, rest: str, command: str) -> Understood:
+def _understood(known: Command, rest: str, command: str, later: str) -> Understood:
     try:
         data = valid.data(known.type, known.read(rest))
     except InvalidEvent as error:
         wrong = [_complaint(**each) for each in error.errors] or [error.detail]
         raise InvalidEvent(f"{'; '.join(wrong)}. Use: {command} {known.usage}", errors=error.errors) from None
-    return Understood(data, known.accepted.format_map(data.model_dump()))
+    return Understood(data, f"{known.accepted.format_map(data.model_dump())} {later}")
 
 
 def _complaint(field: str, message: str) -> str:
@@ -119,62 +120,61 @@ def _promotion(text: str) -> Fields:
     return fields | {"target": "Production", "reason": rest or None}
 
 
-_LATER = "The result will appear here."
 COMMANDS: dict[str, Command] = {
     "experiments": Command(
         usage="experiments",
         what="the experiments there are",
         type="registry.query",
         read=_exactly("experiments"),
-        accepted="Looking up the experiments. " + _LATER,
+        accepted="Looking up the experiments.",
     ),
     "runs": Command(
         usage="runs EXPERIMENT [FILTER]",
         what="its best runs, such as metrics.rmse < 7",
         type="registry.query",
         read=_runs,
-        accepted="Looking up runs of {experiment}. " + _LATER,
+        accepted="Looking up runs of {experiment}.",
     ),
     "models": Command(
         usage="models",
         what="the registered models",
         type="registry.query",
         read=_exactly("models"),
-        accepted="Looking up the models. " + _LATER,
+        accepted="Looking up the models.",
     ),
     "versions": Command(
         usage="versions MODEL",
         what="its versions, with stage, alias and metrics",
         type="registry.query",
         read=_exactly("versions", "model"),
-        accepted="Looking up the versions of {model}. " + _LATER,
+        accepted="Looking up the versions of {model}.",
     ),
     "history": Command(
         usage="history MODEL",
         what="which version held which stage when, and by whom",
         type="registry.query",
         read=_exactly("history", "model"),
-        accepted="Looking up the history of {model}. " + _LATER,
+        accepted="Looking up the history of {model}.",
     ),
     "request": Command(
         usage="request MODEL VERSION [STAGE] [reason]",
         what="ask for a promotion (to Production if no stage is given)",
         type="promotion.request",
         read=_promotion,
-        accepted="On it: requesting {model} version {version} for {target}. " + _LATER,
+        accepted="On it: requesting {model} version {version} for {target}.",
     ),
     "approve": Command(
         usage="approve MODEL VERSION [STAGE] [reason]",
         what="approve an open promotion",
         type="promotion.approve",
         read=_promotion,
-        accepted="On it: approving {model} version {version} for {target}. " + _LATER,
+        accepted="On it: approving {model} version {version} for {target}.",
     ),
     "reject": Command(
         usage="reject MODEL VERSION [STAGE] [reason]",
         what="reject an open promotion",
         type="promotion.reject",
         read=_promotion,
-        accepted="On it: rejecting {model} version {version} for {target}. " + _LATER,
+        accepted="On it: rejecting {model} version {version} for {target}.",
     ),
 }

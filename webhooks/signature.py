@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from webhooks.errors import BadSignature, StaleTimestamp
+from webhooks.source import Context, Request
 
 # int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -72,6 +73,17 @@ SLACK = Scheme(
 )
 
 
+# https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
+TEAMS = Scheme(
+    signed="{body}",
+    signature_header="authorization",
+    key="base64",
+    min_key=24,
+    encoding="base64",
+    prefix="HMAC ",
+)
+
+
 @dataclass(frozen=True)
 class Verified:
     """What a good signature vouches for. secret_index: which of the live secrets made it."""
@@ -104,6 +116,18 @@ def verify(
     if timestamp is not None:
         _fresh(int(timestamp), now=now, tolerance=tolerance)
     return Verified(delivery_id, matching[0])
+
+
+def delivery_id(scheme: Scheme, request: Request, context: Context) -> str | None:
+    """What most kinds' `verify` is: the signed delivery id, if there is one. Raises BadSignature, StaleTimestamp."""
+    return verify(
+        scheme,
+        headers=request.headers,
+        body=request.body,
+        secrets=context.secrets,
+        now=request.received_at,
+        tolerance=context.config.tolerance,
+    ).delivery_id
 
 
 def check_secret(scheme: Scheme, secret: str) -> None:

@@ -93,8 +93,11 @@ HOSTILE_HEADERS = {
 }
 
 
+_SIGNING = ("signature", "timestamp", "webhook-id", "authorization")
+
+
 def signing_headers(request: Request) -> list[str]:
-    return [name for name in request.headers if any(word in name for word in ("signature", "timestamp", "webhook-id"))]
+    return [name for name in request.headers if any(word in name for word in _SIGNING)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

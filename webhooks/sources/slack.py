@@ -32,14 +32,7 @@ def check_secret(secret: str) -> None:
 
 def verify(request: Request, context: Context) -> str | None:
     """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
-    return signature.verify(
-        signature.SLACK,
-        headers=request.headers,
-        body=request.body,
-        secrets=context.secrets,
-        now=request.received_at,
-        tolerance=context.config.tolerance,
-    ).delivery_id
+    return signature.delivery_id(signature.SLACK, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -24,14 +24,7 @@ def check_secret(secret: str) -> None:
 
 def verify(request: Request, context: Context) -> str | None:
     """webhook-id is signed, and the same in each attempt of one delivery."""
-    return signature.verify(
-        signature.STANDARD_WEBHOOKS,
-        headers=request.headers,
-        body=request.body,
-        secrets=context.secrets,
-        now=request.received_at,
-        tolerance=context.config.tolerance,
-    ).delivery_id
+    return signature.delivery_id(signature.STANDARD_WEBHOOKS, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -1,0 +1,96 @@
+"""What is special about Teams: a command in a message, an answer at once, and a time in the body only."""
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.sources.captured import FIXTURES, read
+from webhooks import signature
+from webhooks.errors import BadSignature, InvalidEvent, StaleTimestamp
+from webhooks.signature import WeakSecret
+from webhooks.source import Parsed
+
+APPROVE = read(FIXTURES / "teams" / "message__approve.http")
+KEY = APPROVE.sender.context.secrets[0]
+
+
+def normalised(**changes: object) -> Parsed:
+    """The captured message with some of its fields changed; None takes one away."""
+    activity = {**json.loads(APPROVE.request.body), **changes}
+    body = json.dumps({name: value for name, value in activity.items() if value is not None}).encode()
+    return APPROVE.sender.normalise(replace(APPROVE.request, body=body))
+
+
+@given(st.binary(max_size=3000))
+def test_an_independent_signer_agrees_on_any_body(body: bytes):
+    mac = base64.b64encode(hmac.new(base64.b64decode(KEY), body, hashlib.sha256).digest()).decode()
+    request = replace(APPROVE.request, body=body, headers={"authorization": f"HMAC {mac}"})
+    assert APPROVE.sender.verify(request) is None
+
+
+def test_the_vector_for_our_own_body_verifies():
+    request = replace(
+        APPROVE.request,
+        body=b'{"type":"message","text":"hi"}',
+        headers={"authorization": "HMAC OsI22fOxGbRqh5cP8AMgGG80vP5pVkuGv1D1ft388ls="},
+    )
+    APPROVE.sender.verify(request)
+
+
+@pytest.mark.parametrize("header", ["Bearer x", "HMAC", "HMAC ", "hmac OsI2", "HMAC OsI2, HMAC OsI2", "HMAC é", ""])
+def test_any_other_authorization_is_a_bad_signature(header: str):
+    with pytest.raises(BadSignature):
+        APPROVE.sender.verify(replace(APPROVE.request, headers={"authorization": header}))
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_a_message_caught_and_sent_again_later_is_stale(minutes: int):
+    at = APPROVE.request.received_at + timedelta(minutes=minutes)
+    with pytest.raises(StaleTimestamp):
+        APPROVE.sender.normalise(replace(APPROVE.request, received_at=at))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"timestamp": None},
+        {"timestamp": "yesterday"},
+        {"timestamp": "2026-11-22T12:00:00"},
+        {"timestamp": 5},
+        {"type": "conversationUpdate"},
+        {"text": None},
+        {"text": ["approve"]},
+        {"from": None},
+        {"from": {"id": "29:1", "name": "Ada Lovelace"}},
+        {"from": {"aadObjectId": "../x"}},
+    ],
+)
+def test_what_it_can_not_be_sure_of_is_refused(changes: dict[str, object]):
+    with pytest.raises(InvalidEvent):
+        normalised(**changes)
+
+
+def test_a_question_is_refused_with_where_to_ask_it():
+    with pytest.raises(InvalidEvent, match="registrar versions"):
+        normalised(text="<at>Registrar</at> versions nyc-taxi-regressor")
+
+
+def test_a_refusal_is_a_message_that_teams_shows():
+    with pytest.raises(InvalidEvent) as error:
+        normalised(text="<at>Registrar</at> aprove <b>nyc-taxi-regressor</b> 3")
+    said = APPROVE.sender.phrase(APPROVE.request, error.value)
+    assert said is not None
+    assert said["type"] == "message"
+    assert said["text"].startswith("Not done: aprove is nothing I know")
+
+
+def test_a_short_key_is_refused_at_start():
+    with pytest.raises(WeakSecret):
+        signature.check_secret(signature.TEAMS, base64.b64encode(b"short").decode())

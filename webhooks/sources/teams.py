@@ -1,0 +1,91 @@
+"""Microsoft Teams: an outgoing webhook. Somebody writes `@Registrar approve MODEL VERSION`, and is answered at once.
+
+https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
+Teams waits for 5 s and takes no later answer: what needs one is refused with where to look instead. The activity's
+serviceUrl is never called. A person is the aadObjectId, never the name: names can be changed.
+"""
+
+import html
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from registrar.event import Actor, Event
+from webhooks import chat, signature, strict_json
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
+from webhooks.source import Answer, Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/json"})
+_LATER = "Its result is told in the channels that registrar.yml routes it to."
+_MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+
+
+def check_secret(secret: str) -> None:
+    signature.check_secret(signature.TEAMS, secret)
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """The signature covers the body; the activity's id is in it, and `normalise` finds it."""
+    return signature.delivery_id(signature.TEAMS, request, context)
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    activity = strict_json.parse(request.body)
+    if not isinstance(activity, dict) or activity.get("type") != "message":
+        raise InvalidEvent("not a message: an outgoing webhook sends activities of the type message")
+    _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
+    understood = chat.understand(_words(activity.get("text")), command="@Registrar", later=_LATER)
+    if understood.data is None:
+        return Parsed(answer=Answer(200, _message(understood.text)))
+    if understood.data.type == "registry.query":
+        raise InvalidEvent(
+            "Teams takes no later answer, and this one needs a moment; ask on the command line: "
+            "registrar versions | models | runs | experiments | history"
+        )
+    event = Event(understood.data, _person(activity, context), request.received_at)
+    return Parsed((event,), _delivery(activity), Answer(200, _message(understood.text)))
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """Teams shows an answer only if it comes with a 200. What was signed long ago may be somebody else's copy."""
+    return None if isinstance(rejected, StaleTimestamp) else _message(f"Not done: {rejected.detail}")
+
+
+def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
+    """The signature knows no time, but the signed body does: what was caught can't be sent again tomorrow."""
+    try:
+        at = datetime.fromisoformat(timestamp if isinstance(timestamp, str) else "")
+        off = abs((now - at).total_seconds())
+    except (ValueError, TypeError):
+        raise InvalidEvent("the activity's timestamp is missing, or not ISO 8601 with a zone") from None
+    if off > tolerance:
+        raise StaleTimestamp(f"the message is {off:.0f} seconds off the present, and {tolerance} are allowed")
+
+
+def _words(text: object) -> str:
+    """Without the mention of the webhook, markup and entities; Teams likes non-breaking spaces."""
+    if not isinstance(text, str):
+        raise InvalidEvent("the activity has no text")
+    return html.unescape(_TAG.sub(" ", _MENTION.sub(" ", text))).replace("\xa0", " ").strip()
+
+
+def _person(activity: Mapping[str, Any], context: Context) -> Actor:
+    sender = activity.get("from")
+    account = sender.get("aadObjectId") if isinstance(sender, dict) else None
+    if not isinstance(sender, dict) or not isinstance(account, str) or not re.fullmatch("[A-Za-z0-9-]{1,64}", account):
+        raise InvalidEvent("it does not say who wrote it: from.aadObjectId is needed")
+    name = sender.get("name")
+    return context.policy.actor("teams", account, clean(name) if isinstance(name, str) else account)
+
+
+def _delivery(activity: Mapping[str, Any]) -> str | None:
+    found = activity.get("id")
+    return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9:._|-]{1,256}", found) else None
+
+
+def _message(text: str) -> Mapping[str, Any]:
+    """Teams renders Markdown and some HTML."""
+    return {"type": "message", "text": html.escape(text, quote=False)}
