@@ -1,4 +1,4 @@
-"""The signature schemes as data, and the one verifier for all of them.
+"""The one verifier for all signature schemes (schemes.py).
 
 Pure: bytes, headers and the time go in; no clock, no I/O. Whatever is wrong with a header is the same BadSignature.
 """
@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from webhooks.errors import BadSignature, StaleTimestamp
+from webhooks.schemes import Scheme
 from webhooks.source import Context, Request
 
 # int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
@@ -24,64 +27,6 @@ _MAX_SIGNATURES = 8
 
 class WeakSecret(ValueError):
     """A secret that is empty, too short or not in the scheme's form; the receiver refuses to start with it."""
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """How one kind of sender signs. Header names are in lower case.
-
-    signed: the signed bytes, made of {id}, {timestamp} and {body}.
-    key: how the secret's text becomes the key. It is never guessed: other senders use a whsec_ secret as it stands.
-    min_key: bytes; a shorter key is refused at start.
-    prefix: stands before each signature, and never selects the algorithm.
-    separator: between several signatures in the header; None: there is one.
-    """
-
-    signed: str
-    signature_header: str
-    key: Literal["raw", "base64", "whsec"]
-    min_key: int
-    encoding: Literal["hex", "base64"]
-    prefix: str = ""
-    separator: str | None = None
-    timestamp_header: str | None = None
-    id_header: str | None = None
-    digest: str = "sha256"
-
-
-# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-STANDARD_WEBHOOKS = Scheme(
-    signed="{id}.{timestamp}.{body}",
-    signature_header="webhook-signature",
-    timestamp_header="webhook-timestamp",
-    id_header="webhook-id",
-    key="whsec",
-    min_key=24,
-    encoding="base64",
-    prefix="v1,",
-    separator=" ",
-)
-# https://docs.slack.dev/authentication/verifying-requests-from-slack
-SLACK = Scheme(
-    signed="v0:{timestamp}:{body}",
-    signature_header="x-slack-signature",
-    timestamp_header="x-slack-request-timestamp",
-    key="raw",
-    min_key=16,
-    encoding="hex",
-    prefix="v0=",
-)
-
-
-# https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
-TEAMS = Scheme(
-    signed="{body}",
-    signature_header="authorization",
-    key="base64",
-    min_key=24,
-    encoding="base64",
-    prefix="HMAC ",
-)
 
 
 @dataclass(frozen=True)
@@ -109,8 +54,7 @@ def verify(
     timestamp = _single(headers, scheme.timestamp_header, _TIMESTAMP)
     given = _signatures(scheme, headers.get(scheme.signature_header, ""))
     signed = _signed_bytes(scheme, delivery_id, timestamp, body)
-    made = [_mac(scheme, decode(scheme, secret), signed) for secret in secrets]
-    matching = [index for index, mac in enumerate(made) if any(hmac.compare_digest(mac, one) for one in given)]
+    matching = [index for index, secret in enumerate(secrets) if _made_with(scheme, secret, given, signed)]
     if not matching:
         raise BadSignature
     if timestamp is not None:
@@ -132,18 +76,38 @@ def delivery_id(scheme: Scheme, request: Request, context: Context) -> str | Non
 
 def check_secret(scheme: Scheme, secret: str) -> None:
     """Raises WeakSecret, with a message that never holds the secret."""
-    if (length := len(decode(scheme, secret))) < scheme.min_key:
+    key = decode(scheme, secret)
+    if _is_public(scheme, secret):
+        _public_key(key)
+    elif (length := len(key)) < scheme.min_key:
         raise WeakSecret(f"the secret's key has {length} bytes; at least {scheme.min_key} are needed")
 
 
+def _is_public(scheme: Scheme, secret: str) -> bool:
+    return scheme.public is not None and secret.startswith(scheme.public.key_prefix)
+
+
+def _public_key(key: bytes) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(key)
+    except ValueError:
+        raise WeakSecret("an ed25519 public key has 32 bytes") from None
+
+
 def decode(scheme: Scheme, secret: str) -> bytes:
-    """The HMAC key behind a secret's text. Raises WeakSecret."""
+    """The key behind a secret's text: of HMAC, or an ed25519 public one. Raises WeakSecret."""
+    if scheme.public and secret.startswith(scheme.public.key_prefix):
+        return _base64(secret.removeprefix(scheme.public.key_prefix))
     if scheme.key == "raw":
         return secret.encode()
     if scheme.key == "whsec" and not secret.startswith("whsec_"):
         raise WeakSecret("a Standard Webhooks secret starts with whsec_; `registrar secret --webhook` makes one")
+    return _base64(secret.removeprefix("whsec_"))
+
+
+def _base64(text: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise WeakSecret("the secret is not base64") from None
 
@@ -158,11 +122,11 @@ def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str])
 
 
 def _signatures(scheme: Scheme, header: str) -> list[bytes]:
-    """The signatures of the scheme's version. One malformed entry spoils the header; other versions are passed over."""
+    """All signatures of the header, other versions' too. One malformed entry spoils it."""
     entries = header.split(scheme.separator) if scheme.separator else [header]
     if len(entries) > _MAX_SIGNATURES or not all(map(_entry(scheme).fullmatch, entries)):
         raise BadSignature
-    return [entry.encode("ascii") for entry in entries if entry.startswith(scheme.prefix)]
+    return [entry.encode("ascii") for entry in entries]
 
 
 def _entry(scheme: Scheme) -> re.Pattern[str]:
@@ -174,6 +138,26 @@ def _entry(scheme: Scheme) -> re.Pattern[str]:
 def _signed_bytes(scheme: Scheme, delivery_id: str | None, timestamp: str | None, body: bytes) -> bytes:
     before, _, after = scheme.signed.partition("{body}")
     return before.format(id=delivery_id, timestamp=timestamp).encode() + body + after.encode()
+
+
+def _made_with(scheme: Scheme, secret: str, given: Sequence[bytes], signed: bytes) -> bool:
+    """Whether one of the signatures is this secret's. The key's kind says which are looked at, never the header."""
+    key = decode(scheme, secret)
+    if scheme.public and _is_public(scheme, secret):
+        prefix = scheme.public.prefix.encode()
+        return any(
+            _signed_by(_public_key(key), one.removeprefix(prefix), signed) for one in given if one.startswith(prefix)
+        )
+    mac = _mac(scheme, key, signed)
+    return any(hmac.compare_digest(mac, one) for one in given)
+
+
+def _signed_by(key: Ed25519PublicKey, encoded: bytes, signed: bytes) -> bool:
+    try:
+        key.verify(base64.b64decode(encoded, validate=True), signed)
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
 
 
 def _mac(scheme: Scheme, key: bytes, signed: bytes) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.captured import FIXTURES, read
-from webhooks import signature
+from webhooks import schemes, signature
 from webhooks.errors import BadSignature, InvalidEvent, StaleTimestamp
 from webhooks.signature import WeakSecret
 from webhooks.source import Parsed
@@ -93,4 +93,4 @@ def test_a_refusal_is_a_message_that_teams_shows():
 
 def test_a_short_key_is_refused_at_start():
     with pytest.raises(WeakSecret):
-        signature.check_secret(signature.TEAMS, base64.b64encode(b"short").decode())
+        signature.check_secret(schemes.TEAMS, base64.b64encode(b"short").decode())

@@ -11,7 +11,8 @@ from standardwebhooks import Webhook
 
 from registrar import signing
 from webhooks.errors import BadSignature
-from webhooks.signature import SLACK, STANDARD_WEBHOOKS, Scheme, WeakSecret, check_secret, verify
+from webhooks.schemes import SLACK, STANDARD_WEBHOOKS, Scheme
+from webhooks.signature import WeakSecret, check_secret, verify
 
 # standard-webhooks' own test, and Slack's "Verifying requests from Slack"
 STANDARD_SECRET, STANDARD_ID, STANDARD_AT = (

@@ -13,7 +13,7 @@ from typing import Any
 from registrar.event import Actor, Event
 from registrar.seal import BrokenSeal
 from registrar.vocabulary import Data
-from webhooks import chat, reply, signature, strict_form, strict_json, valid
+from webhooks import chat, reply, schemes, signature, strict_form, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotAForm, Rejected
 from webhooks.source import Answer, Context, Parsed, Request
@@ -27,12 +27,12 @@ _NOTHING = Answer(200, {})
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(signature.SLACK, secret)
+    signature.check_secret(schemes.SLACK, secret)
 
 
 def verify(request: Request, context: Context) -> str | None:
     """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
-    return signature.delivery_id(signature.SLACK, request, context)
+    return signature.delivery_id(schemes.SLACK, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

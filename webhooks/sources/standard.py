@@ -1,4 +1,6 @@
-"""Our own event JSON, signed by Standard Webhooks v1: what CI jobs, schedulers and `registrar send` use.
+"""Our own event JSON, signed by Standard Webhooks: what CI jobs, schedulers and `registrar send` use.
+
+v1 with a secret (whsec_...), v1a with the sender's public key (whpk_...) in its place.
 
     {"type": "training_run.finished", "timestamp": "2026-11-22T12:00:00Z", "data": {"model": ..., "run_id": ...}}
 
@@ -9,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registrar.event import Actor, Event
-from webhooks import signature, strict_json, valid
+from webhooks import schemes, signature, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
 from webhooks.source import Context, Parsed, Request
@@ -19,12 +21,12 @@ _KEYS = ("type", "timestamp", "data")
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(signature.STANDARD_WEBHOOKS, secret)
+    signature.check_secret(schemes.STANDARD_WEBHOOKS, secret)
 
 
 def verify(request: Request, context: Context) -> str | None:
     """webhook-id is signed, and the same in each attempt of one delivery."""
-    return signature.delivery_id(signature.STANDARD_WEBHOOKS, request, context)
+    return signature.delivery_id(schemes.STANDARD_WEBHOOKS, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

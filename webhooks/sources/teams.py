@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from registrar.event import Actor, Event
-from webhooks import chat, signature, strict_json
+from webhooks import chat, schemes, signature, strict_json
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
 from webhooks.source import Answer, Context, Parsed, Request
@@ -24,12 +24,12 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(signature.TEAMS, secret)
+    signature.check_secret(schemes.TEAMS, secret)
 
 
 def verify(request: Request, context: Context) -> str | None:
     """The signature covers the body; the activity's id is in it, and `normalise` finds it."""
-    return signature.delivery_id(signature.TEAMS, request, context)
+    return signature.delivery_id(schemes.TEAMS, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

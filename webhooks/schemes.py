@@ -1,0 +1,75 @@
+"""How each kind of sender signs, as data; signature.py verifies them all."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Public:
+    """A scheme's other half, by ed25519. key_prefix tells a public key's text from a secret's: the key decides.
+
+    prefix: before each such signature.
+    """
+
+    key_prefix: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How one kind of sender signs. Header names are in lower case.
+
+    signed: the signed bytes, made of {id}, {timestamp} and {body}.
+    key: how the secret's text becomes the key. It is never guessed: other senders use a whsec_ secret as it stands.
+    min_key: bytes; a shorter key is refused at start.
+    prefix: stands before each signature, and never selects the algorithm.
+    separator: between several signatures in the header; None: there is one.
+    """
+
+    signed: str
+    signature_header: str
+    key: Literal["raw", "base64", "whsec"]
+    min_key: int
+    encoding: Literal["hex", "base64"]
+    prefix: str = ""
+    separator: str | None = None
+    timestamp_header: str | None = None
+    id_header: str | None = None
+    digest: str = "sha256"
+    public: Public | None = None
+
+
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+STANDARD_WEBHOOKS = Scheme(
+    signed="{id}.{timestamp}.{body}",
+    signature_header="webhook-signature",
+    timestamp_header="webhook-timestamp",
+    id_header="webhook-id",
+    key="whsec",
+    min_key=24,
+    encoding="base64",
+    prefix="v1,",
+    separator=" ",
+    public=Public(key_prefix="whpk_", prefix="v1a,"),
+)
+# https://docs.slack.dev/authentication/verifying-requests-from-slack
+SLACK = Scheme(
+    signed="v0:{timestamp}:{body}",
+    signature_header="x-slack-signature",
+    timestamp_header="x-slack-request-timestamp",
+    key="raw",
+    min_key=16,
+    encoding="hex",
+    prefix="v0=",
+)
+
+
+# https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
+TEAMS = Scheme(
+    signed="{body}",
+    signature_header="authorization",
+    key="base64",
+    min_key=24,
+    encoding="base64",
+    prefix="HMAC ",
+)
