@@ -181,3 +181,9 @@ def test_a_weak_secret_is_refused_without_being_told(kind: str, secret: str):
     with pytest.raises(WeakSecret) as caught:
         who.kind.check_secret(secret)
     assert not secret or secret == "whsec_" or secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_told_of_in_the_docs(kind: str):
+    told = (FIXTURES.parents[1] / "docs" / "sources.md").read_text(encoding="utf-8")
+    assert f"\n## {kind}\n" in told, f"add a section '## {kind}' to docs/sources.md"
