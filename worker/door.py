@@ -28,6 +28,13 @@ class Retryable(Failure):
         self.after = after
 
 
+class Doubtful(Retryable):
+    """The other side broke (HTTP 500): it may pass, or be so for ever, so it is tried a few times only.
+
+    Waiting for hours would hold up all of the model's work behind it.
+    """
+
+
 class Final(Failure):
     """It will not work however often it is tried: the task failed, and people are told why."""
 

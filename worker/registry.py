@@ -22,13 +22,14 @@ from mlflow.environment_variables import (
 from mlflow.exceptions import MlflowException
 
 from worker import convert
-from worker.door import Experiment, Final, Model, ModelSource, NotFound, Retryable, Run, Version
+from worker.door import Doubtful, Experiment, Final, Model, ModelSource, NotFound, Retryable, Run, Version
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 _RETRYABLE_STATUS = {408, 429, 502, 503, 504}
 # SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
 _RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
+_STATUS = re.compile(r"too many (\d{3}) error responses")
 _PAGE = 200
 
 
@@ -56,19 +57,26 @@ def sorted_errors(what: str) -> Iterator[None]:
 
 
 def _sorted(what: str, error: MlflowException) -> Retryable | Final:
-    text = f"{what}: {_first_line(error)}"
     if isinstance(error.__context__, requests.RequestException):
-        return Retryable(f"{what}: the registry does not answer ({type(error.__context__).__name__})")
+        return _unanswered(what, error.__context__)
+    text, status = f"{what}: {_first_line(error)}", error.get_http_status_code()
     if error.error_code in _NOT_FOUND:
         return NotFound(text)
-    status = error.get_http_status_code()
     race = error.error_code == "BAD_REQUEST" and _RACE.search(str(error))
     if status in _RETRYABLE_STATUS or error.error_code == "ABORTED" or race:
         return Retryable(text)
-    # 3.17 says INTERNAL_ERROR for an unknown logged model, and for any 5xx it gave up on (handled above).
-    if status >= 500 and "Unable to find a logged_model" not in str(error):
-        return Retryable(text)
+    # An unknown logged model is an INTERNAL_ERROR too, and will stay one.
+    if status == 500 and "Unable to find a logged_model" not in str(error):
+        return Doubtful(text)
     return Final(text)
+
+
+def _unanswered(what: str, error: requests.RequestException) -> Retryable:
+    """3.17's client loses the body of a 5xx, and says its status only in words; 3.18's gives both."""
+    if not (said := _STATUS.search(str(error))):
+        return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
+    kind = Doubtful if said[1] == "500" else Retryable
+    return kind(f"{what}: the registry answered {said[1]}")
 
 
 def _first_line(error: MlflowException) -> str:

@@ -21,7 +21,7 @@ from registrar.queue import Bell, ring
 from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
-from worker.door import Failure, Registry, Retryable
+from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
 from worker.work import Work
 
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
 LONGEST_PAUSE = 60.0
+DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
@@ -126,6 +127,8 @@ def _work(bench: Bench, task: Task, lease: Lease) -> Work:
 def _failed(bench: Bench, task: Task, error: Failure) -> list[Bell]:
     if not isinstance(error, Retryable):
         return _give_up(bench, task, "failed", str(error))
+    if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:
+        return _give_up(bench, task, "dead", f"given up after {task.attempts} attempts: {error}")
     if now() - task.started_at > RETRY_FOR:
         return _give_up(bench, task, "dead", f"given up after {RETRY_FOR}: {error}")
     return _retry(bench, task, str(error), pause(task.attempts, error.after))

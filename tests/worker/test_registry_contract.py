@@ -1,5 +1,8 @@
 """The door's claims, on MLflow itself and on the fake that action tests use."""
 
+import http.server
+import json
+import threading
 import uuid
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from mlflow import MlflowClient
 
 from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model
-from worker.door import Final, ModelSource, NotFound, Registry, Retryable
+from worker.door import Doubtful, Final, ModelSource, NotFound, Registry, Retryable
 from worker.registry import MlflowRegistry
 
 
@@ -195,6 +198,31 @@ def test_a_registry_that_is_down_is_retryable():
     ):
         with pytest.raises(Retryable, match="does not answer"):
             call(MlflowRegistry("http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize(
+    ("status", "fate"),
+    [(408, Retryable), (429, Retryable), (500, Doubtful), (501, Final), (502, Retryable), (503, Retryable)],
+)
+def test_a_registry_that_answers_with_an_error_is_sorted_by_it(status, fate):
+    body = json.dumps(
+        {"error_code": "NOT_IMPLEMENTED" if status == 501 else "INTERNAL_ERROR", "message": "no"}
+    ).encode()
+
+    class Broken(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_): ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(fate) as error:
+            MlflowRegistry(f"http://127.0.0.1:{server.server_port}").run("a" * 32)
+    assert type(error.value) is fate
 
 
 def test_nothing_is_written_once_the_lease_is_lost(real, name):

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from worker import tasks as celery_side
-from worker.door import Retryable
+from worker.door import Doubtful, Retryable
 
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
 
@@ -52,6 +52,17 @@ def test_after_the_budget_of_time_the_task_is_dead_and_told(office):
     office.work()
     assert row(office, event).state == "dead"
     assert "given up after 6:00:00" in office.fact("task.dead")
+
+
+def test_a_registry_that_breaks_on_it_every_time_holds_its_model_up_for_minutes_not_hours(office):
+    broken = Doubtful("creating version: the registry answered 500")
+    office.registry.fail["run"] = broken
+    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    office.registry.fail["run"] = broken
+    make_due(office, event, attempts=celery_side.DOUBTFUL_ATTEMPTS - 1)
+    office.work()
+    assert row(office, event).state == "dead"
+    assert "given up after 10 attempts" in office.fact("task.dead")
 
 
 def test_an_unforeseen_error_is_tried_again_and_then_dead(office):
