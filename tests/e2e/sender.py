@@ -49,8 +49,13 @@ class Sender:
         return self._post("slack", body, {**FORM, **signed})
 
     def _post(self, source: str, body: bytes, headers: dict[str, str]) -> requests.Response:
-        url = f"{self.stack.settings.public_url}/webhooks/{source}"
-        return requests.post(url, data=body, headers=headers, timeout=15)
+        """A 503 is honest, nothing was accepted: it is sent again, as every sender worth its name does."""
+        url, until = f"{self.stack.settings.public_url}/webhooks/{source}", time.monotonic() + PATIENCE
+        while True:
+            answer = requests.post(url, data=body, headers=headers, timeout=15)
+            if answer.status_code != 503 or time.monotonic() > until:
+                return answer
+            time.sleep(0.5)
 
     def ended(self, answer: requests.Response) -> dict[str, Any]:
         """What became of an accepted event, when it is finished."""
