@@ -54,7 +54,22 @@ class Up:
         return [p for p in psutil.Process(self.process.pid).children(recursive=True) if trees.alive(p)]
 
     def guard(self) -> psutil.Process:
-        return next(process for process in self.family() if "registrar.embedded.tidy" in process.cmdline())
+        """The guard, waited for: between fork and exec a new one is not yet to be told from its parent."""
+        eventually(self._guards, "a guard")
+        return self._guards()[0]
+
+    def new_guard(self, first: psutil.Process) -> psutil.Process | None:
+        return next((process for process in self._guards() if process != first), None)
+
+    def _guards(self) -> list[psutil.Process]:
+        return [process for process in self.family() if "registrar.embedded.tidy" in _command(process)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @pytest.fixture

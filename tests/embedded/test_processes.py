@@ -93,7 +93,7 @@ def test_a_guard_that_dies_is_replaced(up):
     running = up().ready()
     first = running.guard()
     first.kill()
-    eventually(lambda: len(running.family()) == 4 and running.guard() != first, "a new guard")
+    eventually(lambda: len(running.family()) == 4 and running.new_guard(first), "a new guard")
 
 
 def test_a_second_up_on_the_same_folder_is_refused(up):
