@@ -39,6 +39,9 @@ Stage = Annotated[Literal["None", "Staging", "Production", "Archived"], BeforeVa
 ArtifactPath = Annotated[
     str, StringConstraints(pattern=r"^(?!/)(?!.*(^|/)\.\.?(/|$))(?!.*//)[^\\\x00-\x1f\x7f]{1,500}$(?!\n)")
 ]
+# Shown to people, never followed. No user before the host, no characters that end a link in chat markup.
+LINK = r"^https?://[A-Za-z0-9._~:/?#&+,;=%-]{1,500}$(?!\n)"
+Link = Annotated[str, StringConstraints(pattern=LINK)]
 Tags = Annotated[dict[Name, Text], Field(max_length=50)]
 
 
@@ -188,6 +191,28 @@ class PromotionReject(Vote):
     """Reject an open promotion."""
 
     type = "promotion.reject"
+
+
+class Deployment(_OneVersion):
+    """What became of a version's deployment: people are told, the registry is left alone."""
+
+    task = "worker.deployed"
+
+    environment: Name
+    url: Link | None = None
+    commit: Name | None = None
+
+
+class DeploymentSucceeded(Deployment):
+    """A version was deployed."""
+
+    type = "deployment.succeeded"
+
+
+class DeploymentFailed(Deployment):
+    """A version could not be deployed."""
+
+    type = "deployment.failed"
 
 
 class ExperimentCreate(Data):

@@ -16,6 +16,7 @@ from webhooks.errors import InvalidEvent
 
 Fields = dict[str, Any]
 LATER = "The result will appear here."
+ELSEWHERE = "Its result is told in the channels that registrar.yml routes it to."
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,16 @@ def _understood(known: Command, rest: str, command: str, later: str) -> Understo
     except InvalidEvent as error:
         wrong = [_complaint(**each) for each in error.errors] or [error.detail]
         raise InvalidEvent(f"{'; '.join(wrong)}. Use: {command} {known.usage}", errors=error.errors) from None
-    return Understood(data, f"{known.accepted.format_map(data.model_dump())} {later}")
+    return Understood(data, _taken(known, data, later))
+
+
+def pressed(data: Data, *, later: str = LATER) -> str:
+    """What is said to somebody who pressed Approve or Reject."""
+    return _taken(COMMANDS[data.type.removeprefix("promotion.")], data, later)
+
+
+def _taken(known: Command, data: Data, later: str) -> str:
+    return f"{known.accepted.format_map(data.model_dump())} {later}"
 
 
 def _complaint(field: str, message: str) -> str:

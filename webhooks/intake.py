@@ -58,7 +58,8 @@ class Intake:
         if not parsed.events:
             return parsed.answer or Answer(200, {"events": []})
         identity = parsed.delivery_id or delivery_id or f"sha256:{request.body_sha256}"
-        receipt = self.accept(Delivery(sender.context.name, identity, request.body_sha256), parsed.events, now())
+        delivery = Delivery(sender.context.name, identity, parsed.digest or request.body_sha256)
+        receipt = self.accept(delivery, parsed.events, now())
         self.doorbell.ring(receipt.bells)
         for event_id, type_ in receipt.events:
             what = "repeated" if receipt.repeated else "accepted"

@@ -1,6 +1,6 @@
 """How each kind of sender signs, as data; signature.py verifies them all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -8,6 +8,7 @@ from typing import Literal
 class Public:
     """A scheme's other half, by ed25519. key_prefix tells a public key's text from a secret's: the key decides.
 
+    Without one, all keys of the scheme are public. The key is encoded as the signatures are.
     prefix: before each such signature.
     """
 
@@ -73,3 +74,30 @@ TEAMS = Scheme(
     encoding="base64",
     prefix="HMAC ",
 )
+# https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint
+# The public key is the application's, as 64 hexadecimal digits.
+DISCORD = Scheme(
+    signed="{timestamp}{body}",
+    signature_header="x-signature-ed25519",
+    timestamp_header="x-signature-timestamp",
+    key="raw",
+    min_key=32,
+    encoding="hex",
+    public=Public(key_prefix="", prefix=""),
+)
+
+
+# https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
+# The SHA-1 header beside it (x-hub-signature) is never looked at.
+GITHUB = Scheme(
+    signed="{body}",
+    signature_header="x-hub-signature-256",
+    key="raw",
+    min_key=16,
+    encoding="hex",
+    prefix="sha256=",
+)
+
+
+# https://docs.gitlab.com/user/project/integrations/webhooks/: a signing token is Standard Webhooks, without v1a.
+GITLAB = replace(STANDARD_WEBHOOKS, public=None)

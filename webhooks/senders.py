@@ -12,7 +12,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
 from webhooks.signature import WeakSecret
-from webhooks.source import Context, Kind, NoOptions, Parsed, Refuse, Request
+from webhooks.source import Check, Context, Kind, NoOptions, Parsed, Refuse, Request
 
 
 class SourceError(ValueError):
@@ -50,7 +50,18 @@ def _open(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
     except plugins.UnknownKind as error:
         raise SourceError(f"sources.{name}.kind: {error}") from None
     secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
-    return Sender(Context(name, config, policy, seal, secrets, _options(name, config, kind)), kind)
+    context = Context(name, config, policy, seal, secrets, _options(name, config, kind))
+    _check(context, kind)
+    return Sender(context, kind)
+
+
+def _check(context: Context, kind: Kind) -> None:
+    check: Check | None = getattr(kind, "check", None)
+    try:
+        if check:
+            check(context)
+    except WeakSecret as error:
+        raise SourceError(f"sources.{context.name}: {error}") from None
 
 
 def _options(name: str, config: Source, kind: Kind) -> BaseModel:

@@ -97,7 +97,8 @@ def _public_key(key: bytes) -> Ed25519PublicKey:
 def decode(scheme: Scheme, secret: str) -> bytes:
     """The key behind a secret's text: of HMAC, or an ed25519 public one. Raises WeakSecret."""
     if scheme.public and secret.startswith(scheme.public.key_prefix):
-        return _base64(secret.removeprefix(scheme.public.key_prefix))
+        text = secret.removeprefix(scheme.public.key_prefix)
+        return _hex(text) if scheme.encoding == "hex" else _base64(text)
     if scheme.key == "raw":
         return secret.encode()
     if scheme.key == "whsec" and not secret.startswith("whsec_"):
@@ -110,6 +111,13 @@ def _base64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise WeakSecret("the secret is not base64") from None
+
+
+def _hex(text: str) -> bytes:
+    try:
+        return binascii.unhexlify(text)
+    except ValueError:
+        raise WeakSecret("the key is not hexadecimal") from None
 
 
 def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str]) -> str | None:
@@ -146,15 +154,18 @@ def _made_with(scheme: Scheme, secret: str, given: Sequence[bytes], signed: byte
     if scheme.public and _is_public(scheme, secret):
         prefix = scheme.public.prefix.encode()
         return any(
-            _signed_by(_public_key(key), one.removeprefix(prefix), signed) for one in given if one.startswith(prefix)
+            _signed_by(_public_key(key), scheme, one.removeprefix(prefix), signed)
+            for one in given
+            if one.startswith(prefix)
         )
     mac = _mac(scheme, key, signed)
     return any(hmac.compare_digest(mac, one) for one in given)
 
 
-def _signed_by(key: Ed25519PublicKey, encoded: bytes, signed: bytes) -> bool:
+def _signed_by(key: Ed25519PublicKey, scheme: Scheme, encoded: bytes, signed: bytes) -> bool:
     try:
-        key.verify(base64.b64decode(encoded, validate=True), signed)
+        raw = binascii.unhexlify(encoded) if scheme.encoding == "hex" else base64.b64decode(encoded, validate=True)
+        key.verify(raw, signed)
     except (InvalidSignature, binascii.Error):
         return False
     return True

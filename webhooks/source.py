@@ -70,16 +70,19 @@ class Parsed:
 
     delivery_id: where it stands in the body; it goes before the one that `verify` gave. None in both places: the
     body's digest is taken.
+    digest: SHA-256, hex, of what makes a repetition the same; None: the body's. For a press of which each report
+    differs (in a trigger's id), though it says the same.
     answer: given once the events are committed; where there are none, at once. None: the usual 202 with their ids.
     """
 
     events: tuple[Event, ...] = ()
     delivery_id: str | None = None
     answer: Answer | None = None
+    digest: str | None = None
 
 
 class Kind(Protocol):
-    """A module of webhooks/sources/. It may also have `refuse` and `Options`."""
+    """A module of webhooks/sources/. It may also have `refuse`, `check` and `Options`."""
 
     CONTENT_TYPES: Collection[str]
 
@@ -88,6 +91,12 @@ class Kind(Protocol):
     def verify(self, request: Request, context: Context) -> str | None: ...
 
     def normalise(self, request: Request, context: Context) -> Parsed: ...
+
+
+class Check(Protocol):
+    """Whether secrets and options go together. Raises WeakSecret: the receiver refuses to start."""
+
+    def __call__(self, context: Context) -> None: ...
 
 
 class Refuse(Protocol):

@@ -34,6 +34,7 @@ class Policy(Strict):
             *self._unknown_members(),
             *self._unfillable_rules(),
             *self._unknown_channels(),
+            *self._unknown_doors(),
             *self._shared_accounts(),
         ]
 
@@ -67,6 +68,13 @@ class Policy(Strict):
             for index, route in enumerate(self.notify)
             for nth, channel in enumerate(route.to)
             if channel not in self.channels
+        ]
+
+    def _unknown_doors(self) -> list[Complaint]:
+        return [
+            (("channels", name, "buttons"), f"{channel.buttons!r} is not in sources")
+            for name, channel in self.channels.items()
+            if channel.buttons is not None and channel.buttons not in self.sources
         ]
 
     def _shared_accounts(self) -> list[Complaint]:

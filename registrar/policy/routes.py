@@ -13,6 +13,9 @@ class Channel(Strict):
     kind: Annotated[str, Field(description="the file in worker/notifiers/ that knows how to post there")]
     url: SecretRef | None = None
     secret: Annotated[SecretRef | None, Field(description="signs what is posted, where the kind signs")] = None
+    buttons: Annotated[
+        str | None, Field(description="the source of this file that presses come in by, where a message names it")
+    ] = None
 
 
 class Route(Strict):

@@ -1,5 +1,6 @@
 import math
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,15 @@ def test_the_best_run_of_a_search_that_has_a_model_is_registered(office):
     }
     office.post("model_version.register", model="taxi", search=search)
     assert office.registry.version("taxi", 1).run_id == "best"
+
+
+def test_a_search_passes_over_a_better_run_that_ended_badly(office):
+    office.registry.create_experiment("exp", tags={})
+    office.registry.trained("good", rmse=2.0)
+    office.registry.runs["bad"] = replace(office.registry.trained("bad", rmse=1.0), status="FAILED")
+    search = {"experiment": "exp", "order_by": ["metrics.rmse ASC"], "max_results": 5}
+    office.post("model_version.register", model="taxi", search=search)
+    assert office.registry.version("taxi", 1).run_id == "good"
 
 
 def test_a_search_without_a_hit_fails_with_what_was_looked_for(office):

@@ -1,9 +1,7 @@
 """What leaves the house: the exact body of each kind of channel, and the two fates of what the other side says."""
 
-import http.server
 import json
-import threading
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from registrar.plugins import kinds
 from registrar.seal import Seal
 from tests.worker.office import KEY
 from worker.door import Final, Retryable
-from worker.notifiers import Notice, log, slack, webhook
+from worker.notifiers import Notice, discord, log, mattermost, slack, webhook
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
 SEAL = Seal(KEY)
@@ -50,40 +48,6 @@ def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET) -> N
     return Notice("tsk_1", fact, "evt_1", NOON, url, secret)
 
 
-class Listener:
-    """A real HTTP server that keeps what it gets, and answers as told."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.answer: tuple[int, dict[str, str]] = (200, {})
-        listener = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                listener.got.append((dict(self.headers), body))
-                self.send_response(listener.answer[0])
-                for name, value in listener.answer[1].items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/T0/secret-part"
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
-
-
 @pytest.fixture
 def session() -> requests.Session:
     return requests.Session()
@@ -106,6 +70,73 @@ def test_the_exact_message_for_slack(name, fact):
     for button in sealed_buttons(message):
         button["value"] = SEAL.open(button["value"])  # a seal differs each time; what it holds does not
     assert message == json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+DOOR = "https://registrar.example.com/webhooks/mattermost"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mattermost__moved", notice(MOVED)),
+        ("mattermost__asked", replace(notice(ASKED), door=DOOR)),
+        ("mattermost__asked_without_buttons", notice(ASKED)),
+    ],
+)
+def test_the_exact_message_for_mattermost(name, told):
+    message = mattermost.message(told, SEAL)
+    for attachment in message.get("attachments", []):
+        for action in attachment.get("actions", []):
+            context = action["integration"]["context"]
+            context["sealed"] = SEAL.open(context["sealed"])
+    assert message == json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "fact", "buttons"),
+    [
+        ("discord__moved", MOVED, True),
+        ("discord__asked", ASKED, True),
+        ("discord__asked_without_buttons", ASKED, False),
+    ],
+)
+def test_the_exact_message_for_discord(name, fact, buttons):
+    assert discord.message(fact, SEAL, buttons=buttons) == json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+def test_discord_gets_buttons_from_a_bot_only(listener, session):
+    discord.post(notice(ASKED, listener.url, "bot-token"), session, SEAL)
+    discord.post(notice(ASKED, listener.url, None), session, SEAL)
+    [(bots, with_buttons), (webhooks, without)] = listener.got
+    assert bots["Authorization"] == "Bot bot-token"
+    assert bots["User-Agent"].startswith("DiscordBot (")
+    assert "Authorization" not in webhooks
+    assert "components" in json.loads(with_buttons)
+    assert "components" not in json.loads(without)
+
+
+@pytest.mark.parametrize("kind", [mattermost, discord])
+def test_a_models_name_calls_nobody_in_markdown(listener, session, kind):
+    kind.post(notice(Fact("x", "@channel <!here> <@1> *b*", "m"), listener.url), session, SEAL)
+    said = json.loads(listener.got[0][1])
+    assert "@\u200bchannel <\u200b!here\\> <\u200b@\u200b1\\> \\*b\\*" in said.get("text", said.get("content"))
+
+
+def test_an_answer_in_mattermost_is_seen_only_by_the_one_who_asked(listener, session):
+    mattermost.reply(listener.url, "no @all", session)
+    assert json.loads(listener.got[0][1]) == {
+        "response_type": "ephemeral",
+        "text": "no @\u200ball",
+        "skip_slack_parsing": True,
+    }
+
+
+def test_an_answer_in_discord_is_seen_only_by_the_one_who_asked_and_mentions_nobody(listener, session):
+    discord.reply(listener.url, "no @everyone " + "x" * 5000, session)
+    said = json.loads(listener.got[0][1])
+    assert (said["flags"], said["allowed_mentions"]) == (64, {"parse": []})
+    assert said["content"].startswith("no @\u200beveryone")
+    assert len(said["content"]) <= 2000
 
 
 def test_the_exact_body_for_a_webhook():

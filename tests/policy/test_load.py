@@ -49,6 +49,11 @@ def test_a_whole_file_is_read():
         ),
         ("[ada]", "[bob]", "registrar.yml:10: groups.leads.0: 'bob' is neither in people nor a source:NAME"),
         ("to: [log]", "to: [chat]", "registrar.yml:19: notify.0.to.0: 'chat' is not in channels"),
+        (
+            "{kind: log}",
+            "{kind: log, buttons: chat}",
+            "registrar.yml:17: channels.log.buttons: 'chat' is not in sources",
+        ),
         ("group: leads", "group: leads, required_approvals: 2", "has too few members for 2 approvals"),
         ("version: 1\n", "", "version is missing"),
         ("version: 1", "version: 2", "registrar.yml:1: version: Input should be 1"),

@@ -15,6 +15,8 @@ A file offers, without any I/O and with no other clock than request.received_at 
         Raises NotJson, NotAForm, InvalidEvent.
     class Options(BaseModel)                                                     (optional)
         what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
+    def check(context: Context) -> None                                          (optional)
+        raises WeakSecret where secrets and options do not go together: the receiver refuses to start.
     def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
         the JSON that this sender is shown with a 200 in place of a 4xx; None leaves the 4xx.
         Never asked about a bad signature, nor when the ledger is down.

@@ -18,7 +18,6 @@ from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
 from webhooks.source import Answer, Context, Parsed, Request
 
 CONTENT_TYPES = frozenset({"application/json"})
-_LATER = "Its result is told in the channels that registrar.yml routes it to."
 _MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
@@ -37,7 +36,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     if not isinstance(activity, dict) or activity.get("type") != "message":
         raise InvalidEvent("not a message: an outgoing webhook sends activities of the type message")
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
-    understood = chat.understand(_words(activity.get("text")), command="@Registrar", later=_LATER)
+    understood = chat.understand(_words(activity.get("text")), command="@Registrar", later=chat.ELSEWHERE)
     if understood.data is None:
         return Parsed(answer=Answer(200, _message(understood.text)))
     if understood.data.type == "registry.query":

@@ -2,6 +2,7 @@
 
 from registrar.outcome import Fact, Outcome
 from registrar.plugins import load
+from registrar.policy.routes import Channel
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.work import Work
@@ -19,6 +20,12 @@ def act(work: Work) -> Outcome:
         at=work.task.accepted_at,
         url=work.settings.secret(channel.url) if channel.url else None,
         secret=work.settings.secret(channel.secret) if channel.secret else None,
+        door=_door(channel, work.settings.public_url),
     )
     load("worker.notifiers", channel.kind).post(notice, work.http, work.seal)
     return Outcome(f"{name} was told: {fact.text}")
+
+
+def _door(channel: Channel, public_url: str | None) -> str | None:
+    """Where the receiver takes the channel's presses."""
+    return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None

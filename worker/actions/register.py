@@ -7,6 +7,8 @@ from registrar.vocabulary import Registration, RunSearch
 from worker.door import Final, ModelSource, NotFound, Run, Version
 from worker.work import Work
 
+_ENDED_BADLY = ("FAILED", "KILLED")
+
 
 def act(work: Work) -> Outcome:
     data = work.data_as(Registration)
@@ -23,7 +25,7 @@ def _chosen(work: Work, data: Registration, artifact_path: str) -> tuple[Run, Mo
     if data.search:
         return _best(work, data.search, artifact_path)
     run = work.registry.run(data.run_id or "")
-    if run.deleted or run.status in ("FAILED", "KILLED"):
+    if run.deleted or run.status in _ENDED_BADLY:
         state = "was deleted" if run.deleted else f"ended as {run.status}"
         raise Final(f"run {run.id} {state}: a version is registered from a run that finished")
     return run, work.registry.source_of(run, artifact_path)
@@ -38,11 +40,13 @@ def _best(work: Work, search: RunSearch, artifact_path: str) -> tuple[Run, Model
         run_view_type=search.run_view_type,
     )
     for run in found:
+        if run.deleted or run.status in _ENDED_BADLY:
+            continue
         try:
             return run, work.registry.source_of(run, artifact_path)
         except NotFound:
             continue
-    none = "no run" if not found else f"none of {len(found)} run(s) has a model named {artifact_path!r}"
+    none = "no run" if not found else f"none of {len(found)} run(s) ended well with a model named {artifact_path!r}"
     raise Final(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
 
 

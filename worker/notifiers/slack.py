@@ -10,9 +10,11 @@ import requests
 
 from registrar.outcome import Fact
 from registrar.seal import Seal
+from worker import card
 from worker.notifiers import Notice
 from worker.post import post as send
 
+HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _ICONS = {
     "model_version.registered": ":package:",
@@ -43,17 +45,8 @@ def message(fact: Fact, seal: Seal) -> dict[str, Any]:
 
 
 def _evidence(fact: Fact) -> dict[str, Any]:
-    details = fact.details
-    lines = [f"{'✓' if gate['passed'] else '✗'} {escape(gate['reason'])}" for gate in details["gates"]]
-    replaced = ", ".join(f"version {version}" for version in details["replaces"])
-    if details["metrics"]:
-        lines.append(escape(", ".join(f"{name} {value}" for name, value in details["metrics"].items())))
-    lines += [
-        f"requested by {escape(details['requested_by'])}",
-        f"commit {escape(details['commit'])}" if details["commit"] else "no commit given",
-        f"replaces {replaced}, which is archived" if replaced else "replaces nothing",
-    ]
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": line[:1900]} for line in lines[:10]]}
+    lines = [escape(line)[:1900] for line in card.evidence(fact)]
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": line} for line in lines[:10]]}
 
 
 def _buttons(fact: Fact, seal: Seal) -> dict[str, Any]:

@@ -1,0 +1,311 @@
+"""What is special about GitHub: a signature over the body alone, unsigned headers, and who is behind a run."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.sources.captured import FIXTURES, Capture, captures, read
+from webhooks.errors import BadSignature, InvalidEvent, NotAForm
+from webhooks.github.names import IGNORED, SHAPES
+from webhooks.source import Parsed, Request
+from webhooks.sources import github
+
+FORM = "application/x-www-form-urlencoded"
+GITHUB = [path for path in captures() if path.parent.name == "github"]
+
+
+def captured(name: str) -> Capture:
+    return read(FIXTURES / "github" / f"{name}.http")
+
+
+TRAINED = captured("workflow_run__completed_success")
+KEY = TRAINED.sender.context.secrets[0].encode()
+
+
+def signed(body: bytes, digest: str = "sha256") -> Request:
+    mac = hmac.new(KEY, body, getattr(hashlib, digest)).hexdigest()
+    return replace(TRAINED.request, body=body, headers={"x-hub-signature-256": f"{digest}={mac}"})
+
+
+def changed(capture: Capture, change: Callable[[Any], object], **headers: str) -> Parsed:
+    """What is made of a captured payload after `change` was at it."""
+    payload = json.loads(capture.request.body)
+    change(payload)
+    request = replace(
+        capture.request, body=json.dumps(payload).encode(), headers={**capture.request.headers, **headers}
+    )
+    return capture.sender.normalise(request)
+
+
+def ignored(parsed: Parsed) -> str:
+    assert parsed.events == ()
+    assert parsed.answer is not None
+    assert parsed.answer.status == 200
+    return str(parsed.answer.body["ignored"])
+
+
+@given(st.binary(max_size=3000))
+def test_an_independent_signer_agrees_on_any_body(body: bytes):
+    assert TRAINED.sender.verify(signed(body)) is None
+
+
+def test_the_published_vector_verifies():
+    """https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation"""
+    mac = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    headers = {"x-hub-signature-256": f"sha256={mac}"}
+    assert TRAINED.sender.verify(replace(TRAINED.request, body=b"Hello, World!", headers=headers)) is None
+
+
+SHA1 = "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59"  # of the vector's body, rightly made
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-hub-signature": SHA1},
+        {"x-hub-signature-256": SHA1},
+        {"x-hub-signature-256": SHA1.replace("sha1", "sha256")},
+        {"x-hub-signature": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+    ],
+)
+def test_sha1_is_never_accepted(headers: dict[str, str]):
+    with pytest.raises(BadSignature):
+        TRAINED.sender.verify(replace(TRAINED.request, body=b"Hello, World!", headers=headers))
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha512", "md5"])
+def test_the_header_does_not_choose_the_digest(digest: str):
+    with pytest.raises(BadSignature):
+        TRAINED.sender.verify(signed(b"{}", digest))
+
+
+def test_a_delivery_sent_again_under_another_id_has_the_same_identity():
+    """X-GitHub-Delivery is not signed, so it is no identity; the body's digest is."""
+    again = replace(TRAINED.request, headers={**TRAINED.request.headers, "x-github-delivery": "another"})
+    for request in (TRAINED.request, again):
+        assert TRAINED.sender.verify(request) is None
+        assert TRAINED.sender.normalise(request).delivery_id is None
+
+
+@pytest.mark.parametrize("path", GITHUB, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", [*SHAPES, "ping", "push", "nonsense"])
+def test_no_body_becomes_an_event_under_another_events_name(path: Any, name: str):
+    """X-GitHub-Event is not signed either."""
+    capture = read(path)
+    if capture.request.headers["x-github-event"] == name:
+        return
+    request = replace(capture.request, headers={**capture.request.headers, "x-github-event": name})
+    with suppress(InvalidEvent):
+        assert capture.sender.normalise(request).events == ()
+
+
+def test_each_event_has_one_fate():
+    assert not IGNORED & set(SHAPES)
+    assert "ping" not in IGNORED | set(SHAPES)
+
+
+@pytest.mark.parametrize("name", sorted(IGNORED))
+def test_what_is_ignored_is_ignored_by_name(name: str):
+    assert ignored(changed(TRAINED, dict.copy, **{"x-github-event": name})) == f"events of the kind {name}"
+
+
+def test_an_unknown_event_is_said_to_be_unknown():
+    with pytest.raises(InvalidEvent, match="'sabotage' is unknown here"):
+        changed(TRAINED, dict.copy, **{"x-github-event": "sabotage"})
+
+
+@pytest.mark.parametrize("conclusion", ["neutral", "skipped", "stale", "action_required", "cancelled", None])
+def test_a_run_that_neither_succeeded_nor_failed_is_ignored_by_name(conclusion: str | None):
+    parsed = changed(TRAINED, lambda p: p["workflow_run"].update(conclusion=conclusion))
+    assert ignored(parsed) == f"a workflow run that ended as {conclusion or 'nothing'}"
+
+
+@pytest.mark.parametrize("head", [{"id": 7}, {"id": None}, {"full_name": "acme/taxi"}, None, "616901961"])
+def test_a_run_that_is_not_surely_the_repositorys_own_is_ignored(head: object):
+    assert "is of a fork" in ignored(changed(TRAINED, lambda p: p["workflow_run"].update(head_repository=head)))
+
+
+def test_two_missing_ids_are_not_the_same_repository():
+    def forget(payload: Any) -> None:
+        del payload["repository"]["id"], payload["workflow_run"]["head_repository"]["id"]
+
+    assert "is of a fork" in ignored(changed(TRAINED, forget))
+
+
+def test_a_pull_request_target_run_goes_by_a_name_that_anybody_may_choose():
+    assert "pull_request_target" in ignored(
+        changed(TRAINED, lambda p: p["workflow_run"].update(event="pull_request_target"))
+    )
+
+
+def test_a_repository_is_known_in_any_case():
+    assert changed(TRAINED, lambda p: p["repository"].update(full_name="ACME/Taxi")).events
+
+
+@pytest.mark.parametrize("sha", ["main", "", None, "A" * 40, "5" * 39, "' OR tags.x = '1" + "5" * 24, "5" * 40 + "\n"])
+def test_only_a_whole_sha_gets_into_a_search(sha: str | None):
+    with pytest.raises(InvalidEvent, match="head_sha"):
+        changed(TRAINED, lambda p: p["workflow_run"].update(head_sha=sha))
+
+
+def test_a_success_that_names_no_run_is_refused():
+    retrained = captured("workflow_run__run_id_in_the_title")
+    with pytest.raises(InvalidEvent, match=r"names no MLflow run as options\.training says"):
+        changed(retrained, lambda p: p["workflow_run"].update(display_title="Retrain"))
+
+
+def test_a_failure_needs_no_run():
+    retrained = captured("workflow_run__run_id_in_the_title")
+    parsed = changed(retrained, lambda p: p["workflow_run"].update(display_title="Retrain", conclusion="failure"))
+    assert [(event.type, event.data.model_dump()["run_id"]) for event in parsed.events] == [
+        ("training_run.failed", None)
+    ]
+
+
+@pytest.mark.parametrize("time", ["yesterday", None, 5, "0001-01-01T00:00:00+23:59", "2026-11-22T12:00:00"])
+def test_a_time_that_can_not_be_read_is_the_arrivals(time: object):
+    [event] = changed(TRAINED, lambda p: p["workflow_run"].update(updated_at=time)).events
+    assert event.occurred_at == TRAINED.request.received_at
+
+
+def test_the_time_is_github_own():
+    [event] = changed(TRAINED, lambda p: p["workflow_run"].update(updated_at="2026-11-20T01:02:03Z")).events
+    assert event.occurred_at == datetime(2026, 11, 20, 1, 2, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("body", [{"body": "{}"}, {"payload": "{}", "secret": "x"}, {}])
+def test_a_form_has_one_field_payload(body: dict[str, str]):
+    request = Request({"x-github-event": "push"}, urlencode(body).encode(), FORM, TRAINED.request.received_at)
+    with pytest.raises(NotAForm):
+        TRAINED.sender.normalise(request)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        "x",
+        {},
+        {"type": "training_run.finished"},
+        {"type": "training_run.finished", "data": []},
+        {"type": "worker.register", "data": {}},
+        {"type": 5, "data": {}},
+        {"type": "training_run.finished", "data": {"model": "m", "run_id": "r"}, "actor": "ada"},
+        {"type": "training_run.finished", "data": {"model": "../m", "run_id": "r"}},
+    ],
+)
+def test_a_dispatch_says_only_what_the_vocabulary_has(said: object):
+    with pytest.raises(InvalidEvent):
+        changed(captured("repository_dispatch__our_event"), lambda p: p.update(client_payload=said))
+
+
+def test_a_dispatch_is_the_sources_word_and_no_persons():
+    def vote(payload: Any) -> None:
+        payload["client_payload"] = {"type": "promotion.approve", "data": {"model": "m", "version": 3}}
+
+    [event] = changed(captured("repository_dispatch__our_event"), vote).events
+    assert event.actor.id == "source:github"
+
+
+APPROVED = captured("deployment_review__approved")
+
+
+def test_a_reviewer_is_the_accounts_number_and_not_its_login():
+    [event] = changed(APPROVED, lambda p: p["approver"].update(id=99)).events
+    assert (event.actor.id, event.actor.name) == ("github:99", "ada-l")
+
+
+@pytest.mark.parametrize("id", ["583231", None, True])
+def test_a_review_by_nobody_is_refused(id: object):
+    with pytest.raises(InvalidEvent, match="who reviewed"):
+        changed(APPROVED, lambda p: p["approver"].update(id=id))
+
+
+def test_a_review_of_a_forks_run_is_ignored():
+    assert "fork" in ignored(changed(APPROVED, lambda p: p["workflow_run"]["head_repository"].update(id=5)))
+
+
+def test_a_review_of_several_environments_is_one_vote_for_each_stage():
+    def more(payload: Any) -> None:
+        job = payload["workflow_job_run"]
+        names = ("production", "staging-eu", "staging-us", "github-pages")
+        payload["workflow_job_runs"] = [{**job, "environment": name} for name in names] + [None, "x"]
+
+    assert [event.data.model_dump()["target"] for event in changed(APPROVED, more).events] == ["Production", "Staging"]
+
+
+REQUESTED = captured("deployment_protection_rule__requested")
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/", "https://evil.example/x", "file:///etc/passwd"])
+def test_the_callback_address_is_neither_kept_nor_called(url: str):
+    [event] = changed(REQUESTED, lambda p: p.update(deployment_callback_url=url)).events
+    assert event.reply_to is None
+    assert url not in event.data.model_dump().values()
+
+
+@pytest.mark.parametrize("trigger", ["pull_request", "pull_request_target"])
+def test_a_pull_requests_deployment_asks_for_nothing(trigger: str):
+    assert "pull request" in ignored(changed(REQUESTED, lambda p: p.update(event=trigger)))
+
+
+DEPLOYED = captured("deployment_status__success")
+
+
+@pytest.mark.parametrize(
+    "payload", [{"model": "m", "version": "x"}, {"model": ["m"], "version": 3}, {"model": "a/b", "version": 3}]
+)
+def test_a_deployments_payload_is_judged_by_the_vocabulary(payload: object):
+    with pytest.raises(InvalidEvent):
+        changed(DEPLOYED, lambda p: p["deployment"].update(payload=payload))
+
+
+@pytest.mark.parametrize("payload", ["deploy!", "", None, 5, [], '{"a":1,"a":2}'])
+def test_a_deployment_of_something_else_is_ignored(payload: object):
+    parsed = changed(DEPLOYED, lambda p: p["deployment"].update(payload=payload))
+    assert "names no model and version" in ignored(parsed)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://github.com@evil.example/", "https://x/<!channel>", ""])
+def test_an_address_that_is_not_fit_to_be_shown_gives_way_to_the_log(url: str):
+    [event] = changed(DEPLOYED, lambda p: p["deployment_status"].update(environment_url=url)).events
+    assert event.data.model_dump()["url"] == "https://github.com/acme/taxi/actions/runs/5453085689/job/9921448362"
+
+
+RULE = {"model": "m", "branches": ["main"], "workflows": ["w.yml"], "run": {"by": "commit", "experiment": "e"}}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"repositories": []},
+        {"repositories": ["a/b"], "surprise": 1},
+        {"repositories": ["a/b"], "training": [{**RULE, "branches": []}]},
+        {"repositories": ["a/b"], "training": [{**RULE, "run": {"by": "magic"}}]},
+        {"repositories": ["a/b"], "training": [{**RULE, "run": {"by": "commit"}}]},
+        {"repositories": ["a/b"], "training": [{**RULE, "run": {"by": "title", "pattern": "(a+)+"}}]},
+        {"repositories": ["a/b"], "training": [{**RULE, "run": {"by": "environment", "pattern": "(a+)"}}]},
+        {"repositories": ["a/b"], "deployments": [{"environments": {}}]},
+        {"repositories": ["a/b"], "deployments": [{"environments": {"production": "Live"}}]},
+    ],
+)
+def test_options_that_mean_nothing_are_refused_at_start(options: dict[str, object]):
+    with pytest.raises(ValidationError):
+        github.Options.model_validate(options)
+
+
+def test_a_repository_may_be_given_by_its_number():
+    options = github.Options.model_validate({"repositories": [616901961], "training": [RULE]})
+    assert options.repositories == [616901961]

@@ -1,0 +1,1 @@
+"""What continuous integration systems have in common: rules of registrar.yml that turn their news into our events."""

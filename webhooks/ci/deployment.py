@@ -1,0 +1,68 @@
+"""Which version of which model a deployment is about, and which stage its environment stands for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from registrar.policy.strict import Glob, Strict, most_specific
+from registrar.vocabulary import ModelName, Stage
+from webhooks.ci.pattern import Pattern
+from webhooks.ci.payload import Ignored
+from webhooks.clean import clean
+
+
+class VersionPattern(Pattern):
+    """The version stands in one of these."""
+
+    by: Literal["title", "name", "branch", "environment"]
+
+
+class Deployment(Strict):
+    """environments: the stage that each stands for, by name or glob. model, version: where the payload has none."""
+
+    environments: Annotated[dict[Glob, Stage], Field(min_length=1)]
+    model: ModelName | None = None
+    version: VersionPattern | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a deployment is about; model and version are as they were sent, and not yet judged."""
+
+    model: Any
+    version: Any
+    stage: str
+    environment: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {"model": self.model, "version": self.version}
+
+
+def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) -> Named:
+    """By the first rule that can name both. payload: the deployment's own. fields: title, name, branch, environment.
+
+    Raises Ignored: most deployments are of something else than a model.
+    """
+    environment = fields["environment"]
+    fitting = [(rule, pattern) for rule in rules if (pattern := most_specific(list(rule.environments), environment))]
+    if not fitting:
+        raise Ignored(f"environment {clean(environment)!r} is none of options.deployments")
+    for rule, pattern in fitting:
+        model, version = _said(payload, "model") or rule.model, _said(payload, "version") or _found(rule, fields)
+        if model is not None and version is not None:
+            return Named(model, version, rule.environments[pattern], environment)
+    raise Ignored(
+        f"the deployment to {clean(environment)!r} names no model and version: put both into its payload, "
+        "or say in options.deployments where they stand"
+    )
+
+
+def _said(payload: Any, name: str) -> Any:
+    return payload.get(name) if isinstance(payload, dict) else None
+
+
+def _found(rule: Deployment, fields: dict[str, str]) -> str | None:
+    return rule.version.found(fields) if rule.version else None

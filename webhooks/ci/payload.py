@@ -1,0 +1,75 @@
+"""Reads what a CI system sent without trusting its shape: a missing part and one of another kind are the same."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import StrictInt, StrictStr
+
+from registrar.vocabulary import LINK
+from webhooks.errors import InvalidEvent
+from webhooks.source import Answer, Parsed
+
+Place = StrictInt | StrictStr  # a repository or project: by its number, or by its path
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class Ignored(Exception):
+    """An event that is ignored by name; the reason is told to the sender with a 200, and nothing else happens."""
+
+    @property
+    def parsed(self) -> Parsed:
+        return Parsed(answer=Answer(200, {"events": [], "ignored": str(self)}))
+
+
+def at(payload: Any, *path: str) -> Any:
+    """The value at a path of keys; None where there is none."""
+    for name in path:
+        payload = payload.get(name) if isinstance(payload, dict) else None
+    return payload
+
+
+def text(payload: Any, *path: str) -> str:
+    found = at(payload, *path)
+    return found if isinstance(found, str) else ""
+
+
+def number(payload: Any, *path: str) -> int | None:
+    found = at(payload, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def link(*candidates: str) -> str | None:
+    """The first that is fit to be shown as a link."""
+    return next((url for url in candidates if re.fullmatch(LINK, url)), None)
+
+
+def commit(payload: Any, *path: str) -> str:
+    """A whole SHA in lower case: it goes into a search of runs, so nothing else may pass. Raises InvalidEvent."""
+    found = text(payload, *path)
+    if not _COMMIT.fullmatch(found):
+        raise InvalidEvent(f"{'.'.join(path)} is not a commit's SHA")
+    return found
+
+
+def moment(said: str, *, otherwise: datetime) -> datetime:
+    """A time as CI systems write it; `otherwise` where there is none, or none that can be read.
+
+    GitHub: 2026-11-22T12:00:00Z. GitLab: 2016-08-12 15:23:28 UTC, and 2021-04-28 21:50:00 +0200
+    (https://docs.gitlab.com/user/project/integrations/webhook_events/).
+    """
+    try:
+        found = datetime.fromisoformat(re.sub(r" (UTC|[+-]\d{4})$", _offset, said))
+        return found.astimezone(UTC) if found.tzinfo else otherwise
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def _offset(found: re.Match[str]) -> str:
+    return "+00:00" if found[1] == "UTC" else found[1]
+
+
+def is_one_of(places: Sequence[Place], *, id: int | None, path: str) -> bool:
+    """Both GitHub and GitLab take paths in any case."""
+    return any(place == id if isinstance(place, int) else place.lower() == path.lower() for place in places)

@@ -1,0 +1,101 @@
+"""A training that ended in CI becomes training_run.finished or training_run.failed, by a rule of registrar.yml."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from registrar.policy.strict import Strict
+from registrar.vocabulary import ArtifactPath, Data, ModelName, Name, RunId
+from webhooks import valid
+from webhooks.ci.pattern import Pattern
+from webhooks.errors import InvalidEvent
+
+
+class ByCommit(Strict):
+    """The newest run with a model among those that are tagged with the commit. MLflow itself sets the longer tag."""
+
+    by: Literal["commit"]
+    experiment: Name
+    tag: Literal["git_commit", "mlflow.source.git.commit"] = "git_commit"
+    max_results: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class ByPattern(Pattern):
+    """The run's id stands in the title of the CI's run or the commit, the workflow's name, or the branch."""
+
+    by: Literal["title", "name", "branch"]
+
+
+class ByMapping(Strict):
+    """One run per value of a field, written out."""
+
+    by: Literal["mapping"]
+    field: Literal["title", "name", "branch"]
+    runs: Annotated[dict[str, RunId], Field(min_length=1)]
+
+
+class Training(Strict):
+    """What ends there has trained this model; `run` says which MLflow run it was."""
+
+    model: ModelName
+    run: Annotated[ByCommit | ByPattern | ByMapping, Field(discriminator="by")]
+    artifact_path: ArtifactPath | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a CI system says that a training ended. said: one sentence. fields: title, name, branch."""
+
+    well: bool
+    commit: str
+    said: str
+    url: str | None
+    fields: dict[str, str]
+
+
+def data(rules: Sequence[Training], ended: Ended) -> list[Data]:
+    """One per model. Where a rule's field names no run, another rule is meant. Raises InvalidEvent if none does.
+
+    A training that failed needs no run: it may have ended before there was one.
+    """
+    found = [(rule, where) for rule in rules if (where := _where(rule.run, ended)) is not None]
+    if not ended.well:
+        return [_failed(rule, where, ended) for rule, where in found or [(rule, {}) for rule in rules]]
+    if not found:
+        raise InvalidEvent(f"{ended.said}, and names no MLflow run as options.training says it would")
+    return [_finished(rule, where, ended) for rule, where in found]
+
+
+def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any] | None:
+    match run:
+        case ByCommit():
+            return {"search": _search(run, ended.commit)}
+        case ByPattern():
+            run_id = run.found(ended.fields)
+        case ByMapping():
+            run_id = run.runs.get(ended.fields.get(run.field, ""))
+    return {"run_id": run_id} if run_id else None
+
+
+def _search(run: ByCommit, commit: str) -> dict[str, Any]:
+    """https://mlflow.org/docs/latest/search-runs"""
+    return {
+        "experiment": run.experiment,
+        "filter_string": f"tags.`{run.tag}` = '{commit}'" if "." in run.tag else f"tags.{run.tag} = '{commit}'",
+        "order_by": ["attributes.start_time DESC"],
+        "max_results": run.max_results,
+    }
+
+
+def _finished(rule: Training, where: dict[str, Any], ended: Ended) -> Data:
+    tags = {"ci.url": ended.url} if ended.url else {}
+    said = {"model": rule.model, "artifact_path": rule.artifact_path, "commit": ended.commit, "tags": tags}
+    return valid.data("training_run.finished", {**said, **where})
+
+
+def _failed(rule: Training, where: dict[str, Any], ended: Ended) -> Data:
+    reason = f"{ended.said}: {ended.url}" if ended.url else ended.said
+    said = {"model": rule.model, "run_id": where.get("run_id"), "reason": reason, "commit": ended.commit}
+    return valid.data("training_run.failed", said)

@@ -1,0 +1,1 @@
+"""What GitHub's events say: one module per subject; webhooks/sources/github.py is the door."""

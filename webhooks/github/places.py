@@ -1,0 +1,23 @@
+"""Where an event of GitHub's comes from: which repository, and whether it is a fork's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from webhooks.ci.payload import Ignored, Place, at, is_one_of, number, text
+
+
+def of(payload: Any, places: Sequence[Place]) -> bool:
+    """Whether it comes from one of these repositories."""
+    return is_one_of(places, id=number(payload, "repository", "id"), path=text(payload, "repository", "full_name"))
+
+
+def no_fork(payload: Any) -> None:
+    """A fork's pull request runs the base repository's workflows, and ends in a signed `success` too. Raises Ignored.
+
+    https://docs.github.com/actions/reference/security/secure-use
+    """
+    run, repository = at(payload, "workflow_run"), number(payload, "repository", "id")
+    if repository is None or number(run, "head_repository", "id") != repository:
+        raise Ignored(f"workflow run {number(run, 'id')} is of a fork")
+    if text(run, "event") == "pull_request_target":
+        raise Ignored("a run on pull_request_target goes by a branch's name that anybody may choose")

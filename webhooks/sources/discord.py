@@ -1,0 +1,125 @@
+"""Discord: interactions, signed by Ed25519: the slash command, and Approve and Reject buttons.
+
+https://docs.discord.com/developers/interactions/receiving-and-responding
+https://docs.discord.com/developers/interactions/overview#setting-up-an-endpoint
+Discord tries wrong signatures now and then, and drops an endpoint that answers anything but 401. It waits for 3 s; what
+comes later goes to the interaction's own address, for 15 minutes. A person is the user's id, never the name.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from registrar import markdown
+from registrar.event import Actor, Event
+from registrar.vocabulary import STAGES, Data
+from webhooks import chat, reply, schemes, signature, strict_json, subcommand, valid
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent, NotJson, Rejected
+from webhooks.source import Answer, Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/json"})
+HOSTS = frozenset({"discord.com"})
+_PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 1, 2, 3, 4
+_VERDICTS = {"a": "promotion.approve", "r": "promotion.reject"}
+# worker/notifiers/discord.py makes it: verdict, promotion, version, target, and the mark that vouches for all of it.
+_BUTTON = re.compile("registrar:([ar]):([0-9a-f]{32}):([0-9]{1,10}):([NSPA]):([A-Za-z0-9_-]{22})")
+_TARGETS = {stage[0]: stage for stage in STAGES}
+
+
+def check_secret(secret: str) -> None:
+    signature.check_secret(schemes.DISCORD, secret)
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """The interaction's id is in the signed body: `normalise` finds it."""
+    return signature.delivery_id(schemes.DISCORD, request, context)
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    said = strict_json.parse(request.body)
+    kind = said.get("type") if isinstance(said, dict) else None
+    if kind == _PING and kind is not True:
+        return Parsed(answer=Answer(200, {"type": 1}))
+    if kind == _AUTOCOMPLETE:  # ignored by name: there is nothing to propose
+        return Parsed(answer=Answer(200, {"type": 8, "data": {"choices": []}}))
+    if kind == _PRESS:
+        data = _pressed(said, context)
+        return _parsed(data, chat.pressed(data), said, request, context)
+    if kind == _COMMAND:
+        command = _object(said, "data")
+        understood = chat.understand(subcommand.words(command), command=f"/{clean(str(command.get('name')))}")
+        return _parsed(understood.data, understood.text, said, request, context)
+    raise InvalidEvent("not an interaction that is taken: only slash commands and buttons are")
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """Of anything but a 200 Discord shows only that the application did not respond."""
+    try:
+        said = strict_json.parse(request.body)
+    except NotJson:
+        return None
+    asked = isinstance(said, dict) and said.get("type") in (_COMMAND, _PRESS)
+    return _ephemeral(f"Not done: {rejected.detail}") if asked else None
+
+
+def _parsed(data: Data | None, text: str, said: Mapping[str, Any], request: Request, context: Context) -> Parsed:
+    answer = Answer(200, _ephemeral(text))
+    if data is None:
+        return Parsed(answer=answer)
+    event = Event(data, _person(said, context), request.received_at, reply_to=_address(said, context))
+    return Parsed((event,), _id(said, "id"), answer)
+
+
+def _pressed(said: Mapping[str, Any], context: Context) -> Data:
+    """The button says all but the model, for which it has no room: the message's footer does, and the mark binds it."""
+    found = _BUTTON.fullmatch(str(_object(said, "data").get("custom_id")))
+    if found is None:
+        raise InvalidEvent("not a button of ours: its custom_id starts with registrar:")
+    verdict, promotion, version, target, mark = found.groups()
+    pinned = {"promotion": f"prm_{promotion}", "model": _model(said), "version": int(version)}
+    content = {**pinned, "target": _TARGETS[target]}
+    if not hmac.compare_digest(context.seal.mark({"press": _VERDICTS[verdict], **content}), mark):
+        raise InvalidEvent("this button is not one of this installation's, or its message was changed")
+    return valid.data(_VERDICTS[verdict], content)
+
+
+def _model(said: Mapping[str, Any]) -> str:
+    embeds = _object(said, "message").get("embeds")
+    first = embeds[0] if isinstance(embeds, list) and embeds and isinstance(embeds[0], dict) else {}
+    return str(_object(first, "footer").get("text"))
+
+
+def _person(said: Mapping[str, Any], context: Context) -> Actor:
+    """In a server the user is within `member`. https://docs.discord.com/developers/resources/user"""
+    user = _object(_object(said, "member"), "user") or _object(said, "user")
+    id = _id(user, "id")
+    name = user.get("global_name") or user.get("username")
+    return context.policy.actor("discord", id, clean(name) if isinstance(name, str) else id)
+
+
+def _address(said: Mapping[str, Any], context: Context) -> str:
+    token = said.get("token")
+    if not isinstance(token, str) or not re.fullmatch("[A-Za-z0-9._=-]{1,1000}", token):
+        raise InvalidEvent("the interaction has no token to answer with")
+    url = f"https://discord.com/api/v10/webhooks/{_id(said, 'application_id')}/{token}"
+    return reply.seal(url, kind="discord", hosts=HOSTS, context=context)
+
+
+def _id(of: Mapping[str, Any], name: str) -> str:
+    """https://docs.discord.com/developers/reference#snowflakes"""
+    if not re.fullmatch("[0-9]{1,20}", found := str(of.get(name))):
+        raise InvalidEvent(f"the interaction has no {name} in the form of Discord's")
+    return found
+
+
+def _object(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = of.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _ephemeral(text: str) -> Mapping[str, Any]:
+    """Flag 64: seen by the person alone. Nobody is mentioned. A message ends at 2,000 characters."""
+    content = markdown.escape(text, most=1900)
+    return {"type": 4, "data": {"content": content, "flags": 64, "allowed_mentions": {"parse": []}}}

@@ -1,0 +1,113 @@
+"""GitHub: workflow runs that trained a model, our events in a repository_dispatch, deployments and their reviews.
+
+https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
+https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks
+Only X-Hub-Signature-256 counts. The signature covers the body alone: neither X-GitHub-Delivery nor X-GitHub-Event, so
+the body's digest is the delivery's identity, and each event must have its own shape. A reviewer is the account's
+number, never the login: logins can be given up and taken by somebody else.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from pydantic import Field
+
+from registrar.event import Actor, Event
+from registrar.policy.strict import Strict
+from registrar.vocabulary import Data
+from webhooks import schemes, signature, strict_form, strict_json
+from webhooks.ci.payload import Ignored, Place, at, moment, number, text
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent, NotAForm
+from webhooks.github.deployments import Deployment, deployed, requested, reviewed
+from webhooks.github.names import IGNORED, SHAPES
+from webhooks.github.places import of
+from webhooks.github.training import Workflow, dispatched, trained
+from webhooks.source import Answer, Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
+_HAPPENED = {"workflow_run": ("workflow_run", "updated_at"), "deployment_status": ("deployment_status", "created_at")}
+
+
+class Options(Strict):
+    """repositories: all that is heard, by owner/name or number. dispatch: the event_type of those that are ours."""
+
+    repositories: Annotated[list[Place], Field(min_length=1)]
+    training: list[Workflow] = []
+    deployments: list[Deployment] = []
+    dispatch: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
+
+
+def check_secret(secret: str) -> None:
+    signature.check_secret(schemes.GITHUB, secret)
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """No id is signed: None."""
+    return signature.delivery_id(schemes.GITHUB, request, context)
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    payload = _payload(request)
+    name = request.headers.get("x-github-event", "")
+    if name == "ping":
+        return Parsed(answer=Answer(200, {"events": [], "pong": True}))
+    try:
+        found = _data(name, payload, cast("Options", context.options))
+    except Ignored as ignored:
+        return ignored.parsed
+    actor = _reviewer(payload, context) if name == "deployment_review" else _machine(context)
+    happened = _happened(name, payload, request.received_at)
+    return Parsed(tuple(Event(data, actor, happened) for data in found))
+
+
+def _payload(request: Request) -> dict[str, Any]:
+    """https://docs.github.com/webhooks/using-webhooks/creating-webhooks: a form has the JSON in its field payload."""
+    body = request.body
+    if request.content_type != "application/json":
+        form = strict_form.parse(body)
+        if set(form) != {"payload"}:
+            raise NotAForm("GitHub's form has one field, payload")
+        body = form["payload"].encode()
+    payload = strict_json.parse(body)
+    if not isinstance(payload, dict):
+        raise InvalidEvent("GitHub sends one JSON object")
+    return payload
+
+
+def _data(name: str, payload: dict[str, Any], options: Options) -> list[Data]:
+    """Raises Ignored, InvalidEvent."""
+    if name in IGNORED:
+        raise Ignored(f"events of the kind {name}")
+    if name not in SHAPES:
+        raise InvalidEvent(f"X-GitHub-Event {clean(name)!r} is unknown here; known are {', '.join(SHAPES)} and ping")
+    if missing := [part for part in SHAPES[name] if part not in payload]:
+        raise InvalidEvent(f"this is no {name}: it lacks {' and '.join(missing)}")
+    if not of(payload, options.repositories):
+        repository = clean(text(payload, "repository", "full_name"))
+        raise Ignored(f"repository {repository!r} is none of options.repositories")
+    match name:
+        case "workflow_run":
+            return trained(payload, options.training)
+        case "deployment_status":
+            return [deployed(payload, options.deployments)]
+        case "deployment_protection_rule":
+            return [requested(payload, options.deployments)]
+        case "deployment_review":
+            return reviewed(payload, options.deployments)
+    return [dispatched(payload, options.dispatch)]
+
+
+def _machine(context: Context) -> Actor:
+    return Actor(f"source:{context.name}", context.name)
+
+
+def _reviewer(payload: dict[str, Any], context: Context) -> Actor:
+    person = at(payload, "approver") or at(payload, "sender")
+    if (account := number(person, "id")) is None:
+        raise InvalidEvent("it does not say who reviewed: approver.id is needed")
+    return context.policy.actor("github", str(account), clean(text(person, "login")) or str(account))
+
+
+def _happened(name: str, payload: dict[str, Any], received_at: datetime) -> datetime:
+    return moment(text(payload, *_HAPPENED[name]), otherwise=received_at) if name in _HAPPENED else received_at

@@ -1,0 +1,106 @@
+"""GitLab: pipelines and jobs that trained a model, and deployments.
+
+https://docs.gitlab.com/user/project/integrations/webhooks/
+Verified by a signing token (Standard Webhooks), or by the older secret token (X-Gitlab-Token), as `verify` says; the
+one is never taken for the other. GitLab disables a hook after four 4xx in a row, so whatever is rightly signed is
+answered with a 200 that says what became of it; what could not be taken is in the record of rejections all the same.
+Pipeline variables are secrets, and are not even looked at.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field
+
+from registrar.event import Actor, Event
+from registrar.policy.strict import Strict
+from webhooks import schemes, signature, strict_json
+from webhooks.ci.payload import Ignored, Place, moment, text
+from webhooks.clean import clean
+from webhooks.errors import BadSignature, InvalidEvent, Rejected
+from webhooks.gitlab import Deployment, Happening, Training, deployed, job, of, pipeline, project_of
+from webhooks.signature import WeakSecret
+from webhooks.source import Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/json"})
+_OTHERS = (
+    "access_token emoji feature_flag group issue key member merge_request milestone note project push "
+    "push_rule release subgroup tag_push user vulnerability wiki_page work_item"
+)
+IGNORED = frozenset(_OTHERS.split())
+
+
+class Options(Strict):
+    """projects: all that is heard, by path or number. verify: what the hook is set up with."""
+
+    verify: Literal["signing_token", "secret_token"] = "signing_token"
+    projects: Annotated[list[Place], Field(min_length=1)]
+    training: list[Training] = []
+    deployments: list[Deployment] = []
+
+
+def check_secret(secret: str) -> None:
+    if secret.startswith("whsec_"):
+        signature.check_secret(schemes.GITLAB, secret)
+    elif not re.fullmatch(r"[!-+\--~]{16,200}", secret):
+        raise WeakSecret("a secret token needs 16 to 200 ASCII characters, no spaces or commas; GitLab makes no better")
+
+
+def check(context: Context) -> None:
+    """A signing key that is also sent in the open would be no secret."""
+    signing = _options(context).verify == "signing_token"
+    if any(secret.startswith("whsec_") != signing for secret in context.secrets):
+        raise WeakSecret(
+            "a signing token starts with whsec_, and a secret token must not; options.verify says which it is"
+        )
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """webhook-id is signed by a signing token; of a secret token's requests no id is."""
+    if _options(context).verify == "signing_token":
+        return signature.delivery_id(schemes.GITLAB, request, context)
+    given = request.headers.get("x-gitlab-token", "").encode("utf-8", "replace")
+    matching = [hmac.compare_digest(given, secret.encode()) for secret in context.secrets]
+    if not any(matching):
+        raise BadSignature
+    return None
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    payload = strict_json.parse(request.body)
+    if not isinstance(payload, dict):
+        raise InvalidEvent("GitLab sends one JSON object")
+    try:
+        happening = _read(payload, _options(context))
+    except Ignored as ignored:
+        return ignored.parsed
+    at = moment(happening.at, otherwise=request.received_at)
+    actor = Actor(f"source:{context.name}", context.name)
+    return Parsed(tuple(Event(data, actor, at) for data in happening.data))
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    return {"events": [], "refused": rejected.detail}
+
+
+def _options(context: Context) -> Options:
+    return cast("Options", context.options)
+
+
+def _read(payload: dict[str, Any], options: Options) -> Happening:
+    """By object_kind, which is signed, and not by X-Gitlab-Event. Raises Ignored, InvalidEvent."""
+    kind = text(payload, "object_kind") or text(payload, "event_name")
+    if kind in IGNORED:
+        raise Ignored(f"events of the kind {kind}")
+    if kind not in ("pipeline", "build", "deployment"):
+        raise InvalidEvent(f"object_kind {clean(kind)!r} is unknown here; known are pipeline, build and deployment")
+    if not of(payload, options.projects):
+        raise Ignored(f"{project_of(payload)} is none of options.projects")
+    match kind:
+        case "pipeline":
+            return pipeline(payload, options.training)
+        case "build":
+            return job(payload, options.training)
+    return deployed(payload, options.deployments)

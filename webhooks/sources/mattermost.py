@@ -1,0 +1,129 @@
+"""Mattermost: the slash command, known by its token, and Approve and Reject buttons, known by what we sealed in them.
+
+https://developers.mattermost.com/integrate/slash-commands/custom
+https://developers.mattermost.com/integrate/plugins/interactive-messages
+A press is not signed. Mattermost keeps a button's `context` from everybody, and sends it along with the press: a
+sealed text in it, made by worker/notifiers/mattermost.py, says where the button came from. It ages, and counts once
+for each person. A person is the user_id, never the name.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, Field
+
+from registrar import markdown
+from registrar.event import Actor, Event
+from registrar.seal import BrokenSeal
+from webhooks import chat, reply, strict_form, strict_json, valid
+from webhooks.clean import clean
+from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected, StaleTimestamp
+from webhooks.signature import WeakSecret
+from webhooks.source import Answer, Context, Parsed, Request
+
+CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
+_BUTTONS = frozenset({"promotion.approve", "promotion.reject"})
+_PINNED = ("promotion", "model", "version", "target")
+# Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).
+_MENTIONS = frozenset({"user_mentions", "user_mentions_ids", "channel_mentions", "channel_mentions_ids"})
+_MOST = 4000  # characters of an answer; a post ends at 16,383
+
+
+class Options(BaseModel, extra="forbid"):
+    """button_days: how long a button can be pressed."""
+
+    button_days: Annotated[int, Field(ge=1, le=365)] = 30
+
+
+def check_secret(secret: str) -> None:
+    if not re.fullmatch("[A-Za-z0-9]{20,64}", secret):
+        raise WeakSecret("a slash command's token has 26 letters and digits; Mattermost shows it after Save")
+
+
+def verify(request: Request, context: Context) -> str | None:
+    """The token of a command, twice as documented; the seal of a button, however old. No id of either is signed."""
+    if request.content_type == "application/json":
+        _pressed(request, context)
+    elif not any(_knows(request, secret) for secret in context.secrets):
+        raise BadSignature
+    return None
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    if request.content_type == "application/json":
+        return _press(request, context)
+    form = strict_form.parse(request.body, lists=_MENTIONS)
+    if "command" not in form:
+        raise InvalidEvent("not a slash command: the form has no field command")
+    understood = chat.understand(form.get("text", ""), command=clean(form["command"]))
+    answer = Answer(200, _shown("text", understood.text))
+    if understood.data is None:
+        return Parsed(answer=answer)
+    # No host is everybody's Mattermost: only those of reply_to in registrar.yml are answered to.
+    address = reply.seal(form.get("response_url", ""), kind="mattermost", hosts=(), context=context)
+    event = Event(understood.data, _person(form, context), request.received_at, reply_to=address)
+    return Parsed((event,), answer=answer)
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """Of anything but a 200 Mattermost shows only that it failed."""
+    place = "ephemeral_text" if request.content_type == "application/json" else "text"
+    return _shown(place, f"Not done: {rejected.detail}")
+
+
+def _knows(request: Request, secret: str) -> bool:
+    """In constant time, as bytes: texts with other than ASCII would be a TypeError."""
+    try:
+        token = strict_form.parse(request.body, lists=_MENTIONS).get("token", "")
+        header = request.headers.get("authorization", "").encode("ascii")
+    except (NotAForm, UnicodeEncodeError):
+        return False
+    named = hmac.compare_digest(token.encode(), secret.encode())
+    return hmac.compare_digest(header, f"Token {secret}".encode()) and named
+
+
+def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The press, and what was sealed in its context. Raises BadSignature."""
+    try:
+        content = strict_json.parse(request.body)
+        return content, context.seal.open(content["context"]["sealed"])
+    except (NotJson, BrokenSeal, KeyError, TypeError, AttributeError):
+        raise BadSignature from None
+
+
+def _press(request: Request, context: Context) -> Parsed:
+    """The second press of one person is the first one again: the seal's nonce and the person are its identity."""
+    content, said = _pressed(request, context)
+    if said.get("press") not in _BUTTONS or not isinstance(said.get("nonce"), str):
+        raise InvalidEvent("the sealed text is not a button's")
+    _young(content["context"]["sealed"], request, context)
+    data = valid.data(said["press"], {name: said.get(name) for name in _PINNED})
+    event = Event(data, _person(content, context), request.received_at)
+    answer = Answer(200, _shown("ephemeral_text", chat.pressed(data, later=chat.ELSEWHERE)))
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return Parsed((event,), f"{said['nonce']}:{content['user_id']}", answer, digest)
+
+
+def _young(sealed: str, request: Request, context: Context) -> None:
+    days = cast("Options", context.options).button_days
+    try:
+        context.seal.open(sealed, max_age=days * 86_400, at=request.received_at)
+    except BrokenSeal:
+        raise StaleTimestamp(f"a button counts for {days} days, and this one is older; use the slash command") from None
+
+
+def _person(said: Mapping[str, Any], context: Context) -> Actor:
+    user, name = said.get("user_id"), said.get("user_name")
+    if not isinstance(user, str) or not re.fullmatch("[a-z0-9]{26}", user):
+        raise InvalidEvent("it does not say who acted: a user_id is needed")
+    return context.policy.actor("mattermost", user, clean(name) if isinstance(name, str) and name else user)
+
+
+def _shown(place: str, text: str) -> Mapping[str, Any]:
+    """To the person alone; without Mattermost's translation of what looks like Slack's markup."""
+    kind = {"response_type": "ephemeral"} if place == "text" else {}
+    return {**kind, place: markdown.escape(text, most=_MOST), "skip_slack_parsing": True}
