@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test chaos lint types contracts check requirements clean help
+.PHONY: demo up test chaos fuzz lint types contracts check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ LEDGER ?= sqlite
 
 chaos: $(READY)  ## kill, cut, freeze and flush for SECONDS, then count what was lost or doubled
 	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) --seed $(SEED) --ledger $(LEDGER)
+
+# Random requests; the test suite sends 5,000.
+N ?= 50000
+
+fuzz: $(READY)  ## N random requests at every source, over real HTTP
+	@FUZZ=$(N) $(BIN)/python -m pytest -s tests/fuzz
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .

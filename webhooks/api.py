@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Request, request
+from flask import Blueprint, Request, Response, request
 
 from registrar.ledger import Ledger, rejections, status
 from registrar.ledger.history import history
@@ -13,13 +13,14 @@ from registrar.ledger.schema import revision
 from webhooks.clean import clean
 from webhooks.doorbell import Doorbell
 from webhooks.errors import InvalidEvent, NotFound, NotPermitted, Unavailable
+from webhooks.metrics import CONTENT_TYPE, Metrics
 
 MOST = 500
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
 _LOOPBACK_NAMES = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
 
 
-def blueprint(ledger: Ledger, doorbell: Doorbell) -> Blueprint:
+def blueprint(ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Blueprint:
     api = Blueprint("api", __name__)
 
     @api.get("/v1/events/<event_id>")
@@ -49,6 +50,11 @@ def blueprint(ledger: Ledger, doorbell: Doorbell) -> Blueprint:
         at = _at()
         with ledger.read() as connection:
             return {"model": name, "history": [vars(holding) for holding in history(connection, name, at=at)]}
+
+    @api.get("/metrics")
+    def counted() -> Response:
+        _only_from_here(request)
+        return Response(metrics.text(), content_type=CONTENT_TYPE)
 
     @api.get("/healthz")
     def alive() -> dict[str, str]:

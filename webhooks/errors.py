@@ -109,6 +109,16 @@ class UnsupportedMediaType(Rejected):
     status, code, title = 415, "unsupported_media_type", "The content type is not taken"
 
 
+class TooMany(Rejected):
+    """More requests than the source may send, or more refused ones than an address may have."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after  # type: ignore[misc]
+
+
 class InvalidEvent(Rejected):
     """Readable, but no event: unknown type, wrong or missing fields, a command that says too little."""
 

@@ -9,9 +9,11 @@ import struct
 from pathlib import Path
 from typing import Any
 
-worker_class = "gthread"
+worker_class = "webhooks.lobby.Worker"
 workers = 1
 threads = 16
+# Waiting costs no thread, so many may; each takes a file descriptor, of which a process often has 1,024.
+worker_connections = 800
 timeout = 30
 graceful_timeout = 15
 keepalive = 5
@@ -26,14 +28,15 @@ accesslog = None
 errorlog = "-"
 control_socket_disable = True  # a door that nobody needs
 
-READ_SECONDS = 10
+READ_SECONDS = 10  # for a request to arrive, from its first byte to its last; most senders wait no longer either
+_SEND_BUFFER = 262_144
 
 
 def when_ready(server: Any) -> None:
-    """A sender that stalls in the middle of a request gives its thread back after READ_SECONDS of silence.
+    """A reader that stalls does not keep a thread: answers fit into the kernel's buffer, else there is a time limit.
 
-    gunicorn's threads read without a time limit. The kernel's limit on the listening socket is inherited by every
-    connection (socket(7), SO_RCVTIMEO) and ends a silent read with EAGAIN.
+    Both are inherited from the listening socket by every connection (socket(7)).
     """
     for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", READ_SECONDS, 0))
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READ_SECONDS, 0))

@@ -1,6 +1,6 @@
 """The one POST route's work, from the bytes to the answer: nothing is answered 2xx before the commit.
 
-route -> content type -> size -> raw bytes -> verify -> normalise -> grants -> one commit -> doorbell -> answer
+route -> content type -> rate -> size -> raw bytes -> verify -> normalise -> grants -> one commit -> doorbell -> answer
 """
 
 import logging
@@ -16,8 +16,10 @@ from webhooks.clean import clean
 from webhooks.commit import Accept
 from webhooks.doorbell import Doorbell
 from webhooks.errors import Incomplete, NotPermitted, Rejected, TooLarge, UnknownSource, UnsupportedMediaType
+from webhooks.metrics import Metrics
+from webhooks.rate import Limits
 from webhooks.senders import Sender
-from webhooks.source import Answer, Parsed, Request
+from webhooks.source import Answer, Parsed, Request, Verified
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +34,36 @@ class Intake:
     accept: Accept
     doorbell: Doorbell
     public_url: str | None
+    rate: Limits
+    metrics: Metrics
 
     def receive(self, name: str, arriving: flask.Request) -> Answer:
         """Raises Rejected, DeliveryConflict, LedgerUnavailable."""
         sender = self._sender(name)
         base = self.public_url or arriving.host_url
-        request = _read(sender, arriving)
-        delivery_id = sender.verify(request)
+        flask.g.size = arriving.content_length
+        _check_type(arriving, sender.kind.CONTENT_TYPES)
+        request, verified = self._hear(sender, arriving)
         try:
             parsed = sender.normalise(request)
             _permit(sender, parsed)
         except Rejected as rejected:
             rejected.phrased = sender.phrase(request, rejected)
             raise
-        return self._take(sender, request, parsed, delivery_id, base)
+        return self._take(sender, request, parsed, verified.delivery_id, base)
+
+    def _hear(self, sender: Sender, arriving: flask.Request) -> tuple[Request, Verified]:
+        """The request and what vouches for it. What is not signed never uses up the source's budget: anybody
+        could silence a sender with it.
+        """
+        name, limit = sender.context.name, sender.context.config.rate_limit
+        self.rate.check(limit, "source", name)
+        request = _read(sender, arriving)
+        verified = sender.verify(request)
+        flask.g.verified = True
+        self.metrics.verified(name, verified)
+        self.rate.count(limit, "source", name)
+        return request, verified
 
     def _sender(self, name: str) -> Sender:
         if name not in self.senders:
@@ -69,8 +87,6 @@ class Intake:
 
 def _read(sender: Sender, arriving: flask.Request) -> Request:
     """The request whole, before anything looks into it. flask.g.size is kept for the record of a refusal."""
-    flask.g.size = arriving.content_length
-    _check_type(arriving, sender.kind.CONTENT_TYPES)
     body = _body(arriving, limit=sender.context.config.max_bytes)
     flask.g.size = len(body)
     headers = {header.lower(): value for header, value in arriving.headers.items()}
@@ -91,17 +107,25 @@ def _body(arriving: flask.Request, *, limit: int) -> bytes:
     at the limit without a word, and the part would be taken for the whole.
     """
     too_large = TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
-    if (arriving.content_length or 0) > limit:
+    announced = arriving.content_length
+    if (announced or 0) > limit:
         raise too_large
     body = bytearray()
     try:
         while piece := arriving.stream.read(min(_PIECE, limit + 1 - len(body))):
             body += piece
     except (ClientDisconnected, OSError):
-        raise Incomplete("the body ended before its announced length, or came too slowly; send it again") from None
+        raise _cut_off() from None
     if len(body) > limit:
         raise too_large
+    # gunicorn says wsgi.input_terminated, so Werkzeug does not count; a token would vouch for half a command.
+    if announced is not None and len(body) != announced:
+        raise _cut_off()
     return bytes(body)
+
+
+def _cut_off() -> Incomplete:
+    return Incomplete("the body ended before its announced length; send it again")
 
 
 def _permit(sender: Sender, parsed: Parsed) -> None:

@@ -12,7 +12,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
 from webhooks.signature import WeakSecret
-from webhooks.source import Check, Context, Kind, NoOptions, Parsed, Refuse, Request
+from webhooks.source import Check, Context, Kind, NoOptions, Parsed, Refuse, Request, Verified
 
 
 class SourceError(ValueError):
@@ -26,7 +26,7 @@ class Sender:
     context: Context
     kind: Kind
 
-    def verify(self, request: Request) -> str | None:
+    def verify(self, request: Request) -> Verified:
         return self.kind.verify(request, self.context)
 
     def normalise(self, request: Request) -> Parsed:

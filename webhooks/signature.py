@@ -8,7 +8,6 @@ import binascii
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from webhooks.errors import BadSignature, StaleTimestamp
 from webhooks.schemes import Scheme
-from webhooks.source import Context, Request
+from webhooks.source import Context, Request, Verified
 
 # int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -27,14 +26,6 @@ _MAX_SIGNATURES = 8
 
 class WeakSecret(ValueError):
     """A secret that is empty, too short or not in the scheme's form; the receiver refuses to start with it."""
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What a good signature vouches for. secret_index: which of the live secrets made it."""
-
-    delivery_id: str | None
-    secret_index: int
 
 
 def verify(
@@ -62,8 +53,8 @@ def verify(
     return Verified(delivery_id, matching[0])
 
 
-def delivery_id(scheme: Scheme, request: Request, context: Context) -> str | None:
-    """What most kinds' `verify` is: the signed delivery id, if there is one. Raises BadSignature, StaleTimestamp."""
+def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
+    """What most kinds' `verify` is. Raises BadSignature, StaleTimestamp."""
     return verify(
         scheme,
         headers=request.headers,
@@ -71,7 +62,7 @@ def delivery_id(scheme: Scheme, request: Request, context: Context) -> str | Non
         secrets=context.secrets,
         now=request.received_at,
         tolerance=context.config.tolerance,
-    ).delivery_id
+    )
 
 
 def check_secret(scheme: Scheme, secret: str) -> None:

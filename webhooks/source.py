@@ -56,6 +56,18 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """What a good signature vouches for.
+
+    delivery_id: the sender's, where it is signed. secret_index: which of the live secrets made it; None: none did,
+    as for a text that this installation sealed.
+    """
+
+    delivery_id: str | None
+    secret_index: int | None
+
+
+@dataclass(frozen=True)
 class Answer:
     """What is said to the sender; body is JSON."""
 
@@ -88,7 +100,7 @@ class Kind(Protocol):
 
     def check_secret(self, secret: str) -> None: ...
 
-    def verify(self, request: Request, context: Context) -> str | None: ...
+    def verify(self, request: Request, context: Context) -> Verified: ...
 
     def normalise(self, request: Request, context: Context) -> Parsed: ...
 

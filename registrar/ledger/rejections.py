@@ -4,17 +4,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from registrar.ledger.tables import rejections
+
+KEPT = 100_000  # rows, of about 400 bytes each; a refusal is no audit record
+_PRUNE_EVERY = 1000
 
 
 def record(
     connection: Connection, *, source: str, status: int, code: str, detail: str, size: int | None, at: datetime
 ) -> None:
-    """Write one refusal. Texts are cut to what the columns hold; size in bytes."""
+    """Write one refusal. Texts are cut to what the columns hold; size in bytes. Now and then the oldest go."""
     row = {"source": source[:64], "status": status, "code": code[:64], "detail": detail[:1000], "size": size, "at": at}
-    connection.execute(insert(rejections).values(row))
+    (seq,) = connection.execute(insert(rejections).values(row)).inserted_primary_key or (0,)
+    if seq % _PRUNE_EVERY == 0:
+        connection.execute(delete(rejections).where(rejections.c.seq <= seq - KEPT))
 
 
 def latest(connection: Connection, *, limit: int = 50) -> list[Mapping[str, Any]]:

@@ -23,6 +23,10 @@ class Source(Strict):
     ]
     may: Annotated[list[Grant], Field(description="default deny")] = []
     max_bytes: Annotated[int, Field(ge=1024, le=26_214_400, description="largest body, in bytes")] = 1_048_576
+    rate_limit: Annotated[
+        str,
+        Field(pattern=r"^[1-9][0-9]{0,5}/(second|minute)$(?!\n)", description="of its signed requests; more are 429"),
+    ] = "6000/minute"
     tolerance: Annotated[int, Field(ge=10, le=3600, description="how far a timestamp may be off, in seconds")] = 300
     options: Annotated[dict[str, Any], Field(description="what only this kind knows; its file says which")] = {}
     reply_to: Annotated[

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from registrar import signing
 from webhooks.errors import BadSignature
 from webhooks.schemes import STANDARD_WEBHOOKS
-from webhooks.signature import Verified, WeakSecret, check_secret, verify
+from webhooks.signature import WeakSecret, check_secret, verify
+from webhooks.source import Verified
 
 # https://github.com/svix/svix-webhooks/blob/main/server/svix-server/src/worker.rs (no library publishes one)
 PUBLIC = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="

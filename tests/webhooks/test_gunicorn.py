@@ -49,12 +49,15 @@ class Server:
             return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def start(folder: Path, **extra: str) -> subprocess.Popen[bytes]:
-    config = folder / "gunicorn_test.py"
-    config.write_text(CONFIG)
-    command = [sys.executable, "-m", "gunicorn", "-c", str(config), "--bind", "127.0.0.1:0"]
+def start(
+    folder: Path, *, config: str = CONFIG, app: str = "webhooks.app:from_environment()", **extra: str
+) -> subprocess.Popen[bytes]:
+    """config: gunicorn's, in Python. extra: environment."""
+    file = folder / "gunicorn_test.py"
+    file.write_text(config)
+    command = [sys.executable, "-m", "gunicorn", "-c", str(file), "--bind", "127.0.0.1:0"]
     return subprocess.Popen(
-        [*command, "webhooks.app:from_environment()"],
+        [*command, app],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **environ(folder), **extra},
         stderr=(folder / "gunicorn.log").open("wb"),

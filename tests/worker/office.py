@@ -24,6 +24,8 @@ from worker.tasks import Bench, work_on
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 POLICY = """
 version: 1
+sources:
+  ci: {kind: standard, secrets: [env:CI], reply_to: ["127.0.0.1:9"]}
 people:
   ada: {name: Ada}
   bob: {name: Bob}

@@ -6,9 +6,9 @@ A file offers, without any I/O and with no other clock than request.received_at 
         the media types that this kind sends; any other is a 415.
     def check_secret(secret: str) -> None
         raises WeakSecret for one that is too short or malformed: the receiver refuses to start.
-    def verify(request: Request, context: Context) -> str | None
-        the sender's delivery id if it is signed. Raises BadSignature, StaleTimestamp, and nothing else.
-        Usually one call of signature.verify with a Scheme.
+    def verify(request: Request, context: Context) -> Verified
+        the sender's delivery id if it is signed, and which secret signed. Raises BadSignature, StaleTimestamp, and
+        nothing else. Usually one call of signature.verified with a Scheme.
     def normalise(request: Request, context: Context) -> Parsed
         called for verified requests only. What a sender sends has one of three fates, each explicit: it becomes
         events; it is ignored by name (Parsed with no events); it is unknown, and InvalidEvent says so.

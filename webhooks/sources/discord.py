@@ -17,7 +17,7 @@ from registrar.vocabulary import STAGES, Data
 from webhooks import chat, reply, schemes, signature, strict_json, subcommand, valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotJson, Rejected
-from webhooks.source import Answer, Context, Parsed, Request
+from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 HOSTS = frozenset({"discord.com"})
@@ -32,9 +32,9 @@ def check_secret(secret: str) -> None:
     signature.check_secret(schemes.DISCORD, secret)
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """The interaction's id is in the signed body: `normalise` finds it."""
-    return signature.delivery_id(schemes.DISCORD, request, context)
+    return signature.verified(schemes.DISCORD, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -23,7 +23,7 @@ from webhooks.github.deployments import Deployment, deployed, requested, reviewe
 from webhooks.github.names import IGNORED, SHAPES
 from webhooks.github.places import of
 from webhooks.github.training import Workflow, dispatched, trained
-from webhooks.source import Answer, Context, Parsed, Request
+from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 _HAPPENED = {"workflow_run": ("workflow_run", "updated_at"), "deployment_status": ("deployment_status", "created_at")}
@@ -42,9 +42,9 @@ def check_secret(secret: str) -> None:
     signature.check_secret(schemes.GITHUB, secret)
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """No id is signed: None."""
-    return signature.delivery_id(schemes.GITHUB, request, context)
+    return signature.verified(schemes.GITHUB, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -22,7 +22,7 @@ from webhooks.clean import clean
 from webhooks.errors import BadSignature, InvalidEvent, Rejected
 from webhooks.gitlab import Deployment, Happening, Training, deployed, job, of, pipeline, project_of
 from webhooks.signature import WeakSecret
-from webhooks.source import Context, Parsed, Request
+from webhooks.source import Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 _OTHERS = (
@@ -57,15 +57,15 @@ def check(context: Context) -> None:
         )
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """webhook-id is signed by a signing token; of a secret token's requests no id is."""
     if _options(context).verify == "signing_token":
-        return signature.delivery_id(schemes.GITLAB, request, context)
+        return signature.verified(schemes.GITLAB, request, context)
     given = request.headers.get("x-gitlab-token", "").encode("utf-8", "replace")
-    matching = [hmac.compare_digest(given, secret.encode()) for secret in context.secrets]
-    if not any(matching):
+    matching = [index for index, secret in enumerate(context.secrets) if hmac.compare_digest(given, secret.encode())]
+    if not matching:
         raise BadSignature
-    return None
+    return Verified(None, matching[0])
 
 
 def normalise(request: Request, context: Context) -> Parsed:

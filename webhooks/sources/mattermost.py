@@ -23,7 +23,7 @@ from webhooks import chat, reply, strict_form, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected, StaleTimestamp
 from webhooks.signature import WeakSecret
-from webhooks.source import Answer, Context, Parsed, Request
+from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
 _BUTTONS = frozenset({"promotion.approve", "promotion.reject"})
@@ -44,13 +44,15 @@ def check_secret(secret: str) -> None:
         raise WeakSecret("a slash command's token has 26 letters and digits; Mattermost shows it after Save")
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """The token of a command, twice as documented; the seal of a button, however old. No id of either is signed."""
     if request.content_type == "application/json":
         _pressed(request, context)
-    elif not any(_knows(request, secret) for secret in context.secrets):
+        return Verified(None, None)
+    matching = [index for index, secret in enumerate(context.secrets) if _knows(request, secret)]
+    if not matching:
         raise BadSignature
-    return None
+    return Verified(None, matching[0])
 
 
 def normalise(request: Request, context: Context) -> Parsed:

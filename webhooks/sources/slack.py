@@ -16,7 +16,7 @@ from registrar.vocabulary import Data
 from webhooks import chat, reply, schemes, signature, strict_form, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotAForm, Rejected
-from webhooks.source import Answer, Context, Parsed, Request
+from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -30,9 +30,9 @@ def check_secret(secret: str) -> None:
     signature.check_secret(schemes.SLACK, secret)
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
-    return signature.delivery_id(schemes.SLACK, request, context)
+    return signature.verified(schemes.SLACK, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -14,7 +14,7 @@ from registrar.event import Actor, Event
 from webhooks import schemes, signature, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
-from webhooks.source import Context, Parsed, Request
+from webhooks.source import Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 _KEYS = ("type", "timestamp", "data")
@@ -24,9 +24,9 @@ def check_secret(secret: str) -> None:
     signature.check_secret(schemes.STANDARD_WEBHOOKS, secret)
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """webhook-id is signed, and the same in each attempt of one delivery."""
-    return signature.delivery_id(schemes.STANDARD_WEBHOOKS, request, context)
+    return signature.verified(schemes.STANDARD_WEBHOOKS, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -15,7 +15,7 @@ from registrar.event import Actor, Event
 from webhooks import chat, schemes, signature, strict_json
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
-from webhooks.source import Answer, Context, Parsed, Request
+from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 _MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
@@ -26,9 +26,9 @@ def check_secret(secret: str) -> None:
     signature.check_secret(schemes.TEAMS, secret)
 
 
-def verify(request: Request, context: Context) -> str | None:
+def verify(request: Request, context: Context) -> Verified:
     """The signature covers the body; the activity's id is in it, and `normalise` finds it."""
-    return signature.delivery_id(schemes.TEAMS, request, context)
+    return signature.verified(schemes.TEAMS, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

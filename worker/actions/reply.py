@@ -3,6 +3,7 @@
 from registrar.outcome import Outcome
 from registrar.plugins import load
 from registrar.seal import BrokenSeal
+from worker import outside
 from worker.door import Final
 from worker.work import Work
 
@@ -12,5 +13,10 @@ def act(work: Work) -> Outcome:
         address = work.seal.open(work.task.reply_to or "")
     except BrokenSeal as error:
         raise Final(f"the address for the answer can't be read: {error}") from None
-    load("worker.notifiers", address["kind"]).reply(address["url"], str(work.given("text")), work.http)
+    source = work.policy.sources.get(work.task.source)
+    if source is None:
+        raise Final(f"source {work.task.source!r} is in registrar.yml no more; nobody is answered")
+    notifier = load("worker.notifiers", address["kind"])
+    with outside.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
+        notifier.reply(address["url"], str(work.given("text")), http)
     return Outcome(f"{work.who} was answered")

@@ -1,0 +1,66 @@
+"""Addresses that came in with a request: which of them may be called, judged by the text and by who answers.
+
+Asked twice: by the receiver before it keeps an address, by the worker before it calls it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import SplitResult, urlsplit
+
+_PORTS = {"https": 443, "http": 80}
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+
+
+def allowed(url: str, hosts: Collection[str]) -> bool:
+    """Whether it is https to one of the hosts (HOST or HOST:PORT), or http to one that is loopback."""
+    # What parsers disagree about (white space, controls, backslashes) is refused before any of them looks at it.
+    if not re.fullmatch(r"[!-\[\]-~]{1,2000}", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
+    except ValueError:
+        return False
+    if "@" in parts.netloc or parts.hostname is None or (parts.scheme != "https" and not _plain_loopback(parts)):
+        return False
+    named = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{named}:{port}" in {_with_port(host.lower()) for host in hosts}
+
+
+def may_answer(peer: str, *, host: str, listed: bool) -> bool:
+    """Whether the machine that a name led to may be the one that is meant.
+
+    listed: registrar.yml names the host, so it may be in the own network; else only a public address may. What is
+    link-local (a cloud's metadata), multicast or unspecified is nobody, unless the address itself is what is named.
+    """
+    address = _carried(ipaddress.ip_address(peer.partition("%")[0]))
+    if listed and host.strip("[]").lower() == str(address):
+        return True
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    return listed or address.is_global
+
+
+def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address inside an IPv6 one: mapped, 6to4, or behind NAT64."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _with_port(host: str) -> str:
+    """A listed host without a port is meant on 443."""
+    return host if re.search(r":[0-9]+$", host) else f"{host}:443"
+
+
+def _plain_loopback(parts: SplitResult) -> bool:
+    if parts.scheme != "http" or parts.hostname is None:
+        return False
+    try:
+        return ipaddress.ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"

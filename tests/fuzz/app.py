@@ -1,0 +1,46 @@
+"""The receiver with every kind of source in it, and a way around the signatures, so that fuzz gets to what is behind.
+
+`gunicorn tests.fuzz.app:from_environment()`; `household` gives its REGISTRAR_CONFIG and the secrets.
+"""
+
+import json
+from typing import Any
+
+import flask
+import yaml
+
+from registrar.settings import Settings, process_environment
+from tests.sources.captured import FIXTURES, KINDS
+from webhooks import refusals, senders
+from webhooks.app import create_app
+from webhooks.source import Request, Verified
+
+VOUCHED = "x-fuzz-vouched"  # a request with it counts as signed
+RATE = "999999/second"
+
+
+def from_environment() -> flask.Flask:
+    refusals.REFUSALS = RATE
+    verify = senders.Sender.verify
+
+    def or_vouched(self: senders.Sender, request: Request) -> Verified:
+        return Verified(None, 0) if VOUCHED in request.headers else verify(self, request)
+
+    senders.Sender.verify = or_vouched  # type: ignore[method-assign]
+    return create_app(Settings.read(process_environment()))
+
+
+def household() -> tuple[str, dict[str, str]]:
+    """A registrar.yml with all the senders that fixtures come from, and their secrets as environment."""
+    policy: dict[str, Any] = {"version": 1, "sources": {}, "people": {}}
+    secrets: dict[str, str] = {}
+    for content in (json.loads((FIXTURES / kind / "_sender.json").read_text()) for kind in KINDS):
+        name, source = content["name"], dict(content["policy"]["sources"][content["name"]])
+        references = [f"env:{name.upper()}_{number}" for number, _ in enumerate(content["secrets"])]
+        secrets |= {ref.removeprefix("env:"): value for ref, value in zip(references, content["secrets"], strict=True)}
+        everything = [{"events": ["*"], "models": ["*"]}]
+        policy["sources"][name] = {**source, "secrets": references, "may": everything, "rate_limit": RATE}
+        policy["people"] |= {
+            who: person for who, person in content["policy"].get("people", {}).items() if who not in policy["people"]
+        }
+    return yaml.safe_dump(policy), secrets
