@@ -69,24 +69,33 @@ def post(to: Address, body: bytes, *, id: str) -> Receipt:
     except signing.BadSecret as error:
         raise CannotSign(str(error)) from None
     headers["Content-Type"] = "application/json"
+    answer = deliver(to.url, body, headers)
+    if receipts := receipts_of(to.url, answer):
+        return receipts[0]
+    raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does")
+
+
+def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> requests.Response:
+    """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable."""
     try:
-        answer = requests.post(to.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+        answer = requests.post(url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
     except requests.RequestException as error:
-        raise Unreachable(
-            f"{to.url} does not answer ({type(error).__name__}); is it up, and the address right?"
-        ) from None
+        raise Unreachable(f"{url} does not answer ({type(error).__name__}); is it up, and the address right?") from None
     if answer.status_code not in (200, 202):
-        raise NotTaken(f"{to.url} refused it, {_problem(answer)}")
-    return _receipt(to, answer)
+        raise NotTaken(f"{url} refused it, {_problem(answer)}")
+    return answer
 
 
-def _receipt(to: Address, answer: requests.Response) -> Receipt:
+def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
+    """The events that were accepted; none where the answer is a chat system's, or there were none."""
+    repeated = answer.status_code == 200
     try:
-        event = answer.json()["events"][0]
-        url = urljoin(to.url, event["status_url"])
-        return Receipt(event["id"], event["type"], url, repeated=answer.status_code == 200)
+        return [
+            Receipt(event["id"], event["type"], urljoin(url, event["status_url"]), repeated=repeated)
+            for event in answer.json()["events"]
+        ]
     except (ValueError, LookupError, TypeError):
-        raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does") from None
+        return []
 
 
 def _problem(answer: requests.Response) -> str:

@@ -40,10 +40,11 @@ class Sender:
 
 def open_all(policy: Policy, settings: Settings, *, seal: Seal) -> dict[str, Sender]:
     """Every source by its name. Raises SourceError for an unknown kind, and for a missing or weak secret."""
-    return {name: _open(name, policy, settings, seal) for name in policy.sources}
+    return {name: open_one(name, policy, settings, seal) for name in policy.sources}
 
 
-def _open(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
+def open_one(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
+    """One of the policy's sources. Raises SourceError."""
     config = policy.sources[name]
     try:
         kind = cast("Kind", plugins.load("webhooks.sources", config.kind))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from webhooks.errors import BadSignature, StaleTimestamp
 from webhooks.schemes import Scheme
@@ -22,6 +22,7 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")  # a dot would move the boundary between the id and the timestamp
 _ENCODED = {"hex": "[0-9a-f]+", "base64": "[A-Za-z0-9+/]+={0,2}"}
 _MAX_SIGNATURES = 8
+_PRIVATE = "whsk_"
 
 
 class WeakSecret(ValueError):
@@ -63,6 +64,30 @@ def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
         now=request.received_at,
         tolerance=context.config.tolerance,
     )
+
+
+def sign(scheme: Scheme, secret: str, *, body: bytes, id: str, now: datetime) -> dict[str, str]:
+    """The headers that `verify` wants. secret: of HMAC; or an ed25519 private key, whsk_ and base64.
+
+    Raises WeakSecret for one that can't sign. https://github.com/standard-webhooks/standard-webhooks (whsk_)
+    """
+    timestamp = str(int(now.timestamp())) if scheme.timestamp_header else None
+    signed = _signed_bytes(scheme, id, timestamp, body)
+    made = _made(scheme, secret, signed)
+    optional = {scheme.timestamp_header: timestamp, scheme.id_header: id}
+    return {scheme.signature_header: made, **{name: value for name, value in optional.items() if name and value}}
+
+
+def _made(scheme: Scheme, secret: str, signed: bytes) -> str:
+    if scheme.public and secret.startswith(_PRIVATE):
+        key = _base64(secret.removeprefix(_PRIVATE))[:32]  # 64 bytes are the seed and the public half
+        if len(key) < 32:
+            raise WeakSecret("an ed25519 private key has 32 bytes, or 64 with its public half")
+        raw = Ed25519PrivateKey.from_private_bytes(key).sign(signed)
+        return scheme.public.prefix + (raw.hex() if scheme.encoding == "hex" else base64.b64encode(raw).decode())
+    if _is_public(scheme, secret):
+        raise WeakSecret("a public key can't sign: give the sender's private key, whsk_ and base64")
+    return _mac(scheme, decode(scheme, secret), signed).decode()
 
 
 def check_secret(scheme: Scheme, secret: str) -> None:

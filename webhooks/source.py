@@ -13,6 +13,7 @@ from registrar.event import Event
 from registrar.policy import Policy, Source
 from registrar.seal import Seal
 from webhooks.errors import Rejected
+from webhooks.schemes import Scheme
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,19 @@ class Parsed:
     digest: str | None = None
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """A request as a sender makes it: for `registrar send`. headers: names in lower case."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def with_headers(self, more: Mapping[str, str]) -> "Outgoing":
+        return Outgoing({**self.headers, **more}, self.body)
+
+
 class Kind(Protocol):
-    """A module of webhooks/sources/. It may also have `refuse`, `check` and `Options`."""
+    """A module of webhooks/sources/. It may also have what webhooks/sources/__init__.py calls optional."""
 
     CONTENT_TYPES: Collection[str]
 
@@ -109,6 +121,24 @@ class Check(Protocol):
     """Whether secrets and options go together. Raises WeakSecret: the receiver refuses to start."""
 
     def __call__(self, context: Context) -> None: ...
+
+
+class SchemeOf(Protocol):
+    """How a source's requests are signed; None where that is no Scheme."""
+
+    def __call__(self, context: Context) -> Scheme | None: ...
+
+
+class Compose(Protocol):
+    """One of our events as this kind of sender would say it. content: type, data, and timestamp if it is known."""
+
+    def __call__(self, content: Mapping[str, Any], context: Context) -> Outgoing: ...
+
+
+class Sign(Protocol):
+    """The request with what proves who sent it, where that is no Scheme's signature, or more than that."""
+
+    def __call__(self, outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing: ...
 
 
 class Refuse(Protocol):

@@ -23,6 +23,18 @@ class Words(click.ParamType[Word]):
         return key.split("."), _meant(text)
 
 
+class Header(click.ParamType[tuple[str, str]]):
+    """NAME:VALUE, as of HTTP."""
+
+    name = "NAME:VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        name, colon, text = str(value).partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9-]+", name) or not colon or not text.strip().isprintable():
+            self.fail(f"{value!r} is not NAME:VALUE, such as X-GitHub-Event:ping", param, ctx)
+        return name, text.strip()
+
+
 def _meant(text: str) -> Any:
     """Numbers stay text: the commit 12345678 is none, and where a number is wanted its text is taken."""
     try:

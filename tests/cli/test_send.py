@@ -1,5 +1,6 @@
 """`registrar send` against a real HTTP server, which verifies what arrives with Standard Webhooks' own library."""
 
+import hmac
 import json
 import threading
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
 from registrar.cli import main
-from registrar.keys import new_webhook_secret
+from registrar.keys import new_key, new_webhook_secret
 
 ACCEPTED = {"events": [{"id": "evt_1", "type": "training_run.finished", "status_url": "/v1/events/evt_1"}]}
+HUB, CHAT = "a secret of the hook's", "8f742231b10e8888abcd99yyyzzz85a5"
 RUN = ("training_run.finished", "model=taxi", "run_id=0123abcd")
 
 
@@ -75,13 +78,17 @@ def data(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) ->
         "version: 1\nsources:\n"
         '  ci: {kind: standard, secrets: ["file:ci.whsec"]}\n'
         '  nightly: {kind: standard, secrets: ["env:NIGHTLY", "env:NIGHTLY_OLD"]}\n'
+        '  hub: {kind: github, secrets: ["env:HUB"], options: {repositories: [acme/taxi]}}\n'
+        '  chat: {kind: slack, secrets: ["env:CHAT"]}\n'
     )
     (tmp_path / "ci.whsec").write_text(new_webhook_secret())
     (tmp_path / "environment").write_text(
         f"REGISTRAR_CONFIG={config}\nMLFLOW_TRACKING_URI=http://none\nREGISTRAR_LEDGER_URL=sqlite://\n"
-        f"REGISTRAR_BROKER_URL=redis://none\nREGISTRAR_SECRET_KEY=none\nREGISTRAR_PUBLIC_URL={receiver.url}\n"
+        f"REGISTRAR_BROKER_URL=redis://none\nREGISTRAR_SECRET_KEY={new_key()}\nREGISTRAR_PUBLIC_URL={receiver.url}\n"
     )
     monkeypatch.setenv("NIGHTLY", new_webhook_secret())
+    monkeypatch.setenv("HUB", HUB)
+    monkeypatch.setenv("CHAT", CHAT)
     for name in ("REGISTRAR_CONFIG", "REGISTRAR_PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -232,3 +239,52 @@ def test_json_is_for_programs(data: Path, receiver: Receiver) -> None:
     receiver.states = [(200, event("succeeded"))]
     assert json.loads(send(data, *RUN, "--json").output)["status_url"] == f"{receiver.url}/v1/events/evt_1"
     assert json.loads(send(data, *RUN, "--json", "--wait").output)["state"] == "succeeded"
+
+
+def test_a_github_source_is_told_as_github_would(data: Path, receiver: Receiver) -> None:
+    result = send(data, *RUN, "--source", "hub")
+    assert (result.exit_code, "accepted as evt_1" in result.output) == (0, True)
+    path, headers, body = receiver.received[0]
+    assert (path, headers["x-github-event"]) == ("/webhooks/hub", "repository_dispatch")
+    assert headers["x-hub-signature-256"] == "sha256=" + hmac.new(HUB.encode(), body, "sha256").hexdigest()
+    assert json.loads(body)["client_payload"]["data"] == {"model": "taxi", "run_id": "0123abcd"}
+
+
+def test_a_captured_request_is_signed_anew_and_its_answer_shown(data: Path, receiver: Receiver) -> None:
+    receiver.answer = (200, {"text": "help is on the way"})
+    (data / "help.http").write_bytes(
+        b"Content-Type: application/x-www-form-urlencoded\r\nX-Slack-Signature: v0=old\r\n\r\n"
+        b"command=%2Fregistry&text=help"
+    )
+    result = send(data, "--fixture", str(data / "help.http"), "--source", "chat")
+    assert (result.exit_code, "help is on the way" in result.output) == (0, True)
+    _, headers, body = receiver.received[0]
+    verifier = SignatureVerifier(CHAT)
+    assert verifier.is_valid(body, headers["x-slack-request-timestamp"], headers["x-slack-signature"])
+
+
+def test_a_source_of_another_installation_by_its_kind(tmp_path: Path, receiver: Receiver) -> None:
+    (tmp_path / "secret").write_text(CHAT)
+    (tmp_path / "body").write_bytes(b"command=%2Fregistry&text=help")
+    form = "Content-Type: application/x-www-form-urlencoded"
+    there = ("--to", receiver.url, "--kind", "slack", "--source", "chat", "--secret", f"file:{tmp_path}/secret")
+    result = send(tmp_path / "none", "--fixture", str(tmp_path / "body"), "--header", form, *there)
+    assert (result.exit_code, receiver.received[0][0]) == (0, "/webhooks/chat")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "say which event to send"),
+        ((*RUN, "--source", "chat"), "says nothing in our words"),
+        (("--fixture", "-", *RUN), "not both"),
+        (("--fixture", "-", "--source", "nobody"), "no source 'nobody'"),
+        (("--fixture", "-", "--header", "X"), "is not NAME:VALUE"),
+        (("--fixture", "-", "--kind", "slack"), "it needs --secret and --to"),
+    ],
+)
+def test_what_can_not_be_posted_is_said(data: Path, receiver: Receiver, arguments: tuple[str, ...], says: str) -> None:
+    result = send(data, *arguments)
+    assert result.exit_code in (1, 2)
+    assert says in result.output
+    assert not receiver.received

@@ -17,6 +17,12 @@ A file offers, without any I/O and with no other clock than request.received_at 
         what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
     def check(context: Context) -> None                                          (optional)
         raises WeakSecret where secrets and options do not go together: the receiver refuses to start.
+    SCHEME: Scheme, or def scheme(context: Context) -> Scheme | None             (optional)
+        how its requests are signed: `registrar send` signs by it, and `registrar doctor` explains by it.
+    def compose(content: Mapping, context: Context) -> Outgoing                  (optional)
+        one of our events as this kind of sender would say it, not yet signed: `registrar send TYPE --source NAME`.
+    def sign(outgoing: Outgoing, *, secret, context, now) -> Outgoing            (optional)
+        proves who sent it where no Scheme does (a token), or makes what is in the body fresh before it is signed.
     def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
         the JSON that this sender is shown with a 200 in place of a 4xx; None leaves the 4xx.
         Never asked about a bad signature, nor when the ledger is down.

@@ -20,6 +20,7 @@ from webhooks.errors import InvalidEvent, NotJson, Rejected
 from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
+SCHEME = schemes.DISCORD
 HOSTS = frozenset({"discord.com"})
 _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 1, 2, 3, 4
 _VERDICTS = {"a": "promotion.approve", "r": "promotion.reject"}
@@ -29,12 +30,12 @@ _TARGETS = {stage[0]: stage for stage in STAGES}
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(schemes.DISCORD, secret)
+    signature.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """The interaction's id is in the signed body: `normalise` finds it."""
-    return signature.verified(schemes.DISCORD, request, context)
+    return signature.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -7,6 +7,8 @@ the body's digest is the delivery's identity, and each event must have its own s
 number, never the login: logins can be given up and taken by somebody else.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
 
@@ -23,9 +25,10 @@ from webhooks.github.deployments import Deployment, deployed, requested, reviewe
 from webhooks.github.names import IGNORED, SHAPES
 from webhooks.github.places import of
 from webhooks.github.training import Workflow, dispatched, trained
-from webhooks.source import Answer, Context, Parsed, Request, Verified
+from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
+SCHEME = schemes.GITHUB
 _HAPPENED = {"workflow_run": ("workflow_run", "updated_at"), "deployment_status": ("deployment_status", "created_at")}
 
 
@@ -39,12 +42,12 @@ class Options(Strict):
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(schemes.GITHUB, secret)
+    signature.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """No id is signed: None."""
-    return signature.verified(schemes.GITHUB, request, context)
+    return signature.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
@@ -59,6 +62,17 @@ def normalise(request: Request, context: Context) -> Parsed:
     actor = _reviewer(payload, context) if name == "deployment_review" else _machine(context)
     happened = _happened(name, payload, request.received_at)
     return Parsed(tuple(Event(data, actor, happened) for data in found))
+
+
+def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
+    """A repository_dispatch of the first repository."""
+    options = cast("Options", context.options)
+    place = options.repositories[0]
+    repository = {"id": place, "full_name": ""} if isinstance(place, int) else {"id": 0, "full_name": place}
+    said = {"type": content["type"], "data": content["data"]}
+    payload = {"action": options.dispatch, "branch": "main", "client_payload": said, "repository": repository}
+    headers = {"content-type": "application/json", "x-github-event": "repository_dispatch"}
+    return Outgoing(headers, json.dumps(payload).encode())
 
 
 def _payload(request: Request) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Pipeline variables are secrets, and are not even looked at.
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
@@ -21,8 +22,9 @@ from webhooks.ci.payload import Ignored, Place, moment, text
 from webhooks.clean import clean
 from webhooks.errors import BadSignature, InvalidEvent, Rejected
 from webhooks.gitlab import Deployment, Happening, Training, deployed, job, of, pipeline, project_of
+from webhooks.schemes import Scheme
 from webhooks.signature import WeakSecret
-from webhooks.source import Context, Parsed, Request, Verified
+from webhooks.source import Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 _OTHERS = (
@@ -55,6 +57,16 @@ def check(context: Context) -> None:
         raise WeakSecret(
             "a signing token starts with whsec_, and a secret token must not; options.verify says which it is"
         )
+
+
+def scheme(context: Context) -> Scheme | None:
+    return schemes.GITLAB if _options(context).verify == "signing_token" else None
+
+
+def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
+    """A secret token is sent as it is."""
+    del now
+    return outgoing if scheme(context) else outgoing.with_headers({"x-gitlab-token": secret})
 
 
 def verify(request: Request, context: Context) -> Verified:

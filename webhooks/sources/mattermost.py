@@ -12,7 +12,9 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, cast
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, Field
 
@@ -23,7 +25,7 @@ from webhooks import chat, reply, strict_form, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected, StaleTimestamp
 from webhooks.signature import WeakSecret
-from webhooks.source import Answer, Context, Parsed, Request, Verified
+from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
 _BUTTONS = frozenset({"promotion.approve", "promotion.reject"})
@@ -53,6 +55,16 @@ def verify(request: Request, context: Context) -> Verified:
     if not matching:
         raise BadSignature
     return Verified(None, matching[0])
+
+
+def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
+    """The token of a command, in both places. A press is known by its seal alone, and stays as it is."""
+    del context, now
+    if outgoing.headers.get("content-type") == "application/json":
+        return outgoing
+    fields = [(name, value) for name, value in parse_qsl(outgoing.body.decode(), True) if name != "token"]
+    headers = {**outgoing.headers, "authorization": f"Token {secret}"}
+    return Outgoing(headers, urlencode([*fields, ("token", secret)]).encode())
 
 
 def normalise(request: Request, context: Context) -> Parsed:

@@ -19,6 +19,7 @@ from webhooks.errors import InvalidEvent, NotAForm, Rejected
 from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
+SCHEME = schemes.SLACK
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promotion.reject"}
 IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
@@ -27,12 +28,12 @@ _NOTHING = Answer(200, {})
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(schemes.SLACK, secret)
+    signature.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
-    return signature.verified(schemes.SLACK, request, context)
+    return signature.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:

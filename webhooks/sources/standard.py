@@ -7,6 +7,8 @@ v1 with a secret (whsec_...), v1a with the sender's public key (whpk_...) in its
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,19 +16,20 @@ from registrar.event import Actor, Event
 from webhooks import schemes, signature, strict_json, valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
-from webhooks.source import Context, Parsed, Request, Verified
+from webhooks.source import Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
+SCHEME = schemes.STANDARD_WEBHOOKS
 _KEYS = ("type", "timestamp", "data")
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(schemes.STANDARD_WEBHOOKS, secret)
+    signature.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """webhook-id is signed, and the same in each attempt of one delivery."""
-    return signature.verified(schemes.STANDARD_WEBHOOKS, request, context)
+    return signature.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
@@ -37,6 +40,11 @@ def normalise(request: Request, context: Context) -> Parsed:
     data = valid.data(content["type"], content["data"])
     happened = _time(content["timestamp"]) if "timestamp" in content else request.received_at
     return Parsed(events=(Event(data, Actor(f"source:{context.name}", context.name), happened),))
+
+
+def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
+    del context
+    return Outgoing({"content-type": "application/json"}, json.dumps(content).encode())
 
 
 def _envelope(content: Any) -> list[dict[str, str]]:

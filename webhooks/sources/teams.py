@@ -6,6 +6,7 @@ serviceUrl is never called. A person is the aadObjectId, never the name: names c
 """
 
 import html
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,20 +16,30 @@ from registrar.event import Actor, Event
 from webhooks import chat, schemes, signature, strict_json
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
-from webhooks.source import Answer, Context, Parsed, Request, Verified
+from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
+SCHEME = schemes.TEAMS
 _MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(schemes.TEAMS, secret)
+    signature.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """The signature covers the body; the activity's id is in it, and `normalise` finds it."""
-    return signature.verified(schemes.TEAMS, request, context)
+    return signature.verified(SCHEME, request, context)
+
+
+def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
+    """The activity's own time is made the present, before it is signed."""
+    del secret, context
+    activity = strict_json.parse(outgoing.body)
+    if isinstance(activity, dict):
+        activity["timestamp"] = now.isoformat()
+    return Outgoing(outgoing.headers, json.dumps(activity).encode())
 
 
 def normalise(request: Request, context: Context) -> Parsed:
