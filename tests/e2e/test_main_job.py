@@ -188,7 +188,7 @@ def test_the_receiver_stays_under_90_mb_under_load(sender, stack):
     assert set(answers) == {202}
     receiver = next(entry.pid for entry in leftovers.read(Folder(stack.data).pids) if entry.name == "receiver")
     process = psutil.Process(receiver)
-    assert max(part.memory_info().rss for part in (process, *process.children())) < 90e6
+    assert max(part.memory_info().rss for part in (process, *process.children())) < 90 * 2**20
 
 
 def test_a_mistake_at_the_command_line_is_a_sentence(stack):
