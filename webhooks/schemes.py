@@ -25,11 +25,12 @@ class Scheme:
     min_key: bytes; a shorter key is refused at start.
     prefix: stands before each signature, and never selects the algorithm.
     separator: between several signatures in the header; None: there is one.
+    packed: how timestamp and signature stand in one header: "t={timestamp},v1={signature}"; {signature} is all of it.
     """
 
     signed: str
     signature_header: str
-    key: Literal["raw", "base64", "whsec"]
+    key: Literal["raw", "base64", "hex", "whsec"]
     min_key: int
     encoding: Literal["hex", "base64"]
     prefix: str = ""
@@ -37,6 +38,7 @@ class Scheme:
     timestamp_header: str | None = None
     id_header: str | None = None
     digest: str = "sha256"
+    packed: str | None = None
     public: Public | None = None
 
 

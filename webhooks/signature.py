@@ -43,8 +43,11 @@ def verify(
     Raises BadSignature, StaleTimestamp; WeakSecret for a secret that `check_secret` would have refused.
     """
     delivery_id = _single(headers, scheme.id_header, _ID)
+    header = headers.get(scheme.signature_header, "")
     timestamp = _single(headers, scheme.timestamp_header, _TIMESTAMP)
-    given = _signatures(scheme, headers.get(scheme.signature_header, ""))
+    if scheme.packed:
+        timestamp, header = _unpacked(scheme.packed, header)
+    given = _signatures(scheme, header)
     signed = _signed_bytes(scheme, delivery_id, timestamp, body)
     matching = [index for index, secret in enumerate(secrets) if _made_with(scheme, secret, given, signed)]
     if not matching:
@@ -71,9 +74,11 @@ def sign(scheme: Scheme, secret: str, *, body: bytes, id: str, now: datetime) ->
 
     Raises WeakSecret for one that can't sign. https://github.com/standard-webhooks/standard-webhooks (whsk_)
     """
-    timestamp = str(int(now.timestamp())) if scheme.timestamp_header else None
+    timestamp = str(int(now.timestamp())) if scheme.timestamp_header or scheme.packed else None
     signed = _signed_bytes(scheme, id, timestamp, body)
     made = _made(scheme, secret, signed)
+    if scheme.packed:
+        made, timestamp = scheme.packed.format(timestamp=timestamp, signature=made), None
     optional = {scheme.timestamp_header: timestamp, scheme.id_header: id}
     return {scheme.signature_header: made, **{name: value for name, value in optional.items() if name and value}}
 
@@ -117,6 +122,8 @@ def decode(scheme: Scheme, secret: str) -> bytes:
         return _hex(text) if scheme.encoding == "hex" else _base64(text)
     if scheme.key == "raw":
         return secret.encode()
+    if scheme.key == "hex":
+        return _hex(secret)
     if scheme.key == "whsec" and not secret.startswith("whsec_"):
         raise WeakSecret("a Standard Webhooks secret starts with whsec_; `registrar secret --webhook` makes one")
     return _base64(secret.removeprefix("whsec_"))
@@ -145,10 +152,19 @@ def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str])
     return value
 
 
+def _unpacked(packed: str, header: str) -> tuple[str, str]:
+    """The timestamp and the signature of a header that holds both."""
+    pattern = re.escape(packed).replace(r"\{timestamp\}", "([0-9]{1,12})").replace(r"\{signature\}", "([^,]+)")
+    if not (found := re.fullmatch(pattern, header)):
+        raise BadSignature
+    return found[1], found[2]
+
+
 def _signatures(scheme: Scheme, header: str) -> list[bytes]:
     """All signatures of the header, other versions' too. One malformed entry spoils it."""
     entries = header.split(scheme.separator) if scheme.separator else [header]
-    if len(entries) > _MAX_SIGNATURES or not all(map(_entry(scheme).fullmatch, entries)):
+    repeated = len(set(entries)) < len(entries)  # as a header that was sent twice is
+    if len(entries) > _MAX_SIGNATURES or repeated or not all(map(_entry(scheme).fullmatch, entries)):
         raise BadSignature
     return [entry.encode("ascii") for entry in entries]
 

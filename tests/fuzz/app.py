@@ -10,7 +10,7 @@ import flask
 import yaml
 
 from registrar.settings import Settings, process_environment
-from tests.sources.captured import FIXTURES, KINDS
+from tests.sources.captured import FIXTURES, FOLDERS
 from webhooks import refusals, senders
 from webhooks.app import create_app
 from webhooks.source import Request, Verified
@@ -34,9 +34,9 @@ def household() -> tuple[str, dict[str, str]]:
     """A registrar.yml with all the senders that fixtures come from, and their secrets as environment."""
     policy: dict[str, Any] = {"version": 1, "sources": {}, "people": {}}
     secrets: dict[str, str] = {}
-    for content in (json.loads((FIXTURES / kind / "_sender.json").read_text()) for kind in KINDS):
+    for content in (json.loads((FIXTURES / folder / "_sender.json").read_text()) for folder in FOLDERS):
         name, source = content["name"], dict(content["policy"]["sources"][content["name"]])
-        references = [f"env:{name.upper()}_{number}" for number, _ in enumerate(content["secrets"])]
+        references = [f"env:{name.upper().replace('-', '_')}_{number}" for number, _ in enumerate(content["secrets"])]
         secrets |= {ref.removeprefix("env:"): value for ref, value in zip(references, content["secrets"], strict=True)}
         everything = [{"events": ["*"], "models": ["*"]}]
         policy["sources"][name] = {**source, "secrets": references, "may": everything, "rate_limit": RATE}

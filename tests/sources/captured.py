@@ -1,4 +1,7 @@
-"""Reads tests/fixtures/<kind>/: captured requests, and the secrets and the time that they are signed with."""
+"""Reads tests/fixtures/<kind>/: captured requests, and the secrets and the time that they are signed with.
+
+A kind may have several senders, each with a folder <kind>.<name>/.
+"""
 
 import json
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from webhooks.source import Context, NoOptions, Request
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 KINDS = plugins.kinds("webhooks.sources")
+FOLDERS = sorted(path.parent.name for path in FIXTURES.glob("*/_sender.json"))
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,12 @@ class Capture:
     expected: Path
 
 
-def sender(kind: str) -> tuple[Sender, datetime]:
-    """The sender that a kind's fixtures come from, and when they arrived."""
-    content = json.loads((FIXTURES / kind / "_sender.json").read_text())
+def sender(folder: str) -> tuple[Sender, datetime]:
+    """The sender that a folder's fixtures come from, and when they arrived."""
+    content = json.loads((FIXTURES / folder / "_sender.json").read_text())
     policy, name = Policy.model_validate(content["policy"]), content["name"]
-    config, module = policy.sources[name], plugins.load("webhooks.sources", kind)
+    config = policy.sources[name]
+    module = plugins.load("webhooks.sources", config.kind)
     options = getattr(module, "Options", NoOptions).model_validate(config.options)
     context = Context(name, config, policy, Seal(content["seal_key"]), tuple(content["secrets"]), options)
     return Sender(context, module), datetime.fromisoformat(content["now"])
@@ -47,5 +52,5 @@ def captures(*, signs: str | None = None) -> list[Path]:
     return [path for path in found if signs is None or signs in covered(path.parent.name)]
 
 
-def covered(kind: str) -> list[str]:
-    return list(json.loads((FIXTURES / kind / "_sender.json").read_text()).get("signs", ["body", "timestamp"]))
+def covered(folder: str) -> list[str]:
+    return list(json.loads((FIXTURES / folder / "_sender.json").read_text()).get("signs", ["body", "timestamp"]))

@@ -71,7 +71,7 @@ def data(rules: Sequence[Training], ended: Ended) -> list[Data]:
 def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any] | None:
     match run:
         case ByCommit():
-            return {"search": _search(run, ended.commit)}
+            return {"search": search(run, ended.commit)}
         case ByPattern():
             run_id = run.found(ended.fields)
         case ByMapping():
@@ -79,7 +79,7 @@ def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any
     return {"run_id": run_id} if run_id else None
 
 
-def _search(run: ByCommit, commit: str) -> dict[str, Any]:
+def search(run: ByCommit, commit: str) -> dict[str, Any]:
     """https://mlflow.org/docs/latest/search-runs"""
     return {
         "experiment": run.experiment,

@@ -47,6 +47,7 @@ def keys(scheme: Scheme, secret: str) -> Iterator[Variant]:
 _KEY = {
     "raw": "here the key is the secret's text, all of it",
     "base64": "here the key is the secret decoded from base64",
+    "hex": "here the key is the secret decoded from hexadecimal",
     "whsec": "here the key is what stands behind whsec_, decoded from base64",
 }
 

@@ -1,0 +1,234 @@
+"""What is special about the generic kind: schemes and mappings that somebody else wrote."""
+
+import contextlib
+import hmac
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from standardwebhooks import Webhook
+
+from registrar import plugins
+from tests.sources.captured import FIXTURES, FOLDERS, sender
+from webhooks import mapping
+from webhooks.errors import BadSignature, InvalidEvent
+from webhooks.source import Parsed, Request
+from webhooks.sources.generic import Options
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PRESETS = plugins.kinds("webhooks.presets")
+VERIFY = {"how": "bearer"}
+RULE = {"type": "training_run.finished", "data": {"model": "'m'", "run_id": "run"}}
+COMMIT = "4c8ef2a1b5d04b7e8a1d2f3c4b5a69788796a5b4"
+
+
+def normalise(options: dict[str, Any], payload: Any) -> Parsed:
+    who, _ = sender("generic")
+    made = Options.model_validate({"verify": VERIFY, "rules": [RULE], **options})
+    who = replace(who, context=replace(who.context, options=made))
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return who.normalise(Request({}, body, "application/json", NOW))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_has_fixtures_and_is_told_of(preset: str):
+    assert f"generic.{preset}" in FOLDERS
+    told = (FIXTURES.parents[1] / "docs" / "sources.md").read_text()
+    assert f"| `{preset.replace('_', '-')}` |" in told
+
+
+@pytest.mark.parametrize(
+    ("folder", "secret", "body", "header", "value"),
+    [
+        # https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/
+        (
+            "generic.bitbucket",
+            "It's a Secret to Everybody",
+            b"Hello World!",
+            "x-hub-signature",
+            "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
+        ),
+        # https://circleci.com/docs/guides/integration/outbound-webhooks/#validate-webhooks
+        (
+            "generic.circleci",
+            "secret",
+            b"hello world",
+            "circleci-signature",
+            "v1=734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a",
+        ),
+        (
+            "generic.circleci",
+            "another-secret",
+            b"lalala",
+            "circleci-signature",
+            "v1=daa220016c8f29a8b214fbfc3671aeec2145cfb1e6790184ffb38b6d0425fa00",
+        ),
+        (
+            "generic.circleci",
+            "hunter123",
+            b"an-important-request-payload",
+            "circleci-signature",
+            "v1=9be2242094a9a8c00c64306f382a7f9d691de910b4a266f67bd314ef18ac49fa",
+        ),
+        (
+            "generic.circleci",
+            "secret",
+            b"foo",
+            "circleci-signature",
+            "v1=773ba44693c7553d6ee20f61ea5d2757a9a4f4a44d2841ae4e95b52e4cd62db4",
+        ),
+        # facts/senders.md, computed there
+        (
+            "generic.buildkite",
+            "309c9c842g8565adecpd7469x6005989",
+            b'{"event":"ping"}',
+            "x-buildkite-signature",
+            "timestamp=1619071700,signature=30c1932039beb7759481ca3804bd2cbe67509de0544765e30a1d99b8bf8bfdae",
+        ),
+    ],
+)
+def test_published_vectors_verify(folder: str, secret: str, body: bytes, header: str, value: str):
+    who, _ = sender(folder)
+    who = replace(who, context=replace(who.context, secrets=(secret,)))
+    at = datetime.fromtimestamp(1619071700, UTC)
+    who.verify(Request({header: value}, body, "application/json", at))
+    with pytest.raises(BadSignature):
+        who.verify(Request({header: value}, body + b" ", "application/json", at))
+
+
+@given(body=st.binary(max_size=200), id=st.from_regex(r"[A-Za-z0-9_-]{1,40}", fullmatch=True))
+def test_what_the_standards_library_signs_is_taken_under_svixs_names(body: bytes, id: str):
+    who, now = sender("generic.svix")
+    text = body.hex()
+    signature = Webhook(who.context.secrets[0]).sign(id, now, text)
+    headers = {"svix-id": id, "svix-timestamp": str(int(now.timestamp())), "svix-signature": signature}
+    assert who.verify(Request(headers, text.encode(), "application/json", now)).delivery_id == id
+
+
+def test_circleci_counts_its_v1_only():
+    who, now = sender("generic.circleci")
+    good = hmac.new(who.context.secrets[0].encode(), b"{}", "sha256").hexdigest()
+    for header in (f"v2={good}", f"v0={good}", good, f"v1={good},v1={good}", f"v1={good},", f"v1={good}, v2={good}"):
+        with pytest.raises(BadSignature):
+            who.verify(Request({"circleci-signature": header}, b"{}", "application/json", now))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({}, "say how it is verified"),
+        ({"verify": VERIFY}, "say what its payloads become"),
+        ({"preset": "travis"}, "there is no preset 'travis'; known are azure_devops, bitbucket"),
+        ({"preset": "circleci", "verify": {"how": "none"}}, "'hmac', 'bearer', 'basic', 'token'"),
+        ({"verify": VERIFY, "rules": [{**RULE, "when": "a =="}]}, "is not JMESPath"),
+        ({"verify": VERIFY, "rules": [{**RULE, "when": ""}]}, "at least 1 character"),
+        ({"verify": VERIFY, "rules": [{**RULE, "when": "(" * 400}]}, "rules.0.when"),
+        ({"verify": VERIFY, "rules": [{**RULE, "type": "training.done"}]}, "is not an event type; they are"),
+        ({"verify": VERIFY, "rules": [{**RULE, "type": "registry.query"}]}, "is not an event type"),
+        ({"verify": VERIFY, "rules": [{**RULE, "data": {"model": "[?"}}]}, "is not JMESPath"),
+        ({"verify": VERIFY, "rules": [RULE], "data": {"model": "]"}}, "is not JMESPath"),
+        ({"verify": VERIFY, "rules": [RULE], "modle": 1}, "Extra inputs"),
+    ],
+)
+def test_options_that_can_not_be_meant_are_refused_at_start(options: dict[str, Any], says: str):
+    with pytest.raises(ValidationError) as caught:
+        Options.model_validate(options)
+    shown = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in caught.value.errors())
+    assert says in shown
+
+
+def test_the_users_data_goes_before_the_rules_and_only_where_an_event_has_the_field():
+    data = {"model": "name", "run_id": "'r1'", "artifact_path": "'forest'"}
+    failed = {"when": "!ok", "type": "training_run.failed", "data": {"reason": "why"}}
+    options = {"rules": [failed, RULE], "data": data}
+    [event] = normalise(options, {"name": "taxi", "ok": True}).events
+    assert (event.data.model, event.data.run_id, event.data.artifact_path) == ("taxi", "r1", "forest")
+    [event] = normalise(options, {"name": "taxi", "ok": False, "why": "no data"}).events
+    assert (event.type, event.data.model, event.data.reason) == ("training_run.failed", "taxi", "no data")
+
+
+def test_a_run_is_found_by_the_commit_and_by_nothing_that_only_looks_like_one():
+    rule = {"type": "training_run.finished", "data": {"model": "'m'", "run_id": "run", "commit": "commit"}}
+    options = {"rules": [rule], "run": {"by": "commit", "experiment": "exp"}}
+    [event] = normalise(options, {"commit": COMMIT}).events
+    assert event.data.search.filter_string == f"tags.git_commit = '{COMMIT}'"
+    [event] = normalise(options, {"commit": COMMIT, "run": "r1"}).events
+    assert (event.data.run_id, event.data.search) == ("r1", None)
+    for commit in ("main", COMMIT[:7], COMMIT + "' OR '1'='1", None, 7, [COMMIT], COMMIT.upper()):
+        with pytest.raises(InvalidEvent, match="not a commit's SHA"):
+            normalise(options, {"commit": commit})
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"run": None},
+        {"run": ["r"]},
+        {"run": {"id": 1}},
+        {"run": True},
+        {"run": "../../x"},
+        {"run": "a" * 10_000},
+    ],
+)
+def test_a_payload_that_names_no_run_is_refused_with_the_field(payload: dict[str, Any]):
+    with pytest.raises(InvalidEvent, match="run_id"):
+        normalise({}, payload)
+
+
+@pytest.mark.parametrize("id", [None, "", 7, "a b", "x" * 201, "\u00e9", ["x"]])
+def test_a_delivery_id_that_is_none_is_refused(id: Any):
+    with pytest.raises(InvalidEvent, match="must be the delivery's id"):
+        normalise({"delivery_id": "id"}, {"run": "r1", "id": id})
+
+
+EXPRESSIONS = [
+    "join(', ', names)",
+    "sort_by(names, &key)",
+    "max_by(names, &key)",
+    "sort(names)",
+    "to_number(names)",
+    "abs(names)",
+    "sum(names)",
+    "avg(names)",
+    "keys(names)",
+    "names[].a[].b[*].c | [0]",
+    "names[?a > `1` && b < c]",
+    "map(&a.b, names)",
+    "merge(names, names)",
+    "reverse(names)",
+    "from_items(names)",
+    "names[::-1]",
+    "length(names)",
+    "contains(names, 'a')",
+    "not_null(names, a, b)",
+    "to_string(names)",
+]
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(names=values, expression=st.sampled_from(EXPRESSIONS))
+def test_no_payload_gets_more_than_a_4xx_out_of_an_expression(names: Any, expression: str):
+    with contextlib.suppress(InvalidEvent):
+        mapping.value(expression, {"names": names})
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1" + "0" * 400])
+def test_a_text_that_is_a_huge_number_is_refused_where_a_number_is_wanted(number: str):
+    rule = {"when": "to_number(n) > `1`", **RULE}
+    with contextlib.suppress(InvalidEvent):
+        normalise({"rules": [rule]}, {"n": number, "run": "r1"})
+
+
+def test_a_when_that_is_only_truthy_is_not_met():
+    """JMESPath calls any text true; a rule asks for a comparison."""
+    assert normalise({"rules": [{**RULE, "when": "run"}]}, {"run": "r1"}).events == ()
