@@ -215,6 +215,27 @@ class DeploymentFailed(Deployment):
     type = "deployment.failed"
 
 
+class RegistryChanged(Data):
+    """Something in the registry changed, as MLflow says: by hand, or by us. Changes nothing there."""
+
+    type = "registry.changed"
+    task = "worker.observe"
+
+    model: ModelName
+    change: Literal[
+        "registered_model.created",
+        "model_version.created",
+        "model_version_tag.set",
+        "model_version_tag.deleted",
+        "model_version_alias.created",
+        "model_version_alias.deleted",
+    ]
+    version: Version | None = None
+    alias: Name | None = None
+    key: Name | None = None
+    value: Text | None = None
+
+
 class ExperimentCreate(Data):
     """Create an experiment, if there is none of that name."""
 

@@ -23,7 +23,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
+def serve(folder: Path, **environment: str) -> Iterator[str]:
     """The server's address; ended, with its children, at the end of the block."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
@@ -34,7 +34,9 @@ def serve(folder: Path) -> Iterator[str]:
         f"{folder}/artifacts",
     ]
     with (folder / "mlflow.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **QUIET}, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, **QUIET, **environment}, start_new_session=True
+        )
         try:
             _wait(f"http://127.0.0.1:{port}/health", server, folder / "mlflow.log")
             yield f"http://127.0.0.1:{port}"

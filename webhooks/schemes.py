@@ -103,3 +103,16 @@ GITHUB = Scheme(
 
 # https://docs.gitlab.com/user/project/integrations/webhooks/: a signing token is Standard Webhooks, without v1a.
 GITLAB = replace(STANDARD_WEBHOOKS, public=None)
+
+# https://mlflow.org/docs/latest/ml/webhooks/ , mlflow/webhooks/delivery.py
+# The secret's text is the key, whsec_ or not; a retry has the first attempt's id, time and signature.
+MLFLOW = Scheme(
+    signed="{id}.{timestamp}.{body}",
+    signature_header="x-mlflow-signature",
+    timestamp_header="x-mlflow-timestamp",
+    id_header="x-mlflow-delivery-id",
+    key="raw",
+    min_key=16,
+    encoding="base64",
+    prefix="v1,",
+)

@@ -1,0 +1,133 @@
+"""What people do by hand in MLflow gets into the record and is told; what we did ourselves causes nothing."""
+
+from registrar.event import Actor
+from registrar.ledger.history import history
+from tests.worker.office import ADA
+
+MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
+CHANGED = "registry.changed_by_hand"
+
+
+def observe(office, change: str, **data) -> str:
+    return office.post("registry.changed", by=MLFLOW, model="taxi", change=change, **data)
+
+
+def holders(office) -> list[tuple[str, int, str]]:
+    with office.ledger.read() as connection:
+        return [(h.key, h.version, h.actor_name) for h in history(connection, "taxi") if h.until is None]
+
+
+def by_hand(office) -> list[str]:
+    return [text for type_, text in office.facts() if type_ == CHANGED]
+
+
+def ui(office):
+    """The registry as somebody's browser reaches it: no lease is asked."""
+    office.registry.before_write = lambda: None
+    return office.registry
+
+
+def promoted(office) -> None:
+    """Version 1 is in Production as @champion, by the book."""
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+
+
+def test_our_own_writes_that_come_back_cause_nothing(office):
+    promoted(office)
+    office.post("model_version.describe", by=ADA, model="taxi", version=1, tags={"reviewed": "yes"})
+    before = office.facts()
+    for change, data in (
+        ("registered_model.created", {}),
+        ("model_version.created", {"version": 1}),
+        ("model_version_alias.created", {"version": 1, "alias": "challenger"}),
+        ("model_version_alias.deleted", {"alias": "challenger"}),
+        ("model_version_alias.created", {"version": 1, "alias": "champion"}),
+        ("model_version_tag.set", {"version": 1, "key": "reviewed", "value": "yes"}),
+        ("model_version_tag.set", {"version": 1, "key": "registrar.by", "value": "ada"}),
+    ):
+        event = observe(office, change, **data)
+        assert office.tasks_of(event) == [("observe", "succeeded")], change
+    assert office.facts() == before
+
+
+def test_an_alias_moved_by_hand_is_told_and_in_the_history(office):
+    promoted(office)
+    ui(office).create_version("taxi", office.registry.sources["r1", "model"], run_id="r1", description="", tags={})
+    ui(office).set_alias("taxi", "champion", 2)
+    observe(office, "model_version_alias.created", alias="champion", version=2)
+    assert by_hand(office) == [
+        "@champion of taxi was moved by hand in MLflow, from version 1 to version 2; "
+        "Production's gates and approvals were not asked"
+    ]
+    assert ("champion", 2, MLFLOW.name) in holders(office)
+    assert ("champion", 1) not in [(key, version) for key, version, _ in holders(office)]
+
+
+def test_told_twice_it_is_recorded_once(office):
+    test_an_alias_moved_by_hand_is_told_and_in_the_history(office)
+    observe(office, "model_version_alias.created", alias="champion", version=2)
+    assert len(by_hand(office)) == 1
+
+
+def test_a_late_message_says_nothing_about_the_present(office):
+    """@champion went to 2 and back to 1 by hand; both messages come when it is back."""
+    promoted(office)
+    observe(office, "model_version_alias.created", alias="champion", version=2)
+    observe(office, "model_version_alias.created", alias="champion", version=1)
+    assert by_hand(office) == []
+
+
+def test_an_alias_taken_away_by_hand_is_told_and_released(office):
+    promoted(office)
+    ui(office).drop_alias("taxi", "champion")
+    observe(office, "model_version_alias.deleted", alias="champion")
+    assert by_hand(office) == ["@champion of taxi was moved by hand in MLflow, from version 1 to nothing"]
+    assert "champion" not in [key for key, _, _ in holders(office)]
+
+
+def test_an_alias_that_no_policy_names_is_in_the_history_too(office):
+    promoted(office)
+    ui(office).set_alias("taxi", "shadow", 1)
+    observe(office, "model_version_alias.created", alias="shadow", version=1)
+    assert by_hand(office) == ["@shadow of taxi was moved by hand in MLflow, from nothing to version 1"]
+
+
+def test_a_version_and_a_model_made_by_hand_are_told_and_not_promoted(office):
+    ui(office).ensure_model("taxi")
+    observe(office, "registered_model.created")
+    office.registry.trained("r9", rmse=1.0)
+    ui(office).create_version("taxi", office.registry.sources["r9", "model"], run_id="r9", description="", tags={})
+    observe(office, "model_version.created", version=1)
+    assert by_hand(office) == [
+        "the model taxi was created by hand in MLflow",
+        "taxi version 1 was registered by hand in MLflow from run r9",
+    ]
+    assert office.promotions() == []
+    assert office.registry.version("taxi", 1).stage == "None"
+
+
+def test_a_version_that_is_gone_again_is_nothing(office):
+    observe(office, "model_version.created", version=7)
+    observe(office, "model_version_alias.created", version=7, alias="champion")
+    assert by_hand(office) == []
+
+
+def test_tags_set_and_removed_by_hand_are_told(office):
+    promoted(office)
+    observe(office, "model_version_tag.set", version=1, key="reviewed", value="no\nway")
+    observe(office, "model_version_tag.deleted", version=1, key="reviewed")
+    assert by_hand(office) == [
+        "the tag reviewed of taxi version 1 was set to 'no\\nway' by hand in MLflow",
+        "the tag reviewed of taxi version 1 was removed by hand in MLflow",
+    ]
+
+
+def test_nothing_in_the_registry_is_changed_by_it(office):
+    promoted(office)
+    ui(office).set_alias("taxi", "shadow", 1)
+    before = list(office.registry.writes)
+    observe(office, "model_version_alias.created", alias="shadow", version=1)
+    observe(office, "model_version_tag.set", version=1, key="reviewed", value="yes")
+    assert office.registry.writes == before

@@ -1,0 +1,70 @@
+"""MLflow's own webhooks: what people do by hand in its UI, and what comes back of our own writes.
+
+https://mlflow.org/docs/latest/ml/webhooks/
+MLflow says what changed and never who did it, so worker/actions/observe.py compares the registry with the ledger.
+Stage transitions, descriptions and deletions send nothing (mlflow/server/handlers.py of 3.17).
+"""
+
+from typing import Any
+
+from registrar.event import Actor, Event
+from webhooks import schemes, signature, strict_json, valid
+from webhooks.ci.payload import Ignored, at, moment, text
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent
+from webhooks.source import Answer, Context, Parsed, Request, Verified
+
+CONTENT_TYPES = frozenset({"application/json"})
+SCHEME = schemes.MLFLOW
+_CHANGES = {
+    "registered_model": frozenset({"created"}),
+    "model_version": frozenset({"created"}),
+    "model_version_tag": frozenset({"set", "deleted"}),
+    "model_version_alias": frozenset({"created", "deleted"}),
+}
+# mlflow.entities.webhook.WebhookEntity: what is no model's.
+IGNORED = frozenset({"prompt", "prompt_version", "prompt_tag", "prompt_version_tag", "prompt_alias", "budget_policy"})
+# What `test_webhook` and the UI's "Test" send, signed as all else is (mlflow/webhooks/types.py).
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "registered_model": {"name": "example_model", "tags": {"example_key": "example_value"}},
+    "model_version": {"name": "example_model", "version": "1", "source": "models:/123", "run_id": "abcd1234abcd5678"},
+    "model_version_tag": {"name": "example_model", "version": "1", "key": "example_key"},
+    "model_version_alias": {"name": "example_model", "alias": "example_alias"},
+}
+_LONGEST_VALUE = 500  # characters of a tag; MLflow takes 100,000
+
+
+def check_secret(secret: str) -> None:
+    signature.check_secret(SCHEME, secret)
+
+
+def verify(request: Request, context: Context) -> Verified:
+    """X-MLflow-Delivery-Id is signed, and the same in each attempt."""
+    return signature.verified(SCHEME, request, context)
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    payload = strict_json.parse(request.body)
+    entity, action, data = text(payload, "entity"), text(payload, "action"), at(payload, "data")
+    if entity in IGNORED:
+        return Ignored(f"{entity} is nothing of a model's").parsed
+    if action not in _CHANGES.get(entity, ()) or not isinstance(data, dict):
+        raise InvalidEvent(f"{clean(entity)} {clean(action)} is no event of MLflow's registry that is known here")
+    if _EXAMPLES[entity].items() <= data.items():
+        return Parsed(answer=Answer(200, {"events": [], "test": True}))
+    changed = valid.data("registry.changed", _changed(entity, action, data))
+    actor = Actor(f"source:{context.name}", f"somebody in MLflow ({context.name})")
+    return Parsed((Event(changed, actor, moment(text(payload, "timestamp"), otherwise=request.received_at)),))
+
+
+def _changed(entity: str, action: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of RegistryChanged; of a tag's value as much as people read."""
+    fields = {"model": data.get("name"), "change": f"{entity}.{action}"}
+    if entity != "registered_model":
+        fields["version"] = data.get("version")  # alias.deleted names none
+    if entity == "model_version_alias":
+        fields["alias"] = data.get("alias")
+    if entity == "model_version_tag":
+        fields["key"] = data.get("key")
+        fields["value"] = value[:_LONGEST_VALUE] if isinstance(value := data.get("value"), str) else value
+    return fields

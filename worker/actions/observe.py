@@ -1,0 +1,107 @@
+"""worker.observe, on registry.changed: the record learns what was done by hand in MLflow, and people are told.
+
+MLflow does not say who changed what, and our own writes come back too. So nothing is concluded from the message: the
+registry as it is now is compared with the record. This runs in the model's lane, behind whatever wrote.
+"""
+
+from sqlalchemy import select
+
+from registrar.ledger.history import Held, Released, history
+from registrar.ledger.tables import events
+from registrar.outcome import Fact, Outcome, Record
+from registrar.vocabulary import RegistryChanged
+from worker.door import NotFound
+from worker.work import Work
+
+_OURS = "registrar."  # tags of ours begin so
+_LOOKED_AT = 50  # newest events of the model that set tags
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(RegistryChanged)
+    if data.alias is not None:
+        return _alias(work, data.alias)
+    if data.key is not None and data.version is not None:
+        return _tag(work, data.version, data.key, data.value)
+    if data.version is not None:
+        return _version(work, data.version)
+    return _model(work)
+
+
+def _alias(work: Work, alias: str) -> Outcome:
+    """Whom it points at, against whom the record has; wherever the message was late, the present counts."""
+    current, known = _pointed_at(work, alias), _recorded(work, alias)
+    if current == known:
+        return _nothing(f"@{alias} of {work.model} points at {_shown(current)}, as the record has it")
+    records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
+    if current is not None:
+        records.append(Held(work.model, "alias", alias, current, alone=True))
+    text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
+    target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
+    if target and target.guarded and current is not None:
+        text += f"; {target.stage}'s gates and approvals were not asked"
+    return _told(work, text, version=current, records=tuple(records), alias=alias, before=known)
+
+
+def _pointed_at(work: Work, alias: str) -> int | None:
+    try:
+        return work.registry.model(work.model).aliases.get(alias)
+    except NotFound:
+        return None
+
+
+def _recorded(work: Work, alias: str) -> int | None:
+    with work.ledger.read() as connection:
+        held = [h for h in history(connection, work.model) if (h.kind, h.key, h.until) == ("alias", alias, None)]
+    return held[-1].version if held else None
+
+
+def _version(work: Work, number: int) -> Outcome:
+    try:
+        version = work.registry.version(work.model, number)
+    except NotFound:
+        return _nothing(f"{work.model} version {number} is gone again")
+    if f"{_OURS}event" in version.tags:
+        return _nothing(f"{version} was registered here")
+    run = f" from run {version.run_id}" if version.run_id else ""
+    return _told(work, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
+
+
+def _model(work: Work) -> Outcome:
+    """A model of ours has its first version from us; the task that made both is done, or will try again before us."""
+    versions = work.registry.versions(work.model)
+    if versions and f"{_OURS}event" in versions[-1].tags:
+        return _nothing(f"{work.model} was registered here")
+    return _told(work, f"the model {work.model} was created by hand in MLflow")
+
+
+def _tag(work: Work, number: int, key: str, value: str | None) -> Outcome:
+    if key.startswith(_OURS) or (value is not None and _we_set(work, number, key, value)):
+        return _nothing(f"the tag {key} of {work.model} version {number} was set here")
+    done = "removed" if value is None else f"set to {value!r}"
+    text = f"the tag {key} of {work.model} version {number} was {done} by hand in MLflow"
+    return _told(work, text, version=number, tag=key, value=value)
+
+
+def _we_set(work: Work, number: int, key: str, value: str) -> bool:
+    """Whether one of the model's newest descriptions says so."""
+    query = select(events.c.data).where(events.c.model == work.model, events.c.type == "model_version.describe")
+    with work.ledger.read() as connection:
+        found = connection.execute(query.order_by(events.c.seq.desc()).limit(_LOOKED_AT)).scalars()
+        tags = [data.get("tags", {}) for data in found if data.get("version") == number]
+    return any(key in each and str(each[key]).startswith(value) for each in tags)
+
+
+def _shown(version: int | None) -> str:
+    return "nothing" if version is None else f"version {version}"
+
+
+def _nothing(text: str) -> Outcome:
+    return Outcome(f"{text}; nothing to do")
+
+
+def _told(
+    work: Work, text: str, *, version: int | None = None, records: tuple[Record, ...] = (), **details: object
+) -> Outcome:
+    fact = Fact("registry.changed_by_hand", text, work.model, version, details)
+    return Outcome(text, facts=(fact,), records=records)
