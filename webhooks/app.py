@@ -20,6 +20,7 @@ from webhooks.intake import Intake
 from webhooks.metrics import Metrics
 from webhooks.rate import Rate
 from webhooks.refusals import WEBHOOKS, Record, Refusals
+from webhooks.source import Answer
 
 CANNOT_START = 4  # gunicorn's APP_LOAD_ERROR: it stops instead of starting worker after worker
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -45,8 +46,11 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
 
     @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
     def receive(name: str) -> tuple[flask.Response, int, dict[str, str]]:
-        answer = intake.receive(name, flask.request)
-        return flask.jsonify(answer.body), answer.status, dict(answer.headers)
+        return _answered(intake.receive(name, flask.request))
+
+    @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
+    def greet(name: str) -> tuple[flask.Response, int, dict[str, str]]:
+        return _answered(intake.greet(name, flask.request))
 
     return app
 
@@ -59,6 +63,10 @@ def from_environment() -> flask.Flask:
     except (ValueError, schema.SchemaMismatch, LedgerUnavailable) as error:
         sys.stderr.write(f"the receiver can't start: {error}\n")
         raise SystemExit(CANNOT_START) from None
+
+
+def _answered(answer: Answer) -> tuple[flask.Response, int, dict[str, str]]:
+    return flask.jsonify(answer.body), answer.status, dict(answer.headers)
 
 
 class _Json(DefaultJSONProvider):

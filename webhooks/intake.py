@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import flask
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed
 
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
@@ -17,12 +17,13 @@ from webhooks.commit import Accept
 from webhooks.doorbell import Doorbell
 from webhooks.errors import Incomplete, NotPermitted, Rejected, TooLarge, UnknownSource, UnsupportedMediaType
 from webhooks.metrics import Metrics
-from webhooks.rate import Limits
+from webhooks.rate import Limits, address_key
 from webhooks.senders import Sender
 from webhooks.source import Answer, Parsed, Request, Verified
 
 log = logging.getLogger(__name__)
 
+HANDSHAKES = "60/minute"  # per address; a sender asks once
 _PIECE = 65_536
 
 
@@ -51,6 +52,14 @@ class Intake:
             rejected.phrased = sender.phrase(request, rejected)
             raise
         return self._take(sender, request, parsed, verified.delivery_id, base)
+
+    def greet(self, name: str, arriving: flask.Request) -> Answer:
+        """OPTIONS, which is never signed. Raises Rejected, and MethodNotAllowed where the kind knows no handshake."""
+        self.rate.count(HANDSHAKES, "handshake", address_key(arriving.remote_addr))
+        answer = self._sender(name).handshake({header.lower(): value for header, value in arriving.headers.items()})
+        if answer is None:
+            raise MethodNotAllowed(["POST"])
+        return answer
 
     def _hear(self, sender: Sender, arriving: flask.Request) -> tuple[Request, Verified]:
         """The request and what vouches for it. What is not signed never uses up the source's budget: anybody

@@ -12,7 +12,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
 from webhooks.signature import WeakSecret
-from webhooks.source import Check, Context, Kind, NoOptions, Parsed, Refuse, Request, Verified
+from webhooks.source import Answer, Check, Context, Handshake, Kind, NoOptions, Parsed, Refuse, Request, Verified
 
 
 class SourceError(ValueError):
@@ -31,6 +31,11 @@ class Sender:
 
     def normalise(self, request: Request) -> Parsed:
         return self.kind.normalise(request, self.context)
+
+    def handshake(self, headers: Mapping[str, str]) -> Answer | None:
+        """The answer to OPTIONS; None for a kind that knows none."""
+        handshake: Handshake | None = getattr(self.kind, "handshake", None)
+        return handshake(headers, self.context) if handshake else None
 
     def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
         """The refusal in the sender's own way, if it has one."""

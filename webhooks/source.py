@@ -141,6 +141,12 @@ class Sign(Protocol):
     def __call__(self, outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing: ...
 
 
+class Handshake(Protocol):
+    """The answer to OPTIONS. headers: names in lower case; nothing is signed. Raises Rejected."""
+
+    def __call__(self, headers: Mapping[str, str], context: Context) -> Answer: ...
+
+
 class Refuse(Protocol):
     """Says a refusal in the sender's own way, or None: problem+json."""
 

@@ -17,6 +17,8 @@ A file offers, without any I/O and with no other clock than request.received_at 
         what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
     def check(context: Context) -> None                                          (optional)
         raises WeakSecret where secrets and options do not go together: the receiver refuses to start.
+    def handshake(headers: Mapping[str, str], context: Context) -> Answer        (optional)
+        the answer to OPTIONS, which without it is a 405.
     SCHEME: Scheme, or def scheme(context: Context) -> Scheme | None             (optional)
         how its requests are signed: `registrar send` signs by it, and `registrar doctor` explains by it.
     def compose(content: Mapping, context: Context) -> Outgoing                  (optional)
