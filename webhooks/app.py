@@ -14,7 +14,7 @@ from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.policy import Policy, load
 from registrar.seal import Seal
 from registrar.settings import Settings
-from webhooks import api, commit, senders
+from webhooks import api, commit, openapi, senders
 from webhooks.doorbell import Doorbell
 from webhooks.intake import Intake
 from webhooks.metrics import Metrics
@@ -40,6 +40,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max((source.max_bytes for source in policy.sources.values()), default=0)  # lobby.py
     app.register_blueprint(api.blueprint(ledger, doorbell, metrics))
+    app.register_blueprint(openapi.blueprint())
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate).answer)
     app.after_request(_add_headers)
     app.after_request(partial(_count, metrics))

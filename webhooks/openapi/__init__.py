@@ -1,0 +1,38 @@
+"""What the receiver says over HTTP, for machines (/openapi.json) and for people (/docs).
+
+One source for both: document.py. Loaded and made at the first request: most receivers are never asked.
+"""
+
+import json
+from functools import cache
+from importlib import import_module
+
+from flask import Blueprint, Response
+
+# The page is text and style alone; whatever an escape might have missed could still load and run nothing.
+CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def blueprint() -> Blueprint:
+    pages = Blueprint("openapi", __name__)
+
+    @pages.get("/openapi.json")
+    def machine() -> Response:
+        return Response(_json(), content_type="application/json")
+
+    @pages.get("/docs")
+    def human() -> Response:
+        return Response(_html(), content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": CSP})
+
+    return pages
+
+
+@cache
+def _json() -> str:
+    return json.dumps(import_module("webhooks.openapi.document").document())
+
+
+@cache
+def _html() -> str:
+    made: str = import_module("webhooks.openapi.page").page(import_module("webhooks.openapi.document").document())
+    return made

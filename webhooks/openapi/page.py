@@ -1,0 +1,101 @@
+"""The document as a page: text and style alone, no script, nothing loaded from elsewhere."""
+
+import json
+from typing import Any
+
+from jinja2 import Environment
+
+from registrar.vocabulary import VOCABULARY
+from webhooks.openapi.shapes import refusals
+
+_TEMPLATE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ info.title }} {{ info.version }}: HTTP</title>
+<style>
+  :root { color-scheme: light dark; --line: light-dark(#d8dde3, #39414a); --soft: light-dark(#f4f6f8, #1d2228); }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem; }
+  h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; }
+  code, pre { font: 14px/1.5 ui-monospace, monospace; }
+  pre { background: var(--soft); padding: 1rem; overflow-x: auto; }
+  table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .3rem .8rem
+  .3rem 0; border-bottom: 1px solid var(--line); } .verb { font-weight: 700; } section { margin: 2rem 0; }
+</style>
+<h1>{{ info.title }} {{ info.version }}</h1>
+<p>{{ info.description }} The same for machines: <a href="/openapi.json">/openapi.json</a>.</p>
+<h2 id="operations">Operations</h2>
+{% for path, operations in paths.items() %}{% for verb, operation in operations.items() if verb != "parameters" %}
+<section>
+<h3><span class="verb">{{ verb | upper }}</span> <code>{{ path }}</code></h3>
+<p>{{ operation.summary }}. {{ operation.description }}</p>
+{% if operation.parameters %}<table>
+{% for one in operation.parameters %}<tr><td><code>{{ one.name }}</code><td>{{ one.description }}{% endfor %}
+</table>{% endif %}
+<table>
+{% for status, answer in operation.responses.items() %}<tr><td>{{ status }}<td>{{ answer.description }}{% endfor %}
+</table>
+</section>
+{% endfor %}{% endfor %}
+<h2 id="events">Events</h2>
+<p>What <code>POST /webhooks/&lt;source&gt;</code> takes from a source of the kind <code>standard</code>.</p>
+{% for type, event in events.items() %}
+<section>
+<h3><code>{{ type }}</code></h3>
+<p>{{ event.doc }}</p>
+<table>
+{% for name, field in event.fields.items() %}<tr><td><code>{{ name }}</code><td>
+{{ "" if field.required else "may lack" }}<td>{{ field.description or "" }}{% endfor %}
+</table>
+<pre>{{ event.example }}</pre>
+</section>
+{% endfor %}
+<h2 id="codes">Refusals</h2>
+<p>Every refusal is <code>application/problem+json</code>; its <code>detail</code> says what would be right.</p>
+<table>
+{% for one in refusals %}<tr><td>{{ one.status }}<td><code>{{ one.code }}</code><td>{{ one.doc }}{% endfor %}
+</table>
+</html>
+"""
+_EXAMPLES: dict[str, Any] = {
+    "model": "nyc-taxi-regressor",
+    "run_id": "4c8ef2a1b5d04b7e8a1d2f3c4b5a6978",
+    "version": 3,
+    "stage": "Staging",
+    "target": "Production",
+    "environment": "production",
+    "name": "nyc-taxi",
+    "change": "model_version_alias.created",
+    "alias": "champion",
+    "description": "trained on the rides of 2025",
+}
+# Fields that no single one of is required: which of them an example shows.
+_ONE_OF = {"training_run.finished": ("run_id",), "model_version.register": ("run_id",), "registry.changed": ("alias",)}
+_ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("description",)}
+
+
+def page(document: dict[str, Any]) -> str:
+    template = Environment(autoescape=True, trim_blocks=True).from_string(_TEMPLATE)
+    found = [{"status": kind.status, "code": kind.code, "doc": kind.__doc__} for kind in refusals()]
+    return template.render(info=document["info"], paths=document["paths"], events=_events(), refusals=found)
+
+
+def _events() -> dict[str, Any]:
+    return {type_: _event(type_) for type_ in sorted(VOCABULARY) if type_ != "registry.query"}
+
+
+def _event(type_: str) -> dict[str, Any]:
+    kind = VOCABULARY[type_]
+    fields = {
+        name: {"required": field.is_required(), "description": field.description}
+        for name, field in kind.model_fields.items()
+    }
+    return {"doc": kind.__doc__, "fields": fields, "example": json.dumps(example(type_), indent=2)}
+
+
+def example(type_: str) -> dict[str, Any]:
+    """A whole event of that type, as small as may be; valid by the vocabulary."""
+    kind = VOCABULARY[type_]
+    names = [name for name, field in kind.model_fields.items() if field.is_required() or name in _ONE_OF.get(type_, ())]
+    data = {name: _EXAMPLES[name] for name in names}
+    return {"type": type_, "timestamp": "2026-11-22T12:00:00Z", "data": data}

@@ -1,0 +1,181 @@
+"""What the receiver answers, as JSON Schema; tests hold the answers against it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from webhooks.errors import Rejected
+
+State = Literal["queued", "running", "succeeded", "failed", "dead"]
+
+
+class Shape(BaseModel):
+    """Of an answer: all of its fields are there, and no others."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+
+
+class AcceptedEvent(Shape):
+    """What became an event; status_url says what becomes of it."""
+
+    id: str
+    type: str
+    status_url: str
+
+
+class Receipt(BaseModel):
+    """On disk. A source may say more, or something else altogether: chat systems show what they are answered."""
+
+    model_config = ConfigDict(extra="allow")
+
+    events: list[AcceptedEvent] = []
+
+
+class Fact(Shape):
+    """Something that happened, as people are told."""
+
+    type: str
+    text: str
+    model: str | None
+    version: int | None
+    details: dict[str, Any]
+
+
+class Outcome(Shape):
+    """What a task left behind."""
+
+    summary: str
+    facts: list[Fact]
+
+
+class Task(Shape):
+    """One Celery task of an event."""
+
+    id: str
+    name: str
+    state: State
+    attempts: int
+    not_before: datetime
+    outcome: Outcome | None
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class ListedEvent(Shape):
+    """An event as it was accepted."""
+
+    id: str
+    type: str
+    model: str | None
+    source: str
+    actor: str
+    actor_name: str
+    occurred_at: datetime
+    accepted_at: datetime
+    data: dict[str, Any]
+
+
+class Event(ListedEvent):
+    """With what became of it; state is the worst of its tasks'."""
+
+    state: Literal["unfinished", "succeeded", "failed", "dead"]
+    tasks: list[Task]
+
+
+class Events(Shape):
+    """Newest first."""
+
+    events: list[ListedEvent]
+
+
+class Rejection(Shape):
+    """One refused request; of many in a minute, one row says how many more (code and_more)."""
+
+    seq: int
+    at: datetime
+    source: str
+    status: int
+    code: str
+    detail: str
+    size: Annotated[int | None, Field(description="bytes of its body")]
+
+
+class Rejections(Shape):
+    """Newest first."""
+
+    rejections: list[Rejection]
+
+
+class Holding(Shape):
+    """Which version held a stage or an alias, from when to when, and by whose event."""
+
+    model: str
+    kind: Literal["stage", "alias"]
+    key: str
+    version: int
+    since: datetime
+    until: datetime | None
+    event_id: str
+    event_type: str
+    actor: str
+    actor_name: str
+
+
+class History(Shape):
+    """Oldest first."""
+
+    model: str
+    history: list[Holding]
+
+
+class Alive(Shape):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Ready(Shape):
+    """What it needs answers."""
+
+    ledger: Literal["answers"]
+    broker: Literal["answers"]
+
+
+class Consent(Shape):
+    """To CloudEvents' handshake; the headers say the same."""
+
+    allowed: str
+    rate: Annotated[int, Field(description="requests per minute")]
+
+
+class FieldError(Shape):
+    """One wrong or missing field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """https://www.rfc-editor.org/rfc/rfc9457"""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, Field(description="what was wrong, and what would be right")]
+    code: Annotated[str, Field(description="for machines; the page lists them")]
+    errors: Annotated[list[FieldError], Field(description="where single fields are wrong")] = []
+
+
+def refusals() -> list[type[Rejected]]:
+    """Every refusal that has a status and a code of its own, by status."""
+    found = [kind for kind in _descendants(Rejected) if "code" in vars(kind)]
+    return sorted(found, key=lambda kind: (kind.status, kind.code))
+
+
+def _descendants(kind: type[Rejected]) -> list[type[Rejected]]:
+    return [one for each in kind.__subclasses__() for one in (each, *_descendants(each))]
