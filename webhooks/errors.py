@@ -63,7 +63,8 @@ class BadSignature(Rejected):
     def __init__(self) -> None:
         super().__init__(
             "the request is not signed, or not with this source's secret; "
-            "sign the exact bytes of the body as the source's kind says, and send the headers once each"
+            "sign the exact bytes of the body as the source's kind says, and send the headers once each "
+            "(`registrar doctor` finds out what went wrong)"
         )
 
 

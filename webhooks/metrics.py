@@ -6,7 +6,7 @@ counts (gunicorn_conf.py has one worker).
 
 from collections.abc import Collection
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 
 from webhooks.source import Verified
 
@@ -19,6 +19,7 @@ class Metrics:
     """Of one receiver. sources: their names."""
 
     def __init__(self, sources: Collection[str]) -> None:
+        disable_created_metrics()  # a second series for each, which says when the first began
         self._sources = frozenset(sources)
         self._registry = CollectorRegistry()
         self._answers = Counter(
