@@ -19,7 +19,7 @@ class Metrics:
     """Of one receiver. sources: their names."""
 
     def __init__(self, sources: Collection[str]) -> None:
-        disable_created_metrics()  # a second series for each, which says when the first began
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which says when the first began
         self._sources = frozenset(sources)
         self._registry = CollectorRegistry()
         self._answers = Counter(
