@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from registrar.ledger.promotions import Promotion
 from registrar.policy import Target
-from worker.door import Final, Version
-from worker.gates import Verdict, evaluate
+from registrar.policy.gates import Comparison, length
+from registrar.policy.models import Approval
+from worker.door import Final, NotFound, Version
+from worker.gates import Baseline, Seen, Verdict, evaluate
 from worker.work import Work
 
 
@@ -44,6 +47,47 @@ def target_of(work: Work, stage: str) -> Target:
 
 
 def gather(work: Work, version: Version, target: Target) -> Evidence:
-    """Reads the version's run. A version without a run has no metrics: its gates fail."""
-    metrics = work.registry.run(version.run_id).metrics if version.run_id else {}
-    return Evidence(version, target, evaluate(target.gates, metrics), work.policy.digest(work.model), metrics)
+    """Reads the version's run, and those of the versions that it is compared with.
+
+    A version without a run has no metrics: its gates fail.
+    """
+    run = work.registry.run(version.run_id) if version.run_id else None
+    metrics = run.metrics if run else {}
+    seen = Seen(
+        metrics=metrics,
+        tags={**(run.tags if run else {}), **version.tags},
+        trained_at=run.started_at if run else None,
+        now=work.now,
+        baselines=_baselines(work, version, target),
+    )
+    return Evidence(version, target, evaluate(target.gates, seen), work.policy.digest(work.model), metrics)
+
+
+def expired(work: Work, promotion: Promotion) -> str | None:
+    """How long ago an open promotion was asked for, if that is longer than its target allows."""
+    target = work.policy.model(promotion.model).target(promotion.target)
+    approval = target.approval if target else None
+    limit = approval.expires_after if isinstance(approval, Approval) else None
+    since = work.now - promotion.created_at
+    if limit is None or promotion.state != "awaiting_approval" or since <= length(limit):
+        return None
+    return f"{since.total_seconds() / 3600:.3g} h"
+
+
+def _baselines(work: Work, version: Version, target: Target) -> dict[str, Baseline]:
+    """By "@alias". A version is not compared with itself."""
+    names = {gate.baseline for gate in target.gates if isinstance(gate, Comparison)}
+    if not names:
+        return {}
+    aliases = work.registry.model(version.model).aliases
+    holders = {name: aliases[name[1:]] for name in names if aliases.get(name[1:], version.version) != version.version}
+    return {name: Baseline(number, _metrics(work, number)) for name, number in holders.items()}
+
+
+def _metrics(work: Work, number: int) -> Mapping[str, float]:
+    """None at all where its run is gone: the comparison says so."""
+    try:
+        holder = work.registry.version(work.model, number)
+        return work.registry.run(holder.run_id).metrics if holder.run_id else {}
+    except NotFound:
+        return {}

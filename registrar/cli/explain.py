@@ -56,7 +56,11 @@ def _target(policy: Policy, model: ModelPolicy, target: Target) -> Iterator[str]
 def _approval(policy: Policy, target: Target) -> str:
     if not isinstance(target.approval, Approval):
         return "none needed"
-    return "; and ".join(_rule(policy, rule) for rule in target.approval.rules)
+    said = ["; and ".join(_rule(policy, rule) for rule in target.approval.rules)]
+    said += [f"not the {who}" for who in target.approval.exclude]
+    said += ["a rejection needs a reason"] if target.approval.reject_reason == "required" else []
+    said += [f"expires after {target.approval.expires_after}"] if target.approval.expires_after else []
+    return ", ".join(said)
 
 
 def _rule(policy: Policy, rule: Rule) -> str:

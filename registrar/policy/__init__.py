@@ -4,8 +4,9 @@ Everything is default-deny, unknown keys are errors, and secrets are only ever n
 """
 
 from registrar.policy.document import Policy
+from registrar.policy.gates import Gate
 from registrar.policy.load import PolicyError, load
-from registrar.policy.models import Gate, ModelPolicy, Target
+from registrar.policy.models import ModelPolicy, Target
 from registrar.policy.sources import Source
 
 __all__ = ["Gate", "ModelPolicy", "Policy", "PolicyError", "Source", "Target", "load"]

@@ -1,33 +1,15 @@
 """What a model's versions must show, and who must agree, on the way to each stage."""
 
-import operator
-from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from registrar.policy.gates import Duration, Gate
 from registrar.policy.strict import Strict
 from registrar.vocabulary import ArtifactPath, Stage
 
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 # `latest` and `v1` are reserved by MLflow.
 Alias = Annotated[str, StringConstraints(pattern=r"^(?!latest$)(?!v\d+$)[A-Za-z_][\w-]{0,200}$(?!\n)")]
-
-
-class Gate(Strict):
-    """A metric of the version's run against a threshold. A missing or NaN metric fails."""
-
-    metric: Annotated[str, Field(min_length=1, max_length=250)]
-    op: Literal["<", "<=", ">", ">="]
-    threshold: float
-
-    def __str__(self) -> str:
-        return f"{self.metric} {self.op} {self.threshold:g}"
 
 
 class Rule(Strict):
@@ -38,9 +20,15 @@ class Rule(Strict):
 
 
 class Approval(Strict):
-    """All rules must be met; a person counts once for each rule whose group holds them."""
+    """All rules must be met, and a person counts for one of them.
 
-    rules: Annotated[list[Rule], Field(min_length=1)]
+    exclude: who may not approve: whoever asked for it; whoever trained it, known by the account `mlflow` of people.
+    """
+
+    rules: Annotated[list[Rule], Field(min_length=1, max_length=10)]
+    exclude: list[Literal["requester", "author"]] = []
+    reject_reason: Literal["optional", "required"] = "optional"
+    expires_after: Annotated[Duration | None, Field(description="then it must be asked for again")] = None
 
     @property
     def groups(self) -> list[str]:

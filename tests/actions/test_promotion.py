@@ -1,5 +1,7 @@
 """From a registered version to Production: request, vote, transition, archive."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import update
 
@@ -191,3 +193,118 @@ def test_an_ungoverned_model_is_moved_by_whoever_is_granted_it(office):
     assert office.stages("free") == {1: "None"}
     office.post("model_version.transition", model="free", version=1, stage="Production")
     assert office.stages("free") == {1: "Production"}
+
+
+BOTH = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  risk: [bob, eve]")
+RULES = "{rules: [{group: leads}]}"
+
+
+def with_approval(office, approval: str, policy: str = POLICY) -> None:
+    office.policy(policy.replace(RULES, approval))
+
+
+def test_one_person_counts_for_one_of_several_rules(office):
+    with_approval(office, "{rules: [{group: leads}, {group: risk}]}", BOTH)
+    train(office)
+    approve(office, by=BOB)
+    assert "still needed: 1 more of risk" in office.fact("promotion.vote_counted")
+    approve(office, by=ADA)
+    assert office.stages() == {1: "Production"}
+
+
+def test_who_asked_for_it_may_not_approve_it_where_the_policy_says_so(office):
+    with_approval(office, "{rules: [{group: leads}], exclude: [requester]}")
+    train(office)
+    office.post("promotion.reject", by=BOB, model="taxi", version=1)
+    office.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
+    approve(office, by=ADA)
+    assert "Ada asked for taxi version 1 to Production, so somebody else must approve it" in office.fact(
+        "promotion.vote_refused"
+    )
+    approve(office, by=BOB)
+    assert office.stages() == {1: "Production"}
+
+
+def test_who_trained_it_may_not_approve_it_where_the_policy_says_so(office):
+    policy = POLICY.replace("ada: {name: Ada}", "ada: {name: Ada, accounts: {mlflow: ada}}")
+    with_approval(office, "{rules: [{group: leads}], exclude: [author]}", policy)
+    train(office)
+    approve(office, by=ADA)
+    assert "Ada trained taxi version 1, so somebody else must approve it" in office.fact("promotion.vote_refused")
+    approve(office, by=BOB)
+    assert office.stages() == {1: "Production"}
+
+
+def test_a_rejection_needs_a_reason_where_the_policy_says_so(office):
+    with_approval(office, "{rules: [{group: leads}], reject_reason: required}")
+    train(office)
+    office.post("promotion.reject", by=BOB, model="taxi", version=1)
+    assert "needs a reason" in office.fact("promotion.vote_refused")
+    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+    office.post("promotion.reject", by=BOB, model="taxi", version=1, reason="drift")
+    assert office.promotions()[-1] == (1, "Production", "rejected")
+
+
+def make_older(office, **how: int) -> None:
+    with office.ledger.write() as connection:
+        waiting = update(promotions).where(promotions.c.state == "awaiting_approval")
+        connection.execute(waiting.values(created_at=datetime.now(UTC) - timedelta(**how)))
+
+
+def test_what_expired_is_not_approved_and_may_be_asked_for_again(office):
+    with_approval(office, "{rules: [{group: leads}], expires_after: 2h}")
+    train(office)
+    make_older(office, hours=3)
+    approve(office)
+    assert "was asked for 3 h ago and has expired" in office.fact("promotion.expired")
+    assert office.stages() == {1: "Staging"}
+    assert (1, "Production", "expired") in office.promotions()
+    office.post("promotion.request", by=EVE, model="taxi", version=1, target="Production")
+    approve(office)
+    assert office.stages() == {1: "Production"}
+
+
+def test_a_request_ends_an_earlier_one_that_expired(office):
+    with_approval(office, "{rules: [{group: leads}], expires_after: 30m}")
+    train(office)
+    make_older(office, hours=1)
+    office.post("promotion.request", by=EVE, model="taxi", version=1, target="Production")
+    states = [state for _, target, state in office.promotions() if target == "Production"]
+    assert states == ["expired", "awaiting_approval"]
+
+
+BEATS = '{metric: rmse, baseline: "@champion", greater_is_better: false, min_relative_change: 0.1}'
+
+
+def test_a_version_must_beat_the_champion_where_the_policy_says_so(office):
+    office.policy(POLICY.replace("approval: {rules", f"gates: [{BEATS}], approval: {{rules"))
+    train(office, "r1", 5.0)
+    approve(office, 1)
+    train(office, "r2", 4.9)
+    held = "rmse 4.9 is better than 5 of @champion (version 1) by 2 %; rmse better than @champion's by 10 % is required"
+    assert office.fact("model_version.held_back") == f"taxi version 2 was held back from Production: {held}"
+    train(office, "r3", 4.0)
+    approve(office, 3)
+    assert office.holding()["@champion"] == [3]
+
+
+def test_an_approval_is_void_when_the_champion_changed_since(office):
+    office.policy(POLICY.replace("approval: {rules", f"gates: [{BEATS}], approval: {{rules"))
+    train(office, "r1", 5.0)
+    approve(office, 1)
+    train(office, "r2", 4.0)
+    office.registry.before_write = lambda: None
+    office.registry.runs["r1"] = office.registry.trained("r1", rmse=4.1)
+    approve(office, 2)
+    assert "a gate's result changed" in office.fact("promotion.void")
+    assert office.holding()["@champion"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [("{tags: [dataset]}", "the tag dataset is missing"), ("{max_age: 1d}", "trained within 1d is required")],
+)
+def test_tags_and_age_are_asked_for_too(office, gate, reason):
+    office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gate))
+    train(office)
+    assert reason in office.fact("model_version.held_back")

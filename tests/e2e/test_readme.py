@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from registrar.policy import ModelPolicy, Source, Target
-from registrar.policy.models import Gate, Rule
+from registrar.policy.gates import Comparison, MaxAge, RequiredTags, Threshold
+from registrar.policy.models import Approval, Rule
 from registrar.settings import Settings, from_folder
 from registrar.vocabulary import VOCABULARY
 from tests.e2e.conftest import Installation, running
@@ -140,7 +141,8 @@ def test_every_command_that_the_readme_names_exists(home: Path, settings: Settin
 
 
 def test_the_reference_names_every_key_and_every_event() -> None:
-    keys = {name.rstrip("_") for part in (Source, ModelPolicy, Target, Gate, Rule) for name in part.model_fields}
+    parts = (Source, ModelPolicy, Target, Threshold, Comparison, RequiredTags, MaxAge, Approval, Rule)
+    keys = {name.rstrip("_") for part in parts for name in part.model_fields}
     assert {
         key for key in keys if f"`{key}`" not in README and f".{key}`" not in README and f".{key}[" not in README
     } == set()

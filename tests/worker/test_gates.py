@@ -1,11 +1,12 @@
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registrar.policy import Gate
-from worker.gates import evaluate
+from registrar.policy.gates import Comparison, MaxAge, RequiredTags, Threshold
+from worker.gates import Baseline, Seen, evaluate
 
-LIMIT = Gate(metric="rmse", op="<", threshold=7)
+LIMIT = Threshold(metric="rmse", op="<", threshold=7)
 
 
 @pytest.mark.parametrize(
@@ -23,11 +24,91 @@ LIMIT = Gate(metric="rmse", op="<", threshold=7)
     ],
 )
 def test_a_verdict_says_what_it_saw(value, passed, reason):
-    [verdict] = evaluate([LIMIT], {} if value is None else {"rmse": value})
+    [verdict] = evaluate([LIMIT], Seen({} if value is None else {"rmse": value}))
     assert (verdict.passed, verdict.reason) == (passed, reason)
 
 
 @pytest.mark.parametrize(("op", "at"), [("<", False), ("<=", True), (">", False), (">=", True)])
 def test_the_operators_mean_what_they_say_on_the_threshold(op, at):
-    [verdict] = evaluate([Gate(metric="auc", op=op, threshold=0.5)], {"auc": 0.5})
+    [verdict] = evaluate([Threshold(metric="auc", op=op, threshold=0.5)], Seen({"auc": 0.5}))
     assert verdict.passed is at
+
+
+BEATS = Comparison(metric="rmse", baseline="@champion", greater_is_better=False, min_relative_change=0.01)
+
+ASKED = "rmse better than @champion's by 1 % is required"
+
+
+def compared(gate: Comparison, value: float, base: float | None) -> tuple[bool, str]:
+    metrics = {} if base is None else {"rmse": base}
+    [verdict] = evaluate([gate], Seen({"rmse": value}, baselines={"@champion": Baseline(3, metrics)}))
+    return verdict.passed, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "passed", "reason"),
+    [
+        (5.0, 6.0, True, "rmse 5 is better than 6 of @champion (version 3) by 16.7 %"),
+        (5.97, 6.0, False, f"rmse 5.97 is better than 6 of @champion (version 3) by 0.5 %; {ASKED}"),
+        (6.0, 6.0, False, f"rmse 6 is no better than 6 of @champion (version 3); {ASKED}"),
+        (7.5, 6.0, False, f"rmse 7.5 is worse than 6 of @champion (version 3) by 25 %; {ASKED}"),
+        (-1.0, 0.0, True, "rmse -1 is better than 0 of @champion (version 3)"),
+        (5.0, None, False, "rmse 5 can't be compared: @champion (version 3) has none"),
+        (5.0, math.nan, False, "rmse 5 can't be compared: @champion (version 3) has nan"),
+        (math.nan, 6.0, False, f"rmse is NaN; {ASKED}"),
+    ],
+)
+def test_a_comparison_says_how_much_better_or_worse(value, base, passed, reason):
+    assert compared(BEATS, value, base) == (passed, reason)
+
+
+@pytest.mark.parametrize(
+    ("gate", "value", "passed"),
+    [
+        ({"greater_is_better": True}, 6.1, True),
+        ({"greater_is_better": True}, 5.9, False),
+        ({"greater_is_better": False}, 5.9, True),
+        ({"greater_is_better": False, "min_absolute_change": 0.5}, 5.6, False),
+        ({"greater_is_better": False, "min_absolute_change": 0.5}, 5.5, True),
+        ({"greater_is_better": False, "min_absolute_change": 0.5, "min_relative_change": 0.5}, 5.0, False),
+    ],
+)
+def test_each_key_of_a_comparison_changes_the_outcome(gate, value, passed):
+    assert compared(Comparison(metric="rmse", baseline="@champion", **gate), value, 6.0)[0] is passed
+
+
+@pytest.mark.parametrize(("when", "passed"), [("pass", True), ("fail", False)])
+def test_the_first_version_has_nothing_to_be_compared_with(when, passed):
+    gate = Comparison(metric="rmse", baseline="@champion", greater_is_better=False, when_no_baseline=when)
+    [verdict] = evaluate([gate], Seen({"rmse": 5.0}))
+    assert (verdict.passed, verdict.reason) == (passed, "rmse 5: nothing holds @champion to compare with")
+
+
+@pytest.mark.parametrize(
+    ("tags", "passed", "reason"),
+    [
+        ({"a": "1", "b": "2"}, True, "it is tagged a, b"),
+        ({"a": "1", "b": " "}, False, "the tag b is missing on the version and on its run"),
+        ({}, False, "the tag a and b is missing on the version and on its run"),
+    ],
+)
+def test_required_tags_are_there_and_say_something(tags, passed, reason):
+    [verdict] = evaluate([RequiredTags(tags=["a", "b"])], Seen({}, tags=tags))
+    assert (verdict.passed, verdict.reason) == (passed, reason)
+
+
+@pytest.mark.parametrize(
+    ("max_age", "passed", "reason"),
+    [
+        ("24h", True, "it was trained on 2026-11-22 12:00 UTC, within 24h"),
+        ("1d", True, "it was trained on 2026-11-22 12:00 UTC, within 1d"),
+        ("23h", False, "it was trained on 2026-11-22 12:00 UTC; trained within 23h is required"),
+        ("90m", False, "it was trained on 2026-11-22 12:00 UTC; trained within 90m is required"),
+    ],
+)
+def test_a_run_that_began_too_long_ago_fails(max_age, passed, reason):
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    [verdict] = evaluate([MaxAge(max_age=max_age)], Seen({}, trained_at=at, now=at + timedelta(days=1)))
+    assert (verdict.passed, verdict.reason) == (passed, reason)
+    [verdict] = evaluate([MaxAge(max_age=max_age)], Seen({}, now=at))
+    assert (verdict.passed, "is not known" in verdict.reason) == (False, True)

@@ -1,11 +1,13 @@
 """worker.request, on promotion.request and by itself after each step: a version is tried against a target."""
 
-from registrar.ledger.promotions import Opened, is_open, latest
+from dataclasses import replace
+
+from registrar.ledger.promotions import Decided, Opened, is_open, latest
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.models import Approval
 from worker.door import Version
-from worker.evidence import Evidence, gather, target_of
+from worker.evidence import Evidence, expired, gather, target_of
 from worker.work import Work
 
 
@@ -18,12 +20,17 @@ def act(work: Work) -> Outcome:
         return _held_back(work, version, target, [reason])
     with work.ledger.read() as connection:
         earlier = latest(connection, version.model, version.version, target.stage)
-    if earlier is not None and is_open(earlier):
+    late = earlier is not None and expired(work, earlier)
+    if earlier is not None and is_open(earlier) and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
     evidence = gather(work, version, target)
     if evidence.reasons:
         return _held_back(work, version, target, evidence.reasons)
-    return _opened(work, evidence)
+    opened = _opened(work, evidence)
+    if earlier is None or not late:
+        return opened
+    ended = Decided(earlier.id, "expired", f"it was asked for {late} ago; it was asked for again")
+    return replace(opened, records=(ended, *opened.records))
 
 
 def _wrong_start(work: Work, version: Version, target: Target) -> str | None:

@@ -4,7 +4,8 @@ from registrar.ledger.promotions import Decided, Promotion, Voted, approvers, ge
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.models import Approval, Rule
 from registrar.vocabulary import PromotionApprove, Vote
-from worker.evidence import gather, target_of
+from worker.evidence import expired, gather, target_of
+from worker.quorum import unfilled
 from worker.work import Work
 
 
@@ -17,6 +18,8 @@ def act(work: Work) -> Outcome:
         return _refused(work, None, verdict, f"nobody asked for {asked}; ask with promotion.request first")
     if why := _does_not_count(work, data, promotion, agreed, verdict):
         return _refused(work, promotion, verdict, why)
+    if since := expired(work, promotion):
+        return _expired(work, promotion, verdict, since)
     if changed := _changed(work, promotion):
         return _void(work, promotion, verdict, changed)
     vote = Voted(promotion.id, verdict, True, data.reason or "")
@@ -48,12 +51,41 @@ def _does_not_count(work: Work, data: Vote, promotion: Promotion, agreed: list[s
         return f"{work.who} may not {verdict} {promotion}; these may: {allowed}"
     if verdict == "approve" and work.task.actor in agreed:
         return f"{work.who} approved {promotion} already; it waits for somebody else"
+    return _excluded(work, promotion) if verdict == "approve" else _unexplained(work, data, promotion)
+
+
+def _excluded(work: Work, promotion: Promotion) -> str | None:
+    approval = _approval(work, promotion)
+    exclude = approval.exclude if approval else []
+    if "requester" in exclude and work.task.actor == promotion.requested_by:
+        return f"{work.who} asked for {promotion}, so somebody else must approve it"
+    if "author" in exclude and work.task.actor == _author(work, promotion):
+        return f"{work.who} trained {promotion.model} version {promotion.version}, so somebody else must approve it"
     return None
 
 
-def _rules(work: Work, promotion: Promotion) -> list[Rule]:
+def _author(work: Work, promotion: Promotion) -> str | None:
+    """The person that MLflow's run names as its user, by their account `mlflow`."""
+    version = work.registry.version(promotion.model, promotion.version)
+    user = work.registry.run(version.run_id).user if version.run_id else ""
+    return next((who for who, person in work.policy.people.items() if person.accounts.get("mlflow") == user), None)
+
+
+def _unexplained(work: Work, data: Vote, promotion: Promotion) -> str | None:
+    approval = _approval(work, promotion)
+    if approval and approval.reject_reason == "required" and not (data.reason or "").strip():
+        return f"a rejection of {promotion} needs a reason: reject {data.model} {data.version} because ..."
+    return None
+
+
+def _approval(work: Work, promotion: Promotion) -> Approval | None:
     target = work.policy.model(promotion.model).target(promotion.target)
-    return target.approval.rules if target and isinstance(target.approval, Approval) else []
+    return target.approval if target and isinstance(target.approval, Approval) else None
+
+
+def _rules(work: Work, promotion: Promotion) -> list[Rule]:
+    approval = _approval(work, promotion)
+    return approval.rules if approval else []
 
 
 def _name(work: Work, actor: str) -> str:
@@ -64,6 +96,13 @@ def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) ->
     vote = Voted(promotion.id if promotion else None, verdict, False, why)
     fact = Fact("promotion.vote_refused", why, work.model, work.version, {"by": work.who, "verdict": verdict})
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,))
+
+
+def _expired(work: Work, promotion: Promotion, verdict: str, since: str) -> Outcome:
+    why = f"{promotion} was asked for {since} ago and has expired; ask again with promotion.request"
+    records: tuple[Record, ...] = (Voted(promotion.id, verdict, False, why), Decided(promotion.id, "expired", why))
+    fact = Fact("promotion.expired", why, promotion.model, promotion.version, {"promotion": promotion.id})
+    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=records)
 
 
 def _changed(work: Work, promotion: Promotion) -> str | None:
@@ -109,9 +148,7 @@ def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: set[str]) -
 
 def _missing(work: Work, promotion: Promotion, agreed: set[str]) -> str:
     """What the rules still lack, for people; "" when all are met."""
-    lacking = []
-    for rule in _rules(work, promotion):
-        have = sum(1 for actor in agreed if actor in work.policy.groups.get(rule.group, []))
-        if have < rule.required_approvals:
-            lacking.append(f"{rule.required_approvals - have} more of {rule.group}")
-    return ", ".join(lacking)
+    rules = _rules(work, promotion)
+    members = [frozenset(work.policy.groups.get(rule.group, [])) for rule in rules]
+    open_seats = unfilled([rule.required_approvals for rule in rules], members, agreed)
+    return ", ".join(f"{count} more of {rule.group}" for rule, count in zip(rules, open_seats, strict=True) if count)
