@@ -215,6 +215,17 @@ class DeploymentFailed(Deployment):
     type = "deployment.failed"
 
 
+class ModelRollback(Data):
+    """Back to the version that held the stage before; the one that holds it now is quarantined."""
+
+    type = "model.rollback"
+    task = "worker.rollback"
+
+    model: ModelName
+    target: Literal["Staging", "Production"] = "Production"
+    reason: Annotated[Text, Field(min_length=1, description="why; it is shown wherever the version is held back")]
+
+
 class RegistryChanged(Data):
     """Something in the registry changed, as MLflow says: by hand, or by us. Changes nothing there."""
 

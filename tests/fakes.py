@@ -160,6 +160,11 @@ class FakeRegistry:
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         return self._unpack(f"runs/{run_id}/{path or ''}", folder / Path(path or "").name)
 
+    def files_of(self, model: str, version: int) -> list[str]:
+        self._maybe_fail("files_of")
+        self.version(model, version)
+        return sorted({name.partition("/")[0] for name in self.files.get(f"models/{model}/{version}", {})})
+
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         return self._unpack(f"models/{model}/{version}", folder / "artifacts")
 

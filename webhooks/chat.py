@@ -130,6 +130,15 @@ def _promotion(text: str) -> Fields:
     return fields | {"target": "Production", "reason": rest or None}
 
 
+def _rollback(text: str) -> Fields:
+    """MODEL [STAGE] reason."""
+    fields, rest = _words(text, "model")
+    stage, reason = _words(rest, "target")
+    if stage.get("target", "").capitalize() in STAGES:
+        return fields | {"target": stage["target"].capitalize()} | ({"reason": reason} if reason else {})
+    return fields | ({"reason": rest} if rest else {})
+
+
 COMMANDS: dict[str, Command] = {
     "experiments": Command(
         usage="experiments",
@@ -186,5 +195,12 @@ COMMANDS: dict[str, Command] = {
         type="promotion.reject",
         read=_promotion,
         accepted="On it: rejecting {model} version {version} for {target}.",
+    ),
+    "rollback": Command(
+        usage="rollback MODEL [STAGE] reason",
+        what="back to the version that held it before (Production if no stage is given)",
+        type="model.rollback",
+        read=_rollback,
+        accepted="On it: rolling {model} back in {target}.",
     ),
 }

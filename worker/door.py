@@ -162,4 +162,7 @@ class Registry(Protocol):
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         """A run's artifacts, or the file or folder `path` of them, into a folder; where below it they are now."""
 
+    def files_of(self, model: str, version: int) -> list[str]:
+        """The names at the top of a version's files, as they can be fetched now; [] where there are none."""
+
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
+from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import ViewType
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
@@ -248,6 +248,11 @@ class MlflowRegistry:
         with sorted_errors(f"fetching the artifacts of run {run_id}"):
             wanted = {"run_id": run_id, "artifact_path": path or ""}
             return Path(download_artifacts(**wanted, dst_path=str(folder), tracking_uri=self._uri))
+
+    def files_of(self, model: str, version: int) -> list[str]:
+        with sorted_errors(f"looking at the files of {model} version {version}"):
+            address = self._client.get_model_version_download_uri(model, str(version))
+            return sorted(Path(file.path).name for file in list_artifacts(artifact_uri=address, tracking_uri=self._uri))
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         """From where the registry says the version's files are."""

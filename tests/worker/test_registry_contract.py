@@ -171,6 +171,7 @@ def test_a_version_of_either_style_can_be_fetched(real, name, tmp_path: Path, st
     real.registry.ensure_model(name)
     source = real.registry.source_of(run, "model")
     real.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    assert "MLmodel" in real.registry.files_of(name, 1)
     fetched = real.registry.download_version(name, 1, tmp_path)
     assert (fetched / "MLmodel").read_text() == "flavors: {}\n"
 

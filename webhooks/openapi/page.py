@@ -67,6 +67,7 @@ _EXAMPLES: dict[str, Any] = {
     "name": "nyc-taxi",
     "change": "model_version_alias.created",
     "alias": "champion",
+    "reason": "wrong fares",
     "description": "trained on the rides of 2025",
 }
 # Fields that no single one of is required: which of them an example shows.

@@ -6,6 +6,7 @@ from registrar.ledger.promotions import Decided, Opened, is_open, latest
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.models import Approval
+from worker import quarantine
 from worker.door import Version
 from worker.evidence import Evidence, expired, gather, target_of
 from worker.work import Work
@@ -16,7 +17,7 @@ def act(work: Work) -> Outcome:
     version = work.registry.version(work.model, work.version)
     if version.stage == target.stage:
         return Outcome(f"{version} is in {target.stage} already; nothing to do")
-    if reason := _wrong_start(work, version, target):
+    if reason := quarantine.why(version) or _wrong_start(work, version, target):
         return _held_back(work, version, target, [reason])
     with work.ledger.read() as connection:
         earlier = latest(connection, version.model, version.version, target.stage)

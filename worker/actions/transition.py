@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from registrar.ledger.promotions import Decided, get
 from registrar.outcome import FollowUp, Outcome
+from worker import quarantine
+from worker.door import Final
 from worker.stages import move
 from worker.work import Work
 
@@ -20,6 +22,8 @@ def act(work: Work) -> Outcome:
     if promotion and not _approved(work, promotion):
         return Outcome(f"promotion {promotion} is not approved any more; nothing was moved")
     version = work.registry.version(work.model, work.version)
+    if stage in ("Staging", "Production") and (held := quarantine.why(version)):
+        raise Final(f"{version} may not go to {stage}: {held}")
     if promotion is None:
         return move(work, version, stage, reason=work.given("reason"))
     # Only a promotion asks for the next step: a demotion by hand must not come straight back.

@@ -4,6 +4,8 @@ from registrar.ledger.promotions import Decided, Promotion, Voted, approvers, ge
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.models import Approval, Rule
 from registrar.vocabulary import PromotionApprove, Vote
+from worker import quarantine
+from worker.door import Version
 from worker.evidence import expired, gather, target_of
 from worker.quorum import unfilled
 from worker.work import Work
@@ -55,18 +57,20 @@ def _does_not_count(work: Work, data: Vote, promotion: Promotion, agreed: list[s
 
 
 def _excluded(work: Work, promotion: Promotion) -> str | None:
+    version = work.registry.version(promotion.model, promotion.version)
+    if held := quarantine.why(version):
+        return f"{promotion} can't be approved: {held}"
     approval = _approval(work, promotion)
     exclude = approval.exclude if approval else []
     if "requester" in exclude and work.task.actor == promotion.requested_by:
         return f"{work.who} asked for {promotion}, so somebody else must approve it"
-    if "author" in exclude and work.task.actor == _author(work, promotion):
+    if "author" in exclude and work.task.actor == _author(work, version):
         return f"{work.who} trained {promotion.model} version {promotion.version}, so somebody else must approve it"
     return None
 
 
-def _author(work: Work, promotion: Promotion) -> str | None:
+def _author(work: Work, version: Version) -> str | None:
     """The person that MLflow's run names as its user, by their account `mlflow`."""
-    version = work.registry.version(promotion.model, promotion.version)
     user = work.registry.run(version.run_id).user if version.run_id else ""
     return next((who for who, person in work.policy.people.items() if person.accounts.get("mlflow") == user), None)
 
@@ -74,7 +78,7 @@ def _author(work: Work, promotion: Promotion) -> str | None:
 def _unexplained(work: Work, data: Vote, promotion: Promotion) -> str | None:
     approval = _approval(work, promotion)
     if approval and approval.reject_reason == "required" and not (data.reason or "").strip():
-        return f"a rejection of {promotion} needs a reason: reject {data.model} {data.version} because ..."
+        return f"a rejection of {promotion} needs a reason: reject {data.model} {data.version} {data.target} WHY"
     return None
 
 

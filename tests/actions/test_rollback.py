@@ -1,0 +1,130 @@
+"""Back to what really held the stage before; and what was rolled back goes nowhere again."""
+
+import pytest
+from sqlalchemy import update
+
+from registrar.ledger.engine import now
+from registrar.ledger.tables import tasks
+from tests.worker.office import ADA, CI, EVE, POLICY
+from worker.door import Retryable
+
+pytestmark = pytest.mark.both_ledgers
+FILES = {"MLmodel": b"flavors: {}\n"}
+
+
+def promoted(office, *runs: str) -> None:
+    """Each run's version goes to Production, one after the other."""
+    for number, run in enumerate(runs, start=1):
+        office.registry.trained(run, rmse=5.0)
+        office.post("training_run.finished", model="taxi", run_id=run)
+        office.post("promotion.approve", by=ADA, model="taxi", version=number)
+        office.registry.files[f"models/taxi/{number}"] = dict(FILES)
+
+
+def rollback(office, by=ADA, **data) -> str:
+    return office.post("model.rollback", by=by, model="taxi", reason="wrong fares", **data)
+
+
+def test_the_version_before_takes_the_stage_and_its_alias_back(office):
+    promoted(office, "r1", "r2")
+    rollback(office)
+    assert office.stages() == {1: "Production", 2: "Archived"}
+    assert office.registry.version("taxi", 1).aliases == ("champion",)
+    assert office.holding() == {"Production": [1], "@champion": [1], "Archived": [2]}
+    assert office.fact("model.rolled_back") == (
+        "taxi was rolled back in Production from version 2 to version 1, by Ada: wrong fares"
+    )
+
+
+def test_what_was_rolled_back_goes_nowhere_again(office):
+    promoted(office, "r1", "r2")
+    rollback(office)
+    assert "wrong fares (rolled back on 20" in office.registry.version("taxi", 2).tags["registrar.quarantined"]
+    office.post("model_version.transition", model="taxi", version=2, stage="None")
+    for target in ("Staging", "Production"):
+        office.post("promotion.request", by=ADA, model="taxi", version=2, target=target)
+        assert "it is quarantined: wrong fares" in office.fact("model_version.held_back")
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    assert office.stages() == {1: "Production", 2: "None"}
+
+
+def test_an_approval_that_was_asked_for_before_does_not_count_after(office):
+    promoted(office, "r1", "r2")
+    office.registry.trained("r3", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r3")
+    office.registry.before_write = lambda: None
+    office.registry.set_tag("taxi", 3, "registrar.quarantined", "by hand")
+    office.post("promotion.approve", by=ADA, model="taxi", version=3)
+    assert "can't be approved: it is quarantined: by hand" in office.fact("promotion.vote_refused")
+
+
+def test_an_unguarded_stage_is_closed_to_it_too(office):
+    office.policy(POLICY.replace('gates: [{metric: rmse, op: "<", threshold: 7}], approval', "approval"))
+    promoted(office, "r1", "r2")
+    rollback(office)
+    event = office.post("model_version.transition", model="taxi", version=2, stage="Staging")
+    assert office.tasks_of(event) == [("transition", "failed")]
+    assert "may not go to Staging: it is quarantined" in office.fact("task.failed")
+
+
+def test_two_rollbacks_go_back_two_versions(office):
+    promoted(office, "r1", "r2", "r3")
+    rollback(office)
+    rollback(office)
+    assert office.holding()["Production"] == [1]
+
+
+def test_a_version_that_is_gone_or_empty_is_passed_over(office):
+    promoted(office, "r1", "r2", "r3", "r4")
+    del office.registry._models["taxi"][3]
+    office.registry.files["models/taxi/2"] = {}
+    rollback(office)
+    assert office.holding()["Production"] == [1]
+
+
+def test_with_nothing_to_go_back_to_nothing_is_touched(office):
+    promoted(office, "r1")
+    rollback(office)
+    assert "has no earlier version in Production to go back to from version 1" in office.fact("task.failed")
+    assert office.stages() == {1: "Production"}
+    assert "registrar.quarantined" not in office.registry.version("taxi", 1).tags
+
+
+def test_before_anything_held_the_stage_there_is_nothing_to_go_back_from(office):
+    rollback(office)
+    assert "the record has no version of taxi in Production" in office.fact("task.failed")
+
+
+@pytest.mark.parametrize("who", [EVE, CI])
+def test_who_could_not_have_approved_may_not_roll_back(office, who):
+    promoted(office, "r1", "r2")
+    rollback(office, by=who)
+    assert "may not roll taxi back in Production; these may: leads: Ada, Bob" in office.fact("task.failed")
+    assert office.stages() == {1: "Archived", 2: "Production"}
+
+
+def again(office) -> None:
+    """What waits for its next attempt has waited."""
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.state == "queued").values(not_before=now()))
+    office.work()
+
+
+def test_broken_off_before_any_write_it_comes_to_the_same_version(office):
+    """The record changes at the end alone, so that a second try does not go back a second time."""
+    promoted(office, "r1", "r2", "r3")
+    for call in ("set_tag", "set_stage", "set_alias", "set_description"):
+        office.registry.fail[call] = Retryable("the line is cut")
+    rollback(office)
+    for _ in range(5):
+        again(office)
+    assert office.registry.fail == {}
+    assert office.holding()["Production"] == [2]
+    assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
+
+
+def test_the_quarantine_can_not_be_lifted_by_describing(office):
+    promoted(office, "r1", "r2")
+    rollback(office)
+    office.post("model_version.describe", by=ADA, model="taxi", version=2, tags={"registrar.quarantined": ""})
+    assert "are kept by Registrar itself" in office.fact("task.failed")
