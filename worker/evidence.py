@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from registrar.ledger.promotions import Promotion
-from registrar.policy import Target
+from registrar.policy import Policy, Target
 from registrar.policy.gates import Comparison, length
 from registrar.policy.models import Approval
-from worker.door import Final, NotFound, Version
+from worker.door import Final, NotFound, Registry, Version
 from worker.gates import Baseline, Seen, Verdict, evaluate
 from worker.work import Work
 
@@ -46,21 +47,32 @@ def target_of(work: Work, stage: str) -> Target:
     raise Final(f"registrar.yml has no target {stage} for {work.model} (targets: {known}); add one to ask for it")
 
 
-def gather(work: Work, version: Version, target: Target) -> Evidence:
+class Look(Protocol):
+    """What it takes to judge a version. Work is one, and so is a plan."""
+
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def now(self) -> datetime: ...
+
+
+def gather(look: Look, version: Version, target: Target) -> Evidence:
     """Reads the version's run, and those of the versions that it is compared with.
 
     A version without a run has no metrics: its gates fail.
     """
-    run = work.registry.run(version.run_id) if version.run_id else None
+    run = look.registry.run(version.run_id) if version.run_id else None
     metrics = run.metrics if run else {}
     seen = Seen(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
         trained_at=run.started_at if run else None,
-        now=work.now,
-        baselines=_baselines(work, version, target),
+        now=look.now,
+        baselines=_baselines(look, version, target),
     )
-    return Evidence(version, target, evaluate(target.gates, seen), work.policy.digest(work.model), metrics)
+    return Evidence(version, target, evaluate(target.gates, seen), look.policy.digest(version.model), metrics)
 
 
 def expired(work: Work, promotion: Promotion) -> str | None:
@@ -74,20 +86,20 @@ def expired(work: Work, promotion: Promotion) -> str | None:
     return f"{since.total_seconds() / 3600:.3g} h"
 
 
-def _baselines(work: Work, version: Version, target: Target) -> dict[str, Baseline]:
+def _baselines(look: Look, version: Version, target: Target) -> dict[str, Baseline]:
     """By "@alias". A version is not compared with itself."""
     names = {gate.baseline for gate in target.gates if isinstance(gate, Comparison)}
     if not names:
         return {}
-    aliases = work.registry.model(version.model).aliases
+    aliases = look.registry.model(version.model).aliases
     holders = {name: aliases[name[1:]] for name in names if aliases.get(name[1:], version.version) != version.version}
-    return {name: Baseline(number, _metrics(work, number)) for name, number in holders.items()}
+    return {name: Baseline(number, _metrics(look, version.model, number)) for name, number in holders.items()}
 
 
-def _metrics(work: Work, number: int) -> Mapping[str, float]:
+def _metrics(look: Look, model: str, number: int) -> Mapping[str, float]:
     """None at all where its run is gone: the comparison says so."""
     try:
-        holder = work.registry.version(work.model, number)
-        return work.registry.run(holder.run_id).metrics if holder.run_id else {}
+        holder = look.registry.version(model, number)
+        return look.registry.run(holder.run_id).metrics if holder.run_id else {}
     except NotFound:
         return {}

@@ -177,9 +177,17 @@ def test_people_see_what_they_look_up_by_hand(sender, stack, client, model):
         (("versions", model), "@challenger"),
         (("models",), model),
         (("experiments",), "lookups"),
+        (("plan", model, "1", "--to", "production"), "version 1 to Production: ready"),
     ):
         shown = stack.registrar(*command)
         assert (shown.returncode, expected in shown.stdout) == (0, True), shown.stdout + shown.stderr
+
+
+def test_a_plan_says_by_its_exit_code_whether_a_version_may_go(sender, stack, client, model):
+    finish_training(sender, model, train(client, rmse=9.5))
+    codes = [stack.registrar("plan", model, "1", "--to", stage).returncode for stage in ("staging", "production")]
+    assert codes == [2, 2]
+    assert client.get_model_version(model, "1").current_stage == "None"
 
 
 def test_the_receiver_stays_under_90_mb_under_load(sender, stack):

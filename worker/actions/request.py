@@ -9,6 +9,7 @@ from registrar.policy.models import Approval
 from worker import quarantine
 from worker.door import Version
 from worker.evidence import Evidence, expired, gather, target_of
+from worker.way import replaced, who_may, wrong_start
 from worker.work import Work
 
 
@@ -17,7 +18,7 @@ def act(work: Work) -> Outcome:
     version = work.registry.version(work.model, work.version)
     if version.stage == target.stage:
         return Outcome(f"{version} is in {target.stage} already; nothing to do")
-    if reason := quarantine.why(version) or _wrong_start(work, version, target):
+    if reason := quarantine.why(version) or wrong_start(work.policy, version, target):
         return _held_back(work, version, target, [reason])
     with work.ledger.read() as connection:
         earlier = latest(connection, version.model, version.version, target.stage)
@@ -32,13 +33,6 @@ def act(work: Work) -> Outcome:
         return opened
     ended = Decided(earlier.id, "expired", f"it was asked for {late} ago; it was asked for again")
     return replace(opened, records=(ended, *opened.records))
-
-
-def _wrong_start(work: Work, version: Version, target: Target) -> str | None:
-    sources = work.policy.model(version.model).sources_of(target)
-    if version.stage in sources:
-        return None
-    return f"it is in {version.stage}, and {target.stage} is reached from {' or '.join(sources)}"
 
 
 def _held_back(work: Work, version: Version, target: Target, reasons: list[str]) -> Outcome:
@@ -75,29 +69,15 @@ def _opened(work: Work, evidence: Evidence) -> Outcome:
 
 def _asked(work: Work, evidence: Evidence, opened: Opened) -> Outcome:
     version, target = evidence.version, evidence.target
-    text = f"{version} waits for approval to go to {target.stage}: {_who_may(work, target)}"
+    text = f"{version} waits for approval to go to {target.stage}: {who_may(work.policy, target)}"
     details = {
         "promotion": opened.id,
         "target": target.stage,
         "requested_by": work.who,
         "commit": version.tags.get("registrar.commit"),
-        "replaces": _holders(work, target),
+        "replaces": [other.version for other in replaced(work.registry, version, target)],
         "metrics": {name: f"{value:.4g}" for name, value in sorted(evidence.metrics.items())[:8]},
         **evidence.to_json(),
     }
     fact = Fact("promotion.awaiting_approval", text, version.model, version.version, details)
     return Outcome(summary=text, facts=(fact,), records=(opened,))
-
-
-def _who_may(work: Work, target: Target) -> str:
-    rules = target.approval.rules if isinstance(target.approval, Approval) else []
-    return " and ".join(
-        f"{rule.required_approvals} of {', '.join(work.policy.members(rule.group))} ({rule.group})" for rule in rules
-    )
-
-
-def _holders(work: Work, target: Target) -> list[int]:
-    """The versions that would be replaced."""
-    if not target.exclusive:
-        return []
-    return [other.version for other in work.registry.versions(work.model) if other.stage == target.stage]
