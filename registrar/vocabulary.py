@@ -193,6 +193,13 @@ class PromotionReject(Vote):
     type = "promotion.reject"
 
 
+class PromotionCancel(Vote):
+    """Take an open request back: by whoever asked, or whoever may approve."""
+
+    type = "promotion.cancel"
+    task = "worker.cancel"
+
+
 class Deployment(_OneVersion):
     """What became of a version's deployment: people are told, the registry is left alone."""
 

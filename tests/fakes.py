@@ -1,5 +1,6 @@
 """A registry in memory. tests/worker/test_registry_contract.py holds it and the real one to the same claims."""
 
+import copy
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -27,8 +28,10 @@ class FakeRegistry:
         self._ids = itertools.count(1)
 
     def guarded(self, before_write: Callable[[], None]) -> "FakeRegistry":
-        self.before_write = before_write
-        return self
+        """The same registry through another door: each worker has a lease of its own."""
+        view = copy.copy(self)
+        view.before_write = before_write
+        return view
 
     def _write(self, call: str, *arguments: object) -> None:
         self.before_write()

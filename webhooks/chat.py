@@ -196,6 +196,13 @@ COMMANDS: dict[str, Command] = {
         read=_promotion,
         accepted="On it: rejecting {model} version {version} for {target}.",
     ),
+    "cancel": Command(
+        usage="cancel MODEL VERSION [STAGE] [reason]",
+        what="take an open promotion back",
+        type="promotion.cancel",
+        read=_promotion,
+        accepted="On it: cancelling {model} version {version} for {target}.",
+    ),
     "rollback": Command(
         usage="rollback MODEL [STAGE] reason",
         what="back to the version that held it before (Production if no stage is given)",

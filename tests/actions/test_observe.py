@@ -21,12 +21,6 @@ def by_hand(office) -> list[str]:
     return [text for type_, text in office.facts() if type_ == CHANGED]
 
 
-def ui(office):
-    """The registry as somebody's browser reaches it: no lease is asked."""
-    office.registry.before_write = lambda: None
-    return office.registry
-
-
 def promoted(office) -> None:
     """Version 1 is in Production as @champion, by the book."""
     office.registry.trained("r1", rmse=5.0)
@@ -54,8 +48,8 @@ def test_our_own_writes_that_come_back_cause_nothing(office):
 
 def test_an_alias_moved_by_hand_is_told_and_in_the_history(office):
     promoted(office)
-    ui(office).create_version("taxi", office.registry.sources["r1", "model"], run_id="r1", description="", tags={})
-    ui(office).set_alias("taxi", "champion", 2)
+    office.registry.create_version("taxi", office.registry.sources["r1", "model"], run_id="r1", description="", tags={})
+    office.registry.set_alias("taxi", "champion", 2)
     observe(office, "model_version_alias.created", alias="champion", version=2)
     assert by_hand(office) == [
         "@champion of taxi was moved by hand in MLflow, from version 1 to version 2; "
@@ -81,7 +75,7 @@ def test_a_late_message_says_nothing_about_the_present(office):
 
 def test_an_alias_taken_away_by_hand_is_told_and_released(office):
     promoted(office)
-    ui(office).drop_alias("taxi", "champion")
+    office.registry.drop_alias("taxi", "champion")
     observe(office, "model_version_alias.deleted", alias="champion")
     assert by_hand(office) == ["@champion of taxi was moved by hand in MLflow, from version 1 to nothing"]
     assert "champion" not in [key for key, _, _ in holders(office)]
@@ -89,16 +83,16 @@ def test_an_alias_taken_away_by_hand_is_told_and_released(office):
 
 def test_an_alias_that_no_policy_names_is_in_the_history_too(office):
     promoted(office)
-    ui(office).set_alias("taxi", "shadow", 1)
+    office.registry.set_alias("taxi", "shadow", 1)
     observe(office, "model_version_alias.created", alias="shadow", version=1)
     assert by_hand(office) == ["@shadow of taxi was moved by hand in MLflow, from nothing to version 1"]
 
 
 def test_a_version_and_a_model_made_by_hand_are_told_and_not_promoted(office):
-    ui(office).ensure_model("taxi")
+    office.registry.ensure_model("taxi")
     observe(office, "registered_model.created")
     office.registry.trained("r9", rmse=1.0)
-    ui(office).create_version("taxi", office.registry.sources["r9", "model"], run_id="r9", description="", tags={})
+    office.registry.create_version("taxi", office.registry.sources["r9", "model"], run_id="r9", description="", tags={})
     observe(office, "model_version.created", version=1)
     assert by_hand(office) == [
         "the model taxi was created by hand in MLflow",
@@ -126,7 +120,7 @@ def test_tags_set_and_removed_by_hand_are_told(office):
 
 def test_nothing_in_the_registry_is_changed_by_it(office):
     promoted(office)
-    ui(office).set_alias("taxi", "shadow", 1)
+    office.registry.set_alias("taxi", "shadow", 1)
     before = list(office.registry.writes)
     observe(office, "model_version_alias.created", alias="shadow", version=1)
     observe(office, "model_version_tag.set", version=1, key="reviewed", value="yes")

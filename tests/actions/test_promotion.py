@@ -159,7 +159,6 @@ def test_a_version_is_archived_on_request(office):
 def test_a_holder_set_by_hand_is_archived_too_when_another_takes_the_stage(office):
     train(office, "r1")
     train(office, "r2", rmse=8)
-    office.registry.before_write = lambda: None
     office.registry.set_stage("taxi", 2, "Production")
     approve(office, 1)
     assert office.stages() == {1: "Production", 2: "Archived"}
@@ -293,7 +292,6 @@ def test_an_approval_is_void_when_the_champion_changed_since(office):
     train(office, "r1", 5.0)
     approve(office, 1)
     train(office, "r2", 4.0)
-    office.registry.before_write = lambda: None
     office.registry.runs["r1"] = office.registry.trained("r1", rmse=4.1)
     approve(office, 2)
     assert "a gate's result changed" in office.fact("promotion.void")

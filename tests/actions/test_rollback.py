@@ -52,7 +52,6 @@ def test_an_approval_that_was_asked_for_before_does_not_count_after(office):
     promoted(office, "r1", "r2")
     office.registry.trained("r3", rmse=5.0)
     office.post("training_run.finished", model="taxi", run_id="r3")
-    office.registry.before_write = lambda: None
     office.registry.set_tag("taxi", 3, "registrar.quarantined", "by hand")
     office.post("promotion.approve", by=ADA, model="taxi", version=3)
     assert "can't be approved: it is quarantined: by hand" in office.fact("promotion.vote_refused")

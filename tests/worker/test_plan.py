@@ -56,7 +56,6 @@ def test_a_passed_gate_is_shown_too(office):
 
 def test_quarantine_blocks(office):
     train(office)
-    office.registry.before_write = lambda: None
     office.registry.set_tag("taxi", 1, "registrar.quarantined", "bad")
     assert planned(office).lines[0] == "✗ it is quarantined: bad"
 

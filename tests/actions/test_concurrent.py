@@ -1,0 +1,42 @@
+"""Many approvals of one model at the same moment, worked on by many workers: one Production, one @champion."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.worker.office import ADA, POLICY
+from worker.tasks import work_on
+
+pytestmark = pytest.mark.both_ledgers
+# Any number in Staging, so that all of them wait for Production at once.
+MANY = POLICY.replace("stage: Staging,", "stage: Staging, exclusive: false, on_replace: keep,").replace(
+    "alias: challenger, ", ""
+)
+WORKERS = 8
+
+
+def all_at_once(office) -> None:
+    """Every bell is heard by every worker, as after a doubled message, until nothing is due."""
+    with ThreadPoolExecutor(WORKERS) as threads:
+        while bells := office.due():
+            heard = [bell for bell in bells for _ in range(3)]
+            list(
+                threads.map(lambda bell: work_on(office.bench, bell.name.removeprefix("worker."), bell.task_id), heard)
+            )
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_so_many_approvals_at_once_leave_one_holder(office, count: int):
+    office.policy(MANY)
+    for number in range(1, count + 1):
+        office.registry.trained(f"r{number}", rmse=5.0)
+        office.post("model_version.register", model="taxi", run_id=f"r{number}")
+    waiting = [version for version, target, state in office.promotions() if state == "awaiting_approval"]
+    for number in waiting:
+        office.accept("promotion.approve", by=ADA, model="taxi", version=number)
+    all_at_once(office)
+    stages = office.stages()
+    [holder] = [number for number, stage in stages.items() if stage == "Production"]
+    assert office.registry.version("taxi", holder).aliases == ("champion",)
+    assert office.holding()["Production"] == office.holding()["@champion"] == [holder]
+    assert len(stages) == count

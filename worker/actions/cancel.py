@@ -1,0 +1,39 @@
+"""worker.cancel, on promotion.cancel: an open request is taken back, by whoever asked or whoever may approve."""
+
+from registrar.ledger.promotions import Decided, Promotion, get, is_open, latest
+from registrar.outcome import Fact, Outcome
+from registrar.policy.models import Approval
+from registrar.vocabulary import PromotionCancel
+from worker.door import Final
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(PromotionCancel)
+    promotion = _promotion(work, data)
+    if promotion is None or not is_open(promotion):
+        asked = f"{data.model} version {data.version} to {data.target}"
+        raise Final(f"nothing to cancel: no promotion of {asked} is open")
+    if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
+        raise Final(f"that promotion is about {promotion}, not about {data.model} version {data.version}")
+    if not _may(work, promotion):
+        raise Final(f"{work.who} may not cancel {promotion}: neither asked for it nor may approve it")
+    if promotion.state == "approved":
+        raise Final(f"{promotion} is approved already and under way; model.rollback brings the version before back")
+    reason = f": {data.reason}" if data.reason else ""
+    text = f"the promotion of {promotion} was cancelled by {work.who}{reason}"
+    fact = Fact("promotion.cancelled", text, promotion.model, promotion.version, {"promotion": promotion.id})
+    return Outcome(summary=text, facts=(fact,), records=(Decided(promotion.id, "cancelled", data.reason),))
+
+
+def _promotion(work: Work, data: PromotionCancel) -> Promotion | None:
+    with work.ledger.read() as connection:
+        if data.promotion:
+            return get(connection, data.promotion)
+        return latest(connection, data.model, data.version, data.target)
+
+
+def _may(work: Work, promotion: Promotion) -> bool:
+    target = work.policy.model(promotion.model).target(promotion.target)
+    groups = target.approval.groups if target and isinstance(target.approval, Approval) else []
+    return work.task.actor == promotion.requested_by or bool(work.policy.groups_of(work.task.actor) & set(groups))
