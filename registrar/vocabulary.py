@@ -254,6 +254,15 @@ class RegistryChanged(Data):
     value: Text | None = None
 
 
+class RegistryReconcile(Data):
+    """Compare every stage and alias of a model with the record: what was changed by hand is told, or put back."""
+
+    type = "registry.reconcile"
+    task = "worker.reconcile"
+
+    model: ModelName
+
+
 class ExperimentCreate(Data):
     """Create an experiment, if there is none of that name."""
 

@@ -36,6 +36,8 @@ def _model(policy: Policy, pattern: str, model: ModelPolicy) -> Iterator[str]:
     yield f"  {which}, logged as {model.artifact_path!r}"
     for target in model.targets:
         yield from _target(policy, model, target)
+    if model.drift == "revert":
+        yield "    what is moved by hand is put back, where it takes gates or approvals to get there"
     if not model.targets:
         yield "    no stage is governed: whoever may send model_version.transition moves it freely"
 

@@ -70,6 +70,10 @@ class ModelPolicy(Strict):
 
     artifact_path: Annotated[ArtifactPath, Field(description="the name models are logged under")] = "model"
     targets: Annotated[list[Target], Field(max_length=5)] = []
+    drift: Annotated[
+        Literal["alert", "revert"],
+        Field(description="what becomes of a guarded stage or alias that was moved by hand; alert: told, and recorded"),
+    ] = "alert"
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -27,13 +27,14 @@ sources:
     kind: standard
     secrets: ["file:ci.whsec"]
     may:
-      - {events: ["training_run.*", "model_version.*", "promotion.request", "experiment.create", "artifacts.fetch"],
+      - {events: ["training_run.*", "model_version.*", "promotion.request", "experiment.create", "artifacts.fetch",
+                  "registry.reconcile"],
          models: ["*"]}
   slack:
     kind: slack
     secrets: ["file:slack.secret"]
     may:
-      - {events: [promotion.approve, promotion.reject, registry.query], models: ["*"]}
+      - {events: [promotion.approve, promotion.reject, model.rollback, registry.query], models: ["*"]}
 people:
   ada: {name: Ada, accounts: {slack: T1/UADA}}
   bob: {name: Bob, accounts: {slack: T1/UBOB}}

@@ -183,6 +183,22 @@ def test_people_see_what_they_look_up_by_hand(sender, stack, client, model):
         assert (shown.returncode, expected in shown.stdout) == (0, True), shown.stdout + shown.stderr
 
 
+def test_a_stage_changed_by_hand_in_mlflow_is_found_told_and_in_the_history(sender, stack, client, model):
+    finish_training(sender, model, train(client, rmse=3.25))
+    client.transition_model_version_stage(model, "1", "Archived")
+    client.set_registered_model_alias(model, "shadow", "1")
+    event = sender.ended(sender.post("registry.reconcile", model=model))
+    said = event["tasks"][0]["outcome"]["summary"]
+    assert "Staging of" in said
+    assert "version 1 left" in said
+    assert "@shadow of" in said
+    shown = stack.registrar("history", model).stdout
+    assert "@shadow" in shown
+    assert "registry.reconcile" in shown
+    again = sender.ended(sender.post("registry.reconcile", model=model))
+    assert again["tasks"][0]["outcome"]["summary"] == f"{model} is in MLflow as the record has it"
+
+
 def test_a_plan_says_by_its_exit_code_whether_a_version_may_go(sender, stack, client, model):
     finish_training(sender, model, train(client, rmse=9.5))
     codes = [stack.registrar("plan", model, "1", "--to", stage).returncode for stage in ("staging", "production")]

@@ -6,10 +6,10 @@ registry as it is now is compared with the record. This runs in the model's lane
 
 from sqlalchemy import select
 
-from registrar.ledger.history import Held, Released, history
 from registrar.ledger.tables import events
-from registrar.outcome import Fact, Outcome, Record
+from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import RegistryChanged
+from worker import drift
 from worker.door import NotFound
 from worker.work import Work
 
@@ -29,31 +29,10 @@ def act(work: Work) -> Outcome:
 
 
 def _alias(work: Work, alias: str) -> Outcome:
-    """Whom it points at, against whom the record has; wherever the message was late, the present counts."""
-    current, known = _pointed_at(work, alias), _recorded(work, alias)
-    if current == known:
-        return _nothing(f"@{alias} of {work.model} points at {_shown(current)}, as the record has it")
-    records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
-    if current is not None:
-        records.append(Held(work.model, "alias", alias, current, alone=True))
-    text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
-    target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
-    if target and target.guarded and current is not None:
-        text += f"; {target.stage}'s gates and approvals were not asked"
-    return _told(work, text, version=current, records=tuple(records), alias=alias, before=known)
-
-
-def _pointed_at(work: Work, alias: str) -> int | None:
-    try:
-        return work.registry.model(work.model).aliases.get(alias)
-    except NotFound:
-        return None
-
-
-def _recorded(work: Work, alias: str) -> int | None:
-    with work.ledger.read() as connection:
-        held = [h for h in history(connection, work.model) if (h.kind, h.key, h.until) == ("alias", alias, None)]
-    return held[-1].version if held else None
+    found = drift.of_alias(work, alias)
+    if found is None:
+        return _nothing(f"@{alias} of {work.model} is as the record has it")
+    return Outcome(found.fact.text, facts=(found.fact,), records=found.records)
 
 
 def _version(work: Work, number: int) -> Outcome:
@@ -92,16 +71,9 @@ def _we_set(work: Work, number: int, key: str, value: str) -> bool:
     return any(key in each and str(each[key]).startswith(value) for each in tags)
 
 
-def _shown(version: int | None) -> str:
-    return "nothing" if version is None else f"version {version}"
-
-
 def _nothing(text: str) -> Outcome:
     return Outcome(f"{text}; nothing to do")
 
 
-def _told(
-    work: Work, text: str, *, version: int | None = None, records: tuple[Record, ...] = (), **details: object
-) -> Outcome:
-    fact = Fact("registry.changed_by_hand", text, work.model, version, details)
-    return Outcome(text, facts=(fact,), records=records)
+def _told(work: Work, text: str, *, version: int | None = None, **details: object) -> Outcome:
+    return Outcome(text, facts=(Fact(drift.FACT, text, work.model, version, details),))
