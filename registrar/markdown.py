@@ -22,8 +22,13 @@ def escape(text: str, *, most: int) -> str:
     return _cut("\n".join(lines), most)
 
 
+def uncalled(text: str) -> str:
+    """The text, calling nobody; for systems that take it as it stands."""
+    return _CALLING.sub("\\g<0>\u200b", text)
+
+
 def _line(line: str, *, inside: bool) -> str:
-    quiet = _CALLING.sub("\\g<0>\u200b", line)
+    quiet = uncalled(line)
     return quiet.replace("`", "'") if inside else _FORMATTING.sub(r"\\\g<0>", quiet)
 
 

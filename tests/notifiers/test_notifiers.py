@@ -14,7 +14,7 @@ from registrar.plugins import kinds
 from registrar.seal import Seal
 from tests.worker.office import KEY
 from worker.door import Final, Retryable
-from worker.notifiers import Notice, discord, log, mattermost, slack, webhook
+from worker.notifiers import Notice, apprise, discord, log, mattermost, slack, webhook
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
 SEAL = Seal(KEY)
@@ -42,6 +42,8 @@ ASKED = Fact(
         "gates": [{"gate": "rmse < 7", "passed": True, "reason": "rmse 5 is < 7", "value": 5.0}],
     },
 )
+
+HELD = Fact("model_version.held_back", "taxi version 3 was held back from Staging: rmse 9 is not < 7", "taxi", 3)
 
 
 def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET) -> Notice:
@@ -195,3 +197,38 @@ def test_the_log_gets_a_line(caplog, session):
     caplog.set_level("INFO")
     log.post(notice(MOVED), session, SEAL)
     assert MOVED.text in caplog.text
+
+
+def apprised(listener) -> str:
+    """Apprise's own way of posting JSON; the address holds a password."""
+    return listener.url.replace("http://", "json://ada:hunter2hunter2@")
+
+
+@pytest.mark.parametrize(("name", "fact"), [("apprise__moved", MOVED), ("apprise__held_back", HELD)])
+def test_the_exact_message_of_apprise(name, fact, listener, session):
+    apprise.post(notice(fact, apprised(listener)), session, SEAL)
+    [(headers, body)] = listener.got
+    assert json.loads(body) == json.loads((FIXTURES / f"{name}.json").read_text())
+    assert headers["Authorization"].startswith("Basic ")
+
+
+def test_nobody_is_called_by_a_name(listener, session):
+    apprise.post(notice(replace(MOVED, text="@everyone <!here> moved"), apprised(listener)), session, SEAL)
+    message = json.loads(listener.got[0][1])["message"]
+    assert "@everyone" not in message
+    assert "<!here>" not in message
+
+
+@pytest.mark.parametrize("url", [None, "", "nonsense", "nosuchservice://x", "json://"])
+def test_an_address_that_apprise_does_not_know_is_final_and_not_told(url, session, caplog):
+    with pytest.raises(Final) as caught:
+        apprise.post(notice(MOVED, url), session, SEAL)
+    assert not url or url not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [500, 404])
+def test_what_apprise_could_not_deliver_is_tried_again_and_no_password_is_logged(status, listener, session, caplog):
+    listener.answer = (status, {})
+    with pytest.raises(Retryable) as caught:
+        apprise.post(notice(MOVED, apprised(listener)), session, SEAL)
+    assert "hunter2" not in str(caught.value) + caplog.text
