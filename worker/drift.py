@@ -4,11 +4,11 @@ Compared is the present, never a message about the past; what agrees is nothing.
 a holder of: what was there before Registrar came is taken as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from registrar.ledger.history import Held, Holding, Released, history
-from registrar.outcome import Fact, Record
+from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
 from worker.door import Model, NotFound
 from worker.work import Work
@@ -18,10 +18,14 @@ FACT = "registry.changed_by_hand"
 
 @dataclass(frozen=True)
 class Drift:
-    """One stage or alias that is not as the record has it. records: none where it was put back."""
+    """One stage or alias that is not as the record has it: either recorded, or put back by what follows.
+
+    It is told in the same commit, so that nothing is put back without a word.
+    """
 
     fact: Fact
     records: tuple[Record, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
 
 
 def of_alias(work: Work, alias: str) -> Drift | None:
@@ -33,8 +37,7 @@ def of_alias(work: Work, alias: str) -> Drift | None:
     target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
     details = {"alias": alias, "before": known, "after": current}
     if known is not None and _to_revert(work, target) and _present(work, known):
-        work.registry.set_alias(work.model, alias, known)
-        return _reverted(work, text, known, details)
+        return _put_back(work, text, known, details, {"alias": alias, "version": known})
     records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
     if current is not None:
         records.append(Held(work.model, "alias", alias, current, alone=True))
@@ -44,18 +47,29 @@ def of_alias(work: Work, alias: str) -> Drift | None:
 def of_everything(work: Work) -> list[Drift]:
     """Every alias and stage of the model that the record or the registry knows.
 
-    Targets first, and each stage as it is by then: what is put back there leaves the stage it was moved to.
+    Targets first: what is put back there leaves the stage that it was moved to.
     """
     found = [of_alias(work, alias) for alias in sorted({*_aliases(work), *_recorded_aliases(work)})]
     targets = [target.stage for target in work.policy.model(work.model).targets]
     recorded = _open(work, "stage")
-    known = {*(v.stage for v in work.registry.versions(work.model)), *(h.key for h in recorded)} - {"None", *targets}
-    found += [_of_stage(work, stage, recorded) for stage in (*targets, *sorted(known))]
+    stages = {version.version: version.stage for version in work.registry.versions(work.model)}
+    known = {*stages.values(), *(holding.key for holding in recorded)} - {"None", *targets}
+    found += [_of_stage(work, stage, stages, recorded) for stage in (*targets, *sorted(known))]
     return [drift for drift in found if drift]
 
 
-def _of_stage(work: Work, stage: str, recorded: list[Holding]) -> Drift | None:
-    stages = {version.version: version.stage for version in work.registry.versions(work.model)}
+def told(found: Sequence[Drift], otherwise: str) -> Outcome:
+    """All that was found as one outcome; otherwise: what is said where nothing was."""
+    return Outcome(
+        "; ".join(one.fact.text for one in found) or otherwise,
+        facts=tuple(one.fact for one in found),
+        records=tuple(record for one in found for record in one.records),
+        follow_ups=tuple(step for one in found for step in one.follow_ups),
+    )
+
+
+def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Holding]) -> Drift | None:
+    """stages: of each version; what is to be put back is changed there."""
     current = {number for number, found in stages.items() if found == stage}
     known = {holding.version for holding in recorded if holding.key == stage}
     came, left = sorted(current - known), sorted(known - current)
@@ -66,11 +80,9 @@ def _of_stage(work: Work, stage: str, recorded: list[Holding]) -> Drift | None:
     target, details = work.policy.model(work.model).target(stage), {"stage": stage, "came": came, "left": left}
     if known and not gone and target and target.exclusive and _to_revert(work, target):
         before = {holding.version: holding.key for holding in recorded}
-        for number in came:
-            work.registry.set_stage(work.model, number, before.get(number, "None"))
-        for number in left:
-            work.registry.set_stage(work.model, number, stage)
-        return _reverted(work, text, left[0] if left else None, details)
+        moves = {number: before.get(number, "None") for number in came} | dict.fromkeys(left, stage)
+        stages.update(moves)
+        return _put_back(work, text, left[0] if left else None, details, {"stages": list(moves.items())})
     released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
     held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
     version = came[-1] if came else None
@@ -87,8 +99,11 @@ def _to_revert(work: Work, target: Target | None) -> bool:
     return work.policy.model(work.model).drift == "revert" and target is not None and target.guarded
 
 
-def _reverted(work: Work, text: str, version: int | None, details: Mapping[str, object]) -> Drift:
-    return Drift(Fact(FACT, f"{text}; it was put back", work.model, version, {**details, "reverted": True}))
+def _put_back(
+    work: Work, text: str, version: int | None, details: Mapping[str, object], how: Mapping[str, object]
+) -> Drift:
+    fact = Fact(FACT, f"{text}; it is put back", work.model, version, {**details, "reverted": True})
+    return Drift(fact, follow_ups=(FollowUp("worker.put_back", how),))
 
 
 def _told(

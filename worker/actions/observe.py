@@ -30,9 +30,8 @@ def act(work: Work) -> Outcome:
 
 def _alias(work: Work, alias: str) -> Outcome:
     found = drift.of_alias(work, alias)
-    if found is None:
-        return _nothing(f"@{alias} of {work.model} is as the record has it")
-    return Outcome(found.fact.text, facts=(found.fact,), records=found.records)
+    same = f"@{alias} of {work.model} is as the record has it; nothing to do"
+    return drift.told([found] if found else [], same)
 
 
 def _version(work: Work, number: int) -> Outcome:
