@@ -19,6 +19,9 @@ from tests.webhooks.conftest import finished, signed
 from tests.webhooks.test_gunicorn import CONFIG, Server, port_of, start
 
 Opened = Callable[..., Server]
+# Most tests take their time, whatever else the machine does; a few want to see what happens when it is over.
+PATIENT = CONFIG + "gunicorn_conf.READ_SECONDS = 30\n"
+HURRIED = "gunicorn_conf.READ_SECONDS = 1\n"
 HEAD = b"POST /webhooks/ci HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
@@ -32,7 +35,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
             folder = tmp_path_factory.mktemp("lobby")
             ledger = Ledger(f"sqlite:///{folder}/ledger.db")
             migrate(ledger)
-            process = start(folder, config=CONFIG + extra)
+            process = start(folder, config=PATIENT + extra)
             made[extra] = Server(port_of(process), process, ledger)
         return made[extra]
 
@@ -77,7 +80,7 @@ def test_among_200_senders_that_trickle_an_honest_one_is_answered(opened: Opened
 
 @pytest.mark.parametrize("begun", [HEAD + b"X-Slow: ", HEAD + b"Content-Length: 4000\r\n\r\n{", b"P"])
 def test_a_request_that_does_not_arrive_in_time_is_408_however_busily_it_trickles(opened: Opened, begun: bytes):
-    with connect(opened()) as connection:
+    with connect(opened(HURRIED)) as connection:
         connection.sendall(begun)
         connection.settimeout(0.2)
         answer = b""
@@ -91,7 +94,7 @@ def test_a_request_that_does_not_arrive_in_time_is_408_however_busily_it_trickle
 
 
 def test_a_connection_that_says_nothing_is_closed_without_a_word(opened: Opened):
-    with connect(opened()) as connection:
+    with connect(opened(HURRIED)) as connection:
         assert to_the_end(connection) == b""
 
 
@@ -194,7 +197,7 @@ def _is_cut_off(connection: socket.socket) -> bool:
 def test_a_term_lets_the_request_in_hand_be_answered(tmp_path: Path):
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     migrate(ledger)
-    process = start(tmp_path, config=CONFIG)
+    process = start(tmp_path, config=PATIENT)
     server = Server(port_of(process), process, ledger)
     with connect(server) as half, connect(server) as idle:
         whole = request("term", "Connection: close")
