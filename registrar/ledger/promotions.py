@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, insert, select, update
 from registrar.ledger.tables import promotions, votes
 from registrar.outcome import Cause
 
-OPEN = ("awaiting_approval", "approved")
+OPEN = ("waiting", "awaiting_approval", "approved")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Promotion:
     reason: str | None = None
     decided_at: datetime | None = None
     decided_by: str | None = None
+    due_at: datetime | None = None
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
+    broke_glass: bool = False
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version} to {self.target}"

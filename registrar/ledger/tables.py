@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -123,7 +124,8 @@ promotions = Table(
     Column("model", String(250), nullable=False),
     Column("version", Integer, nullable=False),
     Column("target", String(32), nullable=False),  # the stage
-    Column("state", String(20), nullable=False),  # awaiting_approval | approved | promoted | rejected | superseded
+    # waiting | awaiting_approval | approved, then promoted | rejected | expired | superseded | cancelled | failed
+    Column("state", String(20), nullable=False),
     Column("requested_by", String(320), nullable=False),
     Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
     Column("evidence", JSON, nullable=False),
@@ -131,16 +133,60 @@ promotions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
     Column("decided_by", String(320)),
+    Column("due_at", UtcDateTime),  # when what it waits for has passed: soak, a freeze, a day's limit
+    Column("reminded_at", UtcDateTime),
+    Column("escalated_at", UtcDateTime),
+    Column("broke_glass", Boolean, nullable=False, server_default=false()),
     Index(
         "uq_promotions_open",
         "model",
         "version",
         "target",
         unique=True,
-        sqlite_where=text("state IN ('awaiting_approval', 'approved')"),
-        postgresql_where=text("state IN ('awaiting_approval', 'approved')"),
+        sqlite_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
+        postgresql_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
     ),
     Index("ix_promotions_model", "model", "created_at"),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("model", String(250), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("target", String(32), nullable=False),  # the stage
+    Column("state", String(16), nullable=False),  # requested | live | failed | timed_out | superseded
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime),  # by when it must be confirmed
+    Column("ended_at", UtcDateTime),
+    Column("ended_by", String(40), ForeignKey("events.id")),
+    Column("environment", String(250)),
+    Column("url", Text),
+    Index("ix_deployments_model", "model", "requested_at"),
+    Index(
+        "uq_deployments_open",
+        "model",
+        "target",
+        unique=True,
+        sqlite_where=text("state = 'requested'"),
+        postgresql_where=text("state = 'requested'"),
+    ),
+)
+
+# Which message of which channel is a promotion's card, so that it can be edited and answered in its thread.
+cards = Table(
+    "cards",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("promotion_id", String(40), ForeignKey("promotions.id"), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("ref", Text, nullable=False),  # the chat system's own name for the message
+    Column("fact", JSON, nullable=False),  # what it was made of
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_cards_promotion", "promotion_id", "channel"),
+    sqlite_autoincrement=True,
 )
 
 votes = Table(
