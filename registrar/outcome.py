@@ -13,6 +13,7 @@ class Fact:
     """Something that happened, in the past tense, with one sentence for people.
 
     details: JSON-able; notifiers may show more of it (a promotion's evidence on its card).
+    to: channels that are told whatever the routes say.
     """
 
     type: str
@@ -20,6 +21,7 @@ class Fact:
     model: str | None = None
     version: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    to: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -186,6 +186,8 @@ class PromotionApprove(Vote):
 
     type = "promotion.approve"
 
+    break_glass: bool = Field(False, description="alone and at once: members of the policy's break_glass group")
+
 
 class PromotionReject(Vote):
     """Reject an open promotion."""
@@ -200,8 +202,17 @@ class PromotionCancel(Vote):
     task = "worker.cancel"
 
 
+class EvaluationRunFinished(_OneVersion):
+    """A version was evaluated: gates look at this run, and what it was held back from is tried again."""
+
+    type = "evaluation_run.finished"
+    task = "worker.evaluated"
+
+    run_id: RunId
+
+
 class Deployment(_OneVersion):
-    """What became of a version's deployment: people are told, the registry is left alone."""
+    """What became of a version's deployment. One that was asked for is live then, or goes back where policy says so."""
 
     task = "worker.deployed"
 
@@ -252,6 +263,15 @@ class RegistryChanged(Data):
     alias: Name | None = None
     key: Name | None = None
     value: Text | None = None
+
+
+class ModelReview(Data):
+    """Do what is due: remind, escalate, expire, go on after a wait. The timer sends it; sent early, it does nothing."""
+
+    type = "model.review"
+    task = "worker.review"
+
+    model: ModelName
 
 
 class RegistryReconcile(Data):

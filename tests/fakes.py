@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
 
@@ -167,6 +170,16 @@ class FakeRegistry:
         self._maybe_fail("files_of")
         self.version(model, version)
         return sorted({name.partition("/")[0] for name in self.files.get(f"models/{model}/{version}", {})})
+
+    def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
+        self.version(model, version)
+        found = yaml.safe_load(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b""))
+        return found if isinstance(found, dict) else {}
+
+    def digest_of(self, model: str, version: int) -> str:
+        found = self.version(model, version)
+        files = self.files.get(f"models/{model}/{version}")
+        return found.source.removeprefix("models:/") if files is None else f"sha256:{hash(str(files))}"
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         return self._unpack(f"models/{model}/{version}", folder / "artifacts")

@@ -112,10 +112,10 @@ def plan(ctx: click.Context, *, model: str, version: int, stage: str, as_json: b
     Exit code 0: ready; 2: blocked; 3: nothing to do; 4: the registry does not answer.
     """
     context: Context = ctx.obj
-    look = Looking(_registry(context), context.policy(), now())
     try:
         with context.ledger() as ledger:
-            found = planning(look, ledger, model, version, stage.capitalize())
+            look = Looking(_registry(context), context.policy(), ledger, now())
+            found = planning(look, model, version, stage.capitalize())
     except Retryable as error:
         click.echo(f"registrar: {error}", err=True)
         ctx.exit(UNREACHABLE)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from registrar.problem import Problem
 
@@ -164,5 +164,13 @@ class Registry(Protocol):
 
     def files_of(self, model: str, version: int) -> list[str]:
         """The names at the top of a version's files, as they can be fetched now; [] where there are none."""
+
+    def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
+        """What the version's MLmodel file says; {} where there is none, or nothing that can be read."""
+
+    def digest_of(self, model: str, version: int) -> str:
+        """What the version's model is: another digest, another model. An id that never changes its meaning, or
+        SHA-256 of its files' names and sizes and of its MLmodel file.
+        """
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...

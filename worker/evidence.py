@@ -5,23 +5,42 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from registrar.ledger.promotions import Promotion
+from registrar.ledger import Ledger
+from registrar.ledger.history import holding_since
+from registrar.ledger.promotions import Promotion, latest, promoted_at
 from registrar.policy import Policy, Target
-from registrar.policy.gates import Comparison, length
-from registrar.policy.models import Approval
-from worker.door import Final, NotFound, Registry, Version
-from worker.gates import Baseline, Seen, Verdict, evaluate
+from registrar.policy.approval import Approval
+from registrar.policy.duration import length
+from registrar.policy.gates import Comparison, Signature
+from worker.door import Final, NotFound, Registry, Run, Version
+from worker.gates import Baseline, Evaluation, Seen, Verdict, evaluate
+from worker.holds import Hold, Times, closed
+from worker.standing import standing
 from worker.work import Work
+
+EVALUATION = "registrar.evaluation"  # tag of a version: the run of its newest evaluation (worker.evaluated)
+_NAMES = {
+    "policy_digest": "the policy",
+    "source": "the model",
+    "model_digest": "the model's files",
+    "run_id": "the run",
+    "gates": "a gate's result",
+}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Read afresh each time; two equal pieces of evidence show an approver the same."""
+    """Read afresh each time; two equal pieces of evidence show an approver the same.
+
+    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them.
+    """
 
     version: Version
     target: Target
     verdicts: list[Verdict]
+    holds: list[Hold]
     policy_digest: str
+    model_digest: str
     metrics: Mapping[str, float]
 
     @property
@@ -29,13 +48,18 @@ class Evidence:
         return [verdict.reason for verdict in self.verdicts if not verdict.passed]
 
     def to_json(self) -> dict[str, Any]:
-        """source: the model's address; MLflow's logged models (m-...) never change under theirs."""
         return {
             "run_id": self.version.run_id,
             "source": self.version.source,
+            "model_digest": self.model_digest,
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
         }
+
+    def changed_since(self, shown: Mapping[str, Any]) -> str | None:
+        """What is not as it was shown to the approvers, for people; None: an approval of that holds."""
+        now = self.to_json()
+        return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
 
 
 def target_of(work: Work, stage: str) -> Target:
@@ -55,6 +79,8 @@ class Look(Protocol):
     @property
     def policy(self) -> Policy: ...
     @property
+    def ledger(self) -> Ledger: ...
+    @property
     def now(self) -> datetime: ...
 
 
@@ -71,8 +97,18 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         trained_at=run.started_at if run else None,
         now=look.now,
         baselines=_baselines(look, version, target),
+        evaluation=_evaluation(look, version),
+        signature=_signed(look, version, target),
     )
-    return Evidence(version, target, evaluate(target.gates, seen), look.policy.digest(version.model), metrics)
+    return Evidence(
+        version,
+        target,
+        evaluate(target.gates, seen),
+        closed(target.gates, _times(look, version, target)),
+        look.policy.digest(version.model),
+        look.registry.digest_of(version.model, version.version),
+        metrics,
+    )
 
 
 def expired(work: Work, promotion: Promotion) -> str | None:
@@ -86,6 +122,34 @@ def expired(work: Work, promotion: Promotion) -> str | None:
     return f"{since.total_seconds() / 3600:.3g} h"
 
 
+def _times(look: Look, version: Version, target: Target) -> Times:
+    """What the record knows. Where it does not know since when, the time counts from the open request."""
+    policy = look.policy.model(version.model)
+    stage = standing(policy, version)
+    before = policy.target(stage)
+    kind, key = ("alias", before.alias or "") if before and policy.mode == "aliases" else ("stage", stage)
+    with look.ledger.read() as connection:
+        since = holding_since(connection, version.model, kind, key, version.version)
+        asked = latest(connection, version.model, version.version, target.stage)
+        promoted = promoted_at(connection, version.model, target.stage)
+    if since is None:
+        since = version.created_at if stage == "None" else asked.created_at if asked and asked.open else None
+    return Times(look.now, stage, since, promoted)
+
+
+def _evaluation(look: Look, version: Version) -> Evaluation | None:
+    """Of the version as it is tagged; none where the run is gone."""
+    if not (run := _run(look, version.tags.get(EVALUATION))):
+        return None
+    return Evaluation(run.id, run.started_at, run.metrics)
+
+
+def _signed(look: Look, version: Version, target: Target) -> bool | None:
+    if not any(isinstance(gate, Signature) for gate in target.gates):
+        return None
+    return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
+
+
 def _baselines(look: Look, version: Version, target: Target) -> dict[str, Baseline]:
     """By "@alias". A version is not compared with itself."""
     names = {gate.baseline for gate in target.gates if isinstance(gate, Comparison)}
@@ -93,13 +157,21 @@ def _baselines(look: Look, version: Version, target: Target) -> dict[str, Baseli
         return {}
     aliases = look.registry.model(version.model).aliases
     holders = {name: aliases[name[1:]] for name in names if aliases.get(name[1:], version.version) != version.version}
-    return {name: Baseline(number, _metrics(look, version.model, number)) for name, number in holders.items()}
+    return {name: _baseline(look, version.model, number) for name, number in holders.items()}
 
 
-def _metrics(look: Look, model: str, number: int) -> Mapping[str, float]:
-    """None at all where its run is gone: the comparison says so."""
+def _baseline(look: Look, model: str, number: int) -> Baseline:
+    """Without metrics where its run is gone: the comparison says so."""
     try:
         holder = look.registry.version(model, number)
-        return look.registry.run(holder.run_id).metrics if holder.run_id else {}
     except NotFound:
-        return {}
+        return Baseline(number, {})
+    run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
+    return Baseline(number, run.metrics if run else {}, evaluation.metrics if evaluation else {})
+
+
+def _run(look: Look, run_id: str | None) -> Run | None:
+    try:
+        return look.registry.run(run_id) if run_id else None
+    except NotFound:
+        return None

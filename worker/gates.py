@@ -8,26 +8,53 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from registrar.policy.gates import OPERATORS, Comparison, Gate, MaxAge, RequiredTags, Threshold, length
+from registrar.policy.duration import length
+from registrar.policy.gates import (
+    OPERATORS,
+    Comparison,
+    Evaluated,
+    Gate,
+    MaxAge,
+    RequiredTags,
+    Signature,
+    Threshold,
+    named,
+)
+from registrar.policy.timing import Timing
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """The version that an alias points at, and its run's metrics."""
+class Evaluation:
+    """The newest evaluation of a version, and when its run began."""
 
-    version: int
+    run_id: str
+    began: datetime | None
     metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The version that an alias points at, its run's metrics, and those of its evaluation."""
+
+    version: int
+    metrics: Mapping[str, float]
+    evaluated: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Seen:
-    """What gates look at. tags: the version's and its run's. baselines: by "@alias"; one without a holder lacks."""
+    """What gates look at. tags: the version's and its run's. baselines: by "@alias"; one without a holder lacks.
+
+    signature: whether the model's MLmodel file has one; None where no gate asks.
+    """
 
     metrics: Mapping[str, float]
     tags: Mapping[str, str] = field(default_factory=dict)
     trained_at: datetime | None = None
     now: datetime | None = None
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    signature: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -41,37 +68,58 @@ class Verdict:
 
 
 def evaluate(gates: Iterable[Gate], seen: Seen) -> list[Verdict]:
-    """One verdict per gate, in their order. A missing metric or NaN fails: silence is not consent."""
-    return [_verdict(gate, seen) for gate in gates]
+    """One verdict per gate, in their order, but for those of time (holds.py).
+
+    A missing metric or NaN fails: silence is not consent.
+    """
+    return [_verdict(gate, seen) for gate in gates if not isinstance(gate, Timing)]
 
 
-def _verdict(gate: Gate, seen: Seen) -> Verdict:
+def _verdict(gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, seen: Seen) -> Verdict:
     match gate:
         case RequiredTags():
             return _tags(gate, seen)
         case MaxAge():
             return _age(gate, seen)
-    value = seen.metrics.get(gate.metric)
+        case Evaluated():
+            return _evaluated(gate, seen)
+        case Signature():
+            reason = f"the model is {gate}" if seen.signature else "the model's MLmodel file has no signature"
+            return Verdict(str(gate), bool(seen.signature), reason)
+    return _metric(gate, seen)
+
+
+def _metric(gate: Threshold | Comparison, seen: Seen) -> Verdict:
+    name = named(gate.metric, gate.of)
+    if gate.of == "evaluation" and seen.evaluation is None:
+        return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
+    value = _of(gate.of, seen).get(gate.metric)
     if value is None:
-        return Verdict(str(gate), False, f"{gate.metric} was not logged; {gate} is required")
+        return Verdict(str(gate), False, f"{name} was not logged; {gate} is required")
     if math.isnan(value):
-        return Verdict(str(gate), False, f"{gate.metric} is NaN; {gate} is required")
+        return Verdict(str(gate), False, f"{name} is NaN; {gate} is required")
     return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, seen)
+
+
+def _of(origin: str, seen: Seen) -> Mapping[str, float]:
+    if origin == "training":
+        return seen.metrics
+    return seen.evaluation.metrics if seen.evaluation else {}
 
 
 def _threshold(gate: Threshold, value: float) -> Verdict:
     passed = OPERATORS[gate.op](value, gate.threshold)
     verb = "is" if passed else "is not"
-    reason = f"{gate.metric} {_short(value)} {verb} {gate.op} {gate.threshold:g}"
+    reason = f"{named(gate.metric, gate.of)} {_short(value)} {verb} {gate.op} {gate.threshold:g}"
     return Verdict(str(gate), passed, reason, _finite(value))
 
 
 def _comparison(gate: Comparison, value: float, seen: Seen) -> Verdict:
-    said, of = f"{gate.metric} {_short(value)}", seen.baselines.get(gate.baseline)
+    said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
     if of is None:
         passed = gate.when_no_baseline == "pass"
         return Verdict(str(gate), passed, f"{said}: nothing holds {gate.baseline} to compare with", _finite(value))
-    base = of.metrics.get(gate.metric)
+    base = (of.metrics if gate.of == "training" else of.evaluated).get(gate.metric)
     holder = f"{gate.baseline} (version {of.version})"
     if base is None or not math.isfinite(base):
         lacking = "has none" if base is None else f"has {base}"
@@ -112,3 +160,12 @@ def _short(value: float) -> str:
     """Four digits, unless that would hide which side of a threshold it is on: 6.99996 is not shown as 7."""
     short = f"{value:.4g}"
     return short if math.isclose(float(short), value, rel_tol=1e-3) and float(short) % 1 else f"{value:.10g}"
+
+
+def _evaluated(gate: Evaluated, seen: Seen) -> Verdict:
+    if seen.evaluation is None or seen.evaluation.began is None or seen.now is None:
+        return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
+    passed = seen.now - seen.evaluation.began <= length(gate.evaluated_within)
+    when = f"it was evaluated on {seen.evaluation.began:%Y-%m-%d %H:%M} UTC (run {seen.evaluation.run_id})"
+    reason = f"{when}, within {gate.evaluated_within}" if passed else f"{when}; {gate} is required"
+    return Verdict(str(gate), passed, reason)

@@ -5,19 +5,22 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger import Ledger
-from registrar.ledger.promotions import is_open, latest
+from registrar.ledger.promotions import latest
 from registrar.policy import Policy, Target
 from worker import quarantine
 from worker.door import Final, Registry, Version
 from worker.evidence import Evidence, gather
-from worker.way import replaced, who_may, wrong_start
+from worker.standing import standing
+from worker.way import becomes, replaced, who_may, wrong_start
 
 State = Literal["ready", "blocked", "nothing to do"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """ready: asked for, it would be opened, or done where nobody is asked. lines: for people, what blocks it first."""
+    """ready: asked for, it would be opened, or done where nobody is asked. lines: for people, what blocks it first:
+    ✗ a gate that failed, … one that only time opens.
+    """
 
     state: State
     lines: list[str]
@@ -25,39 +28,43 @@ class Plan:
 
 @dataclass(frozen=True)
 class Looking:
-    """A registry, a policy and a time: what judging a version takes."""
+    """A registry, a policy, a ledger and a time: what judging a version takes."""
 
     registry: Registry
     policy: Policy
+    ledger: Ledger
     now: datetime
 
 
-def plan(look: Looking, ledger: Ledger, model: str, number: int, stage: str) -> Plan:
+def plan(look: Looking, model: str, number: int, stage: str) -> Plan:
     """Raises Final for a stage that is no target, NotFound, Retryable where the registry does not answer."""
     version = look.registry.version(model, number)
     target = look.policy.model(model).target(stage)
     if target is None:
         known = ", ".join(t.stage for t in look.policy.model(model).targets) or "none"
         raise Final(f"registrar.yml has no target {stage} for {model} (targets: {known})")
-    if version.stage == target.stage:
+    if standing(look.policy.model(model), version) == target.stage:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
     evidence = gather(look, version, target)
     blocks = [why for why in (quarantine.why(version), wrong_start(look.policy, version, target)) if why]
     gates = [f"{'✓' if verdict.passed else '✗'} {verdict.reason}" for verdict in evidence.verdicts]
-    lines = [*(f"✗ {why}" for why in blocks), *gates, *_then(look, ledger, evidence, target)]
-    return Plan("blocked" if blocks or evidence.reasons else "ready", lines)
+    waits = [f"… {hold.reason}" for hold in evidence.holds]
+    lines = [*(f"✗ {why}" for why in blocks), *gates, *waits, *_then(look, evidence, target)]
+    return Plan("blocked" if blocks or evidence.reasons or evidence.holds else "ready", lines)
 
 
-def _then(look: Looking, ledger: Ledger, evidence: Evidence, target: Target) -> list[str]:
+def _then(look: Looking, evidence: Evidence, target: Target) -> list[str]:
     """What would follow."""
-    version = evidence.version
-    asked = who_may(look.policy, target)
+    version, policy = evidence.version, look.policy
+    asked = who_may(policy, target)
     alias = f", @{target.alias} with it" if target.alias else ""
-    leaving = ", ".join(str(other.version) for other in replaced(look.registry, version, target))
+    leaving = ", ".join(map(str, replaced(look.registry, policy, version, target)))
+    move = f"{standing(policy.model(version.model), version)} -> {target.stage}{alias}"
     return [
-        _open(ledger, version, target.stage),
+        _open(look.ledger, version, target.stage),
         f"approval: {asked}" if asked else "approval: nobody is asked",
-        f"then: {version.stage} -> {target.stage}{alias}" + (f"; version {leaving} is archived" if leaving else ""),
+        f"then: {move}" + (f"; version {leaving} {becomes(target)}" if leaving else ""),
+        *([f"then told to deploy: {', '.join(target.deploy.to)}"] if target.deploy else []),
         f"policy: {evidence.policy_digest}",
     ]
 
@@ -68,4 +75,4 @@ def _open(ledger: Ledger, version: Version, stage: str) -> str:
     if earlier is None:
         return "asked for: not yet"
     when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {earlier.requested_by}"
-    return f"asked for: {when}; {earlier.state.replace('_', ' ')}" + ("" if is_open(earlier) else " (closed)")
+    return f"asked for: {when}; {earlier.state.replace('_', ' ')}" + ("" if earlier.open else " (closed)")

@@ -3,14 +3,18 @@
 Which call, with which arguments: README, "Decisions". Measured on MLflow 3.17 and 3.18.
 """
 
+import hashlib
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
+import yaml
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import ViewType
@@ -31,6 +35,9 @@ _RETRYABLE_STATUS = {408, 429, 502, 503, 504}
 _RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
 _STATUS = re.compile(r"too many (\d{3}) error responses")
 _PAGE = 200
+_LOGGED = re.compile("models:/(m-[0-9a-f]{32})")
+_MOST_FILES = 10_000  # of one model; what is more is not looked at
+_MOST_MLMODEL = 1_000_000  # characters
 
 
 def configure_client() -> None:
@@ -253,6 +260,49 @@ class MlflowRegistry:
         with sorted_errors(f"looking at the files of {model} version {version}"):
             address = self._client.get_model_version_download_uri(model, str(version))
             return sorted(Path(file.path).name for file in list_artifacts(artifact_uri=address, tracking_uri=self._uri))
+
+    def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
+        try:
+            content = yaml.safe_load(self._mlmodel(model, version))
+        except yaml.YAMLError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _mlmodel(self, model: str, version: int) -> str:
+        """The file itself; "" where there is none."""
+        with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
+            if "MLmodel" not in self.files_of(model, version):
+                return ""
+            address = self._client.get_model_version_download_uri(model, str(version))
+            with TemporaryDirectory() as folder:
+                uri = f"{address.rstrip('/')}/MLmodel"
+                got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
+                return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
+
+    def digest_of(self, model: str, version: int) -> str:
+        """A logged model (m-...) keeps its id for its files; those of MLflow 2 lie where anybody may change them."""
+        source = self.version(model, version).source
+        if logged := _LOGGED.fullmatch(source):
+            return logged[1]
+        content = [self._listing(model, version), self._mlmodel(model, version)]
+        return "sha256:" + hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def _listing(self, model: str, version: int) -> list[tuple[str, int]]:
+        """Every file's path and size, as far as _MOST_FILES."""
+        with sorted_errors(f"looking at the files of {model} version {version}"):
+            address = self._client.get_model_version_download_uri(model, str(version))
+            found: list[tuple[str, int]] = []
+            folders = [""]
+            while folders and len(found) < _MOST_FILES:
+                below = folders.pop()
+                where = f"{address.rstrip('/')}/{below}" if below else address
+                for file in list_artifacts(artifact_uri=where, tracking_uri=self._uri):
+                    path = f"{below}/{Path(file.path).name}" if below else Path(file.path).name
+                    if file.is_dir:
+                        folders.append(path)
+                    else:
+                        found.append((path, file.file_size or 0))
+            return sorted(found)
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         """From where the registry says the version's files are."""

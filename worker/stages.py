@@ -1,16 +1,46 @@
 """Moving a version between stages, its alias with it, and saying so where people look.
 
-Each step looks first, so that doing it again after a crash changes nothing; then what it left is read back.
+Each step looks first, so that doing it again after a crash changes nothing; then what it left is read back. In the mode
+`stages` no alias is touched, in the mode `aliases` no stage.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from registrar.ledger.history import Held, Released
+from registrar.ledger.history import Held, Released, holder
 from registrar.outcome import Fact, FollowUp, Outcome, Record
-from worker.door import Retryable, Version
+from registrar.policy import ModelPolicy, Target
+from worker import quarantine
+from worker.door import NotFound, Retryable, Version
+from worker.standing import standing
 from worker.work import Work
 
 DESCRIPTION_LINES = 20  # MLflow's column ends at 5,000 characters: older lines about moves make room
+
+
+@dataclass(frozen=True)
+class Step:
+    """One version on its way to a stage. target None: a stage that the policy does not govern."""
+
+    version: Version
+    stage: str
+    policy: ModelPolicy
+    target: Target | None
+
+    @property
+    def staged(self) -> bool:
+        """Whether MLflow's stage is moved."""
+        return self.policy.mode != "aliases"
+
+    @property
+    def alias(self) -> str | None:
+        return self.target.alias if self.target else None
+
+    @property
+    def foreign(self) -> set[str]:
+        """The aliases of other targets, and the one of whoever was replaced in this: they don't go with the stage."""
+        others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
+        return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())
 
 
 def move(
@@ -18,33 +48,64 @@ def move(
 ) -> Outcome:
     """Bring a version to a stage, give it the target's alias, take its other targets' aliases away.
 
-    The outcome archives whoever else holds an exclusive stage, one by one, before anything else of this lane.
+    The outcome sends whoever else holds an exclusive stage away, one by one, before anything else of this lane.
     """
     policy = work.policy.model(version.model)
-    target = policy.target(stage)
-    foreign = {t.alias for t in policy.targets if t.alias and t.stage != stage}
-    if version.stage != stage:
-        work.registry.set_stage(version.model, version.version, stage)
-    if target and target.alias and target.alias not in version.aliases:
-        work.registry.set_alias(version.model, target.alias, version.version)
-    for left in sorted(foreign & set(version.aliases)):
-        work.registry.drop_alias(version.model, left)
+    step = Step(version, stage, policy, policy.target(stage))
+    before = _before(work, step)
+    _write(work, step)
     _describe(work, version, stage)
-    alias = target.alias if target else None
-    _verify(work, version, stage, alias)
-    others = _other_holders(work, version, stage) if target and target.exclusive else []
-    fact = _fact(work, version, stage, alias, reason)
+    _verify(work, step)
+    previous = _name_previous(work, step, before)
+    others = _other_holders(work, step) if step.target and step.target.exclusive else []
+    fact = _fact(work, step, reason, before)
     return Outcome(
         summary=fact.text,
         facts=(fact,),
-        follow_ups=(*(_replace(other, stage, version) for other in others), *follow_ups),
-        records=_records(version, stage, alias, foreign),
+        follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
+        records=(*_records(step), *previous),
     )
 
 
 def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
     """The line of the description that says so. `at` is the event's time: the same on every attempt."""
     return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
+
+
+def _write(work: Work, step: Step) -> None:
+    version = step.version
+    if step.staged and version.stage != step.stage:
+        work.registry.set_stage(version.model, version.version, step.stage)
+    if step.alias and step.alias not in version.aliases:
+        work.registry.set_alias(version.model, step.alias, version.version)
+    for left in sorted(step.foreign & set(version.aliases)):
+        work.registry.drop_alias(version.model, left)
+
+
+def _before(work: Work, step: Step) -> int | None:
+    """Who held the target before, by the record: it changes at the end alone, so a second attempt finds the same."""
+    if not step.target:
+        return None
+    kind, key = ("stage", step.stage) if step.staged else ("alias", step.alias or "")
+    with work.ledger.read() as connection:
+        found = holder(connection, step.version.model, kind, key)
+    return None if found == step.version.version else found
+
+
+def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, ...]:
+    """The one that was replaced gets the alias that says so, unless it was sent away for being bad."""
+    name = step.target.previous_alias if step.target else None
+    if not name or before is None:
+        return ()
+    try:
+        former = work.registry.version(step.version.model, before)
+    except NotFound:
+        return ()
+    if quarantine.why(former):
+        return ()
+    if name not in former.aliases:
+        work.registry.set_alias(former.model, name, before)
+    return (Held(former.model, "alias", name, before, alone=True),)
 
 
 def _describe(work: Work, version: Version, stage: str) -> None:
@@ -58,39 +119,53 @@ def _describe(work: Work, version: Version, stage: str) -> None:
     work.registry.set_description(version.model, version.version, "\n".join([*kept, line]))
 
 
-def _verify(work: Work, version: Version, stage: str, alias: str | None) -> None:
+def _verify(work: Work, step: Step) -> None:
+    version = step.version
     left = work.registry.version(version.model, version.version)
-    if left.stage != stage or (alias and alias not in left.aliases):
+    if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
         found = f"{left.stage} with {', '.join(f'@{a}' for a in left.aliases) or 'no alias'}"
-        raise Retryable(f"{version} should be in {stage} now, but is in {found}: somebody else moved it meanwhile")
+        raise Retryable(f"{version} should be in {step.stage} now, but is in {found}: somebody else moved it meanwhile")
 
 
-def _other_holders(work: Work, version: Version, stage: str) -> list[Version]:
-    found = work.registry.versions(version.model)
-    return [other for other in found if other.stage == stage and other.version != version.version]
+def _other_holders(work: Work, step: Step) -> list[Version]:
+    """An alias has one holder by itself."""
+    found = work.registry.versions(step.version.model) if step.staged else []
+    return [other for other in found if other.stage == step.stage and other.version != step.version.version]
 
 
-def _replace(other: Version, stage: str, by: Version) -> FollowUp:
-    return FollowUp("worker.archive", {"version": other.version, "held": stage, "replaced_by": by.version})
+def _replace(other: Version, step: Step) -> FollowUp:
+    args = {"version": other.version, "held": step.stage, "replaced_by": step.version.version}
+    return FollowUp("worker.archive", args)
 
 
-def _records(version: Version, stage: str, alias: str | None, foreign: set[str]) -> tuple[Record, ...]:
+def _records(step: Step) -> tuple[Record, ...]:
     """An exclusive stage's former holder is released by its own archiving, when that is done."""
-    model, number = version.model, version.version
-    dropped = [Released(model, "alias", number, key) for key in sorted(foreign)]
-    left = Released(model, "stage", number, keep=stage)
-    held: list[Record] = [] if stage == "None" else [Held(model, "stage", stage, number)]
-    if alias:
-        held.append(Held(model, "alias", alias, number, alone=True))
-    return (left, *dropped, *held)
+    model, number = step.version.model, step.version.version
+    records: list[Record] = [Released(model, "alias", number, key) for key in sorted(step.foreign)]
+    if step.staged:
+        records.append(Released(model, "stage", number, keep=step.stage))
+    if step.staged and step.stage != "None":
+        records.append(Held(model, "stage", step.stage, number))
+    if step.alias:
+        records.append(Held(model, "alias", step.alias, number, alone=True))
+    return tuple(records)
 
 
-def _fact(work: Work, version: Version, stage: str, alias: str | None, reason: str | None) -> Fact:
-    details = {"from": version.stage, "stage": stage, "alias": alias, "run_id": version.run_id, "by": work.who}
-    named = f" (@{alias})" if alias else ""
+def _fact(work: Work, step: Step, reason: str | None, before: int | None) -> Fact:
+    version, stage, alias = step.version, step.stage, step.alias
+    details = {
+        "from": standing(step.policy, version),
+        "stage": stage,
+        "alias": alias,
+        "previous_version": before,
+        "run_id": version.run_id,
+        "commit": version.tags.get("registrar.commit"),
+        "by": work.who,
+    }
     because = f": {reason}" if reason else ""
     if stage == "Archived":
         text = f"{version} was archived by {work.who}{because}"
         return Fact("model_version.archived", text, version.model, version.version, details)
-    text = f"{version} is in {stage}{named}, by {work.who}{because}"
+    where = f"{stage} (@{alias})" if alias else stage
+    text = f"{version} is in {where}, by {work.who}{because}"
     return Fact("model_version.transitioned", text, version.model, version.version, details)

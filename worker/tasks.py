@@ -21,6 +21,7 @@ from registrar.queue import Bell, ring
 from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
+from worker import clock
 from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
 from worker.work import Work
@@ -54,7 +55,11 @@ def install(bench: Bench) -> None:
     def ring_again(**_: object) -> None:
         sweep(bench)
 
+    def look_at_the_clock() -> None:
+        tick(bench)
+
     bench.app.task(name="worker.sweep")(ring_again)
+    bench.app.task(name="worker.tick")(look_at_the_clock)
     worker_ready.connect(ring_again, weak=False)
 
 
@@ -77,6 +82,16 @@ def sweep(bench: Bench) -> None:
         return
     if bells:
         log.info("sweep: rang for %d task(s)", len(bells))
+    ring(bench.app, bells)
+
+
+def tick(bench: Bench) -> None:
+    """Begin what the time has brought. A ledger that is down is no error here either."""
+    try:
+        bells = clock.tick(bench.ledger, bench.policy, now())
+    except LedgerUnavailable as error:
+        log.warning("the clock can't read the ledger: %s", error)
+        return
     ring(bench.app, bells)
 
 
@@ -183,7 +198,7 @@ def _notices(policy: Policy, outcome: Outcome) -> list[FollowUp]:
     return [
         FollowUp("worker.notify", {"channel": to, "fact": fact.to_json()}, lane=f"notify:{to}:{fact.model or ''}")
         for fact in outcome.facts
-        for to in policy.channels_for(fact.type, fact.model)
+        for to in dict.fromkeys([*policy.channels_for(fact.type, fact.model), *fact.to])
     ]
 
 

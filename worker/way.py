@@ -1,16 +1,18 @@
 """The way of a version to a target, as far as it can be told without doing anything: for requests, and for plans."""
 
 from registrar.policy import Policy, Target
-from registrar.policy.models import Approval
+from registrar.policy.approval import Approval
 from worker.door import Registry, Version
+from worker.standing import standing
 
 
 def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
     """Why a target can't be reached from where the version is, or None."""
-    sources = policy.model(version.model).sources_of(target)
-    if version.stage in sources:
+    model = policy.model(version.model)
+    sources, present = model.sources_of(target), standing(model, version)
+    if present in sources:
         return None
-    return f"it is in {version.stage}, and {target.stage} is reached from {' or '.join(sources)}"
+    return f"it is in {present}, and {target.stage} is reached from {' or '.join(sources)}"
 
 
 def who_may(policy: Policy, target: Target) -> str:
@@ -21,9 +23,17 @@ def who_may(policy: Policy, target: Target) -> str:
     )
 
 
-def replaced(registry: Registry, version: Version, target: Target) -> list[Version]:
-    """The versions that would have to leave."""
+def replaced(registry: Registry, policy: Policy, version: Version, target: Target) -> list[int]:
+    """The versions that would have to leave. Where aliases alone count, whoever holds this one loses it by itself."""
     if not target.exclusive:
         return []
+    if policy.model(version.model).mode == "aliases":
+        holder = registry.model(version.model).aliases.get(target.alias or "")
+        return [holder] if holder not in (None, version.version) else []
     found = registry.versions(version.model)
-    return [other for other in found if other.stage == target.stage and other.version != version.version]
+    return [other.version for other in found if other.stage == target.stage and other.version != version.version]
+
+
+def becomes(target: Target) -> str:
+    """What happens to those that leave, for people."""
+    return "goes back to Staging" if target.on_replace == "staging" else "is archived"

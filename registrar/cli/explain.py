@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from registrar.policy import ModelPolicy, Policy, Source, Target
-from registrar.policy.models import Approval, Rule
+from registrar.policy.approval import Approval, Rule
 from registrar.policy.routes import Channel, Route
 
 
@@ -23,7 +23,7 @@ def explain(policy: Policy) -> Iterator[str]:
 def _source(policy: Policy, name: str, source: Source) -> Iterator[str]:
     yield f"  {name} ({source.kind}) posts to /webhooks/{name}, signed with {' or '.join(source.secrets)}"
     yield f"    at most {source.max_bytes:,} bytes; its timestamps may be off by {source.tolerance} s"
-    if groups := policy.groups_of(f"source:{name}"):
+    if groups := [group for group, members in policy.groups.items() if f"source:{name}" in members]:
         yield f"    it counts as a member of {', '.join(sorted(groups))}"
     for grant in source.may:
         yield f"    may send {', '.join(grant.events)} about {_models(grant.models)}"

@@ -86,6 +86,24 @@ def history(connection: Connection, model: str, *, at: datetime | None = None) -
     return [Holding(**{name: row[name] for name in Holding.__dataclass_fields__}) for row in rows]
 
 
+def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:
+    """Since when a version holds a stage or an alias, if it does."""
+    same = and_(_open(model, kind), holders.c.key == key, holders.c.version == version)
+    return connection.execute(select(holders.c.since).where(same)).scalar_one_or_none()
+
+
+def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
+    """The version that holds a stage or an alias; of several, the one that came last."""
+    same = and_(_open(model, kind), holders.c.key == key)
+    query = select(holders.c.version).where(same).order_by(holders.c.since.desc(), holders.c.seq.desc())
+    return connection.execute(query.limit(1)).scalar_one_or_none()
+
+
+def models_held(connection: Connection) -> list[str]:
+    """The models of which the record knows a holder."""
+    return list(connection.execute(select(holders.c.model).where(holders.c.until.is_(None)).distinct()).scalars())
+
+
 def _open(model: str, kind: str) -> ColumnElement[bool]:
     return and_(holders.c.model == model, holders.c.kind == kind, holders.c.until.is_(None))
 

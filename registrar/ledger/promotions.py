@@ -1,4 +1,4 @@
-"""Promotions and the votes on them: requested, approved or rejected, promoted or superseded."""
+"""Promotions and the votes on them: requested, waiting or approved or rejected, promoted or superseded."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ OPEN = ("waiting", "awaiting_approval", "approved")
 
 @dataclass(frozen=True)
 class Promotion:
-    """One request that a version reach a target's stage. evidence: what an approver is shown and binds to."""
+    """One request that a version reach a target's stage. evidence: what an approver is shown and binds to.
+
+    due_at: when what it waits for has passed. broke_glass: approved by one person, past the rules.
+    """
 
     id: str
     model: str
@@ -38,10 +41,14 @@ class Promotion:
     def __str__(self) -> str:
         return f"{self.model} version {self.version} to {self.target}"
 
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN
+
 
 @dataclass(frozen=True)
 class Opened:
-    """Record: a promotion was requested. Requests for older versions to the same target are superseded."""
+    """Record: a promotion was requested."""
 
     model: str
     version: int
@@ -49,17 +56,10 @@ class Opened:
     evidence: Mapping[str, Any]
     state: str = "awaiting_approval"
     reason: str | None = None
+    due_at: datetime | None = None
     id: str = field(default_factory=lambda: f"prm_{uuid.uuid4().hex}")
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        older = and_(
-            promotions.c.model == self.model,
-            promotions.c.target == self.target,
-            promotions.c.version < self.version,
-            promotions.c.state == "awaiting_approval",
-        )
-        replaced = {"state": "superseded", "decided_at": cause.at, "reason": f"version {self.version} came after it"}
-        connection.execute(update(promotions).where(older).values(replaced))
         row = {
             "id": self.id,
             "model": self.model,
@@ -71,8 +71,39 @@ class Opened:
             "evidence": dict(self.evidence),
             "reason": self.reason,
             "created_at": cause.at,
+            "due_at": self.due_at,
         }
         connection.execute(insert(promotions).values(row))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Record: an open promotion was looked at again: it waits, for longer, or no more.
+
+    evidence None: what was shown stays what the approvals are bound to.
+    """
+
+    promotion_id: str
+    state: str
+    due_at: datetime | None = None
+    evidence: Mapping[str, Any] | None = None
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        shown = {} if self.evidence is None else {"evidence": dict(self.evidence)}
+        change = {"state": self.state, "due_at": self.due_at, **shown}
+        connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
+
+
+@dataclass(frozen=True)
+class Told:
+    """Record: people were reminded of an open promotion, or others were told."""
+
+    promotion_id: str
+    escalated: bool = False
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        change = {"escalated_at" if self.escalated else "reminded_at": cause.at}
+        connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
 
 
 @dataclass(frozen=True)
@@ -82,13 +113,15 @@ class Decided:
     promotion_id: str
     state: str
     reason: str | None = None
+    broke_glass: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        decision = {"state": self.state, "decided_at": cause.at, "decided_by": cause.actor}
+        decision: dict[str, Any] = {"state": self.state, "decided_at": cause.at, "decided_by": cause.actor}
         if self.reason is not None:
             decision["reason"] = self.reason
-        still_open = and_(promotions.c.id == self.promotion_id, promotions.c.state.in_(OPEN))
-        connection.execute(update(promotions).where(still_open).values(decision))
+        if self.broke_glass:
+            decision["broke_glass"] = True
+        connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(decision))
 
 
 @dataclass(frozen=True)
@@ -126,12 +159,27 @@ def latest(connection: Connection, model: str, version: int, target: str) -> Pro
     return Promotion(**row._mapping) if row else None
 
 
-def is_open(promotion: Promotion | None) -> bool:
-    return promotion is not None and promotion.state in OPEN
+def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:
+    """Every open promotion, of one model or of all, oldest first."""
+    query = select(promotions).where(promotions.c.state.in_(OPEN)).order_by(promotions.c.created_at)
+    if model is not None:
+        query = query.where(promotions.c.model == model)
+    return [Promotion(**row._mapping) for row in connection.execute(query)]
 
 
-def approvers(connection: Connection, promotion_id: str) -> list[str]:
-    """Who approved with a vote that counts, each once, in order."""
+def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
+    """When versions of a model were promoted to a target, newest first."""
+    done = and_(promotions.c.model == model, promotions.c.target == target, promotions.c.state == "promoted")
+    query = select(promotions.c.decided_at).where(done).order_by(promotions.c.decided_at.desc()).limit(most)
+    return [at for at in connection.execute(query).scalars() if at]
+
+
+def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
+    """Who approved with a vote that counts, and when, each once, in order."""
     counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
-    rows = connection.execute(select(votes.c.actor).where(counting).order_by(votes.c.seq)).scalars()
-    return list(dict.fromkeys(rows))
+    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
+    return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
+
+
+def _still_open(promotion_id: str) -> Any:
+    return and_(promotions.c.id == promotion_id, promotions.c.state.in_(OPEN))

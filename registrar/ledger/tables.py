@@ -163,7 +163,7 @@ deployments = Table(
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(40), ForeignKey("events.id")),
     Column("environment", String(250)),
-    Column("url", Text),
+    Column("on_failure", String(16), nullable=False),  # alert | rollback
     Index("ix_deployments_model", "model", "requested_at"),
     Index(
         "uq_deployments_open",

@@ -2,18 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from registrar.event import Actor
-from registrar.policy.models import Approval, ModelPolicy, Rule
+from registrar.policy.approval import Approval, Rule
+from registrar.policy.models import ModelPolicy
 from registrar.policy.people import Members, Person
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
 from registrar.policy.strict import Glob, Strict, most_specific
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)")]
+OURSELVES = "registrar"  # the source of what the timer starts (worker/clock.py)
 Complaint = tuple[tuple[str | int, ...], str]
 
 
@@ -31,11 +35,24 @@ class Policy(Strict):
     def inconsistencies(self) -> list[Complaint]:
         """Names used in one part that the other part lacks, each with the place that uses it."""
         return [
+            *self._reserved(),
             *self._unknown_members(),
+            *self._unknown_delegates(),
             *self._unfillable_rules(),
             *self._unknown_channels(),
             *self._unknown_doors(),
             *self._shared_accounts(),
+        ]
+
+    def _reserved(self) -> list[Complaint]:
+        taken = f"{OURSELVES!r} is what Registrar itself is called; choose another name"
+        return [(("sources", OURSELVES), taken)] if OURSELVES in self.sources else []
+
+    def _unknown_delegates(self) -> list[Complaint]:
+        return [
+            (("people", who, "delegate", "to"), f"{person.delegate.to!r} is not in people")
+            for who, person in self.people.items()
+            if person.delegate and person.delegate.to not in self.people
         ]
 
     def _unknown_members(self) -> list[Complaint]:
@@ -47,28 +64,48 @@ class Policy(Strict):
             if member not in known
         ]
 
+    def _approvals(self) -> Iterator[tuple[tuple[str | int, ...], Approval]]:
+        for name, model in self.models.items():
+            for index, target in enumerate(model.targets):
+                if isinstance(target.approval, Approval):
+                    yield ("models", name, "targets", index, "approval"), target.approval
+
     def _unfillable_rules(self) -> list[Complaint]:
+        rules = [
+            ((*at, "rules", nth), rule) for at, approval in self._approvals() for nth, rule in enumerate(approval.rules)
+        ]
+        glass = [((*at, "break_glass"), approval.break_glass) for at, approval in self._approvals()]
         return [
-            (("models", name, "targets", index, "approval", "rules", nth), self._too_few(rule))
-            for name, model in self.models.items()
-            for index, target in enumerate(model.targets)
-            if isinstance(target.approval, Approval)
-            for nth, rule in enumerate(target.approval.rules)
-            if len(set(self.groups.get(rule.group, []))) < rule.required_approvals
+            *((at, why) for at, rule in rules if (why := self._too_few(rule))),
+            *((at, f"group {g.group!r} is not in groups") for at, g in glass if g and g.group not in self.groups),
         ]
 
-    def _too_few(self, rule: Rule) -> str:
+    def _too_few(self, rule: Rule) -> str | None:
         if rule.group not in self.groups:
             return f"group {rule.group!r} is not in groups"
+        if len(set(self.groups[rule.group])) >= rule.required_approvals:
+            return None
         return f"group {rule.group!r} has too few members for {rule.required_approvals} approvals"
 
     def _unknown_channels(self) -> list[Complaint]:
         return [
-            (("notify", index, "to", nth), f"{channel!r} is not in channels")
-            for index, route in enumerate(self.notify)
-            for nth, channel in enumerate(route.to)
+            ((*at, nth), f"{channel!r} is not in channels")
+            for at, channels in self._told()
+            for nth, channel in enumerate(channels)
             if channel not in self.channels
         ]
+
+    def _told(self) -> Iterator[tuple[tuple[str | int, ...], list[str]]]:
+        """Every place that names channels."""
+        for index, route in enumerate(self.notify):
+            yield ("notify", index, "to"), route.to
+        for at, approval in self._approvals():
+            if approval.escalate:
+                yield (*at, "escalate", "to"), approval.escalate.to
+        for name, model in self.models.items():
+            for index, target in enumerate(model.targets):
+                if target.deploy:
+                    yield ("models", name, "targets", index, "deploy", "to"), target.deploy.to
 
     def _unknown_doors(self) -> list[Complaint]:
         return [
@@ -98,9 +135,21 @@ class Policy(Strict):
                 return Actor(person_id, person.name)
         return Actor(f"{source_kind}:{account}", name)
 
-    def groups_of(self, actor_id: str) -> set[str]:
-        """The groups that hold a person or a source:NAME."""
-        return {group for group, members in self.groups.items() if actor_id in members}
+    def permits(self, actor_id: str, groups: Iterable[str], *, at: datetime) -> bool:
+        """Whether somebody may speak for one of these groups at that time."""
+        return any(self.counts(actor_id, group, at=at) for group in groups)
+
+    def counts(self, actor_id: str, group: str, *, at: datetime, excluded: frozenset[str] = frozenset()) -> bool:
+        """Whether somebody's word is a member's at that time: their own, or that of a person whose delegate they are.
+
+        Nobody stands in for who is excluded.
+        """
+        speaking_for = {actor_id} | {
+            who
+            for who, person in self.people.items()
+            if person.delegate and person.delegate.to == actor_id and at.date() <= person.delegate.until
+        }
+        return actor_id not in excluded and not speaking_for.isdisjoint(set(self.groups.get(group, [])) - excluded)
 
     def members(self, group: str) -> list[str]:
         """The names of a group's members, for people to read."""
@@ -111,8 +160,13 @@ class Policy(Strict):
         return list(dict.fromkeys(to for route in self.notify if route.wants(outcome, model) for to in route.to))
 
     def digest(self, model: str) -> str:
-        """What an approval is bound to: SHA-256 of the model's policy and the groups it names."""
+        """What an approval is bound to: SHA-256 of the model's targets and the groups they name."""
         policy = self.model(model)
-        named = {g for t in policy.targets if isinstance(t.approval, Approval) for g in t.approval.groups}
-        content = [policy.model_dump(mode="json"), {group: sorted(self.groups[group]) for group in sorted(named)}]
+        approvals = [target.approval for target in policy.targets if isinstance(target.approval, Approval)]
+        named = {group for approval in approvals for group in approval.groups}
+        named |= {approval.break_glass.group for approval in approvals if approval.break_glass}
+        content = [
+            policy.model_dump(mode="json", include={"mode", "targets"}),
+            {group: sorted(self.groups[group]) for group in sorted(named)},
+        ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -4,16 +4,21 @@
 - {metric: rmse, baseline: "@champion", greater_is_better: false, min_relative_change: 0.01}
 - {tags: [dataset_digest]}
 - {max_age: 7d}
+- {evaluated_within: 7d}
+- {signature: required}
+
+Those of timing.py stand among them.
 """
 
 import operator
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
+from registrar.policy.duration import Duration
 from registrar.policy.strict import Strict
+from registrar.policy.timing import Freeze, MaxPerDay, Soak
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -21,26 +26,29 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 Metric = Annotated[str, Field(min_length=1, max_length=250)]
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[mhd]$(?!\n)")]
 Reference = Annotated[str, StringConstraints(pattern=r"^@[A-Za-z_][\w-]{0,200}$(?!\n)")]
+Origin = Annotated[
+    Literal["training", "evaluation"],
+    Field(description="whose metric: of the run that trained it, or of the newest evaluation_run.finished"),
+]
 
 
-def length(duration: str) -> timedelta:
-    """Of 30m, 12h, 7d."""
-    return timedelta(**{_UNITS[duration[-1]]: int(duration[:-1])})
+def named(metric: str, of: str) -> str:
+    """As people read it."""
+    return metric if of == "training" else f"{metric} (evaluation)"
 
 
 class Threshold(Strict):
     """A metric of the version's run against a number. A missing or NaN metric fails."""
 
     metric: Metric
+    of: Origin = "training"
     op: Literal["<", "<=", ">", ">="]
     threshold: float
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.op} {self.threshold:g}"
+        return f"{named(self.metric, self.of)} {self.op} {self.threshold:g}"
 
 
 class Comparison(Strict):
@@ -51,6 +59,7 @@ class Comparison(Strict):
     """
 
     metric: Metric
+    of: Origin = "training"
     baseline: Reference
     greater_is_better: bool
     min_absolute_change: Annotated[float, Field(ge=0)] = 0
@@ -60,7 +69,9 @@ class Comparison(Strict):
     def __str__(self) -> str:
         least = [f"{self.min_absolute_change:g}"] if self.min_absolute_change else []
         least += [f"{self.min_relative_change * 100:g} %"] if self.min_relative_change else []
-        return f"{self.metric} better than {self.baseline}'s" + (f" by {' and '.join(least)}" if least else "")
+        return f"{named(self.metric, self.of)} better than {self.baseline}'s" + (
+            f" by {' and '.join(least)}" if least else ""
+        )
 
 
 class RequiredTags(Strict):
@@ -81,16 +92,42 @@ class MaxAge(Strict):
         return f"trained within {self.max_age}"
 
 
+class Evaluated(Strict):
+    """Its newest evaluation, by evaluation_run.finished, began no longer ago."""
+
+    evaluated_within: Duration
+
+    def __str__(self) -> str:
+        return f"evaluated within {self.evaluated_within}"
+
+
+class Signature(Strict):
+    """The model's MLmodel file says what goes in and what comes out."""
+
+    signature: Literal["required"]
+
+    def __str__(self) -> str:
+        return "with a signature"
+
+
+_KEYS = ("baseline", "tags", "max_age", "evaluated_within", "signature", "soak", "freeze", "max_per_day")
+
+
 def _kind(given: Any) -> str:
     """By the key that only this kind has; what has none is meant as a threshold."""
     keys = given if isinstance(given, dict) else vars(given)
-    return next((key for key in ("baseline", "tags", "max_age") if key in keys), "threshold")
+    return next((key for key in _KEYS if key in keys), "threshold")
 
 
 Gate = Annotated[
     Annotated[Threshold, Tag("threshold")]
     | Annotated[Comparison, Tag("baseline")]
     | Annotated[RequiredTags, Tag("tags")]
-    | Annotated[MaxAge, Tag("max_age")],
+    | Annotated[MaxAge, Tag("max_age")]
+    | Annotated[Evaluated, Tag("evaluated_within")]
+    | Annotated[Signature, Tag("signature")]
+    | Annotated[Soak, Tag("soak")]
+    | Annotated[Freeze, Tag("freeze")]
+    | Annotated[MaxPerDay, Tag("max_per_day")],
     Discriminator(_kind),
 ]

@@ -4,35 +4,28 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from registrar.policy.gates import Duration, Gate
+from registrar.policy.approval import Approval
+from registrar.policy.duration import Duration
+from registrar.policy.gates import Gate
 from registrar.policy.strict import Strict
-from registrar.vocabulary import ArtifactPath, Stage
+from registrar.vocabulary import ArtifactPath, Name, Stage
 
 # `latest` and `v1` are reserved by MLflow.
 Alias = Annotated[str, StringConstraints(pattern=r"^(?!latest$)(?!v\d+$)[A-Za-z_][\w-]{0,200}$(?!\n)")]
 
 
-class Rule(Strict):
-    """So many different members of a group must approve."""
+class Deploy(Strict):
+    """Who is told to deploy what reached the target, and what is expected of them.
 
-    group: str
-    required_approvals: Annotated[int, Field(ge=1, le=20)] = 1
-
-
-class Approval(Strict):
-    """All rules must be met, and a person counts for one of them.
-
-    exclude: who may not approve: whoever asked for it; whoever trained it, known by the account `mlflow` of people.
+    Without confirm_within nothing waits for deployment.succeeded or deployment.failed.
     """
 
-    rules: Annotated[list[Rule], Field(min_length=1, max_length=10)]
-    exclude: list[Literal["requester", "author"]] = []
-    reject_reason: Literal["optional", "required"] = "optional"
-    expires_after: Annotated[Duration | None, Field(description="then it must be asked for again")] = None
-
-    @property
-    def groups(self) -> list[str]:
-        return [rule.group for rule in self.rules]
+    to: Annotated[list[str], Field(min_length=1, description="channels of this file")]
+    environment: Annotated[Name | None, Field(description="whose deployment.* count; else any")] = None
+    confirm_within: Annotated[Duration | None, Field(description="what is not confirmed by then has failed")] = None
+    on_failure: Annotated[
+        Literal["alert", "rollback"], Field(description="told; or back to the version that held it before, too")
+    ] = "alert"
 
 
 class Target(Strict):
@@ -40,16 +33,20 @@ class Target(Strict):
 
     stage: Stage
     alias: Alias | None = None
+    previous_alias: Annotated[Alias | None, Field(description="goes to the version that was replaced")] = None
     from_: Annotated[
         list[Stage] | None, Field(alias="from", description="stages it may come from; else the target before, or None")
     ] = None
     exclusive: Annotated[bool, Field(description="at most one version holds the stage")] = True
-    on_replace: Annotated[Literal["archive", "keep"], Field(description="what becomes of the one replaced")] = "archive"
+    on_replace: Annotated[
+        Literal["archive", "staging", "keep"], Field(description="what becomes of the one replaced")
+    ] = "archive"
     request: Annotated[
         Literal["automatic", "on_request"], Field(description="ask for this target by itself once a version may come")
     ] = "automatic"
     gates: list[Gate] = []
     approval: Annotated[Literal["automatic"] | Approval, Field(description="automatic, or rules")]
+    deploy: Deploy | None = None
 
     @model_validator(mode="after")
     def _replacing(self) -> Self:
@@ -57,6 +54,8 @@ class Target(Strict):
             raise ValueError("on_replace: keep leaves two holders; it goes with exclusive: false")
         if self.stage in ("None", "Archived"):
             raise ValueError("a target is Staging or Production; None and Archived need no target")
+        if self.on_replace == "staging" and self.stage == "Staging":
+            raise ValueError("on_replace: staging is for Production: what leaves Staging can't go there")
         return self
 
     @property
@@ -69,18 +68,34 @@ class ModelPolicy(Strict):
     """The policy of one model, or of all that a glob matches. The most specific entry wins whole."""
 
     artifact_path: Annotated[ArtifactPath, Field(description="the name models are logged under")] = "model"
+    mode: Annotated[
+        Literal["stages+aliases", "stages", "aliases"], Field(description="what says in MLflow where a version is")
+    ] = "stages+aliases"
     targets: Annotated[list[Target], Field(max_length=5)] = []
     drift: Annotated[
-        Literal["alert", "revert"],
-        Field(description="what becomes of a guarded stage or alias that was moved by hand; alert: told, and recorded"),
+        Literal["alert", "revert", "adopt"],
+        Field(description="what becomes of what was moved by hand: told, put back, or completed as the policy has it"),
     ] = "alert"
+    reconcile_every: Annotated[
+        Duration | None, Field(description="compare MLflow with the record so often; else when asked to")
+    ] = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        for what in ("stage", "alias"):
-            values = [value for target in self.targets if (value := getattr(target, what)) is not None]
+        stages = [target.stage for target in self.targets]
+        named = [alias for target in self.targets for alias in (target.alias, target.previous_alias) if alias]
+        for what, values in (("stage", stages), ("alias", named)):
             if len(values) != len(set(values)):
                 raise ValueError(f"two targets have the same {what}")
+        return self
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        for target in self.targets:
+            if self.mode == "aliases" and (target.alias is None or not target.exclusive):
+                raise ValueError(f"mode: aliases needs an alias of {target.stage}, and an alias has one holder")
+            if self.mode == "stages" and (target.alias or target.previous_alias):
+                raise ValueError(f"mode: stages sets no alias: take those of {target.stage} away")
         return self
 
     def target(self, stage: str) -> Target | None:

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from registrar.policy import ModelPolicy, Source, Target
+from registrar.policy.approval import Approval, Rule
 from registrar.policy.gates import Comparison, MaxAge, RequiredTags, Threshold
-from registrar.policy.models import Approval, Rule
 from registrar.settings import Settings, from_folder
 from registrar.vocabulary import VOCABULARY
 from tests.e2e.conftest import Installation, running

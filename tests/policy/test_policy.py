@@ -1,10 +1,13 @@
 """What a policy answers."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from registrar.policy.load import parse
 from tests.policy.test_load import WHOLE
 
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POLICY = parse(
     WHOLE.replace(
         "models:\n", 'models:\n  "*": {artifact_path: any}\n  "taxi-*": {}\n  "taxi-nyc-?": {artifact_path: nyc}\n', 1
@@ -52,10 +55,10 @@ def test_a_refusal_says_what_is_granted_and_how_to_grant_more():
 
 def test_an_account_is_a_person_and_an_unknown_one_is_in_no_group():
     assert POLICY.actor("slack", "T1/U1", "ignored").id == "ada"
-    assert POLICY.groups_of("ada") == {"leads"}
+    assert POLICY.permits("ada", ["leads"], at=NOON)
     stranger = POLICY.actor("slack", "T1/U9", "Ada")
     assert stranger.id == "slack:T1/U9"
-    assert POLICY.groups_of(stranger.id) == set()
+    assert not POLICY.permits(stranger.id, POLICY.groups, at=NOON)
 
 
 def test_the_digest_changes_with_what_an_approval_depends_on_and_nothing_else():

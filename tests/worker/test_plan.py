@@ -10,8 +10,8 @@ from worker.plan import Looking, Plan, plan
 
 def planned(office, number: int = 1, stage: str = "Production") -> Plan:
     before = (list(office.registry.writes), office.facts(), office.promotions())
-    look = Looking(office.registry, office.bench.policy, now())
-    found = plan(look, office.ledger, "taxi", number, stage)
+    look = Looking(office.registry, office.bench.policy, office.ledger, now())
+    found = plan(look, "taxi", number, stage)
     assert before == (list(office.registry.writes), office.facts(), office.promotions())
     return found
 

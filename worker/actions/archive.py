@@ -1,4 +1,7 @@
-"""worker.archive, on model_version.archive and for whoever was replaced: a version moves to Archived."""
+"""worker.archive, on model_version.archive and for whoever was replaced: a version moves to Archived.
+
+Where the policy says so (on_replace: staging), the one that was replaced goes back to Staging instead, if that is free.
+"""
 
 from registrar.outcome import Outcome
 from worker.stages import move
@@ -8,8 +11,20 @@ from worker.work import Work
 def act(work: Work) -> Outcome:
     version = work.registry.version(work.model, work.version)
     held = work.task.args.get("held")
-    if held and version.stage not in (held, "Archived"):
+    if not held:
+        return move(work, version, "Archived", reason=work.given("reason"))
+    goal = _goal(work, str(held))
+    if version.stage not in (held, goal):
         return Outcome(f"{version} left {held} for {version.stage} meanwhile; it stays there")
     successor = work.task.args.get("replaced_by")
-    reason = f"version {successor} took {held}" if successor else work.given("reason")
-    return move(work, version, "Archived", reason=reason)
+    return move(work, version, goal, reason=f"version {successor} took {held}")
+
+
+def _goal(work: Work, held: str) -> str:
+    """Who is in an exclusive Staging already is not sent away for one that was replaced."""
+    policy = work.policy.model(work.model)
+    target, staging = policy.target(held), policy.target("Staging")
+    if not target or target.on_replace != "staging":
+        return "Archived"
+    others = [v for v in work.registry.versions(work.model) if v.stage == "Staging" and v.version != work.version]
+    return "Archived" if staging and staging.exclusive and others else "Staging"

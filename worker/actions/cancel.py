@@ -1,24 +1,24 @@
 """worker.cancel, on promotion.cancel: an open request is taken back, by whoever asked or whoever may approve."""
 
-from registrar.ledger.promotions import Decided, Promotion, get, is_open, latest
+from registrar.ledger.promotions import Decided, Promotion, get, latest
 from registrar.outcome import Fact, Outcome
-from registrar.policy.models import Approval
 from registrar.vocabulary import PromotionCancel
 from worker.door import Final
+from worker.voters import approval_of
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(PromotionCancel)
     promotion = _promotion(work, data)
-    if promotion is None or not is_open(promotion):
+    if promotion is None or not promotion.open:
         asked = f"{data.model} version {data.version} to {data.target}"
         raise Final(f"nothing to cancel: no promotion of {asked} is open")
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         raise Final(f"that promotion is about {promotion}, not about {data.model} version {data.version}")
     if not _may(work, promotion):
         raise Final(f"{work.who} may not cancel {promotion}: neither asked for it nor may approve it")
-    if promotion.state == "approved":
+    if promotion.state == "approved" and promotion.due_at is None:
         raise Final(f"{promotion} is approved already and under way; model.rollback brings the version before back")
     reason = f": {data.reason}" if data.reason else ""
     text = f"the promotion of {promotion} was cancelled by {work.who}{reason}"
@@ -34,6 +34,6 @@ def _promotion(work: Work, data: PromotionCancel) -> Promotion | None:
 
 
 def _may(work: Work, promotion: Promotion) -> bool:
-    target = work.policy.model(promotion.model).target(promotion.target)
-    groups = target.approval.groups if target and isinstance(target.approval, Approval) else []
-    return work.task.actor == promotion.requested_by or bool(work.policy.groups_of(work.task.actor) & set(groups))
+    approval = approval_of(work, promotion)
+    groups = approval.groups if approval else []
+    return work.task.actor == promotion.requested_by or work.policy.permits(work.task.actor, groups, at=work.now)

@@ -1,16 +1,34 @@
-"""worker.deployed, on deployment.succeeded and deployment.failed: people are told, the registry is left alone."""
+"""worker.deployed, on deployment.succeeded and deployment.failed: what was asked for is live, or goes back."""
 
+from registrar.ledger.deployments import Deployment as Asked
+from registrar.ledger.deployments import Ended, under_way
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import Deployment, DeploymentSucceeded
+from worker.deployment import failed
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(Deployment)
+    asked = _asked(work, data)
     version = f"{data.model} version {data.version}"
     if isinstance(data, DeploymentSucceeded):
-        text = f"{version} was deployed to {data.environment}"
+        text = f"{version} was deployed to {data.environment}" + (f": {asked.target} is live" if asked else "")
     else:
         text = f"the deployment of {version} to {data.environment} failed"
     details = {"environment": data.environment, "url": data.url, "commit": data.commit}
-    return Outcome(text, facts=(Fact(data.type, text, data.model, data.version, details),))
+    fact = Fact(data.type, text, data.model, data.version, details)
+    if asked is None:
+        return Outcome(text, facts=(fact,))
+    if isinstance(data, DeploymentSucceeded):
+        return Outcome(text, facts=(fact,), records=(Ended(asked.id, "live"),))
+    return failed(work, asked, "failed", text, fact)
+
+
+def _asked(work: Work, data: Deployment) -> Asked | None:
+    """The one that is awaited of this version. A report about another version, or another place, ends nothing."""
+    with work.ledger.read() as connection:
+        found = under_way(connection, model=data.model)
+    return next(
+        (one for one in found if one.version == data.version and one.environment in (None, data.environment)), None
+    )

@@ -1,83 +1,121 @@
 """worker.request, on promotion.request and by itself after each step: a version is tried against a target."""
 
 from dataclasses import replace
+from datetime import datetime
 
-from registrar.ledger.promotions import Decided, Opened, is_open, latest
+from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
-from registrar.policy.models import Approval
-from worker import quarantine
+from registrar.policy.approval import Approval
+from worker import asking, quarantine
 from worker.door import Version
 from worker.evidence import Evidence, expired, gather, target_of
-from worker.way import replaced, who_may, wrong_start
+from worker.holds import Hold
+from worker.standing import standing
+from worker.way import wrong_start
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     target = target_of(work, str(work.given("target")))
     version = work.registry.version(work.model, work.version)
-    if version.stage == target.stage:
+    if standing(work.policy.model(work.model), version) == target.stage:
         return Outcome(f"{version} is in {target.stage} already; nothing to do")
-    if reason := quarantine.why(version) or wrong_start(work.policy, version, target):
-        return _held_back(work, version, target, [reason])
     with work.ledger.read() as connection:
         earlier = latest(connection, version.model, version.version, target.stage)
-    late = earlier is not None and expired(work, earlier)
-    if earlier is not None and is_open(earlier) and not late:
+    late = expired(work, earlier) if earlier else None
+    if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
+    waiting = earlier if earlier and earlier.state == "waiting" else None
+    outcome = _tried(work, version, target, waiting)
+    if earlier is None or not late:
+        return outcome
+    ended = Decided(earlier.id, "expired", f"it was asked for {late} ago; it was asked for again")
+    return replace(outcome, records=(ended, *outcome.records))
+
+
+def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
+    """waiting: the open request that waits for its time, which this is another look at."""
+    if reason := quarantine.why(version) or wrong_start(work.policy, version, target):
+        return _held_back(work, version, target, [reason], waiting)
     evidence = gather(work, version, target)
     if evidence.reasons:
-        return _held_back(work, version, target, evidence.reasons)
-    opened = _opened(work, evidence)
-    if earlier is None or not late:
-        return opened
-    ended = Decided(earlier.id, "expired", f"it was asked for {late} ago; it was asked for again")
-    return replace(opened, records=(ended, *opened.records))
+        return _held_back(work, version, target, evidence.reasons, waiting)
+    if holds := [hold for hold in evidence.holds if hold.asking]:
+        return _waits(work, evidence, holds, waiting)
+    return _opened(work, evidence, waiting)
 
 
-def _held_back(work: Work, version: Version, target: Target, reasons: list[str]) -> Outcome:
+def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:
     """The version says why where a deployment engineer looks for it: in its tags."""
     reason = "; ".join(reasons)
     key = f"registrar.held_back.{target.stage}"
     if version.tags.get(key) != reason:
         work.registry.set_tag(version.model, version.version, key, reason)
     text = f"{version} was held back from {target.stage}: {reason}"
-    details = {"target": target.stage, "reasons": reasons}
+    details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)
-    return Outcome(summary=text, facts=(fact,))
+    ended = (Decided(waiting.id, "failed", reason),) if waiting else ()
+    return Outcome(summary=text, facts=(fact,), records=ended)
 
 
-def _opened(work: Work, evidence: Evidence) -> Outcome:
+def _waits(work: Work, evidence: Evidence, holds: list[Hold], waiting: Promotion | None) -> Outcome:
+    """Nobody is asked before its time; worker.review looks again when that has come."""
+    version, target, until = evidence.version, evidence.target, max(hold.until for hold in holds)
+    reasons = "; ".join(hold.reason for hold in holds)
+    text = f"{version} waits until {until:%Y-%m-%d %H:%M} UTC to be asked for {target.stage}: {reasons}"
+    if waiting:
+        return Outcome(text, records=(Judged(waiting.id, "waiting", until, evidence.to_json()),))
+    opened = _new(work, evidence, "waiting", until)
+    details = {"promotion": opened.id, "target": target.stage, "until": until.isoformat()}
+    fact = Fact("promotion.waiting", text, version.model, version.version, details)
+    return _superseding(work, Outcome(text, facts=(fact,), records=(opened,)), target, version)
+
+
+def _new(work: Work, evidence: Evidence, state: str, due: datetime | None = None) -> Opened:
+    version, stage = evidence.version, evidence.target.stage
+    shown, reason = evidence.to_json(), work.given("reason")
+    return Opened(version.model, version.version, stage, shown, state=state, reason=reason, due_at=due)
+
+
+def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     version, target = evidence.version, evidence.target
     automatic = not isinstance(target.approval, Approval)
-    opened = Opened(
-        version.model,
-        version.version,
-        target.stage,
-        evidence.to_json(),
-        state="approved" if automatic else "awaiting_approval",
-        reason=work.given("reason"),
-    )
+    state = "approved" if automatic else "awaiting_approval"
+    new = _new(work, evidence, state)
+    record = Judged(waiting.id, state, evidence=evidence.to_json()) if waiting else new
+    promotion = waiting.id if waiting else new.id
     if automatic:
-        step = FollowUp(
-            "worker.transition", {"version": version.version, "stage": target.stage, "promotion": opened.id}
-        )
+        args = {"version": version.version, "stage": target.stage, "promotion": promotion}
         text = f"{version} passed all gates for {target.stage}"
-        return Outcome(summary=text, follow_ups=(step,), records=(opened,))
-    return _asked(work, evidence, opened)
+        outcome = Outcome(text, follow_ups=(FollowUp("worker.transition", args),), records=(record,))
+    else:
+        requester = waiting.requested_by if waiting else work.who
+        fact = asking.fact(work, evidence, promotion, requester)
+        outcome = Outcome(fact.text, facts=(fact,), records=(record,))
+    return outcome if waiting else _superseding(work, outcome, target, version)
 
 
-def _asked(work: Work, evidence: Evidence, opened: Opened) -> Outcome:
-    version, target = evidence.version, evidence.target
-    text = f"{version} waits for approval to go to {target.stage}: {who_may(work.policy, target)}"
-    details = {
-        "promotion": opened.id,
-        "target": target.stage,
-        "requested_by": work.who,
-        "commit": version.tags.get("registrar.commit"),
-        "replaces": [other.version for other in replaced(work.registry, version, target)],
-        "metrics": {name: f"{value:.4g}" for name, value in sorted(evidence.metrics.items())[:8]},
-        **evidence.to_json(),
-    }
-    fact = Fact("promotion.awaiting_approval", text, version.model, version.version, details)
-    return Outcome(summary=text, facts=(fact,), records=(opened,))
+def _superseding(work: Work, outcome: Outcome, target: Target, version: Version) -> Outcome:
+    """Open requests for older versions end, where the policy says so."""
+    if isinstance(target.approval, Approval) and target.approval.on_newer_candidate == "keep":
+        return outcome
+    with work.ledger.read() as connection:
+        older = [
+            one
+            for one in still_open(connection, model=version.model)
+            if one.target == target.stage and one.version < version.version and one.state != "approved"
+        ]
+    why = f"version {version.version} came after it"
+    facts = tuple(
+        Fact(
+            "promotion.superseded",
+            f"the promotion of {one} is superseded: {why}",
+            one.model,
+            one.version,
+            {"promotion": one.id, "target": one.target, "by": version.version},
+        )
+        for one in older
+    )
+    ended = tuple(Decided(one.id, "superseded", why) for one in older)
+    return replace(outcome, facts=(*facts, *outcome.facts), records=(*ended, *outcome.records))

@@ -1,40 +1,79 @@
-"""worker.transition, on model_version.transition and after an approval: a version moves to a stage."""
+"""worker.transition, on model_version.transition and after an approval: a version moves to a stage.
+
+What was approved is looked at once more right before: it may have changed since, or time may not allow it yet.
+"""
 
 from dataclasses import replace
 
-from registrar.ledger.promotions import Decided, get
-from registrar.outcome import FollowUp, Outcome
-from worker import quarantine
-from worker.door import Final
+from registrar.ledger.promotions import Decided, Judged, Promotion, get
+from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.policy import Target
+from worker import quarantine, void
+from worker.deployment import ask
+from worker.door import Final, Version
+from worker.evidence import gather, target_of
+from worker.holds import Hold
 from worker.stages import move
+from worker.standing import standing
+from worker.way import wrong_start
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     stage = str(work.given("stage"))
-    promotion = work.task.args.get("promotion")
-    policy = work.policy.model(work.model)
-    target = policy.target(stage)
-    if promotion is None and target and target.guarded:
+    if promotion := work.task.args.get("promotion"):
+        return _promoted(work, str(promotion))
+    target = work.policy.model(work.model).target(stage)
+    if target and target.guarded:
         asked = FollowUp("worker.request", {"version": work.version, "target": stage})
         text = f"{stage} of {work.model} is guarded: {work.model} version {work.version} is tried against its policy"
         return Outcome(summary=text, follow_ups=(asked,))
-    if promotion and not _approved(work, promotion):
-        return Outcome(f"promotion {promotion} is not approved any more; nothing was moved")
+    version = _free(work, stage)
+    return ask(work, move(work, version, stage, reason=work.given("reason")), version, stage)
+
+
+def _free(work: Work, stage: str) -> Version:
+    """Raises Final for a version that was rolled back."""
     version = work.registry.version(work.model, work.version)
     if stage in ("Staging", "Production") and (held := quarantine.why(version)):
         raise Final(f"{version} may not go to {stage}: {held}")
-    if promotion is None:
-        return move(work, version, stage, reason=work.given("reason"))
-    # Only a promotion asks for the next step: a demotion by hand must not come straight back.
-    nexts = [
-        FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in policy.next_targets(stage)
-    ]
-    outcome = move(work, version, stage, follow_ups=tuple(nexts))
-    return replace(outcome, records=(*outcome.records, Decided(promotion, "promoted")))
+    return version
 
 
-def _approved(work: Work, promotion: str) -> bool:
+def _promoted(work: Work, promotion_id: str) -> Outcome:
     with work.ledger.read() as connection:
-        found = get(connection, promotion)
-    return found is not None and found.state == "approved"
+        promotion = get(connection, promotion_id)
+    if promotion is None or promotion.state != "approved":
+        return Outcome(f"promotion {promotion_id} is not approved any more; nothing was moved")
+    target, version = target_of(work, promotion.target), _free(work, promotion.target)
+    # What stands there already was cut off on its way: it is finished, not judged by what it did itself.
+    if standing(work.policy.model(work.model), version) != target.stage:
+        evidence = gather(work, version, target)
+        if what := evidence.changed_since(promotion.evidence):
+            return void.outcome(promotion, void.changed(promotion, what))
+        if wrong := wrong_start(work.policy, version, target):
+            return void.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
+        if evidence.holds and not promotion.broke_glass:
+            return _later(promotion, evidence.holds)
+    return _done(work, promotion, target, version)
+
+
+def _later(promotion: Promotion, holds: list[Hold]) -> Outcome:
+    """It stays approved. When the time has come, worker.review asks for the transition again."""
+    until = max(hold.until for hold in holds)
+    reasons = "; ".join(hold.reason for hold in holds)
+    text = f"{promotion} is approved and waits until {until:%Y-%m-%d %H:%M} UTC: {reasons}"
+    details = {"promotion": promotion.id, "target": promotion.target, "until": until.isoformat()}
+    facts = (Fact("promotion.waiting", text, promotion.model, promotion.version, details),)
+    told = facts if promotion.due_at != until else ()
+    return Outcome(text, facts=told, records=(Judged(promotion.id, "approved", until),))
+
+
+def _done(work: Work, promotion: Promotion, target: Target, version: Version) -> Outcome:
+    """Only a promotion asks for the next step: a demotion by hand must not come straight back."""
+    nexts = work.policy.model(work.model).next_targets(target.stage)
+    asked = (FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
+    moved = move(work, version, target.stage, follow_ups=tuple(asked))
+    first = replace(moved.facts[0], details={**moved.facts[0].details, "promotion": promotion.id})
+    done = replace(moved, facts=(first, *moved.facts[1:]), records=(*moved.records, Decided(promotion.id, "promoted")))
+    return ask(work, done, version, target.stage)

@@ -1,13 +1,14 @@
 """worker.vote, on promotion.approve and promotion.reject: does this person's word count, and is it enough?"""
 
-from registrar.ledger.promotions import Decided, Promotion, Voted, approvers, get, latest
+from datetime import datetime
+
+from registrar.ledger.promotions import Decided, Promotion, Voted, approvals, get, latest
 from registrar.outcome import Fact, FollowUp, Outcome, Record
-from registrar.policy.models import Approval, Rule
+from registrar.policy.approval import Approval
 from registrar.vocabulary import PromotionApprove, Vote
-from worker import quarantine
-from worker.door import Version
+from worker import quarantine, void
 from worker.evidence import expired, gather, target_of
-from worker.quorum import unfilled
+from worker.voters import allowed, approval_of, excluded, missing, name
 from worker.work import Work
 
 
@@ -22,78 +23,94 @@ def act(work: Work) -> Outcome:
         return _refused(work, promotion, verdict, why)
     if since := expired(work, promotion):
         return _expired(work, promotion, verdict, since)
-    if changed := _changed(work, promotion):
-        return _void(work, promotion, verdict, changed)
-    vote = Voted(promotion.id, verdict, True, data.reason or "")
-    if verdict == "reject":
+    return _counted(work, data, promotion, Voted(promotion.id, verdict, True, data.reason or ""), agreed)
+
+
+def _counted(work: Work, data: Vote, promotion: Promotion, vote: Voted, agreed: list[tuple[str, datetime]]) -> Outcome:
+    """A vote of somebody who may, unless what it is about changed meanwhile."""
+    if vote.verdict == "reject":
         return _rejected(work, promotion, vote)
-    return _approved(work, promotion, vote, {*agreed, work.task.actor})
+    if what := _changed(work, promotion):
+        return _void(promotion, vote.verdict, what)
+    if _breaks_glass(data):
+        return _broke_glass(work, promotion, vote)
+    return _approved(work, promotion, vote, [*agreed, (work.task.actor, work.now)])
 
 
-def _promotion(work: Work, data: Vote) -> tuple[Promotion | None, list[str]]:
+def _breaks_glass(data: Vote) -> bool:
+    return isinstance(data, PromotionApprove) and data.break_glass
+
+
+def _promotion(work: Work, data: Vote) -> tuple[Promotion | None, list[tuple[str, datetime]]]:
     with work.ledger.read() as connection:
         if data.promotion:
             found = get(connection, data.promotion)
         else:
             found = latest(connection, data.model, data.version, data.target)
-        return found, approvers(connection, found.id) if found else []
+        return found, approvals(connection, found.id) if found else []
 
 
-def _does_not_count(work: Work, data: Vote, promotion: Promotion, agreed: list[str], verdict: str) -> str | None:
+def _does_not_count(
+    work: Work, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
+) -> str | None:
     """Why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
-    if promotion.state != "awaiting_approval":
-        by = f" by {_name(work, promotion.decided_by)}" if promotion.decided_by else ""
-        why = f" ({promotion.reason})" if promotion.reason else ""
-        return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
-    groups = [rule.group for rule in _rules(work, promotion)]
-    if not work.policy.groups_of(work.task.actor) & set(groups):
-        allowed = "; ".join(f"{group}: {', '.join(work.policy.members(group))}" for group in groups)
-        return f"{work.who} may not {verdict} {promotion}; these may: {allowed}"
-    if verdict == "approve" and work.task.actor in agreed:
+    if why := _closed(work, data, promotion):
+        return why
+    approval = approval_of(work, promotion)
+    if _breaks_glass(data):
+        return _glass_holds(work, data, promotion, approval)
+    groups = approval.groups if approval else []
+    if not work.policy.permits(work.task.actor, groups, at=work.now):
+        return f"{work.who} may not {verdict} {promotion}; these may: {allowed(work, groups)}"
+    if verdict == "approve" and work.task.actor in dict(agreed):
         return f"{work.who} approved {promotion} already; it waits for somebody else"
-    return _excluded(work, promotion) if verdict == "approve" else _unexplained(work, data, promotion)
+    return _excluded(work, promotion, groups) if verdict == "approve" else _unexplained(work, data, promotion)
 
 
-def _excluded(work: Work, promotion: Promotion) -> str | None:
+def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
+    """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
+    if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
+        return None
+    if promotion.state == "waiting" and promotion.due_at:
+        return f"{promotion} waits until {promotion.due_at:%Y-%m-%d %H:%M} UTC; then you will be asked"
+    alone = promotion.state in ("superseded", "expired", "failed")  # nobody decided so
+    by = f" by {name(work, promotion.decided_by)}" if promotion.decided_by and not alone else ""
+    why = f" ({promotion.reason})" if promotion.reason else ""
+    return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
+
+
+def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
+    glass = approval.break_glass if approval else None
+    if glass is None or not work.policy.permits(work.task.actor, [glass.group], at=work.now):
+        may = f"these may: {allowed(work, [glass.group])}" if glass else "the policy has no break_glass for it"
+        return f"{work.who} may not break the glass for {promotion}; {may}"
+    if not (data.reason or "").strip():
+        return f"breaking the glass for {promotion} needs a reason"
+    if held := quarantine.why(work.registry.version(promotion.model, promotion.version)):
+        return f"{promotion} can't be approved: {held}"
+    return None
+
+
+def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None:
     version = work.registry.version(promotion.model, promotion.version)
     if held := quarantine.why(version):
         return f"{promotion} can't be approved: {held}"
-    approval = _approval(work, promotion)
-    exclude = approval.exclude if approval else []
-    if "requester" in exclude and work.task.actor == promotion.requested_by:
-        return f"{work.who} asked for {promotion}, so somebody else must approve it"
-    if "author" in exclude and work.task.actor == _author(work, version):
-        return f"{work.who} trained {promotion.model} version {promotion.version}, so somebody else must approve it"
+    without = excluded(work, promotion, version)
+    if why := without.get(work.task.actor):
+        return f"{work.who} {why}, so somebody else must approve it"
+    gone = frozenset(without)
+    if not any(work.policy.counts(work.task.actor, group, at=work.now, excluded=gone) for group in groups):
+        return f"{work.who} stands in only for who {' or '.join(without.values())}; somebody else must approve it"
     return None
-
-
-def _author(work: Work, version: Version) -> str | None:
-    """The person that MLflow's run names as its user, by their account `mlflow`."""
-    user = work.registry.run(version.run_id).user if version.run_id else ""
-    return next((who for who, person in work.policy.people.items() if person.accounts.get("mlflow") == user), None)
 
 
 def _unexplained(work: Work, data: Vote, promotion: Promotion) -> str | None:
-    approval = _approval(work, promotion)
+    approval = approval_of(work, promotion)
     if approval and approval.reject_reason == "required" and not (data.reason or "").strip():
         return f"a rejection of {promotion} needs a reason: reject {data.model} {data.version} {data.target} WHY"
     return None
-
-
-def _approval(work: Work, promotion: Promotion) -> Approval | None:
-    target = work.policy.model(promotion.model).target(promotion.target)
-    return target.approval if target and isinstance(target.approval, Approval) else None
-
-
-def _rules(work: Work, promotion: Promotion) -> list[Rule]:
-    approval = _approval(work, promotion)
-    return approval.rules if approval else []
-
-
-def _name(work: Work, actor: str) -> str:
-    return work.policy.people[actor].name if actor in work.policy.people else actor
 
 
 def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
@@ -112,18 +129,13 @@ def _expired(work: Work, promotion: Promotion, verdict: str, since: str) -> Outc
 def _changed(work: Work, promotion: Promotion) -> str | None:
     """What is not as it was shown to the approvers, or None: an approval holds for what was shown."""
     version = work.registry.version(promotion.model, promotion.version)
-    now = gather(work, version, target_of(work, promotion.target)).to_json()
-    names = {"policy_digest": "the policy", "source": "the model", "run_id": "the run", "gates": "a gate's result"}
-    changed = [name for key, name in names.items() if now[key] != promotion.evidence.get(key)]
-    return " and ".join(changed) or None
+    return gather(work, version, target_of(work, promotion.target)).changed_since(promotion.evidence)
 
 
-def _void(work: Work, promotion: Promotion, verdict: str, changed: str) -> Outcome:
-    why = f"{changed} changed since {promotion} was asked for: it is asked for again"
-    records: tuple[Record, ...] = (Voted(promotion.id, verdict, False, why), Decided(promotion.id, "superseded", why))
-    again = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
-    fact = Fact("promotion.void", why, promotion.model, promotion.version, {"promotion": promotion.id})
-    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), follow_ups=(again,), records=records)
+def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
+    why = void.changed(promotion, what)
+    done = void.outcome(promotion, why, Voted(promotion.id, verdict, False, why))
+    return Outcome(f"Your vote does not count: {done.summary}", done.facts, done.follow_ups, done.records)
 
 
 def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
@@ -134,25 +146,33 @@ def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
     return Outcome(summary=text, facts=(fact,), records=(vote, decided))
 
 
-def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: set[str]) -> Outcome:
+def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: list[tuple[str, datetime]]) -> Outcome:
     details = {"promotion": promotion.id, "by": work.who, "target": promotion.target}
-    if missing := _missing(work, promotion, agreed):
-        text = f"{work.who} approved {promotion}; still needed: {missing}"
+    if lacking := _missing(work, promotion, agreed):
+        text = f"{work.who} approved {promotion}; still needed: {lacking}"
         fact = Fact("promotion.vote_counted", text, promotion.model, promotion.version, details)
         return Outcome(summary=text, facts=(fact,), records=(vote,))
     text = f"the promotion of {promotion} was approved by {work.who}"
+    fact = Fact("promotion.approved", text, promotion.model, promotion.version, details)
+    return _go(promotion, fact, vote, Decided(promotion.id, "approved"))
+
+
+def _broke_glass(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
+    """One person, past the rules and past what only time opens; never past the gates. It is flagged for good."""
+    text = f"{work.who} broke the glass: the promotion of {promotion} is approved past its rules: {vote.why}"
+    details = {"promotion": promotion.id, "by": work.who, "target": promotion.target, "reason": vote.why}
+    fact = Fact("promotion.broke_glass", text, promotion.model, promotion.version, details)
+    return _go(promotion, fact, vote, Decided(promotion.id, "approved", vote.why, broke_glass=True))
+
+
+def _go(promotion: Promotion, fact: Fact, vote: Voted, decided: Decided) -> Outcome:
     args = {"version": promotion.version, "stage": promotion.target, "promotion": promotion.id}
-    return Outcome(
-        summary=text,
-        facts=(Fact("promotion.approved", text, promotion.model, promotion.version, details),),
-        follow_ups=(FollowUp("worker.transition", args),),
-        records=(vote, Decided(promotion.id, "approved")),
-    )
+    return Outcome(fact.text, (fact,), (FollowUp("worker.transition", args),), (vote, decided))
 
 
-def _missing(work: Work, promotion: Promotion, agreed: set[str]) -> str:
-    """What the rules still lack, for people; "" when all are met."""
-    rules = _rules(work, promotion)
-    members = [frozenset(work.policy.groups.get(rule.group, [])) for rule in rules]
-    open_seats = unfilled([rule.required_approvals for rule in rules], members, agreed)
-    return ", ".join(f"{count} more of {rule.group}" for rule, count in zip(rules, open_seats, strict=True) if count)
+def _missing(work: Work, promotion: Promotion, agreed: list[tuple[str, datetime]]) -> str:
+    approval = approval_of(work, promotion)
+    if approval is None:
+        return ""
+    version = work.registry.version(promotion.model, promotion.version)
+    return missing(work, approval, agreed, frozenset(excluded(work, promotion, version)))

@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.String(length=40), nullable=True),
         sa.Column("environment", sa.String(length=250), nullable=True),
-        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("on_failure", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_deployments_event_id")),
         sa.ForeignKeyConstraint(["ended_by"], ["events.id"], name=op.f("fk_deployments_ended_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deployments")),

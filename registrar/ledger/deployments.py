@@ -1,0 +1,94 @@
+"""Deployments that were asked for: promoted is not live until somebody confirms it."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+
+from registrar.ledger.tables import deployments
+from registrar.outcome import Cause
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """state: requested, then live | failed | timed_out, or superseded by a later one. due_at: to be confirmed by.
+
+    environment None: whichever reports. on_failure: alert | rollback, as the policy said when it was asked for.
+    """
+
+    id: str
+    model: str
+    version: int
+    target: str
+    state: str
+    event_id: str
+    requested_at: datetime
+    on_failure: str
+    due_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class Requested:
+    """Record: a version that reached a target is to be deployed. One that was under way there is superseded."""
+
+    model: str
+    version: int
+    target: str
+    environment: str | None
+    due_at: datetime | None
+    on_failure: str
+    id: str = field(default_factory=lambda: f"dep_{uuid.uuid4().hex}")
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        under_way = and_(_requested(self.model), deployments.c.target == self.target)
+        ended = {"state": "superseded", "ended_at": cause.at, "ended_by": cause.event_id}
+        connection.execute(update(deployments).where(under_way).values(ended))
+        row = {
+            "id": self.id,
+            "model": self.model,
+            "version": self.version,
+            "target": self.target,
+            "state": "requested",
+            "event_id": cause.event_id,
+            "requested_at": cause.at,
+            "due_at": self.due_at,
+            "environment": self.environment,
+            "on_failure": self.on_failure,
+        }
+        connection.execute(insert(deployments).values(row))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Record: a deployment that was asked for is live, has failed, or was not confirmed in time."""
+
+    deployment_id: str
+    state: str
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        open_ = and_(deployments.c.id == self.deployment_id, deployments.c.state == "requested")
+        ended = {"state": self.state, "ended_at": cause.at, "ended_by": cause.event_id}
+        connection.execute(update(deployments).where(open_).values(ended))
+
+
+def under_way(connection: Connection, *, model: str | None = None) -> list[Deployment]:
+    """Those nobody confirmed yet, of one model or of all, oldest first."""
+    query = select(deployments).where(_requested(model)).order_by(deployments.c.requested_at)
+    return [Deployment(**row._mapping) for row in connection.execute(query)]
+
+
+def last(connection: Connection, model: str, version: int, target: str) -> Deployment | None:
+    """The newest of a version to a target."""
+    same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
+    query = select(deployments).where(same).order_by(deployments.c.requested_at.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return Deployment(**row._mapping) if row else None
+
+
+def _requested(model: str | None) -> ColumnElement[bool]:
+    requested = deployments.c.state == "requested"
+    return requested if model is None else and_(requested, deployments.c.model == model)

@@ -1,0 +1,23 @@
+"""worker.evaluated, on evaluation_run.finished: gates look at this run now, and the next targets are tried again."""
+
+from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.vocabulary import EvaluationRunFinished
+from worker.door import Final
+from worker.evidence import EVALUATION
+from worker.standing import standing
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(EvaluationRunFinished)
+    run, version = work.registry.run(data.run_id), work.registry.version(data.model, data.version)
+    if run.deleted or run.status in ("FAILED", "KILLED"):
+        raise Final(f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation")
+    if version.tags.get(EVALUATION) != run.id:
+        work.registry.set_tag(version.model, version.version, EVALUATION, run.id)
+    text = f"{version} was evaluated by run {run.name or run.id}, told by {work.who}"
+    fact = Fact("model_version.evaluated", text, version.model, version.version, {"run_id": run.id})
+    policy = work.policy.model(version.model)
+    nexts = policy.next_targets(standing(policy, version))
+    again = tuple(FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
+    return Outcome(text, facts=(fact,), follow_ups=again)

@@ -1,0 +1,76 @@
+"""worker.review, on model.review: what is due for the open promotions and deployments of a model.
+
+Everything is read afresh: sent too early, or twice, it does nothing.
+"""
+
+from registrar.ledger.deployments import Deployment, under_way
+from registrar.ledger.promotions import Decided, Promotion, Told, still_open
+from registrar.outcome import Fact, FollowUp, Outcome
+from worker import asking, due
+from worker.deployment import failed
+from worker.evidence import gather, target_of
+from worker.voters import approval_of
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    with work.ledger.read() as connection:
+        promotions = still_open(connection, model=work.model)
+        deployments = under_way(connection, model=work.model)
+    done = [
+        *(outcome for one in promotions if (outcome := _promotion(work, one))),
+        *(_timed_out(work, one) for one in deployments if one.due_at and one.due_at <= work.now),
+    ]
+    return Outcome(
+        "; ".join(one.summary for one in done) or f"nothing is due for {work.model}",
+        facts=tuple(fact for one in done for fact in one.facts),
+        follow_ups=tuple(step for one in done for step in one.follow_ups),
+        records=tuple(record for one in done for record in one.records),
+    )
+
+
+def _promotion(work: Work, promotion: Promotion) -> Outcome | None:
+    match due.what(promotion, approval_of(work, promotion), work.now):
+        case "go on":
+            return _on(promotion)
+        case "expire":
+            return _expired(promotion)
+        case "escalate":
+            return _told(work, promotion, asking.ESCALATED)
+        case "remind":
+            return _told(work, promotion, asking.REMINDED)
+    return None
+
+
+def _on(promotion: Promotion) -> Outcome:
+    """What it waited for has passed: it is looked at again, by whoever made it wait."""
+    if promotion.state == "waiting":
+        step = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
+    else:
+        args = {"version": promotion.version, "stage": promotion.target, "promotion": promotion.id}
+        step = FollowUp("worker.transition", args)
+    return Outcome(f"{promotion} goes on", follow_ups=(step,))
+
+
+def _expired(promotion: Promotion) -> Outcome:
+    text = f"nobody decided about {promotion}, asked for on {promotion.created_at:%Y-%m-%d %H:%M} UTC: it has expired"
+    details = {"promotion": promotion.id, "target": promotion.target}
+    fact = Fact("promotion.expired", text, promotion.model, promotion.version, details)
+    return Outcome(text, facts=(fact,), records=(Decided(promotion.id, "expired", text),))
+
+
+def _told(work: Work, promotion: Promotion, type_: str) -> Outcome:
+    """Shown is what holds now. Where that is not what the approvals are bound to, the next vote says so."""
+    version = work.registry.version(promotion.model, promotion.version)
+    evidence = gather(work, version, target_of(work, promotion.target))
+    approval, escalated = approval_of(work, promotion), type_ == asking.ESCALATED
+    to = tuple(approval.escalate.to) if escalated and approval and approval.escalate else ()
+    fact = asking.again(work, evidence, promotion, type_, to)
+    return Outcome(fact.text, facts=(fact,), records=(Told(promotion.id, escalated),))
+
+
+def _timed_out(work: Work, deployment: Deployment) -> Outcome:
+    text = f"the deployment of {deployment.model} version {deployment.version} was not confirmed in time"
+    details = {"deployment": deployment.id, "target": deployment.target, "environment": deployment.environment}
+    fact = Fact("deployment.timed_out", text, deployment.model, deployment.version, details)
+    return failed(work, deployment, "timed_out", text, fact)

@@ -1,0 +1,49 @@
+"""What approvers are asked: the sentence, and all that its card shows. For the first time, again, and to others."""
+
+from datetime import datetime
+from typing import Any
+
+from registrar.ledger.promotions import Promotion
+from registrar.outcome import Fact
+from worker.evidence import Evidence
+from worker.voters import name
+from worker.way import becomes, replaced, who_may
+from worker.work import Work
+
+ASKED, REMINDED, ESCALATED = "promotion.awaiting_approval", "promotion.reminder", "promotion.escalated"
+
+
+def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact:
+    """promotion: its id. requester: whoever asked, by name."""
+    version, target = evidence.version, evidence.target
+    text = f"{version} waits for approval to go to {target.stage}: {who_may(work.policy, target)}"
+    later = "; ".join(hold.reason for hold in evidence.holds)
+    text += f"; once approved it waits: {later}" if later else ""
+    return Fact(ASKED, text, version.model, version.version, _details(work, evidence, promotion, requester))
+
+
+def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
+    """The same for a request that nobody answered. type_: REMINDED or ESCALATED. to: channels beside the routes'."""
+    since = _since(promotion.created_at, work.now)
+    text = f"{promotion} waits for approval since {since}: {who_may(work.policy, evidence.target)}"
+    details = _details(work, evidence, promotion.id, name(work, promotion.requested_by))
+    return Fact(type_, text, promotion.model, promotion.version, details, to)
+
+
+def _details(work: Work, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
+    version, target = evidence.version, evidence.target
+    return {
+        "promotion": promotion,
+        "target": target.stage,
+        "requested_by": requester,
+        "commit": version.tags.get("registrar.commit"),
+        "replaces": replaced(work.registry, work.policy, version, target),
+        "becomes": becomes(target),
+        "metrics": {name: f"{value:.4g}" for name, value in sorted(evidence.metrics.items())[:8]},
+        **evidence.to_json(),
+    }
+
+
+def _since(then: datetime, now: datetime) -> str:
+    hours = (now - then).total_seconds() / 3600
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.3g} h"

@@ -1,0 +1,62 @@
+"""What the time brings: events of our own for what is due, each accepted once however often the clock ticks.
+
+An event's delivery id says what is due and since when, so ticks of several workers, or after a crash, come to the same.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from registrar.event import Actor, Event
+from registrar.ledger import Ledger
+from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deployments import under_way
+from registrar.ledger.history import models_held
+from registrar.ledger.promotions import still_open
+from registrar.policy import Policy
+from registrar.policy.approval import Approval
+from registrar.policy.document import OURSELVES
+from registrar.policy.duration import length
+from registrar.queue import Bell
+from registrar.vocabulary import ModelReview, RegistryReconcile
+from worker import due
+
+ACTOR = Actor(f"source:{OURSELVES}", "Registrar")
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_UNSIGNED = "0" * 64  # nothing was sent: there is no body
+
+
+def tick(ledger: Ledger, policy: Policy, now: datetime) -> list[Bell]:
+    """Accept what is due; the bells to ring."""
+    with ledger.read() as connection:
+        deliveries = dict([*_reviews(connection, policy, now), *_reconciles(connection, policy, now)])
+    bells: list[Bell] = []
+    for id_, event in deliveries.items():
+        with ledger.write() as connection:
+            bells += accept(connection, Delivery(OURSELVES, id_, _UNSIGNED), [event], at=now).bells
+    return bells
+
+
+def _reviews(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
+    for one in still_open(connection):
+        target = policy.model(one.model).target(one.target)
+        approval = target.approval if target and isinstance(target.approval, Approval) else None
+        for thing, at in due.times(one, approval).items():
+            if at <= now:
+                yield f"{thing}:{one.id}:{at.isoformat()}", _event(ModelReview(model=one.model), now)
+    for deployment in under_way(connection):
+        if deployment.due_at and deployment.due_at <= now:
+            yield f"timed out:{deployment.id}", _event(ModelReview(model=deployment.model), now)
+
+
+def _reconciles(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
+    """Each period has one. What the record knows nothing of can't have changed."""
+    for model in models_held(connection):
+        if every := policy.model(model).reconcile_every:
+            period = now - (now - _EPOCH) % length(every)
+            yield f"reconcile:{model}:{period.isoformat()}", _event(RegistryReconcile(model=model), now)
+
+
+def _event(data: ModelReview | RegistryReconcile, now: datetime) -> Event:
+    return Event(data, ACTOR, now)

@@ -1,0 +1,31 @@
+"""When something is to be done about an open promotion that nobody asks about. Pure functions."""
+
+from datetime import datetime
+from typing import Literal
+
+from registrar.ledger.promotions import Promotion
+from registrar.policy.approval import Approval
+from registrar.policy.duration import length
+
+What = Literal["go on", "expire", "escalate", "remind"]
+
+
+def what(promotion: Promotion, approval: Approval | None, now: datetime) -> What | None:
+    """The one thing that is due most. approval: the rules in effect."""
+    found = [(at, thing) for thing, at in times(promotion, approval).items() if at <= now]
+    order: tuple[What, ...] = ("go on", "expire", "escalate", "remind")
+    return next((thing for thing in order if thing in [due for _, due in found]), None)
+
+
+def times(promotion: Promotion, approval: Approval | None) -> dict[What, datetime]:
+    """When what is due, as the policy has it now."""
+    if promotion.state != "awaiting_approval":
+        return {"go on": promotion.due_at} if promotion.due_at else {}
+    found: dict[What, datetime] = {}
+    if approval and approval.expires_after:
+        found["expire"] = promotion.created_at + length(approval.expires_after)
+    if approval and approval.escalate and promotion.escalated_at is None:
+        found["escalate"] = promotion.created_at + length(approval.escalate.after)
+    if approval and approval.remind_every:
+        found["remind"] = (promotion.reminded_at or promotion.created_at) + length(approval.remind_every)
+    return found

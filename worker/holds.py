@@ -1,0 +1,76 @@
+"""Gates that only time opens: soak, freezes, a day's limit; each with when that will be. Pure functions.
+
+They are no evidence: nobody's approval becomes void because a weekend began.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from registrar.policy.duration import length
+from registrar.policy.gates import Gate
+from registrar.policy.timing import Freeze, MaxPerDay, Soak, Timing
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Times:
+    """What time gates look at. since: when the version came to where it is, if the record knows.
+
+    promoted: when versions of the model were promoted to the target, newest first.
+    """
+
+    now: datetime
+    came_from: str
+    since: datetime | None
+    promoted: Sequence[datetime] = ()
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A time gate that is closed. until: when to look again. asking: whether approvers are not even asked before."""
+
+    gate: str
+    reason: str
+    until: datetime
+    asking: bool = False
+
+
+def closed(gates: Iterable[Gate], times: Times) -> list[Hold]:
+    """The time gates that are not open yet, in their order."""
+    return [hold for gate in gates if isinstance(gate, Timing) and (hold := _hold(gate, times))]
+
+
+def _hold(gate: Timing, times: Times) -> Hold | None:
+    match gate:
+        case Soak():
+            return _soak(gate, times)
+        case Freeze():
+            return _freeze(gate, times)
+    return _limit(gate, times)
+
+
+def _soak(gate: Soak, times: Times) -> Hold | None:
+    """Where the record does not know since when, the time counts from now on."""
+    since, least = times.since or times.now, length(gate.soak)
+    if times.since and times.now - since >= least:
+        return None
+    return Hold(str(gate), f"in {times.came_from} since {_at(since)}, {gate} is required", since + least, asking=True)
+
+
+def _freeze(gate: Freeze, times: Times) -> Hold | None:
+    until = gate.until(times.now)
+    return Hold(str(gate), f"frozen until {_at(until)}", until) if until else None
+
+
+def _limit(gate: MaxPerDay, times: Times) -> Hold | None:
+    recent = [at for at in times.promoted if times.now - at < _DAY]
+    if len(recent) < gate.max_per_day:
+        return None
+    free = recent[gate.max_per_day - 1] + _DAY
+    return Hold(str(gate), f"{len(recent)} promoted within 24 h, {gate} is allowed; free at {_at(free)}", free)
+
+
+def _at(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"

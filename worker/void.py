@@ -1,0 +1,17 @@
+"""An approval holds for what was shown. When that changed, it is void, said so, and asked for again."""
+
+from registrar.ledger.promotions import Decided, Promotion
+from registrar.outcome import Fact, FollowUp, Outcome, Record
+
+
+def outcome(promotion: Promotion, why: str, *records: Record) -> Outcome:
+    """records: what belongs into the same commit."""
+    text = f"{why}: it is asked for again"
+    again = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
+    fact = Fact("promotion.void", text, promotion.model, promotion.version, {"promotion": promotion.id})
+    return Outcome(text, (fact,), (again,), (*records, Decided(promotion.id, "superseded", text)))
+
+
+def changed(promotion: Promotion, what: str) -> str:
+    """The reason in the words of people."""
+    return f"{what} changed since {promotion} was asked for"

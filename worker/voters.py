@@ -1,0 +1,56 @@
+"""Whose word counts on a promotion: the rules' groups, who is excluded, who stands in for whom."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from registrar.ledger.promotions import Promotion
+from registrar.policy.approval import Approval
+from worker.door import Version
+from worker.quorum import unfilled
+from worker.work import Work
+
+
+def approval_of(work: Work, promotion: Promotion) -> Approval | None:
+    """The rules in effect; None where the target needs no approval any more, or is none."""
+    target = work.policy.model(promotion.model).target(promotion.target)
+    return target.approval if target and isinstance(target.approval, Approval) else None
+
+
+def allowed(work: Work, groups: Sequence[str]) -> str:
+    """The groups with their members, for people."""
+    return "; ".join(f"{group}: {', '.join(work.policy.members(group))}" for group in groups)
+
+
+def name(work: Work, actor: str | None) -> str:
+    """Of somebody in the record."""
+    return work.policy.people[actor].name if actor in work.policy.people else str(actor)
+
+
+def excluded(work: Work, promotion: Promotion, version: Version) -> dict[str, str]:
+    """Who may not approve, each with why."""
+    approval = approval_of(work, promotion)
+    exclude = approval.exclude if approval else []
+    found = {}
+    if "author" in exclude and (author := _author(work, version)):
+        found[author] = f"trained {promotion.model} version {promotion.version}"
+    if "requester" in exclude:
+        found[promotion.requested_by] = f"asked for {promotion}"
+    return found
+
+
+def _author(work: Work, version: Version) -> str | None:
+    """The person that MLflow's run names as its user, by their account `mlflow`."""
+    user = work.registry.run(version.run_id).user if version.run_id else ""
+    return next((who for who, person in work.policy.people.items() if person.accounts.get("mlflow") == user), None)
+
+
+def missing(work: Work, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]) -> str:
+    """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word
+    counts for the time it was given in.
+    """
+    members = [
+        frozenset(who for who, at in agreed if work.policy.counts(who, rule.group, at=at, excluded=without))
+        for rule in approval.rules
+    ]
+    seats = unfilled([rule.required_approvals for rule in approval.rules], members, {who for who, _ in agreed})
+    return ", ".join(f"{count} more of {r.group}" for r, count in zip(approval.rules, seats, strict=True) if count)
