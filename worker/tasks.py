@@ -45,6 +45,7 @@ class Bench:
     seal: Seal
     registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
     http: requests.Session
+    now: Callable[[], datetime] = now  # aware, UTC
 
 
 def install(bench: Bench) -> None:
@@ -76,7 +77,7 @@ def sweep(bench: Bench) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
     try:
         with bench.ledger.write() as connection:
-            bells = tasks.sweep(connection, at=now())
+            bells = tasks.sweep(connection, at=bench.now())
     except LedgerUnavailable as error:
         log.warning("the sweep can't read the ledger: %s", error)
         return
@@ -88,7 +89,7 @@ def sweep(bench: Bench) -> None:
 def tick(bench: Bench) -> None:
     """Begin what the time has brought. A ledger that is down is no error here either."""
     try:
-        bells = clock.tick(bench.ledger, bench.policy, now())
+        bells = clock.tick(bench.ledger, bench.policy, bench.now())
     except LedgerUnavailable as error:
         log.warning("the clock can't read the ledger: %s", error)
         return
@@ -98,7 +99,7 @@ def tick(bench: Bench) -> None:
 def work_on(bench: Bench, verb: str, task_id: str) -> None:
     """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
     with bench.ledger.write() as connection:
-        task = tasks.claim(connection, task_id, at=now())
+        task = tasks.claim(connection, task_id, at=bench.now())
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
         return
@@ -135,7 +136,7 @@ def _work(bench: Bench, task: Task, lease: Lease) -> Work:
         settings=bench.settings,
         seal=bench.seal,
         http=bench.http,
-        now=now(),
+        now=bench.now(),
     )
 
 
@@ -144,7 +145,7 @@ def _failed(bench: Bench, task: Task, error: Failure) -> list[Bell]:
         return _give_up(bench, task, "failed", str(error))
     if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:
         return _give_up(bench, task, "dead", f"given up after {task.attempts} attempts: {error}")
-    if now() - task.started_at > RETRY_FOR:
+    if bench.now() - task.started_at > RETRY_FOR:
         return _give_up(bench, task, "dead", f"given up after {RETRY_FOR}: {error}")
     return _retry(bench, task, str(error), pause(task.attempts, error.after))
 
@@ -165,7 +166,7 @@ def pause(attempts: int, asked: float | None = None) -> float:
 def _retry(bench: Bench, task: Task, error: str, delay: float) -> list[Bell]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
     with bench.ledger.write() as connection:
-        tasks.retry(connection, task, delay=delay, error=error, at=now())
+        tasks.retry(connection, task, delay=delay, error=error, at=bench.now())
     return []
 
 
@@ -188,7 +189,7 @@ def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
 def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
     told = (*outcome.follow_ups, *_notices(bench.policy, outcome), *_replies(task, outcome))
     complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
-    at: datetime = now()
+    at: datetime = bench.now()
     with bench.ledger.write() as connection:
         return tasks.finish(connection, task, state, complete, error=error, at=at)
 

@@ -1,7 +1,7 @@
 """The worker without Celery around it: a real ledger, a registry, and every task run in the ledger's own order."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -19,6 +19,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import parse
 from tests.fakes import FakeRegistry
+from worker import clock
 from worker.tasks import Bench, work_on
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -53,6 +54,7 @@ class Office:
         self.ledger = ledger
         self.registry = registry or FakeRegistry()
         self.told: list[str] = []
+        self._ahead = timedelta()
         self._ids = itertools.count(1)
         settings = Settings.read(
             {
@@ -72,15 +74,25 @@ class Office:
             Seal(KEY),
             self.registry.guarded,
             requests.Session(),
+            self.now,
         )
+
+    def now(self) -> datetime:
+        return now() + self._ahead
+
+    def later(self, **how: float) -> None:
+        """Time passes, and what it brings is done. how: as of timedelta."""
+        self._ahead += timedelta(**how)
+        clock.tick(self.ledger, self.bench.policy, self.now())
+        self.work()
 
     def policy(self, text: str) -> None:
         self.bench = Bench(**{**self.bench.__dict__, "policy": parse_policy(text)})
 
     def accept(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
-        event = Event(parse(type_, data), by, datetime.now(UTC), reply_to)
+        event = Event(parse(type_, data), by, self.now(), reply_to)
         with self.ledger.write() as connection:
-            receipt = accept(connection, Delivery("ci", f"msg_{next(self._ids)}", "0" * 64), [event], at=now())
+            receipt = accept(connection, Delivery("ci", f"msg_{next(self._ids)}", "0" * 64), [event], at=self.now())
         return receipt.events[0][0]
 
     def post(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
@@ -95,7 +107,7 @@ class Office:
                 work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
 
     def due(self) -> list[Bell]:
-        waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", tasks.c.not_before <= now())
+        waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", tasks.c.not_before <= self.now())
         with self.ledger.read() as connection:
             return [
                 Bell(row.id, row.name) for row in connection.execute(waiting.order_by(tasks.c.event_seq, tasks.c.seq))
