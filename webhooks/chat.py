@@ -130,6 +130,10 @@ def _promotion(text: str) -> Fields:
     return fields | {"target": "Production", "reason": rest or None}
 
 
+def _break_glass(text: str) -> Fields:
+    return _promotion(text) | {"break_glass": True}
+
+
 def _rollback(text: str) -> Fields:
     """MODEL [STAGE] reason."""
     fields, rest = _words(text, "model")
@@ -188,6 +192,13 @@ COMMANDS: dict[str, Command] = {
         type="promotion.approve",
         read=_promotion,
         accepted="On it: approving {model} version {version} for {target}.",
+    ),
+    "breakglass": Command(
+        usage="breakglass MODEL VERSION [STAGE] reason",
+        what="approve alone and at once, in an emergency; it is flagged for good",
+        type="promotion.approve",
+        read=_break_glass,
+        accepted="On it: breaking the glass for {model} version {version} to {target}.",
     ),
     "reject": Command(
         usage="reject MODEL VERSION [STAGE] [reason]",

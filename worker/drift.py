@@ -38,6 +38,8 @@ def of_alias(work: Work, alias: str) -> Drift | None:
     details = {"alias": alias, "before": known, "after": current}
     if known is not None and _to_revert(work, target) and _present(work, known):
         return _put_back(work, text, known, details, {"alias": alias, "version": known})
+    if current is not None and target and _adopts(work):
+        return _adopted(text, work.model, details, (current, target.stage))
     records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
     if current is not None:
         records.append(Held(work.model, "alias", alias, current, alone=True))
@@ -77,15 +79,19 @@ def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Hol
         return None
     gone = [number for number in left if number not in stages]
     text = f"{stage} of {work.model} was changed by hand in MLflow: {_moves(came, left, gone)}"
-    target, details = work.policy.model(work.model).target(stage), {"stage": stage, "came": came, "left": left}
+    details = {"stage": stage, "came": came, "left": left}
+    policy = work.policy.model(work.model)
+    target = policy.target(stage) if policy.mode != "aliases" else None  # there a stage says nothing
     if known and not gone and target and target.exclusive and _to_revert(work, target):
         before = {holding.version: holding.key for holding in recorded}
         moves = {number: before.get(number, "None") for number in came} | dict.fromkeys(left, stage)
         stages.update(moves)
         return _put_back(work, text, left[0] if left else None, details, {"stages": list(moves.items())})
-    released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
-    held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
     version = came[-1] if came else None
+    released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
+    if version is not None and target and _adopts(work):
+        return _adopted(text, work.model, details, (version, stage), tuple(released))
+    held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
     return _told(work, text, version, details, target=target, records=(*released, *held))
 
 
@@ -97,6 +103,19 @@ def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
 
 def _to_revert(work: Work, target: Target | None) -> bool:
     return work.policy.model(work.model).drift == "revert" and target is not None and target.guarded
+
+
+def _adopts(work: Work) -> bool:
+    return work.policy.model(work.model).drift == "adopt"
+
+
+def _adopted(
+    text: str, model: str, details: Mapping[str, object], move: tuple[int, str], records: tuple[Record, ...] = ()
+) -> Drift:
+    """The move is made whole, as if it had been made here: stage and alias go together, the one replaced leaves."""
+    version, stage = move
+    fact = Fact(FACT, f"{text}; it is adopted", model, version, {**details, "reverted": False})
+    return Drift(fact, records, (FollowUp("worker.adopt", {"version": version, "stage": stage}),))
 
 
 def _put_back(
