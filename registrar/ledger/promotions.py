@@ -96,13 +96,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class Told:
-    """Record: people were reminded of an open promotion, or others were told."""
+    """Record: people were reminded of an open promotion; escalated: and others were told."""
 
     promotion_id: str
     escalated: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        change = {"escalated_at" if self.escalated else "reminded_at": cause.at}
+        change = {"reminded_at": cause.at, **({"escalated_at": cause.at} if self.escalated else {})}
         connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
 
 

@@ -104,7 +104,10 @@ class Office:
         """Everything that is due, until nothing is."""
         while bells := self.due():
             for bell in bells:
-                work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
+                self.run(bell)
+
+    def run(self, bell: Bell) -> None:
+        work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
 
     def due(self) -> list[Bell]:
         waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", tasks.c.not_before <= self.now())

@@ -1,0 +1,201 @@
+"""What only time opens: soak, freezes, a day's limit; and what the clock does about what waits."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from registrar.policy.timing import Freeze
+from tests.policies import approval, gate_on_production
+from tests.worker.office import ADA, BOB, POLICY
+
+pytestmark = pytest.mark.both_ledgers
+AUTOMATIC = POLICY.replace("{rules: [{group: leads}]}", "automatic")
+
+
+def train(office, run: str = "r1", rmse: float = 5.0) -> None:
+    office.registry.trained(run, rmse=rmse)
+    office.post("training_run.finished", model="taxi", run_id=run)
+
+
+def approve(office, version: int = 1, by=ADA, **given) -> str:
+    return office.post("promotion.approve", by=by, model="taxi", version=version, **given)
+
+
+def last(office) -> tuple[int, str, str]:
+    return office.promotions()[-1]
+
+
+def test_a_version_is_asked_for_by_itself_when_it_has_soaked(office):
+    office.policy(gate_on_production("{soak: 24h}"))
+    train(office)
+    assert last(office) == (1, "Production", "waiting")
+    assert "in Staging since 20" in office.fact("promotion.waiting")
+    office.later(hours=23)
+    assert last(office) == (1, "Production", "waiting")
+    office.later(hours=2)
+    assert last(office) == (1, "Production", "awaiting_approval")
+    approve(office)
+    assert office.stages() == {1: "Production"}
+
+
+def test_a_vote_before_its_time_is_told_when_to_come_back(office):
+    office.policy(gate_on_production("{soak: 24h}"))
+    train(office)
+    approve(office)
+    assert "then you will be asked" in office.fact("promotion.vote_refused")
+    assert office.stages() == {1: "Staging"}
+
+
+def test_soaking_starts_anew_when_it_left_the_stage_meanwhile(office):
+    office.policy(gate_on_production("{soak: 24h}"))
+    train(office)
+    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    office.later(hours=25)
+    assert last(office) == (1, "Production", "failed")
+    assert "it is in None" in office.fact("model_version.held_back")
+
+
+def test_where_the_record_does_not_know_since_when_it_counts_from_the_request(office):
+    office.policy(gate_on_production("{soak: 2h}"))
+    office.registry.trained("r1", rmse=5.0)
+    office.post("model_version.register", model="other", run_id="r1")
+    office.policy(gate_on_production("{soak: 2h}").replace("  taxi:", "  other:"))
+    office.registry.set_stage("other", 1, "Staging")
+    office.post("promotion.request", model="other", version=1, target="Production")
+    office.later(hours=1)
+    assert last(office)[2] == "waiting"
+    office.later(hours=1.1)
+    assert last(office)[2] == "awaiting_approval"
+
+
+def test_a_newer_candidate_ends_a_wait(office):
+    office.policy(gate_on_production("{soak: 24h}"))
+    train(office, "r1")
+    train(office, "r2")
+    assert (1, "Production", "superseded") in office.promotions()
+    assert "is superseded: version 2 came after it" in office.fact("promotion.superseded")
+
+
+def always(duration: str = "2h") -> str:
+    """A freeze that began at the last full hour."""
+    return f'{{freeze: "0 * * * *", duration: {duration}}}'
+
+
+def test_what_is_approved_in_a_freeze_is_done_when_it_ends(office):
+    """Frozen from the present hour's beginning for 30 days: whatever the time is."""
+    start = office.now()
+    office.policy(gate_on_production(f'{{freeze: "{start.minute} {start.hour} {start.day} * *", duration: 3h}}'))
+    train(office)
+    approve(office)
+    assert last(office) == (1, "Production", "approved")
+    assert "is approved and waits until" in office.fact("promotion.waiting")
+    assert office.stages() == {1: "Staging"}
+    office.later(hours=2)
+    assert office.stages() == {1: "Staging"}
+    office.later(hours=1.1)
+    assert office.stages() == {1: "Production"}
+    assert [type_ for type_, _ in office.facts()].count("promotion.waiting") == 1
+
+
+def test_what_waits_for_a_freeze_may_still_be_cancelled(office):
+    office.policy(gate_on_production(always()))
+    train(office)
+    approve(office)
+    office.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    office.later(hours=5)
+    assert office.stages() == {1: "Staging"}
+
+
+def test_what_changed_while_it_waited_is_void(office):
+    start = office.now()
+    freeze = f'{{freeze: "{start.minute} {start.hour} {start.day} * *", duration: 3h}}'
+    gates = f'{freeze}, {{metric: rmse, op: "<", threshold: 6}}'
+    office.policy(gate_on_production(gates))
+    train(office)
+    approve(office)
+    office.registry.trained("r1", rmse=5.9)
+    office.later(hours=4)
+    assert "a gate's result changed" in office.fact("promotion.void")
+    assert office.stages() == {1: "Staging"}
+    assert last(office) == (1, "Production", "awaiting_approval")
+
+
+def test_so_many_a_day_and_no_more(office):
+    office.policy(gate_on_production("{max_per_day: 1}"))
+    train(office, "r1")
+    approve(office, 1)
+    office.later(hours=20)
+    train(office, "r2")
+    approve(office, 2)
+    assert office.holding()["Production"] == [1]
+    assert "1 promoted within 24 h, at most 1 in 24 h is allowed" in office.fact("promotion.waiting")
+    office.later(hours=5)
+    assert office.holding()["Production"] == [2]
+
+
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        (datetime(2026, 11, 27, 13, 59, tzinfo=UTC), None),
+        (datetime(2026, 11, 27, 14, 0, tzinfo=UTC), datetime(2026, 11, 30, 7, tzinfo=UTC)),
+        (datetime(2026, 11, 30, 6, 59, 59, tzinfo=UTC), datetime(2026, 11, 30, 7, tzinfo=UTC)),
+        (datetime(2026, 11, 30, 7, 0, tzinfo=UTC), None),
+    ],
+)
+def test_a_freeze_is_where_its_zone_says(now, until):
+    assert Freeze(freeze="0 15 * * FRI", duration="65h", zone="Europe/Paris").until(now) == until
+
+
+def test_a_freeze_over_the_end_of_summer_lasts_its_real_hours():
+    """Clocks in Paris go back on 2026-10-25 at 3:00: 3 hours from 1:00 end at what is 3:00 for the second time."""
+    freeze = Freeze(freeze="0 1 25 10 *", duration="3h", zone="Europe/Paris")
+    began = datetime(2026, 10, 24, 23, tzinfo=UTC)
+    assert freeze.until(began) == began + timedelta(hours=3)
+
+
+def test_who_is_not_answered_reminds_escalates_and_expires(office):
+    rules = "{rules: [{group: leads}], remind_every: 12h, escalate: {after: 2d, to: [bosses]}, expires_after: 3d}"
+    office.policy(approval(rules).replace("channels:", "channels:\n  bosses: {kind: log}"))
+    train(office)
+    kinds = ("promotion.reminder", "promotion.escalated", "promotion.expired")
+
+    def told() -> list[str]:
+        return [type_ for type_, _ in office.facts() if type_ in kinds]
+
+    office.later(hours=11)
+    assert told() == []
+    office.later(hours=2)
+    assert told() == ["promotion.reminder"]
+    assert "waits for approval since 13 h: 1 of Ada, Bob (leads)" in office.fact("promotion.reminder")
+    office.later(hours=1)
+    assert told() == ["promotion.reminder"]
+    office.later(hours=36)
+    assert told()[1:] == ["promotion.escalated", "promotion.escalated"]  # by the route, and to the bosses
+    office.later(hours=24)
+    assert told()[-1] == "promotion.expired"
+    assert last(office) == (1, "Production", "expired")
+    office.later(hours=48)
+    assert told().count("promotion.expired") == 1
+
+
+def test_a_tick_after_a_tick_brings_nothing_new(office):
+    office.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
+    train(office)
+    office.later(hours=1.5)
+    for _ in range(3):
+        office.later()
+    assert [type_ for type_, _ in office.facts()].count("promotion.reminder") == 1
+
+
+def test_a_model_is_reconciled_by_the_clock(office):
+    office.policy(POLICY.replace("  taxi:\n", "  taxi:\n    reconcile_every: 1h\n"))
+    train(office)
+    office.registry.set_stage("taxi", 1, "Archived")
+    office.later(hours=1)
+    assert "Staging of taxi was changed by hand" in " ".join(text for _, text in office.facts())
+
+
+def test_without_a_wait_nothing_waits(office):
+    office.policy(AUTOMATIC)
+    train(office)
+    assert office.stages() == {1: "Production"}

@@ -1,0 +1,178 @@
+"""Who may speak: the glass that one may break, delegates, and evidence that must still hold when it is acted on."""
+
+from datetime import timedelta
+
+import pytest
+
+from registrar.ledger.promotions import latest
+from tests.policies import approval, gate_on_production
+from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+
+GLASS = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  oncall: [eve]").replace(
+    "{rules: [{group: leads}]}", "{rules: [{group: leads, required_approvals: 2}], break_glass: {group: oncall}}"
+)
+
+
+def train(office, run: str = "r1", rmse: float = 5.0) -> None:
+    office.registry.trained(run, rmse=rmse)
+    office.post("training_run.finished", model="taxi", run_id=run)
+
+
+def approve(office, version: int = 1, by=ADA, **given) -> str:
+    return office.post("promotion.approve", by=by, model="taxi", version=version, **given)
+
+
+def test_one_of_the_group_may_break_the_glass_and_it_is_flagged(office):
+    office.policy(GLASS)
+    train(office)
+    approve(office, by=EVE, break_glass=True, reason="prices are wrong")
+    assert office.stages() == {1: "Production"}
+    assert "Eve broke the glass" in office.fact("promotion.broke_glass")
+    with office.ledger.read() as connection:
+        assert latest(connection, "taxi", 1, "Production").broke_glass
+
+
+@pytest.mark.parametrize(
+    ("by", "given", "why"),
+    [
+        (EVE, {}, "Eve may not approve"),
+        (EVE, {"break_glass": True}, "needs a reason"),
+        (EVE, {"break_glass": True, "reason": "  "}, "needs a reason"),
+        (ADA, {"break_glass": True, "reason": "hurry"}, "Ada may not break the glass"),
+        (CI, {"break_glass": True, "reason": "hurry"}, "ci may not break the glass"),
+    ],
+)
+def test_nobody_else_may_and_not_without_a_reason(office, by, given, why):
+    office.policy(GLASS)
+    train(office)
+    approve(office, by=by, **given)
+    assert why in office.fact("promotion.vote_refused")
+    assert office.stages() == {1: "Staging"}
+
+
+def test_where_the_policy_has_no_glass_there_is_none_to_break(office):
+    train(office)
+    approve(office, by=ADA, break_glass=True, reason="hurry")
+    assert "the policy has no break_glass for it" in office.fact("promotion.vote_refused")
+
+
+def test_the_glass_opens_what_only_time_would(office):
+    office.policy(GLASS.replace("approval: {rules", "gates: [{soak: 24h}, {max_per_day: 1}], approval: {rules"))
+    train(office)
+    assert office.promotions()[-1][2] == "waiting"
+    approve(office, by=EVE, break_glass=True, reason="prices are wrong")
+    assert office.stages() == {1: "Production"}
+
+
+def test_the_glass_opens_no_gate(office):
+    gates = 'gates: [{metric: rmse, op: "<", threshold: 4}], approval: {rules'
+    office.policy(GLASS.replace("approval: {rules", gates))
+    train(office)
+    approve(office, by=EVE, break_glass=True, reason="prices are wrong")
+    assert "nobody asked for" in office.fact("promotion.vote_refused")
+
+
+def delegating(office, *, days: int, more: str = "") -> str:
+    until = (office.now() + timedelta(days=days)).date()
+    return POLICY.replace("ada: {name: Ada}", f"ada: {{name: Ada, delegate: {{to: eve, until: {until}}}}}") + more
+
+
+def test_a_delegate_counts_to_the_end_of_the_last_day(office):
+    office.policy(delegating(office, days=0))
+    train(office)
+    approve(office, by=EVE)
+    assert office.stages() == {1: "Production"}
+
+
+def test_after_that_a_delegate_counts_no_more(office):
+    office.policy(delegating(office, days=-1))
+    train(office)
+    approve(office, by=EVE)
+    assert "Eve may not approve" in office.fact("promotion.vote_refused")
+
+
+def test_a_delegate_is_one_person_whoever_delegates(office):
+    both = delegating(office, days=9).replace(
+        "bob: {name: Bob}", "bob: {name: Bob, delegate: {to: eve, until: 2999-01-01}}"
+    )
+    office.policy(approval("{rules: [{group: leads, required_approvals: 2}]}", both))
+    train(office)
+    approve(office, by=EVE)
+    assert "still needed: 1 more of leads" in office.fact("promotion.vote_counted")
+    approve(office, by=BOB)
+    assert office.stages() == {1: "Production"}
+
+
+def test_what_a_delegate_said_in_time_counts_later(office):
+    office.policy(approval("{rules: [{group: leads, required_approvals: 2}]}", delegating(office, days=0)))
+    train(office)
+    approve(office, by=EVE)
+    office.later(days=2)
+    approve(office, by=BOB)
+    assert office.stages() == {1: "Production"}
+
+
+def test_nobody_approves_their_own_request_through_a_delegate(office):
+    office.policy(approval("{rules: [{group: leads}], exclude: [requester]}", delegating(office, days=9)))
+    train(office)
+    office.post("promotion.reject", by=BOB, model="taxi", version=1)
+    office.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
+    approve(office, by=EVE)
+    assert "Eve stands in only for who asked for taxi version 1 to Production" in office.fact("promotion.vote_refused")
+    assert office.stages() == {1: "Staging"}
+
+
+def test_an_open_request_stays_beside_a_newer_one_where_the_policy_says_so(office):
+    office.policy(approval("{rules: [{group: leads}], on_newer_candidate: keep}"))
+    train(office, "r1")
+    train(office, "r2")
+    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    states = [state for _, target, state in office.promotions() if target == "Production"]
+    assert states == ["awaiting_approval", "awaiting_approval"]
+
+
+def between_approval_and_transition(office, change) -> None:
+    """Approved, and before the transition's turn something happens in MLflow."""
+    office.accept("promotion.approve", by=ADA, model="taxi", version=1)
+    [bell] = office.due()
+    office.run(bell)
+    change()
+    office.work()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda office: office.registry.trained("r1", rmse=5.5), "a gate's result changed"),
+        (
+            lambda office: office.registry.files.update({"models/taxi/1": {"MLmodel": b"x"}}),
+            "the model's files changed",
+        ),
+        (lambda office: office.registry.set_stage("taxi", 1, "Archived"), "it is in Archived"),
+        (lambda office: office.policy(gate_on_production("{tags: [d]}")), "the policy"),
+    ],
+)
+def test_what_changed_before_it_was_done_is_void_and_asked_for_again(office, change, said):
+    office.policy(gate_on_production('{metric: rmse, op: "<", threshold: 6}'))
+    train(office)
+    between_approval_and_transition(office, lambda: change(office))
+    assert said in office.fact("promotion.void")
+    assert office.holding().get("Production") is None
+    assert "superseded" in [state for _, target, state in office.promotions() if target == "Production"]
+
+
+def test_a_transition_cut_off_midway_is_finished_and_not_judged_by_itself(office):
+    """The baseline is the version itself then: its own gate would call what was shown changed."""
+    beats = '{metric: rmse, baseline: "@champion", greater_is_better: false}'
+    office.policy(gate_on_production(beats))
+    train(office, "r1", 5.0)
+    approve(office, 1)
+    train(office, "r2", 4.0)
+    office.registry.set_stage("taxi", 2, "Staging")
+    office.accept("promotion.approve", by=ADA, model="taxi", version=2)
+    office.run(office.due()[0])
+    office.registry.set_stage("taxi", 2, "Production")
+    office.registry.set_alias("taxi", "champion", 2)
+    office.work()
+    assert office.holding()["Production"] == office.holding()["@champion"] == [2]
+    assert office.stages() == {1: "Archived", 2: "Production"}
