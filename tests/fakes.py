@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from worker import convert
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -173,8 +172,7 @@ class FakeRegistry:
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         self.version(model, version)
-        found = yaml.safe_load(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b""))
-        return found if isinstance(found, dict) else {}
+        return convert.mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
 
     def digest_of(self, model: str, version: int) -> str:
         found = self.version(model, version)

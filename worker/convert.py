@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+
 from worker.door import Experiment, Model, Run, Version
 
 
@@ -39,6 +41,15 @@ def run(found: Any) -> Run:
         tags=dict(found.data.tags),
         outputs=tuple((output.model_id, output.step) for output in outputs),
     )
+
+
+def mlmodel(text: str) -> dict[str, Any]:
+    """What an MLmodel file says: https://mlflow.org/docs/latest/ml/model/#storage-format. {} for what is none."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def experiment(found: Any) -> Experiment:

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
-import yaml
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import ViewType
@@ -262,11 +261,7 @@ class MlflowRegistry:
             return sorted(Path(file.path).name for file in list_artifacts(artifact_uri=address, tracking_uri=self._uri))
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
-        try:
-            content = yaml.safe_load(self._mlmodel(model, version))
-        except yaml.YAMLError:
-            return {}
-        return content if isinstance(content, dict) else {}
+        return convert.mlmodel(self._mlmodel(model, version))
 
     def _mlmodel(self, model: str, version: int) -> str:
         """The file itself; "" where there is none."""

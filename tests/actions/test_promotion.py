@@ -1,5 +1,6 @@
 """From a registered version to Production: request, vote, transition, archive."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -306,3 +307,33 @@ def test_tags_and_age_are_asked_for_too(office, gate, reason):
     office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gate))
     train(office)
     assert reason in office.fact("model_version.held_back")
+
+
+def test_a_signature_is_asked_for_too(office):
+    office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', "{signature: required}"))
+    office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
+    office.registry.files["models/taxi/2"] = {"MLmodel": b"flavors: {}\nsignature: {inputs: x}"}
+    train(office, "r1")
+    assert "has no signature" in office.fact("model_version.held_back")
+    train(office, "r2")
+    assert office.stages() == {1: "None", 2: "Staging"}
+
+
+def test_an_evaluation_opens_what_waited_for_it(office):
+    gate = "{evaluated_within: 7d}, {metric: rmse, of: evaluation, op: '<', threshold: 4}"
+    office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gate))
+    train(office)
+    assert "it was not evaluated" in office.fact("model_version.held_back")
+    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.runs["e1"] = replace(office.registry.runs["e1"], started_at=office.now())
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert office.stages() == {1: "Staging"}
+    assert "was evaluated by run run-e1" in office.fact("model_version.evaluated")
+
+
+def test_an_evaluation_that_failed_is_none(office):
+    train(office, rmse=9.0)
+    office.registry.runs["e1"] = replace(office.registry.trained("e1", None, rmse=3.0), status="FAILED")
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert "run e1 ended as FAILED: it is no evaluation" in office.fact("task.failed")
+    assert "registrar.evaluation" not in office.registry.version("taxi", 1).tags

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registrar.policy.gates import Comparison, MaxAge, RequiredTags, Threshold
-from worker.gates import Baseline, Seen, evaluate
+from registrar.policy.gates import Comparison, Evaluated, MaxAge, RequiredTags, Signature, Threshold
+from worker.gates import Baseline, Evaluation, Seen, evaluate
 
 LIMIT = Threshold(metric="rmse", op="<", threshold=7)
 
@@ -112,3 +112,44 @@ def test_a_run_that_began_too_long_ago_fails(max_age, passed, reason):
     assert (verdict.passed, verdict.reason) == (passed, reason)
     [verdict] = evaluate([MaxAge(max_age=max_age)], Seen({}, now=at))
     assert (verdict.passed, "is not known" in verdict.reason) == (False, True)
+
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("within", "passed", "reason"),
+    [
+        ("24h", True, "it was evaluated on 2026-11-22 12:00 UTC (run e1), within 24h"),
+        ("23h", False, "it was evaluated on 2026-11-22 12:00 UTC (run e1); evaluated within 23h is required"),
+    ],
+)
+def test_an_evaluation_that_began_too_long_ago_fails(within, passed, reason):
+    seen = Seen({}, now=NOON + timedelta(days=1), evaluation=Evaluation("e1", NOON, {}))
+    [verdict] = evaluate([Evaluated(evaluated_within=within)], seen)
+    assert (verdict.passed, verdict.reason) == (passed, reason)
+    [verdict] = evaluate([Evaluated(evaluated_within=within)], Seen({}, now=NOON))
+    assert (verdict.passed, verdict.reason) == (False, f"it was not evaluated; evaluated within {within} is required")
+
+
+def test_a_metric_may_be_that_of_the_evaluation():
+    gate = Threshold(metric="rmse", of="evaluation", op="<", threshold=7)
+    seen = Seen({"rmse": 1.0}, evaluation=Evaluation("e1", NOON, {"rmse": 8.0}))
+    assert [v.reason for v in evaluate([gate], seen)] == ["rmse (evaluation) 8 is not < 7"]
+    assert [v.reason for v in evaluate([gate], Seen({"rmse": 1.0}))] == [
+        "it was not evaluated; rmse (evaluation) < 7 is required"
+    ]
+
+
+def test_an_evaluation_is_compared_with_the_holders_own():
+    gate = Comparison(metric="rmse", of="evaluation", baseline="@champion", greater_is_better=False)
+    holder = Baseline(3, {"rmse": 1.0}, {"rmse": 6.0})
+    seen = Seen({"rmse": 9.0}, evaluation=Evaluation("e1", NOON, {"rmse": 5.0}), baselines={"@champion": holder})
+    [verdict] = evaluate([gate], seen)
+    assert verdict.reason.startswith("rmse (evaluation) 5 is better than 6 of @champion (version 3)")
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_model_has_a_signature_or_fails(signed):
+    [verdict] = evaluate([Signature(signature="required")], Seen({}, signature=signed))
+    assert verdict.passed is signed

@@ -25,6 +25,11 @@ class RealWorld:
     def train(self, **given) -> str:
         return train(self.client, **given)
 
+    def rewrite(self, model: str, version: int, path: str, content: str) -> None:
+        """A file among those of a version in the manner of MLflow 2 is changed."""
+        found = self.client.get_model_version(model, str(version))
+        self.client.log_text(found.run_id, content, f"model/{path}")
+
 
 class FakeWorld:
     def __init__(self) -> None:
@@ -37,6 +42,9 @@ class FakeWorld:
         run_id = uuid.uuid4().hex
         self.fake.trained(run_id, artifact or None, rmse=rmse)
         return run_id
+
+    def rewrite(self, model: str, version: int, path: str, content: str) -> None:
+        self.fake.files.setdefault(f"models/{model}/{version}", {})[path] = content.encode()
 
 
 @pytest.fixture(params=["fake", "mlflow"])
@@ -98,6 +106,34 @@ def test_a_stage_and_an_alias_move(world, name):
     world.registry.drop_alias(name, "champion")
     world.registry.drop_alias(name, "champion")
     assert world.registry.model(name).aliases == {}
+
+
+def test_the_mlmodel_file_is_read_and_what_is_none_says_nothing(world, name):
+    register(world, name)
+    world.rewrite(name, 1, "MLmodel", "flavors: {}\nsignature: {inputs: '[]'}\n")
+    assert world.registry.mlmodel(name, 1)["signature"] == {"inputs": "[]"}
+    for content in ("just words", "a: [", ""):
+        world.rewrite(name, 1, "MLmodel", content)
+        assert world.registry.mlmodel(name, 1) == {}
+
+
+@pytest.mark.parametrize(("path", "content"), [("MLmodel", "flavors: {other: 1}\n"), ("data/deep/w.bin", "more")])
+def test_another_file_is_another_digest(world, name, path, content):
+    register(world, name)
+    world.rewrite(name, 1, "MLmodel", "flavors: {}\n")
+    first = world.registry.digest_of(name, 1)
+    assert world.registry.digest_of(name, 1) == first
+    world.rewrite(name, 1, path, content)
+    assert world.registry.digest_of(name, 1) != first
+
+
+def test_a_logged_model_is_known_by_its_id(mlflow_address, name):
+    world = RealWorld(mlflow_address)
+    run = world.registry.run(train_logged_model(world.client))
+    world.registry.ensure_model(name)
+    made = world.registry.source_of(run, "model")
+    world.registry.create_version(name, made, run_id=run.id, description="", tags={})
+    assert world.registry.digest_of(name, 1) == made.logged_model
 
 
 def test_a_description_and_a_tag_are_set(world, name):
