@@ -36,8 +36,7 @@ def _model(policy: Policy, pattern: str, model: ModelPolicy) -> Iterator[str]:
     yield f"  {which}, logged as {model.artifact_path!r}"
     for target in model.targets:
         yield from _target(policy, model, target)
-    if model.drift == "revert":
-        yield "    what is moved by hand is put back, where it takes gates or approvals to get there"
+    yield from _registry(model)
     if not model.targets:
         yield "    no stage is governed: whoever may send model_version.transition moves it freely"
 
@@ -49,10 +48,36 @@ def _target(policy: Policy, model: ModelPolicy, target: Target) -> Iterator[str]
     gates = " and ".join(map(str, target.gates))
     yield f"      gates: {gates}; a missing metric fails" if gates else "      gates: none"
     yield f"      approval: {_approval(policy, target)}"
+    yield from (f"      {line}" for line in _follows(target))
+
+
+def _follows(target: Target) -> Iterator[str]:
+    """What reaching the target brings with it."""
     if not target.exclusive:
-        yield f"      other versions may hold {target.stage} beside it"
-    elif target.on_replace == "archive":
-        yield "      the version it replaces is archived"
+        yield f"other versions may hold {target.stage} beside it"
+    elif target.on_replace != "keep":
+        yield "the version it replaces " + ("is archived" if target.on_replace == "archive" else "goes back to Staging")
+    if target.previous_alias:
+        yield f"the version it replaces is @{target.previous_alias}"
+    if deploy := target.deploy:
+        by = f", to be confirmed within {deploy.confirm_within}" if deploy.confirm_within else ""
+        back = "; a failure rolls it back" if deploy.on_failure == "rollback" else ""
+        where = f" to {deploy.environment}" if deploy.environment else ""
+        yield f"deployed{where} by {', '.join(deploy.to)}{by}{back}"
+
+
+def _registry(model: ModelPolicy) -> Iterator[str]:
+    """How MLflow is treated."""
+    if model.mode != "stages+aliases":
+        yield f"    only {model.mode} say where a version is"
+    if model.drift != "alert":
+        done = {
+            "revert": "put back, where it takes gates or approvals to get there",
+            "adopt": "adopted: its alias or stage follows, the version replaced leaves",
+        }
+        yield f"    what is moved by hand is {done[model.drift]}"
+    if model.reconcile_every:
+        yield f"    MLflow is compared with the record every {model.reconcile_every}"
 
 
 def _approval(policy: Policy, target: Target) -> str:
@@ -61,8 +86,24 @@ def _approval(policy: Policy, target: Target) -> str:
     said = ["; and ".join(_rule(policy, rule) for rule in target.approval.rules)]
     said += [f"not the {who}" for who in target.approval.exclude]
     said += ["a rejection needs a reason"] if target.approval.reject_reason == "required" else []
-    said += [f"expires after {target.approval.expires_after}"] if target.approval.expires_after else []
-    return ", ".join(said)
+    return ", ".join([*said, *_unanswered(target.approval), *_glass(policy, target.approval)])
+
+
+def _unanswered(approval: Approval) -> Iterator[str]:
+    if approval.remind_every:
+        yield f"reminded every {approval.remind_every}"
+    if approval.escalate:
+        yield f"{', '.join(approval.escalate.to)} told after {approval.escalate.after}"
+    if approval.expires_after:
+        yield f"expires after {approval.expires_after}"
+    if approval.on_newer_candidate == "keep":
+        yield "a newer version's request leaves it open"
+
+
+def _glass(policy: Policy, approval: Approval) -> Iterator[str]:
+    if approval.break_glass:
+        people = ", ".join(policy.members(approval.break_glass.group))
+        yield f"the glass may be broken by {approval.break_glass.group}: {people}"
 
 
 def _rule(policy: Policy, rule: Rule) -> str:
@@ -76,8 +117,10 @@ def _members(policy: Policy, group: str) -> list[tuple[str, str]]:
 
 def _accounts(policy: Policy, who: str) -> str:
     person = policy.people.get(who)
+    delegate = person.delegate if person else None
+    away = f"; until {delegate.until} also {policy.people[delegate.to].name}" if delegate else ""
     accounts = [f"{kind} {account}" for kind, account in person.accounts.items()] if person else ["a machine"]
-    return ", ".join(accounts) or "no account: can't answer from chat"
+    return (", ".join(accounts) or "no account: can't answer from chat") + away
 
 
 def _channel(name: str, channel: Channel) -> str:

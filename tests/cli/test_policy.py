@@ -76,6 +76,58 @@ def test_the_policy_is_explained_in_sentences():
     ]
 
 
+ELABORATE = """
+version: 1
+people:
+  ada: {name: Ada, accounts: {slack: T1/U1}, delegate: {to: bob, until: 2026-12-24}}
+  bob: {name: Bob}
+groups: {leads: [ada], oncall: [bob]}
+channels: {serving: {kind: log}, bosses: {kind: log}}
+models:
+  taxi:
+    drift: adopt
+    reconcile_every: 1h
+    targets:
+      - stage: Production
+        alias: champion
+        previous_alias: previous
+        on_replace: staging
+        gates: [{soak: 24h}, {freeze: "0 15 * * FRI", duration: 65h, zone: Europe/Paris}, {max_per_day: 1}]
+        approval:
+          rules: [{group: leads}]
+          remind_every: 12h
+          escalate: {after: 2d, to: [bosses]}
+          expires_after: 3d
+          on_newer_candidate: keep
+          break_glass: {group: oncall}
+        deploy: {to: [serving], environment: prod, confirm_within: 15m, on_failure: rollback}
+  bus: {mode: aliases, drift: revert}
+"""
+
+
+def test_every_key_of_a_policy_has_its_sentence():
+    said = list(explain(parse(ELABORATE)))
+    assert said[2:16] == [
+        "  taxi, logged as 'model'",
+        "    None -> Production and @champion, by itself",
+        "      gates: at least 24h in the stage before and not for 65h from '0 15 * * FRI' (Europe/Paris) and "
+        "at most 1 in 24 h; a missing metric fails",
+        "      approval: 1 of leads: Ada (slack T1/U1; until 2026-12-24 also Bob), reminded every 12h, "
+        "bosses told after 2d, expires after 3d, a newer version's request leaves it open, "
+        "the glass may be broken by oncall: Bob",
+        "      the version it replaces goes back to Staging",
+        "      the version it replaces is @previous",
+        "      deployed to prod by serving, to be confirmed within 15m; a failure rolls it back",
+        "    what is moved by hand is adopted: its alias or stage follows, the version replaced leaves",
+        "    MLflow is compared with the record every 1h",
+        "  bus, logged as 'model'",
+        "    only aliases say where a version is",
+        "    what is moved by hand is put back, where it takes gates or approvals to get there",
+        "    no stage is governed: whoever may send model_version.transition moves it freely",
+        "Channels",
+    ]
+
+
 def test_an_empty_policy_says_what_that_means():
     assert list(explain(parse("version: 1"))) == [
         "Sources: none; nothing can be sent",

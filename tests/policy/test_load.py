@@ -67,6 +67,48 @@ def test_a_whole_file_is_read():
         ("stage: Production", "stage: Staging", "two targets have the same stage"),
         ("stage: Production", "stage: Archived", "None and Archived need no target"),
         ("channels:\n", "channels:\n  log: {kind: slack}\n", "registrar.yml:18: log stands here twice"),
+        (
+            "  ci:\n",
+            "  registrar:\n",
+            "registrar.yml:3: sources.registrar: 'registrar' is what Registrar itself is called",
+        ),
+        (
+            "slack: T1/U1}",
+            "slack: T1/U1}, delegate: {to: bob, until: 2026-12-24}",
+            "people.ada.delegate.to: 'bob' is not",
+        ),
+        (
+            "slack: T1/U1}",
+            "slack: T1/U1}, delegate: {to: ada, until: soon}",
+            "registrar.yml:8: people.ada.delegate.until",
+        ),
+        (
+            "group: leads}]",
+            "group: leads}], break_glass: {group: oncall}",
+            "approval.break_glass: group 'oncall' is not",
+        ),
+        (
+            "group: leads}]",
+            "group: leads}], escalate: {after: 2d, to: [boss]}",
+            "escalate.to.0: 'boss' is not in channels",
+        ),
+        ("stage: Production,", "stage: Production, deploy: {to: [prod]},", "deploy.to.0: 'prod' is not in channels"),
+        ("stage: Production,", "stage: Production, gates: [{soak: 2 days}],", "models.taxi.targets.1.gates.0.soak"),
+        ("stage: Production,", 'stage: Production, gates: [{freeze: "x", duration: 2d}],', "'x' is no cron expression"),
+        (
+            "stage: Production,",
+            'stage: Production, gates: [{freeze: "0 15 * * FRI", duration: 2d, zone: Paris}],',
+            "'Paris' is no time zone such as Europe/Paris",
+        ),
+        (
+            "stage: Production,",
+            'stage: Production, gates: [{freeze: "0 15 * * FRI", duration: 400d}],',
+            "a freeze lasts 366 days at most",
+        ),
+        ("stage: staging,", "stage: staging, on_replace: staging,", "what leaves Staging can't go there"),
+        ("  taxi:\n", "  taxi:\n    mode: aliases\n", "mode: aliases needs an alias of Production"),
+        ("  taxi:\n", "  taxi:\n    mode: stages\n", "mode: stages sets no alias: take those of Staging away"),
+        ("alias: challenger,", "alias: challenger, previous_alias: challenger,", "two targets have the same alias"),
         ("[ada]", "[ada", "not YAML"),
     ],
 )
