@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from registrar.policy import ModelPolicy, Source, Target
-from registrar.policy.approval import Approval, Rule
-from registrar.policy.gates import Comparison, MaxAge, RequiredTags, Threshold
+from registrar.policy import Policy
 from registrar.settings import Settings, from_folder
 from registrar.vocabulary import VOCABULARY
 from tests.e2e.conftest import Installation, running
 from tests.e2e.sender import Sender
 from tests.needs import needs
+from tests.policy.test_every_key import keys
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 MODEL = "first-model"
@@ -141,9 +140,7 @@ def test_every_command_that_the_readme_names_exists(home: Path, settings: Settin
 
 
 def test_the_reference_names_every_key_and_every_event() -> None:
-    parts = (Source, ModelPolicy, Target, Threshold, Comparison, RequiredTags, MaxAge, Approval, Rule)
-    keys = {name.rstrip("_") for part in parts for name in part.model_fields}
-    assert {
-        key for key in keys if f"`{key}`" not in README and f".{key}`" not in README and f".{key}[" not in README
-    } == set()
+    """As `key`, `.key`, `..key[]` of the table, or within an example."""
+    names = {key.partition(".")[2].rstrip("_") for key in keys(Policy, set())}
+    assert {name for name in names if not re.search(rf"[`.]{name}[`\[.]|[{{ ]{name}: ", README)} == set()
     assert {type_ for type_ in VOCABULARY if f"`{type_}`" not in README} <= {"registry.query"}

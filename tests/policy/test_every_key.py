@@ -1,0 +1,364 @@
+"""Every key of registrar.yml: what comes of the same events with it, and with another value, is not the same."""
+
+import importlib
+import re
+import shutil
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from sqlalchemy import select
+
+from registrar.ledger import Ledger
+from registrar.ledger.migrate import migrate
+from registrar.ledger.tables import tasks
+from registrar.policy.document import Policy
+from tests.policies import approval, gate_on_production, gate_on_staging, model, production
+from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
+
+Story = Callable[[Office], None]
+_TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+
+
+def trained(office: Office, run: str = "r1", rmse: float = 5.0, mae: float = 1.0) -> None:
+    office.registry.trained(run, rmse=rmse, mae=mae)
+    office.post("training_run.finished", model="taxi", run_id=run)
+
+
+def approved(office: Office, number: int = 1, *, by=ADA, **given: object) -> None:
+    office.post("promotion.approve", by=by, model="taxi", version=number, **given)
+
+
+def one(office: Office) -> None:
+    """A version is trained and approved."""
+    trained(office)
+    approved(office)
+
+
+def two(office: Office) -> None:
+    """Two versions, one after the other, each approved as it comes."""
+    for number, run in enumerate(("r1", "r2"), start=1):
+        trained(office, run, 5.0 - number / 10)
+        approved(office, number)
+
+
+def worse(office: Office) -> None:
+    """The second version is worse than the first."""
+    for number, run in enumerate(("r1", "r2"), start=1):
+        trained(office, run, 5.0 + number / 10)
+        approved(office, number)
+
+
+def two_requests(office: Office) -> None:
+    """A second version asks before anybody answered about the first."""
+    for run in ("r1", "r2"):
+        trained(office, run)
+
+
+def asked_by_ada(office: Office) -> None:
+    trained(office)
+    office.post("promotion.reject", by=BOB, model="taxi", version=1)
+    office.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
+    approved(office)
+
+
+def unanswered(office: Office) -> None:
+    trained(office)
+    for _ in range(5):
+        office.later(hours=10)
+
+
+def evaluated(office: Office) -> None:
+    trained(office)
+    run = office.registry.trained("e1", None, rmse=6.5)
+    office.registry.runs["e1"] = replace(run, started_at=office.now())
+    office.later(hours=5)
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+
+
+def signed(office: Office) -> None:
+    office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
+    trained(office)
+
+
+def patient(office: Office) -> None:
+    """Hours go by between the approval and a look at what came of it."""
+    trained(office)
+    office.later(hours=2)
+    approved(office)
+    office.later(hours=2)
+
+
+def deployed(office: Office) -> None:
+    """The second version's deployment fails in prod, and then nothing is heard."""
+    for number, run in enumerate(("r1", "r2"), start=1):
+        office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
+        trained(office, run)
+        approved(office, number)
+        office.later(minutes=5)
+    office.post("deployment.failed", by=CI, model="taxi", version=2, environment="prod")
+    office.later(hours=1)
+
+
+def moved_by_hand(office: Office) -> None:
+    two(office)
+    office.registry.set_stage("taxi", 1, "Production")
+    office.later(hours=3)
+
+
+def reconciled(office: Office) -> None:
+    moved_by_hand(office)
+    office.post("registry.reconcile", model="taxi")
+
+
+def glass(office: Office) -> None:
+    trained(office)
+    approved(office, by=EVE, break_glass=True, reason="wrong prices")
+
+
+def voted(office: Office) -> None:
+    """Everybody says yes, one after the other."""
+    trained(office)
+    for person in (EVE, ADA, BOB):
+        approved(office, by=person)
+
+
+def outcome(office: Office) -> object:
+    """What was told, and how MLflow, the record and the votes are left."""
+    query = select(tasks.c.args, tasks.c.state).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
+    with office.ledger.read() as connection:
+        rows = connection.execute(query).all()
+    said = [(args["channel"], args["fact"]["type"], _TIMES.sub("then", args["fact"]["text"]), s) for args, s in rows]
+    aliases = office.registry.model("taxi").aliases if office.stages() else {}
+    return said, office.stages(), dict(aliases), office.promotions(), office.votes(), office.holding()
+
+
+@dataclass(frozen=True)
+class Change:
+    """The same story under two policies; or the key's test elsewhere, as module:test."""
+
+    story: Story = one
+    before: str = POLICY
+    after: str = ""
+    elsewhere: str = ""
+
+
+def old_and_new(story: Story, before: str, old: str, new: str) -> Change:
+    assert old in before, old
+    return Change(story, before, before.replace(old, new))
+
+
+def elsewhere(test: str) -> Change:
+    return Change(elsewhere=test)
+
+
+RULES = "{rules: [{group: leads}]}"
+LAST_TARGET = f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n"
+LIMITED = "tests.webhooks.test_rate:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
+LACKING = "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
+WITH_RISK = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  risk: [eve]")
+SERVING = POLICY.replace("channels:", "channels:\n  serving: {kind: log}\n  other: {kind: log}")
+DEPLOY = production("deploy: {to: [serving], environment: prod, confirm_within: 15m, on_failure: rollback}", SERVING)
+DELEGATE = POLICY.replace("ada: {name: Ada}", "ada: {name: Ada, delegate: {to: eve, until: 2999-01-01}}")
+ESCALATE = approval("{rules: [{group: leads}], escalate: {after: 15h, to: [serving]}}", SERVING)
+BEATS = '{metric: rmse, baseline: "@champion", greater_is_better: false, when_no_baseline: pass}'
+FREEZE = '{freeze: "* * * * *", duration: 12h, zone: UTC}'
+QUIET = SERVING.replace('outcomes: ["*"]', "outcomes: [task.dead]")
+
+CHANGES = {
+    "Policy.version": elsewhere("tests.policy.test_load:test_a_complaint_names_the_line_and_what_would_be_right"),
+    "Policy.sources": elsewhere("tests.webhooks.test_refusals:test_an_unknown_source_is_404"),
+    "Policy.people": old_and_new(one, POLICY, "{name: Ada}", "{name: Augusta}"),
+    "Policy.groups": old_and_new(one, POLICY, "leads: [ada, bob]", "leads: [bob]"),
+    "Policy.models": old_and_new(one, POLICY, "  taxi:\n", "  bus:\n"),
+    "Policy.channels": old_and_new(one, POLICY, "log: {kind: log}", "log: {kind: webhook}"),
+    "Policy.notify": old_and_new(one, POLICY, 'outcomes: ["*"]', 'outcomes: ["promotion.*"]'),
+    "Source.kind": elsewhere("tests.webhooks.test_start:test_a_wrong_registrar_yml"),
+    "Source.secrets": elsewhere("tests.webhooks.test_refusals:test_another_secret_is_401"),
+    "Source.may": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),
+    "Source.max_bytes": elsewhere("tests.webhooks.test_refusals:test_a_body_over_the_sources_limit_is_413"),
+    "Source.rate_limit": elsewhere(
+        "tests.webhooks.test_rate:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
+    ),
+    "Source.tolerance": elsewhere("tests.webhooks.test_refusals:test_a_stale_timestamp_is_401"),
+    "Source.options": elsewhere("tests.webhooks.test_ci:test_a_dispatch_beyond_the_grants_is_a_403"),
+    "Source.reply_to": elsewhere("tests.webhooks.test_reply:test_any_other_address_is_refused"),
+    "Grant.events": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),
+    "Grant.models": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),
+    "Person.name": old_and_new(one, POLICY, "bob: {name: Bob}", "bob: {name: Robert}"),
+    "Person.accounts": old_and_new(
+        one,
+        approval("{rules: [{group: leads}], exclude: [author]}"),
+        "ada: {name: Ada}",
+        "ada: {name: Ada, accounts: {mlflow: ada}}",
+    ),
+    "Person.delegate": Change(voted, POLICY, DELEGATE),
+    "Delegate.to": old_and_new(voted, DELEGATE, "to: eve", "to: bob"),
+    "Delegate.until": old_and_new(voted, DELEGATE, "2999-01-01", "2020-01-01"),
+    "ModelPolicy.artifact_path": Change(one, POLICY, model("artifact_path: regressor")),
+    "ModelPolicy.mode": Change(two, POLICY, model("mode: aliases")),
+    "ModelPolicy.targets": Change(
+        one, POLICY, POLICY.replace(f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n", "")
+    ),
+    "ModelPolicy.drift": Change(reconciled, POLICY, model("drift: revert")),
+    "ModelPolicy.reconcile_every": Change(moved_by_hand, POLICY, model("reconcile_every: 1h")),
+    "Target.stage": Change(one, POLICY, POLICY.replace(LAST_TARGET, "").replace("Staging", "Production")),
+    "Target.alias": old_and_new(one, POLICY, "alias: champion", "alias: live"),
+    "Target.previous_alias": Change(two, POLICY, production("previous_alias: previous")),
+    "Target.from_": Change(one, POLICY, production("from: [Archived]")),
+    "Target.exclusive": Change(two, POLICY, production("exclusive: false, on_replace: keep")),
+    "Target.on_replace": Change(two, POLICY, production("on_replace: staging")),
+    "Target.request": Change(one, POLICY, production("request: on_request")),
+    "Target.gates": Change(one, POLICY, gate_on_staging("{tags: [dataset]}")),
+    "Target.approval": Change(one, POLICY, approval("automatic")),
+    "Target.deploy": Change(two, SERVING, DEPLOY),
+    "Threshold.metric": Change(one, POLICY, gate_on_staging('{metric: mae, op: "<", threshold: 0.5}')),
+    "Threshold.of": Change(
+        evaluated,
+        gate_on_staging('{metric: rmse, op: "<", threshold: 6}'),
+        gate_on_staging('{metric: rmse, of: evaluation, op: "<", threshold: 6}'),
+    ),
+    "Threshold.op": Change(one, POLICY, gate_on_staging('{metric: rmse, op: ">", threshold: 7}')),
+    "Threshold.threshold": Change(one, POLICY, gate_on_staging('{metric: rmse, op: "<", threshold: 4}')),
+    "Comparison.metric": Change(two, gate_on_production(BEATS), gate_on_production(BEATS.replace("rmse", "mae"))),
+    "Comparison.of": Change(
+        two, gate_on_production(BEATS), gate_on_production(BEATS.replace("rmse,", "rmse, of: evaluation,"))
+    ),
+    "Comparison.baseline": Change(
+        worse, gate_on_production(BEATS), gate_on_production(BEATS.replace("@champion", "@nobody"))
+    ),
+    "Comparison.greater_is_better": Change(
+        two, gate_on_production(BEATS), gate_on_production(BEATS.replace("better: false", "better: true"))
+    ),
+    "Comparison.min_absolute_change": Change(
+        two, gate_on_production(BEATS), gate_on_production(BEATS.replace("}", ", min_absolute_change: 0.5}"))
+    ),
+    "Comparison.min_relative_change": Change(
+        two, gate_on_production(BEATS), gate_on_production(BEATS.replace("}", ", min_relative_change: 0.5}"))
+    ),
+    "Comparison.when_no_baseline": Change(
+        one, gate_on_production(BEATS), gate_on_production(BEATS.replace("pass", "fail"))
+    ),
+    "RequiredTags.tags": Change(one, gate_on_staging("{tags: [git_commit]}"), gate_on_staging("{tags: [dataset]}")),
+    "MaxAge.max_age": Change(one, gate_on_staging("{max_age: 9999d}"), gate_on_staging("{max_age: 1s}")),
+    "Evaluated.evaluated_within": Change(
+        evaluated, gate_on_staging("{evaluated_within: 9h}"), gate_on_staging("{evaluated_within: 4h}")
+    ),
+    "Signature.signature": Change(signed, POLICY, gate_on_staging("{signature: required}")),
+    "Soak.soak": Change(patient, gate_on_production("{soak: 1h}"), gate_on_production("{soak: 3h}")),
+    "Freeze.freeze": Change(
+        patient, gate_on_production(FREEZE), gate_on_production(FREEZE.replace("* * * * *", "0 0 1 1 *"))
+    ),
+    "Freeze.duration": Change(
+        patient,
+        gate_on_production(FREEZE.replace("* * * * *", "0 0 1 1 *")),
+        gate_on_production(FREEZE.replace("* * * * *", "0 0 1 1 *").replace("12h", "366d")),
+    ),
+    "Freeze.zone": elsewhere("tests.actions.test_timing:test_a_freeze_is_where_its_zone_says"),
+    "MaxPerDay.max_per_day": Change(
+        two, gate_on_production("{max_per_day: 2}"), gate_on_production("{max_per_day: 1}")
+    ),
+    "Approval.rules": Change(voted, WITH_RISK, approval("{rules: [{group: leads}, {group: risk}]}", WITH_RISK)),
+    "Approval.exclude": Change(asked_by_ada, POLICY, approval("{rules: [{group: leads}], exclude: [requester]}")),
+    "Approval.reject_reason": Change(
+        asked_by_ada, POLICY, approval("{rules: [{group: leads}], reject_reason: required}")
+    ),
+    "Approval.expires_after": Change(unanswered, POLICY, approval("{rules: [{group: leads}], expires_after: 25h}")),
+    "Approval.remind_every": Change(unanswered, POLICY, approval("{rules: [{group: leads}], remind_every: 12h}")),
+    "Approval.escalate": Change(unanswered, SERVING, ESCALATE),
+    "Approval.on_newer_candidate": Change(
+        two_requests, POLICY, approval("{rules: [{group: leads}], on_newer_candidate: keep}")
+    ),
+    "Approval.break_glass": Change(
+        glass, WITH_RISK, approval("{rules: [{group: leads}], break_glass: {group: risk}}", WITH_RISK)
+    ),
+    "Rule.group": Change(voted, WITH_RISK, approval("{rules: [{group: risk}]}", WITH_RISK)),
+    "Rule.required_approvals": Change(voted, POLICY, approval("{rules: [{group: leads, required_approvals: 2}]}")),
+    "Escalation.after": old_and_new(unanswered, ESCALATE, "after: 15h", "after: 99d"),
+    "Escalation.to": Change(
+        unanswered,
+        ESCALATE.replace('outcomes: ["*"]', "outcomes: [promotion.awaiting_approval]"),
+        ESCALATE.replace('outcomes: ["*"]', "outcomes: [promotion.awaiting_approval]").replace(
+            "to: [serving]", "to: [serving, other]"
+        ),
+    ),
+    "BreakGlass.group": old_and_new(
+        glass,
+        approval("{rules: [{group: leads}], break_glass: {group: risk}}", WITH_RISK),
+        "break_glass: {group: risk}",
+        "break_glass: {group: leads}",
+    ),
+    "Deploy.to": old_and_new(two, DEPLOY, "to: [serving]", "to: [serving, other]"),
+    "Deploy.environment": old_and_new(deployed, DEPLOY, "environment: prod", "environment: canary"),
+    "Deploy.confirm_within": old_and_new(deployed, DEPLOY, "confirm_within: 15m", "confirm_within: 2m"),
+    "Deploy.on_failure": old_and_new(deployed, DEPLOY, "on_failure: rollback", "on_failure: alert"),
+    "Channel.kind": elsewhere("tests.notifiers.test_notifiers:test_every_kind_has_a_fixture_of_what_goes_out"),
+    "Channel.url": elsewhere(
+        "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
+    ),
+    "Channel.secret": elsewhere(
+        "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
+    ),
+    "Channel.buttons": elsewhere("tests.notifiers.test_cards:test_a_card_names_the_source_that_its_presses_come_in_by"),
+    "Route.outcomes": Change(one, SERVING, QUIET),
+    "Route.models": old_and_new(one, POLICY, '- {outcomes: ["*"],', '- {outcomes: ["*"], models: [bus],'),
+    "Route.to": old_and_new(one, SERVING, "to: [log]", "to: [log, other]"),
+}
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory) -> Path:
+    """A ledger's file, to be copied: migrating takes longer than most stories."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    opened = Ledger(f"sqlite:///{path}")
+    migrate(opened)
+    opened.close()
+    return path
+
+
+def told(folder: Path, migrated: Path, policy: str, story: Story) -> object:
+    """What came of a story under a policy."""
+    folder.mkdir()
+    ledger = Ledger(f"sqlite:///{shutil.copy(migrated, folder)}")
+    office = Office(ledger, folder, policy=policy)
+    story(office)
+    ledger.close()
+    return outcome(office)
+
+
+@pytest.mark.parametrize("key", [key for key, change in CHANGES.items() if not change.elsewhere])
+def test_another_value_is_another_outcome(migrated, tmp_path, key):
+    change = CHANGES[key]
+    before = told(tmp_path / "before", migrated, change.before, change.story)
+    assert told(tmp_path / "after", migrated, change.after, change.story) != before
+
+
+def test_the_same_policy_is_the_same_outcome(migrated, tmp_path):
+    """Else the claim above would hold of any key."""
+    for number, story in enumerate({change.story for change in CHANGES.values()}):
+        first = told(tmp_path / f"first-{number}", migrated, DEPLOY, story)
+        assert told(tmp_path / f"second-{number}", migrated, DEPLOY, story) == first
+
+
+@pytest.mark.parametrize("key", [key for key, change in CHANGES.items() if change.elsewhere])
+def test_what_is_claimed_elsewhere_is_there(key):
+    module, _, test = CHANGES[key].elsewhere.partition(":")
+    assert callable(getattr(importlib.import_module(module), test))
+
+
+def test_no_key_is_forgotten():
+    assert set(CHANGES) == set(keys(Policy, set()))
+
+
+def keys(part: object, seen: set[object]) -> Iterator[str]:
+    """CLASS.field of every class of the policy."""
+    if isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
+        seen.add(part)
+        for name, field in part.model_fields.items():
+            yield f"{part.__name__}.{name}"
+            yield from keys(field.annotation, seen)
+    for inner in typing.get_args(part):
+        yield from keys(inner, seen)
