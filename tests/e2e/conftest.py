@@ -18,6 +18,7 @@ from registrar.embedded.folder import Folder
 from registrar.embedded.redis import NoRedis, redis_server
 from registrar.keys import new_webhook_secret
 from registrar.settings import Settings, from_folder
+from tests.notifiers.conftest import Listener, listening
 
 START, STOP = 240.0, 120.0  # seconds: MLflow without compiled bytecode needs 90 on a quiet machine
 CONFIG = """
@@ -28,25 +29,38 @@ sources:
     secrets: ["file:ci.whsec"]
     may:
       - {events: ["training_run.*", "model_version.*", "promotion.request", "experiment.create", "artifacts.fetch",
-                  "registry.reconcile"],
+                  "registry.reconcile", "deployment.*"],
          models: ["*"]}
   slack:
     kind: slack
     secrets: ["file:slack.secret"]
     may:
-      - {events: [promotion.approve, promotion.reject, model.rollback, registry.query], models: ["*"]}
+      - {events: ["promotion.*", model.rollback, registry.query], models: ["*"]}
 people:
   ada: {name: Ada, accounts: {slack: T1/UADA}}
   bob: {name: Bob, accounts: {slack: T1/UBOB}}
+  cleo: {name: Cleo, accounts: {slack: T1/UCLEO}}
 groups:
   leads: [ada]
+  owners: [ada, bob, cleo]
 models:
+  "life-*":
+    targets:
+      - {stage: Staging, alias: challenger, gates: [{metric: rmse, op: "<", threshold: 7}], approval: automatic}
+      - stage: Production
+        alias: champion
+        previous_alias: previous
+        request: on_request
+        gates: [{soak: 2s}]
+        approval: {rules: [{group: owners, required_approvals: 2}], exclude: [requester]}
+        deploy: {to: [serving], environment: prod, confirm_within: 10m, on_failure: rollback}
   "*":
     targets:
       - {stage: Staging, alias: challenger, gates: [{metric: rmse, op: "<", threshold: 7}], approval: automatic}
       - {stage: Production, alias: champion, approval: {rules: [{group: leads}]}}
 channels:
   log: {kind: log}
+  serving: {kind: webhook, url: "file:serving.url", secret: "file:serving.whsec"}
 notify:
   - {outcomes: ["*"], to: [log]}
 """
@@ -60,6 +74,8 @@ class Installation:
     settings: Settings
     ci_secret: str
     slack_secret: str
+    serving: Listener | None = None  # who deploys: what it got
+    serving_secret: str = ""
 
     def registrar(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command in another terminal."""
@@ -105,11 +121,14 @@ def running(data: Path, *options: str) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("installation")
-    secrets = {"ci.whsec": new_webhook_secret(), "slack.secret": "slack signing secret"}
-    for name, content in {"registrar.yml": CONFIG, **secrets}.items():
-        (home / name).write_text(content, encoding="utf-8")
-    with running(home / "data", "--config", str(home / "registrar.yml")):
-        yield Installation(home / "data", from_folder(home / "data"), *secrets.values())
+    with listening() as serving:
+        secrets = {"ci.whsec": new_webhook_secret(), "slack.secret": "slack signing secret"}
+        to_serving = {"serving.url": serving.url, "serving.whsec": new_webhook_secret()}
+        for name, content in {"registrar.yml": CONFIG, **secrets, **to_serving}.items():
+            (home / name).write_text(content, encoding="utf-8")
+        with running(home / "data", "--config", str(home / "registrar.yml")):
+            given = (*secrets.values(), serving, to_serving["serving.whsec"])
+            yield Installation(home / "data", from_folder(home / "data"), *given)
 
 
 def _until_up(process: subprocess.Popen[str]) -> str:

@@ -1,6 +1,7 @@
 import http.server
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -28,8 +29,8 @@ class Listener:
         self.url = f"http://127.0.0.1:{self.server.server_port}/T0/secret-part"
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
+@contextmanager
+def listening() -> Iterator[Listener]:
     made = Listener()
     thread = threading.Thread(target=made.server.serve_forever, daemon=True)
     thread.start()
@@ -37,3 +38,9 @@ def listener() -> Iterator[Listener]:
     made.server.shutdown()
     made.server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with listening() as made:
+        yield made
