@@ -13,7 +13,8 @@ _REQUESTED = sa.text("state = 'requested'")
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("promotions", schema=None) as batch_op:
+    # recreate: SQLite can't drop the old table while votes point at it.
+    with op.batch_alter_table("promotions", schema=None, recreate="never") as batch_op:
         for name in ("due_at", "reminded_at", "escalated_at"):
             batch_op.add_column(sa.Column(name, sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("broke_glass", sa.Boolean(), server_default=sa.false(), nullable=False))
