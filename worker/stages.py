@@ -20,12 +20,16 @@ DESCRIPTION_LINES = 20  # MLflow's column ends at 5,000 characters: older lines 
 
 @dataclass(frozen=True)
 class Step:
-    """One version on its way to a stage. target None: a stage that the policy does not govern."""
+    """One version on its way to a stage. target None: a stage that the policy does not govern.
+
+    promotion: the one that brings it there.
+    """
 
     version: Version
     stage: str
     policy: ModelPolicy
     target: Target | None
+    promotion: str | None = None
 
     @property
     def staged(self) -> bool:
@@ -44,14 +48,21 @@ class Step:
 
 
 def move(
-    work: Work, version: Version, stage: str, *, reason: str | None = None, follow_ups: tuple[FollowUp, ...] = ()
+    work: Work,
+    version: Version,
+    stage: str,
+    *,
+    reason: str | None = None,
+    promotion: str | None = None,
+    follow_ups: tuple[FollowUp, ...] = (),
 ) -> Outcome:
     """Bring a version to a stage, give it the target's alias, take its other targets' aliases away.
 
+    promotion: the one that brings it there; the record's holdings name it.
     The outcome sends whoever else holds an exclusive stage away, one by one, before anything else of this lane.
     """
     policy = work.policy.model(version.model)
-    step = Step(version, stage, policy, policy.target(stage))
+    step = Step(version, stage, policy, policy.target(stage), promotion)
     before = _before(work, step)
     _write(work, step)
     _describe(work, version, stage)
@@ -145,9 +156,9 @@ def _records(step: Step) -> tuple[Record, ...]:
     if step.staged:
         records.append(Released(model, "stage", number, keep=step.stage))
     if step.staged and step.stage != "None":
-        records.append(Held(model, "stage", step.stage, number))
+        records.append(Held(model, "stage", step.stage, number, promotion=step.promotion))
     if step.alias:
-        records.append(Held(model, "alias", step.alias, number, alone=True))
+        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=step.promotion))
     return tuple(records)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
+from registrar.ledger.journal import append
 from registrar.ledger.tables import deployments
 from registrar.outcome import Cause
 
@@ -45,8 +46,7 @@ class Requested:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         under_way = and_(_requested(self.model), deployments.c.target == self.target)
-        ended = {"state": "superseded", "ended_at": cause.at, "ended_by": cause.event_id}
-        connection.execute(update(deployments).where(under_way).values(ended))
+        _end(connection, under_way, "superseded", cause)
         row = {
             "id": self.id,
             "model": self.model,
@@ -60,6 +60,16 @@ class Requested:
             "on_failure": self.on_failure,
         }
         connection.execute(insert(deployments).values(row))
+        said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure")}
+        append(
+            connection,
+            cause,
+            "deployment.requested",
+            model=self.model,
+            version=self.version,
+            deployment_id=self.id,
+            **said,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,7 @@ class Ended:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         open_ = and_(deployments.c.id == self.deployment_id, deployments.c.state == "requested")
-        ended = {"state": self.state, "ended_at": cause.at, "ended_by": cause.event_id}
-        connection.execute(update(deployments).where(open_).values(ended))
+        _end(connection, open_, self.state, cause)
 
 
 def under_way(connection: Connection, *, model: str | None = None) -> list[Deployment]:
@@ -92,3 +101,11 @@ def last(connection: Connection, model: str, version: int, target: str) -> Deplo
 def _requested(model: str | None) -> ColumnElement[bool]:
     requested = deployments.c.state == "requested"
     return requested if model is None else and_(requested, deployments.c.model == model)
+
+
+def _end(connection: Connection, which: ColumnElement[bool], state: str, cause: Cause) -> None:
+    for row in connection.execute(select(deployments).where(which).order_by(deployments.c.requested_at)).all():
+        ended = {"state": state, "ended_at": cause.at, "ended_by": cause.event_id}
+        connection.execute(update(deployments).where(deployments.c.id == row.id).values(ended))
+        said = {"deployment_id": row.id, "target": row.target, "state": state}
+        append(connection, cause, "deployment.ended", model=row.model, version=row.version, **said)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
+from registrar.ledger.journal import append
 from registrar.ledger.tables import events, holders
 from registrar.outcome import Cause
 
@@ -29,7 +30,7 @@ class Holding:
 class Held:
     """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
 
-    Written again for a holder that holds already, it changes nothing.
+    promotion: the one that brought it there. Written again for a holder that holds already, it changes nothing.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Held:
     key: str
     version: int
     alone: bool = False
+    promotion: str | None = None
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         same = and_(_open(self.model, self.kind), holders.c.key == self.key)
@@ -44,10 +46,10 @@ class Held:
             _close(connection, and_(same, holders.c.version != self.version), cause)
         if connection.execute(select(holders.c.seq).where(same, holders.c.version == self.version)).first():
             return
+        what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion}
         row = {
+            **what,
             "model": self.model,
-            "kind": self.kind,
-            "key": self.key,
             "version": self.version,
             "since": cause.at,
             "event_id": cause.event_id,
@@ -55,6 +57,7 @@ class Held:
             "actor_name": cause.actor_name,
         }
         connection.execute(insert(holders).values(row))
+        append(connection, cause, "held", model=self.model, version=self.version, **what)
 
 
 @dataclass(frozen=True)
@@ -109,4 +112,8 @@ def _open(model: str, kind: str) -> ColumnElement[bool]:
 
 
 def _close(connection: Connection, which: ColumnElement[bool], cause: Cause) -> None:
-    connection.execute(update(holders).where(which).values(until=cause.at, until_event_id=cause.event_id))
+    closed = connection.execute(select(holders).where(which).order_by(holders.c.seq)).all()
+    for row in closed:
+        ended = {"until": cause.at, "until_event_id": cause.event_id}
+        connection.execute(update(holders).where(holders.c.seq == row.seq).values(ended))
+        append(connection, cause, "released", model=row.model, version=row.version, kind=row.kind, key=row.key)

@@ -15,13 +15,13 @@ __all__ = ["SchemaMismatch", "check", "migrate"]
 _MIGRATING = 0x5265_6769  # any constant: PostgreSQL's advisory lock while migrating
 
 
-def migrate(ledger: Ledger) -> str:
+def migrate(ledger: Ledger, *, to: str = "head") -> str:
     """Run what is missing, in one transaction; safe to run from several processes at once. Returns the revision."""
     with ledger.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
-        command.upgrade(_config(connection), "head")
-        return _head()
+        command.upgrade(_config(connection), to)
+        return _head() if to == "head" else to
 
 
 def _config(connection: Connection | None = None) -> Config:

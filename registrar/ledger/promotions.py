@@ -8,10 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from registrar.ledger.journal import append
 from registrar.ledger.tables import promotions, votes
 from registrar.outcome import Cause
 
 OPEN = ("waiting", "awaiting_approval", "approved")
+# What the journal tells of a promotion that was opened, and of one that was decided.
+REQUEST = ("target", "state", "requested_by", "reason", "evidence", "due_at", "broke_glass")
+DECISION = ("state", "reason", "decided_by", "broke_glass")
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Opened:
             "due_at": self.due_at,
         }
         connection.execute(insert(promotions).values(row))
+        tell(connection, cause, "promotion.opened", self.id, *REQUEST)
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,13 @@ class Judged:
     evidence: Mapping[str, Any] | None = None
 
     def apply(self, connection: Connection, cause: Cause) -> None:
+        before = get(connection, self.promotion_id)
         shown = {} if self.evidence is None else {"evidence": dict(self.evidence)}
         change = {"state": self.state, "due_at": self.due_at, **shown}
+        if before is None or not before.open or all(getattr(before, name) == change[name] for name in change):
+            return
         connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
+        tell(connection, cause, "promotion.judged", self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,8 @@ class Told:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         change = {"reminded_at": cause.at, **({"escalated_at": cause.at} if self.escalated else {})}
-        connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
+        if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change)).rowcount:
+            tell(connection, cause, "promotion.told", self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,8 @@ class Decided:
             decision["reason"] = self.reason
         if self.broke_glass:
             decision["broke_glass"] = True
-        connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(decision))
+        if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(decision)).rowcount:
+            tell(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,10 @@ class Voted:
             "at": cause.at,
         }
         connection.execute(insert(votes).values(row))
+        about = get(connection, self.promotion_id) if self.promotion_id else None
+        model, version = (about.model, about.version) if about else (None, None)
+        said = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
+        append(connection, cause, "vote", model=model, version=version, **said)
 
 
 def get(connection: Connection, promotion_id: str) -> Promotion | None:
@@ -179,6 +194,18 @@ def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, date
     counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
     rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
     return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
+
+
+def tell(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
+    """Write into the journal what some columns of a promotion say now: what a Record calls after it changed them.
+
+    kind: begins with "promotion.", so that `audit verify` holds the table against it.
+    """
+    now = get(connection, promotion_id)
+    if now is None:
+        raise LookupError(promotion_id)
+    said = {name: getattr(now, name) for name in columns}
+    append(connection, cause, kind, model=now.model, version=now.version, promotion_id=now.id, **said)
 
 
 def _still_open(promotion_id: str) -> Any:

@@ -218,6 +218,7 @@ holders = Table(
     Column("actor", String(320), nullable=False),
     Column("actor_name", String(320), nullable=False),
     Column("until_event_id", String(40), ForeignKey("events.id")),
+    Column("promotion_id", String(40), ForeignKey("promotions.id")),  # that brought it there
     Index("ix_holders_model", "model", "kind", "key", "since"),
     Index(
         "uq_holders_open",
@@ -230,6 +231,28 @@ holders = Table(
         postgresql_where=text("until IS NULL"),
     ),
     sqlite_autoincrement=True,
+)
+
+# Append-only: triggers refuse all else (migration 0003). It stands by itself: no key holds it to another table, and
+# what it says of an event is copied.
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=False),  # 1, 2, 3 ... without a gap
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(64), nullable=False),  # held | released | promotion.opened | promotion.decided | vote | ...
+    Column("model", String(250)),
+    Column("version", Integer),
+    Column("event_id", String(40), nullable=False),
+    Column("event_type", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("actor_name", String(320), nullable=False),
+    Column("body_sha256", String(64), nullable=False),  # of the event's delivery
+    Column("body", Text, nullable=False),  # canonical JSON of all of the above, and what is `said`
+    Column("previous", String(64), nullable=False),  # the hash of the entry before
+    Column("hash", String(64), nullable=False),
+    Index("ix_journal_model", "model", "seq"),
 )
 
 rejections = Table(

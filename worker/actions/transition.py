@@ -73,7 +73,7 @@ def _done(work: Work, promotion: Promotion, target: Target, version: Version) ->
     """Only a promotion asks for the next step: a demotion by hand must not come straight back."""
     nexts = work.policy.model(work.model).next_targets(target.stage)
     asked = (FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
-    moved = move(work, version, target.stage, follow_ups=tuple(asked))
+    moved = move(work, version, target.stage, promotion=promotion.id, follow_ups=tuple(asked))
     first = replace(moved.facts[0], details={**moved.facts[0].details, "promotion": promotion.id})
     done = replace(moved, facts=(first, *moved.facts[1:]), records=(*moved.records, Decided(promotion.id, "promoted")))
     return ask(work, done, version, target.stage)

@@ -1,0 +1,80 @@
+"""The journal: every change of the record, said once, each entry chained to the one before it by its hash.
+
+An entry's body is canonical JSON text that says all, its own number included; its hash is the SHA-256 of the hash
+before it and that text. What is in the other columns is in the body too: they are for queries. docs/audit.md tells
+auditors.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, true
+
+from registrar.ledger.tables import events, journal
+from registrar.outcome import Cause
+
+GENESIS = "0" * 64  # what the first entry has for the hash before it
+CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
+_APPENDING = 0x4A6F_7572  # any constant: PostgreSQL's advisory lock of whoever appends
+
+_LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
+_EVENT = select(events.c.model, events.c.type, events.c.source, events.c.body_sha256, _LAST.c.seq, _LAST.c.hash)
+_EVENT_AND_LAST = _EVENT.select_from(events.outerjoin(_LAST, true()))
+
+
+def append(
+    connection: Connection,
+    cause: Cause,
+    kind: str,
+    /,
+    *,
+    model: str | None = None,
+    version: int | None = None,
+    **said: Any,
+) -> None:
+    """Write an entry, in the transaction of the change that it tells of, once that really changed something.
+
+    model: None is the event's. said: JSON-able, or times. Where a change of `promotions` is told (a kind that begins
+    with "promotion."), it names `promotion_id`, and each of replay.DECIDED that changed by its column's name: `audit
+    verify` holds the table against it.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
+    found = connection.execute(_EVENT_AND_LAST.where(events.c.id == cause.event_id)).one()
+    entry = {
+        "seq": (found.seq or 0) + 1,
+        "at": cause.at,
+        "kind": kind,
+        "model": found.model if model is None else model,
+        "version": version,
+        "event_id": cause.event_id,
+        "event_type": found.type,
+        "source": found.source,
+        "actor": cause.actor,
+        "actor_name": cause.actor_name,
+        "body_sha256": found.body_sha256,
+    }
+    previous = found.hash or GENESIS
+    body = canonical({**entry, "said": said})
+    connection.execute(
+        insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})
+    )
+
+
+def canonical(value: Any) -> str:
+    """JSON in one way only: keys sorted, no blanks, ASCII, times as `iso`."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=iso)
+
+
+def link(previous: str, body: str) -> str:
+    """The hash of an entry. previous: of the one before it, 64 hexadecimal digits."""
+    return hashlib.sha256((previous + body).encode()).hexdigest()
+
+
+def iso(time: object) -> str:
+    """2026-11-22T12:00:00.000000+00:00. Raises TypeError for anything but a time."""
+    if not isinstance(time, datetime):
+        raise TypeError(f"{type(time).__name__} has no place in the journal")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,112 @@
+"""Upward from the first schema, with a record in place: nothing of it is lost, and it begins the journal."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from registrar.ledger import Ledger
+from registrar.ledger.history import Held
+from registrar.ledger.migrate import migrate
+from tests.ledger.chain import assert_chained, scene
+
+pytestmark = pytest.mark.both_ledgers
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EVENT = """INSERT INTO events
+(id, source, delivery_id, position, body_sha256, type, model, actor, actor_name, occurred_at, accepted_at, data)
+VALUES (:id, 'slack', :id, 0, :sha, 'promotion.approve', 'taxi', :actor, :name, :at, :at, '{}')"""
+HOLDER = """INSERT INTO holders
+(model, kind, key, version, since, until, event_id, actor, actor_name, until_event_id)
+VALUES ('taxi', :kind, :key, :version, :since, :until, :event, 'bob', 'Bob', :ended)"""
+PROMOTION = """INSERT INTO promotions
+(id, model, version, target, state, requested_by, event_id, evidence, created_at, decided_at, decided_by)
+VALUES (:id, 'taxi', :version, 'Production', :state, 'ada', :event, :evidence, :at, :decided, :by)"""
+VOTE = """INSERT INTO votes (promotion_id, event_id, actor, verdict, counted, why, at)
+VALUES (:promotion, :event, 'bob', 'approve', :counted, 'ok', :at)"""
+
+
+@pytest.fixture
+def empty(ledger_url):
+    opened = Ledger(ledger_url)
+    yield opened
+    opened.close()
+
+
+def hour(n: int) -> datetime:
+    return NOON + timedelta(hours=n)
+
+
+def fill(ledger: Ledger) -> None:
+    """A record as revision 0001 left it: version 1 was replaced by version 2, by a promotion; a third one waits."""
+    sqlite = ledger.engine.dialect.name == "sqlite"
+
+    def at(n: int) -> object:
+        return f"{hour(n):%Y-%m-%d %H:%M:%S.%f}" if sqlite else hour(n)
+
+    with ledger.write() as connection:
+        for n, (id, actor) in enumerate({"evt_1": "ada", "evt_2": "bob", "evt_3": "ada"}.items()):
+            values = {"id": id, "sha": str(n) * 64, "actor": actor, "name": actor.title(), "at": at(n)}
+            connection.execute(text(EVENT), values)
+        for kind, key in (("stage", "Production"), ("alias", "champion")):
+            for version, since, until, event, ended in ((1, 0, 3, "evt_1", "evt_2"), (2, 3, None, "evt_2", None)):
+                values = {"kind": kind, "key": key, "version": version, "event": event, "ended": ended}
+                times = {"since": at(since), "until": at(until) if until else None}
+                connection.execute(text(HOLDER), values | times)
+        promoted = {"id": "prm_a", "version": 2, "state": "promoted", "event": "evt_1", "at": at(1)}
+        waiting = {"id": "prm_b", "version": 3, "state": "awaiting_approval", "event": "evt_3", "at": at(4)}
+        evidence = {"evidence": '{"gates":[],"n":6.25}'}
+        connection.execute(text(PROMOTION), promoted | evidence | {"decided": at(3), "by": "bob"})
+        connection.execute(text(PROMOTION), waiting | evidence | {"decided": None, "by": None})
+        for promotion, counted, n in (("prm_a", True, 2), (None, False, 5)):
+            values = {"promotion": promotion, "event": "evt_2", "counted": counted, "at": at(n)}
+            connection.execute(text(VOTE), values)
+
+
+def migrated(ledger: Ledger) -> Ledger:
+    migrate(ledger, to="0001")
+    fill(ledger)
+    migrate(ledger)
+    return ledger
+
+
+def test_what_the_record_holds_is_carried_over_in_the_order_of_its_times(empty):
+    entries = scene(migrated(empty)).entries()
+    assert_chained(entries)
+    assert {row.kind for row in entries} == {"carried over"}
+    said = [json.loads(row.body)["said"] for row in entries]
+    assert [(row.at, one["table"], row.version, row.actor) for row, one in zip(entries, said, strict=True)] == [
+        (hour(0), "holders", 1, "bob"),
+        (hour(0), "holders", 1, "bob"),
+        (hour(1), "promotions", 2, "ada"),
+        (hour(2), "votes", 2, "bob"),
+        (hour(3), "holders", 2, "bob"),
+        (hour(3), "holders", 2, "bob"),
+        (hour(4), "promotions", 3, "ada"),
+        (hour(5), "votes", None, "bob"),
+    ]
+    assert said[2]["row"]["evidence"] == {"gates": [], "n": 6.25}
+    assert said[3]["row"]["counted"] is True
+    assert (said[0]["row"]["until"], said[0]["row"]["until_event_id"]) == (
+        hour(3).isoformat(timespec="microseconds"),
+        "evt_2",
+    )
+    assert {row.body_sha256 for row in entries} == {"0" * 64, "1" * 64, "2" * 64}
+
+
+def test_a_holder_learns_which_promotion_brought_it_there(empty):
+    with migrated(empty).read() as connection:
+        found = connection.execute(text("SELECT version, promotion_id FROM holders ORDER BY seq")).all()
+    assert [tuple(row) for row in found] == [(1, None), (2, "prm_a"), (1, None), (2, "prm_a")]
+
+
+def test_the_chain_goes_on_where_the_migration_left_it(empty):
+    taxi = scene(migrated(empty))
+    taxi.write(Held("taxi", "alias", "champion", 3, alone=True))
+    assert [row.kind for row in taxi.entries()[8:]] == ["released", "held"]
+    assert_chained(taxi.entries())
+
+
+def test_an_empty_record_begins_an_empty_journal(ledger):
+    assert scene(ledger).entries() == []
