@@ -7,6 +7,7 @@ from rich.console import Console
 from registrar.cli import show
 from registrar.embedded.folder import Folder
 from registrar.ledger import rejections
+from registrar.ledger.schema import HEAD
 from tests.cli.conftest import EVENING, NOON, approve
 
 
@@ -92,15 +93,14 @@ def test_a_narrow_terminal_folds_ids_and_cuts_nothing(monkeypatch, capsys):
 
 def test_migrate_makes_the_ledger_and_may_run_again(run):
     for _ in range(2):
-        assert run("migrate").stdout == "the ledger is at revision 0001\n"
+        assert run("migrate").stdout == f"the ledger is at revision {HEAD}\n"
 
 
 def test_a_ledger_without_a_schema_says_what_to_do(run):
     result = run("events")
     assert result.exit_code == 1
-    assert (
-        result.stderr == "registrar: the ledger is at revision none, this version needs 0001: run `registrar migrate`\n"
-    )
+    said = f"registrar: the ledger is at revision none, this version needs {HEAD}: run `registrar migrate`\n"
+    assert result.stderr == said
 
 
 def test_a_ledger_that_cannot_be_opened_is_one_line(run, monkeypatch):
