@@ -7,6 +7,7 @@ auditors.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,9 @@ from registrar.ledger.tables import events, journal
 from registrar.outcome import Cause
 
 GENESIS = "0" * 64  # what the first entry has for the hash before it
+# An entry, as it is exported; all but the last three are in the body too, which also has what is `said`.
+COLUMNS = tuple(column.name for column in journal.columns)
+TOLD = COLUMNS[: COLUMNS.index("body")]
 CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
 _APPENDING = 0x4A6F_7572  # any constant: PostgreSQL's advisory lock of whoever appends
 
@@ -36,9 +40,9 @@ def append(
 ) -> None:
     """Write an entry, in the transaction of the change that it tells of, once that really changed something.
 
-    model: None is the event's. said: JSON-able, or times. Where a change of `promotions` is told (a kind that begins
-    with "promotion."), it names `promotion_id`, and each of replay.DECIDED that changed by its column's name: `audit
-    verify` holds the table against it.
+    model: None is the event's. said: JSON-able, or times. An entry about a promotion has a kind that begins with
+    "promotion.", says `promotion_id`, and names what changed as the table's columns: `audit verify` compares those of
+    replay.DECIDED.
     """
     if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
@@ -63,9 +67,25 @@ def append(
     )
 
 
-def canonical(value: Any) -> str:
+def entries(
+    connection: Connection, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[dict[str, Any]]:
+    """Oldest first, a few at a time; `at` as text. until: not including it. Nothing is checked."""
+    query = select(journal).order_by(journal.c.seq)
+    if model is not None:
+        query = query.where(journal.c.model == model)
+    if since is not None:
+        query = query.where(journal.c.at >= since)
+    if until is not None:
+        query = query.where(journal.c.at < until)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        entry = dict(zip(COLUMNS, row, strict=True))
+        yield entry | {"at": iso(entry["at"])}
+
+
+def canonical(value: object) -> str:
     """JSON in one way only: keys sorted, no blanks, ASCII, times as `iso`."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=iso)
+    return _CANONICAL.encode(value)
 
 
 def link(previous: str, body: str) -> str:
@@ -78,3 +98,6 @@ def iso(time: object) -> str:
     if not isinstance(time, datetime):
         raise TypeError(f"{type(time).__name__} has no place in the journal")
     return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=iso)

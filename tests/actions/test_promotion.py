@@ -171,6 +171,7 @@ def test_an_unknown_version_fails_and_is_told(office):
     assert "no such version" in office.fact("task.failed")
 
 
+@pytest.mark.edits_the_record
 def test_doing_a_transition_again_after_a_crash_writes_nothing_twice(office):
     train(office)
     description = office.registry.version("taxi", 1).description
@@ -251,6 +252,7 @@ def make_older(office, **how: int) -> None:
         connection.execute(waiting.values(created_at=datetime.now(UTC) - timedelta(**how)))
 
 
+@pytest.mark.edits_the_record
 def test_what_expired_is_not_approved_and_may_be_asked_for_again(office):
     with_approval(office, "{rules: [{group: leads}], expires_after: 2h}")
     train(office)
@@ -264,6 +266,7 @@ def test_what_expired_is_not_approved_and_may_be_asked_for_again(office):
     assert office.stages() == {1: "Production"}
 
 
+@pytest.mark.edits_the_record
 def test_a_request_ends_an_earlier_one_that_expired(office):
     with_approval(office, "{rules: [{group: leads}], expires_after: 30m}")
     train(office)

@@ -1,0 +1,125 @@
+"""What the tables must say, by the journal: each of their rows, once nothing later can change it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from registrar.ledger.chain import Damaged
+from registrar.ledger.journal import CARRIED_OVER
+from registrar.ledger.promotions import OPEN
+
+# Of a promotion, what an entry about it may change.
+DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence")
+_PROMOTION = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "decided_at", *DECIDED)
+_HOLDER = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
+_VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
+COLUMNS = {"holders": (*_HOLDER, "promotion_id"), "promotions": _PROMOTION, "votes": _VOTE}
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of a table, and the number of the entry that said the last of it."""
+
+    table: str
+    values: dict[str, Any]
+    seq: int
+
+
+@dataclass
+class _Open:
+    """What may still change: few, however long the journal is."""
+
+    holders: dict[tuple[Any, ...], Row] = field(default_factory=dict)
+    promotions: dict[str, Row] = field(default_factory=dict)
+
+
+def replay(entries: Iterable[Entry]) -> Iterator[Row]:
+    """Raises Damaged where an entry can't have been written after those before it."""
+    present = _Open()
+    for entry in entries:
+        try:
+            yield from _read(present, entry)
+        except (KeyError, TypeError, AttributeError):
+            raise Damaged(f"entry {entry['seq']} lacks what a {entry['kind']!r} says") from None
+    yield from present.holders.values()
+    yield from present.promotions.values()
+
+
+def _read(present: _Open, entry: Entry) -> Iterator[Row]:
+    kind, said = entry["kind"], entry["said"]
+    if kind == "held":
+        _begin(present, Row("holders", _holder(entry), entry["seq"]))
+    elif kind == "released":
+        yield _released(present, entry)
+    elif kind == "vote":
+        yield Row("votes", {name: said.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
+    elif kind.startswith("promotion."):
+        yield from _promotion(present, entry)
+    elif kind == CARRIED_OVER:
+        yield from _carried_over(present, entry)
+
+
+def _begin(present: _Open, row: Row) -> None:
+    where = tuple(row.values[name] for name in ("model", "kind", "key", "version"))
+    if earlier := present.holders.get(where):
+        raise Damaged(f"entry {row.seq} says {_where(row.values)}, which entry {earlier.seq} has said already")
+    present.holders[where] = row
+
+
+def _holder(entry: Entry) -> dict[str, Any]:
+    told = {name: entry[name] for name in ("model", "version", "event_id", "actor", "actor_name")}
+    what = {name: entry["said"][name] for name in ("kind", "key", "promotion_id")}
+    return {**told, **what, "since": entry["at"], "until": None, "until_event_id": None}
+
+
+def _released(present: _Open, entry: Entry) -> Row:
+    said = entry["said"]
+    held = present.holders.pop((entry["model"], said["kind"], said["key"], entry["version"]), None)
+    if held is None:
+        raise Damaged(f"entry {entry['seq']} releases {_where({**entry, **said})}, which no entry before it says")
+    ended = {"until": entry["at"], "until_event_id": entry["event_id"]}
+    return Row("holders", held.values | ended, entry["seq"])
+
+
+def _promotion(present: _Open, entry: Entry) -> Iterator[Row]:
+    said, seq = entry["said"], entry["seq"]
+    id_ = said["promotion_id"]
+    if entry["kind"] == "promotion.opened":
+        told = {name: entry[name] for name in ("model", "version", "event_id")}
+        asked = {"id": id_, "target": said["target"], "requested_by": said["requested_by"]}
+        before = {**told, **asked, "created_at": entry["at"], "decided_at": None, "decided_by": None}
+    elif id_ in present.promotions:
+        before = present.promotions[id_].values
+    else:
+        raise Damaged(f"entry {seq} is about promotion {id_}, which is not open by the entries before it")
+    now = before | {name: said[name] for name in DECIDED if name in said}
+    if entry["kind"] == "promotion.decided":
+        now["decided_at"] = entry["at"]
+    yield from _keep(present, Row("promotions", now, seq))
+
+
+def _keep(present: _Open, row: Row) -> Iterator[Row]:
+    """A promotion that is not open any more does not change again."""
+    if row.values["state"] in OPEN:
+        present.promotions[row.values["id"]] = row
+    else:
+        present.promotions.pop(row.values["id"], None)
+        yield row
+
+
+def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
+    table, said = entry["said"]["table"], entry["said"]["row"]
+    row = Row(table, {name: said[name] for name in COLUMNS[table]}, entry["seq"])
+    if row.table == "promotions":
+        yield from _keep(present, row)
+    elif row.table == "holders" and row.values["until"] is None:
+        _begin(present, row)
+    else:
+        yield row
+
+
+def _where(holder: Entry) -> str:
+    alias = "@" if holder["kind"] == "alias" else ""
+    return f"version {holder['version']} of {holder['model']} in {alias}{holder['key']}"

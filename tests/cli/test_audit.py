@@ -1,0 +1,124 @@
+"""`registrar audit`: the chain is verified in place and from a file, and exported for people and machines."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from registrar.ledger.history import Held
+from registrar.ledger.promotions import Voted
+from tests.cli.conftest import EVENING, NOON, approve
+from tests.ledger.chain import scene
+
+
+@pytest.fixture
+def head(record) -> str:
+    """Of a journal of six entries."""
+    approve(record, 1, NOON)
+    approve(record, 2, EVENING, who="Grace")
+    newest = scene(record).entries()[-1]
+    return f"{newest.seq}:{newest.hash}"
+
+
+def export(run, tmp_path, *options: str) -> str:
+    path = str(tmp_path / "export.jsonl")
+    assert run("audit", "export", "--format", "jsonl", "--output", path, *options).exit_code == 0
+    return path
+
+
+def test_an_intact_journal_is_one_line_with_its_head_and_exit_0(run, record, head):
+    for result in (run("audit", "verify"), run("audit", "verify", "--expect", head)):
+        assert (result.exit_code, result.stdout, result.stderr) == (0, f"6 entries, intact; head {head}\n", "")
+
+
+def test_damage_is_told_with_its_entry_and_exit_2(run, record, head):
+    with record.write() as connection:
+        connection.execute(text("UPDATE holders SET actor = 'eve' WHERE version = 2"))
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "holders taxi stage Production 2 2026-11-22T18:00:00.000000+00:00: entry 4 says actor grace" in result.stderr
+
+
+def test_a_head_that_never_was_is_exit_2(run, record, head):
+    seq, _, digest = head.partition(":")
+    for wrong, said in ((f"9:{digest}", "cut off"), (f"{seq}:{'0' * 64}", "written anew")):
+        result = run("audit", "verify", "--expect", wrong)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
+
+
+@pytest.mark.parametrize("wrong", ["6", "6:abc", "x:" + "0" * 64])
+def test_a_head_that_is_none_is_explained(run, record, wrong):
+    result = run("audit", "verify", "--expect", wrong)
+    assert result.exit_code == 2
+    assert "as `registrar audit verify` prints it" in result.stderr
+
+
+def test_an_export_is_verified_without_the_ledger(run, record, head, tmp_path, monkeypatch):
+    path = export(run, tmp_path)
+    monkeypatch.setenv("REGISTRAR_LEDGER_URL", "sqlite:////nonexistent/ledger.db")
+    result = run("audit", "verify", "--file", path, "--expect", head)
+    assert (result.exit_code, result.stdout) == (0, f"6 entries, intact; head {head}\n")
+
+
+def test_an_export_with_a_line_less_or_another_word_is_exit_2(run, record, head, tmp_path):
+    path = export(run, tmp_path)
+    whole = Path(path).read_text().splitlines(keepends=True)
+    for changed, said in (
+        (whole[:2] + whole[3:], "entry 3 is missing"),
+        ([line.replace("Ada", "Eve") for line in whole], "entry 1 was altered"),
+        ([*whole, "{"], "line 7 is no entry"),
+        ([*whole, "[" * 100_000], "line 7 is no entry"),
+        ([*whole, '{"seq": 7}\n'], "has not the columns"),
+        ([*whole, whole[-1]], "after entry 6 comes 6"),
+        ([whole[0].replace('"seq": 1', '"seq": true')], "after entry 0 comes True"),
+    ):
+        Path(path).write_text("".join(changed))
+        result = run("audit", "verify", "--file", path)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
+
+
+def test_a_part_is_verified_as_a_part(run, record, head, tmp_path):
+    town = scene(record)
+    for model in ("other", "taxi"):
+        town.write(Held(model, "stage", "Staging", 3))
+    path = export(run, tmp_path, "--model", "taxi", "--since", "2026-11-22T13:00")
+    assert run("audit", "verify", "--file", path).exit_code == 2
+    result = run("audit", "verify", "--file", path, "--part", "--expect", head)
+    assert (result.exit_code, result.stdout[:31]) == (0, "5 entries, each intact, a part;")
+    assert run("audit", "verify", "--part").exit_code == 2
+
+
+def test_times_and_models_choose_what_is_exported(run, record, head):
+    def exported(*options: str) -> list[int]:
+        lines = run("audit", "export", "--format", "jsonl", *options).stdout.splitlines()
+        return [json.loads(line)["seq"] for line in lines]
+
+    assert exported() == [1, 2, 3, 4, 5, 6]
+    assert exported("--model", "taxi", "--until", "2026-11-22T18:00") == [1, 2]
+    assert exported("--since", "2026-11-22T18:00") == [3, 4, 5, 6]
+    assert exported("--model", "other") == []
+
+
+def test_a_spreadsheet_gets_rows_and_no_formula(run, record):
+    town = scene(record)
+    town.write(Voted(None, "reject", False, '=HYPERLINK("http://evil")\r\n,'), actor='=cmd|"/C calc"!A0')
+    result = run("audit", "export", "--format", "csv")
+    [heading, row] = list(csv.reader(io.StringIO(result.stdout, newline="")))
+    assert heading[:4] == ["seq", "at", "kind", "model"]
+    found = dict(zip(heading, row, strict=True))
+    assert (found["actor"], found["seq"]) == ('\'=cmd|"/C calc"!A0', "1")
+    assert json.loads(found["said"])["why"] == '=HYPERLINK("http://evil")\r\n,'
+    assert found["hash"] == town.entries()[0].hash
+    assert result.stdout_bytes.count(b"\r\n") == 2
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_every_sign_that_begins_a_formula_is_defused(run, record, begin):
+    scene(record).write(Voted(None, "reject", False, ""), actor=f"{begin}1+1")
+    [_, row] = list(csv.reader(io.StringIO(run("audit", "export", "--format", "csv").stdout, newline="")))
+    assert f"'{begin}1+1" in row

@@ -1,0 +1,233 @@
+"""What was changed behind the journal's back is found, and said where; what was not is intact."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from registrar.ledger import Ledger
+from registrar.ledger.chain import Damaged, Head
+from registrar.ledger.history import Held, Released
+from registrar.ledger.journal import GENESIS, link
+from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
+from registrar.ledger.verify import verify
+from registrar.outcome import Record
+from tests.ledger.chain import EVIDENCE, Scene, scene
+from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.both_ledgers
+
+
+@pytest.fixture
+def taxi(ledger) -> Scene:
+    """Eleven entries: version 2 took Production from version 1, approved; a third waits."""
+    found = scene(ledger)
+    found.write(Opened("taxi", 1, "Production", EVIDENCE, id="prm_1", state="approved"), actor="ci")
+    found.write(Held("taxi", "stage", "Production", 1, promotion="prm_1"), Decided("prm_1", "promoted"))
+    found.write(Opened("taxi", 2, "Production", EVIDENCE, id="prm_2"))
+    found.write(Voted("prm_2", "approve", True, "fine"), Decided("prm_2", "approved"), actor="bob")
+    found.write(Held("taxi", "stage", "Production", 2, alone=True, promotion="prm_2"), Decided("prm_2", "promoted"))
+    found.write(Opened("taxi", 3, "Production", EVIDENCE, id="prm_3"), Voted(None, "reject", False, "on nothing"))
+    return found
+
+
+@contextmanager
+def tampering(ledger: Ledger) -> Iterator[Connection]:
+    """As an administrator can: with the triggers out of the way."""
+    with ledger.engine.begin() as connection:
+        if ledger.engine.dialect.name == "sqlite":
+            for name in ("update", "delete", "insert"):
+                connection.execute(text(f"DROP TRIGGER journal_{name}"))
+        else:
+            connection.execute(text("ALTER TABLE journal DISABLE TRIGGER USER"))
+        yield connection
+
+
+def verified(ledger: Ledger, *expect: Head) -> tuple[int, Head]:
+    with ledger.read() as connection:
+        walk = verify(connection, expect=expect)
+    return walk.count, walk.head
+
+
+def damage(ledger: Ledger, *expect: Head) -> str:
+    with pytest.raises(Damaged) as raised:
+        verified(ledger, *expect)
+    assert raised.value.exit_code == 2
+    return str(raised.value)
+
+
+def head(taxi: Scene) -> Head:
+    newest = taxi.entries()[-1]
+    return Head(newest.seq, newest.hash)
+
+
+def test_what_nobody_touched_is_intact(taxi):
+    assert verified(taxi.ledger, Head(3, taxi.entries()[2].hash)) == (11, head(taxi))
+
+
+def test_an_empty_journal_is_intact(ledger):
+    assert verified(ledger) == (0, Head(0, GENESIS))
+
+
+def test_what_a_migration_carried_over_is_intact_and_goes_on(empty):  # noqa: F811
+    taxi = scene(migrated(empty))
+    taxi.write(Held("taxi", "alias", "champion", 3, alone=True), Decided("prm_b", "rejected"))
+    assert verified(taxi.ledger)[0] == 11
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE journal SET body = replace(body, 'bob', 'eve') WHERE seq = 5", "entry 5 was altered: its hash"),
+        ("UPDATE journal SET actor = 'eve' WHERE seq = 5", "entry 5 was altered: its column actor says 'eve'"),
+        (
+            "UPDATE journal SET at = '2026-11-01 12:00:00.000000+00:00' WHERE seq = 5",
+            "entry 5 was altered: its column at",
+        ),
+        ("UPDATE journal SET hash = previous WHERE seq = 5", "entry 5 was altered: its hash"),
+        ("UPDATE journal SET previous = hash WHERE seq = 5", "entry 5 does not follow entry 4"),
+        ("DELETE FROM journal WHERE seq = 5", "entry 5 is missing"),
+        ("DELETE FROM journal WHERE seq <= 4", "entries 1 to 4 are missing"),
+        ("DELETE FROM journal WHERE seq > 9", "promotions prm_3: the table has it, no entry says it"),
+        ("DELETE FROM journal", "promotions prm_1: the table has it, no entry says it"),
+    ],
+)
+def test_a_tampered_chain_is_found_where_it_is_broken(taxi, statement, said):
+    with tampering(taxi.ledger) as connection:
+        connection.execute(text(statement))
+    assert said in damage(taxi.ledger)
+
+
+def test_two_entries_that_changed_places_are_found(taxi):
+    with tampering(taxi.ledger) as connection:
+        for seq, to in ((5, 99), (6, 5), (99, 6)):
+            connection.execute(text("UPDATE journal SET seq = :to WHERE seq = :seq"), {"seq": seq, "to": to})
+    assert damage(taxi.ledger) == "entry 5 does not follow entry 4: it was written after another one"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE holders SET version = 9 WHERE version = 2", "entry 8 says it, the table does not have it"),
+        ("UPDATE holders SET actor = 'eve' WHERE version = 1", "entry 7 says actor ada; the table says actor eve"),
+        ("UPDATE holders SET until = NULL WHERE version = 1", "the table says until null"),
+        ("UPDATE holders SET promotion_id = 'prm_3' WHERE version = 2", "entry 8 says promotion_id prm_2"),
+        ("DELETE FROM holders WHERE version = 1", "holders taxi stage Production 1"),
+        ("UPDATE promotions SET state = 'rejected' WHERE id = 'prm_2'", "entry 9 says state promoted; the table"),
+        ("UPDATE promotions SET evidence = '{}' WHERE id = 'prm_3'", "promotions prm_3: entry 10 says evidence"),
+        ("UPDATE votes SET counted = true WHERE promotion_id IS NULL", "entry 11 says counted false; the table says"),
+        ("UPDATE votes SET actor = 'eve' WHERE counted", "the table has it, no entry says it"),
+        ("INSERT INTO votes (promotion_id, event_id, actor, verdict, counted, why, at)"
+         " SELECT promotion_id, event_id, actor, verdict, counted, why, at FROM votes",
+         "the table has it, no entry says it"),
+    ],
+)  # fmt: skip
+def test_a_table_that_was_edited_is_found_with_the_entry_that_says_otherwise(taxi, statement, said):
+    with taxi.ledger.engine.begin() as connection:
+        connection.execute(text(statement))
+    assert said in damage(taxi.ledger)
+
+
+def test_a_cut_tail_whose_tables_were_cut_too_is_found_by_a_head_that_was_noted(taxi):
+    noted = head(taxi)
+    with tampering(taxi.ledger) as connection:
+        connection.execute(text("DELETE FROM journal WHERE seq > 9"))
+        connection.execute(text("DELETE FROM votes WHERE promotion_id IS NULL"))
+        connection.execute(text("DELETE FROM promotions WHERE id = 'prm_3'"))
+    assert verified(taxi.ledger)[0] == 9
+    assert damage(taxi.ledger, noted) == "the chain ends with entry 9; entry 11 was noted: its end was cut off"
+
+
+def test_a_chain_that_was_written_anew_is_found_by_a_head_that_was_noted(taxi):
+    noted = head(taxi)
+    with tampering(taxi.ledger) as connection:
+        previous = GENESIS
+        for row in taxi.entries():
+            body = row.body.replace('"why":"fine"', '"why":"I was told to"')
+            change = {"body": body, "previous": previous, "hash": link(previous, body), "seq": row.seq}
+            previous = change["hash"]
+            connection.execute(
+                text("UPDATE journal SET body = :body, previous = :previous, hash = :hash WHERE seq = :seq"), change
+            )
+        connection.execute(text("UPDATE votes SET why = 'I was told to' WHERE counted"))
+    assert verified(taxi.ledger)[0] == 11
+    assert damage(taxi.ledger, noted).startswith("entry 11 had the hash ")
+
+
+def test_entries_that_contradict_those_before_them_are_found(taxi):
+    row = taxi.entries()[-1]
+    with tampering(taxi.ledger) as connection:
+        body = row.body.replace('"kind":"vote"', '"kind":"released"')
+        change = {"body": body, "hash": link(row.previous, body)}
+        connection.execute(
+            text("UPDATE journal SET kind = 'released', body = :body, hash = :hash WHERE seq = 11"), change
+        )
+    assert damage(taxi.ledger) == "entry 11 lacks what a 'released' says"
+
+
+def test_only_the_first_of_many_differences_are_told(taxi):
+    for version in range(4, 40):
+        taxi.write(Held("taxi", "stage", "Staging", version))
+    with taxi.ledger.engine.begin() as connection:
+        connection.execute(text("DELETE FROM holders"))
+    assert damage(taxi.ledger).splitlines()[-1] == "... and more"
+
+
+NAMES = st.sampled_from(["a", "b"])
+VERSIONS = st.integers(1, 3)
+KINDS = st.sampled_from([("stage", "Staging"), ("stage", "Production"), ("alias", "champion")])
+STATES = st.sampled_from(["waiting", "approved", "rejected", "superseded", "promoted", "failed"])
+MOVES = st.one_of(
+    st.tuples(st.just("held"), NAMES, KINDS, VERSIONS, st.booleans()),
+    st.tuples(st.just("released"), NAMES, KINDS, VERSIONS, st.sampled_from(["key", "keep", ""])),
+    st.tuples(st.just("opened"), NAMES, VERSIONS, st.sampled_from(["waiting", "awaiting_approval", "approved"])),
+    st.tuples(st.just("decided"), st.integers(0, 5), STATES, st.sampled_from([None, "because"])),
+    st.tuples(st.just("judged"), st.integers(0, 5), st.sampled_from(["waiting", "approved"]), st.booleans()),
+    st.tuples(st.just("told"), st.integers(0, 5), st.booleans()),
+    st.tuples(st.just("voted"), st.integers(0, 5), st.booleans()),
+)
+
+
+def record(move: tuple, run: str, asked: list[str]) -> Record | None:
+    """None for a promotion that was not asked for yet."""
+    kind, first, *rest = move
+    if kind in ("judged", "told", "decided"):
+        return _about(kind, asked[first], *rest) if first < len(asked) else None
+    match kind, *rest:
+        case "held", (of, key), version, alone:
+            return Held(f"{first}{run}", of, key, version, alone, asked[-1] if asked else None)
+        case "released", (of, key), version, how:
+            return Released(f"{first}{run}", of, version, **{how: key} if how else {})
+        case "opened", version, state:
+            return Opened(f"{first}{run}", version, "Production", EVIDENCE, state=state)
+    return Voted(asked[first] if first < len(asked) else None, "approve", rest[0], "")
+
+
+def _about(kind: str, promotion: str, *rest) -> Record:
+    match kind, *rest:
+        case "judged", state, shown:
+            return Judged(promotion, state, None, {"gates": []} if shown else None)
+        case "told", escalated:
+            return Told(promotion, escalated)
+    state, reason = rest
+    return Decided(promotion, state, reason, broke_glass=reason is not None)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(commits=st.lists(st.lists(MOVES, max_size=4), max_size=8))
+def test_any_sequence_of_records_replays_to_the_tables(ledger, commits):
+    town = scene(ledger)
+    town.ids = iter(range(len(town.entries()) * 1000, 10**9))
+    run, asked = f"-{next(town.ids)}", []
+    for moves in commits:
+        records = [found for move in moves if (found := record(move, run, asked))]
+        try:
+            town.write(*records)
+        except IntegrityError:  # asked for twice: all of the commit is undone
+            continue
+        asked += [found.id for found in records if isinstance(found, Opened)]
+    verified(ledger)
