@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +50,7 @@ def blueprint(ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Blueprint
         _only_from_here(request)
         at = _at()
         with ledger.read() as connection:
-            return {"model": name, "history": [vars(holding) for holding in history(connection, name, at=at)]}
+            return {"model": name, "history": [asdict(holding) for holding in history(connection, name, at=at)]}
 
     @api.get("/metrics")
     def counted() -> Response:

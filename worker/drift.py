@@ -7,7 +7,8 @@ a holder of: what was there before Registrar came is taken as it is.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from registrar.ledger.history import Held, Holding, Released, history
+from registrar.ledger.history import Held, Released, history
+from registrar.ledger.holding import Holding
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
 from worker.door import Model, NotFound

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from registrar.ledger import Ledger
 from registrar.ledger.history import history as ledger_history
+from registrar.ledger.holding import Holding
 from worker.door import NotFound, Registry
 
 
@@ -76,11 +77,14 @@ def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20)
 def history(ledger: Ledger, *, model: str) -> Table:
     with ledger.read() as connection:
         found = ledger_history(connection, model)
-    rows = [
-        (h.key if h.kind == "stage" else f"@{h.key}", str(h.version), _at(h.since), _at(h.until), h.actor_name)
-        for h in reversed(found)
-    ]
-    return Table(f"History of {model}", ("held", "version", "since", "until", "by"), rows)
+    rows = [_held(holding) for holding in reversed(found)]
+    return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows)
+
+
+def _held(holding: Holding) -> tuple[str, ...]:
+    held = holding.key if holding.kind == "stage" else f"@{holding.key}"
+    times = (_at(holding.since), _at(holding.until))
+    return held, str(holding.version), *times, holding.actor_name, holding.approved_by or "-"
 
 
 def _run_metrics(registry: Registry, run_id: str | None) -> dict[str, float]:

@@ -7,10 +7,10 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.ledger.history import Holding
 from registrar.ledger.history import history as holdings
+from registrar.ledger.holding import Holding
 
-COLUMNS = ("holds", "version", "since", "until", "by", "event type", "event")
+COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event")
 
 
 class Time(click.ParamType[datetime]):
@@ -32,7 +32,10 @@ class Time(click.ParamType[datetime]):
 @show.as_json
 @click.pass_obj
 def history(context: Context, model: str, at: datetime | None, as_json: bool) -> None:
-    """Show which version of MODEL held which stage and alias, when, and by whose event."""
+    """Show which version of MODEL held which stage and alias, when, by whose event, and who approved.
+
+    With --json also the approvals one by one, the gates' verdicts and the policy's digest that they were shown.
+    """
     with context.ledger() as ledger, ledger.read() as connection:
         found = holdings(connection, model, at=at)
     if as_json:
@@ -46,7 +49,8 @@ def history(context: Context, model: str, at: datetime | None, as_json: bool) ->
 def _row(holding: Holding) -> tuple[object, ...]:
     holds = f"@{holding.key}" if holding.kind == "alias" else holding.key
     until = holding.until or "now"
-    return holds, holding.version, holding.since, until, holding.actor_name, holding.event_type, holding.event_id
+    who = (holding.actor_name, holding.approved_by)
+    return holds, holding.version, holding.since, until, *who, holding.event_type, holding.event_id
 
 
 commands = [history]

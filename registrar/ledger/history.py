@@ -5,25 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
+from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.journal import append
-from registrar.ledger.tables import events, holders
+from registrar.ledger.tables import holders
 from registrar.outcome import Cause
-
-
-@dataclass(frozen=True)
-class Holding:
-    """One row of a model's history. until None: it still holds."""
-
-    model: str
-    kind: str
-    key: str
-    version: int
-    since: datetime
-    until: datetime | None
-    event_id: str
-    event_type: str
-    actor: str
-    actor_name: str
 
 
 @dataclass(frozen=True)
@@ -81,12 +66,10 @@ class Released:
 
 def history(connection: Connection, model: str, *, at: datetime | None = None) -> list[Holding]:
     """A model's history, oldest first; with `at`, who held what at that time."""
-    query = select(holders, events.c.type.label("event_type")).join(events, holders.c.event_id == events.c.id)
-    query = query.where(holders.c.model == model).order_by(holders.c.since, holders.c.seq)
+    which = holders.c.model == model
     if at is not None:
-        query = query.where(holders.c.since <= at, or_(holders.c.until.is_(None), holders.c.until > at))
-    rows = connection.execute(query).mappings()
-    return [Holding(**{name: row[name] for name in Holding.__dataclass_fields__}) for row in rows]
+        which = and_(which, holders.c.since <= at, or_(holders.c.until.is_(None), holders.c.until > at))
+    return holdings(connection, which)
 
 
 def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:

@@ -104,7 +104,7 @@ def _paths() -> dict[str, Any]:
         },
         "/v1/models/{model}/history": {
             "get": _get(
-                "Which version held what, from when to when",
+                "Which version held what, from when to when, and who approved",
                 _LOCAL,
                 shapes.History,
                 403,

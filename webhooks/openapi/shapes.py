@@ -109,8 +109,21 @@ class Rejections(Shape):
     rejections: list[Rejection]
 
 
+class Approval(Shape):
+    """A vote that counted."""
+
+    actor: str
+    name: str
+    at: datetime
+    why: str
+    event_id: str
+
+
 class Holding(Shape):
-    """Which version held a stage or an alias, from when to when, and by whose event."""
+    """Which version held a stage or an alias, from when to when, by whose event.
+
+    And the promotion that brought it there: who approved, the gates' verdicts and the policy that they were shown.
+    """
 
     model: str
     kind: Literal["stage", "alias"]
@@ -122,6 +135,11 @@ class Holding(Shape):
     event_type: str
     actor: str
     actor_name: str
+    promotion_id: str | None
+    approvals: list[Approval]
+    gates: list[dict[str, Any]]
+    policy_digest: str | None
+    broke_glass: Annotated[bool, Field(description="approved by one person, past the rules")]
 
 
 class History(Shape):

@@ -1,0 +1,91 @@
+"""One row of a model's history, with the promotion that brought it about: who approved it, on what evidence."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
+
+from registrar.ledger.tables import events, holders, promotions, votes
+
+_HELD = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "promotion_id")
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A vote that counted. why: the voter's reason."""
+
+    actor: str
+    name: str
+    at: datetime
+    why: str
+    event_id: str
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One row of a model's history. until None: it still holds.
+
+    The rest is of the promotion that brought it there, if one did: who approved, the gates' verdicts that they were
+    shown, and the policy in effect. broke_glass: one person approved it, past the rules.
+    """
+
+    model: str
+    kind: str
+    key: str
+    version: int
+    since: datetime
+    until: datetime | None
+    event_id: str
+    event_type: str
+    actor: str
+    actor_name: str
+    promotion_id: str | None = None
+    approvals: tuple[Approval, ...] = ()
+    gates: tuple[Mapping[str, Any], ...] = ()
+    policy_digest: str | None = None
+    broke_glass: bool = False
+
+    @property
+    def approved_by(self) -> str | None:
+        """For people; None where nobody had to."""
+        names = ", ".join(dict.fromkeys(approval.name for approval in self.approvals))
+        return f"{names or 'nobody'} (BROKE THE GLASS)" if self.broke_glass else names or None
+
+
+def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding]:
+    """Oldest first. which: of holders."""
+    joined = holders.join(events, holders.c.event_id == events.c.id)
+    joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    columns = (holders, events.c.type.label("event_type"), promotions.c.evidence, promotions.c.broke_glass)
+    query = select(*columns).select_from(joined).where(which).order_by(holders.c.since, holders.c.seq)
+    rows = connection.execute(query).mappings().all()
+    approvals = _approvals(connection, {row["promotion_id"] for row in rows} - {None})
+    return [_holding(row, approvals.get(row["promotion_id"], ())) for row in rows]
+
+
+def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
+    evidence: Mapping[str, Any] = row["evidence"] or {}
+    return Holding(
+        **{name: row[name] for name in _HELD},
+        event_type=row["event_type"],
+        approvals=tuple(approvals),
+        gates=tuple(evidence.get("gates", ())),
+        policy_digest=evidence.get("policy_digest"),
+        broke_glass=bool(row["broke_glass"]),
+    )
+
+
+def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[Approval]]:
+    """By promotion, in order."""
+    found: defaultdict[str, list[Approval]] = defaultdict(list)
+    if not asked:
+        return found
+    counted = and_(votes.c.promotion_id.in_(asked), votes.c.counted, votes.c.verdict == "approve")
+    columns = (votes.c.promotion_id, votes.c.actor, events.c.actor_name, votes.c.at, votes.c.why, votes.c.event_id)
+    joined = votes.join(events, votes.c.event_id == events.c.id)
+    for id_, *approval in connection.execute(select(*columns).select_from(joined).where(counted).order_by(votes.c.seq)):
+        found[id_].append(Approval(*approval))
+    return found
