@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,30 @@ def test_every_sign_that_begins_a_formula_is_defused(run, record, begin):
     scene(record).write(Voted(None, "reject", False, ""), actor=f"{begin}1+1")
     [_, row] = list(csv.reader(io.StringIO(run("audit", "export", "--format", "csv").stdout, newline="")))
     assert f"'{begin}1+1" in row
+
+
+def by_the_doc(path: str) -> tuple[int, str]:
+    """docs/audit.md's own lines, in a Python that has nothing installed."""
+    doc = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    code = doc.partition("<!-- verify.py -->\n```python\n")[2].partition("```")[0]
+    command = [sys.executable, "-I", "-S", "-c", code, path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_auditor_verifies_an_export_by_the_lines_of_the_doc(run, record, head, tmp_path):
+    path = export(run, tmp_path)
+    assert by_the_doc(path) == (0, f"6 entries, intact; head {head}\n")
+
+
+def test_the_lines_of_the_doc_find_what_is_wrong(run, record, head, tmp_path):
+    path = export(run, tmp_path)
+    whole = Path(path).read_text().splitlines(keepends=True)
+    column = whole[2].replace('"actor": "grace"', '"actor": "eve"')
+    for changed, said in (
+        (whole[:2] + whole[3:], "entry 3 is missing or does not follow the one before\n"),
+        ([line.replace("Ada", "Eve") for line in whole], "entry 1 was altered\n"),
+        ([*whole[:2], column], "entry 3: a column is not as its text says\n"),
+    ):
+        Path(path).write_text("".join(changed))
+        assert by_the_doc(path) == (1, said)
