@@ -13,7 +13,14 @@ DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence")
 _PROMOTION = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "decided_at", *DECIDED)
 _HOLDER = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
 _VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
-COLUMNS = {"holders": (*_HOLDER, "promotion_id"), "promotions": _PROMOTION, "votes": _VOTE}
+_ASKED = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
+_DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_ASKED)
+COLUMNS = {
+    "holders": (*_HOLDER, "promotion_id"),
+    "promotions": _PROMOTION,
+    "votes": _VOTE,
+    "deployments": _DEPLOYMENT,
+}
 
 Entry = Mapping[str, Any]
 
@@ -33,6 +40,7 @@ class _Open:
 
     holders: dict[tuple[Any, ...], Row] = field(default_factory=dict)
     promotions: dict[str, Row] = field(default_factory=dict)
+    deployments: dict[str, Row] = field(default_factory=dict)
 
 
 def replay(entries: Iterable[Entry]) -> Iterator[Row]:
@@ -45,6 +53,7 @@ def replay(entries: Iterable[Entry]) -> Iterator[Row]:
             raise Damaged(f"entry {entry['seq']} lacks what a {entry['kind']!r} says") from None
     yield from present.holders.values()
     yield from present.promotions.values()
+    yield from present.deployments.values()
 
 
 def _read(present: _Open, entry: Entry) -> Iterator[Row]:
@@ -57,6 +66,10 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
         yield Row("votes", {name: said.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
     elif kind.startswith("promotion."):
         yield from _promotion(present, entry)
+    elif kind == "deployment.requested":
+        _deployed(present, entry)
+    elif kind == "deployment.ended":
+        yield _ended(present, entry)
     elif kind == CARRIED_OVER:
         yield from _carried_over(present, entry)
 
@@ -109,6 +122,25 @@ def _keep(present: _Open, row: Row) -> Iterator[Row]:
         yield row
 
 
+def _deployed(present: _Open, entry: Entry) -> None:
+    said = entry["said"]
+    told = {name: entry[name] for name in ("model", "version", "event_id")}
+    new = {"id": said["deployment_id"], "requested_at": entry["at"], "ended_at": None, "ended_by": None}
+    values = {**told, **new, **{name: said[name] for name in _ASKED}}
+    present.deployments[values["id"]] = Row("deployments", values, entry["seq"])
+
+
+def _ended(present: _Open, entry: Entry) -> Row:
+    said = entry["said"]
+    asked = present.deployments.pop(said["deployment_id"], None)
+    if asked is None:
+        raise Damaged(
+            f"entry {entry['seq']} ends deployment {said['deployment_id']}, which no entry before it asks for"
+        )
+    ended = {"state": said["state"], "ended_at": entry["at"], "ended_by": entry["event_id"]}
+    return Row("deployments", asked.values | ended, entry["seq"])
+
+
 def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
     table, said = entry["said"]["table"], entry["said"]["row"]
     row = Row(table, {name: said[name] for name in COLUMNS[table]}, entry["seq"])
@@ -116,6 +148,8 @@ def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
         yield from _keep(present, row)
     elif row.table == "holders" and row.values["until"] is None:
         _begin(present, row)
+    elif row.table == "deployments" and row.values["ended_at"] is None:
+        present.deployments[row.values["id"]] = row
     else:
         yield row
 

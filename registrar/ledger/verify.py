@@ -17,12 +17,13 @@ _MOST = 20  # differences that are told
 _BUCKETS = 4096
 
 
-_TABLES: dict[str, Table] = {"holders": tables.holders, "promotions": tables.promotions, "votes": tables.votes}
+_TABLES: dict[str, Table] = {name: tables.metadata.tables[name] for name in COLUMNS}
 # What a row is told by, and found by in both.
 _KEYS = {
     "holders": ("model", "kind", "key", "version", "since"),
     "promotions": ("id",),
     "votes": ("event_id", "actor", "promotion_id"),
+    "deployments": ("id",),
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -25,6 +26,8 @@ PROMOTION = """INSERT INTO promotions
 VALUES (:id, 'taxi', :version, 'Production', :state, 'ada', :event, :evidence, :at, :decided, :by)"""
 VOTE = """INSERT INTO votes (promotion_id, event_id, actor, verdict, counted, why, at)
 VALUES (:promotion, :event, 'bob', 'approve', :counted, 'ok', :at)"""
+DEPLOYMENT = """INSERT INTO deployments (id, model, version, target, state, event_id, requested_at, on_failure)
+VALUES ('dep_1', 'taxi', 2, 'Production', 'requested', 'evt_2', :at, 'alert')"""
 
 
 @pytest.fixture
@@ -38,13 +41,13 @@ def hour(n: int) -> datetime:
     return NOON + timedelta(hours=n)
 
 
+def stored(ledger: Ledger, n: int) -> object:
+    return f"{hour(n):%Y-%m-%d %H:%M:%S.%f}" if ledger.engine.dialect.name == "sqlite" else hour(n)
+
+
 def fill(ledger: Ledger) -> None:
     """A record as revision 0001 left it: version 1 was replaced by version 2, by a promotion; a third one waits."""
-    sqlite = ledger.engine.dialect.name == "sqlite"
-
-    def at(n: int) -> object:
-        return f"{hour(n):%Y-%m-%d %H:%M:%S.%f}" if sqlite else hour(n)
-
+    at = partial(stored, ledger)
     with ledger.write() as connection:
         for n, (id, actor) in enumerate({"evt_1": "ada", "evt_2": "bob", "evt_3": "ada"}.items()):
             values = {"id": id, "sha": str(n) * 64, "actor": actor, "name": actor.title(), "at": at(n)}
@@ -67,6 +70,9 @@ def fill(ledger: Ledger) -> None:
 def migrated(ledger: Ledger) -> Ledger:
     migrate(ledger, to="0001")
     fill(ledger)
+    migrate(ledger, to="0002")
+    with ledger.write() as connection:
+        connection.execute(text(DEPLOYMENT), {"at": stored(ledger, 6)})
     migrate(ledger)
     return ledger
 
@@ -85,6 +91,7 @@ def test_what_the_record_holds_is_carried_over_in_the_order_of_its_times(empty):
         (hour(3), "holders", 2, "bob"),
         (hour(4), "promotions", 3, "ada"),
         (hour(5), "votes", None, "bob"),
+        (hour(6), "deployments", 2, "bob"),
     ]
     assert said[2]["row"]["evidence"] == {"gates": [], "n": 6.25}
     assert said[3]["row"]["counted"] is True
@@ -104,7 +111,7 @@ def test_a_holder_learns_which_promotion_brought_it_there(empty):
 def test_the_chain_goes_on_where_the_migration_left_it(empty):
     taxi = scene(migrated(empty))
     taxi.write(Held("taxi", "alias", "champion", 3, alone=True))
-    assert [row.kind for row in taxi.entries()[8:]] == ["released", "held"]
+    assert [row.kind for row in taxi.entries()[9:]] == ["released", "held"]
     assert_chained(taxi.entries())
 
 

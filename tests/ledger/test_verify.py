@@ -11,12 +11,13 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.ledger import Ledger
 from registrar.ledger.chain import Damaged, Head
+from registrar.ledger.deployments import Ended, Requested
 from registrar.ledger.history import Held, Released
 from registrar.ledger.journal import GENESIS, link
 from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
 from registrar.ledger.verify import verify
 from registrar.outcome import Record
-from tests.ledger.chain import EVIDENCE, Scene, scene
+from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.both_ledgers
@@ -75,8 +76,8 @@ def test_an_empty_journal_is_intact(ledger):
 
 def test_what_a_migration_carried_over_is_intact_and_goes_on(empty):  # noqa: F811
     taxi = scene(migrated(empty))
-    taxi.write(Held("taxi", "alias", "champion", 3, alone=True), Decided("prm_b", "rejected"))
-    assert verified(taxi.ledger)[0] == 11
+    taxi.write(Held("taxi", "alias", "champion", 3, alone=True), Decided("prm_b", "rejected"), Ended("dep_1", "live"))
+    assert verified(taxi.ledger)[0] == 13
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,23 @@ def test_entries_that_contradict_those_before_them_are_found(taxi):
     assert damage(taxi.ledger) == "entry 11 lacks what a 'released' says"
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE deployments SET state = 'live' WHERE id = 'dep_2'", "dep_2: entry 14 says state requested"),
+        ("UPDATE deployments SET on_failure = 'alert' WHERE id = 'dep_1'", "dep_1: entry 13 says on_failure"),
+        ("DELETE FROM deployments WHERE id = 'dep_2'", "entry 14 says it, the table does not have it"),
+    ],
+)  # fmt: skip
+def test_a_deployment_that_was_edited_is_found(taxi, statement, said):
+    for version in (1, 2):
+        taxi.write(Requested("taxi", version, "Production", "eu", NOON, "rollback", id=f"dep_{version}"))
+    assert verified(taxi.ledger)[0] == 14
+    with taxi.ledger.engine.begin() as connection:
+        connection.execute(text(statement))
+    assert said in damage(taxi.ledger)
+
+
 def test_only_the_first_of_many_differences_are_told(taxi):
     for version in range(4, 40):
         taxi.write(Held("taxi", "stage", "Staging", version))
@@ -187,6 +205,7 @@ MOVES = st.one_of(
     st.tuples(st.just("opened"), NAMES, VERSIONS, st.sampled_from(["waiting", "awaiting_approval", "approved"])),
     st.tuples(st.just("decided"), st.integers(0, 5), STATES, st.sampled_from([None, "because"])),
     st.tuples(st.just("judged"), st.integers(0, 5), st.sampled_from(["waiting", "approved"]), st.booleans()),
+    st.tuples(st.just("deployed"), NAMES, VERSIONS),
     st.tuples(st.just("told"), st.integers(0, 5), st.booleans()),
     st.tuples(st.just("voted"), st.integers(0, 5), st.booleans()),
 )
@@ -202,6 +221,8 @@ def record(move: tuple, run: str, asked: list[str]) -> Record | None:
             return Held(f"{first}{run}", of, key, version, alone, asked[-1] if asked else None)
         case "released", (of, key), version, how:
             return Released(f"{first}{run}", of, version, **{how: key} if how else {})
+        case "deployed", version:
+            return Requested(f"{first}{run}", version, "Production", None, NOON, "alert")
         case "opened", version, state:
             return Opened(f"{first}{run}", version, "Production", EVIDENCE, state=state)
     return Voted(asked[first] if first < len(asked) else None, "approve", rest[0], "")

@@ -20,7 +20,7 @@ depends_on = None
 
 _TIME = sa.DateTime(timezone=True)
 _GENESIS = "0" * 64
-_EVENTS = sa.table("events", *map(sa.column, ("id", "source", "body_sha256", "type", "model", "actor_name")))
+_EVENTS = sa.table("events", *map(sa.column, ("id", "source", "body_sha256", "type", "model", "actor", "actor_name")))
 _HOLDERS = sa.table(
     "holders",
     *map(sa.column, ("seq", "model", "kind", "key", "version")),
@@ -43,11 +43,18 @@ _VOTES = sa.table(
     sa.column("why"),
     sa.column("at", _TIME),
 )
+_DEPLOYMENTS = sa.table(
+    "deployments",
+    *map(sa.column, ("id", "model", "version", "target", "state", "event_id")),
+    *(sa.column(name, _TIME) for name in ("requested_at", "due_at", "ended_at")),
+    *map(sa.column, ("ended_by", "environment", "on_failure")),
+)
 # Of each table: when a row began, what orders rows of one time, and who is behind it.
 _CARRIED = {
     "promotions": (_PROMOTIONS, _PROMOTIONS.c.created_at, _PROMOTIONS.c.id, _PROMOTIONS.c.requested_by),
     "votes": (_VOTES, _VOTES.c.at, _VOTES.c.seq, _VOTES.c.actor),
     "holders": (_HOLDERS, _HOLDERS.c.since, _HOLDERS.c.seq, _HOLDERS.c.actor),
+    "deployments": (_DEPLOYMENTS, _DEPLOYMENTS.c.requested_at, _DEPLOYMENTS.c.id, _EVENTS.c.actor),
 }
 _COLUMNS = ("seq", "kind", "model", "version", "event_id", "event_type", "source", "actor", "actor_name", "body_sha256")
 _JOURNAL = sa.table("journal", *map(sa.column, (*_COLUMNS, "body", "previous", "hash")), sa.column("at", _TIME))
@@ -83,7 +90,7 @@ _POSTGRESQL = (
 def upgrade() -> None:
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":  # a worker that still runs must not write between reading and sealing
-        op.execute("LOCK TABLE holders, promotions, votes IN SHARE ROW EXCLUSIVE MODE")
+        op.execute("LOCK TABLE holders, promotions, votes, deployments IN SHARE ROW EXCLUSIVE MODE")
     # Not by batch_alter_table: SQLite would get a new table, and here both say the same.
     op.execute(
         "ALTER TABLE holders ADD COLUMN promotion_id VARCHAR(40)"
