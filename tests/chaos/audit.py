@@ -8,8 +8,10 @@ from mlflow import MlflowClient
 from sqlalchemy import select
 
 from registrar.ledger import Ledger
+from registrar.ledger.chain import Damaged
 from registrar.ledger.history import history
 from registrar.ledger.tables import events, tasks
+from registrar.ledger.verify import verify
 from tests.chaos.fleet import BAD, GOOD, Sent
 
 
@@ -32,7 +34,7 @@ def audit(sent: list[Sent], ledger: Ledger, client: MlflowClient) -> Findings:
         lost=sum(1 for one in sent if made[one.run_id] == 0),
         doubled=sum(count - 1 for count in made.values())
         + sum(1 for run in made if run not in {s.run_id for s in sent}),
-        wrong=[*wrong, *_unfinished(ledger), *_unknown(sent, ledger)],
+        wrong=[*wrong, *_unfinished(ledger), *_unknown(sent, ledger), *_damaged(ledger)],
         longest=_longest(ledger),
     )
 
@@ -89,6 +91,14 @@ def _unknown(sent: list[Sent], ledger: Ledger) -> Iterator[str]:
         yield f"{len(missing)} acknowledged event(s) are not in the ledger"
     if len(known) != len({one.event_id for one in sent}):
         yield f"the ledger has {len(known)} events, {len(sent)} were acknowledged"
+
+
+def _damaged(ledger: Ledger) -> Iterator[str]:
+    with ledger.read() as connection:
+        try:
+            verify(connection)
+        except Damaged as damage:
+            yield f"the journal: {damage}"
 
 
 def _longest(ledger: Ledger) -> float:
