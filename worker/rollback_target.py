@@ -1,0 +1,58 @@
+"""Which version a rollback goes back to: for rolling back, and for keeping that version."""
+
+from registrar.ledger import Ledger
+from registrar.ledger.deployments import last
+from registrar.ledger.history import history
+from registrar.policy import ModelPolicy, Target
+from worker import quarantine
+from worker.door import NotFound, Registry, Version
+
+
+def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[int]:
+    """The version that holds the target by the record, then those that held it before, newest first.
+
+    [] where none holds it.
+    """
+    where = ("alias", target.alias) if policy.mode == "aliases" else ("stage", target.stage)
+    with ledger.read() as connection:
+        holdings = [h for h in history(connection, model) if (h.kind, h.key) == where]
+    current = [h.version for h in holdings if h.until is None]
+    before = [h.version for h in reversed(holdings) if h.until is not None]
+    return list(dict.fromkeys([*current[-1:], *before])) if current else []
+
+
+def usable(
+    registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[int]
+) -> tuple[Version | None, list[str]]:
+    """The first of the earlier holders that is there, free to go, and whose files can be fetched.
+
+    With it, in sentences, why others before it were passed over.
+    """
+    passed_over = []
+    for number in earlier:
+        if why := _unusable(version := present(registry, model, number), target.stage, registry, ledger):
+            passed_over.append(f"version {number} {why}")
+        elif version:
+            return version, passed_over
+    return None, passed_over
+
+
+def present(registry: Registry, model: str, number: int) -> Version | None:
+    try:
+        return registry.version(model, number)
+    except NotFound:
+        return None
+
+
+def _unusable(version: Version | None, stage: str, registry: Registry, ledger: Ledger) -> str | None:
+    if version is None:
+        return "is gone"
+    if quarantine.why(version):
+        return "is quarantined"
+    with ledger.read() as connection:
+        deployed = last(connection, version.model, version.version, stage)
+    if deployed and deployed.state in ("failed", "timed_out"):
+        return "was deployed in vain"
+    if "MLmodel" not in registry.files_of(version.model, version.version):
+        return "has no files any more"
+    return None
