@@ -126,6 +126,10 @@ class FakeRegistry:
         found = [v for v in self._models.get(model, {}).values() if run_id is None or v.run_id == run_id]
         return sorted(found, key=lambda v: -v.version)[:newest]
 
+    def copies(self, model: str) -> list[Version]:
+        everything = [version for versions in self._models.values() for version in versions.values()]
+        return [version for version in everything if version.source.startswith(f"models:/{model}/")]
+
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version:
@@ -162,6 +166,17 @@ class FakeRegistry:
         self._write("set_tag", model, version, key)
         self._change(model, version, tags={**self.version(model, version).tags, key: value})
 
+    def drop_tag(self, model: str, version: int, key: str) -> None:
+        self._write("drop_tag", model, version, key)
+        self._change(model, version, tags={k: v for k, v in self.version(model, version).tags.items() if k != key})
+
+    def delete_version(self, model: str, version: int) -> None:
+        """As MLflow does: nothing is asked, and aliases go with it."""
+        self._write("delete_version", model, version)
+        self.version(model, version)
+        del self._models[model][version]
+        self._aliases[model] = {a: n for a, n in self._aliases[model].items() if n != version}
+
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         return self._unpack(f"runs/{run_id}/{path or ''}", folder / Path(path or "").name)
 
@@ -178,6 +193,11 @@ class FakeRegistry:
         found = self.version(model, version)
         files = self.files.get(f"models/{model}/{version}")
         return found.source.removeprefix("models:/") if files is None else f"sha256:{hash(str(files))}"
+
+    def size_of(self, model: str, version: int) -> int:
+        self._maybe_fail("size_of")
+        self.version(model, version)
+        return sum(map(len, self.files.get(f"models/{model}/{version}", {}).values()))
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         return self._unpack(f"models/{model}/{version}", folder / "artifacts")

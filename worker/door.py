@@ -145,6 +145,9 @@ class Registry(Protocol):
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         """All versions (of one run), newest first; [] for an unknown model. newest: so many at most."""
 
+    def copies(self, model: str) -> list[Version]:
+        """Versions, of this model or any other, that were made from a version of it: their source is models:/NAME/N."""
+
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version: ...
@@ -159,6 +162,12 @@ class Registry(Protocol):
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None: ...
 
+    def drop_tag(self, model: str, version: int, key: str) -> None:
+        """No error where there is no such tag."""
+
+    def delete_version(self, model: str, version: int) -> None:
+        """Its entry in the registry, with the aliases that point at it; its files stay where they are."""
+
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         """A run's artifacts, or the file or folder `path` of them, into a folder; where below it they are now."""
 
@@ -172,5 +181,8 @@ class Registry(Protocol):
         """What the version's model is: another digest, another model. An id that never changes its meaning, or
         SHA-256 of its files' names and sizes and of its MLmodel file.
         """
+
+    def size_of(self, model: str, version: int) -> int:
+        """Bytes of all its files; 0 where there are none. Raises Final where there are too many to count."""
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...

@@ -213,6 +213,19 @@ class MlflowRegistry:
             found = page(None) if newest else _pages(page)
             return [convert.version(version) for version in found]
 
+    def copies(self, model: str) -> list[Version]:
+        """MLflow writes such sources as models:/NAME/N, whatever was given: an alias is resolved when it is made."""
+        # In the pattern _ is any character: for those that MLflow's filter or a database would take otherwise.
+        pattern = re.sub(r"['\"\\\\%]", "_", model)
+
+        def page(token: str | None) -> Any:
+            wanted = f"source_path LIKE 'models:/{pattern}/%'"
+            return self._client.search_model_versions(wanted, max_results=1000, page_token=token)
+
+        with sorted_errors(f"looking for copies of {model}"):
+            found = [convert.version(version) for version in _pages(page)]
+        return [version for version in found if version.source.startswith(f"models:/{model}/")]
+
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version:
@@ -249,6 +262,14 @@ class MlflowRegistry:
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         with self._write(f"tagging {model} version {version}"):
             self._client.set_model_version_tag(model, str(version), key, value)
+
+    def drop_tag(self, model: str, version: int, key: str) -> None:
+        with self._write(f"taking a tag of {model} version {version} away"):
+            self._client.delete_model_version_tag(model, str(version), key)
+
+    def delete_version(self, model: str, version: int) -> None:
+        with self._write(f"deleting {model} version {version}"):
+            self._client.delete_model_version(model, str(version))
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         with sorted_errors(f"fetching the artifacts of run {run_id}"):
@@ -298,6 +319,12 @@ class MlflowRegistry:
                     else:
                         found.append((path, file.file_size or 0))
             return sorted(found)
+
+    def size_of(self, model: str, version: int) -> int:
+        found = self._listing(model, version)
+        if len(found) >= _MOST_FILES:
+            raise Final(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
+        return sum(size for _, size in found)
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         """From where the registry says the version's files are."""

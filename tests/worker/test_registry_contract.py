@@ -144,6 +144,61 @@ def test_a_description_and_a_tag_are_set(world, name):
     assert (found.description, found.tags["why"]) == ("line 1\nline 2", "because")
 
 
+def test_a_tag_is_taken_away_and_once_more(world, name):
+    register(world, name)
+    world.registry.drop_tag(name, 1, "registrar.task")
+    world.registry.drop_tag(name, 1, "registrar.task")
+    assert world.registry.version(name, 1).tags == {}
+
+
+def test_a_deleted_version_is_gone_and_its_alias_with_it(world, name):
+    """Nothing is asked: whoever deletes must have looked at what holds it."""
+    register(world, name)
+    register(world, name)
+    world.registry.set_stage(name, 1, "Production")
+    world.registry.set_alias(name, "champion", 1)
+    world.registry.delete_version(name, 1)
+    assert [v.version for v in world.registry.versions(name)] == [2]
+    assert world.registry.model(name).aliases == {}
+    for call in (world.registry.version, world.registry.delete_version, world.registry.size_of):
+        with pytest.raises(NotFound):
+            call(name, 1)
+
+
+def test_a_search_shows_no_aliases(world, name):
+    register(world, name)
+    world.registry.set_alias(name, "champion", 1)
+    assert [v.aliases for v in world.registry.versions(name)] == [()]
+    assert [v.aliases for v in world.registry.versions(name, newest=1)] == [()]
+
+
+@pytest.mark.parametrize("awkward", ["", "_'%\\ x"])
+def test_copies_are_found_in_every_model(world, name, awkward):
+    original, other = f"{name}{awkward}", f"{name}-eu"
+    ours, theirs = register(world, original), register(world, other)
+    for model, of in ((original, ours), (other, ours), (other, theirs)):
+        source = ModelSource(f"models:/{of.model}/1")
+        world.registry.create_version(model, source, run_id=of.run_id or "", description="", tags={})
+    found = {(v.model, v.version, v.source) for v in world.registry.copies(original)}
+    assert found == {(original, 2, f"models:/{original}/1"), (other, 2, f"models:/{original}/1")}
+    assert [v.version for v in world.registry.copies(other)] == [3]
+
+
+def test_a_version_is_as_large_as_its_files_in_all_folders(world, name):
+    register(world, name)
+    world.rewrite(name, 1, "MLmodel", "flavors: {}\n")
+    world.rewrite(name, 1, "data/weights.txt", "weights")
+    assert world.registry.size_of(name, 1) == 19
+
+
+def test_a_version_without_files_is_of_no_size(world, name):
+    world.registry.ensure_model(name)
+    run = world.registry.run(world.train())
+    empty = ModelSource(f"{run.artifact_uri}/nothing")
+    world.registry.create_version(name, empty, run_id=run.id, description="", tags={})
+    assert world.registry.size_of(name, 1) == 0
+
+
 def test_what_is_not_there_is_not_found(world, name):
     for call in (
         lambda: world.registry.run("f" * 32),
@@ -210,6 +265,36 @@ def test_a_version_of_either_style_can_be_fetched(real, name, tmp_path: Path, st
     assert "MLmodel" in real.registry.files_of(name, 1)
     fetched = real.registry.download_version(name, 1, tmp_path)
     assert (fetched / "MLmodel").read_text() == "flavors: {}\n"
+
+
+def test_a_version_of_a_logged_model_has_a_size(real, name):
+    run = real.registry.run(train_logged_model(real.client))
+    real.registry.ensure_model(name)
+    source = real.registry.source_of(run, "model")
+    real.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    assert real.registry.size_of(name, 1) == 12
+
+
+def test_a_copy_made_of_an_alias_names_the_version(real, name):
+    """MLflow resolves it: no source is an alias, so looking for versions finds all copies."""
+    register(real, name)
+    real.registry.set_alias(name, "champion", 1)
+    copy = real.client.copy_model_version(f"models:/{name}@champion", f"{name}-eu")
+    assert copy.source == f"models:/{name}/1"
+    assert [v.model for v in real.registry.copies(name)] == [f"{name}-eu"]
+
+
+def test_deleting_a_version_leaves_its_files(real, name, tmp_path: Path):
+    made = register(real, name)
+    real.registry.delete_version(name, 1)
+    assert (real.registry.download_run(made.run_id, "model/MLmodel", tmp_path)).is_file()
+
+
+def test_too_many_files_are_not_counted(real, name, monkeypatch):
+    register(real, name)
+    monkeypatch.setattr("worker.registry._MOST_FILES", 2)
+    with pytest.raises(Final, match="2 files or more"):
+        real.registry.size_of(name, 1)
 
 
 def test_part_of_a_runs_artifacts_can_be_fetched(real, tmp_path: Path):
