@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from registrar.policy import ModelPolicy, Policy, Source, Target
 from registrar.policy.approval import Approval, Rule
+from registrar.policy.retention import Retention
 from registrar.policy.routes import Channel, Route
 
 
@@ -37,8 +38,20 @@ def _model(policy: Policy, pattern: str, model: ModelPolicy) -> Iterator[str]:
     for target in model.targets:
         yield from _target(policy, model, target)
     yield from _registry(model)
+    if model.retention:
+        yield from _retention(policy, model.retention)
     if not model.targets:
         yield "    no stage is governed: whoever may send model_version.transition moves it freely"
+
+
+def _retention(policy: Policy, kept: Retention) -> Iterator[str]:
+    yield (
+        f"    all but the newest {kept.keep_last} versions are marked once they are older than {kept.older_than}, "
+        f"and deleted {kept.grace} later; what is in use stays"
+    )
+    when = f"by itself at {kept.schedule!r} (UTC), and " if kept.schedule else ""
+    members = f"one of {kept.group} asks: {', '.join(policy.members(kept.group))}" if kept.group else "somebody asks"
+    yield f"      {when}when {members}"
 
 
 def _target(policy: Policy, model: ModelPolicy, target: Target) -> Iterator[str]:

@@ -39,6 +39,7 @@ class Policy(Strict):
             *self._unknown_members(),
             *self._unknown_delegates(),
             *self._unfillable_rules(),
+            *self._unknown_pruners(),
             *self._unknown_channels(),
             *self._unknown_doors(),
             *self._shared_accounts(),
@@ -86,6 +87,13 @@ class Policy(Strict):
         if len(set(self.groups[rule.group])) >= rule.required_approvals:
             return None
         return f"group {rule.group!r} has too few members for {rule.required_approvals} approvals"
+
+    def _unknown_pruners(self) -> list[Complaint]:
+        return [
+            (("models", name, "retention", "group"), f"group {model.retention.group!r} is not in groups")
+            for name, model in self.models.items()
+            if model.retention and model.retention.group and model.retention.group not in self.groups
+        ]
 
     def _unknown_channels(self) -> list[Complaint]:
         return [

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from registrar.policy.approval import Approval
 from registrar.policy.duration import Duration
 from registrar.policy.gates import Gate
+from registrar.policy.retention import Retention
 from registrar.policy.strict import Strict
 from registrar.vocabulary import ArtifactPath, Name, Stage
 
@@ -79,6 +80,7 @@ class ModelPolicy(Strict):
     reconcile_every: Annotated[
         Duration | None, Field(description="compare MLflow with the record so often; else when asked to")
     ] = None
+    retention: Annotated[Retention | None, Field(description="without it, every version stays")] = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

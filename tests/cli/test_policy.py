@@ -28,6 +28,7 @@ groups:
 models:
   taxi:
     artifact_path: regressor
+    retention: {keep_last: 10, older_than: 90d, schedule: "0 3 * * *", group: leads}
     targets:
       - stage: Staging
         alias: challenger
@@ -68,6 +69,9 @@ def test_the_policy_is_explained_in_sentences():
         "      approval: 2 of leads: Ada Lovelace (slack T1/U1), Bob (no account: can't answer from chat); "
         "and 1 of robots: source:ci (a machine), Bob (no account: can't answer from chat)",
         "      other versions may hold Production beside it",
+        "    all but the newest 10 versions are marked once they are older than 90d, and deleted 7d later; what is in "
+        "use stays",
+        "      by itself at '0 3 * * *' (UTC), and when one of leads asks: Ada Lovelace, Bob",
         "  other, logged as 'model'",
         "    no stage is governed: whoever may send model_version.transition moves it freely",
         "Channels",
@@ -152,11 +156,11 @@ def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
     told = result.stderr.splitlines()
     assert told[0] == "registrar: this can't work:"
     assert told[1].startswith(f"{path}:5: sources.ci.kind: there is no kind 'standrad'; known are ")
-    assert told[2].startswith(f"{path}:32: channels.team.kind: there is no kind 'slakc'; known are ")
+    assert told[2].startswith(f"{path}:33: channels.team.kind: there is no kind 'slakc'; known are ")
     assert told[3:] == [
         f"{path}:6: sources.ci.secrets.1: file:old.whsec can't be read: No such file or directory",
         f"{path}:9: sources.idle.secrets.0: env:SLACK is empty or not set",
-        f"{path}:32: channels.team.url: env:TEAM_URL is empty or not set",
+        f"{path}:33: channels.team.url: env:TEAM_URL is empty or not set",
     ]
 
 

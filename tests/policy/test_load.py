@@ -55,6 +55,18 @@ def test_a_whole_file_is_read():
             "registrar.yml:17: channels.log.buttons: 'chat' is not in sources",
         ),
         ("group: leads", "group: leads, required_approvals: 2", "has too few members for 2 approvals"),
+        (
+            "    targets:",
+            "    retention: {keep_last: 3, older_than: 30d, group: leeds}\n    targets:",
+            "registrar.yml:13: models.taxi.retention.group: group 'leeds' is not in groups",
+        ),
+        ("    targets:", "    retention: {older_than: 30d}\n    targets:", "retention: keep_last is missing"),
+        ("    targets:", "    retention: {keep_last: 0, older_than: 1d}\n    targets:", "greater than or equal to 1"),
+        (
+            "    targets:",
+            "    retention: {keep_last: 3, older_than: 30d, schedule: nightly}\n    targets:",
+            "'nightly' is no cron expression",
+        ),
         ("version: 1\n", "", "version is missing"),
         ("version: 1", "version: 2", "registrar.yml:1: version: Input should be 1"),
         (
