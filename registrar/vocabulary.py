@@ -244,6 +244,16 @@ class ModelRollback(Data):
     reason: Annotated[Text, Field(min_length=1, description="why; it is shown wherever the version is held back")]
 
 
+class ModelPrune(Data):
+    """Mark old versions as the model's retention says, and delete those marked before whose grace is over."""
+
+    type = "model.prune"
+    task = "worker.prune"
+
+    model: ModelName
+    reason: Text | None = None
+
+
 class RegistryChanged(Data):
     """Something in the registry changed, as MLflow says: by hand, or by us. Changes nothing there."""
 
@@ -326,8 +336,10 @@ class RegistryQuery(Data):
     type = "registry.query"
     task = "worker.query"
 
-    question: Literal["experiments", "runs", "models", "versions", "history"]
+    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune"]
     model: ModelName | None = None
+    version: Version | None = Field(None, description="of a plan, with target: the stage it should reach")
+    target: Stage | None = None
     experiment: Name | None = None
     filter_string: Text = ""
     order_by: Annotated[list[Text], Field(max_length=10)] = []
@@ -335,8 +347,12 @@ class RegistryQuery(Data):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.question in ("versions", "history") and self.model is None:
-            raise ValueError(f"{self.question} needs a model")
+        if self.question in ("versions", "history", "plan", "plan_prune") and self.model is None:
+            raise ValueError(f"{self.question.replace('_', ' ')} needs a model")
+        if self.question == "plan" and (self.version is None or self.target is None):
+            raise ValueError("plan needs a version and a stage")
+        if self.question != "plan" and (self.version is not None or self.target is not None):
+            raise ValueError("only plan takes a version and a target")
         if self.question == "runs" and self.experiment is None:
             raise ValueError("runs needs an experiment")
         return self

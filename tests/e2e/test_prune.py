@@ -1,0 +1,89 @@
+"""Retention on a real MLflow server, where a search shows no aliases and a delete asks nothing."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from mlflow import MlflowClient
+
+from registrar.ledger.engine import now
+from tests.mlflow_server import train, train_logged_model
+from tests.worker.office import POLICY, Office
+from worker import convert
+from worker.registry import MlflowRegistry
+from worker.retention import TAG
+
+
+@pytest.fixture
+def name() -> str:
+    return f"taxi-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def client(mlflow_address) -> MlflowClient:
+    return MlflowClient(mlflow_address, mlflow_address)
+
+
+@pytest.fixture
+def office(ledger, tmp_path, mlflow_address, name, monkeypatch) -> Office:
+    """A worker at a real registry, whose versions are all a hundred days older than MLflow says."""
+    real = convert.version
+
+    def aged(found):
+        version = real(found)
+        return replace(version, created_at=version.created_at - timedelta(days=100))
+
+    monkeypatch.setattr(convert, "version", aged)
+    kept = f"  {name}:\n    retention: {{keep_last: 1, older_than: 30d, grace: 7d}}\n"
+    return Office(ledger, tmp_path, MlflowRegistry(mlflow_address), POLICY.replace("  taxi:\n", kept))
+
+
+def register(office, client, name: str) -> None:
+    run = office.registry.run(train_logged_model(client))
+    source = office.registry.source_of(run, "model")
+    office.registry.ensure_model(name)
+    office.registry.create_version(name, source, run_id=run.id, description="", tags={})
+
+
+def overdue(office, name: str) -> None:
+    """Every version's time of grace is over, as far as its mark goes."""
+    for version in office.registry.versions(name):
+        office.registry.set_tag(name, version.version, TAG, (now() - timedelta(minutes=1)).isoformat())
+
+
+def test_the_champion_survives(office, client, name):
+    for _ in range(5):
+        register(office, client, name)
+    client.set_registered_model_alias(name, "champion", "1")
+    client.transition_model_version_stage(name, "2", "Production")
+    copy = client.copy_model_version(f"models:/{name}/3", f"{name}-eu")
+    office.post("model.prune", model=name)
+    assert [v.version for v in office.registry.versions(name) if TAG in v.tags] == [4]
+    assert "(12 bytes)" in office.fact("model_version.marked_for_deletion")
+    overdue(office, name)
+    event = office.post("model.prune", model=name)
+    assert office.tasks_of(event) == [("prune", "succeeded"), ("delete", "succeeded")]
+    assert sorted(office.stages(name)) == [1, 2, 3, 5]
+    assert client.get_model_version_by_alias(name, "champion").version == "1"
+    assert client.get_model_version(f"{name}-eu", copy.version).source == f"models:/{name}/3"
+    assert office.fact("model_version.pruned") == f"{name} version 4 deleted by ci (12 bytes)"
+    spared = office.fact("model_version.spared")
+    assert f"{name} version 1 stays: it holds @champion" in spared
+    assert f"{name} version 2 stays: it is in Production" in spared
+    assert f"{name} version 3 stays: {name}-eu version 1 was copied from it" in spared
+    assert [v.version for v in office.registry.versions(name) if TAG in v.tags] == []
+
+
+def test_a_deleted_versions_run_and_files_are_left(office, client, name, tmp_path):
+    run_id = train(client)
+    run = office.registry.run(run_id)
+    office.registry.ensure_model(name)
+    source = office.registry.source_of(run, "model")
+    office.registry.create_version(name, source, run_id=run_id, description="", tags={})
+    register(office, client, name)
+    overdue(office, name)
+    office.post("model.prune", model=name)
+    assert sorted(office.stages(name)) == [2]
+    assert office.fact("model_version.pruned").endswith("(19 bytes)")
+    assert office.registry.download_run(run_id, "model/MLmodel", tmp_path).is_file()

@@ -1,0 +1,77 @@
+"""worker.prune, on model.prune: old versions are marked; those whose mark is over are handed to worker.delete.
+
+What is marked can be seen in MLflow, and saved: an alias, a stage or a promotion keeps it. A few at a time, oldest
+first; what is left over is a task of its own.
+"""
+
+from collections import Counter
+
+from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.policy.document import OURSELVES
+from registrar.policy.duration import length
+from worker.door import Final
+from worker.retention import TAG, Fate, Step, counted_text, named, sizes, survey
+from worker.voters import allowed
+from worker.work import Work
+
+AT_ONCE = 25
+TIMER = f"source:{OURSELVES}"  # who asks where the policy has a schedule
+
+
+def act(work: Work) -> Outcome:
+    _permit(work)
+    everything = survey(work, work.model)
+    stamp = _stamp(work)
+    above = int(work.task.args.get("above", 0))
+    todo = [fate for fate in everything if fate.version.version > above and _concerns(fate, stamp)]
+    now, later = todo[:AT_ONCE], todo[AT_ONCE:]
+    found = sizes(work, now, everything)
+    for fate in now:
+        if fate.step == "mark":
+            work.registry.set_tag(work.model, fate.version.version, TAG, stamp)
+    due = [(number, size) for number, size in found.items() if number in _of(now, "delete", "spare")]
+    steps = [FollowUp("worker.delete", {"versions": due})] if due else []
+    steps += [FollowUp("worker.prune", {"above": now[-1].version.version})] if later else []
+    marks = _of(now, "mark", "wait")
+    facts = (_marked(work, marks, found, stamp),) if marks else ()
+    return Outcome(_summary(work, everything, facts, len(due)), facts=facts, follow_ups=tuple(steps))
+
+
+def _permit(work: Work) -> None:
+    retention = work.policy.model(work.model).retention
+    group = retention.group if retention else None
+    if group is None or work.task.actor == TIMER or work.policy.permits(work.task.actor, [group], at=work.now):
+        return
+    raise Final(f"{work.who} may not prune {work.model}; these may: {allowed(work, [group])}")
+
+
+def _stamp(work: Work) -> str:
+    """When the marks of this task end: the same on every attempt, so that a second one knows those of the first.
+
+    Counted from the first attempt, not from the event: what waited through an outage still gives people their time.
+    """
+    retention = work.policy.model(work.model).retention
+    return (work.task.started_at + length(retention.grace)).isoformat() if retention else ""
+
+
+def _concerns(fate: Fate, stamp: str) -> bool:
+    return fate.step in ("mark", "delete", "spare") or fate.version.tags.get(TAG) == stamp
+
+
+def _of(fates: list[Fate], *steps: Step) -> list[int]:
+    return [fate.version.version for fate in fates if fate.step in steps]
+
+
+def _marked(work: Work, numbers: list[int], found: dict[int, int | None], stamp: str) -> Fact:
+    bytes_ = [found[number] for number in numbers]
+    until = f"{stamp[:16].replace('T', ' ')} UTC"
+    text = f"{named(work.model, numbers)} may be deleted after {until} ({counted_text(bytes_)}), by {work.who}"
+    details = {"versions": numbers, "count": len(numbers), "bytes": sum(size or 0 for size in bytes_), "after": stamp}
+    return Fact("model_version.marked_for_deletion", text, work.model, None, details | {"reason": work.given("reason")})
+
+
+def _summary(work: Work, everything: list[Fate], facts: tuple[Fact, ...], due: int) -> str:
+    said = [fact.text for fact in facts]
+    said += [f"{due} whose time of grace is over, or that stay now, are looked at next"] if due else []
+    steps = Counter(fate.step for fate in everything)
+    return "; ".join(said) or f"nothing to prune: {steps['stay']} versions of {work.model} stay, {steps['wait']} wait"

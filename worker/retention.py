@@ -1,0 +1,155 @@
+"""Which versions of a model may go by its retention, which stay, and why: for pruning, and for plans.
+
+MLflow deletes whatever it is told to, a champion too. So everything that keeps a version is read afresh: the model's
+aliases (a search returns none), its stage, the record, and the versions that were copied from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from registrar.ledger.deployments import under_way
+from registrar.ledger.promotions import still_open
+from registrar.policy import Target
+from registrar.policy.duration import length
+from registrar.policy.retention import Retention
+from worker.door import Final, Version
+from worker.evidence import Look
+from worker.rollback_target import held, present, usable
+
+TAG = "registrar.prune_after"  # a mark: until then it can still be seen, and saved
+Step = Literal["stay", "spare", "mark", "wait", "delete"]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a version. reasons: why it stays; none: it may go. due: when, by its mark."""
+
+    version: Version
+    reasons: tuple[str, ...]
+    due: datetime | None
+    step: Step
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What keeps versions of a model, as it was when it was read. reasons: by version."""
+
+    retention: Retention | None
+    aliases: Mapping[str, int]
+    reasons: Mapping[int, tuple[str, ...]]
+
+
+def survey(look: Look, model: str) -> list[Fate]:
+    """Every version of a model, oldest first. Raises NotFound, Retryable, Final where something can't be told."""
+    grounds = _grounds(look, model)
+    return [_fate(look, grounds, version) for version in reversed(look.registry.versions(model))]
+
+
+def judge(look: Look, model: str, number: int) -> Fate | None:
+    """One version, itself read last: right before it goes. None where it is gone."""
+    grounds = _grounds(look, model)
+    version = present(look.registry, model, number)
+    return _fate(look, grounds, version) if version else None
+
+
+def sizes(look: Look, fates: list[Fate], everything: list[Fate]) -> dict[int, int | None]:
+    """Bytes that the versions' files occupy, by version; None where they can't be counted.
+
+    Files that several versions share count once, and not where one of those stays.
+    """
+    counted = {fate.version.source for fate in everything if fate.reasons}
+    found: dict[int, int | None] = {}
+    for fate in fates:
+        shared = fate.version.source in counted
+        found[fate.version.version] = 0 if shared else _size(look, fate.version)
+        counted.add(fate.version.source)
+    return found
+
+
+def counted_text(found: list[int | None]) -> str:
+    """For people: "12,345 bytes", and of how many versions nobody could tell."""
+    unknown = found.count(None)
+    said = f"{sum(size or 0 for size in found):,} bytes"
+    return f"{said}, and {unknown} that can't be counted" if unknown else said
+
+
+def named(model: str, numbers: list[int]) -> str:
+    """taxi version 1; taxi versions 1, 2, 3."""
+    return f"{model} version{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def _size(look: Look, version: Version) -> int | None:
+    try:
+        return look.registry.size_of(version.model, version.version)
+    except Final:
+        return None
+
+
+def _fate(look: Look, grounds: Grounds, version: Version) -> Fate:
+    reasons = tuple(_reasons(look, grounds, version))
+    due = _due(version, grounds.retention)
+    return Fate(version, reasons, due, _step(version, reasons, due, look.now))
+
+
+def _step(version: Version, reasons: tuple[str, ...], due: datetime | None, now: datetime) -> Step:
+    if reasons:
+        return "spare" if TAG in version.tags else "stay"
+    if due is None:
+        return "mark"
+    return "wait" if due > now else "delete"
+
+
+def _due(version: Version, retention: Retention | None) -> datetime | None:
+    """When a mark ends; None without one, or with one that was not made for it: MLflow copies a version's tags too."""
+    try:
+        due = datetime.fromisoformat(version.tags[TAG])
+        earliest = version.created_at + length(retention.older_than) if retention else version.created_at
+        return due if due > earliest else None
+    except (KeyError, ValueError, TypeError):  # TypeError: a time without a zone
+        return None
+
+
+def _reasons(look: Look, grounds: Grounds, version: Version) -> list[str]:
+    if grounds.retention is None:
+        return [f"registrar.yml has no retention for {version.model}"]
+    aliases = {alias for alias, number in grounds.aliases.items() if number == version.version}
+    found = [f"it holds @{alias}" for alias in sorted(aliases | set(version.aliases))]
+    if version.stage not in ("None", "Archived"):
+        found.append(f"it is in {version.stage}")
+    found += grounds.reasons.get(version.version, ())
+    if look.now - version.created_at < length(grounds.retention.older_than):
+        found.append(f"it is younger than {grounds.retention.older_than}")
+    return found
+
+
+def _grounds(look: Look, model: str) -> Grounds:
+    policy = look.policy.model(model)
+    found: dict[int, list[str]] = {}
+    if policy.retention:
+        last = policy.retention.keep_last
+        for version in look.registry.versions(model, newest=last):
+            found.setdefault(version.version, []).append(f"it is one of the newest {last}")
+    for target in policy.targets:
+        for number, why in _for_rollback(look, model, target).items():
+            found.setdefault(number, []).append(why)
+    for copy in look.registry.copies(model):
+        number = int(copy.source.rpartition("/")[2])
+        found.setdefault(number, []).append(f"{copy} was copied from it")
+    with look.ledger.read() as connection:
+        for promotion in still_open(connection, model=model):
+            why = f"its promotion to {promotion.target} is {promotion.state.replace('_', ' ')}"
+            found.setdefault(promotion.version, []).append(why)
+        for deployment in under_way(connection, model=model):
+            why = f"its deployment to {deployment.target} is under way"
+            found.setdefault(deployment.version, []).append(why)
+    aliases = look.registry.model(model).aliases
+    return Grounds(policy.retention, aliases, {number: tuple(why) for number, why in found.items()})
+
+
+def _for_rollback(look: Look, model: str, target: Target) -> dict[int, str]:
+    holders = held(look.ledger, model, look.policy.model(model), target)
+    back, _ = usable(look.registry, look.ledger, model, target, holders[1:])
+    found = {holders[0]: f"the record has it in {target.stage}"} if holders else {}
+    return {**found, back.version: f"a rollback of {target.stage} would go back to it"} if back else found
