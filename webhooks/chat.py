@@ -134,6 +134,25 @@ def _break_glass(text: str) -> Fields:
     return _promotion(text) | {"break_glass": True}
 
 
+_PRUNE = re.compile(r"\s*prune(?=\s|$)", re.IGNORECASE)
+
+
+def _plan(text: str) -> Fields:
+    """MODEL VERSION [STAGE], or prune MODEL. A model that is called prune goes in quotes."""
+    if found := _PRUNE.match(text):
+        return _exactly("plan_prune", "model")(text[found.end() :])
+    fields = _promotion(text)
+    if reason := fields.pop("reason"):
+        raise InvalidEvent(f"{clean(reason)} is too much")
+    return {"question": "plan", **fields}
+
+
+def _prune(text: str) -> Fields:
+    """MODEL [reason]."""
+    fields, reason = _words(text, "model")
+    return fields | ({"reason": reason} if reason else {})
+
+
 def _rollback(text: str) -> Fields:
     """MODEL [STAGE] reason."""
     fields, rest = _words(text, "model")
@@ -179,6 +198,13 @@ COMMANDS: dict[str, Command] = {
         read=_exactly("history", "model"),
         accepted="Looking up the history of {model}.",
     ),
+    "plan": Command(
+        usage="plan MODEL VERSION [STAGE] | plan prune MODEL",
+        what="what a promotion or a prune would do, without doing it",
+        type="registry.query",
+        read=_plan,
+        accepted="Looking at what would become of {model}.",
+    ),
     "request": Command(
         usage="request MODEL VERSION [STAGE] [reason]",
         what="ask for a promotion (to Production if no stage is given)",
@@ -220,5 +246,12 @@ COMMANDS: dict[str, Command] = {
         type="model.rollback",
         read=_rollback,
         accepted="On it: rolling {model} back in {target}.",
+    ),
+    "prune": Command(
+        usage="prune MODEL [reason]",
+        what="mark its old versions, and delete those whose time of grace is over",
+        type="model.prune",
+        read=_prune,
+        accepted="On it: pruning {model}.",
     ),
 }

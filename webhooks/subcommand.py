@@ -11,6 +11,7 @@ from webhooks.errors import InvalidEvent
 
 _SUBCOMMAND, _CHAT_INPUT = 1, 1
 _ORDER = ("text", "model", "experiment", "version", "stage", "filter", "reason")  # of the usages in chat.py
+_WITHOUT_STAGE = ("prune",)
 _NAMES = ("model", "experiment")  # which may hold spaces, and no quotation marks in a chat
 
 
@@ -21,8 +22,8 @@ def words(command: Mapping[str, Any]) -> str:
     given = _options(command)
     for name, option in given.items():
         if option.get("type") == _SUBCOMMAND:
-            return f"{name} {_text(_options(option))}"
-    return _text(given)
+            return f"{name} {_text(_options(option), staged=name not in _WITHOUT_STAGE)}"
+    return _text(given, staged=True)
 
 
 def _options(of: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,12 +33,12 @@ def _options(of: Mapping[str, Any]) -> dict[str, Any]:
     return {str(each.get("name")): each for each in listed}
 
 
-def _text(options: Mapping[str, Any]) -> str:
-    """In the grammar's order, whatever the one they were filled in."""
+def _text(options: Mapping[str, Any], *, staged: bool) -> str:
+    """In the grammar's order, whatever the one they were filled in. staged: a stage stands before the reason."""
     values = {name: str(option.get("value", "")) for name, option in options.items()}
     if unknown := [name for name in values if name not in _ORDER]:
         raise InvalidEvent(f"{clean(unknown[0])} is no option that is known; they are {', '.join(_ORDER)}")
-    if "reason" in values:  # whose first word would be read as the stage that is missing
+    if staged and "reason" in values:  # whose first word would be read as the stage that is missing
         values.setdefault("stage", "Production")
     quoted = {name: f'"{values[name].replace(chr(34), "")}"' for name in _NAMES if name in values}
     return " ".join((values | quoted)[name] for name in _ORDER if name in values)

@@ -1,16 +1,11 @@
 """`registrar experiments | runs | models | versions`: what people look up in MLflow by hand today."""
 
-from dataclasses import asdict
-
 import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger.engine import now
 from worker import queries
-from worker.door import Retryable
-from worker.plan import Looking
-from worker.plan import plan as planning
 from worker.registry import MlflowRegistry, configure_client
 
 
@@ -97,33 +92,4 @@ def versions(context: Context, *, model: str, newest: int, as_json: bool) -> Non
     _print(queries.versions(_registry(context), now(), model=model, newest=newest), as_json=as_json)
 
 
-READY, BLOCKED, NOTHING, UNREACHABLE = 0, 2, 3, 4
-
-
-@click.command()
-@click.argument("model")
-@click.argument("version", type=click.IntRange(1))
-@click.option("--to", "stage", type=click.Choice(["Staging", "Production"], case_sensitive=False), required=True)
-@show.as_json
-@click.pass_context
-def plan(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
-    """Say what a promotion of MODEL VERSION would do, gate by gate, without doing it.
-
-    Exit code 0: ready; 2: blocked; 3: nothing to do; 4: the registry does not answer.
-    """
-    context: Context = ctx.obj
-    try:
-        with context.ledger() as ledger:
-            look = Looking(_registry(context), context.policy(), ledger, now())
-            found = planning(look, model, version, stage.capitalize())
-    except Retryable as error:
-        click.echo(f"registrar: {error}", err=True)
-        ctx.exit(UNREACHABLE)
-    if as_json:
-        show.json_text({"model": model, "version": version, "target": stage.capitalize(), **asdict(found)})
-    else:
-        click.echo("\n".join([f"{model} version {version} to {stage.capitalize()}: {found.state}", *found.lines]))
-    ctx.exit({"ready": READY, "blocked": BLOCKED, "nothing to do": NOTHING}[found.state])
-
-
-commands = [experiments, runs, models, versions, plan]
+commands = [experiments, runs, models, versions]

@@ -9,7 +9,7 @@ from registrar.ledger.promotions import latest
 from registrar.policy import Policy, Target
 from worker import quarantine
 from worker.door import Final, Registry, Version
-from worker.evidence import Evidence, gather
+from worker.evidence import Evidence, Look, gather
 from worker.standing import standing
 from worker.way import becomes, replaced, who_may, wrong_start
 
@@ -36,7 +36,7 @@ class Looking:
     now: datetime
 
 
-def plan(look: Looking, model: str, number: int, stage: str) -> Plan:
+def plan(look: Look, model: str, number: int, stage: str) -> Plan:
     """Raises Final for a stage that is no target, NotFound, Retryable where the registry does not answer."""
     version = look.registry.version(model, number)
     target = look.policy.model(model).target(stage)
@@ -53,7 +53,7 @@ def plan(look: Looking, model: str, number: int, stage: str) -> Plan:
     return Plan("blocked" if blocks or evidence.reasons or evidence.holds else "ready", lines)
 
 
-def _then(look: Looking, evidence: Evidence, target: Target) -> list[str]:
+def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     """What would follow."""
     version, policy = evidence.version, look.policy
     asked = who_may(policy, target)

@@ -156,6 +156,13 @@ def test_the_other_model_in_a_reason_is_no_stage():
     assert (said["model"], said["target"], said["reason"]) == ("nyc taxi", "Production", "archived is better")
 
 
+def test_a_reason_to_prune_needs_no_stage_before_it():
+    filled = [option("reason", "the disk is full"), option("model", "nyc taxi")]
+    [event] = said_with({"name": "prune", "type": 1, "options": filled}).events
+    said = event.data.model_dump()
+    assert (event.type, said["model"], said["reason"]) == ("model.prune", "nyc taxi", "the disk is full")
+
+
 def test_runs_take_a_filter():
     filled = [option("filter", "metrics.rmse < 7"), option("experiment", "nyc taxi")]
     [event] = said_with({"name": "runs", "type": 1, "options": filled}).events

@@ -3,15 +3,23 @@
 from registrar.outcome import Outcome
 from registrar.vocabulary import RegistryQuery
 from worker import queries
+from worker.plan import plan
+from worker.prune_plan import plan_prune
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(RegistryQuery)
-    return Outcome(_answer(work, data).as_text())
+    return Outcome(_plan(work, data) if data.question == "plan" else _table(work, data).as_text())
 
 
-def _answer(work: Work, data: RegistryQuery) -> queries.Table:
+def _plan(work: Work, data: RegistryQuery) -> str:
+    model, number, stage = data.model or "", data.version or 0, data.target or ""
+    found = plan(work, model, number, stage)
+    return "\n".join([f"{model} version {number} to {stage}: {found.state}", *found.lines])
+
+
+def _table(work: Work, data: RegistryQuery) -> queries.Table:
     match data.question:
         case "experiments":
             return queries.experiments(work.registry, work.now)
@@ -21,12 +29,18 @@ def _answer(work: Work, data: RegistryQuery) -> queries.Table:
             return queries.versions(work.registry, work.now, model=data.model or "")
         case "history":
             return queries.history(work.ledger, model=data.model or "")
-        case "runs":
-            return queries.runs(
-                work.registry,
-                work.now,
-                experiment=data.experiment or "",
-                filter_string=data.filter_string,
-                order_by=data.order_by,
-                max_results=data.max_results,
-            )
+        case "plan_prune":
+            return plan_prune(work, data.model or "").table()
+        case _:
+            return _runs(work, data)
+
+
+def _runs(work: Work, data: RegistryQuery) -> queries.Table:
+    return queries.runs(
+        work.registry,
+        work.now,
+        experiment=data.experiment or "",
+        filter_string=data.filter_string,
+        order_by=data.order_by,
+        max_results=data.max_results,
+    )

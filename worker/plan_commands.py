@@ -1,0 +1,93 @@
+"""`registrar plan`: what a promotion or a prune would do, without doing it."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import NoReturn, TypeVar
+
+import click
+
+from registrar.cli import show
+from registrar.cli.context import Context
+from registrar.ledger.engine import now
+from worker.door import Retryable
+from worker.plan import Looking
+from worker.plan import plan as planning
+from worker.prune_plan import plan_prune
+from worker.registry import MlflowRegistry, configure_client
+
+CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
+UNREACHABLE = 4
+Found = TypeVar("Found")
+
+
+class Plan(click.Group):
+    """`plan MODEL VERSION` is short for `plan promotion MODEL VERSION`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, ["promotion", *args] if args and args[0] not in known else args)
+
+
+@click.group(cls=Plan)
+def plan() -> None:
+    """Say what a promotion or a prune would do, without doing it.
+
+    \b
+    registrar plan MODEL VERSION --to production
+    registrar plan prune MODEL
+
+    Exit code 0: there is something to do; 2: blocked; 3: nothing to do; 4: the registry does not answer.
+    A model that is called prune: registrar plan promotion prune VERSION --to production.
+    """
+
+
+@plan.command()
+@click.argument("model")
+@click.argument("version", type=click.IntRange(1))
+@click.option("--to", "stage", type=click.Choice(["Staging", "Production"], case_sensitive=False), required=True)
+@show.as_json
+@click.pass_context
+def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
+    """Say what a promotion of MODEL VERSION would do, gate by gate."""
+    target = stage.capitalize()
+    found = _asked(ctx, lambda look: planning(look, model, version, target))
+    if as_json:
+        show.json_text({"model": model, "version": version, "target": target, **asdict(found)})
+    else:
+        click.echo("\n".join([f"{model} version {version} to {target}: {found.state}", *found.lines]))
+    _exit(ctx, found.state)
+
+
+@plan.command()
+@click.argument("model")
+@show.as_json
+@click.pass_context
+def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
+    """Say which versions of MODEL would be marked or deleted, which stay, and why."""
+    found = _asked(ctx, lambda look: plan_prune(look, model))
+    if as_json:
+        show.json_text({"model": model, **asdict(found)})
+    else:
+        click.echo(f"{found.title}.\n")
+        show.table(found.table().columns, found.table().rows, empty=f"{model} has no versions")
+    _exit(ctx, found.state)
+
+
+def _asked(ctx: click.Context, ask: Callable[[Looking], Found]) -> Found:
+    """The answer; a registry that does not answer ends the command."""
+    context: Context = ctx.obj
+    configure_client()
+    registry = MlflowRegistry(context.settings().mlflow_uri)
+    try:
+        with context.ledger() as ledger:
+            return ask(Looking(registry, context.policy(), ledger, now()))
+    except Retryable as error:
+        click.echo(f"registrar: {error}", err=True)
+        ctx.exit(UNREACHABLE)
+
+
+def _exit(ctx: click.Context, state: str) -> NoReturn:
+    ctx.exit(CODES[state])
+
+
+commands = [plan]

@@ -1,0 +1,83 @@
+"""What pruning a model would do now, version by version, told without doing it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from registrar.policy.duration import length
+from worker.evidence import Look
+from worker.queries import Table
+from worker.retention import Fate, Step, counted_text, named, sizes, survey
+
+_FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # what changes is read first
+_SAID: dict[Step, str] = {
+    "delete": "is deleted",
+    "mark": "is marked",
+    "spare": "stays, loses its mark",
+    "wait": "is marked already",
+    "stay": "stays",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """due: when it may be deleted. bytes: of its files; None where it stays, or where they can't be counted."""
+
+    version: int
+    stage: str
+    step: Step
+    reasons: tuple[str, ...]
+    due: datetime | None
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class PrunePlan:
+    """ready: there is something to do now. title: a sentence."""
+
+    state: Literal["ready", "nothing to do"]
+    title: str
+    rows: list[Row]
+
+    def table(self) -> Table:
+        rows = [(str(row.version), row.stage, _SAID[row.step], _why(row), _size(row)) for row in self.rows]
+        return Table(self.title, ("version", "stage", "what", "why", "bytes"), rows)
+
+
+def plan_prune(look: Look, model: str) -> PrunePlan:
+    """Raises NotFound, Retryable where the registry does not answer, Final where something can't be told."""
+    everything = survey(look, model)
+    found = sizes(look, [fate for fate in everything if not fate.reasons], everything)
+    retention = look.policy.model(model).retention
+    grace = length(retention.grace) if retention else timedelta()
+    rows = [_row(fate, look.now + grace, found) for fate in reversed(everything)]
+    rows.sort(key=lambda row: _FIRST.index(row.step))
+    changing = any(row.step in ("delete", "mark", "spare") for row in rows)
+    return PrunePlan("ready" if changing else "nothing to do", _title(model, rows), rows)
+
+
+def _row(fate: Fate, after: datetime, found: dict[int, int | None]) -> Row:
+    version, due = fate.version, after if fate.step == "mark" else fate.due
+    return Row(version.version, version.stage, fate.step, fate.reasons, due, found.get(version.version))
+
+
+def _title(model: str, rows: list[Row]) -> str:
+    said = []
+    for step, done in (("delete", "deleted"), ("mark", "marked for deletion")):
+        if those := [row for row in rows if row.step == step]:
+            numbers = sorted(row.version for row in those)
+            said.append(f"{named(model, numbers)} would be {done} ({counted_text([row.bytes for row in those])})")
+    return "; ".join(said) or f"Nothing of {model} would be deleted or marked now"
+
+
+def _why(row: Row) -> str:
+    if row.reasons:
+        return "; ".join(row.reasons)
+    due = f"{row.due:%Y-%m-%d %H:%M} UTC" if row.due else ""
+    return f"its mark ended {due}" if row.step == "delete" else f"may be deleted after {due}"
+
+
+def _size(row: Row) -> str:
+    if row.reasons:
+        return ""
+    return "can't be counted" if row.bytes is None else f"{row.bytes:,}"
