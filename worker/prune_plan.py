@@ -7,7 +7,8 @@ from typing import Literal
 from registrar.policy.duration import length
 from worker.evidence import Look
 from worker.queries import Table
-from worker.retention import Fate, Step, counted_text, named, sizes, survey
+from worker.retention import Fate, Step, survey
+from worker.sizes import counted_text, named, sizes
 
 _FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # what changes is read first
 _SAID: dict[Step, str] = {

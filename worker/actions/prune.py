@@ -10,7 +10,8 @@ from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
 from worker.door import Final
-from worker.retention import TAG, Fate, Step, counted_text, named, sizes, survey
+from worker.retention import TAG, Fate, Step, survey
+from worker.sizes import counted_text, named, sizes
 from worker.voters import allowed
 from worker.work import Work
 

@@ -1,0 +1,38 @@
+"""What old versions occupy, and how that is said. MLflow deletes entries only: their files are left to `mlflow gc`."""
+
+from worker.door import Final, Version
+from worker.evidence import Look
+from worker.retention import Fate
+
+
+def sizes(look: Look, fates: list[Fate], everything: list[Fate]) -> dict[int, int | None]:
+    """Bytes that the versions' files occupy, by version; None where they can't be counted.
+
+    Files that several versions share count once, and not where one of those stays.
+    """
+    counted = {fate.version.source for fate in everything if fate.reasons}
+    found: dict[int, int | None] = {}
+    for fate in fates:
+        shared = fate.version.source in counted
+        found[fate.version.version] = 0 if shared else _size(look, fate.version)
+        counted.add(fate.version.source)
+    return found
+
+
+def counted_text(found: list[int | None]) -> str:
+    """For people: "12,345 bytes", and of how many versions nobody could tell."""
+    unknown = found.count(None)
+    said = f"{sum(size or 0 for size in found):,} bytes"
+    return f"{said}, and {unknown} that can't be counted" if unknown else said
+
+
+def named(model: str, numbers: list[int]) -> str:
+    """taxi version 1; taxi versions 1, 2, 3."""
+    return f"{model} version{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def _size(look: Look, version: Version) -> int | None:
+    try:
+        return look.registry.size_of(version.model, version.version)
+    except Final:
+        return None
