@@ -5,6 +5,7 @@ An event's delivery id says what is due and since when, so ticks of several work
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -18,8 +19,9 @@ from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
+from registrar.policy.timing import last
 from registrar.queue import Bell
-from registrar.vocabulary import ModelReview, RegistryReconcile
+from registrar.vocabulary import Data, ModelPrune, ModelReview, RegistryReconcile
 from worker import due
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")
@@ -30,7 +32,12 @@ _UNSIGNED = "0" * 64  # nothing was sent: there is no body
 def tick(ledger: Ledger, policy: Policy, now: datetime) -> list[Bell]:
     """Accept what is due; the bells to ring."""
     with ledger.read() as connection:
-        deliveries = dict([*_reviews(connection, policy, now), *_reconciles(connection, policy, now)])
+        due_now = [
+            _reviews(connection, policy, now),
+            _reconciles(connection, policy, now),
+            _prunes(connection, policy, now),
+        ]
+        deliveries = dict(chain.from_iterable(due_now))
     bells: list[Bell] = []
     for id_, event in deliveries.items():
         with ledger.write() as connection:
@@ -58,5 +65,13 @@ def _reconciles(connection: Connection, policy: Policy, now: datetime) -> Iterat
             yield f"reconcile:{model}:{period.isoformat()}", _event(RegistryReconcile(model=model), now)
 
 
-def _event(data: ModelReview | RegistryReconcile, now: datetime) -> Event:
+def _prunes(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
+    """The last time that a schedule names: those that passed while the clock stood still are one."""
+    for model in models_held(connection):
+        kept = policy.model(model).retention
+        if kept and kept.schedule and (at := last(kept.schedule, now)):
+            yield f"prune:{model}:{at.isoformat()}", _event(ModelPrune(model=model), now)
+
+
+def _event(data: Data, now: datetime) -> Event:
     return Event(data, ACTOR, now)

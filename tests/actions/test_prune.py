@@ -425,6 +425,19 @@ def test_with_a_group_only_its_members_and_the_timer_may(office):
     assert marks(office) == [1]
 
 
+def test_by_its_schedule_it_is_pruned_without_being_asked(office):
+    office.policy(KEPT.replace("grace: 7d", 'grace: 7d, schedule: "0 3 * * *"'))
+    trained(office, 3)
+    office.post("model_version.archive", model="taxi", version=1)
+    office.later(days=1)
+    assert (there(office), marks(office)) == ([1, 2, 3], [1, 2])
+    assert office.fact("model_version.marked_for_deletion").endswith("by Registrar")
+    for _ in range(8):
+        office.later(days=1)
+    assert there(office) == [3]
+    assert [kind for kind, _ in office.facts()].count("model_version.marked_for_deletion") == 1
+
+
 def test_a_model_that_is_not_there_is_said(office):
     event = prune(office)
     assert office.tasks_of(event) == [("prune", "failed")]

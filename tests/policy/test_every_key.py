@@ -114,6 +114,20 @@ def reconciled(office: Office) -> None:
     office.post("registry.reconcile", model="taxi")
 
 
+def old(office: Office) -> None:
+    """Two versions, and months without a prune that anybody asked for."""
+    two(office)
+    for days in (40, 10):
+        office.later(days=days)
+
+
+def pruned(office: Office) -> None:
+    two(office)
+    for days in (40, 10):
+        office.later(days=days)
+        office.post("model.prune", model="taxi")
+
+
 def glass(office: Office) -> None:
     trained(office)
     approved(office, by=EVE, break_glass=True, reason="wrong prices")
@@ -166,6 +180,7 @@ DELEGATE = POLICY.replace("ada: {name: Ada}", "ada: {name: Ada, delegate: {to: e
 ESCALATE = approval("{rules: [{group: leads}], escalate: {after: 15h, to: [serving]}}", SERVING)
 BEATS = '{metric: rmse, baseline: "@champion", greater_is_better: false, when_no_baseline: pass}'
 FREEZE = '{freeze: "* * * * *", duration: 12h, zone: UTC}'
+KEPT = model("retention: {keep_last: 1, older_than: 30d, grace: 7d}")
 QUIET = SERVING.replace('outcomes: ["*"]', "outcomes: [task.dead]")
 
 CHANGES = {
@@ -205,6 +220,12 @@ CHANGES = {
     ),
     "ModelPolicy.drift": Change(reconciled, POLICY, model("drift: revert")),
     "ModelPolicy.reconcile_every": Change(moved_by_hand, POLICY, model("reconcile_every: 1h")),
+    "ModelPolicy.retention": Change(pruned, POLICY, KEPT),
+    "Retention.keep_last": old_and_new(pruned, KEPT, "keep_last: 1", "keep_last: 2"),
+    "Retention.older_than": old_and_new(pruned, KEPT, "older_than: 30d", "older_than: 99d"),
+    "Retention.grace": old_and_new(pruned, KEPT, "grace: 7d", "grace: 20d"),
+    "Retention.schedule": old_and_new(old, KEPT, "grace: 7d", 'grace: 7d, schedule: "0 3 * * *"'),
+    "Retention.group": old_and_new(pruned, KEPT, "grace: 7d", "grace: 7d, group: leads"),
     "Target.stage": Change(one, POLICY, POLICY.replace(LAST_TARGET, "").replace("Staging", "Production")),
     "Target.alias": old_and_new(one, POLICY, "alias: champion", "alias: live"),
     "Target.previous_alias": Change(two, POLICY, production("previous_alias: previous")),
