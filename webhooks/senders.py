@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from registrar import plugins
-from registrar.policy import Policy, Source
+from registrar.policy import Policy, Source, options
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
 from webhooks.signature import WeakSecret
-from webhooks.source import Answer, Check, Context, Handshake, Kind, NoOptions, Parsed, Refuse, Request, Verified
+from webhooks.source import Answer, Check, Context, Handshake, Kind, Parsed, Refuse, Request, Verified
 
 
 class SourceError(ValueError):
@@ -72,14 +72,9 @@ def _check(context: Context, kind: Kind) -> None:
 
 def _options(name: str, config: Source, kind: Kind) -> BaseModel:
     try:
-        offered: type[BaseModel] = getattr(kind, "Options", NoOptions)
-        return offered.model_validate(config.options)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
-            for detail in error.errors(include_url=False, include_input=False)
-        )
-        raise SourceError(f"sources.{name}.options: {wrong}") from None
+        return options.read(kind, config.options)
+    except options.BadOptions as error:
+        raise SourceError(f"sources.{name}.options: {error}") from None
 
 
 def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:

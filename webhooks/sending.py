@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from registrar import plugins
 from registrar.keys import new_key
 from registrar.policy import Policy, Source
+from registrar.policy.options import NoOptions
 from registrar.problem import Problem
 from registrar.seal import Seal
 from registrar.settings import Settings
@@ -20,7 +21,7 @@ from webhooks.errors import Rejected
 from webhooks.schemes import Scheme
 from webhooks.senders import Sender, SourceError, open_one
 from webhooks.signature import WeakSecret
-from webhooks.source import Compose, Context, Kind, NoOptions, Outgoing, Request, SchemeOf, Sign
+from webhooks.source import Compose, Context, Kind, Outgoing, Request, SchemeOf, Sign
 
 
 class CannotSend(Problem):

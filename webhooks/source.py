@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from registrar.event import Event
 from registrar.policy import Policy, Source
+from registrar.policy.options import NoOptions
 from registrar.seal import Seal
 from webhooks.errors import Rejected
 from webhooks.schemes import Scheme
@@ -33,12 +34,6 @@ class Request:
     def body_sha256(self) -> str:
         """Hex."""
         return hashlib.sha256(self.body).hexdigest()
-
-
-class NoOptions(BaseModel):
-    """Of a kind that offers no Options: every key is one too many."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,7 @@ import importlib
 import logging
 import sys
 
-from registrar.ledger import LedgerUnavailable
-from registrar.ledger.schema import SchemaMismatch
-from registrar.policy import PolicyError
-from registrar.settings import SettingsError
+from registrar.problem import Problem
 
 ROLES = {"run": "worker.run", "beat": "worker.beat"}
 
@@ -22,7 +19,7 @@ def main(arguments: list[str]) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         importlib.import_module(ROLES[arguments[0]]).main()
-    except (SettingsError, PolicyError, SchemaMismatch, LedgerUnavailable) as error:
+    except Problem as error:
         sys.exit(f"the worker can't start: {error}")
 
 

@@ -12,6 +12,7 @@ from registrar.policy import Policy, load
 from registrar.queue import QUEUE, celery_app
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError, from_environment
+from worker import channels
 from worker.registry import MlflowRegistry, configure_client
 from worker.tasks import Bench, install
 
@@ -24,7 +25,8 @@ def main() -> None:
 
 
 def build(settings: Settings, policy: Policy) -> Celery:
-    """The Celery app with all tasks. Raises SettingsError, or SchemaMismatch where the ledger is of another version."""
+    """The Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
+    channels.check(policy)
     configure_client()
     app = celery_app(settings.broker_url)
     ledger = Ledger(settings.ledger_url)

@@ -9,8 +9,8 @@ from registrar import policy as policies
 from registrar.cli.config import existing_config
 from registrar.cli.context import Context
 from registrar.cli.explain import explain
-from registrar.plugins import kinds
-from registrar.policy import Policy, PolicyError
+from registrar.plugins import kinds, load
+from registrar.policy import Policy, PolicyError, options
 from registrar.policy.document import Complaint
 from registrar.policy.load import located
 from registrar.settings import SettingsError, folder_environment, process_environment, resolve
@@ -33,7 +33,11 @@ def check_config(context: Context, file: Path | None, secrets: bool) -> None:
         raise NoConfig("there is no registrar.yml here; name one, or let `registrar up` write a first one")
     policy = policies.load(path)
     click.echo("\n".join(explain(policy)))
-    complaints = [*_unknown_kinds(policy), *(_unreadable(policy, path.parent) if secrets else ())]
+    complaints = [
+        *_unknown_kinds(policy),
+        *_wrong_options(policy),
+        *(_unreadable(policy, path.parent) if secrets else ()),
+    ]
     if complaints:
         raise PolicyError("this can't work:\n" + "\n".join(located(path, complaints)))
     click.echo(f"\n{path} is fine" + ("; every secret can be read" if secrets else ""))
@@ -52,6 +56,19 @@ def _unknown_kinds(policy: Policy) -> Iterator[Complaint]:
         for name, entry in getattr(policy, section).items():
             if known and entry.kind not in known:
                 yield (section, name, "kind"), f"there is no kind {entry.kind!r}; known are {', '.join(known)}"
+
+
+def _wrong_options(policy: Policy) -> Iterator[Complaint]:
+    """A kind whose own library is missing here (apprise, on the receiver's machine) can't be asked what it takes."""
+    for section, folder in _FOLDERS.items():
+        for name, entry in getattr(policy, section).items():
+            if entry.kind in kinds(folder):
+                try:
+                    options.read(load(folder, entry.kind), entry.options)
+                except ImportError:
+                    continue
+                except options.BadOptions as error:
+                    yield (section, name, "options"), str(error)
 
 
 def _unreadable(policy: Policy, folder: Path) -> Iterator[Complaint]:

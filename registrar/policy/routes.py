@@ -1,6 +1,6 @@
 """Who is told: channels, and which outcomes of which models go to which of them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ class Channel(Strict):
     buttons: Annotated[
         str | None, Field(description="the source of this file that presses come in by, where a message names it")
     ] = None
+    options: Annotated[dict[str, Any], Field(description="what only this kind knows; its file says which")] = {}
 
 
 class Route(Strict):

@@ -164,6 +164,17 @@ def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
     ]
 
 
+def test_options_that_a_kind_does_not_take_name_file_and_line(run, tmp_path):
+    path = tmp_path / "registrar.yml"
+    path.write_text(
+        FULL.replace('url: "env:TEAM_URL"', "options: {colour: s3cret}").replace("kind: slack, url", "kind: log")
+    )
+    result = run("check-config", str(path), "--no-secrets")
+    assert result.exit_code == 1
+    assert "s3cret" not in result.output
+    assert result.stderr.splitlines()[1:] == [f"{path}:32: channels.team.options: colour: unknown key"]
+
+
 def test_secrets_need_not_be_here(run, tmp_path):
     (tmp_path / "registrar.yml").write_text(FULL)
     result = run("check-config", "registrar.yml", "--no-secrets")

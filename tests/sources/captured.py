@@ -10,9 +10,10 @@ from pathlib import Path
 
 from registrar import plugins
 from registrar.policy import Policy
+from registrar.policy.options import NoOptions
 from registrar.seal import Seal
 from webhooks.senders import Sender
-from webhooks.source import Context, NoOptions, Request
+from webhooks.source import Context, Request
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 KINDS = plugins.kinds("webhooks.sources")

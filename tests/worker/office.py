@@ -130,6 +130,12 @@ class Office:
             facts = [row.args["fact"] for row in connection.execute(query)]
         return [(fact["type"], fact["text"]) for fact in facts]
 
+    def notices(self) -> list[tuple[str, dict[str, Any]]]:
+        """What came of each message: (the task's state, its outcome)."""
+        query = select(tasks.c.state, tasks.c.outcome).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
+        with self.ledger.read() as connection:
+            return [(row.state, row.outcome) for row in connection.execute(query)]
+
     def fact(self, type_: str) -> str:
         """The text of the newest fact of a type."""
         return next(text for kind, text in reversed(self.facts()) if kind == type_)

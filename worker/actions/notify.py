@@ -4,7 +4,7 @@ from registrar.outcome import Fact, Outcome
 from registrar.plugins import load
 from registrar.policy.routes import Channel
 from worker.door import Final
-from worker.notifiers import Notice
+from worker.notifiers import Notice, PassedOver
 from worker.work import Work
 
 
@@ -21,8 +21,12 @@ def act(work: Work) -> Outcome:
         url=work.settings.secret(channel.url) if channel.url else None,
         secret=work.settings.secret(channel.secret) if channel.secret else None,
         door=_door(channel, work.settings.public_url),
+        options=channel.options,
     )
-    load("worker.notifiers", channel.kind).post(notice, work.http, work.seal)
+    try:
+        load("worker.notifiers", channel.kind).post(notice, work.http, work.seal)
+    except PassedOver as reason:
+        return Outcome(f"{name} was not told of {fact.type}: {reason}")
     return Outcome(f"{name} was told: {fact.text}")
 
 

@@ -4,14 +4,22 @@ Each offers `post(notice: Notice, http: requests.Session, seal: Seal) -> None`, 
 worker.door.Retryable (down, slow, too many requests) or worker.door.Final (it will never take this). A kind that
 people can be answered through also offers `reply(url: str, text: str, http: requests.Session) -> None`, and HOSTS:
 the hosts that it is answered at where the source's reply_to names none (of its file in webhooks/sources/, the same).
+A kind that takes options offers `class Options(registrar.policy.strict.Strict)`: the worker does not start with others;
+one without it takes none. A fact that is nothing for the channel is PassedOver: neither told nor tried again.
 Each notice is a task of its own, so a dead chat server holds up nothing but its own messages. A channel is told
 at least once: where it takes an id, `notice.id` is the same on every attempt.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from registrar.outcome import Fact
+
+
+class PassedOver(Exception):
+    """Raised by `post`: the channel has no way to say such a fact. The message says why, for the record."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,7 @@ class Notice:
     """One fact for one channel. url and secret are the channel's, resolved; at: when the event was accepted.
 
     door: the address that presses of the message's buttons are posted to, where a message says so itself.
+    options: the channel's, as they stand in registrar.yml and valid for its kind.
     """
 
     id: str
@@ -28,3 +37,4 @@ class Notice:
     url: str | None
     secret: str | None
     door: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
