@@ -8,6 +8,8 @@ import re
 FENCE = "```"  # a line of its own, around a table (worker/queries.py)
 _FORMATTING = re.compile(r"[\\`*_~|#>\[\]]")
 _CALLING = re.compile("[@<]")
+# https://docs.gitlab.com/user/markdown/#gitlab-specific-references; a backslash before # does not keep GitHub from it.
+_REFERRING = re.compile(r"[#!~%$&^](?=[\w\"\[])|(?<=\bGH)-(?=\d)", re.IGNORECASE)
 
 
 def escape(text: str, *, most: int) -> str:
@@ -25,6 +27,11 @@ def escape(text: str, *, most: int) -> str:
 def uncalled(text: str) -> str:
     """The text, calling nobody; for systems that take it as it stands."""
     return _CALLING.sub("\\g<0>\u200b", text)
+
+
+def unreferred(text: str, *, most: int) -> str:
+    """For GitHub and GitLab: escaped, and naming no issue, merge request, label, milestone or snippet by its sign."""
+    return escape(_REFERRING.sub("\\g<0>\u200b", text), most=most)
 
 
 def _line(line: str, *, inside: bool) -> str:

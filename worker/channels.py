@@ -1,4 +1,4 @@
-"""The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, and fitting options."""
+"""The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, fitting options."""
 
 from registrar import plugins
 from registrar.policy import Policy, options

@@ -3,9 +3,10 @@
 import pytest
 
 from registrar.policy.load import parse
-from tests.worker.office import POLICY, Office
+from tests.worker.office import ADA, POLICY, Office
 from worker import channels
 from worker.notifiers import PassedOver, log
+from worker.notifiers import github as notifier
 
 
 def policy(channel: str):
@@ -39,3 +40,43 @@ def test_what_a_channel_has_no_way_to_say_is_passed_over_and_the_record_says_why
     [(state, outcome)] = office.notices()
     assert state == "succeeded"
     assert outcome["summary"] == "log was not told of experiment.created: it is too quiet here"
+
+
+def github(ledger, folder, monkeypatch, *, registry=None):
+    """An office whose one channel is GitHub, which is not called: what it would be told is kept."""
+    office = Office(
+        ledger, folder, registry, POLICY.replace("{kind: log}", "{kind: github, options: {repository: a/b}}")
+    )
+    told = []
+    monkeypatch.setattr(notifier, "post", lambda notice, http, seal: told.append(notice))
+    return office, told
+
+
+def test_what_is_said_at_a_commit_knows_the_commit_of_the_version(ledger, tmp_path, monkeypatch):
+    office, told = github(ledger, tmp_path, monkeypatch)
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", commit="c" * 40)
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    facts = {notice.fact.type: notice.fact.details for notice in told}
+    assert {"model_version.registered", "promotion.awaiting_approval", "model_version.transitioned"} < set(facts)
+    assert {(details["commit"], details["run_id"]) for details in facts.values()} == {("c" * 40, "r1")}
+
+
+def test_a_facts_own_commit_goes_before_the_versions(ledger, tmp_path, monkeypatch):
+    office, told = github(ledger, tmp_path, monkeypatch)
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", commit="c" * 40)
+    office.post("deployment.succeeded", model="taxi", version=1, environment="eu", commit="d" * 40)
+    assert (told[-1].fact.details["commit"], told[-1].fact.details["run_id"]) == ("d" * 40, "r1")
+
+
+def test_a_version_that_is_gone_is_told_all_the_same(ledger, tmp_path, monkeypatch):
+    office, told = github(ledger, tmp_path, monkeypatch)
+    office.post("deployment.succeeded", model="taxi", version=9, environment="eu")
+    assert told[-1].fact.details["commit"] is None
+
+
+def test_a_notice_says_who_and_where_it_comes_from(ledger, tmp_path, monkeypatch):
+    office, told = github(ledger, tmp_path, monkeypatch)
+    office.post("experiment.create", by=ADA, name="new")
+    assert (told[-1].actor, told[-1].source, told[-1].options) == ("ada", "urn:registrar:local", {"repository": "a/b"})

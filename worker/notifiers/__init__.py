@@ -5,7 +5,8 @@ worker.door.Retryable (down, slow, too many requests) or worker.door.Final (it w
 people can be answered through also offers `reply(url: str, text: str, http: requests.Session) -> None`, and HOSTS:
 the hosts that it is answered at where the source's reply_to names none (of its file in webhooks/sources/, the same).
 A kind that takes options offers `class Options(registrar.policy.strict.Strict)`: the worker does not start with others;
-one without it takes none. A fact that is nothing for the channel is PassedOver: neither told nor tried again.
+one without it takes none. With `NEEDS_VERSION = True` it is given the commit and the run of the version that a fact is
+about, which costs a call to MLflow. A fact that is nothing for the channel is PassedOver: neither told nor tried again.
 Each notice is a task of its own, so a dead chat server holds up nothing but its own messages. A channel is told
 at least once: where it takes an id, `notice.id` is the same on every attempt.
 """
@@ -27,7 +28,8 @@ class Notice:
     """One fact for one channel. url and secret are the channel's, resolved; at: when the event was accepted.
 
     door: the address that presses of the message's buttons are posted to, where a message says so itself.
-    options: the channel's, as they stand in registrar.yml and valid for its kind.
+    options: the channel's, as they stand in registrar.yml and valid for its kind. source: which installation says so,
+    a URI. actor: the id of whoever is behind the event.
     """
 
     id: str
@@ -38,3 +40,5 @@ class Notice:
     secret: str | None
     door: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    source: str = "urn:registrar:local"
+    actor: str | None = None
