@@ -43,6 +43,14 @@ def may_answer(peer: str, *, host: str, listed: bool) -> bool:
     return listed or address.is_global
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its text."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address inside an IPv6 one: mapped, 6to4, or behind NAT64."""
     if isinstance(address, IPv4Address):
@@ -58,9 +66,4 @@ def _with_port(host: str) -> str:
 
 
 def _plain_loopback(parts: SplitResult) -> bool:
-    if parts.scheme != "http" or parts.hostname is None:
-        return False
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
+    return parts.scheme == "http" and parts.hostname is not None and is_loopback(parts.hostname)

@@ -78,7 +78,7 @@ class _Judged:
         if not may_answer(connected.getpeername()[0], host=self.host, listed=self.listed):
             connected.close()
             raise Final(f"{self.host} leads to an address inside a private network; to allow it, list it in reply_to")
-        self._end = _hang_up_after(SECONDS, connected)
+        self._end = hang_up_after(SECONDS, connected)
         return connected
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class _Judged:
         super().close()  # type: ignore[misc]
 
 
-def _hang_up_after(seconds: float, connected: socket.socket) -> threading.Timer:
+def hang_up_after(seconds: float, connected: socket.socket) -> threading.Timer:
     """A time limit per read is none: who sends a byte now and then would keep us for ever."""
     same = connected.dup()  # TLS takes the socket itself away
 
