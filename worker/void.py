@@ -8,7 +8,13 @@ def outcome(promotion: Promotion, why: str, *records: Record) -> Outcome:
     """records: what belongs into the same commit."""
     text = f"{why}: it is asked for again"
     again = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
-    fact = Fact("promotion.void", text, promotion.model, promotion.version, {"promotion": promotion.id})
+    fact = Fact(
+        "promotion.void",
+        text,
+        promotion.model,
+        promotion.version,
+        {"promotion": promotion.id, "target": promotion.target},
+    )
     return Outcome(text, (fact,), (again,), (*records, Decided(promotion.id, "superseded", text)))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from registrar.policy.load import parse
 from tests.worker.office import ADA, POLICY, Office
-from worker import channels
+from worker import channels, commit
 from worker.notifiers import PassedOver, log
 from worker.notifiers import github as notifier
 
@@ -80,3 +80,16 @@ def test_a_notice_says_who_and_where_it_comes_from(ledger, tmp_path, monkeypatch
     office, told = github(ledger, tmp_path, monkeypatch)
     office.post("experiment.create", by=ADA, name="new")
     assert (told[-1].actor, told[-1].source, told[-1].options) == ("ada", "urn:registrar:local", {"repository": "a/b"})
+
+
+@pytest.mark.parametrize(
+    ("event", "state"),
+    [("promotion.approve", "success"), ("promotion.reject", "failure"), ("promotion.cancel", "error")],
+)
+def test_what_ends_a_request_ends_its_status_too(event, state, ledger, tmp_path, monkeypatch):
+    office, told = github(ledger, tmp_path, monkeypatch)
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", commit="c" * 40)
+    office.post(event, by=ADA, model="taxi", version=1)
+    said = [commit.state(notice.fact) for notice in told if commit.context(notice.fact, "r") == "r/Production"]
+    assert (said[0], said[-1]) == ("pending", state)

@@ -22,7 +22,13 @@ def act(work: Work) -> Outcome:
         raise Final(f"{promotion} is approved already and under way; model.rollback brings the version before back")
     reason = f": {data.reason}" if data.reason else ""
     text = f"the promotion of {promotion} was cancelled by {work.who}{reason}"
-    fact = Fact("promotion.cancelled", text, promotion.model, promotion.version, {"promotion": promotion.id})
+    fact = Fact(
+        "promotion.cancelled",
+        text,
+        promotion.model,
+        promotion.version,
+        {"promotion": promotion.id, "target": promotion.target},
+    )
     return Outcome(summary=text, facts=(fact,), records=(Decided(promotion.id, "cancelled", data.reason),))
 
 

@@ -122,7 +122,13 @@ def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) ->
 def _expired(work: Work, promotion: Promotion, verdict: str, since: str) -> Outcome:
     why = f"{promotion} was asked for {since} ago and has expired; ask again with promotion.request"
     records: tuple[Record, ...] = (Voted(promotion.id, verdict, False, why), Decided(promotion.id, "expired", why))
-    fact = Fact("promotion.expired", why, promotion.model, promotion.version, {"promotion": promotion.id})
+    fact = Fact(
+        "promotion.expired",
+        why,
+        promotion.model,
+        promotion.version,
+        {"promotion": promotion.id, "target": promotion.target},
+    )
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=records)
 
 
@@ -141,7 +147,13 @@ def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
 def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
     reason = f": {vote.why}" if vote.why else ""
     text = f"the promotion of {promotion} was rejected by {work.who}{reason}"
-    fact = Fact("promotion.rejected", text, promotion.model, promotion.version, {"promotion": promotion.id})
+    fact = Fact(
+        "promotion.rejected",
+        text,
+        promotion.model,
+        promotion.version,
+        {"promotion": promotion.id, "target": promotion.target},
+    )
     decided = Decided(promotion.id, "rejected", vote.why or None)
     return Outcome(summary=text, facts=(fact,), records=(vote, decided))
 

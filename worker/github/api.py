@@ -15,6 +15,7 @@ ROOT = "https://api.github.com"
 HOST = "api.github.com"
 _HEADERS = {
     "Accept": "application/vnd.github+json",
+    "Accept-Encoding": "identity",
     "Content-Type": "application/json",
     "User-Agent": "registrar",
     "X-GitHub-Api-Version": "2022-11-28",

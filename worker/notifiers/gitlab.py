@@ -20,6 +20,7 @@ from worker.post import exchange, judge
 
 NEEDS_VERSION = True
 _STATES = {"pending": "pending", "success": "success", "failure": "failed", "error": "canceled"}
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 _HINTS = {
     401: "the token in the channel's secret is wrong or has expired",
     403: "the token may not write there: it needs the scope api, and for statuses the role Developer",
@@ -55,7 +56,7 @@ def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
     path, body = path_and_body(notice, options)
     if not notice.secret:
         raise Final("the channel has no secret; add secret: env:NAME, a token with the scope api")
-    headers = {"Content-Type": "application/json", "PRIVATE-TOKEN": notice.secret.strip()}
+    headers = {**_HEADERS, "PRIVATE-TOKEN": notice.secret.strip()}
     answer = exchange(http, f"{project_url(notice.url, options.project)}{path}", json.dumps(body).encode(), headers)
     # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:
