@@ -10,8 +10,9 @@ from webhooks.errors import InvalidEvent
 from webhooks.source import Context
 
 
-def seal(url: str, *, kind: str, hosts: Collection[str], context: Context) -> str:
-    """The sealed address. hosts: the kind's own; the source's reply_to in registrar.yml goes before them.
+def seal(url: str, *, kind: str, hosts: Collection[str], context: Context, **more: str) -> str:
+    """The sealed address. hosts: the kind's own; the source's reply_to in registrar.yml goes before them. more: is
+    kept with it.
 
     Raises InvalidEvent for any other host. http is taken for listed loopback addresses only.
     """
@@ -20,4 +21,4 @@ def seal(url: str, *, kind: str, hosts: Collection[str], context: Context) -> st
             "the address for the answer is not one of this chat system's; "
             f"to allow its host, list it in sources.{context.name}.reply_to of registrar.yml"
         )
-    return context.seal.close({"kind": kind, "url": url})
+    return context.seal.close({"kind": kind, "url": url, **more})

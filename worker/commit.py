@@ -64,8 +64,12 @@ def description(fact: Fact) -> str:
 
 
 def comment(fact: Fact) -> str:
+    return said(fact.text)
+
+
+def said(text: str) -> str:
     """One line of Markdown that calls nobody and does nothing: what begins a line with / is a command to GitLab."""
-    return f"Registrar: {markdown.unreferred(' '.join(fact.text.split()), most=4000)}"
+    return f"Registrar: {markdown.unreferred(' '.join(text.split()), most=4000)}"
 
 
 def link(fact: Fact) -> str | None:

@@ -21,7 +21,7 @@ from registrar.queue import Bell, ring
 from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
-from worker import clock
+from worker import clock, verdict
 from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
 from worker.work import Work
@@ -174,7 +174,10 @@ def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
     """A final error is told; a promotion that was under way has failed with it."""
     log.error("%s %s: %s: %s", task.name, task.id, state, error)
     told = task.name not in ("worker.notify", "worker.reply")
-    text = f"{task.event_type} by {task.actor_name} could not be done: {error}"
+    what = f"{task.event_type} by {task.actor_name}"
+    if task.name == "worker.answer":  # the event itself was done
+        what = f"the answer to a deployment that waits for the end of {what}"
+    text = f"{what} could not be done: {error}"
     details = {"task": task.id, "event": task.event_id}
     fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)
     promotion = task.args.get("promotion")
@@ -187,7 +190,8 @@ def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
 
 
 def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
-    told = (*outcome.follow_ups, *_notices(bench.policy, outcome), *_replies(task, outcome))
+    replies = (*_replies(bench.seal, task, outcome), *verdict.answers(bench.ledger, bench.seal, task, state, outcome))
+    told = (*outcome.follow_ups, *_notices(bench.policy, outcome), *replies)
     complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
     at: datetime = bench.now()
     with bench.ledger.write() as connection:
@@ -203,8 +207,10 @@ def _notices(policy: Policy, outcome: Outcome) -> list[FollowUp]:
     ]
 
 
-def _replies(task: Task, outcome: Outcome) -> list[FollowUp]:
-    """The answer to the person who asked, once: by the event's first task."""
+def _replies(seal: Seal, task: Task, outcome: Outcome) -> list[FollowUp]:
+    """The answer to the person who asked, once: by the event's first task. Who waits for more is answered later."""
     if task.reply_to is None or task.args or task.name != VOCABULARY[task.event_type].task:
+        return []
+    if verdict.awaited(task, seal):
         return []
     return [FollowUp("worker.reply", {"text": outcome.summary}, lane=f"reply:{task.event_id}")]

@@ -324,6 +324,7 @@ CHANGES = {
         "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
     ),
     "Channel.buttons": elsewhere("tests.notifiers.test_cards:test_a_card_names_the_source_that_its_presses_come_in_by"),
+    "Channel.options": elsewhere("tests.worker.test_channels:test_options_are_the_kinds_own_and_change_what_it_says"),
     "Route.outcomes": Change(one, SERVING, QUIET),
     "Route.models": old_and_new(one, POLICY, '- {outcomes: ["*"],', '- {outcomes: ["*"], models: [bus],'),
     "Route.to": old_and_new(one, SERVING, "to: [log]", "to: [log, other]"),

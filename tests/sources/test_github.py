@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from registrar.policy.routes import Channel
 from tests.sources.captured import FIXTURES, Capture, captures, read
 from webhooks.errors import BadSignature, InvalidEvent, NotAForm
 from webhooks.github.names import IGNORED, SHAPES
+from webhooks.signature import WeakSecret
 from webhooks.source import Parsed, Request
 from webhooks.sources import github
 
@@ -309,3 +311,66 @@ def test_options_that_mean_nothing_are_refused_at_start(options: dict[str, objec
 def test_a_repository_may_be_given_by_its_number():
     options = github.Options.model_validate({"repositories": [616901961], "training": [RULE]})
     assert options.repositories == [616901961]
+
+
+WAITS = captured("deployment_protection_rule__requested")
+RUN = "https://api.github.com/repos/acme/taxi/actions/runs/5453085689/deployment_protection_rule"
+
+
+def answering(capture: Capture, **source: Any) -> Capture:
+    """The same sender, with a channel that may answer."""
+    context = capture.sender.context
+    policy = context.policy.model_copy(update={"channels": {"app": Channel(kind="github")}})
+    options = context.options.model_copy(update={"answer_by": "app"})
+    config = context.config.model_copy(update=source)
+    return replace(
+        capture, sender=replace(capture.sender, context=replace(context, policy=policy, options=options, config=config))
+    )
+
+
+def test_who_waits_at_a_protection_rule_can_be_answered_and_nobody_reads_where():
+    capture = answering(WAITS)
+    [event] = capture.sender.normalise(capture.request).events
+    assert event.reply_to is not None
+    assert "api.github.com" not in event.reply_to
+    assert capture.sender.context.seal.open(event.reply_to) == {
+        "kind": "github",
+        "url": RUN,
+        "environment": "production",
+    }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        RUN.replace("api.github.com", "api.github.com.example.com"),
+        RUN.replace("https://", "https://evil@"),
+        RUN.replace("https", "http"),
+        RUN.replace("acme/taxi", "acme/other"),
+        RUN.replace("5453085689", "1/../2"),
+        f"{RUN}?x=1",
+        f"{RUN}/",
+        f"{RUN}\n",
+        "https://api.github.com/user",
+    ],
+)
+def test_an_address_that_is_not_the_runs_is_refused(url: str):
+    with pytest.raises(InvalidEvent):
+        changed(answering(WAITS), lambda payload: payload.update(deployment_callback_url=url))
+
+
+def test_a_github_of_ones_own_is_answered_where_reply_to_lists_it():
+    url = RUN.replace("api.github.com", "github.example.com/api/v3")
+    capture = answering(WAITS, reply_to=["github.example.com"])
+    [event] = changed(capture, lambda payload: payload.update(deployment_callback_url=url)).events
+    assert capture.sender.context.seal.open(event.reply_to or "")["url"] == url
+
+
+@pytest.mark.parametrize("name", ["nobody", "log"])
+def test_a_channel_that_cannot_answer_keeps_the_receiver_from_starting(name: str):
+    context = answering(WAITS).sender.context
+    policy = context.policy.model_copy(update={"channels": {"log": Channel(kind="log")}})
+    wrong = replace(context, policy=policy, options=context.options.model_copy(update={"answer_by": name}))
+    with pytest.raises(WeakSecret, match=r"options\.answer_by"):
+        github.check(wrong)

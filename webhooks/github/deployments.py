@@ -1,16 +1,19 @@
 """deployment_status, deployment_protection_rule and deployment_review: where versions go, and who lets them."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from registrar.vocabulary import Data
-from webhooks import strict_json, valid
+from webhooks import reply, strict_json, valid
 from webhooks.ci import deployment
 from webhooks.ci.payload import Ignored, Place, at, link, text
 from webhooks.clean import clean
-from webhooks.errors import NotJson
+from webhooks.errors import InvalidEvent, NotJson
 from webhooks.github.places import no_fork, of
+from webhooks.source import Context
 
+HOSTS = frozenset({"api.github.com"})
 _DEPLOYED = {"success": "deployment.succeeded", "failure": "deployment.failed", "error": "deployment.failed"}
 _REVIEWED = {"approved": "promotion.approve", "rejected": "promotion.reject"}
 _OF_PULL_REQUESTS = frozenset({"pull_request", "pull_request_target"})
@@ -44,7 +47,7 @@ def deployed(payload: Any, rules: Sequence[Deployment]) -> Data:
 def requested(payload: Any, rules: Sequence[Deployment]) -> Data:
     """https://docs.github.com/webhooks/webhook-events-and-payloads#deployment_protection_rule
 
-    deployment_callback_url is neither called nor kept: an answer there takes the token of a GitHub App.
+    The answer goes to deployment_callback_url, when the promotion has ended: see `callback`.
     """
     if (action := text(payload, "action")) != "requested":
         raise Ignored(f"a protection rule that is {clean(action)}")
@@ -53,6 +56,19 @@ def requested(payload: Any, rules: Sequence[Deployment]) -> Data:
     about = _about(payload, rules)
     reason = f"a deployment of {clean(text(payload, 'repository', 'full_name'))} waits at {clean(about.environment)}"
     return valid.data("promotion.request", {**about.fields, "target": about.stage, "reason": reason})
+
+
+def callback(payload: Any, context: Context) -> str:
+    """The sealed address of the run that waits, and the environment that it waits at. Raises InvalidEvent.
+
+    https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/create-custom-protection-rules
+    """
+    url, repository = text(payload, "deployment_callback_url"), text(payload, "repository", "full_name")
+    path = rf"(/api/v3)?/repos/{re.escape(repository)}/actions/runs/[0-9]+/deployment_protection_rule"
+    if not re.fullmatch(rf"https?://[^/?#]+{path}", url):
+        raise InvalidEvent("deployment_callback_url is not that of a run of this repository")
+    environment = text(payload, "environment") or text(payload, "deployment", "environment")
+    return reply.seal(url, kind="github", hosts=HOSTS, context=context, environment=environment)
 
 
 def reviewed(payload: Any, rules: Sequence[Deployment]) -> list[Data]:

@@ -16,7 +16,8 @@ A file offers, without any I/O and with no other clock than request.received_at 
     class Options(BaseModel)                                                     (optional)
         what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
     def check(context: Context) -> None                                          (optional)
-        raises WeakSecret where secrets and options do not go together: the receiver refuses to start.
+        raises WeakSecret where secrets, options and the rest of registrar.yml do not go together: the receiver refuses
+        to start.
     def handshake(headers: Mapping[str, str], context: Context) -> Answer        (optional)
         the answer to OPTIONS, which without it is a 405.
     SCHEME: Scheme, or def scheme(context: Context) -> Scheme | None             (optional)

@@ -21,28 +21,40 @@ from webhooks import schemes, signature, strict_form, strict_json
 from webhooks.ci.payload import Ignored, Place, at, moment, number, text
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotAForm
-from webhooks.github.deployments import Deployment, deployed, requested, reviewed
+from webhooks.github.deployments import Deployment, callback, deployed, requested, reviewed
 from webhooks.github.names import IGNORED, SHAPES
 from webhooks.github.places import of
 from webhooks.github.training import Workflow, dispatched, trained
+from webhooks.signature import WeakSecret
 from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
 SCHEME = schemes.GITHUB
+_ANSWERING = ("github", "github_dispatch")
 _HAPPENED = {"workflow_run": ("workflow_run", "updated_at"), "deployment_status": ("deployment_status", "created_at")}
 
 
 class Options(Strict):
-    """repositories: all that is heard, by owner/name or number. dispatch: the event_type of those that are ours."""
+    """repositories: all that is heard, by owner/name or number. dispatch: the event_type of those that are ours.
+    answer_by: the channel, of kind github, whose app lets deployments go that wait at a protection rule.
+    """
 
     repositories: Annotated[list[Place], Field(min_length=1)]
     training: list[Workflow] = []
     deployments: list[Deployment] = []
     dispatch: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
+    answer_by: str | None = None
 
 
 def check_secret(secret: str) -> None:
     signature.check_secret(SCHEME, secret)
+
+
+def check(context: Context) -> None:
+    name = cast("Options", context.options).answer_by
+    channel = context.policy.channels.get(name or "")
+    if name is not None and (channel is None or channel.kind not in _ANSWERING):
+        raise WeakSecret(f"options.answer_by: {name!r} is no channel of kind {' or '.join(_ANSWERING)}")
 
 
 def verify(request: Request, context: Context) -> Verified:
@@ -61,7 +73,8 @@ def normalise(request: Request, context: Context) -> Parsed:
         return ignored.parsed
     actor = _reviewer(payload, context) if name == "deployment_review" else _machine(context)
     happened = _happened(name, payload, request.received_at)
-    return Parsed(tuple(Event(data, actor, happened) for data in found))
+    address = _callback(name, payload, context)
+    return Parsed(tuple(Event(data, actor, happened, address) for data in found))
 
 
 def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
@@ -110,6 +123,12 @@ def _data(name: str, payload: dict[str, Any], options: Options) -> list[Data]:
         case "deployment_review":
             return reviewed(payload, options.deployments)
     return [dispatched(payload, options.dispatch)]
+
+
+def _callback(name: str, payload: dict[str, Any], context: Context) -> str | None:
+    """Without a channel that could answer nobody waits for it, and the address is not kept."""
+    answering = name == "deployment_protection_rule" and cast("Options", context.options).answer_by is not None
+    return callback(payload, context) if answering else None
 
 
 def _machine(context: Context) -> Actor:

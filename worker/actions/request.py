@@ -7,7 +7,7 @@ from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, late
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
-from worker import asking, quarantine
+from worker import asking, quarantine, verdict
 from worker.door import Version
 from worker.evidence import Evidence, expired, gather, target_of
 from worker.holds import Hold
@@ -20,7 +20,8 @@ def act(work: Work) -> Outcome:
     target = target_of(work, str(work.given("target")))
     version = work.registry.version(work.model, work.version)
     if standing(work.policy.model(work.model), version) == target.stage:
-        return Outcome(f"{version} is in {target.stage} already; nothing to do")
+        text = f"{version} is in {target.stage} already; nothing to do"
+        return Outcome(text, follow_ups=verdict.already(work.task, work.seal, text))
     with work.ledger.read() as connection:
         earlier = latest(connection, version.model, version.version, target.stage)
     late = expired(work, earlier) if earlier else None

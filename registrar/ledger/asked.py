@@ -1,0 +1,38 @@
+"""Requests for promotion whose sender waits for the end of the promotion, not only for an answer to the request."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, exists, select
+
+from registrar.ledger.tables import events, tasks
+
+REQUEST, TASK = "promotion.request", "worker.request"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An event that came with a sealed address for the answer."""
+
+    event_id: str
+    source: str
+    reply_to: str
+
+    @property
+    def lane(self) -> str:
+        """What answers it. One that has such a task is answered, or about to be."""
+        return f"answer:{self.event_id}"
+
+
+def unanswered(connection: Connection, *, model: str, version: int, target: str) -> list[Asked]:
+    """Those about this step whose own task is done: until then what is decided is about somebody else's request."""
+    done = exists().where(tasks.c.event_id == events.c.id, tasks.c.name == TASK, tasks.c.state == "succeeded")
+    of_model = and_(events.c.model == model, events.c.type == REQUEST, events.c.reply_to.is_not(None), done)
+    found = [
+        Asked(row.id, row.source, row.reply_to)
+        for row in connection.execute(select(events).where(of_model).order_by(events.c.seq))
+        if (row.data["version"], row.data["target"]) == (version, target)
+    ]
+    lanes = [asked.lane for asked in found]
+    given = select(tasks.c.lane).where(tasks.c.name == "worker.answer", tasks.c.lane.in_(lanes))
+    answered = set(connection.execute(given).scalars()) if lanes else set()
+    return [asked for asked in found if asked.lane not in answered]

@@ -1,0 +1,106 @@
+"""How a promotion ended, for deployments that wait for it at a protection rule; found in what a task left behind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from registrar.ledger import Ledger
+from registrar.ledger.asked import REQUEST, TASK, Asked, unanswered
+from registrar.ledger.promotions import latest
+from registrar.ledger.tasks import Task
+from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.seal import BrokenSeal, Seal
+
+Step = tuple[str, int, str]  # model, version, target
+_REFUSED = (
+    "model_version.held_back",
+    "promotion.rejected",
+    "promotion.expired",
+    "promotion.superseded",
+    "promotion.cancelled",
+)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """state: approved | rejected, which are GitHub's words. text: why, for people."""
+
+    step: Step
+    state: str
+    text: str
+
+
+def awaited(task: Task, seal: Seal) -> bool:
+    """Whether the event's sender waits for the promotion's end: its address names the environment that waits."""
+    if task.reply_to is None or task.event_type != REQUEST:
+        return False
+    try:
+        return "environment" in seal.open(task.reply_to)
+    except BrokenSeal:
+        return False
+
+
+def already(task: Task, seal: Seal, text: str) -> tuple[FollowUp, ...]:
+    """For a request about a version that is there: its deployment may go at once."""
+    return (_answer(_own(task), "approved", text),) if _first(task, seal) else ()
+
+
+def answers(ledger: Ledger, seal: Seal, task: Task, state: str, outcome: Outcome) -> list[FollowUp]:
+    """A task for each deployment that is let go, or is not. state: how the present task ended."""
+    own = [_own(task)] if _first(task, seal) else []
+    if own and state != "succeeded":
+        return [_answer(own[0], "rejected", outcome.summary)]
+    mine = _step(task) if own else None
+    told = [
+        _answer(asked, verdict.state, verdict.text)
+        for verdict in _decided(ledger, task, state, outcome)
+        for asked in (*_unanswered(ledger, verdict), *(own if verdict.step == mine else ()))
+    ]
+    return list({step.lane: step for step in told}.values())
+
+
+def _decided(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> Iterator[_Verdict]:
+    """A request that is void is none: it is asked for again. Nor is an approval: the version is not there yet."""
+    for fact in outcome.facts:
+        target = fact.details.get("target") or fact.details.get("stage")
+        if fact.model is not None and fact.version is not None and target and (said := _said(fact)):
+            yield _Verdict((fact.model, fact.version, str(target)), said, fact.text)
+    if state != "succeeded" and task.args and task.name in (TASK, "worker.transition") and not _is_open(ledger, task):
+        yield _Verdict(_step(task), "rejected", outcome.summary)
+
+
+def _said(fact: Fact) -> str | None:
+    if fact.type in _REFUSED:
+        return "rejected"
+    return "approved" if fact.type == "model_version.transitioned" and fact.details.get("promotion") else None
+
+
+def _step(task: Task) -> Step:
+    """What a request or a transition is about."""
+    given = {**task.data, **task.args}
+    return str(given["model"]), int(given["version"]), str(given.get("target") or given.get("stage"))
+
+
+def _is_open(ledger: Ledger, task: Task) -> bool:
+    """Whether a promotion goes on that is another one than the task's, which fails with it."""
+    with ledger.read() as connection:
+        found = latest(connection, *_step(task))
+    return found is not None and found.open and found.id != task.args.get("promotion")
+
+
+def _first(task: Task, seal: Seal) -> bool:
+    return task.name == TASK and not task.args and awaited(task, seal)
+
+
+def _own(task: Task) -> Asked:
+    return Asked(task.event_id, task.source, task.reply_to or "")
+
+
+def _unanswered(ledger: Ledger, verdict: _Verdict) -> list[Asked]:
+    model, version, target = verdict.step
+    with ledger.read() as connection:
+        return unanswered(connection, model=model, version=version, target=target)
+
+
+def _answer(asked: Asked, state: str, text: str) -> FollowUp:
+    args = {"source": asked.source, "to": asked.reply_to, "state": state, "text": text}
+    return FollowUp("worker.answer", args, lane=asked.lane)
