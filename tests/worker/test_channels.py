@@ -93,3 +93,16 @@ def test_what_ends_a_request_ends_its_status_too(event, state, ledger, tmp_path,
     office.post(event, by=ADA, model="taxi", version=1)
     said = [commit.state(notice.fact) for notice in told if commit.context(notice.fact, "r") == "r/Production"]
     assert (said[0], said[-1]) == ("pending", state)
+
+
+def test_options_are_the_kinds_own_and_change_what_it_says(ledger, tmp_path, monkeypatch):
+    office, told = github(ledger, tmp_path, monkeypatch)
+    office.registry.trained("r1", rmse=9.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", commit="c" * 40)
+    kind = notifier.Options
+    status, comment = (
+        notifier.path_and_body(told[0], kind.model_validate({**told[0].options, "as": as_}))
+        for as_ in ("status", "comment")
+    )
+    assert status[0] == f"/repos/a/b/statuses/{'c' * 40}"
+    assert comment[0] == f"/repos/a/b/commits/{'c' * 40}/comments"
