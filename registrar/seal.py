@@ -28,8 +28,9 @@ class Seal:
         self._marking = hmac.digest(base64.urlsafe_b64decode(key), b"registrar mark", "sha256")
 
     def close(self, content: dict[str, Any]) -> str:
-        """ASCII text of about 100 characters plus 1.4 times the content's JSON."""
-        return self._fernet.encrypt(json.dumps(content).encode()).decode()
+        """ASCII text of about 100 characters plus 1.4 times the content's JSON in UTF-8."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return self._fernet.encrypt(text.encode("utf-8", "surrogatepass")).decode()
 
     def mark(self, content: dict[str, Any]) -> str:
         """22 characters that vouch for a content which travels in the open beside them, where no sealed text fits."""

@@ -5,12 +5,14 @@ from typing import Any
 
 from registrar.ledger.promotions import Promotion
 from registrar.outcome import Fact
+from worker import card
+from worker.champion import compared
 from worker.evidence import Evidence
 from worker.voters import name
 from worker.way import becomes, replaced, who_may
 from worker.work import Work
 
-ASKED, REMINDED, ESCALATED = "promotion.awaiting_approval", "promotion.reminder", "promotion.escalated"
+ASKED, REMINDED, ESCALATED = card.ASKING
 
 
 def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact:
@@ -32,14 +34,18 @@ def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: 
 
 def _details(work: Work, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
     version, target = evidence.version, evidence.target
+    leaving = replaced(work.registry, work.policy, version, target)
     return {
         "promotion": promotion,
         "target": target.stage,
+        "alias": target.alias,
         "requested_by": requester,
         "commit": version.tags.get("registrar.commit"),
-        "replaces": replaced(work.registry, work.policy, version, target),
+        "registered_at": version.created_at.isoformat(),
+        "trained_at": evidence.trained_at.isoformat() if evidence.trained_at else None,
+        "replaces": leaving,
         "becomes": becomes(target),
-        "metrics": {name: f"{value:.4g}" for name, value in sorted(evidence.metrics.items())[:8]},
+        **compared(work.registry, evidence, leaving),
         **evidence.to_json(),
     }
 

@@ -1,40 +1,108 @@
-"""What a request for approval shows beside its sentence, in plain lines; each notifier escapes them for its channel."""
+"""What people are shown of a fact: its icon and sentence; and as a card, what it takes to decide, or how it ended.
 
+In plain lines: each notifier escapes them for its channel.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from registrar import button
 from registrar.outcome import Fact
+from worker import briefing
+from worker.notifiers import Notice
 
+# They ask somebody to decide, and carry all that it takes to: their messages are cards.
 ASKED = "promotion.awaiting_approval"
+ASKING = (ASKED, "promotion.reminder", "promotion.escalated")
+# With a promotion in their details they say what became of it: its cards are rewritten.
+CLOSING = frozenset(
+    {
+        "promotion.approved",
+        "promotion.broke_glass",
+        "promotion.rejected",
+        "promotion.cancelled",
+        "promotion.expired",
+        "promotion.superseded",
+        "promotion.void",
+        "promotion.failed",
+        "model_version.transitioned",
+        "model_version.promoted",
+        "task.failed",
+        "task.dead",
+    }
+)
 ICONS = {
-    "model_version.registered": "\N{PACKAGE}",
-    "model_version.transitioned": "\N{ROCKET}",
+    "deployment.failed": "\N{COLLISION SYMBOL}",
+    "deployment.requested": "\N{SATELLITE ANTENNA}",
+    "deployment.succeeded": "\N{LARGE GREEN CIRCLE}",
+    "deployment.timed_out": "\N{ALARM CLOCK}",
+    "model.rolled_back": "\N{BLACK LEFT-POINTING DOUBLE TRIANGLE}",
     "model_version.archived": "\N{CARD FILE BOX}",
     "model_version.held_back": "\N{NO ENTRY}",
-    ASKED: "\N{RAISED HAND}",
+    "model_version.promoted": "\N{ROCKET}",
+    "model_version.pruned": "\N{BROOM}",
+    "model_version.registered": "\N{PACKAGE}",
+    "model_version.transitioned": "\N{ROCKET}",
     "promotion.approved": "\N{WHITE HEAVY CHECK MARK}",
+    "promotion.awaiting_approval": "\N{RAISED HAND}",
+    "promotion.broke_glass": "\N{POLICE CARS REVOLVING LIGHT}",
+    "promotion.cancelled": "\N{LEFTWARDS ARROW WITH HOOK}",
+    "promotion.escalated": "\N{UP-POINTING SMALL RED TRIANGLE}",
+    "promotion.expired": "\N{HOURGLASS}",
+    "promotion.failed": "\N{WARNING SIGN}",
     "promotion.rejected": "\N{CROSS MARK}",
-    "task.failed": "\N{WARNING SIGN}",
+    "promotion.reminder": "\N{BELL}",
+    "promotion.superseded": "\N{BLACK RIGHT-POINTING DOUBLE TRIANGLE}",
+    "promotion.void": "\N{CLOCKWISE RIGHTWARDS AND LEFTWARDS OPEN CIRCLE ARROWS}",
+    "promotion.waiting": "\N{HOURGLASS WITH FLOWING SAND}",
+    "registry.changed_by_hand": "\N{WAVING HAND SIGN}",
     "task.dead": "\N{POLICE CARS REVOLVING LIGHT}",
+    "task.failed": "\N{WARNING SIGN}",
     "training_run.failed": "\N{WARNING SIGN}",
 }
 _OTHER = "\N{INFORMATION SOURCE}"
+
+
+def is_card(fact: Fact) -> bool:
+    return fact.type in ASKING and "promotion" in fact.details
+
+
+def pressable(notice: Notice) -> bool:
+    """Whether it is still to be decided by a press."""
+    return is_card(notice.fact) and notice.until is not None
 
 
 def headline(fact: Fact) -> str:
     return f"{ICONS.get(fact.type, _OTHER)} {fact.text}"
 
 
+def ended(fact: Fact, at: datetime) -> str:
+    """How a promotion ended, by whom and when: it takes the place of the question."""
+    return f"{headline(fact)} ({at:%Y-%m-%d %H:%M} UTC)"
+
+
+def title(notice: Notice) -> str:
+    return notice.end or headline(notice.fact)
+
+
+def parts(notice: Notice) -> list[list[str]]:
+    """What a card shows below its title. Of one that has ended, the question too."""
+    asked = [briefing.bounded([notice.fact.text])] if notice.end else []
+    return [*asked, *briefing.parts(notice.fact.details)]
+
+
 def evidence(fact: Fact) -> list[str]:
-    """Gates, metrics, who asked, which commit, what it replaces."""
-    details = fact.details
-    lines = [f"{'✓' if gate['passed'] else '✗'} {gate['reason']}" for gate in details["gates"]]
-    if details["metrics"]:
-        lines.append(", ".join(f"{name} {value}" for name, value in details["metrics"].items()))
-    replaced = ", ".join(f"version {version}" for version in details["replaces"])
-    return [
-        *lines,
-        f"requested by {details['requested_by']}",
-        f"commit {details['commit']}" if details["commit"] else "no commit given",
-        f"replaces {replaced}, which is archived" if replaced else "replaces nothing",
-    ]
+    return [line for part in briefing.parts(fact.details) for line in part]
+
+
+def said_by_button(verdict: str, notice: Notice, *, nonce: str) -> dict[str, Any]:
+    """Of a notice that is pressable: what its button holds, pinned to what is shown. Raises ValueError for another."""
+    if notice.until is None:
+        raise ValueError("a button without an end")
+    fact = notice.fact
+    pinned = {"promotion": fact.details["promotion"], "target": fact.details["target"]}
+    pinned |= {"model": fact.model, "version": fact.version}
+    return button.content(verdict, nonce=nonce, until=notice.until, pinned=pinned)
 
 
 def command(verdict: str, fact: Fact) -> str:

@@ -42,6 +42,7 @@ class Evidence:
     policy_digest: str
     model_digest: str
     metrics: Mapping[str, float]
+    trained_at: datetime | None = None
 
     @property
     def reasons(self) -> list[str]:
@@ -108,6 +109,7 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         look.policy.digest(version.model),
         look.registry.digest_of(version.model, version.version),
         metrics,
+        seen.trained_at,
     )
 
 

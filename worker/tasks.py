@@ -24,6 +24,7 @@ from registrar.vocabulary import VOCABULARY
 from worker import clock, verdict
 from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
+from worker.notices import notices
 from worker.work import Work
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
 LONGEST_PAUSE = 60.0
 DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
+# What tells people of something else: that it could not be is told to nobody, and ends no promotion.
+_TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
@@ -173,38 +176,30 @@ def _retry(bench: Bench, task: Task, error: str, delay: float) -> list[Bell]:
 def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
     """A final error is told; a promotion that was under way has failed with it."""
     log.error("%s %s: %s: %s", task.name, task.id, state, error)
-    told = task.name not in ("worker.notify", "worker.reply")
+    outcome = Outcome(error) if task.name in _TELLING else _failure(task, state, error)
+    return _finish(bench, task, state, outcome, error=error)
+
+
+def _failure(task: Task, state: str, error: str) -> Outcome:
+    promotion = task.args.get("promotion")
     what = f"{task.event_type} by {task.actor_name}"
     if task.name == "worker.answer":  # the event itself was done
         what = f"the answer to a deployment that waits for the end of {what}"
     text = f"{what} could not be done: {error}"
-    details = {"task": task.id, "event": task.event_id}
+    about = {"promotion": promotion} if promotion else {}
+    details = {"task": task.id, "event": task.event_id, **about}
     fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)
-    promotion = task.args.get("promotion")
-    outcome = Outcome(
-        summary=error,
-        facts=(fact,) if told else (),
-        records=(Decided(promotion, "failed", error),) if promotion else (),
-    )
-    return _finish(bench, task, state, outcome, error=error)
+    records = (Decided(promotion, "failed", error),) if promotion else ()
+    return Outcome(summary=error, facts=(fact,), records=records)
 
 
 def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
-    replies = (*_replies(bench.seal, task, outcome), *verdict.answers(bench.ledger, bench.seal, task, state, outcome))
-    told = (*outcome.follow_ups, *_notices(bench.policy, outcome), *replies)
-    complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
     at: datetime = bench.now()
+    replies = (*_replies(bench.seal, task, outcome), *verdict.answers(bench.ledger, bench.seal, task, state, outcome))
+    told = (*outcome.follow_ups, *notices(bench.policy, outcome, at=at), *replies)
+    complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
     with bench.ledger.write() as connection:
         return tasks.finish(connection, task, state, complete, error=error, at=at)
-
-
-def _notices(policy: Policy, outcome: Outcome) -> list[FollowUp]:
-    """One task per fact and channel, in a lane of that channel and model: in order, and in nobody's way."""
-    return [
-        FollowUp("worker.notify", {"channel": to, "fact": fact.to_json()}, lane=f"notify:{to}:{fact.model or ''}")
-        for fact in outcome.facts
-        for to in dict.fromkeys([*policy.channels_for(fact.type, fact.model), *fact.to])
-    ]
 
 
 def _replies(seal: Seal, task: Task, outcome: Outcome) -> list[FollowUp]:

@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -13,8 +14,9 @@ from registrar.outcome import Fact
 from registrar.plugins import kinds
 from registrar.seal import Seal
 from tests.worker.office import KEY
+from worker import card
 from worker.door import Final, Retryable
-from worker.notifiers import Notice, apprise, discord, log, mattermost, slack, webhook
+from worker.notifiers import Notice, apprise, discord, log, mattermost, slack, teams, webhook
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
 SEAL = Seal(KEY)
@@ -35,10 +37,14 @@ ASKED = Fact(
     {
         "promotion": "prm_" + "0" * 32,
         "target": "Production",
+        "alias": "champion",
         "requested_by": "ci",
         "commit": "c0ffee",
+        "registered_at": "2026-11-22T11:55:00+00:00",
+        "trained_at": "2026-11-20T09:00:00+00:00",
         "replaces": [1],
-        "metrics": {"mae": "3.5", "rmse": "5"},
+        "metrics": {"rmse": 5.0, "mae": 3.5},
+        "champion": {"version": 1, "of": "@champion", "metrics": {"rmse": 6.0}},
         "gates": [{"gate": "rmse < 7", "passed": True, "reason": "rmse 5 is < 7", "value": 5.0}],
     },
 )
@@ -46,8 +52,18 @@ ASKED = Fact(
 HELD = Fact("model_version.held_back", "taxi version 3 was held back from Staging: rmse 9 is not < 7", "taxi", 3)
 
 
-def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET) -> Notice:
-    return Notice("tsk_1", fact, "evt_1", NOON, url, secret)
+UNTIL = NOON + timedelta(days=30)
+APPROVED = Fact("promotion.approved", "the promotion of taxi version 2 to Production was approved by Ada")
+
+
+def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET, **more: Any) -> Notice:
+    until = UNTIL if fact.type in card.ASKING else None
+    return Notice("tsk_1", fact, "evt_1", NOON, url, secret, **{"until": until, **more})
+
+
+def ended(**more: Any) -> Notice:
+    """ASKED's card as it is rewritten."""
+    return notice(ASKED, until=None, end=card.ended(APPROVED, NOON), **more)
 
 
 @pytest.fixture
@@ -66,12 +82,18 @@ def test_every_kind_has_a_fixture_of_what_goes_out():
     ) - without_body
 
 
-@pytest.mark.parametrize(("name", "fact"), [("slack__moved", MOVED), ("slack__asked", ASKED)])
-def test_the_exact_message_for_slack(name, fact):
-    message = slack.message(fact, SEAL)
+def expected(name: str) -> Any:
+    return json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("slack__moved", notice(MOVED)), ("slack__asked", notice(ASKED)), ("slack__ended", ended())]
+)
+def test_the_exact_message_for_slack(name, told):
+    message = slack.message(told, SEAL)
     for button in sealed_buttons(message):
         button["value"] = SEAL.open(button["value"])  # a seal differs each time; what it holds does not
-    assert message == json.loads((FIXTURES / f"{name}.json").read_text())
+    assert message == expected(name)
 
 
 DOOR = "https://registrar.example.com/webhooks/mattermost"
@@ -81,8 +103,9 @@ DOOR = "https://registrar.example.com/webhooks/mattermost"
     ("name", "told"),
     [
         ("mattermost__moved", notice(MOVED)),
-        ("mattermost__asked", replace(notice(ASKED), door=DOOR)),
+        ("mattermost__asked", notice(ASKED, door=DOOR)),
         ("mattermost__asked_without_buttons", notice(ASKED)),
+        ("mattermost__ended", ended(door=DOOR)),
     ],
 )
 def test_the_exact_message_for_mattermost(name, told):
@@ -91,19 +114,41 @@ def test_the_exact_message_for_mattermost(name, told):
         for action in attachment.get("actions", []):
             context = action["integration"]["context"]
             context["sealed"] = SEAL.open(context["sealed"])
-    assert message == json.loads((FIXTURES / f"{name}.json").read_text())
+    assert message == expected(name)
 
 
 @pytest.mark.parametrize(
-    ("name", "fact", "buttons"),
+    ("name", "told"),
     [
-        ("discord__moved", MOVED, True),
-        ("discord__asked", ASKED, True),
-        ("discord__asked_without_buttons", ASKED, False),
+        ("discord__moved", notice(MOVED)),
+        ("discord__asked", notice(ASKED)),
+        ("discord__asked_without_buttons", notice(ASKED, secret=None)),
+        ("discord__ended", ended()),
     ],
 )
-def test_the_exact_message_for_discord(name, fact, buttons):
-    assert discord.message(fact, SEAL, buttons=buttons) == json.loads((FIXTURES / f"{name}.json").read_text())
+def test_the_exact_message_for_discord(name, told):
+    assert discord.message(told, SEAL) == expected(name)
+
+
+PAGE = "https://registrar.example.com/v1/models/taxi/history"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("teams__moved", notice(MOVED, page=PAGE)),
+        ("teams__asked", notice(ASKED, page=PAGE)),
+        ("teams__asked_without_page", notice(ASKED)),
+    ],
+)
+def test_the_exact_message_for_teams(name, told):
+    assert teams.message(told) == expected(name)
+
+
+def test_teams_takes_the_card_and_gives_nothing_to_edit(listener, session):
+    assert teams.post(notice(ASKED, listener.url), session, SEAL) is None
+    assert json.loads(listener.got[0][1])["attachments"][0]["content"]["type"] == "AdaptiveCard"
+    assert not hasattr(teams, "edit")
 
 
 def test_discord_gets_buttons_from_a_bot_only(listener, session):

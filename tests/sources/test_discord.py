@@ -17,6 +17,7 @@ from webhooks import schemes, signature
 from webhooks.errors import BadSignature, InvalidEvent
 from webhooks.signature import WeakSecret
 from webhooks.source import Parsed
+from worker.notifiers import Notice
 from worker.notifiers import discord as notifier
 
 PRESS = read(FIXTURES / "discord" / "press__approve.http")
@@ -93,7 +94,9 @@ def test_a_malformed_public_key_is_refused_at_start(key: str):
         (2, "1" * 32),
         (3, "4"),
         (4, "S"),
-        (5, "A" * 22),
+        (5, "0" * 10),
+        (6, "ffffffff"),
+        (7, "A" * 22),
     ],
 )
 def test_no_part_of_a_button_can_be_changed(field: int, value: str):
@@ -137,7 +140,8 @@ def test_what_the_notifier_posts_fits_and_is_understood(model: str, version: int
     fact = Fact(
         "promotion.awaiting_approval", "?", model, version, {**details, "replaces": [], "metrics": {}, "gates": []}
     )
-    message = notifier.message(fact, CONTEXT.seal, buttons=True)
+    at = PRESS.request.received_at
+    message = notifier.message(Notice("tsk_1", fact, "evt_1", at, None, "bot", until=at), CONTEXT.seal)
     for button in message["components"][0]["components"]:
         assert len(button["custom_id"]) <= 100
         [event] = normalise(message=message, data={"custom_id": button["custom_id"]}).events
@@ -145,6 +149,13 @@ def test_what_the_notifier_posts_fits_and_is_understood(model: str, version: int
         said = event.data.model_dump()
         assert (said["model"], said["version"], said["target"]) == (model, version, target)
         assert said["promotion"] == details["promotion"]
+
+
+def test_a_second_press_of_the_same_person_is_the_same_delivery_whatever_discord_adds():
+    first, second = normalise(), normalise(id="846462639134605399", token="b3RoZXI")
+    assert (first.delivery_id, first.digest) == (second.delivery_id, second.digest)
+    other = normalise(member={"user": {"id": "1", "username": "x"}})
+    assert other.delivery_id != first.delivery_id
 
 
 def test_the_other_model_in_a_reason_is_no_stage():

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,9 +12,8 @@ from hypothesis import strategies as st
 
 from registrar.seal import Seal
 from tests.sources.captured import FIXTURES, read
-from webhooks.errors import BadSignature, InvalidEvent, Rejected, StaleTimestamp
-from webhooks.source import Context, Parsed, Request
-from webhooks.sources.mattermost import Options
+from webhooks.errors import BadSignature, InvalidEvent, Rejected
+from webhooks.source import Parsed, Request
 
 COMMAND = read(FIXTURES / "mattermost" / "command__approve.http")
 PRESS = read(FIXTURES / "mattermost" / "press__approve.http")
@@ -132,21 +130,6 @@ def test_a_press_without_context_is_a_bad_signature(content: dict[str, object]):
 def test_a_sealed_text_of_another_use_is_no_button(said: dict[str, object]):
     with pytest.raises(InvalidEvent):
         normalise(pressed(sealed_then(said)))
-
-
-def options(days: int) -> Context:
-    return replace(PRESS.sender.context, options=Options(button_days=days))
-
-
-def test_a_button_ages_as_registrar_yml_says():
-    sealed = PRESS.request.received_at - timedelta(hours=1)
-    for days in (1, 30):
-        last = replace(PRESS.request, received_at=sealed + timedelta(days=days))
-        PRESS.sender.kind.normalise(last, options(days))
-        with pytest.raises(StaleTimestamp, match=f"counts for {days} days"):
-            PRESS.sender.kind.normalise(
-                replace(last, received_at=last.received_at + timedelta(seconds=1)), options(days)
-            )
 
 
 def test_a_second_press_of_the_same_person_is_the_same_delivery_whatever_mattermost_adds():

@@ -1,17 +1,20 @@
 """Only what is this kind's own; the rest is in the fixtures."""
 
 import json
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
 
+from registrar import button
 from registrar.seal import Seal
 from tests.sources.captured import sender
 from webhooks.errors import InvalidEvent
 from webhooks.source import Parsed, Request
 
 FORM = "application/x-www-form-urlencoded"
-SAID = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}
+PINNED = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}
+SAID = button.content("approve", nonce="tsk_1.approve", until=sender("slack")[1] + timedelta(days=1), pinned=PINNED)
 WHO = {"team_id": "T1", "user_id": "U1", "user_name": "eve"}
 
 
@@ -43,7 +46,24 @@ def test_a_sealed_text_of_another_use_is_no_button(name: str):
 
 def test_a_press_without_trigger_and_address_is_still_an_event():
     parsed = press(seal().close(SAID))
-    assert (parsed.delivery_id, parsed.events[0].reply_to) == (None, None)
+    assert (parsed.delivery_id, parsed.events[0].reply_to) == ("tsk_1.approve:T1/U1", None)
+
+
+def test_a_second_press_of_the_same_person_is_the_same_delivery_whatever_slack_adds():
+    first, second = press(seal().close(SAID), trigger_id="1.a"), press(seal().close(SAID), trigger_id="2.b")
+    assert (first.delivery_id, first.digest) == (second.delivery_id, second.digest)
+    assert press(seal().close(SAID), user={"id": "U2"}).delivery_id != first.delivery_id
+
+
+def test_the_value_of_another_button_is_refused():
+    with pytest.raises(InvalidEvent, match="another button's"):
+        press(seal().close({**SAID, "press": "promotion.reject"}))
+
+
+def test_two_buttons_are_not_pressed_at_once():
+    action = {"action_id": "registrar.approve", "value": seal().close(SAID)}
+    with pytest.raises(InvalidEvent, match="one button"):
+        press("", actions=[action, action])
 
 
 def test_an_address_that_is_not_slacks_is_refused():

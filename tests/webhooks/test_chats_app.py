@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -65,9 +65,13 @@ def typed(receiver: Receiver, text: str, *, token: str = TOKEN):
     return receiver.post(urlencode(said).encode(), headers, to="mattermost")
 
 
-def buttons(receiver: Receiver) -> list[dict]:
-    notice = Notice("tsk_1", ASKED, "evt_1", datetime.now(UTC), None, None, "https://registrar.example.com/x")
-    message = mattermost.message(notice, Seal(receiver.settings.secret_key))
+def notice(*, until: timedelta = timedelta(days=1)) -> Notice:
+    now = datetime.now(UTC)
+    return Notice("tsk_1", ASKED, "evt_1", now, None, "bot", "https://registrar.example.com/x", until=now + until)
+
+
+def buttons(receiver: Receiver, **more: timedelta) -> list[dict]:
+    message = mattermost.message(notice(**more), Seal(receiver.settings.secret_key))
     return [action["integration"]["context"] for action in message["attachments"][0]["actions"]]
 
 
@@ -96,9 +100,9 @@ def interact(receiver: Receiver, *, key: Ed25519PrivateKey = DISCORD, **content:
     return receiver.post(body, {"Content-Type": "application/json", **made}, to="discord")
 
 
-def interact_by_press(receiver: Receiver, nth: int):
-    message = discord.message(ASKED, Seal(receiver.settings.secret_key), buttons=True)
-    return interact(receiver, type=3, message=message, data=message["components"][0]["components"][nth])
+def interact_by_press(receiver: Receiver, nth: int, *, posted: Notice | None = None, **more: object):
+    message = discord.message(posted or notice(), Seal(receiver.settings.secret_key))
+    return interact(receiver, type=3, message=message, data=message["components"][0]["components"][nth], **more)
 
 
 def recorded(receiver: Receiver) -> list[tuple[str, str, str]]:
@@ -174,8 +178,25 @@ def test_a_command_in_discord_is_an_event_of_the_person_with_a_sealed_address(re
 def test_a_button_that_the_notifier_posted_in_discord_pins_what_was_shown(receiver):
     assert interact_by_press(receiver, 1).json["data"]["content"].startswith("On it: rejecting")
     [event] = receiver.events()
-    assert (event.type, event.actor, event.delivery_id) == ("promotion.reject", "ada", "7")
+    assert (event.type, event.actor) == ("promotion.reject", "ada")
     assert (event.data["promotion"], event.data["model"]) == (OPENED["promotion"], "nyc-taxi-regressor")
+
+
+def test_a_button_in_discord_counts_once_for_each_person(receiver):
+    posted, grace = notice(), {"member": {"user": {"id": "1", "username": "g"}}}
+    for id in ("7", "8"):
+        assert interact_by_press(receiver, 0, posted=posted, id=id).status_code == 200
+    interact_by_press(receiver, 0, posted=posted, id="9", **grace)
+    assert [actor for _, _, actor in recorded(receiver)] == ["ada", "discord:1"]
+    assert receiver.rejections() == []
+
+
+def test_an_old_button_is_told_to_the_person_and_changes_nothing(receiver):
+    in_discord = interact_by_press(receiver, 0, posted=notice(until=-timedelta(seconds=1)))
+    in_mattermost = press(receiver, buttons(receiver, until=-timedelta(seconds=1))[0])
+    said = [in_discord.json["data"]["content"], in_mattermost.json["ephemeral_text"]]
+    assert all("use the slash command" in text for text in said)
+    assert recorded(receiver) == []
 
 
 def test_discords_ping_is_answered_and_one_with_a_bad_signature_is_401(receiver):

@@ -1,8 +1,10 @@
 """Slack through the whole receiver: what a person is shown, and what the record says."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+from registrar import button as buttons
 from registrar.seal import Seal
 from tests.webhooks.conftest import SLACK, Receiver
 
@@ -13,11 +15,11 @@ def slash(receiver: Receiver, text: str, **more: str):
     return receiver.slack(urlencode({**WHO, "text": text, **more}).encode())
 
 
-def press(receiver: Receiver, value: str, *, trigger: str = "1.2.b"):
+def press(receiver: Receiver, value: str, *, trigger: str = "1.2.b", user: str = "U1"):
     action = {"action_id": "registrar.approve", "value": value}
     payload = {
         "type": "block_actions",
-        "user": {"id": "U1", "team_id": "T1"},
+        "user": {"id": user, "team_id": "T1"},
         "trigger_id": trigger,
         "response_url": "https://hooks.slack.com/actions/x",
         "actions": [action],
@@ -25,24 +27,37 @@ def press(receiver: Receiver, value: str, *, trigger: str = "1.2.b"):
     return receiver.slack(urlencode({"payload": json.dumps(payload)}).encode())
 
 
-def button(receiver: Receiver, **said: object) -> str:
-    content = {"promotion": "prm_" + "0" * 32, "model": "nyc-taxi-regressor", "version": 3, "target": "Production"}
-    return Seal(receiver.settings.secret_key).close({**content, **said})
+def button(receiver: Receiver, *, until: datetime | None = None, **said: object) -> str:
+    pinned = {"promotion": "prm_" + "0" * 32, "model": "nyc-taxi-regressor", "version": 3, "target": "Production"}
+    until = until or datetime.now(UTC) + timedelta(days=1)
+    content = buttons.content("approve", nonce="tsk_1.approve", until=until, pinned={**pinned, **said})
+    return Seal(receiver.settings.secret_key).close(content)
 
 
 def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
     answer = press(receiver, button(receiver))
     [event] = receiver.events()
     assert (answer.status_code, answer.json) == (200, {})
-    assert (event.type, event.actor, event.delivery_id) == ("promotion.approve", "ada", "1.2.b")
+    assert (event.type, event.actor, event.delivery_id) == ("promotion.approve", "ada", "tsk_1.approve:T1/U1")
     assert "hooks.slack.com" not in event.reply_to
     assert Seal(receiver.settings.secret_key).open(event.reply_to)["url"] == "https://hooks.slack.com/actions/x"
 
 
-def test_a_double_click_that_slack_sends_twice_is_one_event(receiver):
-    value = button(receiver)
-    assert [press(receiver, value).status_code for _ in range(2)] == [200, 200]
-    assert len(receiver.events()) == 1
+def test_a_button_counts_once_for_each_person_however_often_it_is_pressed(receiver):
+    until = datetime.now(UTC) + timedelta(days=1)
+    # Sealed anew, as in a message that was posted twice.
+    values = [button(receiver, until=until) for _ in range(2)]
+    presses = [press(receiver, value, trigger=f"1.2.{nth}") for nth, value in enumerate([*values, values[0]])]
+    presses.append(press(receiver, values[0], user="U2"))
+    assert [answer.status_code for answer in presses] == [200] * 4
+    assert [event.actor for event in receiver.events()] == ["ada", "slack:T1/U2"]
+    assert receiver.rejections() == []
+
+
+def test_an_old_button_is_401_and_changes_nothing(receiver):
+    answer = press(receiver, button(receiver, until=datetime.now(UTC) - timedelta(seconds=1)))
+    assert (answer.status_code, receiver.events()) == (401, [])
+    assert "use the slash command" in answer.json["detail"]
 
 
 def test_a_slash_command_is_answered_at_once_to_the_person_alone(receiver):

@@ -101,10 +101,12 @@ class Office:
         return event_id
 
     def work(self) -> None:
-        """Everything that is due, until nothing is."""
-        while bells := self.due():
+        """Everything that is due, until nothing is, or all of it waits behind something that is not."""
+        before: list[Bell] = []
+        while (bells := self.due()) and bells != before:
             for bell in bells:
                 self.run(bell)
+            before = bells
 
     def run(self, bell: Bell) -> None:
         work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)

@@ -9,12 +9,15 @@ comes later goes to the interaction's own address, for 15 minutes. A person is t
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from registrar import markdown
+from registrar.button import content as said_by_button
+from registrar.button import short_nonce
 from registrar.event import Actor, Event
-from registrar.vocabulary import STAGES, Data
-from webhooks import chat, reply, schemes, signature, strict_json, subcommand, valid
+from registrar.vocabulary import STAGES
+from webhooks import button, chat, reply, schemes, signature, strict_json, subcommand
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotJson, Rejected
 from webhooks.source import Answer, Context, Parsed, Request, Verified
@@ -23,9 +26,13 @@ CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.DISCORD
 HOSTS = frozenset({"discord.com"})
 _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 1, 2, 3, 4
-_VERDICTS = {"a": "promotion.approve", "r": "promotion.reject"}
-# worker/notifiers/discord.py makes it: verdict, promotion, version, target, and the mark that vouches for all of it.
-_BUTTON = re.compile("registrar:([ar]):([0-9a-f]{32}):([0-9]{1,10}):([NSPA]):([A-Za-z0-9_-]{22})")
+Options = button.Options
+_VERDICTS = {"a": "approve", "r": "reject"}
+# worker/notifiers/discord.py makes it: verdict, promotion, version, target, which message it is of, until when it
+# counts (seconds since 1970, in hex), and the mark that vouches for all of it.
+_BUTTON = re.compile(
+    "registrar:([ar]):([0-9a-f]{32}):([0-9]{1,10}):([NSPA]):([0-9a-f]{10}):([0-9a-f]{8}):([A-Za-z0-9_-]{22})"
+)
 _TARGETS = {stage[0]: stage for stage in STAGES}
 
 
@@ -46,12 +53,9 @@ def normalise(request: Request, context: Context) -> Parsed:
     if kind == _AUTOCOMPLETE:  # ignored by name: there is nothing to propose
         return Parsed(answer=Answer(200, {"type": 8, "data": {"choices": []}}))
     if kind == _PRESS:
-        data = _pressed(said, context)
-        return _parsed(data, chat.pressed(data), said, request, context)
+        return _press(said, request, context)
     if kind == _COMMAND:
-        command = _object(said, "data")
-        understood = chat.understand(subcommand.words(command), command=f"/{clean(str(command.get('name')))}")
-        return _parsed(understood.data, understood.text, said, request, context)
+        return _command(said, request, context)
     raise InvalidEvent("not an interaction that is taken: only slash commands and buttons are")
 
 
@@ -65,25 +69,39 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     return _ephemeral(f"Not done: {rejected.detail}") if asked else None
 
 
-def _parsed(data: Data | None, text: str, said: Mapping[str, Any], request: Request, context: Context) -> Parsed:
-    answer = Answer(200, _ephemeral(text))
-    if data is None:
+def _command(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:
+    command = _object(said, "data")
+    understood = chat.understand(subcommand.words(command), command=f"/{clean(str(command.get('name')))}")
+    answer = Answer(200, _ephemeral(understood.text))
+    if understood.data is None:
         return Parsed(answer=answer)
-    event = Event(data, _person(said, context), request.received_at, reply_to=_address(said, context))
+    event = Event(understood.data, _person(said, context), request.received_at, reply_to=_address(said, context))
     return Parsed((event,), _id(said, "id"), answer)
 
 
-def _pressed(said: Mapping[str, Any], context: Context) -> Data:
+def _press(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:
+    _id(said, "id")
+    press = button.pressed(_pressed(said, context), by=_id(_user(said), "id"), request=request, context=context)
+    event = Event(press.data, _person(said, context), request.received_at, reply_to=_address(said, context))
+    return Parsed((event,), press.delivery_id, Answer(200, _ephemeral(chat.pressed(press.data))), press.digest)
+
+
+def _pressed(said: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     """The button says all but the model, for which it has no room: the message's footer does, and the mark binds it."""
     found = _BUTTON.fullmatch(str(_object(said, "data").get("custom_id")))
     if found is None:
-        raise InvalidEvent("not a button of ours: its custom_id starts with registrar:")
-    verdict, promotion, version, target, mark = found.groups()
+        raise InvalidEvent("not a button of ours, or an old one: its custom_id starts with registrar:")
+    verdict, promotion, version, target, message, until, mark = found.groups()
     pinned = {"promotion": f"prm_{promotion}", "model": _model(said), "version": int(version)}
-    content = {**pinned, "target": _TARGETS[target]}
-    if not hmac.compare_digest(context.seal.mark({"press": _VERDICTS[verdict], **content}), mark):
+    content = said_by_button(
+        _VERDICTS[verdict],
+        nonce=short_nonce(_VERDICTS[verdict], promotion=f"prm_{promotion}", shortened=message),
+        until=datetime.fromtimestamp(int(until, 16), UTC),
+        pinned={**pinned, "target": _TARGETS[target]},
+    )
+    if not hmac.compare_digest(context.seal.mark(content), mark):
         raise InvalidEvent("this button is not one of this installation's, or its message was changed")
-    return valid.data(_VERDICTS[verdict], content)
+    return content
 
 
 def _model(said: Mapping[str, Any]) -> str:
@@ -92,9 +110,13 @@ def _model(said: Mapping[str, Any]) -> str:
     return str(_object(first, "footer").get("text"))
 
 
-def _person(said: Mapping[str, Any], context: Context) -> Actor:
+def _user(said: Mapping[str, Any]) -> Mapping[str, Any]:
     """In a server the user is within `member`. https://docs.discord.com/developers/resources/user"""
-    user = _object(_object(said, "member"), "user") or _object(said, "user")
+    return _object(_object(said, "member"), "user") or _object(said, "user")
+
+
+def _person(said: Mapping[str, Any], context: Context) -> Actor:
+    user = _user(said)
     id = _id(user, "id")
     name = user.get("global_name") or user.get("username")
     return context.policy.actor("discord", id, clean(name) if isinstance(name, str) else id)

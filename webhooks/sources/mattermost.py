@@ -7,38 +7,27 @@ sealed text in it, made by worker/notifiers/mattermost.py, says where the button
 for each person. A person is the user_id, never the name.
 """
 
-import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
-
-from pydantic import BaseModel, Field
 
 from registrar import markdown
 from registrar.event import Actor, Event
 from registrar.seal import BrokenSeal
-from webhooks import chat, reply, strict_form, strict_json, valid
+from webhooks import button, chat, reply, strict_form, strict_json
 from webhooks.clean import clean
-from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected, StaleTimestamp
+from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected
 from webhooks.signature import WeakSecret
 from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
-_BUTTONS = frozenset({"promotion.approve", "promotion.reject"})
-_PINNED = ("promotion", "model", "version", "target")
+Options = button.Options
 # Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).
 _MENTIONS = frozenset({"user_mentions", "user_mentions_ids", "channel_mentions", "channel_mentions_ids"})
 _MOST = 4000  # characters of an answer; a post ends at 16,383
-
-
-class Options(BaseModel, extra="forbid"):
-    """button_days: how long a button can be pressed."""
-
-    button_days: Annotated[int, Field(ge=1, le=365)] = 30
 
 
 def check_secret(secret: str) -> None:
@@ -110,24 +99,12 @@ def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Map
 
 
 def _press(request: Request, context: Context) -> Parsed:
-    """The second press of one person is the first one again: the seal's nonce and the person are its identity."""
     content, said = _pressed(request, context)
-    if said.get("press") not in _BUTTONS or not isinstance(said.get("nonce"), str):
-        raise InvalidEvent("the sealed text is not a button's")
-    _young(content["context"]["sealed"], request, context)
-    data = valid.data(said["press"], {name: said.get(name) for name in _PINNED})
-    event = Event(data, _person(content, context), request.received_at)
-    answer = Answer(200, _shown("ephemeral_text", chat.pressed(data, later=chat.ELSEWHERE)))
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    return Parsed((event,), f"{said['nonce']}:{content['user_id']}", answer, digest)
-
-
-def _young(sealed: str, request: Request, context: Context) -> None:
-    days = cast("Options", context.options).button_days
-    try:
-        context.seal.open(sealed, max_age=days * 86_400, at=request.received_at)
-    except BrokenSeal:
-        raise StaleTimestamp(f"a button counts for {days} days, and this one is older; use the slash command") from None
+    person = _person(content, context)
+    press = button.pressed(said, by=content["user_id"], request=request, context=context)
+    answer = Answer(200, _shown("ephemeral_text", chat.pressed(press.data, later=chat.ELSEWHERE)))
+    event = Event(press.data, person, request.received_at)
+    return Parsed((event,), press.delivery_id, answer, press.digest)
 
 
 def _person(said: Mapping[str, Any], context: Context) -> Actor:

@@ -3,7 +3,7 @@
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 https://docs.slack.dev/interactivity/implementing-slash-commands
-A person is TEAM/USER, never the name: names can be changed by their owners.
+A person is TEAM/USER, never the name: names can be changed by their owners. A button counts once for each person.
 """
 
 import re
@@ -12,8 +12,7 @@ from typing import Any
 
 from registrar.event import Actor, Event
 from registrar.seal import BrokenSeal
-from registrar.vocabulary import Data
-from webhooks import chat, reply, schemes, signature, strict_form, strict_json, valid
+from webhooks import button, chat, reply, schemes, signature, strict_form, strict_json
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotAForm, Rejected
 from webhooks.source import Answer, Context, Parsed, Request, Verified
@@ -23,7 +22,7 @@ SCHEME = schemes.SLACK
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promotion.reject"}
 IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
-_SAID_BY_BUTTON = ("promotion", "model", "version", "target")
+Options = button.Options
 _NOTHING = Answer(200, {})
 
 
@@ -71,13 +70,18 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
         raise InvalidEvent("not a button of ours: only interactions of type block_actions are taken")
     pressed = [action for action in actions if not (isinstance(action, dict) and action.get("action_id") in IGNORED)]
     user, team = _object(payload, "user"), _object(payload, "team")
-    actor = _person(user.get("team_id") or team.get("id"), user.get("id"), user.get("username"), context)
+    account = _account(user.get("team_id") or team.get("id"), user.get("id"))
+    if not pressed:
+        return Parsed((), _delivery(payload.get("trigger_id")), _NOTHING)
+    if len(pressed) > 1:
+        raise InvalidEvent("one button is pressed at a time")
+    press = button.pressed(_said(pressed[0], context), by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
-    events = tuple(Event(_button(action, context), actor, request.received_at, reply_to=address) for action in pressed)
-    return Parsed(events, _delivery(payload.get("trigger_id")), _NOTHING)
+    event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
+    return Parsed((event,), press.delivery_id, _NOTHING, press.digest)
 
 
-def _button(action: Any, context: Context) -> Data:
+def _said(action: Any, context: Context) -> Mapping[str, Any]:
     """The sealed value says what is approved: nobody can make one up, nor approve what was not shown."""
     type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
     if type_ is None:
@@ -86,9 +90,9 @@ def _button(action: Any, context: Context) -> Data:
         said = context.seal.open(str(action.get("value")))
     except BrokenSeal as error:
         raise InvalidEvent(f"this button is not one of this installation's: {error}") from None
-    if missing := [name for name in _SAID_BY_BUTTON if said.get(name) is None]:
-        raise InvalidEvent(f"this button says nothing about {', '.join(missing)}")
-    return valid.data(type_, {name: said[name] for name in _SAID_BY_BUTTON})
+    if said.get("press", type_) != type_:
+        raise InvalidEvent("this button's value is another button's")
+    return said
 
 
 def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parsed:
@@ -96,16 +100,21 @@ def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parse
     answer = Answer(200, _ephemeral(understood.text))
     if understood.data is None:
         return Parsed(answer=answer)
-    actor = _person(form.get("team_id"), form.get("user_id"), form.get("user_name"), context)
+    actor = _person(_account(form.get("team_id"), form.get("user_id")), form.get("user_name"), context)
     address = _address(form.get("response_url"), context)
     event = Event(understood.data, actor, request.received_at, reply_to=address)
     return Parsed((event,), _delivery(form.get("trigger_id")), answer)
 
 
-def _person(team: object, user: object, name: object, context: Context) -> Actor:
+def _account(team: object, user: object) -> str:
     if not all(isinstance(part, str) and re.fullmatch("[A-Za-z0-9]{1,64}", part) for part in (team, user)):
         raise InvalidEvent("it does not say who acted: a team's and a user's id are needed")
-    return context.policy.actor("slack", f"{team}/{user}", clean(name) if isinstance(name, str) else f"{user}")
+    return f"{team}/{user}"
+
+
+def _person(account: str, name: object, context: Context) -> Actor:
+    shown = clean(name) if isinstance(name, str) else account.partition("/")[2]
+    return context.policy.actor("slack", account, shown)
 
 
 def _address(url: object, context: Context) -> str | None:

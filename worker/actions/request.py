@@ -31,8 +31,11 @@ def act(work: Work) -> Outcome:
     outcome = _tried(work, version, target, waiting)
     if earlier is None or not late:
         return outcome
-    ended = Decided(earlier.id, "expired", f"it was asked for {late} ago; it was asked for again")
-    return replace(outcome, records=(ended, *outcome.records))
+    why = f"it was asked for {late} ago; it was asked for again"
+    text = f"the promotion of {earlier} has expired: {why}"
+    told = Fact("promotion.expired", text, earlier.model, earlier.version, {"promotion": earlier.id})
+    ended = Decided(earlier.id, "expired", why)
+    return replace(outcome, facts=(told, *outcome.facts), records=(ended, *outcome.records))
 
 
 def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:

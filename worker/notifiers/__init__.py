@@ -1,9 +1,12 @@
 """One file per kind of channel; the file's name is the `kind` in registrar.yml.
 
-Each offers `post(notice: Notice, http: requests.Session, seal: Seal) -> None`, which raises
-worker.door.Retryable (down, slow, too many requests) or worker.door.Final (it will never take this). A kind that
-people can be answered through also offers `reply(url: str, text: str, http: requests.Session) -> None`, and HOSTS:
-the hosts that it is answered at where the source's reply_to names none (of its file in webhooks/sources/, the same).
+Each offers `post(notice: Notice, http: requests.Session, seal: Seal) -> str | None`, which raises
+worker.door.Retryable (down, slow, too many requests) or worker.door.Final (it will never take this), and returns the
+chat system's own name of the message (JSON text without secrets), where it can be edited, else None. A kind whose
+messages can be edited offers `edit(notice: Notice, ref: str, http, seal) -> None`, which rewrites the one that `ref`
+names: called again it does the same again. A kind that people can be answered through also offers
+`reply(url: str, text: str, http: requests.Session) -> None`, and HOSTS: the hosts that it is answered at where the
+source's reply_to names none (of its file in webhooks/sources/, the same).
 A kind that takes options offers `class Options(registrar.policy.strict.Strict)`: the worker does not start with others;
 one without it takes none. With `NEEDS_VERSION = True` it is given the commit and the run of the version that a fact is
 about, which costs a call to MLflow. A fact that is nothing for the channel is PassedOver: neither told nor tried again.
@@ -30,6 +33,9 @@ class Notice:
     door: the address that presses of the message's buttons are posted to, where a message says so itself.
     options: the channel's, as they stand in registrar.yml and valid for its kind. source: which installation says so,
     a URI. actor: the id of whoever is behind the event.
+    until: until when its buttons count, the same on every attempt; None: it has none.
+    thread: the ref of the promotion's card in this channel, for systems that have threads.
+    page: the address of the model's page. end: of a card that is rewritten, the sentence that says how it ended.
     """
 
     id: str
@@ -42,3 +48,7 @@ class Notice:
     options: Mapping[str, Any] = field(default_factory=dict)
     source: str = "urn:registrar:local"
     actor: str | None = None
+    until: datetime | None = None
+    thread: str | None = None
+    page: str | None = None
+    end: str | None = None

@@ -1,67 +1,102 @@
-"""kind: mattermost. Facts to an incoming webhook; a request for approval carries Approve and Reject buttons.
+"""kind: mattermost. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject.
 
 https://developers.mattermost.com/integrate/webhooks/incoming
 https://developers.mattermost.com/integrate/plugins/interactive-messages
-A button needs the receiver's address: REGISTRAR_PUBLIC_URL, and `buttons` of the channel, a source of kind mattermost.
+https://docs.mattermost.com/api/reference/create-post, /patch-post
+A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and tell the rest of
+a promotion in their threads. A button needs the receiver's address: REGISTRAR_PUBLIC_URL, and `buttons` of the channel,
+a source of kind mattermost.
 """
 
 import json
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import requests
+from pydantic import Field
 
-from registrar import markdown
+from registrar import button, markdown
+from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from worker import card
+from worker.door import Final
 from worker.notifiers import Notice
+from worker.post import ask
 from worker.post import post as send
 
 HOSTS: frozenset[str] = frozenset()  # everybody has one of their own
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 4000  # characters; a post ends at 16,383
+_ID = r"^[a-z0-9]{26}$(?!\n)"
+
+
+class Options(Strict):
+    """channel_id: where a bot posts; View Info of the channel shows it."""
+
+    channel_id: Annotated[str | None, Field(pattern=_ID)] = None
 
 
 def message(notice: Notice, seal: Seal) -> dict[str, Any]:
-    """The message's JSON."""
-    fact = notice.fact
-    text = markdown.escape(card.headline(fact), most=_MOST)
-    if fact.type != card.ASKED:
-        return {"text": text}
-    lines = card.evidence(fact)
-    if not notice.door:
-        lines.append(f"to decide: /registry {card.command('approve', fact)}")
-    shown: dict[str, Any] = {"text": markdown.escape("\n".join(lines), most=_MOST)}
-    if notice.door:
-        shown["actions"] = [_button("approve", "good", notice, seal), _button("reject", "danger", notice, seal)]
-    return {"text": text, "attachments": [{"fallback": text, **shown}]}
+    """The JSON of an incoming webhook's message."""
+    text = markdown.escape(card.title(notice), most=_MOST)
+    attachments = [{"fallback": text, **_shown(notice, seal)}] if card.is_card(notice.fact) else []
+    return {"text": text, **({"attachments": attachments} if attachments else {})}
+
+
+def _shown(notice: Notice, seal: Seal) -> dict[str, Any]:
+    lines = [line for part in card.parts(notice) for line in part]
+    pressable = card.pressable(notice)
+    if pressable and not notice.door:
+        lines.append(f"to decide: /registry {card.command('approve', notice.fact)}")
+    shown = {"text": markdown.escape("\n".join(lines), most=_MOST)}
+    if not pressable or not notice.door:
+        return shown
+    return {**shown, "actions": [_button("approve", "good", notice, seal), _button("reject", "danger", notice, seal)]}
 
 
 def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
-    """Presses are not signed: the sealed text, which nobody is shown, is what they are known by. A message that is
-    posted again has the same nonces, so one person's press of both is one.
-    """
-    fact = notice.fact
-    sealed = {
-        "press": f"promotion.{verdict}",
-        "nonce": f"{notice.id}.{verdict}",
-        "promotion": fact.details["promotion"],
-        "model": fact.model,
-        "version": fact.version,
-        "target": fact.details["target"],
-    }
-    integration = {"url": notice.door, "context": {"sealed": seal.close(sealed)}}
-    # Letters and digits only: with any other an action's id is not routed.
+    """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
+    sealed = seal.close(card.said_by_button(verdict, notice, nonce=button.nonce(verdict, notice.id)))
     return {
-        "id": verdict,
+        "id": verdict,  # letters and digits only: with any other an action's id is not routed
         "type": "button",
         "name": verdict.capitalize(),
         "style": style,
-        "integration": integration,
+        "integration": {"url": notice.door, "context": {"sealed": sealed}},
     }
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
-    send(http, notice.url, json.dumps(message(notice, seal)).encode(), _JSON)
+def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+    """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in its source)."""
+    channel = Options.model_validate(notice.options).channel_id
+    if channel is None:
+        send(http, notice.url, json.dumps(message(notice, seal)).encode(), _JSON)
+        return None
+    content = {"channel_id": channel, **_post(notice, seal), "pending_post_id": notice.id}
+    thread = {"root_id": json.loads(notice.thread)["id"]} if notice.thread else {}
+    said = ask(http, "POST", _at(notice, ""), {**content, **thread}, _headers(notice))
+    id = said.get("id")
+    return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch(_ID, id) else None
+
+
+def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+    ask(http, "PUT", _at(notice, f"/{json.loads(ref)['id']}/patch"), _post(notice, seal), _headers(notice))
+
+
+def _post(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """The same message in the words of the API."""
+    said = message(notice, seal)
+    return {"message": said["text"], "props": {"attachments": said.get("attachments", [])}}
+
+
+def _at(notice: Notice, path: str) -> str | None:
+    return f"{notice.url.rstrip('/')}/api/v4/posts{path}" if notice.url else None
+
+
+def _headers(notice: Notice) -> dict[str, str]:
+    if not notice.secret:
+        raise Final("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
+    return {**_JSON, "Authorization": f"Bearer {notice.secret}"}
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:

@@ -1,81 +1,144 @@
-"""kind: slack. Facts to an incoming webhook; a request for approval carries Approve and Reject buttons.
+"""kind: slack. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject buttons.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, /reference/block-kit/blocks
+https://docs.slack.dev/reference/methods/chat.postMessage, /reference/methods/chat.update
+A bot (secret: its token, options: {channel: C0123}) can edit its cards and tell the rest of a promotion in their
+threads; an incoming webhook can't.
 """
 
 import json
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import requests
+from pydantic import Field
 
-from registrar.outcome import Fact
+from registrar import button
+from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from worker import card
+from worker.door import Doubtful, Final, Retryable
 from worker.notifiers import Notice
+from worker.post import ask
 from worker.post import post as send
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
-_ICONS = {
-    "model_version.registered": ":package:",
-    "model_version.transitioned": ":rocket:",
-    "model_version.archived": ":file_cabinet:",
-    "model_version.held_back": ":no_entry:",
-    "promotion.awaiting_approval": ":raised_hand:",
-    "promotion.approved": ":white_check_mark:",
-    "promotion.rejected": ":x:",
-    "task.failed": ":warning:",
-    "task.dead": ":rotating_light:",
-    "training_run.failed": ":warning:",
+_MOST = 2900  # characters; a section's text ends at 3,000
+# The errors that pass by themselves; every other one needs somebody.
+_LATER = frozenset(
+    {
+        "accesslimited",
+        "external_channel_migrating",
+        "fatal_error",
+        "internal_error",
+        "rate_limited",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+    }
+)
+_ADVICE = {
+    "channel_not_found": "; options.channel must be a channel's id, and the bot a member of it",
+    "not_in_channel": "; invite the bot to the channel",
+    "missing_scope": "; the bot needs the scope chat:write",
 }
 
 
-def escape(text: str) -> str:
-    """Slack's three control characters: `<!channel>` in a model's name must not call everyone."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+class Options(Strict):
+    """channel: where a bot posts. api: Slack's own, unless it is another such as https://slack-gov.com/api."""
+
+    channel: Annotated[str | None, Field(pattern=r"^[CDG][A-Z0-9]{2,30}$(?!\n)")] = None
+    api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (
+        "https://slack.com/api"
+    )
 
 
-def message(fact: Fact, seal: Seal) -> dict[str, Any]:
-    """The message's JSON. A section's text ends at 3,000 characters."""
-    text = f"{_ICONS.get(fact.type, ':information_source:')} {escape(fact.text)}"[:2900]
-    blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
-    if fact.type == "promotion.awaiting_approval":
-        blocks += [_evidence(fact), _buttons(fact, seal)]
-    return {"text": text, "blocks": blocks}
+def escape(text: str, most: int = _MOST) -> str:
+    """Slack's three control characters, and the names of everybody: a model's name must not call anyone."""
+    quiet = re.sub("@(?=(channel|here|everyone)\\b)", "@\u200b", text, flags=re.IGNORECASE)
+    escaped = quiet.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped if len(escaped) <= most else re.sub("&[a-z]{0,4}$", "", escaped[: most - 1]) + "…"
 
 
-def _evidence(fact: Fact) -> dict[str, Any]:
-    lines = [escape(line)[:1900] for line in card.evidence(fact)]
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": line} for line in lines[:10]]}
+def message(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """The message's JSON. Where a card is shown, its text is for notifications."""
+    title = escape(card.title(notice))
+    blocks = [_section(title)]
+    if card.is_card(notice.fact):
+        *most, about = card.parts(notice)
+        blocks += [_section(escape("\n".join(part))) for part in most]
+        blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
+    if card.pressable(notice):
+        blocks.append({"type": "actions", "elements": _buttons(notice, seal)})
+    return {"text": title, "blocks": blocks}
 
 
-def _buttons(fact: Fact, seal: Seal) -> dict[str, Any]:
-    """Each button's value is sealed: nobody can press for another version than the one shown."""
-    pinned = {
-        "promotion": fact.details["promotion"],
-        "model": fact.model,
-        "version": fact.version,
-        "target": fact.details["target"],
-    }
-    return {
-        "type": "actions",
-        "elements": [
-            _button("approve", "primary", seal.close(pinned)),
-            _button("reject", "danger", seal.close(pinned)),
-        ],
-    }
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _words(text)}
 
 
-def _button(verdict: str, style: str, value: str) -> dict[str, Any]:
+def _words(text: str) -> dict[str, Any]:
+    """verbatim: Slack makes no links or mentions of what only looks like them."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _buttons(notice: Notice, seal: Seal) -> list[dict[str, Any]]:
+    return [_button("approve", "primary", notice, seal), _button("reject", "danger", notice, seal)]
+
+
+def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
+    """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
+    value = seal.close(card.said_by_button(verdict, notice, nonce=button.nonce(verdict, notice.id)))
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
-    send(http, notice.url, json.dumps(message(notice.fact, seal)).encode(), _JSON)
+def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+    content = message(notice, seal)
+    channel = Options.model_validate(notice.options).channel
+    if channel is None:
+        send(http, notice.url, json.dumps(content).encode(), _JSON)
+        return None
+    said = _call("chat.postMessage", {"channel": channel, **content, **_thread(notice, channel)}, notice, http)
+    return json.dumps({"channel": said.get("channel", channel), "ts": said["ts"]}) if "ts" in said else None
+
+
+def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+    """Slack keeps what is not named anew, so the blocks without buttons are."""
+    _call("chat.update", {**json.loads(ref), **message(notice, seal)}, notice, http)
+
+
+def _thread(notice: Notice, channel: str) -> dict[str, Any]:
+    """Whoever is asked again must see it in the channel too."""
+    card_ref = json.loads(notice.thread) if notice.thread else {}
+    if card_ref.get("channel") != channel:
+        return {}
+    return {"thread_ts": card_ref["ts"], "reply_broadcast": card.is_card(notice.fact)}
+
+
+def _call(method: str, content: dict[str, Any], notice: Notice, http: requests.Session) -> Any:
+    """parse: chat.update finds names of channels and people in a text, unless it is told not to.
+
+    Slack answers 200 and says in the body whether it worked.
+    """
+    if not notice.secret:
+        raise Final("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
+    url = f"{Options.model_validate(notice.options).api.rstrip('/')}/{method}"
+    headers = {**_JSON, "Authorization": f"Bearer {notice.secret}"}
+    said = ask(http, "POST", url, {**content, "parse": "none", "link_names": False}, headers)
+    if said.get("ok") is True:
+        return said
+    error = said.get("error")
+    if not isinstance(error, str) or not re.fullmatch("[a-z_]{1,60}", error):
+        raise Doubtful("Slack's answer can't be read")
+    if error in _LATER:
+        raise Retryable(f"Slack answered {error}")
+    raise Final(f"Slack refused the message: {error}{_ADVICE.get(error, '')}")
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
     """To a response_url: only the person who asked sees it, and the message with the buttons stays."""
-    content = {"response_type": "ephemeral", "replace_original": False, "text": escape(text)[:2900]}
+    content = {"response_type": "ephemeral", "replace_original": False, "text": escape(text)}
     send(http, url, json.dumps(content).encode(), _JSON)

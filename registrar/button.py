@@ -1,0 +1,35 @@
+"""What an Approve or Reject button says, in the same words for who makes one and for who takes its press."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+LIFE = timedelta(days=30)  # a button that lies in a channel for longer is nobody's decision any more
+PRESSES = ("promotion.approve", "promotion.reject")
+PINNED = ("promotion", "model", "version", "target")
+
+
+def content(verdict: str, *, nonce: str, until: datetime, pinned: dict[str, Any]) -> dict[str, Any]:
+    """What is sealed or marked. verdict: approve | reject. pinned: PINNED, what was shown.
+
+    nonce: the same for a message that is posted again, so that one person's presses of both are one.
+    """
+    return {
+        "press": f"promotion.{verdict}",
+        "nonce": nonce,
+        "until": int(until.timestamp()),
+        **{name: pinned[name] for name in PINNED},
+    }
+
+
+def nonce(verdict: str, notice_id: str) -> str:
+    return f"{notice_id}.{verdict}"
+
+
+def short(notice_id: str) -> str:
+    """10 characters for a notice's id, where there is room for no more; unique among a promotion's few messages."""
+    return hashlib.sha256(notice_id.encode()).hexdigest()[:10]
+
+
+def short_nonce(verdict: str, *, promotion: str, shortened: str) -> str:
+    return f"{promotion}.{shortened}.{verdict}"

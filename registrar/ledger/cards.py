@@ -1,0 +1,44 @@
+"""Which message of which channel is a promotion's card: what is edited when it ends, and answered in its thread."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from registrar.ledger.tables import cards
+from registrar.outcome import Cause
+
+
+@dataclass(frozen=True)
+class Card:
+    """ref: the chat system's own name for the message, as its notifier wrote it. fact: what the card was made of."""
+
+    promotion_id: str
+    channel: str
+    ref: str
+    fact: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Posted:
+    """Record: a card was posted."""
+
+    promotion_id: str
+    channel: str
+    ref: str
+    fact: Mapping[str, Any]
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        row = {"promotion_id": self.promotion_id, "channel": self.channel, "ref": self.ref, "fact": dict(self.fact)}
+        connection.execute(insert(cards).values(**row, at=cause.at))
+
+
+def posted(connection: Connection, promotion_id: str, channel: str) -> list[Card]:
+    """A promotion's cards in a channel, oldest first: the request's, then reminders'."""
+    mine = (cards.c.promotion_id == promotion_id) & (cards.c.channel == channel)
+    columns = [cards.c[name] for name in Card.__dataclass_fields__]
+    rows = connection.execute(select(*columns).where(mine).order_by(cards.c.seq)).all()
+    return [Card(**row._mapping) for row in rows]

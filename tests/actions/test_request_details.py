@@ -1,0 +1,77 @@
+"""What a request for approval tells: the candidate against whoever holds the target."""
+
+import json
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from registrar.ledger.tables import tasks
+from registrar.outcome import Fact
+from tests.worker.office import ADA, POLICY, Office
+
+GATED = POLICY.replace("alias: champion,", 'alias: champion, gates: [{metric: rmse, op: "<", threshold: 7}],')
+MORE = POLICY.replace("alias: champion,", "alias: champion, exclusive: false, on_replace: keep,")
+
+
+def office_with_a_champion(ledger, folder, policy: str = GATED) -> Office:
+    office = Office(ledger, folder, policy=policy)
+    office.registry.trained("r1", rmse=6.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    return office
+
+
+def asked(office: Office) -> Fact:
+    """The newest request's fact."""
+    with office.ledger.read() as connection:
+        rows = connection.execute(select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq))
+        facts = [row.args["fact"] for row in rows]
+    return Fact(**[fact for fact in facts if fact["type"] == "promotion.awaiting_approval"][-1])
+
+
+def details_of(ledger, folder) -> Fact:
+    """A second version, better than the champion."""
+    office = office_with_a_champion(ledger, folder)
+    office.registry.trained("r2", rmse=5.0, mae=3.0)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    return asked(office)
+
+
+def test_the_holders_metrics_stand_beside_the_candidates(ledger, tmp_path):
+    details = details_of(ledger, tmp_path).details
+    assert list(details["metrics"]) == ["rmse", "mae"]  # what a gate is about comes first
+    assert details["champion"] == {"version": 1, "of": "@champion", "metrics": {"rmse": 6.0}}
+    assert (details["alias"], details["replaces"]) == ("champion", [1])
+
+
+def test_a_first_candidate_has_no_champion(ledger, tmp_path):
+    office = Office(ledger, tmp_path)
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert asked(office).details["champion"] is None
+
+
+def test_where_versions_stay_the_alias_says_who_is_compared(ledger, tmp_path):
+    office = office_with_a_champion(ledger, tmp_path, MORE)
+    office.registry.trained("r2", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    details = asked(office).details
+    assert (details["replaces"], details["champion"]["version"]) == ([], 1)
+
+
+def test_a_champion_whose_run_is_gone_has_no_metrics(ledger, tmp_path):
+    office = office_with_a_champion(ledger, tmp_path)
+    del office.registry.runs["r1"]
+    office.registry.trained("r2", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    assert asked(office).details["champion"]["metrics"] == {}
+
+
+def test_thousands_of_metrics_and_numbers_that_are_none_are_still_json(ledger, tmp_path):
+    office = Office(ledger, tmp_path, policy=GATED)
+    many = {f"m{nth:04d}": float("nan") for nth in range(3000)}
+    office.registry.runs["r1"] = replace(office.registry.trained("r1"), metrics={**many, "rmse": 5.0})
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    metrics = asked(office).details["metrics"]
+    assert (len(metrics), metrics["rmse"], metrics["m0000"]) == (100, 5.0, "nan")
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics

@@ -1,0 +1,32 @@
+"""worker.edit_card, after each outcome that ends a promotion: its cards in one channel say so, and lose their buttons.
+
+The whole message is written each time, so once more changes nothing.
+"""
+
+from datetime import datetime
+
+from registrar.ledger.cards import Card, posted
+from registrar.outcome import Fact, Outcome
+from worker import card, telling
+from worker.door import Final
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    told, promotion = telling.channel(work, str(work.given("channel"))), str(work.given("promotion"))
+    end = card.ended(Fact(**work.task.args["fact"]), datetime.fromisoformat(work.given("at")))
+    with work.ledger.read() as connection:
+        cards = posted(connection, promotion, told.name)
+    refused = [why for each in cards if (why := _edit(work, told, each, end))]
+    if refused:
+        raise Final("; ".join(dict.fromkeys(refused)))
+    return Outcome(f"{told.name}: {len(cards)} card(s) of {promotion} say now: {end}")
+
+
+def _edit(work: Work, told: telling.Told, each: Card, end: str) -> str | None:
+    """Why one can't be edited: somebody deleted it, perhaps. The others are nevertheless."""
+    try:
+        told.notifier.edit(told.notice(work, Fact(**each.fact), end=end), each.ref, work.http, work.seal)
+    except Final as error:
+        return str(error)
+    return None

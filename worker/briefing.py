@@ -1,0 +1,82 @@
+"""What an approver is told of a candidate, in plain lines: gates, metrics against the holder's, and about the version.
+
+Lists and lines end, whatever they are made of: every channel has a limit.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+MOST_LINES, MOST_CHARACTERS = 12, 250
+
+
+def parts(details: Mapping[str, Any]) -> list[list[str]]:
+    """details: of a fact that asks for approval (worker/actions/request.py); what they lack is left out."""
+    gates = [f"{'✓' if gate['passed'] else '✗'} {gate['reason']}" for gate in details.get("gates", [])]
+    return [bounded(part) for part in (gates, _metrics(details), _about(details)) if part]
+
+
+def bounded(lines: list[str]) -> list[str]:
+    cut = [line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…" for line in lines]
+    more = len(cut) - MOST_LINES
+    return cut if more <= 0 else [*cut[: MOST_LINES - 1], f"… and {more + 1} more"]
+
+
+def _metrics(details: Mapping[str, Any]) -> list[str]:
+    """The candidate against whoever holds the target: both values, and what the difference is."""
+    found, champion = details.get("metrics") or {}, details.get("champion") or {}
+    if not champion or not found:
+        return [f"{name} {_short(value)}" for name, value in found.items()]
+    held = champion.get("metrics") or {}
+    lines = [f"{name} {_short(value)} against {_against(value, held.get(name))}" for name, value in found.items()]
+    return [f"compared with version {champion['version']}, which holds {champion.get('of', 'it')} now:", *lines]
+
+
+def _against(value: object, other: object) -> str:
+    if other is None:
+        return "none"
+    new, old = _number(value), _number(other)
+    if new is None or old is None:
+        return _short(other)
+    share = f", {(new - old) / abs(old) * 100:+.3g} %" if old else ""
+    return f"{_short(other)} ({new - old:+.4g}{share})"
+
+
+def _about(details: Mapping[str, Any]) -> list[str]:
+    trained, registered = _day(details.get("trained_at")), _day(details.get("registered_at"))
+    age = [f"trained {trained}"] * bool(trained) + [f"registered {registered}"] * bool(registered)
+    return [
+        _replaced(details),
+        *([", ".join(age)] if age else []),
+        f"requested by {details.get('requested_by', 'nobody known')}",
+        f"commit {details['commit']}" if details.get("commit") else "no commit given",
+    ]
+
+
+def _replaced(details: Mapping[str, Any]) -> str:
+    """What leaves the stage, and what becomes of it."""
+    if replaced := ", ".join(f"version {version}" for version in details.get("replaces", [])):
+        return f"replaces {replaced}, which {details.get('becomes', 'is archived')}"
+    champion, alias = details.get("champion") or {}, details.get("alias")
+    if champion and alias:
+        return f"takes @{alias} from version {champion['version']}, which stays where it is"
+    return "replaces nothing"
+
+
+def _day(value: object) -> str | None:
+    return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M} UTC" if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    """Facts that were made before this version hold texts."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _short(value: object) -> str:
+    number = _number(value)
+    return str(value) if number is None else f"{number:.6g}"
