@@ -172,7 +172,7 @@ def test_options_that_a_kind_does_not_take_name_file_and_line(run, tmp_path):
     result = run("check-config", str(path), "--no-secrets")
     assert result.exit_code == 1
     assert "s3cret" not in result.output
-    assert result.stderr.splitlines()[1:] == [f"{path}:32: channels.team.options: colour: unknown key"]
+    assert result.stderr.splitlines()[1:] == [f"{path}:33: channels.team.options: colour: unknown key"]
 
 
 def test_secrets_need_not_be_here(run, tmp_path):
