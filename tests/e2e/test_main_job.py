@@ -6,12 +6,14 @@ import signal
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import psutil
 import pytest
 import redis
 from mlflow import MlflowClient
 
+from registrar import button
 from registrar.embedded import leftovers
 from registrar.embedded.folder import Folder
 from registrar.seal import Seal
@@ -79,8 +81,10 @@ def test_a_button_press_brings_it_to_production_and_the_next_one_archives_it(sen
     seal = Seal(stack.settings.secret_key)
     for number in (1, 2):
         finish_training(sender, model, train(client))
+        pinned = {"promotion": waiting(stack, model), "model": model, "version": number, "target": "Production"}
+        until = datetime.now(UTC) + button.LIFE
         value = seal.close(
-            {"promotion": waiting(stack, model), "model": model, "version": number, "target": "Production"}
+            button.content("approve", nonce=f"{pinned['promotion']}.approve", until=until, pinned=pinned)
         )
         before = versions(client, model)
         assert sender.press("registrar.approve", value, user="UBOB").status_code == 200

@@ -102,6 +102,7 @@ def again(office: Office) -> None:
     office.work()
 
 
+@pytest.mark.both_ledgers
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_card_says_how_it_ended_keeps_its_evidence_and_loses_its_buttons(office, room, kind):
     ask(office_of(office, room, kind))
