@@ -292,7 +292,7 @@ def test_deleting_a_version_leaves_its_files(real, name, tmp_path: Path):
 
 def test_too_many_files_are_not_counted(real, name, monkeypatch):
     register(real, name)
-    monkeypatch.setattr("worker.registry._MOST_FILES", 2)
+    monkeypatch.setattr("worker.registry.files._MOST_FILES", 2)
     with pytest.raises(Final, match="2 files or more"):
         real.registry.size_of(name, 1)
 

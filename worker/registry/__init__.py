@@ -3,40 +3,27 @@
 Which call, with which arguments: README, "Decisions". Measured on MLflow 3.17 and 3.18.
 """
 
-import hashlib
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import requests
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import ViewType
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
 )
-from mlflow.exceptions import MlflowException
 
 from worker import convert
-from worker.door import Doubtful, Experiment, Final, Model, ModelSource, NotFound, Retryable, Run, Version
+from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
+from worker.registry.errors import sorted_errors
+from worker.registry.files import Files
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
-_NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
-_RETRYABLE_STATUS = {408, 429, 502, 503, 504}
-# SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
-_RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
-_STATUS = re.compile(r"too many (\d{3}) error responses")
 _PAGE = 200
-_LOGGED = re.compile("models:/(m-[0-9a-f]{32})")
-_MOST_FILES = 10_000  # of one model; what is more is not looked at
-_MOST_MLMODEL = 1_000_000  # characters
 
 
 def configure_client() -> None:
@@ -49,49 +36,7 @@ def configure_client() -> None:
     warnings.filterwarnings("ignore", message=".*[Mm]odel registry stages.*", category=FutureWarning)
 
 
-@contextmanager
-def sorted_errors(what: str) -> Iterator[None]:
-    """Turns MLflow's exceptions into Retryable, NotFound or Final, with what was tried in front."""
-    try:
-        yield
-    except MlflowException as error:
-        raise _sorted(what, error) from error
-    except requests.RequestException as error:
-        raise Retryable(f"{what}: the registry does not answer ({type(error).__name__})") from error
-    except ModuleNotFoundError as error:
-        raise Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs") from error
-
-
-def _sorted(what: str, error: MlflowException) -> Retryable | Final:
-    if isinstance(error.__context__, requests.RequestException):
-        return _unanswered(what, error.__context__)
-    text, status = f"{what}: {_first_line(error)}", error.get_http_status_code()
-    if error.error_code in _NOT_FOUND:
-        return NotFound(text)
-    race = error.error_code == "BAD_REQUEST" and _RACE.search(str(error))
-    if status in _RETRYABLE_STATUS or error.error_code == "ABORTED" or race:
-        return Retryable(text)
-    # An unknown logged model is an INTERNAL_ERROR too, and will stay one.
-    if status == 500 and "Unable to find a logged_model" not in str(error):
-        return Doubtful(text)
-    return Final(text)
-
-
-def _unanswered(what: str, error: requests.RequestException) -> Retryable:
-    """3.17's client loses the body of a 5xx, and says its status only in words; 3.18's gives both."""
-    if not (said := _STATUS.search(str(error))):
-        return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
-    kind = Doubtful if said[1] == "500" else Retryable
-    return kind(f"{what}: the registry answered {said[1]}")
-
-
-def _first_line(error: MlflowException) -> str:
-    """What it says, without the code that stands before it; nothing in front of the sentence is for people."""
-    said = str(error.message).strip().splitlines()[:1] or [str(error.error_code)]
-    return said[0].removeprefix(f"{error.error_code}: ")[:500]
-
-
-class MlflowRegistry:
+class MlflowRegistry(Files):
     """uri: MLFLOW_TRACKING_URI. before_write is called right before each write: it checks the lease, or raises."""
 
     def __init__(
@@ -101,8 +46,7 @@ class MlflowRegistry:
         before_write: Callable[[], None] = lambda: None,
         client: MlflowClient | None = None,
     ) -> None:
-        self._uri = uri
-        self._client = client or MlflowClient(tracking_uri=uri, registry_uri=uri)
+        super().__init__(uri, client or MlflowClient(tracking_uri=uri, registry_uri=uri))
         self._before_write = before_write
 
     def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
@@ -270,67 +214,6 @@ class MlflowRegistry:
     def delete_version(self, model: str, version: int) -> None:
         with self._write(f"deleting {model} version {version}"):
             self._client.delete_model_version(model, str(version))
-
-    def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
-        with sorted_errors(f"fetching the artifacts of run {run_id}"):
-            wanted = {"run_id": run_id, "artifact_path": path or ""}
-            return Path(download_artifacts(**wanted, dst_path=str(folder), tracking_uri=self._uri))
-
-    def files_of(self, model: str, version: int) -> list[str]:
-        with sorted_errors(f"looking at the files of {model} version {version}"):
-            address = self._client.get_model_version_download_uri(model, str(version))
-            return sorted(Path(file.path).name for file in list_artifacts(artifact_uri=address, tracking_uri=self._uri))
-
-    def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
-        return convert.mlmodel(self._mlmodel(model, version))
-
-    def _mlmodel(self, model: str, version: int) -> str:
-        """The file itself; "" where there is none."""
-        with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
-            if "MLmodel" not in self.files_of(model, version):
-                return ""
-            address = self._client.get_model_version_download_uri(model, str(version))
-            with TemporaryDirectory() as folder:
-                uri = f"{address.rstrip('/')}/MLmodel"
-                got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
-                return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
-
-    def digest_of(self, model: str, version: int) -> str:
-        """A logged model (m-...) keeps its id for its files; those of MLflow 2 lie where anybody may change them."""
-        source = self.version(model, version).source
-        if logged := _LOGGED.fullmatch(source):
-            return logged[1]
-        content = [self._listing(model, version), self._mlmodel(model, version)]
-        return "sha256:" + hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-    def _listing(self, model: str, version: int) -> list[tuple[str, int]]:
-        """Every file's path and size, as far as _MOST_FILES."""
-        with sorted_errors(f"looking at the files of {model} version {version}"):
-            address = self._client.get_model_version_download_uri(model, str(version))
-            found: list[tuple[str, int]] = []
-            folders = [""]
-            while folders and len(found) < _MOST_FILES:
-                below = folders.pop()
-                where = f"{address.rstrip('/')}/{below}" if below else address
-                for file in list_artifacts(artifact_uri=where, tracking_uri=self._uri):
-                    path = f"{below}/{Path(file.path).name}" if below else Path(file.path).name
-                    if file.is_dir:
-                        folders.append(path)
-                    else:
-                        found.append((path, file.file_size or 0))
-            return sorted(found)
-
-    def size_of(self, model: str, version: int) -> int:
-        found = self._listing(model, version)
-        if len(found) >= _MOST_FILES:
-            raise Final(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
-        return sum(size for _, size in found)
-
-    def download_version(self, model: str, version: int, folder: Path) -> Path:
-        """From where the registry says the version's files are."""
-        with sorted_errors(f"fetching {model} version {version}"):
-            address = self._client.get_model_version_download_uri(model, str(version))
-            return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
 
 
 def _pages(page: Callable[[str | None], Any]) -> Iterator[Any]:

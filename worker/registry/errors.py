@@ -1,0 +1,58 @@
+"""MLflow's exceptions, sorted into what may work later and what never will. Measured on MLflow 3.17 and 3.18."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from mlflow.exceptions import MlflowException
+
+from worker.door import Doubtful, Final, NotFound, Retryable
+
+_NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+_RETRYABLE_STATUS = {408, 429, 502, 503, 504}
+# SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
+_RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
+_STATUS = re.compile(r"too many (\d{3}) error responses")
+
+
+@contextmanager
+def sorted_errors(what: str) -> Iterator[None]:
+    """Turns MLflow's exceptions into Retryable, NotFound or Final, with what was tried in front."""
+    try:
+        yield
+    except MlflowException as error:
+        raise _sorted(what, error) from error
+    except requests.RequestException as error:
+        raise Retryable(f"{what}: the registry does not answer ({type(error).__name__})") from error
+    except ModuleNotFoundError as error:
+        raise Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs") from error
+
+
+def _sorted(what: str, error: MlflowException) -> Retryable | Final:
+    if isinstance(error.__context__, requests.RequestException):
+        return _unanswered(what, error.__context__)
+    text, status = f"{what}: {_first_line(error)}", error.get_http_status_code()
+    if error.error_code in _NOT_FOUND:
+        return NotFound(text)
+    race = error.error_code == "BAD_REQUEST" and _RACE.search(str(error))
+    if status in _RETRYABLE_STATUS or error.error_code == "ABORTED" or race:
+        return Retryable(text)
+    # An unknown logged model is an INTERNAL_ERROR too, and will stay one.
+    if status == 500 and "Unable to find a logged_model" not in str(error):
+        return Doubtful(text)
+    return Final(text)
+
+
+def _unanswered(what: str, error: requests.RequestException) -> Retryable:
+    """3.17's client loses the body of a 5xx, and says its status only in words; 3.18's gives both."""
+    if not (said := _STATUS.search(str(error))):
+        return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
+    kind = Doubtful if said[1] == "500" else Retryable
+    return kind(f"{what}: the registry answered {said[1]}")
+
+
+def _first_line(error: MlflowException) -> str:
+    """What it says, without the code that stands before it; nothing in front of the sentence is for people."""
+    said = str(error.message).strip().splitlines()[:1] or [str(error.error_code)]
+    return said[0].removeprefix(f"{error.error_code}: ")[:500]

@@ -1,0 +1,90 @@
+"""A run's and a version's files, through the artifact store that MLflow names."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts, list_artifacts
+
+from worker import convert
+from worker.door import Final
+from worker.registry.errors import sorted_errors
+
+_LOGGED = re.compile("models:/(m-[0-9a-f]{32})")
+_MOST_FILES = 10_000  # of one model; what is more is not looked at
+_MOST_MLMODEL = 1_000_000  # characters
+
+
+class Files:
+    """The part of door.Registry that is about files. uri: MLFLOW_TRACKING_URI."""
+
+    def __init__(self, uri: str, client: MlflowClient) -> None:
+        self._uri = uri
+        self._client = client
+
+    def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
+        with sorted_errors(f"fetching the artifacts of run {run_id}"):
+            wanted = {"run_id": run_id, "artifact_path": path or ""}
+            return Path(download_artifacts(**wanted, dst_path=str(folder), tracking_uri=self._uri))
+
+    def files_of(self, model: str, version: int) -> list[str]:
+        with sorted_errors(f"looking at the files of {model} version {version}"):
+            address = self._client.get_model_version_download_uri(model, str(version))
+            return sorted(Path(file.path).name for file in list_artifacts(artifact_uri=address, tracking_uri=self._uri))
+
+    def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
+        return convert.mlmodel(self._mlmodel(model, version))
+
+    def _mlmodel(self, model: str, version: int) -> str:
+        """The file itself; "" where there is none."""
+        with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
+            if "MLmodel" not in self.files_of(model, version):
+                return ""
+            address = self._client.get_model_version_download_uri(model, str(version))
+            with TemporaryDirectory() as folder:
+                uri = f"{address.rstrip('/')}/MLmodel"
+                got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
+                return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
+
+    def digest_of(self, model: str, version: int) -> str:
+        """A logged model (m-...) keeps its id for its files; those of MLflow 2 lie where anybody may change them."""
+        with sorted_errors(f"reading {model} version {version}"):
+            source = self._client.get_model_version(model, str(version)).source
+        if logged := _LOGGED.fullmatch(source or ""):
+            return logged[1]
+        content = [self._listing(model, version), self._mlmodel(model, version)]
+        return "sha256:" + hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def _listing(self, model: str, version: int) -> list[tuple[str, int]]:
+        """Every file's path and size, as far as _MOST_FILES."""
+        with sorted_errors(f"looking at the files of {model} version {version}"):
+            address = self._client.get_model_version_download_uri(model, str(version))
+            found: list[tuple[str, int]] = []
+            folders = [""]
+            while folders and len(found) < _MOST_FILES:
+                below = folders.pop()
+                where = f"{address.rstrip('/')}/{below}" if below else address
+                for file in list_artifacts(artifact_uri=where, tracking_uri=self._uri):
+                    path = f"{below}/{Path(file.path).name}" if below else Path(file.path).name
+                    if file.is_dir:
+                        folders.append(path)
+                    else:
+                        found.append((path, file.file_size or 0))
+            return sorted(found)
+
+    def size_of(self, model: str, version: int) -> int:
+        found = self._listing(model, version)
+        if len(found) >= _MOST_FILES:
+            raise Final(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
+        return sum(size for _, size in found)
+
+    def download_version(self, model: str, version: int, folder: Path) -> Path:
+        """From where the registry says the version's files are."""
+        with sorted_errors(f"fetching {model} version {version}"):
+            address = self._client.get_model_version_download_uri(model, str(version))
+            return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
