@@ -23,13 +23,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path, **environment: str) -> Iterator[str]:
-    """The server's address; ended, with its children, at the end of the block."""
+def serve(folder: Path, *, backend: str | None = None, **environment: str) -> Iterator[str]:
+    """The server's address; ended, with its children, at the end of the block. backend: a database; else SQLite."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += [
         "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
+        backend or f"sqlite:///{folder}/mlflow.db",
         "--artifacts-destination",
         f"{folder}/artifacts",
     ]
@@ -61,12 +61,19 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def train(
-    client: MlflowClient, *, experiment: str = "taxi", rmse: float = 5.0, artifact: str = "model", name: str = ""
+    client: MlflowClient,
+    *,
+    experiment: str = "taxi",
+    rmse: float = 5.0,
+    artifact: str = "model",
+    name: str = "",
+    user: str = "unknown",
 ) -> str:
-    """A run in the manner of MLflow 2, its model among its own artifacts; the run's id."""
+    """A run in the manner of MLflow 2, its model among its own artifacts; the run's id. user: who trained it."""
     found = client.get_experiment_by_name(experiment)
     experiment_id = found.experiment_id if found else client.create_experiment(experiment)
-    run = client.create_run(experiment_id, run_name=name or None, tags={"git_commit": "c0ffee"})
+    tags = {"git_commit": "c0ffee", "mlflow.user": user}
+    run = client.create_run(experiment_id, run_name=name or None, tags=tags)
     client.log_metric(run.info.run_id, "rmse", rmse)
     if artifact:
         client.log_text(run.info.run_id, "flavors: {}\n", f"{artifact}/MLmodel")

@@ -1,6 +1,6 @@
 """The worker without Celery around it: a real ledger, a registry, and every task run in the ledger's own order."""
 
-import itertools
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,7 +55,6 @@ class Office:
         self.registry = registry or FakeRegistry()
         self.told: list[str] = []
         self._ahead = timedelta()
-        self._ids = itertools.count(1)
         settings = Settings.read(
             {
                 "REGISTRAR_CONFIG": "registrar.yml",
@@ -92,7 +91,7 @@ class Office:
     def accept(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
         event = Event(parse(type_, data), by, self.now(), reply_to)
         with self.ledger.write() as connection:
-            receipt = accept(connection, Delivery("ci", f"msg_{next(self._ids)}", "0" * 64), [event], at=self.now())
+            receipt = accept(connection, Delivery("ci", f"msg_{uuid.uuid4().hex}", "0" * 64), [event], at=self.now())
         return receipt.events[0][0]
 
     def post(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
