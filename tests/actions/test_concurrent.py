@@ -31,7 +31,10 @@ def test_so_many_approvals_at_once_leave_one_holder(office, count: int):
     for number in range(1, count + 1):
         office.registry.trained(f"r{number}", rmse=5.0)
         office.post("model_version.register", model="taxi", run_id=f"r{number}")
+    for number in range(count, 0, -1):  # a request ends those for older versions
+        office.post("promotion.request", by=ADA, model="taxi", version=number, target="Production")
     waiting = [version for version, target, state in office.promotions() if state == "awaiting_approval"]
+    assert sorted(waiting) == list(range(1, count + 1))
     for number in waiting:
         office.accept("promotion.approve", by=ADA, model="taxi", version=number)
     all_at_once(office)
