@@ -46,12 +46,13 @@ def _promoted(work: Work, promotion_id: str) -> Outcome:
     if promotion is None or promotion.state != "approved":
         return Outcome(f"promotion {promotion_id} is not approved any more; nothing was moved")
     target, version = target_of(work, promotion.target), _free(work, promotion.target)
-    # What stands there already was cut off on its way: it is finished, not judged by what it did itself.
-    if standing(work.policy.model(work.model), version) != target.stage:
+    there = standing(work.policy.model(work.model), version) == target.stage
+    # What a first attempt of ours put there is finished, not judged by what it did itself; what a hand put there is.
+    if work.task.attempts == 1 or not there:
         evidence = gather(work, version, target)
         if what := evidence.changed_since(promotion.evidence):
             return void.outcome(promotion, void.changed(promotion, what))
-        if wrong := wrong_start(work.policy, version, target):
+        if not there and (wrong := wrong_start(work.policy, version, target)):
             return void.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
         if evidence.holds and not promotion.broke_glass:
             return _later(promotion, evidence.holds)
