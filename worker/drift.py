@@ -90,9 +90,9 @@ def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Hol
         return _put_back(work, text, left[0] if left else None, details, {"stages": list(moves.items())})
     version = came[-1] if came else None
     released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
-    if version is not None and target and _adopts(work):
-        return _adopted(text, work.model, details, (version, stage), tuple(released))
     held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
+    if version is not None and target and _adopts(work):
+        return _adopted(text, work.model, details, (version, stage), (*released, *held[:-1]))
     return _told(work, text, version, details, target=target, records=(*released, *held))
 
 

@@ -150,4 +150,8 @@ def test_what_is_quarantined_is_not_adopted(office):
     office.post("model.rollback", by=ADA, model="taxi", reason="wrong prices")
     office.registry.set_stage("taxi", 2, "Production")
     office.post("registry.reconcile", model="taxi")
-    assert "can't be adopted in Production: it is quarantined" in office.fact("task.failed")
+    assert "can't be adopted in Production: it is quarantined" in office.fact("registry.changed_by_hand")
+    assert sorted(office.holding()["Production"]) == [1, 2]
+    told = office.facts()
+    office.post("registry.reconcile", model="taxi")
+    assert office.facts() == told  # the record has it as it is: nothing is new

@@ -1,8 +1,10 @@
 """worker.adopt, after a drift that the policy adopts: a version moved by hand gets all that goes with its new place."""
 
-from registrar.outcome import Outcome
-from worker import quarantine
-from worker.door import Final
+from registrar.ledger.history import Held
+from registrar.outcome import Fact, Outcome, Record
+from registrar.policy import Target
+from worker import drift, quarantine
+from worker.door import Version
 from worker.stages import move
 from worker.standing import standing
 from worker.work import Work
@@ -17,5 +19,17 @@ def act(work: Work) -> Outcome:
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
     if held := quarantine.why(version):
-        raise Final(f"{version} can't be adopted in {stage}: {held}")
+        return _refused(version, stage, target, held)
     return move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
+
+
+def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:
+    """It stays where it is, as drift that is not adopted does: told, and in the record."""
+    text = f"{version} can't be adopted in {stage}: {why}"
+    records: list[Record] = []
+    if version.stage == stage:
+        records.append(Held(version.model, "stage", stage, version.version))
+    if target and target.alias and target.alias in version.aliases:
+        records.append(Held(version.model, "alias", target.alias, version.version, alone=True))
+    fact = Fact(drift.FACT, text, version.model, version.version, {"stage": stage, "reverted": False})
+    return Outcome(text, facts=(fact,), records=tuple(records))
