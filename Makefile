@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test chaos fuzz lint types contracts check requirements clean help
+.PHONY: demo up test chaos fuzz machine lint types contracts check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ N ?= 50000
 
 fuzz: $(READY)  ## N random requests at every source, over real HTTP
 	@FUZZ=$(N) $(BIN)/python -m pytest -s tests/fuzz
+
+machine: N = 200
+machine: $(READY)  ## N random lives of a promotion, against real MLflow; what fails is shrunk
+	@MACHINE=$(N) $(BIN)/python -m pytest -s tests/promotions/test_state_machine.py
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 from mlflow import MlflowClient
@@ -82,9 +83,9 @@ def train(
     return str(run.info.run_id)
 
 
-def train_logged_model(client: MlflowClient, *, experiment: str = "taxi", name: str = "model") -> str:
-    """A run in the manner of MLflow 3, its model beside it as a LoggedModel; the run's id."""
-    run_id = train(client, experiment=experiment, artifact="")
+def train_logged_model(client: MlflowClient, *, experiment: str = "taxi", name: str = "model", **run: Any) -> str:
+    """A run in the manner of MLflow 3, its model beside it as a LoggedModel; the run's id. run: as of train."""
+    run_id = train(client, experiment=experiment, artifact="", **run)
     experiment_id = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"logged-{model.model_id}"  # noqa: S108

@@ -20,7 +20,6 @@ from registrar.embedded import Stack
 from registrar.embedded.parts import plan, worker
 from registrar.keys import new_webhook_secret
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
-from registrar.ledger.engine import now
 from registrar.ledger.history import history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import promotions

@@ -1,0 +1,60 @@
+"""The promotion's state machine, driven at random against MLflow itself; `make machine N=500` drives it for longer.
+
+At every step: never two holders of an exclusive target, never a promotion without the approvals that its policy asks
+for, never an approval used for other evidence, and the history is what MLflow shows.
+"""
+
+import os
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from mlflow import MlflowClient
+
+from registrar.ledger import Ledger
+from tests.promotions.desk import Parts
+from tests.promotions.machine import Machine
+from tests.promotions.trouble import Clock
+from tests.promotions.world import Runs
+
+LONGER = int(os.environ.get("MACHINE") or 0)
+STEPS = 30
+
+
+@pytest.fixture(scope="session")
+def runs(mlflow_address: str) -> Runs:
+    return Runs(MlflowClient(mlflow_address))
+
+
+@pytest.mark.timeout(1200 + 30 * LONGER)
+@pytest.mark.both_ledgers
+def test_whatever_happens_promotions_keep_their_word(
+    mlflow_address: str, ledger: Ledger, ledger_url: str, runs: Runs, tmp_path: Path
+) -> None:
+    clock, seen = Clock(), Counter[str]()
+    parts = Parts(mlflow_address, ledger_url, tmp_path, runs, clock, seen)
+    examples = LONGER or (30 if ledger.engine.dialect.name == "sqlite" else 6)
+    try:
+        with clock.everywhere():
+            run_state_machine_as_test(partial(Machine, parts), settings=_settings(examples))
+    finally:
+        print("\n".join(f"{count:6} {what}" for what, count in sorted(seen.items())))
+    assert seen["examples with a promotion to Production"] >= seen["examples"] / 3
+
+
+def _settings(examples: int) -> settings:
+    """In CI the same examples each time; with MACHINE others each time, and shrunk."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        derandomize=not LONGER,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink] if LONGER else [Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=True,
+    )
