@@ -22,7 +22,7 @@ from registrar.policy.duration import length
 from registrar.policy.timing import last
 from registrar.queue import Bell
 from registrar.vocabulary import Data, ModelPrune, ModelReview, RegistryReconcile
-from worker import due
+from worker.promotion import due
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

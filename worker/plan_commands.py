@@ -10,10 +10,10 @@ from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger.engine import now
 from worker.door import Retryable
-from worker.plan import Looking
-from worker.plan import plan as planning
-from worker.prune_plan import plan_prune
+from worker.promotion.plan import Looking
+from worker.promotion.plan import plan as planning
 from worker.registry import MlflowRegistry, configure_client
+from worker.retention.plan import plan_prune
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
 UNREACHABLE = 4

@@ -12,9 +12,9 @@ from registrar.policy import Policy, load
 from registrar.queue import QUEUE, celery_app
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError, from_environment
-from worker import channels
 from worker.registry import MlflowRegistry, configure_client
 from worker.tasks import Bench, install
+from worker.telling import channels
 
 CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would cost 80 MB each
 

@@ -21,10 +21,11 @@ from registrar.queue import Bell, ring
 from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
-from worker import clock, verdict
+from worker import clock
 from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
-from worker.notices import notices
+from worker.promotion import verdict
+from worker.telling.notices import notices
 from worker.work import Work
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""How long a model's versions are kept. worker/retention.py says of each whether it stays, and why."""
+"""How long a model's versions are kept. worker/retention/survey.py says of each whether it stays, and why."""
 
 from typing import Annotated
 

@@ -12,7 +12,7 @@ from tests.mlflow_server import train, train_logged_model
 from tests.worker.office import POLICY, Office
 from worker import convert
 from worker.registry import MlflowRegistry
-from worker.retention import TAG
+from worker.retention.survey import TAG
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from registrar.outcome import Fact
 from tests.actions.test_request_details import details_of
 from tests.notifiers.test_notifiers import ASKED, DOOR, NOON, PAGE, SEAL, ended, notice
-from worker import card
 from worker.notifiers import Notice, discord, mattermost, slack, teams
+from worker.telling import card
 
 CHATS = ["slack", "mattermost", "discord", "discord-hook", "teams"]
 CALLS = ["<!channel>", "<!here|here>", "@everyone", "@here", "@channel", "<at>all</at>", "<@U123>", "<@&1>"]

@@ -7,7 +7,7 @@ import pytest
 
 from registrar.plugins import kinds
 from registrar.policy.load import parse
-from worker import channels
+from worker.telling import channels
 
 TEXT = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from registrar.policy import options
 from tests.notifiers.mailbox import PASSWORD, USER
 from tests.notifiers.told import ASKED, LIVE, MOVED, SEAL, expected, notice
-from worker import mailserver
 from worker.door import Final, Retryable
 from worker.notifiers import email
+from worker.telling import mailserver
 
 GIVEN = {"from": "Registrar <registrar@example.com>", "to": ["ml@example.com", "Bob <bob@example.com>"]}
 OPEN = {**GIVEN, "starttls": False}

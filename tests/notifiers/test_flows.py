@@ -17,8 +17,8 @@ from registrar.policy.load import parse
 from registrar.seal import Seal
 from tests.notifiers.chatroom import Call, ChatRoom
 from tests.worker.office import ADA, KEY, POLICY, Office
-from worker import card
 from worker.tasks import Bench
+from worker.telling import card
 
 CHANNELS = """
   slack: {kind: slack, secret: "env:SLACK", options: {channel: C0123, api: "ROOT/slack"}}

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.notifiers.told import MOVED, SEAL, notice
 from worker.door import Final, Retryable
-from worker.github import access
 from worker.notifiers import github, github_dispatch
+from worker.telling.github import access
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 GIVEN = {"repository": "acme/taxi", "app_id": 12, "installation_id": 34}

@@ -14,9 +14,9 @@ from registrar.outcome import Fact
 from registrar.plugins import kinds
 from registrar.seal import Seal
 from tests.worker.office import KEY
-from worker import card
 from worker.door import Final, Retryable
 from worker.notifiers import Notice, apprise, discord, log, mattermost, slack, teams, webhook
+from worker.telling import card
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
 SEAL = Seal(KEY)

@@ -4,9 +4,9 @@ import pytest
 
 from registrar.policy.load import parse
 from tests.worker.office import ADA, POLICY, Office
-from worker import channels, commit
 from worker.notifiers import PassedOver, log
 from worker.notifiers import github as notifier
+from worker.telling import channels, commit
 
 
 def policy(channel: str):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from registrar.policy.gates import Comparison, Evaluated, MaxAge, RequiredTags, Signature, Threshold
-from worker.gates import Baseline, Evaluation, Seen, evaluate
+from worker.promotion.gates import Baseline, Evaluation, Seen, evaluate
 
 LIMIT = Threshold(metric="rmse", op="<", threshold=7)
 

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
-from worker import outside
 from worker.door import Final, Retryable
-from worker.post import post
+from worker.telling import outside
+from worker.telling.post import post
 
 SLACK = frozenset({"hooks.slack.com"})
 

@@ -5,7 +5,7 @@ import pytest
 from registrar.ledger.engine import now
 from tests.worker.office import ADA, POLICY
 from worker.door import Final, NotFound, Retryable
-from worker.plan import Looking, Plan, plan
+from worker.promotion.plan import Looking, Plan, plan
 
 
 def planned(office, number: int = 1, stage: str = "Production") -> Plan:

@@ -9,8 +9,8 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from tests.worker.office import ADA, POLICY
 from worker.door import ModelSource, NotFound, Retryable
-from worker.plan import Looking
-from worker.prune_plan import PrunePlan, plan_prune
+from worker.promotion.plan import Looking
+from worker.retention.plan import PrunePlan, plan_prune
 
 TAG = "registrar.prune_after"
 KEPT = POLICY.replace("  taxi:\n", "  taxi:\n    retention: {keep_last: 2, older_than: 30d, grace: 7d}\n")

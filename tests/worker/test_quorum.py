@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.quorum import unfilled
+from worker.promotion.quorum import unfilled
 
 LEADS, RISK = ["ada", "bob"], ["bob", "eve"]
 

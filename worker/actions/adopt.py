@@ -3,10 +3,10 @@
 from registrar.ledger.history import Held
 from registrar.outcome import Fact, Outcome, Record
 from registrar.policy import Target
-from worker import drift, quarantine
 from worker.door import Version
-from worker.stages import move
-from worker.standing import standing
+from worker.promotion import drift, quarantine
+from worker.promotion.stages import move
+from worker.promotion.standing import standing
 from worker.work import Work
 
 

@@ -11,9 +11,9 @@ from registrar.outcome import Outcome
 from registrar.policy import Source
 from registrar.policy.routes import Channel
 from registrar.seal import BrokenSeal
-from worker import commit, outside
 from worker.door import Final
-from worker.github import access, api
+from worker.telling import commit, outside
+from worker.telling.github import access, api
 from worker.work import Work
 
 _HINTS = {

@@ -4,7 +4,7 @@ Where the policy says so (on_replace: staging), the one that was replaced goes b
 """
 
 from registrar.outcome import Outcome
-from worker.stages import move
+from worker.promotion.stages import move
 from worker.work import Work
 
 

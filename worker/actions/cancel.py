@@ -4,7 +4,7 @@ from registrar.ledger.promotions import Decided, Promotion, get, latest
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import PromotionCancel
 from worker.door import Final
-from worker.voters import approval_of
+from worker.promotion.voters import approval_of
 from worker.work import Work
 
 

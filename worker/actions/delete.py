@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from registrar.ledger.history import Released
 from registrar.outcome import Fact, FollowUp, Outcome
 from worker.door import Final, Retryable
-from worker.retention import TAG, judge
-from worker.rollback_target import present
-from worker.sizes import counted_text, named
+from worker.promotion.rollback_target import present
+from worker.retention.sizes import counted_text, named
+from worker.retention.survey import TAG, judge
 from worker.work import Work
 
 Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: can't be counted

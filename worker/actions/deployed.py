@@ -4,7 +4,7 @@ from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.deployments import Ended, under_way
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import Deployment, DeploymentSucceeded
-from worker.deployment import failed
+from worker.promotion.deployment import failed
 from worker.work import Work
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from registrar.ledger.cards import Card, posted
 from registrar.outcome import Fact, Outcome
-from worker import card, telling
 from worker.door import Final
+from worker.telling import card
+from worker.telling import notice as telling
 from worker.work import Work
 
 

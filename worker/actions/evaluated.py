@@ -3,8 +3,8 @@
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.vocabulary import EvaluationRunFinished
 from worker.door import Final
-from worker.evidence import EVALUATION
-from worker.standing import standing
+from worker.promotion.evidence import EVALUATION
+from worker.promotion.standing import standing
 from worker.work import Work
 
 

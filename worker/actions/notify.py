@@ -2,8 +2,9 @@
 
 from registrar.ledger.cards import Posted, posted
 from registrar.outcome import Fact, Outcome
-from worker import card, telling
 from worker.notifiers import PassedOver
+from worker.telling import card
+from worker.telling import notice as telling
 from worker.work import Work
 
 

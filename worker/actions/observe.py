@@ -9,8 +9,8 @@ from sqlalchemy import select
 from registrar.ledger.tables import events
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import RegistryChanged
-from worker import drift
 from worker.door import NotFound
+from worker.promotion import drift
 from worker.work import Work
 
 _OURS = "registrar."  # tags of ours begin so

@@ -10,9 +10,9 @@ from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
 from worker.door import Final
-from worker.retention import TAG, Fate, Step, survey
-from worker.sizes import counted_text, named, sizes
-from worker.voters import allowed
+from worker.promotion.voters import allowed
+from worker.retention.sizes import counted_text, named, sizes
+from worker.retention.survey import TAG, Fate, Step, survey
 from worker.work import Work
 
 AT_ONCE = 25

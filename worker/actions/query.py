@@ -3,8 +3,8 @@
 from registrar.outcome import Outcome
 from registrar.vocabulary import RegistryQuery
 from worker import queries
-from worker.plan import plan
-from worker.prune_plan import plan_prune
+from worker.promotion.plan import plan
+from worker.retention.plan import plan_prune
 from worker.work import Work
 
 

@@ -2,7 +2,7 @@
 
 from registrar.outcome import Outcome
 from registrar.vocabulary import RegistryReconcile
-from worker import drift
+from worker.promotion import drift
 from worker.work import Work
 
 

@@ -3,8 +3,8 @@
 from registrar.outcome import Outcome
 from registrar.plugins import load
 from registrar.seal import BrokenSeal
-from worker import outside
 from worker.door import Final
+from worker.telling import outside
 from worker.work import Work
 
 

@@ -7,12 +7,12 @@ from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, late
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
-from worker import asking, quarantine, verdict
 from worker.door import Version
-from worker.evidence import Evidence, expired, gather, target_of
-from worker.holds import Hold
-from worker.standing import standing
-from worker.way import wrong_start
+from worker.promotion import asking, quarantine, verdict
+from worker.promotion.evidence import Evidence, expired, gather, target_of
+from worker.promotion.holds import Hold
+from worker.promotion.standing import standing
+from worker.promotion.way import wrong_start
 from worker.work import Work
 
 

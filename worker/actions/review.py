@@ -6,10 +6,10 @@ Everything is read afresh: sent too early, or twice, it does nothing.
 from registrar.ledger.deployments import Deployment, under_way
 from registrar.ledger.promotions import Decided, Promotion, Told, still_open
 from registrar.outcome import Fact, FollowUp, Outcome
-from worker import asking, due
-from worker.deployment import failed
-from worker.evidence import gather, target_of
-from worker.voters import approval_of
+from worker.promotion import asking, due
+from worker.promotion.deployment import failed
+from worker.promotion.evidence import gather, target_of
+from worker.promotion.voters import approval_of
 from worker.work import Work
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from registrar.ledger.promotions import Decided, Judged, Promotion, get
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
-from worker import quarantine, void
-from worker.deployment import ask
 from worker.door import Final, Version
-from worker.evidence import gather, target_of
-from worker.holds import Hold
-from worker.stages import move
-from worker.standing import standing
-from worker.way import wrong_start
+from worker.promotion import quarantine, void
+from worker.promotion.deployment import ask
+from worker.promotion.evidence import gather, target_of
+from worker.promotion.holds import Hold
+from worker.promotion.stages import move
+from worker.promotion.standing import standing
+from worker.promotion.way import wrong_start
 from worker.work import Work
 
 

@@ -6,9 +6,9 @@ from registrar.ledger.promotions import Decided, Promotion, Voted, approvals, ge
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.approval import Approval
 from registrar.vocabulary import PromotionApprove, Vote
-from worker import quarantine, void
-from worker.evidence import expired, gather, target_of
-from worker.voters import allowed, approval_of, excluded, missing, name
+from worker.promotion import quarantine, void
+from worker.promotion.evidence import expired, gather, target_of
+from worker.promotion.voters import allowed, approval_of, excluded, missing, name
 from worker.work import Work
 
 

@@ -15,11 +15,11 @@ import requests
 
 from registrar import button, markdown
 from registrar.seal import Seal
-from worker import card
 from worker.door import Final
 from worker.notifiers import Notice
-from worker.post import ask
-from worker.post import post as send
+from worker.telling import card
+from worker.telling.post import ask
+from worker.telling.post import post as send
 
 HOSTS = frozenset({"discord.com"})
 # https://docs.discord.com/developers/reference#user-agent: others may be turned away

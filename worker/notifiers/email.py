@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field
 
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
-from worker import card, commit, mailserver
 from worker.notifiers import Notice
+from worker.telling import card, commit, mailserver
 
 _ADDRESS = r"[^\s<>\"@,;:()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,255}"
 _NAMED = rf"[^\x00-\x1f\x7f<>\",;:@]{{1,100}} <{_ADDRESS}>"

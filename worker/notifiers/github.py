@@ -10,9 +10,9 @@ from typing import Any
 import requests
 
 from registrar.seal import Seal
-from worker import commit
-from worker.github import access, api
 from worker.notifiers import Notice
+from worker.telling import commit
+from worker.telling.github import access, api
 
 NEEDS_VERSION = True
 _HINTS = {

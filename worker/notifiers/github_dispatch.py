@@ -12,9 +12,9 @@ import requests
 from pydantic import Field
 
 from registrar.seal import Seal
-from worker.about import about
-from worker.github import access, api
 from worker.notifiers import Notice
+from worker.telling.about import about
+from worker.telling.github import access, api
 
 NEEDS_VERSION = True
 _HINTS = {

@@ -12,11 +12,11 @@ import requests
 
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
-from worker import commit
 from worker.door import Final
-from worker.gitlab import Project, project_url
 from worker.notifiers import Notice, PassedOver
-from worker.post import exchange, judge
+from worker.telling import commit
+from worker.telling.gitlab import Project, project_url
+from worker.telling.post import exchange, judge
 
 NEEDS_VERSION = True
 _STATES = {"pending": "pending", "success": "success", "failure": "failed", "error": "canceled"}

@@ -13,11 +13,11 @@ from pydantic import Field
 
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
-from worker.about import about
 from worker.door import Final
-from worker.gitlab import Project, project_url
 from worker.notifiers import Notice
-from worker.post import post as send
+from worker.telling.about import about
+from worker.telling.gitlab import Project, project_url
+from worker.telling.post import post as send
 
 NEEDS_VERSION = True
 _HINTS = {

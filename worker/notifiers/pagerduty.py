@@ -11,11 +11,11 @@ from typing import Any
 import requests
 
 from registrar.seal import Seal
-from worker import commit
-from worker.about import about
 from worker.door import Final
 from worker.notifiers import Notice
-from worker.post import post as send
+from worker.telling import commit
+from worker.telling.about import about
+from worker.telling.post import post as send
 
 NEEDS_VERSION = True
 URL = "https://events.pagerduty.com/v2/change/enqueue"

@@ -16,11 +16,11 @@ from pydantic import Field
 from registrar import button
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
-from worker import card
 from worker.door import Doubtful, Final, Retryable
 from worker.notifiers import Notice
-from worker.post import ask
-from worker.post import post as send
+from worker.telling import card
+from worker.telling.post import ask
+from worker.telling.post import post as send
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}

@@ -12,9 +12,9 @@ import requests
 
 from registrar import markdown
 from registrar.seal import Seal
-from worker import card
 from worker.notifiers import Notice
-from worker.post import post as send
+from worker.telling import card
+from worker.telling.post import post as send
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/

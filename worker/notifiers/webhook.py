@@ -16,7 +16,7 @@ from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from worker.door import Final
 from worker.notifiers import Notice
-from worker.post import post as send
+from worker.telling.post import post as send
 
 _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
 

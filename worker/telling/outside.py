@@ -25,8 +25,8 @@ SECONDS = 15.0  # from the connection to the last byte; a chat system answers in
 def session(url: str, *, own: Collection[str], listed: Collection[str]) -> requests.Session:
     """For one call to `url`. own: the kind's hosts; listed: the source's reply_to, which goes before them.
 
-    Redirects are not followed (worker/post.py), no proxy, login or certificate of the environment is used, and no
-    body is read. Raises Final where the host is on neither list; the session does, where somebody else answers.
+    Redirects are not followed (worker/telling/post.py), no proxy, login or certificate of the environment is used, and
+    no body is read. Raises Final where the host is on neither list; the session does, where somebody else answers.
     """
     if not allowed(url, listed or own):
         raise Final("the address for the answer is not, or no more, one of this source's; see its reply_to")

@@ -8,8 +8,8 @@ from typing import Any
 
 from registrar import button
 from registrar.outcome import Fact
-from worker import briefing
 from worker.notifiers import Notice
+from worker.telling import briefing
 
 # They ask somebody to decide, and carry all that it takes to: their messages are cards.
 ASKED = "promotion.awaiting_approval"

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from registrar.policy.strict import Strict
 from worker.door import Final, Retryable
-from worker.github import api
+from worker.telling.github import api
 
 _MARGIN = 120.0  # seconds before its end that a token is taken for spent
 _HINTS = {

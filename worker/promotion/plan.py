@@ -7,11 +7,11 @@ from typing import Literal
 from registrar.ledger import Ledger
 from registrar.ledger.promotions import latest
 from registrar.policy import Policy, Target
-from worker import quarantine
 from worker.door import Final, Registry, Version
-from worker.evidence import Evidence, Look, gather
-from worker.standing import standing
-from worker.way import becomes, replaced, who_may, wrong_start
+from worker.promotion import quarantine
+from worker.promotion.evidence import Evidence, Look, gather
+from worker.promotion.standing import standing
+from worker.promotion.way import becomes, replaced, who_may, wrong_start
 
 State = Literal["ready", "blocked", "nothing to do"]
 

@@ -6,7 +6,7 @@ from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
-from worker import card
+from worker.telling import card
 
 
 def notices(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:

@@ -3,7 +3,7 @@
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
 from worker.door import Registry, Version
-from worker.standing import standing
+from worker.promotion.standing import standing
 
 
 def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:

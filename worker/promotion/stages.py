@@ -10,9 +10,9 @@ from datetime import datetime
 from registrar.ledger.history import Held, Released, holder
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import ModelPolicy, Target
-from worker import quarantine
 from worker.door import NotFound, Retryable, Version
-from worker.standing import standing
+from worker.promotion import quarantine
+from worker.promotion.standing import standing
 from worker.work import Work
 
 DESCRIPTION_LINES = 20  # MLflow's column ends at 5,000 characters: older lines about moves make room

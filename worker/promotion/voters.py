@@ -6,7 +6,7 @@ from datetime import datetime
 from registrar.ledger.promotions import Promotion
 from registrar.policy.approval import Approval
 from worker.door import Version
-from worker.quorum import unfilled
+from worker.promotion.quorum import unfilled
 from worker.work import Work
 
 

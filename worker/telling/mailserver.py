@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from registrar.address import is_loopback
 from worker.door import Final, Retryable
-from worker.outside import hang_up_after
+from worker.telling.outside import hang_up_after
 
 TIMEOUT = 10.0  # seconds between bytes
 SECONDS = 60.0  # for all of it

@@ -4,8 +4,8 @@ from registrar.ledger import Ledger
 from registrar.ledger.deployments import last
 from registrar.ledger.history import history
 from registrar.policy import ModelPolicy, Target
-from worker import quarantine
 from worker.door import NotFound, Registry, Version
+from worker.promotion import quarantine
 
 
 def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[int]:

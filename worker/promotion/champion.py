@@ -7,7 +7,7 @@ from typing import Any
 from registrar.policy import Target
 from registrar.policy.gates import Comparison, Threshold
 from worker.door import NotFound, Registry, Version
-from worker.evidence import Evidence
+from worker.promotion.evidence import Evidence
 
 MOST_METRICS = 100  # a card shows fewer; a run may have thousands
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from registrar.policy.duration import length
-from worker.evidence import Look
+from worker.promotion.evidence import Look
 from worker.queries import Table
-from worker.retention import Fate, Step, survey
-from worker.sizes import counted_text, named, sizes
+from worker.retention.sizes import counted_text, named, sizes
+from worker.retention.survey import Fate, Step, survey
 
 _FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # what changes is read first
 _SAID: dict[Step, str] = {

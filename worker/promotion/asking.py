@@ -5,11 +5,11 @@ from typing import Any
 
 from registrar.ledger.promotions import Promotion
 from registrar.outcome import Fact
-from worker import card
-from worker.champion import compared
-from worker.evidence import Evidence
-from worker.voters import name
-from worker.way import becomes, replaced, who_may
+from worker.promotion.champion import compared
+from worker.promotion.evidence import Evidence
+from worker.promotion.voters import name
+from worker.promotion.way import becomes, replaced, who_may
+from worker.telling import card
 from worker.work import Work
 
 ASKED, REMINDED, ESCALATED = card.ASKING

@@ -13,9 +13,9 @@ from registrar.policy.approval import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, Signature
 from worker.door import Final, NotFound, Registry, Run, Version
-from worker.gates import Baseline, Evaluation, Seen, Verdict, evaluate
-from worker.holds import Hold, Times, closed
-from worker.standing import standing
+from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
+from worker.promotion.holds import Hold, Times, closed
+from worker.promotion.standing import standing
 from worker.work import Work
 
 EVALUATION = "registrar.evaluation"  # tag of a version: the run of its newest evaluation (worker.evaluated)

@@ -1,8 +1,8 @@
 """What old versions occupy, and how that is said. MLflow deletes entries only: their files are left to `mlflow gc`."""
 
 from worker.door import Final, Version
-from worker.evidence import Look
-from worker.retention import Fate
+from worker.promotion.evidence import Look
+from worker.retention.survey import Fate
 
 
 def sizes(look: Look, fates: list[Fate], everything: list[Fate]) -> dict[int, int | None]:

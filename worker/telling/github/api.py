@@ -9,7 +9,7 @@ import requests
 from pydantic import Field
 
 from worker.door import Final, Retryable
-from worker.post import Answer, exchange, judge, waits
+from worker.telling.post import Answer, exchange, judge, waits
 
 ROOT = "https://api.github.com"
 HOST = "api.github.com"

@@ -8,9 +8,9 @@ from registrar.button import LIFE
 from registrar.outcome import Fact
 from registrar.plugins import load
 from registrar.policy.routes import Channel
-from worker import card
 from worker.door import Final, NotFound
 from worker.notifiers import Notice
+from worker.telling import card
 from worker.work import Work
 
 

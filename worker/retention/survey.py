@@ -15,8 +15,8 @@ from registrar.policy import Target
 from registrar.policy.duration import length
 from registrar.policy.retention import Retention
 from worker.door import Version
-from worker.evidence import Look
-from worker.rollback_target import held, present, usable
+from worker.promotion.evidence import Look
+from worker.promotion.rollback_target import held, present, usable
 
 TAG = "registrar.prune_after"  # a mark: until then it can still be seen, and saved
 Step = Literal["stay", "spare", "mark", "wait", "delete"]

@@ -1,0 +1,1 @@
+"""What the notifiers share: cards, notices, posting in bounds. No notifier knows a notifier."""
