@@ -17,11 +17,11 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """All that an approver is shown. Two that are equal hold for the same approval."""
+    """What an approval is bound to. Two that are equal hold for the same approval. rmse: None where no gate asks."""
 
     rules: Rules
     run: str
-    rmse: float
+    rmse: float | None
     champion: tuple[int, float] | None
 
 
@@ -78,7 +78,8 @@ class Chronicle:
     def now_shown(self, version: int, target: str) -> Shown:
         run = self.world.runs[version]
         compared = self.rules.beats and target == "Production"
-        return Shown(self.rules, run, self.runs.rmse[run], self._champion(version) if compared else None)
+        rmse = self.runs.rmse[run] if self.rules.looks(target) else None
+        return Shown(self.rules, run, rmse, self._champion(version) if compared else None)
 
     def _champion(self, version: int) -> tuple[int, float] | None:
         holder = self.world.aliases.get("champion", version)
@@ -91,7 +92,7 @@ class Chronicle:
         """Whether a version may be asked for."""
         standing = self.rules.standing(self.world.stages[version], self.world.aliases_of(version))
         return (
-            self.rules.passed(target, shown.rmse, shown.champion[1] if shown.champion else None)
+            self.rules.passed(target, self.runs.rmse[shown.run], shown.champion[1] if shown.champion else None)
             and standing == self.rules.source(target)
             and version not in self.world.quarantined
         )

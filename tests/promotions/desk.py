@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,11 @@ class Desk:
     # Working.
     def work(self) -> None:
         """All that is due now."""
-        while (task := self._first()) and task.state == "queued" and task.not_before <= self.clock():
+        self.work_until(lambda: False)
+
+    def work_until(self, done: Callable[[], bool]) -> None:
+        """No further than that."""
+        while not done() and (task := self._first()) and task.state == "queued" and task.not_before <= self.clock():
             self.hear(task)
 
     def settle(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.promotions.chronicle import OPEN
+from tests.promotions.chronicle import OPEN, Asked
 from tests.promotions.desk import Desk, Parts
 from tests.promotions.rules import ALIASES, PEOPLE, POLICIES
 from tests.promotions.trouble import Fault
@@ -84,7 +84,8 @@ class Machine(RuleBasedStateMachine):
         self.post(type_, by="source:ci", now=now, run_id=free[0])
         if eager and now:
             for asked in self.desk.chronicle.waiting():
-                self._all_approve(asked.version, PEOPLE)
+                self._all_approve(asked, PEOPLE)
+            self.desk.work()
 
     @precondition(lambda self: self.desk.world.stages)
     @rule(pick=picks, to=targets, by=people, now=at_once)
@@ -92,15 +93,17 @@ class Machine(RuleBasedStateMachine):
         self.post("promotion.request", by=by, now=now, version=self.version(pick), target=to)
 
     @precondition(lambda self: self.desk.chronicle.waiting())
-    @rule(pick=picks, who=st.permutations(PEOPLE))
-    def everybody_approves(self, pick: int, who: list[str]) -> None:
+    @rule(pick=picks, who=st.permutations(PEOPLE), only_approved=st.sampled_from([False, True]))
+    def everybody_approves(self, pick: int, who: list[str], only_approved: bool) -> None:
+        """only_approved: and before it is done, the world may change."""
         waiting = self.desk.chronicle.waiting()
-        self._all_approve(waiting[pick % len(waiting)].version, who)
+        asked = waiting[pick % len(waiting)]
+        self._all_approve(asked, who)
+        self.desk.work_until(lambda: only_approved and asked.state == "approved")
 
-    def _all_approve(self, version: int, who: list[str]) -> None:
+    def _all_approve(self, asked: Asked, who: list[str]) -> None:
         for person in who:
-            self.post("promotion.approve", by=person, now=False, version=version)
-        self.desk.work()
+            self.post("promotion.approve", by=person, now=False, version=asked.version)
 
     @precondition(lambda self: self.desk.chronicle.waiting())
     @rule(pick=picks, by=people, pinned=st.booleans(), now=at_once)

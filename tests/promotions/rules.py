@@ -60,6 +60,10 @@ class Rules:
         """The stage that a version comes from."""
         return "Staging" if target == "Production" else "None"
 
+    def looks(self, target: str) -> bool:
+        """Whether a gate of the target looks at the metric."""
+        return target == "Staging" or self.beats or self.below is not None
+
     def passed(self, target: str, rmse: float, champion: float | None) -> bool:
         """champion: the rmse of another version that is the champion."""
         if target == "Staging":
