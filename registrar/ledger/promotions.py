@@ -49,6 +49,11 @@ class Promotion:
     def open(self) -> bool:
         return self.state in OPEN
 
+    @property
+    def asked_at(self) -> datetime:
+        """Since when people are asked: what waited first was not shown to them before."""
+        return self.due_at if self.state == "awaiting_approval" and self.due_at else self.created_at
+
 
 @dataclass(frozen=True)
 class Opened:

@@ -199,3 +199,35 @@ def test_without_a_wait_nothing_waits(office):
     office.policy(AUTOMATIC)
     train(office)
     assert office.stages() == {1: "Production"}
+
+
+def test_the_time_to_answer_counts_from_the_question_not_from_the_wait(office):
+    gate = gate_on_production("{soak: 24h}")
+    office.policy(approval("{rules: [{group: leads}], remind_every: 5h, expires_after: 12h}", gate))
+    train(office)
+    office.later(hours=25)
+    office.later(hours=4)
+    assert "promotion.reminder" not in [type_ for type_, _ in office.facts()]
+    assert last(office) == (1, "Production", "awaiting_approval")
+    office.later(hours=2)
+    assert "waits for approval since 6 h" in office.fact("promotion.reminder")
+    office.later(hours=7)
+    assert last(office) == (1, "Production", "expired")
+
+
+def test_nobody_is_reminded_of_what_is_gone(office):
+    office.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
+    train(office)
+    del office.registry._models["taxi"][1]
+    office.later(hours=2)
+    assert "no such version" in office.fact("promotion.failed")
+    assert last(office) == (1, "Production", "failed")
+
+
+def test_what_waited_for_its_time_and_is_gone_by_then_has_failed(office):
+    office.policy(gate_on_production("{soak: 1h}"))
+    train(office)
+    del office.registry._models["taxi"][1]
+    office.later(hours=2)
+    assert "no such version" in office.fact("task.failed")
+    assert last(office) == (1, "Production", "failed")

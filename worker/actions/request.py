@@ -87,7 +87,8 @@ def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcom
     automatic = not isinstance(target.approval, Approval)
     state = "approved" if automatic else "awaiting_approval"
     new = _new(work, evidence, state)
-    record = Judged(waiting.id, state, evidence=evidence.to_json()) if waiting else new
+    asked_at = work.now if not automatic else None
+    record = Judged(waiting.id, state, asked_at, evidence.to_json()) if waiting else new
     promotion = waiting.id if waiting else new.id
     if automatic:
         args = {"version": version.version, "stage": target.stage, "promotion": promotion}

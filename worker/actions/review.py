@@ -6,6 +6,7 @@ Everything is read afresh: sent too early, or twice, it does nothing.
 from registrar.ledger.deployments import Deployment, under_way
 from registrar.ledger.promotions import Decided, Promotion, Told, still_open
 from registrar.outcome import Fact, FollowUp, Outcome
+from worker.door import NotFound
 from worker.promotion import asking, due
 from worker.promotion.deployment import failed
 from worker.promotion.evidence import gather, target_of
@@ -45,15 +46,16 @@ def _promotion(work: Work, promotion: Promotion) -> Outcome | None:
 def _on(promotion: Promotion) -> Outcome:
     """What it waited for has passed: it is looked at again, by whoever made it wait."""
     if promotion.state == "waiting":
-        step = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
+        name, where = "worker.request", {"target": promotion.target}
     else:
-        args = {"version": promotion.version, "stage": promotion.target, "promotion": promotion.id}
-        step = FollowUp("worker.transition", args)
+        name, where = "worker.transition", {"stage": promotion.target}
+    # What it can't do for good ends the promotion that it names.
+    step = FollowUp(name, {"version": promotion.version, "promotion": promotion.id, **where})
     return Outcome(f"{promotion} goes on", follow_ups=(step,))
 
 
 def _expired(promotion: Promotion) -> Outcome:
-    text = f"nobody decided about {promotion}, asked for on {promotion.created_at:%Y-%m-%d %H:%M} UTC: it has expired"
+    text = f"nobody decided about {promotion}, asked for on {promotion.asked_at:%Y-%m-%d %H:%M} UTC: it has expired"
     details = {"promotion": promotion.id, "target": promotion.target}
     fact = Fact("promotion.expired", text, promotion.model, promotion.version, details)
     return Outcome(text, facts=(fact,), records=(Decided(promotion.id, "expired", text),))
@@ -61,12 +63,23 @@ def _expired(promotion: Promotion) -> Outcome:
 
 def _told(work: Work, promotion: Promotion, type_: str) -> Outcome:
     """Shown is what holds now. Where that is not what the approvals are bound to, the next vote says so."""
-    version = work.registry.version(promotion.model, promotion.version)
-    evidence = gather(work, version, target_of(work, promotion.target))
+    try:
+        version = work.registry.version(promotion.model, promotion.version)
+        evidence = gather(work, version, target_of(work, promotion.target))
+    except NotFound as gone:
+        return _gone(promotion, str(gone))
     approval, escalated = approval_of(work, promotion), type_ == asking.ESCALATED
     to = tuple(approval.escalate.to) if escalated and approval and approval.escalate else ()
     fact = asking.again(work, evidence, promotion, type_, to)
     return Outcome(fact.text, facts=(fact,), records=(Told(promotion.id, escalated),))
+
+
+def _gone(promotion: Promotion, why: str) -> Outcome:
+    """Nobody is asked about what is there no more; the model's other promotions don't wait for it."""
+    text = f"the promotion of {promotion} has failed: {why}"
+    details = {"promotion": promotion.id, "target": promotion.target}
+    fact = Fact("promotion.failed", text, promotion.model, promotion.version, details)
+    return Outcome(text, facts=(fact,), records=(Decided(promotion.id, "failed", why),))
 
 
 def _timed_out(work: Work, deployment: Deployment) -> Outcome:

@@ -26,7 +26,7 @@ def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact
 
 def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
     """The same for a request that nobody answered. type_: REMINDED or ESCALATED. to: channels beside the routes'."""
-    since = _since(promotion.created_at, work.now)
+    since = _since(promotion.asked_at, work.now)
     text = f"{promotion} waits for approval since {since}: {who_may(work.policy, evidence.target)}"
     details = _details(work, evidence, promotion.id, name(work, promotion.requested_by))
     return Fact(type_, text, promotion.model, promotion.version, details, to)

@@ -23,9 +23,9 @@ def times(promotion: Promotion, approval: Approval | None) -> dict[What, datetim
         return {"go on": promotion.due_at} if promotion.due_at else {}
     found: dict[What, datetime] = {}
     if approval and approval.expires_after:
-        found["expire"] = promotion.created_at + length(approval.expires_after)
+        found["expire"] = promotion.asked_at + length(approval.expires_after)
     if approval and approval.escalate and promotion.escalated_at is None:
-        found["escalate"] = promotion.created_at + length(approval.escalate.after)
+        found["escalate"] = promotion.asked_at + length(approval.escalate.after)
     if approval and approval.remind_every:
-        found["remind"] = (promotion.reminded_at or promotion.created_at) + length(approval.remind_every)
+        found["remind"] = (promotion.reminded_at or promotion.asked_at) + length(approval.remind_every)
     return found

@@ -118,7 +118,7 @@ def expired(work: Work, promotion: Promotion) -> str | None:
     target = work.policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
     limit = approval.expires_after if isinstance(approval, Approval) else None
-    since = work.now - promotion.created_at
+    since = work.now - promotion.asked_at
     if limit is None or promotion.state != "awaiting_approval" or since <= length(limit):
         return None
     return f"{since.total_seconds() / 3600:.3g} h"

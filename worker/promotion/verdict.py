@@ -17,6 +17,7 @@ _REFUSED = (
     "promotion.expired",
     "promotion.superseded",
     "promotion.cancelled",
+    "promotion.failed",
 )
 
 
