@@ -3,31 +3,16 @@
 The outcome itself comes later, from the worker, to the address that came with the words.
 """
 
-import difflib
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from registrar.vocabulary import STAGES, Data
+from registrar.vocabulary import Data
 from webhooks import valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
+from webhooks.grammar import COMMANDS, Command, first_word
 
-Fields = dict[str, Any]
 LATER = "The result will appear here."
 ELSEWHERE = "Its result is told in the channels that registrar.yml routes it to."
-
-
-@dataclass(frozen=True)
-class Command:
-    """One word of the grammar: what follows it, the event it becomes, and what is answered when it is accepted."""
-
-    usage: str
-    what: str
-    type: str
-    read: Callable[[str], Fields]
-    accepted: str
 
 
 @dataclass(frozen=True)
@@ -40,12 +25,12 @@ class Understood:
 
 def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
     """What somebody wrote behind `command`. later: where the result is seen. Raises InvalidEvent with the usage."""
-    word, rest = _word(text.translate(_QUOTES))
-    if word is None or word.lower() == "help":
+    first, rest = first_word(text.translate(_QUOTES))
+    if first is None or first.lower() == "help":
         return Understood(None, _help(command))
-    known = COMMANDS.get(word.lower())
+    known = COMMANDS.get(first.lower())
     if known is None:
-        raise InvalidEvent(f"{clean(word)} is nothing I know; {command} help lists what is")
+        raise InvalidEvent(f"{clean(first)} is nothing I know; {command} help lists what is")
     return _understood(known, rest.strip(), command, later)
 
 
@@ -82,176 +67,3 @@ def _help(command: str) -> str:
 
 # People's keyboards turn straight quotes into these.
 _QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"'})
-_WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))')
-
-
-def _word(text: str) -> tuple[str | None, str]:
-    """The first word, or the first quoted words, and what follows."""
-    found = _WORD.match(text)
-    return (found[1] or found[2], text[found.end() :]) if found else (None, "")
-
-
-def _words(text: str, *names: str) -> tuple[Fields, str]:
-    """So many words by their names, as far as there are any, and what follows."""
-    fields: Fields = {}
-    for name in names:
-        word, text = _word(text)
-        if word is not None:
-            fields[name] = word
-    return fields, text.strip()
-
-
-def _exactly(question: str, *names: str) -> Callable[[str], Fields]:
-    def read(text: str) -> Fields:
-        fields, more = _words(text, *names)
-        if more:
-            raise InvalidEvent(f"{clean(more)} is too much")
-        return {"question": question, **fields}
-
-    return read
-
-
-def _runs(text: str) -> Fields:
-    fields, search = _words(text, "experiment")
-    return {"question": "runs", **fields, "filter_string": search}
-
-
-def _promotion(text: str) -> Fields:
-    """MODEL VERSION [STAGE] [reason]. A misspelt stage must not pass for a reason, and mean Production."""
-    fields, rest = _words(text, "model", "version")
-    if "version" in fields:
-        fields["version"] = fields["version"].removeprefix("v")
-    stage, reason = _words(rest, "target")
-    word = stage.get("target", "")
-    if word.capitalize() in STAGES:
-        return fields | {"target": word, "reason": reason or None}
-    if meant := difflib.get_close_matches(word.capitalize(), STAGES, n=1, cutoff=0.7):
-        raise InvalidEvent(f"{clean(word)} is no stage; did you mean {meant[0]}?")
-    return fields | {"target": "Production", "reason": rest or None}
-
-
-def _break_glass(text: str) -> Fields:
-    return _promotion(text) | {"break_glass": True}
-
-
-_PRUNE = re.compile(r"\s*prune(?=\s|$)", re.IGNORECASE)
-
-
-def _plan(text: str) -> Fields:
-    """MODEL VERSION [STAGE], or prune MODEL. A model that is called prune goes in quotes."""
-    if found := _PRUNE.match(text):
-        return _exactly("plan_prune", "model")(text[found.end() :])
-    fields = _promotion(text)
-    if reason := fields.pop("reason"):
-        raise InvalidEvent(f"{clean(reason)} is too much")
-    return {"question": "plan", **fields}
-
-
-def _prune(text: str) -> Fields:
-    """MODEL [reason]."""
-    fields, reason = _words(text, "model")
-    return fields | ({"reason": reason} if reason else {})
-
-
-def _rollback(text: str) -> Fields:
-    """MODEL [STAGE] reason."""
-    fields, rest = _words(text, "model")
-    stage, reason = _words(rest, "target")
-    if stage.get("target", "").capitalize() in STAGES:
-        return fields | {"target": stage["target"].capitalize()} | ({"reason": reason} if reason else {})
-    return fields | ({"reason": rest} if rest else {})
-
-
-COMMANDS: dict[str, Command] = {
-    "experiments": Command(
-        usage="experiments",
-        what="the experiments there are",
-        type="registry.query",
-        read=_exactly("experiments"),
-        accepted="Looking up the experiments.",
-    ),
-    "runs": Command(
-        usage="runs EXPERIMENT [FILTER]",
-        what="its best runs, such as metrics.rmse < 7",
-        type="registry.query",
-        read=_runs,
-        accepted="Looking up runs of {experiment}.",
-    ),
-    "models": Command(
-        usage="models",
-        what="the registered models",
-        type="registry.query",
-        read=_exactly("models"),
-        accepted="Looking up the models.",
-    ),
-    "versions": Command(
-        usage="versions MODEL",
-        what="its versions, with stage, alias and metrics",
-        type="registry.query",
-        read=_exactly("versions", "model"),
-        accepted="Looking up the versions of {model}.",
-    ),
-    "history": Command(
-        usage="history MODEL",
-        what="which version held which stage when, and by whom",
-        type="registry.query",
-        read=_exactly("history", "model"),
-        accepted="Looking up the history of {model}.",
-    ),
-    "plan": Command(
-        usage="plan MODEL VERSION [STAGE] | plan prune MODEL",
-        what="what a promotion or a prune would do, without doing it",
-        type="registry.query",
-        read=_plan,
-        accepted="Looking at what would become of {model}.",
-    ),
-    "request": Command(
-        usage="request MODEL VERSION [STAGE] [reason]",
-        what="ask for a promotion (to Production if no stage is given)",
-        type="promotion.request",
-        read=_promotion,
-        accepted="On it: requesting {model} version {version} for {target}.",
-    ),
-    "approve": Command(
-        usage="approve MODEL VERSION [STAGE] [reason]",
-        what="approve an open promotion",
-        type="promotion.approve",
-        read=_promotion,
-        accepted="On it: approving {model} version {version} for {target}.",
-    ),
-    "breakglass": Command(
-        usage="breakglass MODEL VERSION [STAGE] reason",
-        what="approve alone and at once, in an emergency; it is flagged for good",
-        type="promotion.approve",
-        read=_break_glass,
-        accepted="On it: breaking the glass for {model} version {version} to {target}.",
-    ),
-    "reject": Command(
-        usage="reject MODEL VERSION [STAGE] [reason]",
-        what="reject an open promotion",
-        type="promotion.reject",
-        read=_promotion,
-        accepted="On it: rejecting {model} version {version} for {target}.",
-    ),
-    "cancel": Command(
-        usage="cancel MODEL VERSION [STAGE] [reason]",
-        what="take an open promotion back",
-        type="promotion.cancel",
-        read=_promotion,
-        accepted="On it: cancelling {model} version {version} for {target}.",
-    ),
-    "rollback": Command(
-        usage="rollback MODEL [STAGE] reason",
-        what="back to the version that held it before (Production if no stage is given)",
-        type="model.rollback",
-        read=_rollback,
-        accepted="On it: rolling {model} back in {target}.",
-    ),
-    "prune": Command(
-        usage="prune MODEL [reason]",
-        what="mark its old versions, and delete those whose time of grace is over",
-        type="model.prune",
-        read=_prune,
-        accepted="On it: pruning {model}.",
-    ),
-}

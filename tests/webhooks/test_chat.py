@@ -2,8 +2,9 @@
 
 import pytest
 
-from webhooks.chat import COMMANDS, understand
+from webhooks.chat import understand
 from webhooks.errors import InvalidEvent
+from webhooks.grammar import COMMANDS
 
 
 @pytest.mark.parametrize(
