@@ -56,7 +56,7 @@ class Desk:
         self.trouble = Trouble()
         self.trouble.sleep = self._others_go_on
         self.mlflow, self.client = MlflowRegistry(parts.address), MlflowClient(parts.address)
-        door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.world.wrote)
+        door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
         self.office = Office(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
         self.stirred = False
 

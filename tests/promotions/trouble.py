@@ -123,21 +123,23 @@ class FrailLedger(Ledger):
 
 
 class FrailDoor:
-    """A registry whose calls meet trouble. before, wrote: told of each call, and of what came of it."""
+    """A registry whose calls meet trouble. before: what is wrong with a call; did: told of that, once it is done."""
 
-    def __init__(self, inner: Any, trouble: Trouble, before: Callable[..., None], wrote: Callable[..., None]) -> None:
-        self._inner, self._trouble, self._before, self._wrote = inner, trouble, before, wrote
+    def __init__(
+        self, inner: Any, trouble: Trouble, before: Callable[..., str | None], did: Callable[..., None]
+    ) -> None:
+        self._inner, self._trouble, self._before, self._did = inner, trouble, before, did
 
     def guarded(self, before_write: Callable[[], None]) -> Registry:
-        view: Any = FrailDoor(self._inner.guarded(before_write), self._trouble, self._before, self._wrote)
+        view: Any = FrailDoor(self._inner.guarded(before_write), self._trouble, self._before, self._did)
         return view
 
     def __getattr__(self, call: str) -> Callable[..., Any]:
         def through(*given: Any, **named: Any) -> Any:
             with self._trouble.around("registry"):
-                self._before(call, *given)
+                complaint = self._before(call, *given)
                 came = getattr(self._inner, call)(*given, **named)
-                self._wrote(call, *given, came=came)
+                self._did(complaint, call, *given, came=came)
             return came
 
         return through

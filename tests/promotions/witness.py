@@ -42,15 +42,22 @@ class Witness:
         self.by_hand = self.unseen = True
         self.seen["changes by hand"] += 1
 
-    def about_to(self, call: str, *given: Any) -> None:
+    def about_to(self, call: str, *given: Any) -> str | None:
+        """What nobody could explain if the worker did so: one that has lost its lease does not get through."""
         match call, given:
             case "set_stage", (_, number, ("Staging" | "Production") as target):
-                self._permitted(number, target, call)
+                return self._unexplained(number, target, call)
             case "set_alias", (_, ("challenger" | "champion") as alias, number):
-                self._permitted(number, "Production" if alias == "champion" else "Staging", call)
+                return self._unexplained(number, "Production" if alias == "champion" else "Staging", call)
+        return None
 
-    def _permitted(self, number: int, target: str, call: str) -> None:
-        """Whether anything explains that the worker moves this version there now."""
+    def did(self, complaint: str | None, call: str, *given: Any, came: Any) -> None:
+        self.world.wrote(call, *given, came=came)
+        if complaint:
+            self.wrong.append(complaint)
+
+    def _unexplained(self, number: int, target: str, call: str) -> str | None:
+        """Whether nothing explains that the worker moves this version there now."""
         assert self.task
         type_, by, _ = self.event(self.task.event_id)
         match self.task.name:
@@ -69,8 +76,8 @@ class Witness:
                 fine = target == "Staging" and number in self.world.ever["Production"]
             case _:
                 fine = False
-        if not fine:
-            self.wrong.append(f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained")
+        said = f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained"
+        return None if fine else said
 
     def _goes(self, asked: Asked | None, number: int, target: str) -> bool:
         """Approved, and what was approved is still so: at the first step, the time has come too."""
