@@ -19,7 +19,7 @@ STAGES = ["None", "Staging", "Production", "Archived"]
 people, targets, stages = st.sampled_from(PEOPLE), st.sampled_from(list(ALIASES)), st.sampled_from(STAGES)
 policies, rmses, picks = st.sampled_from(list(POLICIES)), st.sampled_from(RMSES), st.integers(0, VERSIONS - 1)
 at_once = st.sampled_from([True, True, True, False])  # else it waits in its lane, and the world changes meanwhile
-changes = st.none() | policies | rmses
+changes = st.sampled_from([None, None, None, *list(POLICIES)[:4], *RMSES])
 reasons = st.sampled_from([None, "drift"])
 faults = st.builds(
     Fault,
@@ -94,18 +94,24 @@ class Machine(RuleBasedStateMachine):
         self.post("promotion.request", by=by, now=now, version=self.version(pick), target=to)
 
     @precondition(lambda self: self.desk.chronicle.waiting())
-    @rule(pick=picks, who=st.permutations(PEOPLE), meanwhile=changes)
-    def everybody_approves(self, pick: int, who: list[str], meanwhile: str | float | None) -> None:
-        """meanwhile: a policy or a metric that is there after the approval, and before it is done."""
+    @rule(pick=picks, who=st.permutations(PEOPLE), early=changes, late=changes)
+    def everybody_approves(
+        self, pick: int, who: list[str], early: str | float | None, late: str | float | None
+    ) -> None:
+        """early, late: a policy or a metric, new before the first vote, or between the approval and its doing."""
         waiting = self.desk.chronicle.waiting()
         asked = waiting[pick % len(waiting)]
+        self._change(asked, early)
         self._all_approve(asked, who)
         self.desk.work_until(lambda: asked.state == "approved")
-        if isinstance(meanwhile, str):
-            self.change_policy(meanwhile)
-        elif meanwhile is not None:
-            self.measure_again(pick, meanwhile)
+        self._change(asked, late)
         self.desk.work()
+
+    def _change(self, asked: Asked, to: str | float | None) -> None:
+        if isinstance(to, str):
+            self.desk.policy(to)
+        elif to is not None:
+            self.desk.runs.measure(self.desk.world.runs[asked.version], to)
 
     def _all_approve(self, asked: Asked, who: list[str]) -> None:
         for person in who:

@@ -38,7 +38,7 @@ def test_whatever_happens_promotions_keep_their_word(
 ) -> None:
     clock, seen = Clock(), Counter[str]()
     parts = Parts(mlflow_address, ledger_url, tmp_path, runs, clock, seen)
-    examples = LONGER or (24 if ledger.engine.dialect.name == "sqlite" else 5)
+    examples = LONGER or (20 if ledger.engine.dialect.name == "sqlite" else 4)
     try:
         with clock.everywhere():
             run_state_machine_as_test(_machine(parts), settings=_settings(examples))
