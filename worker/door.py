@@ -186,3 +186,11 @@ class Registry(Protocol):
         """Bytes of all its files; 0 where there are none. Raises Final where there are too many to count."""
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...
+
+
+def present(registry: Registry, model: str, number: int) -> Version | None:
+    """A version, or None where it is gone."""
+    try:
+        return registry.version(model, number)
+    except NotFound:
+        return None

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from registrar.ledger.history import Released
 from registrar.outcome import Fact, FollowUp, Outcome
-from worker.door import Final, Retryable
-from worker.promotion.rollback_target import present
+from worker.door import Final, Retryable, present
 from worker.retention.sizes import counted_text, named
 from worker.retention.survey import TAG, judge
 from worker.work import Work

@@ -11,11 +11,11 @@ from dataclasses import replace
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
-from worker.door import Final, Version
+from worker.door import Final, Version, present
 from worker.promotion import quarantine
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
-from worker.promotion.rollback_target import held, present, usable
+from worker.promotion.rollback_target import held, usable
 from worker.promotion.stages import move
 from worker.promotion.voters import allowed
 from worker.work import Work

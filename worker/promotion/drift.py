@@ -11,7 +11,7 @@ from registrar.ledger.history import Held, Released, history
 from registrar.ledger.holding import Holding
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
-from worker.door import Model, NotFound
+from worker.door import Model, NotFound, present
 from worker.work import Work
 
 FACT = "registry.changed_by_hand"
@@ -37,7 +37,7 @@ def of_alias(work: Work, alias: str) -> Drift | None:
     text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
     target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
     details = {"alias": alias, "before": known, "after": current}
-    if known is not None and _to_revert(work, target) and _present(work, known):
+    if known is not None and _to_revert(work, target) and present(work.registry, work.model, known):
         return _put_back(work, text, known, details, {"alias": alias, "version": known})
     if current is not None and target and _adopts(work):
         return _adopted(text, work.model, details, (current, target.stage))
@@ -155,14 +155,6 @@ def _recorded_aliases(work: Work) -> dict[str, int]:
 def _open(work: Work, kind: str) -> list[Holding]:
     with work.ledger.read() as connection:
         return [h for h in history(connection, work.model) if h.kind == kind and h.until is None]
-
-
-def _present(work: Work, number: int) -> bool:
-    try:
-        work.registry.version(work.model, number)
-    except NotFound:
-        return False
-    return True
 
 
 def _shown(version: int | None) -> str:

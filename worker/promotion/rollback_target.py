@@ -4,7 +4,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.deployments import last
 from registrar.ledger.history import history
 from registrar.policy import ModelPolicy, Target
-from worker.door import NotFound, Registry, Version
+from worker.door import Registry, Version, present
 from worker.promotion import quarantine
 
 
@@ -35,13 +35,6 @@ def usable(
         elif version:
             return version, passed_over
     return None, passed_over
-
-
-def present(registry: Registry, model: str, number: int) -> Version | None:
-    try:
-        return registry.version(model, number)
-    except NotFound:
-        return None
 
 
 def _unusable(version: Version | None, stage: str, registry: Registry, ledger: Ledger) -> str | None:

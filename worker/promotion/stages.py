@@ -10,7 +10,7 @@ from datetime import datetime
 from registrar.ledger.history import Held, Released, holder
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import ModelPolicy, Target
-from worker.door import NotFound, Retryable, Version
+from worker.door import Retryable, Version, present
 from worker.promotion import quarantine
 from worker.promotion.standing import standing
 from worker.work import Work
@@ -108,11 +108,8 @@ def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, 
     name = step.target.previous_alias if step.target else None
     if not name or before is None:
         return ()
-    try:
-        former = work.registry.version(step.version.model, before)
-    except NotFound:
-        return ()
-    if quarantine.why(former):
+    former = present(work.registry, step.version.model, before)
+    if former is None or quarantine.why(former):
         return ()
     if name not in former.aliases:
         work.registry.set_alias(former.model, name, before)

@@ -14,9 +14,9 @@ from registrar.ledger.promotions import still_open
 from registrar.policy import Target
 from registrar.policy.duration import length
 from registrar.policy.retention import Retention
-from worker.door import Version
+from worker.door import Version, present
 from worker.promotion.evidence import Look
-from worker.promotion.rollback_target import held, present, usable
+from worker.promotion.rollback_target import held, usable
 
 TAG = "registrar.prune_after"  # a mark: until then it can still be seen, and saved
 Step = Literal["stay", "spare", "mark", "wait", "delete"]
