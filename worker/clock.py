@@ -3,6 +3,7 @@
 An event's delivery id says what is due and since when, so ticks of several workers, or after a crash, come to the same.
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
@@ -26,6 +27,7 @@ from worker.promotion import due
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_LONG = 200  # characters; a delivery id has 256
 _UNSIGNED = "0" * 64  # nothing was sent: there is no body
 
 
@@ -62,7 +64,7 @@ def _reconciles(connection: Connection, policy: Policy, now: datetime) -> Iterat
     for model in models_held(connection):
         if every := policy.model(model).reconcile_every:
             period = now - (now - _EPOCH) % length(every)
-            yield f"reconcile:{model}:{period.isoformat()}", _event(RegistryReconcile(model=model), now)
+            yield _id("reconcile", model, period), _event(RegistryReconcile(model=model), now)
 
 
 def _prunes(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
@@ -70,7 +72,13 @@ def _prunes(connection: Connection, policy: Policy, now: datetime) -> Iterator[t
     for model in models_held(connection):
         kept = policy.model(model).retention
         if kept and kept.schedule and (at := last(kept.schedule, now)):
-            yield f"prune:{model}:{at.isoformat()}", _event(ModelPrune(model=model), now)
+            yield _id("prune", model, at), _event(ModelPrune(model=model), now)
+
+
+def _id(what: str, model: str, at: datetime) -> str:
+    """A model's name may be as long as the column alone: of a long one, its digest."""
+    name = model if len(model) <= _LONG else hashlib.sha256(model.encode()).hexdigest()
+    return f"{what}:{name}:{at.isoformat()}"
 
 
 def _event(data: Data, now: datetime) -> Event:

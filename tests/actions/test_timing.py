@@ -231,3 +231,13 @@ def test_what_waited_for_its_time_and_is_gone_by_then_has_failed(office):
     office.later(hours=2)
     assert "no such version" in office.fact("task.failed")
     assert last(office) == (1, "Production", "failed")
+
+
+def test_a_name_as_long_as_mlflow_takes_stops_no_clock(office):
+    name = "t" * 250
+    office.policy(POLICY.replace("  taxi:\n", f"  {name}:\n    reconcile_every: 1h\n"))
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model=name, run_id="r1")
+    office.registry.set_stage(name, 1, "Archived")
+    office.later(hours=1)
+    assert f"Staging of {name} was changed by hand" in " ".join(text for _, text in office.facts())
