@@ -1,4 +1,4 @@
-"""What all tests share: ledgers on a real file and in PostgreSQL, a real MLflow server."""
+"""What all tests share: ledgers on a real file and in PostgreSQL, a real Redis, a real MLflow server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
+from tests.broker import Broker
+from tests.broker import serve as serve_redis
 from tests.mlflow_server import serve
 from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres
@@ -49,3 +51,9 @@ def mlflow_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     configure_client()
     with serve(tmp_path_factory.mktemp("mlflow")) as address:
         yield address
+
+
+@pytest.fixture
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with serve_redis(tmp_path_factory.mktemp("r")) as started:
+        yield started

@@ -1,12 +1,16 @@
-"""The beat process: rings the sweep. It needs the broker's address and nothing else."""
+"""The beat process: rings the sweep and the clock, and says in the ledger that it does."""
 
+from registrar.ledger import Ledger
 from registrar.queue import celery_app
 from registrar.settings import from_environment
+from worker.pulse import Pulse
 from worker.schedule import SCHEDULE
 
 
 def main() -> None:
-    app = celery_app(from_environment().broker_url)
+    settings = from_environment()
+    app = celery_app(settings.broker_url)
     app.conf.beat_schedule = SCHEDULE
-    # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
-    app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=INFO"])
+    with Pulse(Ledger(settings.ledger_url), "beat"):
+        # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
+        app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=INFO"])

@@ -12,6 +12,7 @@ from registrar.policy import Policy, load
 from registrar.queue import QUEUE, celery_app
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError, from_environment
+from worker.pulse import Pulse
 from worker.registry import MlflowRegistry, configure_client
 from worker.tasks import Bench, install
 from worker.telling import channels
@@ -21,15 +22,17 @@ CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would c
 
 def main() -> None:
     settings = from_environment()
-    build(settings, load(settings.config_path)).start(_arguments())
+    ledger = Ledger(settings.ledger_url)
+    app = build(settings, load(settings.config_path), ledger)
+    with Pulse(ledger, "worker"):
+        app.start(_arguments())
 
 
-def build(settings: Settings, policy: Policy) -> Celery:
+def build(settings: Settings, policy: Policy, ledger: Ledger) -> Celery:
     """The Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
     channels.check(policy)
     configure_client()
     app = celery_app(settings.broker_url)
-    ledger = Ledger(settings.ledger_url)
     check(ledger)
     http = requests.Session()
     http.auth = _no_login

@@ -268,3 +268,16 @@ rejections = Table(
     Index("ix_rejections_at", "at"),
     sqlite_autoincrement=True,
 )
+
+# One row per process: no record, and gone an hour after the process is.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("part", String(16), primary_key=True),  # worker | beat
+    Column("instance", String(300), primary_key=True),  # host:pid
+    Column("version", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("last_bell_at", UtcDateTime),  # when a worker last took one from the broker, or beat rang one
+    Column("in_hand", Integer, nullable=False),  # tasks that the worker is running
+)

@@ -7,9 +7,10 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from registrar.ledger import Ledger
+from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.history import Held
 from registrar.ledger.migrate import migrate
+from registrar.ledger.tasks import claim
 from tests.ledger.chain import assert_chained, scene
 
 pytestmark = pytest.mark.both_ledgers
@@ -28,6 +29,9 @@ VOTE = """INSERT INTO votes (promotion_id, event_id, actor, verdict, counted, wh
 VALUES (:promotion, :event, 'bob', 'approve', :counted, 'ok', :at)"""
 DEPLOYMENT = """INSERT INTO deployments (id, model, version, target, state, event_id, requested_at, on_failure)
 VALUES ('dep_1', 'taxi', 2, 'Production', 'requested', 'evt_2', :at, 'alert')"""
+
+TASK = """INSERT INTO tasks (id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at)
+VALUES ('tsk_1', 'evt_3', 3, 'worker.request', 'model:taxi', '{}', 'queued', :at, :at, :at)"""
 
 
 @pytest.fixture
@@ -73,6 +77,9 @@ def migrated(ledger: Ledger) -> Ledger:
     migrate(ledger, to="0002")
     with ledger.write() as connection:
         connection.execute(text(DEPLOYMENT), {"at": stored(ledger, 6)})
+    migrate(ledger, to="0003")
+    with ledger.write() as connection:
+        connection.execute(text(TASK), {"at": stored(ledger, 6)})
     migrate(ledger)
     return ledger
 
@@ -106,6 +113,16 @@ def test_a_holder_learns_which_promotion_brought_it_there(empty):
     with migrated(empty).read() as connection:
         found = connection.execute(text("SELECT version, promotion_id FROM holders ORDER BY seq")).all()
     assert [tuple(row) for row in found] == [(1, None), (2, "prm_a"), (1, None), (2, "prm_a")]
+
+
+def test_work_that_waits_is_still_there_to_be_done(empty):
+    with migrated(empty).write() as connection:
+        assert claim(connection, "tsk_1", at=hour(7)).event_id == "evt_3"
+
+
+def test_nobody_is_alive_yet_by_a_ledger_that_was_migrated(empty):
+    with migrated(empty).read() as connection:
+        assert heartbeats.all_known(connection) == []
 
 
 def test_the_chain_goes_on_where_the_migration_left_it(empty):

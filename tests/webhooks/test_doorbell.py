@@ -1,54 +1,20 @@
 """Ringing after a commit, with a real Redis and without one."""
 
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import redis
 
-from registrar.embedded.redis import redis_server
 from registrar.ledger import Ledger
 from registrar.queue import QUEUE, Bell
 from registrar.settings import Settings
+from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, Receiver, environ, finished
 from webhooks.app import create_app
 from webhooks.doorbell import Doorbell
 
 BELL = Bell("tsk_1", "worker.register")
-
-
-@dataclass(frozen=True)
-class Broker:
-    """A Redis on a socket of its own: no port that another could have."""
-
-    process: subprocess.Popen[bytes]
-    socket: Path
-
-    @property
-    def url(self) -> str:
-        return f"redis+socket://{self.socket}"
-
-    @property
-    def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket))
-
-
-@pytest.fixture
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    folder = tmp_path_factory.mktemp("r")
-    options = ["--port", "0", "--unixsocket", str(folder / "s"), "--dir", str(folder), "--save", ""]
-    started = Broker(subprocess.Popen([redis_server(), *options], stdout=subprocess.DEVNULL), folder / "s")
-    for _ in range(100):
-        if started.socket.exists():
-            break
-        time.sleep(0.05)
-    yield started
-    started.process.kill()
-    started.process.wait()
 
 
 def test_a_bell_is_a_celery_message_on_the_workers_queue(broker: Broker):
