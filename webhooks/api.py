@@ -10,10 +10,9 @@ from flask import Blueprint, Request, Response, request
 
 from registrar.ledger import Ledger, rejections, status
 from registrar.ledger.history import history
-from registrar.ledger.schema import revision
 from webhooks.clean import clean
-from webhooks.doorbell import Doorbell
-from webhooks.errors import InvalidEvent, NotFound, NotPermitted, Unavailable
+from webhooks.errors import InvalidEvent, NotFound, NotPermitted
+from webhooks.health import Health
 from webhooks.metrics import CONTENT_TYPE, Metrics
 
 MOST = 500
@@ -21,7 +20,7 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
 _LOOPBACK_NAMES = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
 
 
-def blueprint(ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Blueprint:
+def blueprint(ledger: Ledger, health: Health, metrics: Metrics) -> Blueprint:
     api = Blueprint("api", __name__)
 
     @api.get("/v1/events/<event_id>")
@@ -62,12 +61,8 @@ def blueprint(ledger: Ledger, doorbell: Doorbell, metrics: Metrics) -> Blueprint
         return {"status": "alive"}
 
     @api.get("/readyz")
-    def ready() -> dict[str, str]:
-        with ledger.read() as connection:
-            revision(connection)
-        if not doorbell.answers():
-            raise Unavailable("the broker does not answer; events are kept, and applied when it is back")
-        return {"ledger": "answers", "broker": "answers"}
+    def ready() -> dict[str, Any]:
+        return health.ready(request.args.getlist("exclude"))
 
     return api
 

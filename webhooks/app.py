@@ -16,6 +16,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings
 from webhooks import api, commit, openapi, senders
 from webhooks.doorbell import Doorbell
+from webhooks.health import Health
 from webhooks.intake import Intake
 from webhooks.metrics import Metrics
 from webhooks.rate import Rate
@@ -39,7 +40,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app = flask.Flask("webhooks", static_folder=None)
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max((source.max_bytes for source in policy.sources.values()), default=0)  # lobby.py
-    app.register_blueprint(api.blueprint(ledger, doorbell, metrics))
+    app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell), metrics))
     app.register_blueprint(openapi.blueprint())
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate).answer)
     app.after_request(_add_headers)

@@ -127,10 +127,24 @@ class InvalidEvent(Rejected):
 
 
 class Unavailable(Rejected):
-    """The ledger can't be written, or what /readyz asks for is missing: nothing was accepted; try again."""
+    """The ledger can't be written: nothing was accepted; try again."""
 
     status, code, title = 503, "unavailable", "Not available at the moment"
     retry_after = RETRY_AFTER
+
+
+class NotReady(Rejected):
+    """What /readyz asks for is missing. checks: each part's {"status": "pass" or "fail", "detail"} by its name."""
+
+    status, code, title = 503, "not_ready", "Not ready"
+    retry_after = RETRY_AFTER
+
+    def __init__(self, detail: str, *, checks: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__(detail)
+        self.checks = checks
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"checks": self.checks}
 
 
 class Broken(Rejected):

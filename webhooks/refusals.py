@@ -131,7 +131,7 @@ def _rejected(error: Exception) -> Rejected:
             return errors.DeliveryReused(str(error))
         case LedgerUnavailable():
             log.warning("the ledger is not available: %s", error)
-            return errors.Unavailable("the ledger can't be reached or written; nothing was accepted, send it again")
+            return errors.Unavailable(f"the ledger {error.reason}; nothing was accepted, send it again")
         case HTTPException(code=int(status)):
             return errors.Refused(error.description or error.name, status=status)
     log.error("unexpected", exc_info=error)

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registrar.problem import Problem
+from registrar.ledger.unavailable import BUSY, LedgerUnavailable, reason
+
+__all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "now"]
 
 BUSY_SECONDS = 2.0  # how long a writer waits for another; below Slack's 3 s
-
-
-class LedgerUnavailable(Problem, RuntimeError):
-    """The database is down, locked for too long, full or read-only: nothing was written; try again later."""
+# libpq's own are to wait for ever for a host that is gone: https://www.postgresql.org/docs/current/libpq-connect.html
+_PATIENCE = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
 class Ledger:
@@ -56,7 +56,7 @@ def now() -> datetime:
 @contextmanager
 def _held(lock: threading.Lock) -> Iterator[None]:
     if not lock.acquire(timeout=BUSY_SECONDS):
-        raise LedgerUnavailable(f"this process's writers kept it for more than {BUSY_SECONDS:g} s")
+        raise LedgerUnavailable(f"this process's writers kept it for more than {BUSY_SECONDS:g} s", BUSY)
     try:
         yield
     finally:
@@ -67,19 +67,20 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 def _honest() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        raise LedgerUnavailable(str(error.orig)) from error
     except PoolTimeout as error:
-        raise LedgerUnavailable(f"no connection became free in {BUSY_SECONDS:g} s") from error
+        raise LedgerUnavailable(f"no connection became free in {BUSY_SECONDS:g} s", BUSY) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise LedgerUnavailable(str(error.orig)) from error
+        if why := reason(error):
+            raise LedgerUnavailable(str(error.orig), why) from error
         raise
 
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, pool_timeout=BUSY_SECONDS)
+        waits = {"connect_args": {**_PATIENCE, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
+        engine = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
+        event.listen(engine, "connect", _postgresql_connected)
+        return engine
     # Last in, first out: writers take turns, so one warm connection does nearly all.
     engine = create_engine(
         url,
@@ -99,6 +100,13 @@ def _sqlite_connected(connection: Any, record: object) -> None:
     # connection, of 2 MiB as it would be: the kernel has all pages in its own, and the receiver is to stay small.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-256"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _postgresql_connected(connection: Any, record: object) -> None:
+    # Whoever holds a lock on a table, for a VACUUM FULL or by mistake, must not keep a sender waiting for ever.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {BUSY_SECONDS * 1000:.0f}")
+    connection.commit()
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -19,6 +19,7 @@ def migrate(ledger: Ledger, *, to: str = "head") -> str:
     """Run what is missing, in one transaction; safe to run from several processes at once. Returns the revision."""
     with ledger.write() as connection:
         if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # another's migration may take its time
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
         command.upgrade(_config(connection), to)
         return _head() if to == "head" else to

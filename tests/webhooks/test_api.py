@@ -88,13 +88,6 @@ def test_lists_are_open_to_this_machine(receiver: Receiver, path: str, host: str
     assert receiver.client.get(path, headers={"Host": host}).status_code == 200
 
 
-def test_alive_is_not_ready_without_a_broker_and_says_which(receiver: Receiver):
-    assert receiver.client.get("/healthz").json == {"status": "alive"}
-    answer = receiver.client.get("/readyz")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "the broker does not answer" in answer.json["detail"]
-
-
 def test_a_ledger_that_fails_is_503_and_nothing_of_its_inside_is_told(receiver: Receiver):
     with receiver.ledger.write() as connection:
         connection.execute(text("ALTER TABLE events RENAME TO gone"))

@@ -112,13 +112,20 @@ def _paths() -> dict[str, Any]:
             )
         },
         "/healthz": {"get": _get("Whether the process lives", "", shapes.Alive)},
-        "/readyz": {"get": _get("Whether it can accept", "503 says what does not answer.", shapes.Ready)},
+        "/readyz": {"get": _get("Whether it can accept", _READY, shapes.Ready, parameters=[_EXCLUDE])},
         "/metrics": {"get": _other("Counters for Prometheus", _LOCAL, "text/plain", 403)},
         "/openapi.json": {"get": _other("This document", "", "application/json")},
         "/docs": {"get": _other("This document, for people", "", "text/html")},
     }
 
 
+_READY = "503 says by part what is wrong. A load balancer wants `exclude=broker`: without one, events are still kept."
+_EXCLUDE = {
+    "name": "exclude",
+    "in": "query",
+    "description": "a part that may fail; may be given several times",
+    "schema": {"type": "array", "items": {"enum": ["ledger", "disk", "broker"]}},
+}
 _AT = {
     "name": "at",
     "in": "query",

@@ -155,11 +155,18 @@ class Alive(Shape):
     status: Literal["alive"]
 
 
-class Ready(Shape):
-    """What it needs answers."""
+class Check(Shape):
+    """What was found of one part."""
 
-    ledger: Literal["answers"]
-    broker: Literal["answers"]
+    status: Literal["pass", "fail"]
+    detail: str
+
+
+class Ready(Shape):
+    """It can accept. Only a part that was excluded may fail here."""
+
+    status: Literal["ready"]
+    checks: dict[str, Check]
 
 
 class Consent(Shape):
@@ -187,6 +194,7 @@ class Problem(BaseModel):
     detail: Annotated[str, Field(description="what was wrong, and what would be right")]
     code: Annotated[str, Field(description="for machines; the page lists them")]
     errors: Annotated[list[FieldError], Field(description="where single fields are wrong")] = []
+    checks: Annotated[dict[str, Check], Field(description="of /readyz: what was found of each part")] = {}
 
 
 def refusals() -> list[type[Rejected]]:

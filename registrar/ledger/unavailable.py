@@ -1,0 +1,54 @@
+"""Why a database can't be written at the moment, in words for people; the driver's own words are for the log."""
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from registrar.problem import Problem
+
+SILENT = "does not answer"
+BUSY = "is busy"
+_LOCKED = "is locked by another process"
+_FULL = "has no room left on its disk"
+_READ_ONLY = "is read-only"
+# https://www.sqlite.org/rescode.html, by the primary code's name
+_SQLITE = {
+    "SQLITE_BUSY": _LOCKED,
+    "SQLITE_LOCKED": _LOCKED,
+    "SQLITE_FULL": _FULL,
+    "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_CANTOPEN": "can't be opened",
+    "SQLITE_IOERR": "can't be read or written: its disk fails",
+    "SQLITE_CORRUPT": "is damaged",
+    "SQLITE_NOTADB": "is damaged",
+}
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL = {
+    "25006": _READ_ONLY,  # a standby, or default_transaction_read_only
+    "42501": "does not let us write: its user lacks the rights",
+    "53100": _FULL,
+    "53300": "takes no more connections",
+    "55P03": _LOCKED,
+    "57P03": "is starting or stopping",
+}
+
+
+class LedgerUnavailable(Problem, RuntimeError):
+    """The database is down, locked for too long, full or read-only: nothing was written; try again later.
+
+    reason: what is wrong with it, to be said after "the ledger"; it names no host and no path.
+    """
+
+    def __init__(self, message: str, reason: str = SILENT) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def reason(error: DBAPIError) -> str | None:
+    """What is wrong with the database; None if it is rather our statement that is."""
+    if said := _of_sqlite(error.orig) or _POSTGRESQL.get(getattr(error.orig, "sqlstate", None) or ""):
+        return said
+    return SILENT if isinstance(error, OperationalError) or error.connection_invalidated else None
+
+
+def _of_sqlite(error: object) -> str | None:
+    name = str(getattr(error, "sqlite_errorname", ""))
+    return next((said for code, said in _SQLITE.items() if name == code or name.startswith(f"{code}_")), None)

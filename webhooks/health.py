@@ -1,0 +1,87 @@
+"""Whether the receiver can accept, part by part; asked by whoever likes, and looked at once a second at most."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.room import LEAST_FREE, free_bytes, probe
+from webhooks.doorbell import Doorbell
+from webhooks.errors import InvalidEvent, NotReady
+
+log = logging.getLogger(__name__)
+
+FRESH = 1.0  # second
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Of one part. detail: a sentence that names no host and no path."""
+
+    passes: bool
+    detail: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"status": "pass" if self.passes else "fail", "detail": self.detail}
+
+
+class Health:
+    """Shared by all threads: while one looks, the others are told what was found before."""
+
+    def __init__(self, ledger: Ledger, doorbell: Doorbell) -> None:
+        self._ledger = ledger
+        self._doorbell = doorbell
+        self._turn = threading.Lock()
+        self._found: Mapping[str, Finding] = {}
+        self._until = 0.0
+
+    def ready(self, excluded: Collection[str] = ()) -> dict[str, object]:
+        """All parts. Raises NotReady where one that is not excluded fails, and InvalidEvent for an unknown name."""
+        found = self._look()
+        if unknown := sorted(set(excluded) - set(found)):
+            raise InvalidEvent(f"exclude knows {', '.join(found)}; not {unknown[0][:64]!r}")
+        checks = {name: finding.to_json() for name, finding in found.items()}
+        failing = [one.detail for name, one in found.items() if not one.passes and name not in excluded]
+        if failing:
+            raise NotReady("; ".join(failing), checks=checks)
+        return {"status": "ready", "checks": checks}
+
+    def _look(self) -> Mapping[str, Finding]:
+        if self._found and time.monotonic() < self._until:
+            return self._found
+        if self._turn.acquire(blocking=not self._found):
+            try:
+                self._found = {name: look() for name, look in self._parts().items()}
+                self._until = time.monotonic() + FRESH
+            finally:
+                self._turn.release()
+        return self._found
+
+    def _parts(self) -> dict[str, Callable[[], Finding]]:
+        return {"ledger": self._writable, "disk": self._disk, "broker": self._broker}
+
+    def _writable(self) -> Finding:
+        try:
+            with self._ledger.write() as connection:
+                probe(connection)
+        except LedgerUnavailable as error:
+            log.warning("not ready: the ledger %s: %s", error.reason, error)
+            return Finding(False, f"the ledger {error.reason}: nothing can be accepted until it is written again")
+        return Finding(True, "takes writes")
+
+    def _disk(self) -> Finding:
+        free = free_bytes(self._ledger)
+        if free is None:
+            return Finding(True, "is the database server's own")
+        if free < LEAST_FREE:
+            least = f"{LEAST_FREE // _MIB} MiB are needed to finish what was accepted"
+            return Finding(False, f"the ledger's disk has {free / _MIB:.1f} MiB left; {least}")
+        return Finding(True, f"{free // _MIB} MiB free")
+
+    def _broker(self) -> Finding:
+        if self._doorbell.answers():
+            return Finding(True, "answers")
+        return Finding(False, "the broker does not answer; events are kept, and applied when it is back")
