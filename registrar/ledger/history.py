@@ -65,7 +65,7 @@ class Released:
 
 
 def history(connection: Connection, model: str, *, at: datetime | None = None) -> list[Holding]:
-    """A model's history, oldest first; with `at`, who held what at that time."""
+    """A model's history, in the order in which it happened, whatever clocks said; with `at`, who held what then."""
     which = holders.c.model == model
     if at is not None:
         which = and_(which, holders.c.since <= at, or_(holders.c.until.is_(None), holders.c.until > at))
@@ -81,7 +81,7 @@ def holding_since(connection: Connection, model: str, kind: str, key: str, versi
 def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
     """The version that holds a stage or an alias; of several, the one that came last."""
     same = and_(_open(model, kind), holders.c.key == key)
-    query = select(holders.c.version).where(same).order_by(holders.c.since.desc(), holders.c.seq.desc())
+    query = select(holders.c.version).where(same).order_by(holders.c.seq.desc())
     return connection.execute(query.limit(1)).scalar_one_or_none()
 
 

@@ -60,7 +60,7 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
     columns = (holders, events.c.type.label("event_type"), promotions.c.evidence, promotions.c.broke_glass)
-    query = select(*columns).select_from(joined).where(which).order_by(holders.c.since, holders.c.seq)
+    query = select(*columns).select_from(joined).where(which).order_by(holders.c.seq)
     rows = connection.execute(query).mappings().all()
     approvals = _approvals(connection, {row["promotion_id"] for row in rows} - {None})
     return [_holding(row, approvals.get(row["promotion_id"], ())) for row in rows]

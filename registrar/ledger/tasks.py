@@ -27,6 +27,7 @@ from registrar.queue import Bell
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
+FURTHEST = timedelta(seconds=120)  # no time here is set further ahead: one that is comes from a clock that was put back
 MAX_CRASHES = 5  # a task that took its worker down so often is dead
 _OPEN = ("queued", "running")
 
@@ -63,7 +64,7 @@ class Task:
 def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
     """Start a task, if it is due and nothing before it in its lane is unfinished; else None."""
     lease = uuid.uuid4().hex
-    mine = and_(tasks.c.id == task_id, tasks.c.state == "queued", tasks.c.not_before <= at, ~_blocked())
+    mine = and_(tasks.c.id == task_id, tasks.c.state == "queued", _due(tasks.c.not_before, at), ~_blocked())
     start = {
         "state": "running",
         "attempts": tasks.c.attempts + 1,
@@ -121,7 +122,7 @@ def retry(connection: Connection, task: Task, *, delay: float, error: str, at: d
 
 def sweep(connection: Connection, *, at: datetime, limit: int = 500) -> list[Bell]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring."""
-    expired = and_(tasks.c.state == "running", tasks.c.lease_until < at)
+    expired = and_(tasks.c.state == "running", _due(tasks.c.lease_until, at))
     back = {
         "state": "queued",
         "crashes": tasks.c.crashes + 1,
@@ -138,7 +139,10 @@ def sweep(connection: Connection, *, at: datetime, limit: int = 500) -> list[Bel
 
 def _ring(connection: Connection, at: datetime, *, lanes: Iterable[str] | None = None, limit: int = 500) -> list[Bell]:
     """The first task of each lane that is due: of some lanes now, or of all whose bell is due."""
-    which = tasks.c.ring_at <= at if lanes is None else and_(tasks.c.lane.in_(list(lanes)), tasks.c.not_before <= at)
+    if lanes is None:
+        which = _due(tasks.c.ring_at, at)
+    else:
+        which = and_(tasks.c.lane.in_(list(lanes)), _due(tasks.c.not_before, at))
     first = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", which, ~_blocked())
     rows = connection.execute(first.order_by(tasks.c.event_seq, tasks.c.seq).limit(limit)).all()
     later = {"ring_at": at + timedelta(seconds=RING_AGAIN)}
@@ -163,6 +167,10 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     }
     connection.execute(insert(tasks).values(row))
     return lane
+
+
+def _due(time: Any, at: datetime) -> Any:
+    return or_(time <= at, time > at + FURTHEST)
 
 
 def _blocked() -> Any:

@@ -56,6 +56,29 @@ def test_a_crash_after_mlflows_commit_makes_one_version(office):
     assert office.stages() == {1: "Staging"}
 
 
+def test_a_first_attempts_write_that_comes_late_leaves_one_version(office):
+    """Its client has given up, the second attempt has looked, and only then MLflow does it."""
+    office.registry.trained("r1", rmse=5.0)
+    create, late = office.registry.create_version, []
+
+    def unanswered(*given, **named):
+        late.append((given, named))
+        raise Retryable("nobody answered")
+
+    def after_the_late_one(*given, **named):
+        [(first, words)] = late
+        create(*first, **words)
+        return create(*given, **named)
+
+    office.registry.create_version = unanswered
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.registry.create_version = after_the_late_one
+
+    time.sleep(1.1)
+    office.work()
+    assert office.stages() == {1: "Staging"}
+
+
 def test_the_best_run_of_a_search_that_has_a_model_is_registered(office):
     office.registry.create_experiment("exp", tags={})
     office.registry.trained("worst", rmse=6.0)

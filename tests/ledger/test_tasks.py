@@ -10,6 +10,7 @@ from registrar.ledger.accept import Delivery, DeliveryConflict, accept
 from registrar.outcome import FollowUp, Outcome
 from registrar.queue import Bell
 from registrar.vocabulary import parse
+from worker.tasks import LONGEST_PAUSE
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -142,3 +143,24 @@ def test_a_retry_is_claimed_when_it_is_due(ledger):
     assert sweep(ledger, seconds(59)) == []
     assert sweep(ledger, seconds(60)) == [bell]
     assert claim(ledger, bell, at=seconds(60)).attempts == 2
+
+
+def test_a_clock_that_was_ahead_holds_nothing_up_once_it_is_put_back(ledger):
+    """It ran an hour ahead while one task was begun, one put back, and one accepted."""
+    bells = [post(ledger, finished(model), id=model).bells[0] for model in ("held", "retried", "ringing")]
+    ahead = seconds(3600)
+    claim(ledger, bells[0], at=ahead)
+    retried = claim(ledger, bells[1], at=ahead)
+    with ledger.write() as connection:
+        tasks.retry(connection, retried, delay=60, error="registry down", at=ahead)
+    sweep(ledger, ahead)
+    assert set(sweep(ledger, seconds(1))) == set(bells)
+    assert all(claim(ledger, bell, at=seconds(2)) for bell in bells)
+
+
+def test_a_task_that_is_put_back_for_as_long_as_there_is_waits(ledger):
+    [bell] = post(ledger).bells
+    task = claim(ledger, bell)
+    with ledger.write() as connection:
+        tasks.retry(connection, task, delay=LONGEST_PAUSE, error="registry down", at=NOON)
+    assert (sweep(ledger, seconds(1)), claim(ledger, bell, at=seconds(1))) == ([], None)

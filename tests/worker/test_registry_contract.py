@@ -13,6 +13,7 @@ from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model
 from worker.door import Doubtful, Final, ModelSource, NotFound, Registry, Retryable
 from worker.registry import MlflowRegistry
+from worker.registry.errors import SETTLE_SECONDS
 
 
 class RealWorld:
@@ -320,6 +321,15 @@ def test_a_registry_that_is_down_is_retryable():
     ):
         with pytest.raises(Retryable, match="does not answer"):
             call(MlflowRegistry("http://127.0.0.1:9"))
+
+
+def test_a_write_that_nobody_answered_is_given_time_to_end_before_it_is_looked_for():
+    registry = MlflowRegistry("http://127.0.0.1:9")
+    with pytest.raises(Retryable) as reading:
+        registry.run("a" * 32)
+    with pytest.raises(Retryable) as writing:
+        registry.set_stage("x", 1, "Staging")
+    assert (reading.value.after, writing.value.after) == (None, SETTLE_SECONDS)
 
 
 @pytest.mark.parametrize(

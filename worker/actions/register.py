@@ -17,7 +17,7 @@ def act(work: Work) -> Outcome:
     if earlier := _registered(work, run, source):
         return _again(work, run, earlier)
     work.registry.ensure_model(data.model)
-    return _done(work, run, _create(work, data, run, source))
+    return _done(work, run, _alone(work, run, source, _create(work, data, run, source)))
 
 
 def _chosen(work: Work, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
@@ -70,6 +70,16 @@ def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Ve
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {work.who}"
     description = "\n".join(filter(None, [data.description, line]))
     return work.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
+
+
+def _alone(work: Work, run: Run, source: ModelSource, made: Version) -> Version:
+    """A first attempt's call that nobody answered may have come to MLflow after we had looked: the older one stays."""
+    if work.task.attempts == 1:
+        return made
+    first = _registered(work, run, source) or made
+    if first.version != made.version:
+        work.registry.delete_version(made.model, made.version)
+    return first
 
 
 def _again(work: Work, run: Run, earlier: Version) -> Outcome:

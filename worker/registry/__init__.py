@@ -19,7 +19,7 @@ from mlflow.environment_variables import (
 
 from worker import convert
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
-from worker.registry.errors import sorted_errors
+from worker.registry.errors import settled, sorted_errors
 from worker.registry.files import Files
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
@@ -56,7 +56,7 @@ class MlflowRegistry(Files):
     @contextmanager
     def _write(self, what: str) -> Iterator[None]:
         self._before_write()
-        with sorted_errors(what):
+        with settled(what):
             yield
 
     def run(self, run_id: str) -> Run:

@@ -16,6 +16,10 @@ _RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
 _STATUS = re.compile(r"too many (\d{3}) error responses")
 
 
+# A write that nobody answered may still be on its way: it is looked for no sooner than so many seconds after.
+SETTLE_SECONDS = 5.0
+
+
 @contextmanager
 def sorted_errors(what: str) -> Iterator[None]:
     """Turns MLflow's exceptions into Retryable, NotFound or Final, with what was tried in front."""
@@ -27,6 +31,17 @@ def sorted_errors(what: str) -> Iterator[None]:
         raise Retryable(f"{what}: the registry does not answer ({type(error).__name__})") from error
     except ModuleNotFoundError as error:
         raise Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs") from error
+
+
+@contextmanager
+def settled(what: str) -> Iterator[None]:
+    """The same for a write: MLflow can't be asked to do something only once, so one in doubt is given time to end."""
+    try:
+        with sorted_errors(what):
+            yield
+    except Retryable as error:
+        error.after = max(error.after or 0.0, SETTLE_SECONDS)
+        raise
 
 
 def _sorted(what: str, error: MlflowException) -> Retryable | Final:

@@ -1,0 +1,17 @@
+"""Beat rings whatever is done to the clock: by the time of day it would wait for an hour when that goes back by one."""
+
+import pytest
+from celery import Celery
+
+from worker import schedule
+
+
+@pytest.mark.parametrize("name", schedule.SCHEDULE)
+def test_what_is_due_is_told_by_the_time_that_passes_and_not_by_the_time_of_day(name, monkeypatch):
+    entry, at = schedule.SCHEDULE[name]["schedule"], 100.0
+    monkeypatch.setattr("worker.schedule.time.monotonic", lambda: at)
+    monkeypatch.setattr(Celery, "now", lambda app: pytest.fail("beat asked for the time of day"))
+    rung = entry.now()
+    assert not entry.is_due(rung).is_due
+    at += entry.run_every.total_seconds()
+    assert entry.is_due(rung).is_due
