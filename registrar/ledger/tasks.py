@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
+    ColumnElement,
     Connection,
+    FromClause,
     Row,
     and_,
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -29,7 +32,10 @@ LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed righ
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
 FURTHEST = timedelta(seconds=120)  # no time here is set further ahead: one that is comes from a clock that was put back
 MAX_CRASHES = 5  # a task that took its worker down so often is dead
-_OPEN = ("queued", "running")
+# Written out in the SQL: with states as parameters SQLite can't know that the partial indexes of tables.py fit, and
+# reads all tasks that ever were, for each one it looks at.
+QUEUED: ColumnElement[str] = literal_column("'queued'")
+RUNNING: ColumnElement[str] = literal_column("'running'")
 
 
 class LeaseLost(RuntimeError):
@@ -64,7 +70,7 @@ class Task:
 def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
     """Start a task, if it is due and nothing before it in its lane is unfinished; else None."""
     lease = uuid.uuid4().hex
-    mine = and_(tasks.c.id == task_id, tasks.c.state == "queued", _due(tasks.c.not_before, at), ~_blocked())
+    mine = and_(tasks.c.id == task_id, tasks.c.state == QUEUED, _due(tasks.c.not_before, at), ~_blocked())
     start = {
         "state": "running",
         "attempts": tasks.c.attempts + 1,
@@ -122,7 +128,7 @@ def retry(connection: Connection, task: Task, *, delay: float, error: str, at: d
 
 def sweep(connection: Connection, *, at: datetime, limit: int = 500) -> list[Bell]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring."""
-    expired = and_(tasks.c.state == "running", _due(tasks.c.lease_until, at))
+    expired = and_(tasks.c.state == RUNNING, _due(tasks.c.lease_until, at))
     back = {
         "state": "queued",
         "crashes": tasks.c.crashes + 1,
@@ -143,10 +149,11 @@ def _ring(connection: Connection, at: datetime, *, lanes: Iterable[str] | None =
         which = _due(tasks.c.ring_at, at)
     else:
         which = and_(tasks.c.lane.in_(list(lanes)), _due(tasks.c.not_before, at))
-    first = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", which, ~_blocked())
+    first = select(tasks.c.id, tasks.c.name).where(is_open(), tasks.c.state == QUEUED, which, ~_blocked())
     rows = connection.execute(first.order_by(tasks.c.event_seq, tasks.c.seq).limit(limit)).all()
     later = {"ring_at": at + timedelta(seconds=RING_AGAIN)}
-    connection.execute(update(tasks).where(tasks.c.id.in_([row.id for row in rows])).values(later))
+    if rows:
+        connection.execute(update(tasks).where(tasks.c.id.in_([row.id for row in rows])).values(later))
     return [Bell(row.id, row.name) for row in rows]
 
 
@@ -173,21 +180,28 @@ def _due(time: Any, at: datetime) -> Any:
     return or_(time <= at, time > at + FURTHEST)
 
 
+def is_open(table: FromClause = tasks) -> Any:
+    """The condition that a task is queued or running, as the index ix_tasks_open has it."""
+    return table.c.state.in_((QUEUED, RUNNING))
+
+
 def _blocked() -> Any:
     """Something before it in its lane is unfinished, or anything in its lane is running."""
-    other = tasks.alias("other")
-    before = tuple_(other.c.event_seq, other.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
-    ahead = or_(other.c.state == "running", before)
-    return exists().where(other.c.lane == tasks.c.lane, other.c.state.in_(_OPEN), other.c.id != tasks.c.id, ahead)
+    earlier, other = tasks.alias("earlier"), tasks.alias("other")
+    before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
+    return or_(
+        exists().where(other.c.lane == tasks.c.lane, other.c.state == RUNNING, other.c.id != tasks.c.id),
+        exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), before),
+    )
 
 
 def _held(task: Task) -> Any:
-    return and_(tasks.c.id == task.id, tasks.c.lease == task.lease, tasks.c.state == "running")
+    return and_(tasks.c.id == task.id, tasks.c.lease == task.lease, tasks.c.state == RUNNING)
 
 
 def unfinished(connection: Connection) -> int:
     """How many tasks are queued or running."""
-    return connection.execute(select(func.count()).select_from(tasks).where(tasks.c.state.in_(_OPEN))).scalar_one()
+    return connection.execute(select(func.count()).select_from(tasks).where(is_open())).scalar_one()
 
 
 def _task(row: Row[Any]) -> Task:
