@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from registrar.credentials import complaint
 from registrar.problem import Problem
 
 ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
@@ -25,6 +26,7 @@ _EXAMPLES = {
     "REGISTRAR_BROKER_URL": "redis://redis:6379/0",
     "REGISTRAR_SECRET_KEY": "44 characters from `registrar secret`; the same for receiver and worker",
 }
+_ADDRESSES = ("MLFLOW_TRACKING_URI", "REGISTRAR_LEDGER_URL", "REGISTRAR_BROKER_URL")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Settings:
     """
 
     config_path: Path
-    mlflow_uri: str
+    mlflow_uri: str = field(repr=False)
     ledger_url: str = field(repr=False)
     broker_url: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -46,11 +48,13 @@ class Settings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError naming every missing setting at once."""
+        """Raises SettingsError naming every missing setting at once; it never shows one that may hold a password."""
         found = {name: _value(environ, name) for name in _EXAMPLES}
         missing = [f"{name} (such as {_EXAMPLES[name]})" for name, value in found.items() if not value]
         if missing:
             raise SettingsError("missing in the environment: " + "; ".join(missing))
+        if wrong := [f"{name}: {why}" for name in _ADDRESSES if (why := complaint(found[name] or ""))]:
+            raise SettingsError("; ".join(wrong))
         return cls(
             config_path=Path(found["REGISTRAR_CONFIG"] or ""),
             mlflow_uri=found["MLFLOW_TRACKING_URI"] or "",

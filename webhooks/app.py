@@ -9,9 +9,11 @@ from typing import Any
 import flask
 from flask.json.provider import DefaultJSONProvider
 
+from registrar import scrub
 from registrar import settings as environment
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.policy import Policy, load
+from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
 from webhooks import api, commit, openapi, senders
@@ -31,6 +33,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
     opened = senders.open_all(policy, settings, seal=Seal(settings.secret_key))
+    scrub = Scrub(known(settings, policy))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
     doorbell = Doorbell(settings.broker_url)
@@ -42,7 +45,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.config["LARGEST_BODY"] = max((source.max_bytes for source in policy.sources.values()), default=0)  # lobby.py
     app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell), metrics))
     app.register_blueprint(openapi.blueprint())
-    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate).answer)
+    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, scrub).answer)
     app.after_request(_add_headers)
     app.after_request(partial(_count, metrics))
 
@@ -61,7 +64,10 @@ def from_environment() -> flask.Flask:
     """For gunicorn: "webhooks.app:from_environment()". Says on stderr why it can't start, and ends the process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        return create_app(environment.from_environment())
+        settings = environment.from_environment()
+        policy = load(settings.config_path)
+        scrub.install(settings, policy)
+        return create_app(settings, policy=policy)
     except (ValueError, schema.SchemaMismatch, LedgerUnavailable) as error:
         sys.stderr.write(f"the receiver can't start: {error}\n")
         raise SystemExit(CANNOT_START) from None

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from gunicorn.errors import ConfigError
+from gunicorn.http.errors import InvalidHeader
 from gunicorn.workers.gthread import ThreadWorker
 
 from webhooks import gunicorn_conf
@@ -66,6 +67,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._look(visitor)  # the next request may be here already
         else:
             self._part(visitor)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """gunicorn says a line back that is no header, in its answer and its log: of ours, the name alone, as the rest
+        may be a sender's token.
+        """
+        if isinstance(exc, InvalidHeader):
+            exc = InvalidHeader((str(exc.hdr).split() or [""])[0][:64])
+        super().handle_error(req, client, addr, exc)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         super().wait_for_and_dispatch_events(min(timeout, 0.5))

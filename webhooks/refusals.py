@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,15 +33,18 @@ MINUTE = 60.0
 class Refusals:
     """The one error handler. A refused webhook is recorded; its sender, unless it was verified, uses up its budget."""
 
-    def __init__(self, record: "Record", rate: Limits) -> None:
+    def __init__(self, record: "Record", rate: Limits, scrub: Callable[[str], str]) -> None:
         self._record = record
         self._rate = rate
+        self._scrub = scrub
 
     def answer(self, error: Exception) -> flask.Response:
         rejected = _rejected(error)
         if flask.request.path.startswith(WEBHOOKS):
             rejected = self._bounded(rejected)
-            name = clean(flask.request.path.removeprefix(WEBHOOKS), length=64)
+            # A sender that takes its secret for a part of the address, or for a content type, is quoted without it.
+            rejected.detail = self._scrub(rejected.detail)
+            name = self._scrub(clean(flask.request.path.removeprefix(WEBHOOKS), length=64))
             self._record.write(name, rejected, flask.g.get("size"))
         if rejected.phrased is not None:
             return flask.jsonify(rejected.phrased)

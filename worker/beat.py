@@ -1,6 +1,8 @@
 """The beat process: rings the sweep and the clock, and says in the ledger that it does."""
 
+from registrar import scrub
 from registrar.ledger import Ledger
+from registrar.policy import Policy
 from registrar.queue import celery_app
 from registrar.settings import from_environment
 from worker.pulse import Pulse
@@ -9,6 +11,7 @@ from worker.schedule import SCHEDULE
 
 def main() -> None:
     settings = from_environment()
+    scrub.install(settings, Policy(version=1))  # what registrar.yml names is none of its business
     app = celery_app(settings.broker_url)
     app.conf.beat_schedule = SCHEDULE
     with Pulse(Ledger(settings.ledger_url), "beat"):

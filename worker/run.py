@@ -6,6 +6,7 @@ import socket
 import requests
 from celery import Celery
 
+from registrar import scrub
 from registrar.ledger import Ledger
 from registrar.ledger.schema import check
 from registrar.policy import Policy, load
@@ -22,8 +23,10 @@ CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would c
 
 def main() -> None:
     settings = from_environment()
+    policy = load(settings.config_path)
+    scrub.install(settings, policy)
     ledger = Ledger(settings.ledger_url)
-    app = build(settings, load(settings.config_path), ledger)
+    app = build(settings, policy, ledger)
     with Pulse(ledger, "worker"):
         app.start(_arguments())
 
@@ -37,7 +40,8 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> Celery:
     http = requests.Session()
     http.auth = _no_login
     registry = MlflowRegistry(settings.mlflow_uri).guarded
-    install(Bench(app, ledger, policy, settings, _seal(settings), registry, http))
+    scrubbing = scrub.Scrub(scrub.known(settings, policy))
+    install(Bench(app, ledger, policy, settings, _seal(settings), registry, http, scrub=scrubbing))
     return app
 
 

@@ -50,6 +50,7 @@ class Bench:
     registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
     http: requests.Session
     now: Callable[[], datetime] = now  # aware, UTC
+    scrub: Callable[[str], str] = str  # what another system said, without our secrets
 
 
 def install(bench: Bench) -> None:
@@ -145,13 +146,14 @@ def _work(bench: Bench, task: Task, lease: Lease) -> Work:
 
 
 def _failed(bench: Bench, task: Task, error: Failure) -> list[Bell]:
+    said = bench.scrub(str(error))
     if not isinstance(error, Retryable):
-        return _give_up(bench, task, "failed", str(error))
+        return _give_up(bench, task, "failed", said)
     if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:
-        return _give_up(bench, task, "dead", f"given up after {task.attempts} attempts: {error}")
+        return _give_up(bench, task, "dead", f"given up after {task.attempts} attempts: {said}")
     if bench.now() - task.started_at > RETRY_FOR:
-        return _give_up(bench, task, "dead", f"given up after {RETRY_FOR}: {error}")
-    return _retry(bench, task, str(error), pause(task.attempts, error.after))
+        return _give_up(bench, task, "dead", f"given up after {RETRY_FOR}: {said}")
+    return _retry(bench, task, said, pause(task.attempts, error.after))
 
 
 def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:

@@ -8,6 +8,7 @@ from registrar import policy
 from registrar.cli.config import existing_config
 from registrar.cli.context import Context
 from registrar.cli.screen import Screen
+from registrar.credentials import without_login
 from registrar.embedded import Stack, serve
 from registrar.settings import process_environment
 
@@ -35,7 +36,10 @@ def up(context: Context, *, config: Path | None, port: int | None, mlflow: str |
     with Screen() as screen:
         stack = Stack(context.data, config, port, screen.say, progress=screen.progress, mlflow=mlflow, ledger=ledger)
         if not mlflow and (other := process_environment().get("MLFLOW_TRACKING_URI")):
-            screen.say(f"MLFLOW_TRACKING_URI={other} is not used; to use that server: registrar up --mlflow {other}")
+            screen.say(
+                f"MLFLOW_TRACKING_URI={without_login(other)} is not used; to use that server: "
+                "registrar up --mlflow $MLFLOW_TRACKING_URI"
+            )
         serve(stack, when_ready=lambda ready: _tell(ready, screen))
         screen.say("all stopped")
 
@@ -46,7 +50,7 @@ def _tell(stack: Stack, screen: Screen) -> None:
     screen.say(
         f"\nRegistrar is up.\n"
         f"  receiver   {at.receiver_url}/webhooks/SOURCE\n"
-        f"  MLflow     {at.mlflow_url}\n"
+        f"  MLflow     {without_login(at.mlflow_url)}\n"
         f"  policy     {stack.config}\n"
         f"  data       {stack.folder.path}\n"
         f"  logs       {stack.folder.path / 'logs'}\n"

@@ -78,12 +78,13 @@ def _honest() -> Iterator[None]:
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         waits = {"connect_args": {**_PATIENCE, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
-        engine = create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
         event.listen(engine, "connect", _postgresql_connected)
         return engine
     # Last in, first out: writers take turns, so one warm connection does nearly all.
     engine = create_engine(
         url,
+        hide_parameters=True,  # what was sent stands in no error
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         pool_size=5,
         max_overflow=20,

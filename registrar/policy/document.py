@@ -131,6 +131,13 @@ class Policy(Strict):
             if first[kind, value] != who
         ]
 
+    def references(self) -> Iterator[str]:
+        """Where its secrets are, as env:NAME or file:PATH."""
+        for source in self.sources.values():
+            yield from source.secrets
+        for channel in self.channels.values():
+            yield from (reference for reference in (channel.url, channel.secret) if reference)
+
     def model(self, name: str) -> ModelPolicy:
         """The policy in effect for a model; one without targets where no entry matches."""
         pattern = most_specific(list(self.models), name)

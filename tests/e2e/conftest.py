@@ -17,8 +17,9 @@ from registrar.embedded import trees
 from registrar.embedded.folder import Folder
 from registrar.embedded.redis import NoRedis, redis_server
 from registrar.keys import new_webhook_secret
-from registrar.settings import Settings, from_folder
+from registrar.settings import ENVIRONMENT_FILE, Settings, from_folder
 from tests.notifiers.conftest import Listener, listening
+from tests.secrets.search import files, found
 
 START, STOP = 240.0, 120.0  # seconds: MLflow without compiled bytecode needs 90 on a quiet machine
 CONFIG = """
@@ -128,7 +129,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
             (home / name).write_text(content, encoding="utf-8")
         with running(home / "data", "--config", str(home / "registrar.yml")):
             given = (*secrets.values(), serving, to_serving["serving.whsec"])
-            yield Installation(home / "data", from_folder(home / "data"), *given)
+            made = Installation(home / "data", from_folder(home / "data"), *given)
+            yield made
+        kept = Folder(home / "data")
+        allowed = [home / "data" / ENVIRONMENT_FILE, *kept.secrets.iterdir()]
+        known = {**secrets, **to_serving, "REGISTRAR_SECRET_KEY": made.settings.secret_key}
+        assert found(known, files(home / "data", but=allowed)) == [], "a secret of the whole run is in its data folder"
 
 
 def _until_up(process: subprocess.Popen[str]) -> str:

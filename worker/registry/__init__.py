@@ -15,8 +15,11 @@ from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_USERNAME,
 )
 
+from registrar.credentials import login, without_login
 from worker import convert
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
 from worker.registry.errors import settled, sorted_errors
@@ -46,6 +49,7 @@ class MlflowRegistry(Files):
         before_write: Callable[[], None] = lambda: None,
         client: MlflowClient | None = None,
     ) -> None:
+        uri = _logged_in(uri)
         super().__init__(uri, client or MlflowClient(tracking_uri=uri, registry_uri=uri))
         self._before_write = before_write
 
@@ -214,6 +218,14 @@ class MlflowRegistry(Files):
     def delete_version(self, model: str, version: int) -> None:
         with self._write(f"deleting {model} version {version}"):
             self._client.delete_model_version(model, str(version))
+
+
+def _logged_in(uri: str) -> str:
+    """The address without its login, which MLflow would repeat in its errors; it is given to MLflow by itself."""
+    if found := login(uri):
+        MLFLOW_TRACKING_USERNAME.set(found.user)
+        MLFLOW_TRACKING_PASSWORD.set(found.password)
+    return without_login(uri)
 
 
 def _pages(page: Callable[[str | None], Any]) -> Iterator[Any]:

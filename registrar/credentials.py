@@ -1,0 +1,47 @@
+"""Logins inside addresses (scheme://user:password@host): taken out before an address is shown or handed on."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+# As far as the last @ of what stands before the path: a password may hold an @ that nobody encoded.
+_LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<login>[^/?#\s;]*)@")
+
+
+@dataclass(frozen=True)
+class Login:
+    """Decoded, as it is meant."""
+
+    user: str
+    password: str
+
+
+def login(url: str) -> Login | None:
+    """Of the first host that the address names."""
+    if not (found := _LOGIN.search(url)):
+        return None
+    user, _, password = found["login"].partition(":")
+    return Login(unquote(user), unquote(password))
+
+
+def logins(url: str) -> list[Login]:
+    """Of all: a broker's address may name several hosts (sentinel://...;sentinel://...)."""
+    return [one for part in url.split(";") if (one := login(part))]
+
+
+def without_login(url: str) -> str:
+    """What may be shown to people and kept in logs."""
+    return _LOGIN.sub(lambda found: found["scheme"], url)
+
+
+def complaint(url: str) -> str | None:
+    """Why clients would take a piece of the password for the host, and name it in their errors; None: they don't."""
+    for part in url.split(";"):
+        _, separator, rest = part.partition("://")
+        host = re.split("[/?#]", rest, maxsplit=1)[0]
+        beyond = "@" in rest[len(host) :] and "@" not in host and ":" in host and not host.rpartition(":")[2].isdigit()
+        if separator and (host.count("@") > 1 or beyond):
+            return (
+                "what is special in its user and password must be written as %XX: @ is %40, : %3A, / %2F, # %23, ? %3F"
+            )
+    return None
