@@ -88,7 +88,7 @@ def train_logged_model(client: MlflowClient, *, experiment: str = "taxi", name: 
     run_id = train(client, experiment=experiment, artifact="", **run)
     experiment_id = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
-    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"logged-{model.model_id}"  # noqa: S108
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"logged-{model.model_id}"  # noqa: S108 (the model's id is new and random)
     folder.mkdir(parents=True)
     (folder / "MLmodel").write_text("flavors: {}\n")
     client.log_model_artifacts(model.model_id, str(folder))

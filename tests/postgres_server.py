@@ -31,7 +31,7 @@ def serve() -> Iterator[str]:
     """The folder of the cluster's socket; the cluster is ended and removed at the end of the block."""
     # Not below pytest's folder: the server's own user must be able to enter, and a socket's path is short.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o777)  # noqa: S103
+        os.chmod(folder, 0o777)  # noqa: S103 (the user postgres must get in; its name is random)
         _run(folder, "initdb", "-D", "data", "-U", "registrar", "--auth=trust", "--encoding=UTF8", "--locale=C")
         where = f"-c listen_addresses= -c unix_socket_directories={folder}"
         _run(folder, "pg_ctl", "-D", "data", "-l", "log", "-o", where, "--wait", "start")

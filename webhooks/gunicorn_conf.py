@@ -18,7 +18,7 @@ timeout = 30
 graceful_timeout = 15
 keepalive = 5
 # A heartbeat file on a disk can block for seconds; in memory it can't.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (gunicorn makes its file by mkstemp)
 # Lines and headers of honest senders are far shorter.
 limit_request_line = 2048
 limit_request_fields = 64

@@ -21,7 +21,7 @@ class Faults:
 
     def __init__(self, stack: Stack, proxy: Proxy, *, seed: int) -> None:
         self._stack, self._proxy = stack, proxy
-        self._chance = random.Random(seed)  # noqa: S311
+        self._chance = random.Random(seed)  # noqa: S311 (a seed makes it repeatable)
         self.struck: Counter[str] = Counter()
         kills = {f"kill -9 {part}": self._kill(part) for part in ("worker", "receiver", "beat", "redis")}
         moods = {f"MLflow {mood}": self._mood(mood) for mood in ("refuse", "unavailable", "cut", "hang")}

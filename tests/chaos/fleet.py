@@ -61,11 +61,11 @@ class Fleet:
     def _send(self, model: str) -> None:
         try:
             self._keep_sending(model)
-        except Exception as error:  # a sender that gives up silently would make the audit easier  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 (a sender that gives up silently would make the audit easier)
             self._met.append(error)
 
     def _keep_sending(self, model: str) -> None:
-        chance, client = random.Random(f"{self.seed} {model}"), MlflowClient(self.mlflow_url)  # noqa: S311
+        chance, client = random.Random(f"{self.seed} {model}"), MlflowClient(self.mlflow_url)  # noqa: S311 (a seed makes it repeatable)
         while not self._stop.is_set():
             rmse = chance.choice([GOOD, FAIR, BAD])
             run_id = train(client, experiment="chaos", rmse=rmse)

@@ -21,7 +21,7 @@ class Proxy:
     def __init__(self, port: int, *, seed: int) -> None:
         self.mood = "pass"
         self._target = ("127.0.0.1", port)
-        self._chance = random.Random(seed)  # noqa: S311
+        self._chance = random.Random(seed)  # noqa: S311 (a seed makes it repeatable)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._closing = threading.Event()

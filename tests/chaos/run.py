@@ -72,7 +72,7 @@ def run(*, seconds: float, seed: int, ledger: str, folder: Path) -> tuple[Findin
 
 
 def _break_things(fleet: Fleet, faults: Faults, *, seconds: float, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 (a seed makes it repeatable)
     until = time.monotonic() + seconds
     fleet.start()
     while (left := until - time.monotonic()) > 0:
