@@ -13,8 +13,8 @@ import pytest
 from registrar.ledger import Ledger, rejections
 from registrar.policy.load import parse
 from registrar.settings import Settings
+from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, REGISTRAR_YML, Receiver, environ, finished, signed
-from tests.webhooks.test_doorbell import Broker, broker  # noqa: F401 (a fixture)
 from webhooks import refusals
 from webhooks.app import create_app
 from webhooks.errors import BadSignature, TooMany
@@ -97,7 +97,7 @@ def test_an_address_that_sends_garbage_is_429_and_who_shares_it_is_still_heard(l
     assert statuses(receiver, 1) == [202]
 
 
-def test_two_receivers_count_together(limited: Open, broker: Broker):  # noqa: F811
+def test_two_receivers_count_together(limited: Open, broker: Broker):
     one, other = limited("4/minute", url=broker.url), limited("4/minute", url=broker.url)
     assert statuses(one, 3) + statuses(other, 3) == [202] * 4 + [429] * 2
 
@@ -117,7 +117,7 @@ class Asked:
         return self._real.hit(*about)
 
 
-def test_while_redis_hangs_one_request_waits_for_it_and_the_others_do_not(broker: Broker):  # noqa: F811
+def test_while_redis_hangs_one_request_waits_for_it_and_the_others_do_not(broker: Broker):
     limits = Rate(broker.url)
     limits._shared = asked = Asked(limits)  # type: ignore[assignment]
     broker.process.send_signal(signal.SIGSTOP)
@@ -126,7 +126,7 @@ def test_while_redis_hangs_one_request_waits_for_it_and_the_others_do_not(broker
     assert asked.times == 1
 
 
-def test_while_redis_hangs_one_thread_at_a_time_asks_it_again(broker: Broker):  # noqa: F811
+def test_while_redis_hangs_one_thread_at_a_time_asks_it_again(broker: Broker):
     limits = Rate(broker.url)
     limits._shared = asked = Asked(limits)  # type: ignore[assignment]
     broker.process.send_signal(signal.SIGSTOP)
@@ -137,7 +137,7 @@ def test_while_redis_hangs_one_thread_at_a_time_asks_it_again(broker: Broker):  
     assert asked.times == 2
 
 
-def test_redis_counts_again_when_it_is_back(broker: Broker):  # noqa: F811
+def test_redis_counts_again_when_it_is_back(broker: Broker):
     limits = Rate(broker.url)
     broker.process.send_signal(signal.SIGSTOP)
     limits.count("2/minute", "x")
@@ -149,7 +149,7 @@ def test_redis_counts_again_when_it_is_back(broker: Broker):  # noqa: F811
         Rate(broker.url).check("2/minute", "x")
 
 
-def test_redis_keeps_no_key_for_longer_than_two_minutes(broker: Broker):  # noqa: F811
+def test_redis_keeps_no_key_for_longer_than_two_minutes(broker: Broker):
     Rate(broker.url).count("9/minute", "x")
     assert all(0 < broker.client.ttl(key) <= 121 for key in broker.client.keys("*"))
 
