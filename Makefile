@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test chaos fuzz machine lint types contracts check requirements clean help
+.PHONY: demo up test chaos fuzz machine lint types contracts audit check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,16 @@ types: $(READY)  ## mypy --strict
 contracts: $(READY)  ## who may import whom
 	@$(BIN)/lint-imports
 
+# Beside the others: what looks for holes is not among what it looks at.
+AUDIT := $(VENV)/audit
+$(AUDIT)/.ready: requirements/audit.txt | $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(AUDIT)
+	@VIRTUAL_ENV=$(AUDIT) $(BIN)/uv pip install --quiet --require-hashes -r requirements/audit.txt
+	@touch $@
+
+audit: $(AUDIT)/.ready  ## known holes in what requirements/*.txt pins; .ci/advisories.toml excuses some for a while
+	@$(BIN)/python .ci/audit.py $(AUDIT)/bin/pip-audit
+
 check: lint types contracts test  ## all of the above
 
 # uv installs from the pinned, hashed list and compiles bytecode (MLflow starts in 6 s with it, in 90 s without).
@@ -70,6 +80,7 @@ requirements: $(READY)  ## pin anew: requirements/*.txt with hashes (UPGRADE=--u
 	$(COMPILE) --constraint requirements/dev.txt --extra worker --extra postgres -o requirements/worker.txt
 	$(LOCK) --constraint requirements/dev.txt --group mlflow-server -o requirements/mlflow-server.txt
 	$(LOCK) --constraint requirements/dev.txt --group wheel -o requirements/wheel.txt
+	$(LOCK) --constraint requirements/dev.txt --group audit -o requirements/audit.txt
 
 clean:  ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) $(DATA)
