@@ -21,13 +21,14 @@ up: $(READY)  ## all parts on this machine, with your registrar.yml
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
 
-# SECONDS, SEED and LEDGER (sqlite or postgresql) choose a run of chaos.
+# SECONDS, SEED and LEDGER (sqlite or postgresql) choose a run of chaos; WITHOUT (lease, sweep, look-first or lane-order)
+# takes away what keeps a promise: the run must fail.
 SECONDS ?= 180
 SEED ?= 1
 LEDGER ?= sqlite
 
 chaos: $(READY)  ## kill, cut, freeze and flush for SECONDS, then count what was lost or doubled
-	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) --seed $(SEED) --ledger $(LEDGER)
+	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) --seed $(SEED) --ledger $(LEDGER) $(if $(WITHOUT),--without $(WITHOUT))
 
 # Random requests; the test suite sends 5,000.
 N ?= 50000

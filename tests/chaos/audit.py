@@ -22,7 +22,6 @@ class Findings:
     lost: int
     doubled: int
     wrong: list[str]
-    longest: float  # seconds from acceptance to the end of its last task
 
 
 def audit(sent: list[Sent], ledger: Ledger, client: MlflowClient) -> Findings:
@@ -35,34 +34,48 @@ def audit(sent: list[Sent], ledger: Ledger, client: MlflowClient) -> Findings:
         doubled=sum(count - 1 for count in made.values())
         + sum(1 for run in made if run not in {s.run_id for s in sent}),
         wrong=[*wrong, *_unfinished(ledger), *_unknown(sent, ledger), *_damaged(ledger)],
-        longest=_longest(ledger),
     )
 
 
 def _model(model: str, sent: list[Sent], versions: list, ledger: Ledger) -> Iterator[str]:
-    in_order = [one for one in sent if one.model == model]
+    """The n-th event is the n-th version, not necessarily number n: one that was made twice left a gap."""
     numbered = sorted(versions, key=lambda version: int(version.version))
-    if [version.run_id for version in numbered] != [one.run_id for one in in_order]:
+    made = [version.run_id for version in numbered]
+    in_order = [one for one in sent if one.model == model and one.run_id in made]
+    if list(dict.fromkeys(made)) != [one.run_id for one in in_order]:
         yield f"{model}: its events were not applied in the order they were accepted"
+    if len(made) != len(in_order):
         return
-    expected = _expected([one.rmse for one in in_order])
+    numbers = [int(version.version) for version in numbered]
+    expected = _expected(list(zip(numbers, [one.rmse for one in in_order], strict=True)))
     held = {stage: [int(v.version) for v in versions if v.current_stage == stage] for stage in expected}
-    if held != expected:
+    if held != {stage: passed[-1:] for stage, passed in expected.items()}:
         yield f"{model}: MLflow has {held}, and {expected} is right"
+    yield from _history(model, expected, held, ledger)
     aliases = _ledger_holds(ledger, model, "alias")
     registered = {alias: [int(v.version) for v in versions if alias in v.aliases] for alias in aliases}
-    if _ledger_holds(ledger, model, "stage", *expected) != {k: v for k, v in expected.items() if v}:
-        yield f"{model}: the ledger has {_ledger_holds(ledger, model, 'stage')}, MLflow {held}"
     if any(registered[alias] not in ([], version) for alias, version in aliases.items()):
         yield f"{model}: the ledger has aliases {aliases}, MLflow {registered}"
 
 
-def _expected(rmses: list[float]) -> dict[str, list[int]]:
-    """By the policy: below 7 to Staging, below 5.5 on to Production; the former holder is archived."""
-    staged = [number for number, rmse in enumerate(rmses, start=1) if rmse < BAD]
-    live = [number for number, rmse in enumerate(rmses, start=1) if rmse <= GOOD]
-    waiting = staged[-1:] if staged and staged[-1] not in live else []
-    return {"Staging": waiting, "Production": live[-1:]}
+def _expected(judged: list[tuple[int, float]]) -> dict[str, list[int]]:
+    """Who was in each stage last, by the policy: below 7 to Staging, below 5.5 on to Production. Production: all who
+    ever were, in order.
+    """
+    staged = [number for number, rmse in judged if rmse < BAD]
+    live = [number for number, rmse in judged if rmse <= GOOD]
+    return {"Staging": staged[-1:] if staged and staged[-1] not in live else [], "Production": live}
+
+
+def _history(model: str, expected: dict[str, list[int]], held: dict[str, list[int]], ledger: Ledger) -> Iterator[str]:
+    """Whoever was in Production was so once, in order; and who is there now is who MLflow says."""
+    now = _ledger_holds(ledger, model, "stage", *expected)
+    if now != {stage: versions for stage, versions in held.items() if versions}:
+        yield f"{model}: the ledger has {now}, MLflow {held}"
+    with ledger.read() as connection:
+        ever = [row.version for row in history(connection, model) if row.kind == "stage" and row.key == "Production"]
+    if ever != expected["Production"]:
+        yield f"{model}: in Production were {ever} by the history, and {expected['Production']} is right"
 
 
 def _ledger_holds(ledger: Ledger, model: str, kind: str, *keys: str) -> dict[str, list[int]]:
@@ -99,10 +112,3 @@ def _damaged(ledger: Ledger) -> Iterator[str]:
             verify(connection)
         except Damaged as damage:
             yield f"the journal: {damage}"
-
-
-def _longest(ledger: Ledger) -> float:
-    joined = select(events.c.accepted_at, tasks.c.finished_at).join(tasks, tasks.c.event_id == events.c.id)
-    with ledger.read() as connection:
-        rows = connection.execute(joined.where(tasks.c.finished_at.is_not(None))).all()
-    return max(((row.finished_at - row.accepted_at).total_seconds() for row in rows), default=0.0)

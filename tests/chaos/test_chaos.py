@@ -4,10 +4,10 @@ import pytest
 
 from tests.chaos.run import run
 
-SECONDS = 45
+SECONDS = 90
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("ledger", "seed"), [("sqlite", 1), ("postgresql", 2)])
 def test_whatever_breaks_nothing_is_lost_doubled_or_out_of_order(ledger, seed, tmp_path):
     findings, table = run(seconds=SECONDS, seed=seed, ledger=ledger, folder=tmp_path)
