@@ -17,6 +17,7 @@ from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
 from webhooks import api, commit, openapi, senders
+from webhooks.backpressure import Backpressure
 from webhooks.doorbell import Doorbell
 from webhooks.health import Health
 from webhooks.intake import Intake
@@ -37,13 +38,15 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
     doorbell = Doorbell(settings.broker_url)
-    rate, metrics = Rate(settings.broker_url), Metrics(opened)
-    intake = Intake(opened, commit.one_each(ledger), doorbell, settings.public_url, rate, metrics)
+    backpressure = Backpressure(ledger, policy)
+    rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting)
+    accept = backpressure.bounded(commit.one_each(ledger))
+    intake = Intake(opened, accept, doorbell, settings.public_url, rate, metrics)
 
     app = flask.Flask("webhooks", static_folder=None)
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max((source.max_bytes for source in policy.sources.values()), default=0)  # lobby.py
-    app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell), metrics))
+    app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics))
     app.register_blueprint(openapi.blueprint())
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, scrub).answer)
     app.after_request(_add_headers)

@@ -133,6 +133,16 @@ class Unavailable(Rejected):
     retry_after = RETRY_AFTER
 
 
+class Full(Rejected):
+    """So much is not done yet that more would only wait: nothing was accepted. detail: what waits, and the bound."""
+
+    status, code, title = 503, "too_much_waiting", "Too much work is waiting"
+    retry_after = 30
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"{detail}; nothing was accepted, send it again in {self.retry_after} s")
+
+
 class NotReady(Rejected):
     """What /readyz asks for is missing. checks: each part's {"status": "pass" or "fail", "detail"} by its name."""
 

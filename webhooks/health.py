@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.room import LEAST_FREE, free_bytes, probe
+from webhooks.backpressure import Backpressure
 from webhooks.doorbell import Doorbell
 from webhooks.errors import InvalidEvent, NotReady
 
@@ -21,19 +23,17 @@ _MIB = 2**20
 class Finding:
     """Of one part. detail: a sentence that names no host and no path."""
 
-    passes: bool
+    status: Literal["pass", "warn", "fail"]
     detail: str
-
-    def to_json(self) -> dict[str, str]:
-        return {"status": "pass" if self.passes else "fail", "detail": self.detail}
 
 
 class Health:
     """Shared by all threads: while one looks, the others are told what was found before."""
 
-    def __init__(self, ledger: Ledger, doorbell: Doorbell) -> None:
+    def __init__(self, ledger: Ledger, doorbell: Doorbell, backpressure: Backpressure) -> None:
         self._ledger = ledger
         self._doorbell = doorbell
+        self._backpressure = backpressure
         self._turn = threading.Lock()
         self._found: Mapping[str, Finding] = {}
         self._until = 0.0
@@ -43,8 +43,8 @@ class Health:
         found = self._look()
         if unknown := sorted(set(excluded) - set(found)):
             raise InvalidEvent(f"exclude knows {', '.join(found)}; not {unknown[0][:64]!r}")
-        checks = {name: finding.to_json() for name, finding in found.items()}
-        failing = [one.detail for name, one in found.items() if not one.passes and name not in excluded]
+        checks = {name: asdict(finding) for name, finding in found.items()}
+        failing = [one.detail for name, one in found.items() if one.status == "fail" and name not in excluded]
         if failing:
             raise NotReady("; ".join(failing), checks=checks)
         return {"status": "ready", "checks": checks}
@@ -61,7 +61,7 @@ class Health:
         return self._found
 
     def _parts(self) -> dict[str, Callable[[], Finding]]:
-        return {"ledger": self._writable, "disk": self._disk, "broker": self._broker}
+        return {"ledger": self._writable, "disk": self._disk, "broker": self._broker, "work": self._work}
 
     def _writable(self) -> Finding:
         try:
@@ -69,19 +69,28 @@ class Health:
                 probe(connection)
         except LedgerUnavailable as error:
             log.warning("not ready: the ledger %s: %s", error.reason, error)
-            return Finding(False, f"the ledger {error.reason}: nothing can be accepted until it is written again")
-        return Finding(True, "takes writes")
+            return Finding("fail", f"the ledger {error.reason}: nothing can be accepted until it is written again")
+        return Finding("pass", "takes writes")
 
     def _disk(self) -> Finding:
         free = free_bytes(self._ledger)
         if free is None:
-            return Finding(True, "is the database server's own")
+            return Finding("pass", "is the database server's own")
         if free < LEAST_FREE:
-            least = f"{LEAST_FREE // _MIB} MiB are needed to finish what was accepted"
-            return Finding(False, f"the ledger's disk has {free / _MIB:.1f} MiB left; {least}")
-        return Finding(True, f"{free // _MIB} MiB free")
+            least = f"below {LEAST_FREE // _MIB} MiB nothing is accepted, so that what was can be finished"
+            return Finding("fail", f"the ledger's disk has {free / _MIB:.1f} MiB left; {least}")
+        return Finding("pass", f"{free // _MIB} MiB free")
 
     def _broker(self) -> Finding:
         if self._doorbell.answers():
-            return Finding(True, "answers")
-        return Finding(False, "the broker does not answer; events are kept, and applied when it is back")
+            return Finding("pass", "answers")
+        return Finding("fail", "the broker does not answer; events are kept, and applied when it is back")
+
+    def _work(self) -> Finding:
+        """No reason to be taken out: what people decide still gets through, and who is refused is told to wait."""
+        try:
+            waiting = sum(self._backpressure.waiting().values())
+        except LedgerUnavailable as error:
+            return Finding("warn", f"can't be counted: the ledger {error.reason}")
+        said = f"{waiting:,} tasks are not done yet, {self._backpressure.most:,} may wait"
+        return Finding("warn" if waiting >= self._backpressure.most else "pass", said)

@@ -8,6 +8,7 @@ import click
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger import status
+from registrar.ledger.backlog import unfinished
 from registrar.problem import Problem
 
 COLUMNS = ("accepted_at", "type", "model", "source", "actor_name", "id")
@@ -28,11 +29,14 @@ def events(ctx: click.Context, limit: int, as_json: bool) -> None:
         return
     context: Context = ctx.obj
     with context.ledger() as ledger, ledger.read() as connection:
-        found = status.latest(connection, limit=limit)
+        found, waiting = status.latest(connection, limit=limit), unfinished(connection)
     if as_json:
         show.json_text(found)
-    else:
-        show.table(COLUMNS, show.pick(found, COLUMNS), empty="no event was accepted yet")
+        return
+    show.table(COLUMNS, show.pick(found, COLUMNS), empty="no event was accepted yet")
+    if waiting:
+        of_each = ", ".join(f"{count:,} of {source}" for source, count in waiting.items())
+        click.echo(f"{sum(waiting.values()):,} tasks are not done yet: {of_each}", err=True)
 
 
 @events.command("show")

@@ -13,6 +13,8 @@ def explain(policy: Policy) -> Iterator[str]:
     yield "Sources" if policy.sources else "Sources: none; nothing can be sent"
     for name, source in policy.sources.items():
         yield from _source(policy, name, source)
+    if policy.sources:
+        yield f"  together {policy.max_unfinished:,} tasks may be unfinished; what people decide has a tenth more"
     yield "Models" if policy.models else "Models: none; no stage is governed"
     for pattern, model in policy.models.items():
         yield from _model(policy, pattern, model)
@@ -23,7 +25,8 @@ def explain(policy: Policy) -> Iterator[str]:
 
 def _source(policy: Policy, name: str, source: Source) -> Iterator[str]:
     yield f"  {name} ({source.kind}) posts to /webhooks/{name}, signed with {' or '.join(source.secrets)}"
-    yield f"    at most {source.max_bytes:,} bytes; its timestamps may be off by {source.tolerance} s"
+    size, wait = f"{source.max_bytes:,} bytes", f"{source.max_unfinished:,} of its tasks may be unfinished"
+    yield f"    at most {size}; its timestamps may be off by {source.tolerance} s; {wait}"
     if groups := [group for group, members in policy.groups.items() if f"source:{name}" in members]:
         yield f"    it counts as a member of {', '.join(sorted(groups))}"
     for grant in source.may:

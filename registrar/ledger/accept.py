@@ -38,8 +38,8 @@ class Receipt:
 
 def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event], *, at: datetime) -> Receipt:
     """Write a delivery, or find that it was written before. Raises DeliveryConflict."""
-    if earlier := _earlier(connection, delivery):
-        return _repeated(delivery, earlier)
+    if earlier := known(connection, delivery):
+        return earlier
     try:
         with connection.begin_nested():
             written = [_write(connection, delivery, position, event, at) for position, event in enumerate(accepted)]
@@ -47,6 +47,11 @@ def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event]
         # Another process committed the same delivery between our look and our write (PostgreSQL only).
         return _repeated(delivery, _earlier(connection, delivery))
     return Receipt([receipt for receipt, _ in written], [bell for _, bell in written])
+
+
+def known(connection: Connection, delivery: Delivery) -> Receipt | None:
+    """The first answer to a delivery that was accepted before, else None. Raises DeliveryConflict."""
+    return _repeated(delivery, earlier) if (earlier := _earlier(connection, delivery)) else None
 
 
 def _earlier(connection: Connection, delivery: Delivery) -> Sequence[Row[str, str, str]]:

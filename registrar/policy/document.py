@@ -26,6 +26,15 @@ class Policy(Strict):
 
     version: Annotated[Literal[1], Field(description="of this file's format")]
     sources: dict[Key, Source] = {}
+    max_unfinished: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=1_000_000,
+            description="tasks of all sources that are not done yet; more is refused with a 503, "
+            "but for a tenth that is kept for what people decide",
+        ),
+    ] = 50_000
     people: dict[Key, Person] = {}
     groups: dict[Key, Members] = {}
     models: Annotated[dict[Glob, ModelPolicy], Field(description="the most specific name or glob wins")] = {}

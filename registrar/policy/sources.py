@@ -27,6 +27,9 @@ class Source(Strict):
         str,
         Field(pattern=r"^[1-9][0-9]{0,5}/(second|minute)$(?!\n)", description="of its signed requests; more are 429"),
     ] = "6000/minute"
+    max_unfinished: Annotated[
+        int, Field(ge=1, le=1_000_000, description="of its tasks that are not done yet; more is refused with a 503")
+    ] = 10_000
     tolerance: Annotated[int, Field(ge=10, le=3600, description="how far a timestamp may be off, in seconds")] = 300
     options: Annotated[dict[str, Any], Field(description="what only this kind knows; its file says which")] = {}
     reply_to: Annotated[

@@ -21,6 +21,7 @@ class Vote(OneVersion):
     """A person's word on an open promotion. `promotion` pins one request; without it, the open one is meant."""
 
     task = "worker.vote"
+    pressing = True
 
     target: Stage = "Production"
     promotion: Annotated[str, StringConstraints(pattern=r"^prm_[0-9a-f]{32}$(?!\n)")] | None = None
@@ -46,6 +47,7 @@ class PromotionCancel(Vote):
 
     type = "promotion.cancel"
     task = "worker.cancel"
+    pressing = True
 
 
 class ModelRollback(Data):
@@ -53,6 +55,7 @@ class ModelRollback(Data):
 
     type = "model.rollback"
     task = "worker.rollback"
+    pressing = True
 
     model: ModelName
     target: Literal["Staging", "Production"] = "Production"

@@ -52,6 +52,7 @@ class RegistryQuery(Data):
 
     type = "registry.query"
     task = "worker.query"
+    pressing = True
 
     question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune"]
     model: ModelName | None = None

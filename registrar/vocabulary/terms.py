@@ -47,6 +47,7 @@ class Data(BaseModel):
 
     type: ClassVar[str]
     task: ClassVar[str]  # the Celery task that acts on it
+    pressing: ClassVar[bool] = False  # what people decide or ask: taken while the rest must wait outside
 
     @property
     def registered_model(self) -> str | None:

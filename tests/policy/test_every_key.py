@@ -186,6 +186,7 @@ QUIET = SERVING.replace('outcomes: ["*"]', "outcomes: [task.dead]")
 CHANGES = {
     "Policy.version": elsewhere("tests.policy.test_load:test_a_complaint_names_the_line_and_what_would_be_right"),
     "Policy.sources": elsewhere("tests.webhooks.test_refusals:test_an_unknown_source_is_404"),
+    "Policy.max_unfinished": elsewhere("tests.webhooks.test_backpressure:test_over_the_bound_in_all_everybody_waits"),
     "Policy.people": old_and_new(one, POLICY, "{name: Ada}", "{name: Augusta}"),
     "Policy.groups": old_and_new(one, POLICY, "leads: [ada, bob]", "leads: [bob]"),
     "Policy.models": old_and_new(one, POLICY, "  taxi:\n", "  bus:\n"),
@@ -197,6 +198,9 @@ CHANGES = {
     "Source.max_bytes": elsewhere("tests.webhooks.test_refusals:test_a_body_over_the_sources_limit_is_413"),
     "Source.rate_limit": elsewhere(
         "tests.webhooks.test_rate:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
+    ),
+    "Source.max_unfinished": elsewhere(
+        "tests.webhooks.test_backpressure:test_a_source_over_its_bound_is_503_and_the_others_are_not"
     ),
     "Source.tolerance": elsewhere("tests.webhooks.test_refusals:test_a_stale_timestamp_is_401"),
     "Source.options": elsewhere("tests.webhooks.test_ci:test_a_dispatch_beyond_the_grants_is_a_403"),

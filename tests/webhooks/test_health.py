@@ -28,7 +28,7 @@ def test_ready_is_every_part_by_its_name(ledger: Ledger, broker: Broker, tmp_pat
     receiver = create_app(Settings.read(environ(tmp_path, broker=broker.url))).test_client()
     answer = receiver.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "ready")
-    assert (list(answer.json["checks"]), failing(answer)) == (["ledger", "disk", "broker"], {})
+    assert (list(answer.json["checks"]), failing(answer)) == (["ledger", "disk", "broker", "work"], {})
 
 
 def test_without_a_broker_it_is_alive_and_not_ready(receiver: Receiver):
@@ -48,7 +48,7 @@ def test_a_load_balancer_keeps_a_receiver_that_has_no_broker_and_it_accepts(rece
 def test_a_part_that_there_is_not_can_not_be_excluded(receiver: Receiver):
     answer = receiver.client.get("/readyz?exclude=brokr")
     assert answer.status_code == 422
-    assert "exclude knows ledger, disk, broker; not 'brokr'" in answer.json["detail"]
+    assert "exclude knows ledger, disk, broker, work; not 'brokr'" in answer.json["detail"]
 
 
 def test_a_ledger_that_another_process_keeps_locked_is_not_ready(receiver: Receiver, settings: Settings):

@@ -124,7 +124,7 @@ _EXCLUDE = {
     "name": "exclude",
     "in": "query",
     "description": "a part that may fail; may be given several times",
-    "schema": {"type": "array", "items": {"enum": ["ledger", "disk", "broker"]}},
+    "schema": {"type": "array", "items": {"enum": ["ledger", "disk", "broker", "work"]}},
 }
 _AT = {
     "name": "at",

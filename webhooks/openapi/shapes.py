@@ -156,9 +156,9 @@ class Alive(Shape):
 
 
 class Check(Shape):
-    """What was found of one part."""
+    """What was found of one part. fail: it keeps the receiver from being ready."""
 
-    status: Literal["pass", "fail"]
+    status: Literal["pass", "warn", "fail"]
     detail: str
 
 

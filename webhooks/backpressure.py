@@ -1,0 +1,109 @@
+"""Whether there is room for one more: bounds on what is not done yet, of a source and in all, and the disk's last.
+
+A sender that is refused comes again; work that is accepted without bound is done too late to be of use, and fills the
+disk. Counted from the ledger once a second, and up by what this process accepts meanwhile: what may pass beyond a
+bound is what other receivers take in that second, a delivery for each thread, and the follow-ups of what was accepted.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from registrar.event import Event
+from registrar.ledger import Ledger
+from registrar.ledger.accept import Delivery, Receipt, known
+from registrar.ledger.backlog import unfinished
+from registrar.ledger.room import LEAST_FREE, free_bytes
+from registrar.policy import Policy
+from webhooks.commit import Accept
+from webhooks.errors import Full, Rejected, Unavailable
+
+log = logging.getLogger(__name__)
+
+FRESH = 1.0  # second
+_SHARE = 10  # a count takes a tenth of the time at most: with 50,000 tasks it takes 0.16 s
+RESERVE = 10  # of the bound in all, one part in so many is kept for what people decide
+
+
+class Backpressure:
+    """Of one receiver; shared by all threads."""
+
+    def __init__(self, ledger: Ledger, policy: Policy) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._since: Counter[str] = Counter()
+        self._until = float("-inf")
+
+    @property
+    def most(self) -> int:
+        return self._policy.max_unfinished
+
+    def waiting(self) -> Mapping[str, int]:
+        """Unfinished tasks by source, a second old at most. Raises LedgerUnavailable."""
+        if time.monotonic() >= self._until and self._turn.acquire(blocking=self._until < 0):
+            try:
+                self._count()
+            finally:
+                self._turn.release()
+        with self._lock:
+            return dict(self._counts)
+
+    def bounded(self, accept: Accept) -> Accept:
+        """Refuses with Full or Unavailable what there is no room for; but a repetition is answered as ever."""
+
+        def commit(delivery: Delivery, events: Sequence[Event], at: datetime) -> Receipt:
+            try:
+                self._admit(delivery.source, events)
+            except Rejected:
+                with self._ledger.read() as connection:
+                    if earlier := known(connection, delivery):
+                        return earlier
+                raise
+            return accept(delivery, events, at)
+
+        return commit
+
+    def _admit(self, source: str, events: Sequence[Event]) -> None:
+        free = free_bytes(self._ledger)
+        if free is not None and free < LEAST_FREE:
+            raise Unavailable(
+                f"the ledger's disk has {free / 2**20:.1f} MiB left, which are kept for finishing what was accepted; "
+                "nothing was accepted, make room on it and send this again"
+            )
+        self.waiting()
+        with self._lock:
+            self._check(source, events)
+            self._counts[source] += len(events)
+            self._since[source] += len(events)
+
+    def _check(self, source: str, events: Sequence[Event]) -> None:
+        """Of one who is over a bound nothing is taken. A delivery that only just goes over it is: else one that is
+        larger than the bound would never be.
+        """
+        own = self._policy.sources[source].max_unfinished
+        if self._counts[source] >= own:
+            raise Full(
+                f"{self._counts[source]:,} tasks of {source} are not done yet, and {own:,} may wait "
+                f"(sources.{source}.max_unfinished)"
+            )
+        pressing = all(event.data.pressing for event in events)
+        most = self.most + (self.most // RESERVE if pressing else 0)
+        if (total := self._counts.total()) >= most:
+            raise Full(f"{total:,} tasks are not done yet, and {most:,} may wait (max_unfinished)")
+
+    def _count(self) -> None:
+        with self._lock:
+            self._since.clear()
+        begin = time.monotonic()
+        with self._ledger.read() as connection:
+            found = Counter(unfinished(connection))
+        end = time.monotonic()
+        with self._lock:
+            self._counts = found + self._since
+            self._until = end + max(FRESH, _SHARE * (end - begin))
