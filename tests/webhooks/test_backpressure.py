@@ -9,7 +9,7 @@ from registrar.event import Actor, Event
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.backlog import unfinished
 from registrar.ledger.room import LEAST_FREE
-from registrar.ledger.tables import events, rejections, tasks
+from registrar.ledger.tables import rejections, tasks
 from registrar.policy.load import parse
 from registrar.vocabulary import parse as parse_event
 from tests.webhooks.conftest import OLD, Receiver, finished
