@@ -13,7 +13,7 @@ import redis
 
 from registrar.embedded import Stack
 from tests.chaos.parts import CLIENTS, WORKERS, House
-from tests.chaos.proxy import LOOK, WRITES, Proxy
+from tests.chaos.proxy import CREATE, LOOK, WRITES, Proxy
 
 FROZEN = 20.0  # seconds that a worker is frozen: longer than a lease
 HANG = 30.0
@@ -42,11 +42,12 @@ _WEIGHTS = {
 
 
 class Faults:
-    """strike() does one of them, chosen by the seed; struck counts those that hit, by kind."""
+    """strike() does one of them, chosen by the seed: each kind once, then by weight. struck counts those that hit."""
 
     def __init__(self, stack: Stack, house: House, *, seed: int) -> None:
         self._stack, self._house = stack, house
         self._chance = random.Random(seed)  # noqa: S311 (a seed makes it repeatable)
+        self._first = self._chance.sample(list(_WEIGHTS), len(_WEIGHTS))
         self.struck: Counter[str] = Counter()
         self._kinds: dict[str, Callable[[], bool]] = {
             **{f"kill -9 {part}": self._kill(part) for part in ("receiver", "beat", "redis")},
@@ -65,7 +66,7 @@ class Faults:
         }
 
     def strike(self) -> None:
-        [kind] = self._chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
+        kind = self._first.pop() if self._first else self._chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         # The part may be on its way up again just now.
         with suppress(KeyError, ProcessLookupError, psutil.NoSuchProcess, redis.RedisError):
             self.struck[kind] += self._kinds[kind]()
@@ -145,8 +146,8 @@ class Faults:
 
     def _kill_after_write(self) -> bool:
         """MLflow has done it, and nobody is left who knows."""
-        name = self._worker()
-        return self._proxy(name).ambush(WRITES, self._kill(name), within=AMBUSH)
+        name, calls = self._worker(), self._chance.choice([(CREATE,), WRITES])
+        return self._proxy(name).ambush(calls, self._kill(name), within=AMBUSH)
 
     def _proxy(self, name: str) -> Proxy:
         return self._house.mlflow[name]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 MOODS = ("pass", "refuse", "unavailable", "cut", "hang", "late")
 LOOK = b"GET /api/2.0/mlflow/model-versions/search"
+CREATE = b"POST /api/2.0/mlflow/model-versions/create"
 WRITES = (b"POST /api/2.0/mlflow/model-versions/", b"POST /api/2.0/mlflow/registered-models/")
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a dying machine's router does
