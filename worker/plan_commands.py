@@ -7,16 +7,12 @@ from typing import NoReturn, TypeVar
 import click
 
 from registrar.cli import show
-from registrar.cli.context import Context
-from registrar.ledger.engine import now
-from worker.door import Retryable
+from worker.looking import looking
 from worker.promotion.plan import Looking
 from worker.promotion.plan import plan as planning
-from worker.registry import MlflowRegistry, configure_client
 from worker.retention.plan import plan_prune
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
-UNREACHABLE = 4
 Found = TypeVar("Found")
 
 
@@ -75,15 +71,8 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
 
 def _asked(ctx: click.Context, ask: Callable[[Looking], Found]) -> Found:
     """The answer; a registry that does not answer ends the command."""
-    context: Context = ctx.obj
-    configure_client()
-    registry = MlflowRegistry(context.settings().mlflow_uri)
-    try:
-        with context.ledger() as ledger:
-            return ask(Looking(registry, context.policy(), ledger, now()))
-    except Retryable as error:
-        click.echo(f"registrar: {error}", err=True)
-        ctx.exit(UNREACHABLE)
+    with looking(ctx.obj) as look:
+        return ask(look)
 
 
 def _exit(ctx: click.Context, state: str) -> NoReturn:

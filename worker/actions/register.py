@@ -3,57 +3,20 @@
 import math
 
 from registrar.outcome import Fact, FollowUp, Outcome
-from registrar.vocabulary import Registration, RunSearch
-from worker.door import Final, ModelSource, NotFound, Run, Version
+from registrar.vocabulary import Registration
+from worker.door import ModelSource, Run, Version
+from worker.registration import chosen, registered
 from worker.work import Work
-
-_ENDED_BADLY = ("FAILED", "KILLED")
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(Registration)
-    artifact_path = data.artifact_path or work.policy.model(data.model).artifact_path
-    run, source = _chosen(work, data, artifact_path)
-    if earlier := _registered(work, run, source):
+    # Before anything is created: a run without a model leaves nothing behind.
+    run, source = chosen(work.registry, data, work.policy.model(data.model).artifact_path)
+    if earlier := registered(work.registry, work.model, run, source):
         return _again(work, run, earlier)
     work.registry.ensure_model(data.model)
     return _done(work, run, _alone(work, run, source, _create(work, data, run, source)))
-
-
-def _chosen(work: Work, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
-    """The run and where its model is, before anything is created: a run without a model leaves nothing behind."""
-    if data.search:
-        return _best(work, data.search, artifact_path)
-    run = work.registry.run(data.run_id or "")
-    if run.deleted or run.status in _ENDED_BADLY:
-        state = "was deleted" if run.deleted else f"ended as {run.status}"
-        raise Final(f"run {run.id} {state}: a version is registered from a run that finished")
-    return run, work.registry.source_of(run, artifact_path)
-
-
-def _best(work: Work, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
-    found = work.registry.search_runs(
-        search.experiment,
-        filter_string=search.filter_string,
-        order_by=search.order_by,
-        max_results=search.max_results,
-        run_view_type=search.run_view_type,
-    )
-    for run in found:
-        if run.deleted or run.status in _ENDED_BADLY:
-            continue
-        try:
-            return run, work.registry.source_of(run, artifact_path)
-        except NotFound:
-            continue
-    none = "no run" if not found else f"none of {len(found)} run(s) ended well with a model named {artifact_path!r}"
-    raise Final(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
-
-
-def _registered(work: Work, run: Run, source: ModelSource) -> Version | None:
-    """This run's model as a version already: by this very task before a crash, or by an earlier event."""
-    versions = work.registry.versions(work.model, run_id=run.id)
-    return next((version for version in reversed(versions) if version.source == source.uri), None)
 
 
 def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Version:
@@ -76,7 +39,7 @@ def _alone(work: Work, run: Run, source: ModelSource, made: Version) -> Version:
     """A first attempt's call that nobody answered may have come to MLflow after we had looked: the older one stays."""
     if work.task.attempts == 1:
         return made
-    first = _registered(work, run, source) or made
+    first = registered(work.registry, work.model, run, source) or made
     if first.version != made.version:
         work.registry.delete_version(made.model, made.version)
     return first

@@ -1,0 +1,46 @@
+"""What a registration is about: the run, where its model is, and the version that it is already."""
+
+from registrar.vocabulary import Registration, RunSearch
+from worker.door import Final, ModelSource, NotFound, Registry, Run, Version
+
+_ENDED_BADLY = ("FAILED", "KILLED")
+
+
+def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
+    """The given run, or the first of the search that has a model. Raises Final where there is none.
+
+    artifact_path: the name that the model was logged under, where the event has none.
+    """
+    path = data.artifact_path or artifact_path
+    if data.search:
+        return _best(registry, data.search, path)
+    run = registry.run(data.run_id or "")
+    if run.deleted or run.status in _ENDED_BADLY:
+        state = "was deleted" if run.deleted else f"ended as {run.status}"
+        raise Final(f"run {run.id} {state}: a version is registered from a run that finished")
+    return run, registry.source_of(run, path)
+
+
+def registered(registry: Registry, model: str, run: Run, source: ModelSource) -> Version | None:
+    """This run's model as a version already: by this very task before a crash, or by an earlier event."""
+    versions = registry.versions(model, run_id=run.id)
+    return next((version for version in reversed(versions) if version.source == source.uri), None)
+
+
+def _best(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
+    found = registry.search_runs(
+        search.experiment,
+        filter_string=search.filter_string,
+        order_by=search.order_by,
+        max_results=search.max_results,
+        run_view_type=search.run_view_type,
+    )
+    for run in found:
+        if run.deleted or run.status in _ENDED_BADLY:
+            continue
+        try:
+            return run, registry.source_of(run, artifact_path)
+        except NotFound:
+            continue
+    none = "no run" if not found else f"none of {len(found)} run(s) ended well with a model named {artifact_path!r}"
+    raise Final(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
