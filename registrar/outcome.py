@@ -1,6 +1,6 @@
 """What an action left behind: what to tell, what to do next, and what to write into the record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -49,7 +49,8 @@ class Cause:
 class Record(Protocol):
     """A change of the ledger that belongs into the same commit as the task's end."""
 
-    def apply(self, connection: Connection, cause: Cause) -> None: ...
+    def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
+        """Returns the lanes in which it made something due, if any: they are rung after the commit."""
 
 
 @dataclass(frozen=True)

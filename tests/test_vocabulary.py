@@ -8,6 +8,7 @@ from registrar.vocabulary import VOCABULARY, UnknownType, parse
 
 RUN = {"model": "taxi", "run_id": "r1"}
 ONE = {"model": "taxi", "version": 1}
+TASK = f"tsk_{'0' * 32}"
 
 
 def test_every_event_names_an_action_that_exists():
@@ -49,6 +50,11 @@ def test_an_unknown_type_lists_those_that_are_known():
         ("artifacts.fetch", {}),
         ("artifacts.fetch", {"model": "taxi"}),
         ("artifacts.fetch", {"run_id": "r", "model": "taxi", "version": 1}),
+        ("task.retry", {"model": "taxi"}),
+        ("task.retry", {"task_id": "tsk_1"}),
+        ("task.retry", {"task_id": f"{TASK}\n"}),
+        ("task.drop", {"task_id": TASK}),
+        ("event.replay", {"event_id": TASK}),
         ("registry.query", {"question": "versions"}),
         ("registry.query", {"question": "runs"}),
     ],
@@ -68,3 +74,8 @@ def test_work_on_one_model_has_one_lane():
         parse("training_run.finished", RUN).lane("e1") == parse("model_version.archive", ONE).lane("e2") == "model:taxi"
     )
     assert parse("registry.query", {"question": "models"}).lane("e1") == "event:e1"
+
+
+def test_what_is_about_one_task_has_one_lane_and_not_its_models():
+    retry, drop = {"task_id": TASK, "model": "taxi"}, {"task_id": TASK, "reason": "x"}
+    assert parse("task.retry", retry).lane("e1") == parse("task.drop", drop).lane("e2") == f"task:{TASK}"

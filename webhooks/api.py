@@ -9,7 +9,9 @@ from typing import Any
 from flask import Blueprint, Request, Response, request
 
 from registrar.ledger import Ledger, rejections, status
+from registrar.ledger.dead import letters
 from registrar.ledger.history import history
+from registrar.ledger.story import story
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound, NotPermitted
 from webhooks.health import Health
@@ -27,7 +29,7 @@ def blueprint(ledger: Ledger, health: Health, metrics: Metrics) -> Blueprint:
     def event(event_id: str) -> dict[str, Any]:
         """Open to whoever has the id: it is 128 random bits, told to the sender alone."""
         with ledger.read() as connection:
-            found = status.event(connection, event_id) if event_id.isascii() and event_id.isprintable() else None
+            found = status.event(connection, event_id) if _readable(event_id) else None
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}; its id stands in the answer to its delivery")
         return found
@@ -43,6 +45,22 @@ def blueprint(ledger: Ledger, health: Health, metrics: Metrics) -> Blueprint:
         _only_from_here(request)
         with ledger.read() as connection:
             return {"rejections": rejections.latest(connection, limit=_limit())}
+
+    @api.get("/v1/dead")
+    def dead() -> dict[str, Any]:
+        _only_from_here(request)
+        model = _model()
+        with ledger.read() as connection:
+            return {"dead": [each.to_json() for each in letters(connection, model=model, limit=_limit())]}
+
+    @api.get("/v1/dead/<task_id>")
+    def dead_one(task_id: str) -> dict[str, Any]:
+        _only_from_here(request)
+        with ledger.read() as connection:
+            found = story(connection, task_id) if _readable(task_id) else None
+        if found is None:
+            raise NotFound(f"there is no task {clean(task_id)}; /v1/dead lists what failed for good")
+        return found
 
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> dict[str, Any]:
@@ -67,6 +85,11 @@ def blueprint(ledger: Ledger, health: Health, metrics: Metrics) -> Blueprint:
     return api
 
 
+def _readable(id_: str) -> bool:
+    """PostgreSQL refuses what is no text."""
+    return id_.isascii() and id_.isprintable()
+
+
 def _only_from_here(arriving: Request) -> None:
     """Until there are tokens, lists are for this machine. A proxy on it makes the world look local, and so does a
     web page whose host name was rebound to 127.0.0.1: both are told apart by their headers.
@@ -89,6 +112,13 @@ def _limit() -> int:
     if not re.fullmatch("[0-9]{1,3}", given) or not 1 <= int(given) <= MOST:
         raise InvalidEvent(f"limit must be a whole number from 1 to {MOST}")
     return int(given)
+
+
+def _model() -> str | None:
+    given = request.args.get("model")
+    if given is not None and not given.isprintable():
+        raise InvalidEvent("model must be a registered model's name")
+    return given
 
 
 def _at() -> datetime | None:

@@ -68,12 +68,23 @@ def _repeated(delivery: Delivery, earlier: Sequence[Row[str, str, str]]) -> Rece
     return Receipt([(row.id, row.type) for row in earlier], [], repeated=True)
 
 
+def new_id() -> str:
+    """Of an event: 128 random bits."""
+    return f"evt_{uuid.uuid4().hex}"
+
+
 def _write(
     connection: Connection, delivery: Delivery, position: int, event: Event, at: datetime
 ) -> tuple[tuple[str, str], Bell]:
-    event_id, task_id = f"evt_{uuid.uuid4().hex}", f"tsk_{uuid.uuid4().hex}"
+    event_id = new_id()
+    return (event_id, event.type), add(connection, delivery, event, id=event_id, position=position, at=at)
+
+
+def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:
+    """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before."""
+    task_id = f"tsk_{uuid.uuid4().hex}"
     row = {
-        "id": event_id,
+        "id": id,
         "source": delivery.source,
         "delivery_id": delivery.id,
         "position": position,
@@ -90,10 +101,10 @@ def _write(
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
     first = {
         "id": task_id,
-        "event_id": event_id,
+        "event_id": id,
         "event_seq": seq,
         "name": event.data.task,
-        "lane": event.data.lane(event_id),
+        "lane": event.data.lane(id),
         "args": {},
         "state": "queued",
         "not_before": at,
@@ -101,4 +112,4 @@ def _write(
         "created_at": at,
     }
     connection.execute(insert(tasks).values(first))
-    return (event_id, event.type), Bell(task_id, event.data.task)
+    return Bell(task_id, event.data.task)

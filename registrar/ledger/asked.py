@@ -1,5 +1,6 @@
 """Requests for promotion whose sender waits for the end of the promotion, not only for an answer to the request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, exists, select
@@ -32,7 +33,11 @@ def unanswered(connection: Connection, *, model: str, version: int, target: str)
         for row in connection.execute(select(events).where(of_model).order_by(events.c.seq))
         if (row.data["version"], row.data["target"]) == (version, target)
     ]
-    lanes = [asked.lane for asked in found]
+    given = answered(connection, [asked.lane for asked in found])
+    return [asked for asked in found if asked.lane not in given]
+
+
+def answered(connection: Connection, lanes: Sequence[str]) -> set[str]:
+    """Those of the lanes that have a task: whoever waits there is answered, or about to be."""
     given = select(tasks.c.lane).where(tasks.c.name == "worker.answer", tasks.c.lane.in_(lanes))
-    answered = set(connection.execute(given).scalars()) if lanes else set()
-    return [asked for asked in found if asked.lane not in answered]
+    return set(connection.execute(given).scalars()) if lanes else set()

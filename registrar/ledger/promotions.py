@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from registrar.ledger.journal import append
-from registrar.ledger.tables import promotions, votes
+from registrar.ledger.tables import events, promotions, votes
 from registrar.outcome import Cause
 
 OPEN = ("waiting", "awaiting_approval", "approved")
@@ -177,6 +177,12 @@ def latest(connection: Connection, model: str, version: int, target: str) -> Pro
     newest = promotions.c.created_at.desc()
     row = connection.execute(select(promotions).where(same).order_by(newest).limit(1)).one_or_none()
     return Promotion(**row._mapping) if row else None
+
+
+def newer(connection: Connection, promotion: Promotion, event_seq: int) -> bool:
+    """Whether it was asked for by an event that was accepted after that one."""
+    later = select(events.c.id).where(events.c.id == promotion.event_id, events.c.seq > event_seq)
+    return connection.execute(later).first() is not None
 
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:

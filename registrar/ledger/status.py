@@ -4,20 +4,33 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.ledger.afterwards import replay_of, replays, settled
 from registrar.ledger.tables import events, tasks
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
+_FOUND_BY = ("seq", "delivery_id")
 _TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "created_at", "started_at", "finished_at")
 
 
 def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
-    """JSON-able but for the datetimes. state: unfinished, succeeded, failed or dead, the worst of its tasks'."""
-    row = connection.execute(select(*(events.c[name] for name in _EVENT)).where(events.c.id == event_id)).one_or_none()
+    """JSON-able but for the datetimes. state: unfinished, succeeded, dropped, failed or dead, the worst of its tasks'.
+
+    settled, of a task: who tried it again or dropped it. replays: as what the event was sent again.
+    """
+    columns = (events.c[name] for name in (*_EVENT, *_FOUND_BY))
+    row = connection.execute(select(*columns).where(events.c.id == event_id)).one_or_none()
     if row is None:
         return None
     query = select(*(tasks.c[name] for name in _TASK)).where(tasks.c.event_id == event_id).order_by(tasks.c.seq)
-    found = [dict(task) for task in connection.execute(query).mappings()]
-    return {**row._mapping, "state": _state({task["state"] for task in found}), "tasks": found}
+    later = settled(connection, row)
+    found = [{**task, "settled": later.get(task["id"], [])} for task in connection.execute(query).mappings()]
+    return {
+        **{name: getattr(row, name) for name in _EVENT},
+        "replay_of": replay_of(connection, row),
+        "replays": replays(connection, row),
+        "state": _state({task["state"] for task in found}),
+        "tasks": found,
+    }
 
 
 def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
@@ -29,4 +42,4 @@ def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
 def _state(states: set[str]) -> str:
     if states & {"queued", "running"}:
         return "unfinished"
-    return next((state for state in ("dead", "failed") if state in states), "succeeded")
+    return next((state for state in ("dead", "failed", "dropped") if state in states), "succeeded")

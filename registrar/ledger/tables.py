@@ -85,7 +85,7 @@ tasks = Table(
     Column("name", String(64), nullable=False),
     Column("lane", String(600), nullable=False),
     Column("args", JSON, nullable=False),
-    Column("state", String(16), nullable=False),  # queued | running | succeeded | failed | dead
+    Column("state", String(16), nullable=False),  # queued | running | succeeded | failed | dead | dropped
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("crashes", Integer, nullable=False, server_default="0"),
     Column("not_before", UtcDateTime, nullable=False),

@@ -112,10 +112,9 @@ def finish(
     }
     if connection.execute(update(tasks).where(_held(task)).values(end)).rowcount == 0:
         raise LeaseLost(task.id)
-    for record in outcome.records:
-        record.apply(connection, task.cause(at))
+    woken = [lane for record in outcome.records for lane in record.apply(connection, task.cause(at)) or ()]
     lanes = [_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups]
-    return _ring(connection, at, lanes=dict.fromkeys([task.lane, *lanes]))
+    return _ring(connection, at, lanes=dict.fromkeys([task.lane, *lanes, *woken]))
 
 
 def retry(connection: Connection, task: Task, *, delay: float, error: str, at: datetime) -> None:

@@ -16,6 +16,7 @@ from registrar.vocabulary.promotions import (
     PromotionRequest,
     Vote,
 )
+from registrar.vocabulary.recovery import EventReplay, TaskDrop, TaskRetry
 from registrar.vocabulary.registry import ModelPrune, RegistryChanged, RegistryQuery, RegistryReconcile
 from registrar.vocabulary.runs import (
     ArtifactsFetch,
@@ -62,6 +63,7 @@ __all__ = [
     "DeploymentFailed",
     "DeploymentSucceeded",
     "EvaluationRunFinished",
+    "EventReplay",
     "ExperimentCreate",
     "Link",
     "ModelName",
@@ -86,6 +88,8 @@ __all__ = [
     "RunSearch",
     "Stage",
     "Tags",
+    "TaskDrop",
+    "TaskRetry",
     "Text",
     "TrainingRunFailed",
     "TrainingRunFinished",

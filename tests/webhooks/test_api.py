@@ -11,7 +11,7 @@ from registrar.outcome import Cause
 from tests.webhooks.conftest import Receiver, finished
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-LISTS = ["/v1/events", "/v1/rejections", "/v1/models/nyc-taxi-regressor/history"]
+LISTS = ["/v1/events", "/v1/dead", "/v1/rejections", "/v1/models/nyc-taxi-regressor/history"]
 
 
 def test_the_status_url_of_an_event_says_what_became_of_it(receiver: Receiver):
@@ -26,6 +26,24 @@ def test_the_status_url_of_an_event_says_what_became_of_it(receiver: Receiver):
 def test_an_unknown_event_is_a_404_problem(receiver: Receiver, id: str):
     answer = receiver.client.get(f"/v1/events/{id}")
     assert (answer.status_code, answer.json["code"], answer.mimetype) == (404, "not_found", "application/problem+json")
+
+
+@pytest.mark.parametrize("id", ["tsk_0", "%00", "%ff"])
+def test_an_unknown_task_is_a_404_problem_too(receiver: Receiver, id: str):
+    answer = receiver.client.get(f"/v1/dead/{id}")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+
+
+def test_the_story_of_a_task_is_for_this_machine_only(receiver: Receiver):
+    receiver.send(finished())
+    [task] = receiver.tasks()
+    assert receiver.client.get(f"/v1/dead/{task.id}").json["no_retry"] == f"{task.id} is queued: it is being done"
+    assert receiver.client.get(f"/v1/dead/{task.id}", headers={"Host": "rebound.example"}).status_code == 403
+
+
+def test_a_model_that_can_be_none_is_422(receiver: Receiver):
+    assert receiver.client.get("/v1/dead?model=%00").status_code == 422
+    assert receiver.client.get("/v1/dead?model=taxi").json == {"dead": []}
 
 
 def test_lists_are_newest_first_and_limited(receiver: Receiver):

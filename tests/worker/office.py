@@ -88,6 +88,11 @@ class Office:
     def policy(self, text: str) -> None:
         self.bench = Bench(**{**self.bench.__dict__, "policy": parse_policy(text)})
 
+    def let_in(self, registry: Any) -> None:
+        """Another registry from now on."""
+        self.registry = registry
+        self.bench = Bench(**{**self.bench.__dict__, "registry": registry.guarded})
+
     def accept(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
         event = Event(parse(type_, data), by, self.now(), reply_to)
         with self.ledger.write() as connection:

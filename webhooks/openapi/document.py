@@ -19,6 +19,8 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
     shapes.Receipt,
     shapes.Event,
     shapes.Events,
+    shapes.Dead,
+    shapes.Story,
     shapes.Rejections,
     shapes.History,
     shapes.Alive,
@@ -27,6 +29,7 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
     shapes.Problem,
 )
 _LOCAL = "Shown to the receiver's own machine only: ask http://127.0.0.1 on it, without a proxy."
+_ACT = "What is done about it is an event, signed like any other: task.retry, task.drop, event.replay."
 _LIMIT = {
     "name": "limit",
     "in": "query",
@@ -99,6 +102,19 @@ def _paths() -> dict[str, Any]:
                 parameters=[_path("id", "from the answer to its delivery")],
             )
         },
+        "/v1/dead": {
+            "get": _get("What failed for good", f"{_LOCAL} {_ACT}", shapes.Dead, 403, parameters=[_LIMIT, _MODEL])
+        },
+        "/v1/dead/{task}": {
+            "get": _get(
+                "The whole story of a task",
+                f"{_LOCAL} {_ACT}",
+                shapes.Story,
+                403,
+                404,
+                parameters=[_path("task", "a task's id, from /v1/dead or of an event")],
+            )
+        },
         "/v1/rejections": {
             "get": _get("What was refused, and why", _LOCAL, shapes.Rejections, 403, parameters=[_LIMIT])
         },
@@ -125,6 +141,12 @@ _EXCLUDE = {
     "in": "query",
     "description": "a part that may fail; may be given several times",
     "schema": {"type": "array", "items": {"enum": ["ledger", "disk", "broker", "work"]}},
+}
+_MODEL = {
+    "name": "model",
+    "in": "query",
+    "description": "those about this registered model alone",
+    "schema": {"type": "string"},
 }
 _AT = {
     "name": "at",

@@ -59,6 +59,8 @@ _TEMPLATE = """<!doctype html>
 """
 _EXAMPLES: dict[str, Any] = {
     "model": "nyc-taxi-regressor",
+    "task_id": "tsk_0f9c1d7e5b3a4c2d8e6f7a8b9c0d1e2f",
+    "event_id": "evt_7a1b2c3d4e5f60718293a4b5c6d7e8f9",
     "run_id": "4c8ef2a1b5d04b7e8a1d2f3c4b5a6978",
     "version": 3,
     "stage": "Staging",
@@ -72,6 +74,7 @@ _EXAMPLES: dict[str, Any] = {
 }
 # Fields that no single one of is required: which of them an example shows.
 _ONE_OF = {"training_run.finished": ("run_id",), "model_version.register": ("run_id",), "registry.changed": ("alias",)}
+_ONE_OF |= {"task.retry": ("model",), "task.drop": ("model",), "event.replay": ("model",)}
 _ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("description",)}
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from webhooks.errors import Rejected
 
-State = Literal["queued", "running", "succeeded", "failed", "dead"]
+State = Literal["queued", "running", "succeeded", "failed", "dead", "dropped"]
 
 
 class Shape(BaseModel):
@@ -49,6 +49,40 @@ class Outcome(Shape):
     facts: list[Fact]
 
 
+class Was(Shape):
+    """How a task had ended, before it was tried again or dropped."""
+
+    state: Literal["failed", "dead"]
+    error: str | None
+    attempts: int
+    crashes: int
+    finished_at: datetime | None
+
+
+class Deed(Shape):
+    """Somebody did something about an event, by an event of its own."""
+
+    type: Literal["task.retry", "task.drop", "event.replay"]
+    event_id: str
+    at: datetime
+    source: str
+    actor: str
+    actor_name: str
+    reason: str | None
+
+
+class Settled(Deed):
+    """A task that failed for good was tried again, or dropped."""
+
+    was: Was
+
+
+class Replay(Deed):
+    """An event was sent again."""
+
+    became: Annotated[str, Field(description="the new event's id")]
+
+
 class Task(Shape):
     """One Celery task of an event."""
 
@@ -62,6 +96,7 @@ class Task(Shape):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    settled: Annotated[list[Settled], Field(description="oldest first")]
 
 
 class ListedEvent(Shape):
@@ -81,7 +116,9 @@ class ListedEvent(Shape):
 class Event(ListedEvent):
     """With what became of it; state is the worst of its tasks'."""
 
-    state: Literal["unfinished", "succeeded", "failed", "dead"]
+    replay_of: Annotated[str | None, Field(description="the id of the event that this one repeats")]
+    replays: Annotated[list[Replay], Field(description="oldest first")]
+    state: Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
     tasks: list[Task]
 
 
@@ -89,6 +126,43 @@ class Events(Shape):
     """Newest first."""
 
     events: list[ListedEvent]
+
+
+class DeadTask(Shape):
+    """A task that failed for good (failed), or used up its time and attempts (dead), with whose event it is of."""
+
+    id: str
+    name: str
+    state: State
+    lane: str
+    args: dict[str, Any]
+    attempts: int
+    crashes: Annotated[int, Field(description="how often its worker died")]
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    model: str | None
+    actor: str
+    actor_name: str
+    source: str
+    accepted_at: datetime
+    event_id: str
+    event_type: str
+
+
+class Dead(Shape):
+    """Newest first."""
+
+    dead: list[DeadTask]
+
+
+class Story(DeadTask):
+    """With its event, and whether it can be tried again."""
+
+    no_retry: Annotated[str | None, Field(description="why it can't be tried again, and what would be right")]
+    no_drop: Annotated[str | None, Field(description="why it can't be dropped")]
+    event: Event
 
 
 class Rejection(Shape):

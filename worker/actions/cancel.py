@@ -1,6 +1,6 @@
 """worker.cancel, on promotion.cancel: an open request is taken back, by whoever asked or whoever may approve."""
 
-from registrar.ledger.promotions import Decided, Promotion, get, latest
+from registrar.ledger.promotions import Decided, Promotion, get, latest, newer
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import PromotionCancel
 from worker.door import Final
@@ -11,7 +11,7 @@ from worker.work import Work
 def act(work: Work) -> Outcome:
     data = work.data_as(PromotionCancel)
     promotion = _promotion(work, data)
-    if promotion is None or not promotion.open:
+    if promotion is None or not promotion.open or _unseen(work, promotion):
         asked = f"{data.model} version {data.version} to {data.target}"
         raise Final(f"nothing to cancel: no promotion of {asked} is open")
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
@@ -37,6 +37,12 @@ def _promotion(work: Work, data: PromotionCancel) -> Promotion | None:
         if data.promotion:
             return get(connection, data.promotion)
         return latest(connection, data.model, data.version, data.target)
+
+
+def _unseen(work: Work, promotion: Promotion) -> bool:
+    """Asked for after it was to be cancelled: so when this is retried."""
+    with work.ledger.read() as connection:
+        return newer(connection, promotion, work.task.event_seq)
 
 
 def _may(work: Work, promotion: Promotion) -> bool:

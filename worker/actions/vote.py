@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from registrar.ledger.promotions import Decided, Promotion, Voted, approvals, get, latest
+from registrar.ledger.promotions import Decided, Promotion, Voted, approvals, get, latest, newer
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.approval import Approval
 from registrar.vocabulary import PromotionApprove, Vote
@@ -69,8 +69,16 @@ def _does_not_count(
     return _excluded(work, promotion, groups) if verdict == "approve" else _unexplained(work, data, promotion)
 
 
+def _unseen(work: Work, promotion: Promotion) -> bool:
+    """Only for a vote that is retried can there be a later request: others are done before it, in their lane."""
+    with work.ledger.read() as connection:
+        return newer(connection, promotion, work.task.event_seq)
+
+
 def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
     """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
+    if _unseen(work, promotion):
+        return f"{promotion} was asked for after {work.who} said so; say it again"
     if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
         return None
     if promotion.state == "waiting" and promotion.due_at:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from registrar.ledger import Ledger
-from registrar.ledger.asked import REQUEST, TASK, Asked, unanswered
+from registrar.ledger.asked import REQUEST, TASK, Asked, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 from registrar.outcome import Fact, FollowUp, Outcome
@@ -47,7 +47,7 @@ def already(task: Task, seal: Seal, text: str) -> tuple[FollowUp, ...]:
 
 def answers(ledger: Ledger, seal: Seal, task: Task, state: str, outcome: Outcome) -> list[FollowUp]:
     """A task for each deployment that is let go, or is not. state: how the present task ended."""
-    own = [_own(task)] if _first(task, seal) else []
+    own = [_own(task)] if _first(task, seal) and not _told(ledger, _own(task)) else []
     if own and state != "succeeded":
         return [_answer(own[0], "rejected", outcome.summary)]
     mine = _step(task) if own else None
@@ -90,6 +90,12 @@ def _is_open(ledger: Ledger, task: Task) -> bool:
 
 def _first(task: Task, seal: Seal) -> bool:
     return task.name == TASK and not task.args and awaited(task, seal)
+
+
+def _told(ledger: Ledger, asked: Asked) -> bool:
+    """So before a retry: GitHub takes one answer."""
+    with ledger.read() as connection:
+        return bool(answered(connection, [asked.lane]))
 
 
 def _own(task: Task) -> Asked:

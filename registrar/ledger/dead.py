@@ -1,0 +1,145 @@
+"""Dead letters: tasks that failed for good, or used up their time and attempts; and what may become of each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from registrar.ledger.promotions import Promotion, get, latest, newer
+from registrar.ledger.tables import events, tasks
+
+STATES = ("failed", "dead")
+# What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
+_ABOUT = ("worker.retry", "worker.drop", "worker.replay")
+_DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
+_VOTES = ("worker.vote", "worker.cancel")
+_TASK = ("id", "name", "state", "lane", "args", "attempts", "crashes", "error")
+_TIMES = ("created_at", "started_at", "finished_at")
+_EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A task with the event that it is of. attempts, crashes: since it was retried, if it was."""
+
+    id: str
+    name: str
+    state: str
+    lane: str
+    args: Mapping[str, Any]
+    attempts: int
+    crashes: int
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    model: str | None
+    data: Mapping[str, Any]
+    actor: str
+    actor_name: str
+    source: str
+    accepted_at: datetime
+    event_id: str
+    event_seq: int
+    event_type: str
+
+    def __str__(self) -> str:
+        about = f" about {self.model}" if self.model else ""
+        return f"{self.verb} for {self.event_type}{about} by {self.actor_name}"
+
+    @property
+    def verb(self) -> str:
+        return self.name.removeprefix("worker.")
+
+    @property
+    def promotion(self) -> str | None:
+        """The id of the promotion that goes on, or fails, with it."""
+        return self.args.get("promotion") if self.name in _DECIDING else None
+
+    def was(self) -> dict[str, Any]:
+        """How it ended, for the record; JSON-able."""
+        ended = self.finished_at.isoformat() if self.finished_at else None
+        told = {name: getattr(self, name) for name in ("state", "error", "attempts", "crashes")}
+        return {**told, "finished_at": ended}
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able but for the datetimes; without the sealed address that an answer goes to."""
+        told = {name: value for name, value in asdict(self).items() if name not in ("data", "event_seq")}
+        return told | {"args": {name: value for name, value in self.args.items() if name != "to"}}
+
+
+def letters(
+    connection: Connection, *, state: str | None = None, model: str | None = None, limit: int = 50
+) -> list[Letter]:
+    """The open ones, newest first: failed or dead, and not dropped."""
+    query = _query().where(tasks.c.state.in_([state] if state else STATES), tasks.c.name.not_in(_ABOUT))
+    if model is not None:
+        query = query.where(events.c.model == model)
+    query = query.order_by(tasks.c.finished_at.desc(), tasks.c.seq.desc()).limit(limit)
+    return [Letter(**row) for row in connection.execute(query).mappings()]
+
+
+def letter(connection: Connection, task_id: str) -> Letter | None:
+    """Any task, whatever its state."""
+    row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
+    return Letter(**row) if row else None
+
+
+def closed(found: Letter) -> str | None:
+    """Why nothing is to be done about a task, for people; None: it failed or is dead."""
+    if found.name in _ABOUT:
+        return f"{found.id} is a {found.event_type} that could not be done: send it again"
+    if found.state in STATES:
+        return None
+    said = {
+        "succeeded": "is done",
+        "dropped": f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
+    }
+    return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
+
+
+def no_retry(connection: Connection, found: Letter) -> str | None:
+    """Why a task can't be tried again, and what would be right instead; None: it can."""
+    return closed(found) or _ended(connection, found) or _unseen(connection, found)
+
+
+def _ended(connection: Connection, found: Letter) -> str | None:
+    """What the approvals of an ended promotion were bound to is not looked at again: it is asked for anew."""
+    promotion = get(connection, found.promotion) if found.promotion else None
+    if promotion is None or promotion.open:
+        return None
+    asked = f"model={promotion.model} version={promotion.version} target={promotion.target}"
+    return (
+        f"the promotion of {promotion} has ended ({promotion.state}), and does not come back by a retry; "
+        f"ask for it anew: registrar send promotion.request {asked}"
+    )
+
+
+def _unseen(connection: Connection, found: Letter) -> str | None:
+    """A vote is about what was asked for when it was given, and about nothing that came later."""
+    if found.name not in _VOTES:
+        return None
+    promotion = _voted_on(connection, found)
+    if promotion is None or not promotion.open or not _shown_later(connection, promotion, found):
+        return None
+    return f"{promotion} was asked for after {found.actor_name} said so; it takes a new {found.event_type}"
+
+
+def _voted_on(connection: Connection, found: Letter) -> Promotion | None:
+    if pinned := found.data.get("promotion"):
+        return get(connection, pinned)
+    return latest(connection, found.data["model"], found.data["version"], found.data["target"])
+
+
+def _shown_later(connection: Connection, promotion: Promotion, found: Letter) -> bool:
+    waited = promotion.state == "waiting" or (promotion.due_at is not None and promotion.asked_at > found.accepted_at)
+    return waited or newer(connection, promotion, found.event_seq)
+
+
+def _query() -> Select[Any]:
+    own = [tasks.c[name] for name in (*_TASK, *_TIMES, "event_id", "event_seq")]
+    of_event = [events.c[name] for name in _EVENT]
+    joined = tasks.join(events, tasks.c.event_id == events.c.id)
+    return select(*own, *of_event, events.c.type.label("event_type")).select_from(joined)

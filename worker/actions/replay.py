@@ -1,0 +1,34 @@
+"""worker.replay, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
+
+The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
+address that the first one's answer went to is not used again.
+"""
+
+from registrar.event import Actor, Event
+from registrar.ledger import status
+from registrar.ledger.afterwards import Replayed
+from registrar.outcome import Fact, Outcome
+from registrar.replaying import NoReplay, again
+from registrar.vocabulary import EventReplay
+from worker.door import Final
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    asked = work.data_as(EventReplay)
+    with work.ledger.read() as connection:
+        first = status.event(connection, asked.event_id)
+    if first is None or first["model"] != asked.model:
+        about = f"about {asked.model}" if asked.model else "about no model"
+        raise Final(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
+    try:
+        data = again(work.policy, work.task.source, first["type"], first["data"])
+    except NoReplay as error:
+        raise Final(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
+    new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
+    done = Replayed(asked.event_id, new, work.task.source, asked.reason)
+    because = f": {asked.reason}" if asked.reason else ""
+    text = f"{new.type} {first['id']} was sent again as {done.id}, by {work.who}{because}"
+    details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}
+    fact = Fact("event.replayed", text, asked.model, first["data"].get("version"), details)
+    return Outcome(text, facts=(fact,), records=(done,))

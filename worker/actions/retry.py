@@ -1,0 +1,20 @@
+"""worker.retry, on task.retry: work that failed for good is tried again, at its old place in its lane."""
+
+from registrar.ledger import dead
+from registrar.ledger.afterwards import Retried
+from registrar.outcome import Outcome
+from registrar.vocabulary import TaskRetry
+from worker import recovery
+from worker.door import Final
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(TaskRetry)
+    found = recovery.letter(work, data)
+    with work.ledger.read() as connection:
+        why_not = dead.no_retry(connection, found)
+    if why_not:
+        raise Final(why_not)
+    text = f"{found} is tried again, by {work.who}"
+    return recovery.outcome("task.retried", text, found, data.reason, Retried(found, data.reason))

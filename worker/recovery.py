@@ -1,0 +1,25 @@
+"""What retry and drop have in common: the task that they are about, and that it is of the model that they name."""
+
+from registrar.ledger import dead
+from registrar.ledger.dead import Letter
+from registrar.outcome import Fact, Outcome, Record
+from registrar.vocabulary import TaskDrop, TaskRetry
+from worker.door import Final
+from worker.work import Work
+
+
+def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
+    """Raises Final. The source was granted the model that it named, so a task of another one does not exist for it."""
+    with work.ledger.read() as connection:
+        found = dead.letter(connection, data.task_id)
+    if found is None or found.model != data.model:
+        about = f"about {data.model}" if data.model else "about no model"
+        raise Final(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")
+    return found
+
+
+def outcome(type_: str, text: str, found: Letter, reason: str | None, *records: Record) -> Outcome:
+    because = f": {reason}" if reason else ""
+    details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was()}
+    fact = Fact(type_, f"{text}{because}", found.model, found.args.get("version"), details)
+    return Outcome(fact.text, facts=(fact,), records=records)
