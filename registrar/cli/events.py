@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import show
+from registrar.cli import deeds, show
 from registrar.cli.context import Context
 from registrar.ledger import status
 from registrar.ledger.backlog import unfinished
@@ -58,7 +58,8 @@ def show_event(context: Context, event_id: str, as_json: bool) -> None:
 def _print(event: dict[str, Any]) -> None:
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {show.text(event[name])}")
-    click.echo(f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}\n")
+    click.echo(f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}")
+    click.echo("\n".join([*deeds.replays(event), *deeds.settled(event["tasks"]), ""]))
     show.table(_TASK, show.pick(event["tasks"], _TASK), empty="it has no tasks")
     for task in event["tasks"]:
         said = task["error"] or (task["outcome"] or {}).get("summary")

@@ -1,0 +1,192 @@
+"""`registrar dead list | show | retry | drop`: work that failed for good, its story, and what is to become of it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import click
+import requests
+
+from registrar.cli import deeds, sender, show
+from registrar.cli.context import Context
+from registrar.delivery import Receipt
+from registrar.ledger.dead import STATES, Letter, closed, letter, letters, no_retry
+from registrar.ledger.story import story
+from registrar.problem import Problem
+
+OPERATOR = "operator"
+COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")
+_OTHERS = ("name", "state", "attempts", "started_at", "finished_at", "id")
+_MOST = 10_000
+
+
+class NoSuchTask(Problem):
+    """The ledger has no task of that id."""
+
+
+class NotSent(Problem):
+    """Nothing is to be done about it; the message says why."""
+
+    exit_code = 2
+
+
+model = click.option("--model", help="Those about this registered model alone.")
+
+
+@click.group()
+def dead() -> None:
+    """Show work that failed for good; try it again, or drop it."""
+
+
+@dead.command("list")
+@click.option("--state", type=click.Choice(STATES), help="failed: it can't work; dead: its time is used up.")
+@model
+@show.limit
+@show.as_json
+@click.pass_obj
+def list_dead(context: Context, *, state: str | None, model: str | None, limit: int, as_json: bool) -> None:
+    """List what failed for good and was neither tried again nor dropped, newest first."""
+    with context.ledger() as ledger, ledger.read() as connection:
+        found = letters(connection, state=state, model=model, limit=limit)
+    if as_json:
+        show.json_text([each.to_json() for each in found])
+    else:
+        show.table(COLUMNS, [_row(each) for each in found], empty="nothing failed for good")
+
+
+def _row(each: Letter) -> tuple[object, ...]:
+    return each.finished_at, each.state, each.verb, each.model, each.actor_name, each.error, each.id
+
+
+@dead.command("show")
+@click.argument("task_id", metavar="TASK")
+@show.as_json
+@click.pass_obj
+def show_dead(context: Context, task_id: str, as_json: bool) -> None:
+    """Tell the whole story of a task: what was asked for, by whom, what went wrong, and what may be done."""
+    with context.ledger() as ledger, ledger.read() as connection:
+        found = story(connection, task_id)
+    if found is None:
+        raise _unknown(task_id)
+    if as_json:
+        show.json_text(found)
+    else:
+        click.echo("\n".join(_lines(found)))
+        others = [task for task in found["event"]["tasks"] if task["id"] != task_id]
+        click.echo("\nthe other tasks of its event:" if others else "\nits event has no other tasks")
+        show.table(_OTHERS, show.pick(others, _OTHERS), empty="")
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    event = found["event"]
+    for name in ("id", "state", "name", "lane", "model"):
+        yield f"{name:<12} {show.text(found[name])}"
+    yield f"{'event':<12} {event['type']} {event['id']}"
+    yield f"{'by':<12} {event['actor_name']}, through the source {event['source']}"
+    for name in ("accepted_at", "started_at", "finished_at"):
+        yield f"{name:<12} {show.text(found[name])}"
+    yield f"{'attempts':<12} {found['attempts']}; its worker died in {found['crashes']} of them"
+    yield f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}"
+    yield f"{'args':<12} {json.dumps(found['args'], ensure_ascii=False)}"
+    yield f"{'error':<12} {show.text(found['error'])}"
+    yield from deeds.settled(task for task in event["tasks"] if task["id"] == found["id"])
+    yield f"{'try again':<12} {_may(found['no_retry'], 'retry', found['id'])}"
+    yield f"{'or drop it':<12} {_may(found['no_drop'], 'drop', found['id'])}"
+
+
+def _may(why_not: str | None, verb: str, task_id: str) -> str:
+    return f"no: {why_not}" if why_not else f"registrar dead {verb} {task_id}"
+
+
+@dead.command()
+@click.argument("task_ids", metavar="TASK...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All that are listed, the first accepted first.")
+@model
+@click.option("--reason", help="Why; it is kept in the record.")
+@sender.options(source=OPERATOR)
+@click.pass_context
+def retry(
+    ctx: click.Context,
+    *,
+    task_ids: tuple[str, ...],
+    every: bool,
+    model: str | None,
+    reason: str | None,
+    how: sender.How,
+) -> None:
+    """Try work again that failed for good: at its old place, with a fresh budget of time and attempts.
+
+    Sends a task.retry for each, as --source, which registrar.yml must grant it. Exit codes are those of
+    `registrar send`; with --wait, 0 means that the work itself succeeded.
+    """
+    if every == bool(task_ids) or (model and not every):
+        raise click.UsageError("name the tasks, or say --all, perhaps with --model")
+    with ctx.obj.ledger() as ledger, ledger.read() as connection:
+        if every:
+            found = sorted(letters(connection, model=model, limit=_MOST), key=lambda each: each.event_seq)
+        else:
+            found = [_letter(letter(connection, id_), id_) for id_ in task_ids]
+        refused = {each.id: why for each in found if (why := no_retry(connection, each))}
+    _say(refused, every=every)
+    asked = [(each, {"reason": reason} if reason else {}) for each in found if each.id not in refused]
+    _send(ctx, how, "task.retry", asked)
+
+
+@dead.command()
+@click.argument("task_ids", metavar="TASK...", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why it may stay undone; it is kept in the record.")
+@sender.options(source=OPERATOR)
+@click.pass_context
+def drop(
+    ctx: click.Context,
+    *,
+    task_ids: tuple[str, ...],
+    reason: str,
+    how: sender.How,
+) -> None:
+    """Leave work undone that failed for good; it is listed no more.
+
+    Sends a task.drop for each, as --source, which registrar.yml must grant it.
+    """
+    with ctx.obj.ledger() as ledger, ledger.read() as connection:
+        found = [_letter(letter(connection, id_), id_) for id_ in task_ids]
+    _say({each.id: why for each in found if (why := closed(each))}, every=False)
+    asked = [(each, {"reason": reason}) for each in found]
+    _send(ctx, how, "task.drop", asked)
+
+
+def _letter(found: Letter | None, task_id: str) -> Letter:
+    if found is None:
+        raise _unknown(task_id)
+    return found
+
+
+def _unknown(task_id: str) -> NoSuchTask:
+    return NoSuchTask(f"the ledger has no task {task_id}; `registrar dead list` lists what failed for good")
+
+
+def _say(refused: Mapping[str, str], *, every: bool) -> None:
+    """Of named tasks none is sent where one can't be; of all, those that can."""
+    if refused and not every:
+        raise NotSent("; ".join(refused.values()))
+    for why in refused.values():
+        click.echo(f"left out: {why}", err=True)
+
+
+def _send(ctx: click.Context, how: sender.How, type_: str, asked: list[tuple[Letter, dict[str, str]]]) -> NoReturn:
+    if not asked:
+        click.echo("there is nothing to send", err=True)
+    receipts: list[Receipt] = []
+    for each, more in asked:
+        data = {"task_id": each.id, **({"model": each.model} if each.model else {}), **more}
+        answer = sender.sent(how.target, type_, data, at=datetime.now(UTC), id=sender.new_id())
+        if isinstance(answer, requests.Response):
+            ctx.exit(sender.tell(answer, how))
+        receipts += answer
+    of = {receipt.id: each.event_id for receipt, (each, _) in zip(receipts, asked, strict=True)}
+    then = (lambda event: of[event["id"]]) if type_ == "task.retry" else None
+    ctx.exit(sender.tell(receipts, how, then=then))
+
+
+commands = [dead]
