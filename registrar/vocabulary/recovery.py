@@ -18,6 +18,8 @@ Model = Annotated[ModelName | None, Field(description="that the other event is a
 class _OfTask(Data):
     """About one task that failed or is dead."""
 
+    pressing = True
+
     task_id: TaskId
     model: Model = None
 
@@ -49,6 +51,7 @@ class EventReplay(Data):
 
     type = "event.replay"
     task = "worker.replay"
+    pressing = True
 
     event_id: EventId
     model: Model = None
