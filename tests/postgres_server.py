@@ -27,18 +27,27 @@ def as_postgres() -> list[str]:
 
 
 @contextmanager
-def serve() -> Iterator[str]:
+def serve(options: str = "") -> Iterator[str]:
     """The folder of the cluster's socket; the cluster is ended and removed at the end of the block."""
     # Not below pytest's folder: the server's own user must be able to enter, and a socket's path is short.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o777)  # noqa: S103 (the user postgres must get in; its name is random)
         _run(folder, "initdb", "-D", "data", "-U", "registrar", "--auth=trust", "--encoding=UTF8", "--locale=C")
-        where = f"-c listen_addresses= -c unix_socket_directories={folder}"
-        _run(folder, "pg_ctl", "-D", "data", "-l", "log", "-o", where, "--wait", "start")
+        start(folder, options)
         try:
             yield folder
         finally:
-            _run(folder, "pg_ctl", "-D", "data", "--wait", "-m", "immediate", "stop")
+            stop(folder)
+
+
+def start(folder: str, options: str = "") -> None:
+    where = f"-c listen_addresses= -c unix_socket_directories={folder} {options}"
+    _run(folder, "pg_ctl", "-D", "data", "-l", "log", "-o", where, "--wait", "start")
+
+
+def stop(folder: str) -> None:
+    """At once, whatever it is doing."""
+    _run(folder, "pg_ctl", "-D", "data", "--wait", "-m", "immediate", "stop")
 
 
 def _run(folder: str, program: str, *arguments: str) -> None:

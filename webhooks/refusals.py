@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 WEBHOOKS = "/webhooks/"
 MOST = 100  # rows per source and minute
 MINUTE = 60.0
+PAUSE = 5.0  # after a refusal that could not be recorded
 
 
 class Refusals:
@@ -74,7 +75,7 @@ class Record:
         self._ledger = ledger
         self._known = frozenset(known)
         self._lock = threading.Lock()
-        self._ends = 0.0
+        self._ends = self._silent_until = 0.0
         self._seen: Counter[str] = Counter()
         self._more: Counter[tuple[str, str]] = Counter()
 
@@ -116,12 +117,16 @@ class Record:
         timer.start()
 
     def _insert(self, source: str, status: int, code: str, detail: str, size: int | None) -> None:
+        """Whoever is refused while the ledger can't be written does not wait for it, but for the first in PAUSE."""
+        if time.monotonic() < self._silent_until:
+            return
         try:
             with self._ledger.write() as connection:
                 rejections.record(
                     connection, source=source, status=status, code=code, detail=detail, size=size, at=now()
                 )
         except (LedgerUnavailable, SQLAlchemyError):
+            self._silent_until = time.monotonic() + PAUSE
             log.exception("the refusal could not be recorded")
 
 

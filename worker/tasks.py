@@ -13,7 +13,7 @@ from celery.signals import worker_ready
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
 from registrar.ledger.engine import now
 from registrar.ledger.promotions import Decided
-from registrar.ledger.tasks import LeaseLost, Task
+from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import kinds, load
 from registrar.policy import Policy
@@ -24,6 +24,7 @@ from registrar.vocabulary import VOCABULARY
 from worker import clock
 from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
+from worker.patience import patiently
 from worker.promotion import verdict
 from worker.telling.notices import notices
 from worker.work import Work
@@ -82,7 +83,9 @@ def sweep(bench: Bench) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
     try:
         with bench.ledger.write() as connection:
-            bells = tasks.sweep(connection, at=bench.now())
+            # After an outage: who is alive gets the time to renew its lease, so that none dies of the ledger's faults.
+            reap = bench.ledger.outages.over_for() > LEASE_SECONDS
+            bells = tasks.sweep(connection, at=bench.now(), reap=reap)
     except LedgerUnavailable as error:
         log.warning("the sweep can't read the ledger: %s", error)
         return
@@ -103,8 +106,12 @@ def tick(bench: Bench) -> None:
 
 def work_on(bench: Bench, verb: str, task_id: str) -> None:
     """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
-    with bench.ledger.write() as connection:
-        task = tasks.claim(connection, task_id, at=bench.now())
+    try:
+        with bench.ledger.write() as connection:
+            task = tasks.claim(connection, task_id, at=bench.now())
+    except LedgerUnavailable as error:
+        log.warning("%s %s: not begun, the sweep rings again: the ledger %s (%s)", verb, task_id, error.reason, error)
+        return
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
         return
@@ -123,13 +130,15 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
             outcome = load("worker.actions", verb).act(_work(bench, task, lease))
         except LeaseLost:
             raise
+        except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
+            return _retry(bench, task, f"the ledger {error.reason}", pause(1))
         except Failure as error:
             return _failed(bench, task, error)
         except Exception as error:  # Celery's one handler: a fault of ours must not lose the task
             log.exception("%s %s: unexpected error", verb, task.id)
             return _unexpected(bench, task, error)
-    log.info("%s %s: %s", verb, task.id, outcome.summary)
-    return _finish(bench, task, "succeeded", outcome)
+        log.info("%s %s: %s", verb, task.id, outcome.summary)
+        return _finish(bench, task, "succeeded", outcome)
 
 
 def _work(bench: Bench, task: Task, lease: Lease) -> Work:
@@ -171,8 +180,12 @@ def pause(attempts: int, asked: float | None = None) -> float:
 
 def _retry(bench: Bench, task: Task, error: str, delay: float) -> list[Bell]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
-    with bench.ledger.write() as connection:
-        tasks.retry(connection, task, delay=delay, error=error, at=bench.now())
+
+    def put_back() -> None:
+        with bench.ledger.write() as connection:
+            tasks.retry(connection, task, delay=delay, error=error, at=bench.now())
+
+    patiently(put_back)
     return []
 
 
@@ -198,11 +211,16 @@ def _failure(task: Task, state: str, error: str) -> Outcome:
 
 def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
     at: datetime = bench.now()
-    replies = (*_replies(bench.seal, task, outcome), *verdict.answers(bench.ledger, bench.seal, task, state, outcome))
-    told = (*outcome.follow_ups, *notices(bench.policy, outcome, at=at), *replies)
-    complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
-    with bench.ledger.write() as connection:
-        return tasks.finish(connection, task, state, complete, error=error, at=at)
+    notes = (*notices(bench.policy, outcome, at=at), *_replies(bench.seal, task, outcome))
+
+    def end() -> list[Bell]:
+        answers = verdict.answers(bench.ledger, bench.seal, task, state, outcome)
+        told = (*outcome.follow_ups, *notes, *answers)
+        complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
+        with bench.ledger.write() as connection:
+            return tasks.finish(connection, task, state, complete, error=error, at=at)
+
+    return patiently(end)
 
 
 def _replies(seal: Seal, task: Task, outcome: Outcome) -> list[FollowUp]:

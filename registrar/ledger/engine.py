@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registrar.ledger.unavailable import BUSY, LedgerUnavailable, reason
+from registrar.ledger.outage import Outages
+from registrar.ledger.unavailable import BUSY, LOCKED, LedgerUnavailable, reason
 
 __all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "now"]
 
@@ -24,19 +25,37 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        self.outages = Outages()
         self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end of the block. Raises LedgerUnavailable."""
-        with _honest(), self._in_turn(), self.engine.begin() as connection:
-            yield connection
+        with self._honest():
+            with self._in_turn(), self.engine.begin() as connection:
+                yield connection
+            self.outages.succeeded()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view that takes no lock. Raises LedgerUnavailable."""
-        with _honest(), self.engine.connect().execution_options(read=True) as connection:
+        with self._honest(), self.engine.connect().execution_options(read=True) as connection:
             yield connection
+
+    @contextmanager
+    def _honest(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as error:
+            self.outages.failed()
+            raise LedgerUnavailable(f"no connection became free in {BUSY_SECONDS:g} s", BUSY) from error
+        except DBAPIError as error:
+            if (why := reason(error)) is None:
+                raise
+            self.outages.failed()
+            if why != LOCKED:  # a connection that was opened while nothing could be written stays so when it can be
+                self.engine.dispose()
+            raise LedgerUnavailable(str(error.orig), why) from error
 
     def _in_turn(self) -> AbstractContextManager[None]:
         """The threads of a process line up here. Those who wait for SQLite's own lock sleep and retry, and of 16
@@ -61,18 +80,6 @@ def _held(lock: threading.Lock) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _honest() -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeout as error:
-        raise LedgerUnavailable(f"no connection became free in {BUSY_SECONDS:g} s", BUSY) from error
-    except DBAPIError as error:
-        if why := reason(error):
-            raise LedgerUnavailable(str(error.orig), why) from error
-        raise
 
 
 def _engine(url: str) -> Engine:

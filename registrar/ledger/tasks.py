@@ -125,8 +125,18 @@ def retry(connection: Connection, task: Task, *, delay: float, error: str, at: d
         raise LeaseLost(task.id)
 
 
-def sweep(connection: Connection, *, at: datetime, limit: int = 500) -> list[Bell]:
-    """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring."""
+def sweep(connection: Connection, *, at: datetime, limit: int = 500, reap: bool = True) -> list[Bell]:
+    """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
+
+    reap False: leases that ran out stay with whoever has them; they could not be renewed.
+    """
+    if reap:
+        _reap(connection, at)
+    return _ring(connection, at, limit=limit)
+
+
+def _reap(connection: Connection, at: datetime) -> None:
+    """The worker of a task whose lease ran out is taken for dead."""
     expired = and_(tasks.c.state == RUNNING, _due(tasks.c.lease_until, at))
     back = {
         "state": "queued",
@@ -139,7 +149,6 @@ def sweep(connection: Connection, *, at: datetime, limit: int = 500) -> list[Bel
     dead = back | {"state": "dead", "finished_at": at, "error": f"its worker died {MAX_CRASHES} times while running it"}
     connection.execute(update(tasks).where(expired, tasks.c.crashes >= MAX_CRASHES - 1).values(dead))
     connection.execute(update(tasks).where(expired).values(back))
-    return _ring(connection, at, limit=limit)
 
 
 def _ring(connection: Connection, at: datetime, *, lanes: Iterable[str] | None = None, limit: int = 500) -> list[Bell]:

@@ -6,13 +6,13 @@ from registrar.problem import Problem
 
 SILENT = "does not answer"
 BUSY = "is busy"
-_LOCKED = "is locked by another process"
+LOCKED = "is locked by another process"
 _FULL = "has no room left on its disk"
 _READ_ONLY = "is read-only"
 # https://www.sqlite.org/rescode.html, by the primary code's name
 _SQLITE = {
-    "SQLITE_BUSY": _LOCKED,
-    "SQLITE_LOCKED": _LOCKED,
+    "SQLITE_BUSY": LOCKED,
+    "SQLITELOCKED": LOCKED,
     "SQLITE_FULL": _FULL,
     "SQLITE_READONLY": _READ_ONLY,
     "SQLITE_CANTOPEN": "can't be opened",
@@ -26,8 +26,16 @@ _POSTGRESQL = {
     "42501": "does not let us write: its user lacks the rights",
     "53100": _FULL,
     "53300": "takes no more connections",
-    "55P03": _LOCKED,
+    "55P03": LOCKED,
     "57P03": "is starting or stopping",
+}
+# Refused before there is a connection that could carry a code
+_REFUSED = {
+    "too many clients": "takes no more connections",
+    "connection slots": "takes no more connections",
+    "too many connections": "takes no more connections",
+    "starting up": "is starting or stopping",
+    "shutting down": "is starting or stopping",
 }
 
 
@@ -46,7 +54,9 @@ def reason(error: DBAPIError) -> str | None:
     """What is wrong with the database; None if it is rather our statement that is."""
     if said := _of_sqlite(error.orig) or _POSTGRESQL.get(getattr(error.orig, "sqlstate", None) or ""):
         return said
-    return SILENT if isinstance(error, OperationalError) or error.connection_invalidated else None
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        return next((said for words, said in _REFUSED.items() if words in str(error.orig)), SILENT)
+    return None
 
 
 def _of_sqlite(error: object) -> str | None:

@@ -1,0 +1,143 @@
+"""The ledger goes away while a task is at work: nothing is done twice, and no task dies of it."""
+
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from registrar.ledger import LedgerUnavailable
+from registrar.ledger.engine import now
+from registrar.ledger.outage import OUTAGE_SECONDS, Outages
+from registrar.ledger.tables import tasks
+from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
+from worker import patience
+from worker import tasks as celery_side
+
+DOWN = LedgerUnavailable("connection refused")
+
+
+def row(office, event: str):
+    with office.ledger.read() as connection:
+        return connection.execute(select(tasks).where(tasks.c.event_id == event).order_by(tasks.c.seq)).first()
+
+
+def expire(office, event: str) -> None:
+    with office.ledger.write() as connection:
+        running = {"state": "running", "lease": "somebody's", "lease_until": now() - timedelta(seconds=1)}
+        connection.execute(update(tasks).where(tasks.c.event_id == event).values(running))
+
+
+@contextmanager
+def locked(office):
+    """By another process's kind of connection, that goes on for longer than a writer waits."""
+    with closing(sqlite3.connect(office.ledger.engine.url.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_again(office, monkeypatch, caplog):
+    office.registry.trained("r1", rmse=9.0)
+    create_version = office.registry.create_version
+    gone, back = threading.Event(), threading.Event()
+
+    def away() -> None:
+        with locked(office):
+            gone.set()
+            back.wait(60)
+
+    def create(*given, **named):
+        version = create_version(*given, **named)
+        threading.Thread(target=away).start()
+        gone.wait(60)
+        return version
+
+    def returns(pause: float) -> None:
+        """After the first write in vain."""
+        back.set()
+
+    monkeypatch.setattr(patience, "sleep", returns)
+    office.registry.create_version = create
+    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    assert "the ledger is locked by another process" in caplog.text
+    assert office.stages() == {1: "None"}
+    assert office.registry.writes.count(("create_version", "taxi")) == 1
+    done = row(office, event)
+    assert (done.state, done.attempts, done.crashes) == ("succeeded", 1, 0)
+
+
+def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_dies_of(office):
+    office.registry.trained("r1", rmse=9.0)
+    office.registry.fail["run"] = DOWN
+    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    for _ in range(2 * celery_side.UNEXPECTED_ATTEMPTS):
+        office.registry.fail["run"] = DOWN
+        with office.ledger.write() as connection:
+            connection.execute(update(tasks).where(tasks.c.event_id == event).values(not_before=now()))
+        office.work()
+    waiting = row(office, event)
+    assert (waiting.state, waiting.error) == ("queued", "the ledger does not answer")
+
+
+def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(office, caplog):
+    event = office.accept("training_run.failed", model="taxi")
+    with locked(office):
+        celery_side.work_on(office.bench, "report", row(office, event).id)
+    assert "not begun, the sweep rings again: the ledger is locked by another process" in caplog.text
+    assert row(office, event).state == "queued"
+
+
+def test_after_an_outage_whoever_lives_has_time_to_renew_its_lease(office, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(office.ledger, "outages", Outages(lambda: clock[0]))
+    event = office.accept("training_run.failed", model="taxi")
+    for _ in range(MAX_CRASHES + 1):
+        office.ledger.outages.failed()
+        clock[0] += OUTAGE_SECONDS + 60
+        expire(office, event)  # a write: the outage is over
+        clock[0] += LEASE_SECONDS - 1
+        celery_side.sweep(office.bench)
+        assert (row(office, event).state, row(office, event).crashes) == ("running", 0)
+    clock[0] += 2
+    celery_side.sweep(office.bench)
+    assert (row(office, event).state, row(office, event).crashes) == ("queued", 1)  # nobody did: it is dead
+
+
+def test_a_lock_that_was_waited_for_in_vain_is_no_outage():
+    clock = [0.0]
+    outages = Outages(lambda: clock[0])
+    for _ in range(100):
+        outages.failed()
+        clock[0] += OUTAGE_SECONDS - 1
+        outages.succeeded()
+    assert outages.over_for() == float("inf")
+
+
+@pytest.mark.parametrize("tries", [1, 4])
+def test_pauses_grow(monkeypatch, tries):
+    slept: list[float] = []
+    monkeypatch.setattr(patience, "sleep", slept.append)
+    failures = [DOWN] * tries
+
+    def write() -> str:
+        if failures:
+            raise failures.pop()
+        return "written"
+
+    assert patience.patiently(write) == "written"
+    assert slept == [0.1, 0.2, 0.4, 0.8][:tries]
+
+
+def test_after_half_an_hour_it_is_given_up(monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr(patience, "sleep", slept.append)
+
+    def write() -> None:
+        raise DOWN
+
+    with pytest.raises(LedgerUnavailable):
+        patience.patiently(write)
+    assert patience.ALL <= sum(slept) < patience.ALL + patience.LONGEST
