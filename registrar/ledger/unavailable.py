@@ -12,7 +12,7 @@ _READ_ONLY = "is read-only"
 # https://www.sqlite.org/rescode.html, by the primary code's name
 _SQLITE = {
     "SQLITE_BUSY": LOCKED,
-    "SQLITELOCKED": LOCKED,
+    "SQLITE_LOCKED": LOCKED,
     "SQLITE_FULL": _FULL,
     "SQLITE_READONLY": _READ_ONLY,
     "SQLITE_CANTOPEN": "can't be opened",
