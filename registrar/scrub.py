@@ -32,13 +32,13 @@ class Scrub:
         return text
 
 
-def known(settings: Settings, policy: Policy) -> Iterator[str]:
+def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
     """Every secret that is readable here; a receiver can't read what only the worker may."""
     yield settings.secret_key
     yield from (settings.environ[name] for name in _MLFLOW if name in settings.environ)
     for url in (settings.ledger_url, settings.broker_url, settings.mlflow_uri):
         yield from (one.password for one in logins(url))
-    for reference in policy.references():
+    for reference in policy.references() if policy else ():
         try:
             yield settings.secret(reference)
         except SettingsError:

@@ -64,7 +64,7 @@ class BadSignature(Rejected):
         super().__init__(
             "the request is not signed, or not with this source's secret; "
             "sign the exact bytes of the body as the source's kind says, and send the headers once each "
-            "(`registrar doctor` finds out what went wrong)"
+            "(`registrar doctor --source NAME` finds out what went wrong)"
         )
 
 

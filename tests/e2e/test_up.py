@@ -26,6 +26,14 @@ def test_every_part_runs_and_other_terminals_find_them(stack: Installation) -> N
         assert done.returncode == 0, done.stderr
 
 
+def test_the_doctor_finds_every_part_well(stack: Installation):
+    done = stack.registrar("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")} >= {
+        *("config", "secrets", "ledger", "broker", "receiver", "work", "mlflow", "channels", "clocks")
+    }
+
+
 def test_a_second_up_on_the_folder_is_refused(stack: Installation) -> None:
     done = stack.registrar("up")
     assert (done.returncode, "is running on" in done.stderr) == (1, True)

@@ -191,6 +191,7 @@ def asked(parts: Installation) -> None:
         parts.send("GET", path)
     parts.says("check-config")
     parts.says("doctor", "--source", "bearer")
+    assert "lets us read its registry" in parts.says("doctor")
 
 
 def broken_starts(parts: Installation) -> None:
@@ -213,6 +214,10 @@ def broken_starts(parts: Installation) -> None:
     written = parts.folder / "inline.yml"
     written.write_text(CONFIG.replace("env:CI_OLD", secrets["CI_OLD"]).replace('"env:BEARER"', secrets["BEARER"]))
     parts.says("check-config", REGISTRAR_CONFIG=str(written))
+    nowhere = given["REGISTRAR_LEDGER_URL"].partition("?")[0].replace("@/", "@127.0.0.1:1/")
+    elsewhere = f"http://trainer:{secrets['MLflow password']}@127.0.0.1:1"
+    changed = {"REGISTRAR_LEDGER_URL": nowhere, "MLFLOW_TRACKING_URI": elsewhere, "REGISTRAR_CONFIG": str(written)}
+    assert "does not answer" in parts.says("doctor", REGISTRAR_BROKER_URL=broker, **changed)
     parts.says("events", REGISTRAR_LEDGER_URL=f"postgresql+psycopg//u:{secrets['database password']}@h/x")
 
 

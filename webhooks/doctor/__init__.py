@@ -1,1 +1,1 @@
-"""Why a signature fails: `registrar doctor` tries the usual mistakes on a captured request, and names the one it is."""
+"""Why a signature fails: `registrar doctor --source` tries the usual mistakes on a captured request, and names it."""

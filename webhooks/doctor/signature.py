@@ -1,4 +1,4 @@
-"""`registrar doctor`."""
+"""`registrar doctor --source NAME`: why a source's signature fails."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -9,7 +9,6 @@ from typing import IO
 import click
 import requests
 
-from registrar.cli import given
 from registrar.cli.context import Context
 from registrar.ledger.rejections import latest
 from registrar.problem import Problem
@@ -27,23 +26,8 @@ deliveries; else let the sender post to a listener of yours), put headers, a bla
   registrar doctor --source {name} --request FILE.http"""
 
 
-@click.command()
-@click.option("--source", required=True, help="The source of registrar.yml whose signature fails.")
-@click.option(
-    "--request",
-    "file",
-    type=click.File("rb"),
-    metavar="FILE",
-    help="A captured one: headers, blank line, body. - is stdin.",
-)
-@click.option("--at", callback=given.time, metavar="TIME", help="When it arrived; else when the file was written.")
-@click.pass_obj
-def doctor(context: Context, *, source: str, file: IO[bytes] | None, at: datetime | None) -> None:
-    """Find out why a source's signature fails.
-
-    With a captured request, the usual mistakes are tried until its signature comes out: the secret in another form, a
-    body that was written anew, another scheme, a clock that is off. Secrets are not shown.
-    """
+def explain(context: Context, source: str, file: IO[bytes] | None, at: datetime | None) -> None:
+    """Print what is wrong. file: a captured request; at: when it arrived, else when the file was written."""
     sender = sending.opened(source, context.policy(), context.settings())
     told = _of_request(sender, file, at) if file else [*_clock(context), *_refusals(context, source)]
     kind, count = sender.context.config.kind, len(sender.context.secrets)
@@ -90,6 +74,3 @@ def _refusals(context: Context, source: str) -> list[str]:
         return [f"none of the last {LOOKED_AT} refusals was {source}'s"]
     newest = [f"{row['at']:%Y-%m-%d %H:%M:%S} {row['code']}: {row['detail']}" for row in rows[:SHOWN]]
     return [*usual_causes(Counter(row["code"] for row in rows)), *newest]
-
-
-commands = [doctor]

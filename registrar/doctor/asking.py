@@ -1,0 +1,87 @@
+"""One HTTP question: bounded in time and size, and what kept it from being answered in words."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+from registrar.credentials import without_login
+from registrar.doctor import PATIENCE
+
+_MOST = 200_000  # bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """text: of the body, what was read of it. off: seconds that its clock is ahead of ours; None where it has none."""
+
+    status: int
+    text: str
+    off: float | None
+    json: Any = None
+
+
+class Silence(Exception):
+    """No answer; the message says why, for people."""
+
+
+def ask(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    auth: tuple[str, str] | None = None,
+    verify: bool | str = True,
+) -> Answer:
+    """GET. Redirects are not followed, no login of ~/.netrc is sent. Raises Silence."""
+    session = requests.Session()
+    session.auth = _as_given(auth)
+    began = datetime.now(UTC)
+    try:
+        with session.get(
+            url, headers=headers, timeout=PATIENCE, allow_redirects=False, stream=True, verify=verify
+        ) as said:
+            body = next(said.iter_content(_MOST), b"")
+            between = began + (datetime.now(UTC) - began) / 2
+            return Answer(said.status_code, body.decode("utf-8", "replace"), _off(said, between), _json(said, body))
+    except (requests.RequestException, ValueError) as error:
+        raise Silence(f"{without_login(url)} {_why(error)}") from None
+
+
+def _as_given(auth: tuple[str, str] | None) -> Any:
+    """A function that does nothing keeps requests from looking into ~/.netrc."""
+    return auth or (lambda request: request)
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return "has a TLS certificate that is not trusted here, or speaks no TLS"
+    if "NameResolution" in text or "Failed to resolve" in text:
+        return "has a name that does not resolve here"
+    if isinstance(error, requests.Timeout):
+        return f"does not answer within {PATIENCE:g} s"
+    if "Connection refused" in text:
+        return "refuses connections: nothing listens there"
+    if isinstance(error, (ValueError, requests.exceptions.InvalidURL)):
+        return "is no http(s) address"
+    return f"does not answer ({type(error).__name__})"
+
+
+def _off(said: requests.Response, at: datetime) -> float | None:
+    try:
+        return (parsedate_to_datetime(said.headers["Date"]) - at).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _json(said: requests.Response, body: bytes) -> Any:
+    if "json" not in said.headers.get("Content-Type", ""):
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

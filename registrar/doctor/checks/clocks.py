@@ -1,0 +1,65 @@
+"""The clocks: signatures, leases and expiries all go by the time, and each machine has its own."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import redis
+from sqlalchemy import text
+
+from registrar.credentials import without_login
+from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor.asking import Silence, ask
+from registrar.doctor.checks.broker import connect
+from registrar.doctor.opening import Unopened, opened
+from registrar.ledger.tasks import LEASE_SECONDS
+
+NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions
+_ADVICE = "Let NTP set the clocks of both machines (timedatectl, chronyc tracking)"
+
+
+def look(site: Site) -> Iterator[Finding]:
+    """Of those that answer; that one does not is another check's to say."""
+    with ThreadPoolExecutor() as pool:
+        asked = {
+            "the database": pool.submit(_database, site.settings.ledger_url),
+            "Redis": pool.submit(_redis, site.settings.broker_url),
+            "MLflow": pool.submit(_http, without_login(site.settings.mlflow_uri), "/health"),
+            "the receiver": pool.submit(_http, site.settings.public_url, "/healthz"),
+        }
+    known = {name: off for name, one in asked.items() if (off := one.result()) is not None}
+    for name, off in known.items():
+        if abs(off) > NOTICEABLE:
+            seen = f"the clock of {name} is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} this machine's"
+            yield fail(seen, _ADVICE) if abs(off) > LEASE_SECONDS else warn(seen, _ADVICE)
+    if known and all(abs(off) <= NOTICEABLE for off in known.values()):
+        yield ok(f"this machine's agrees with {', '.join(known)}")
+    if not known:
+        yield warn("no other clock could be asked for the time", "See the other lines")
+
+
+def _database(url: str) -> float | None:
+    """SQLite has this machine's."""
+    if url.startswith("sqlite"):
+        return None
+    try:
+        with opened(url) as ledger, ledger.read() as connection:
+            said: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    except Unopened:
+        return None
+    return (said - datetime.now(UTC)).total_seconds()
+
+
+def _redis(url: str) -> float | None:
+    try:
+        seconds, microseconds = connect(url).time()
+    except (redis.RedisError, OSError, ValueError):
+        return None
+    return float(seconds + microseconds / 1e6 - datetime.now(UTC).timestamp())
+
+
+def _http(url: str | None, path: str) -> float | None:
+    try:
+        return ask(f"{url.rstrip('/')}{path}").off if url else None
+    except Silence:
+        return None

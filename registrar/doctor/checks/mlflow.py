@@ -1,0 +1,162 @@
+"""MLflow: reachable by this name, of a version that is known to work, open to our login, its files too."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from registrar.credentials import login, without_login
+from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor.asking import Answer, Silence, ask
+from registrar.doctor.opening import Unopened, opened
+from registrar.ledger.history import history, models_held
+
+_API = "/api/2.0/mlflow"
+_OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
+_MOST = 20  # models whose aliases are looked up
+_NEEDED = {
+    "s3": "boto3",
+    "gs": "google.cloud.storage",
+    "wasbs": "azure.storage.blob",
+    "abfss": "azure.storage.filedatalake",
+}
+
+
+def look(site: Site) -> Iterator[Finding]:
+    uri = site.settings.mlflow_uri
+    if urlsplit(uri).scheme not in ("http", "https"):
+        advice = "Its server's, such as http://mlflow:5000; for one beside it without a login see `mlflow server`"
+        yield fail("MLFLOW_TRACKING_URI is no server's address", advice)
+        return
+    server = _Server(uri, site.settings.environ)
+    try:
+        yield from _version(server)
+        models = server.get(f"{_API}/registered-models/search?max_results=1")
+        refused = _refusal(models, server)
+        if refused:
+            yield refused
+            return
+        yield ok(f"{server.root} lets us read its registry")
+        yield from _files(server)
+        yield from _aliases(server, site)
+    except Silence as silence:
+        yield fail(str(silence), "Is MLflow up, and MLFLOW_TRACKING_URI right? Work waits for it for six hours")
+
+
+class _Server:
+    """Asked as the worker's client asks it: the same login, the same trust."""
+
+    def __init__(self, uri: str, environ: Any) -> None:
+        self.root = without_login(uri).rstrip("/")
+        self.host = urlsplit(self.root).netloc
+        found = login(uri)
+        user = found.user if found else environ.get("MLFLOW_TRACKING_USERNAME")
+        password = found.password if found else environ.get("MLFLOW_TRACKING_PASSWORD")
+        self._auth = (user, password) if user and password else None
+        token = environ.get("MLFLOW_TRACKING_TOKEN")
+        self._headers = {"Authorization": f"Bearer {token}"} if token and not self._auth else {}
+        self.logs_in = bool(self._auth or token)
+        insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+        self._verify: bool | str = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
+
+    def get(self, path: str) -> Answer:
+        """Raises Silence."""
+        return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify)
+
+
+def _version(server: _Server) -> Iterator[Finding]:
+    said = server.get("/version")
+    version = said.text.strip()[:40]
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if said.status != 200 or not numbers:
+        yield warn(f"{server.root}/version answers {said.status} and no version", "Is that an MLflow server?")
+    elif not _OLDEST <= numbers < _TOO_NEW:
+        yield warn(f"MLflow {version} is none of those that are known to work", "Use a server of 3.4 or newer, below 4")
+    else:
+        yield ok(f"MLflow {version}")
+
+
+def _refusal(said: Answer, server: _Server) -> Finding | None:
+    """What keeps us from the registry, each kind told apart."""
+    name, _, port = server.host.partition(":")
+    if said.status == 403 and "Invalid Host header" in said.text:
+        hosts = ",".join([name, *([f"{name}:{port}"] if port else []), "localhost:*", "127.0.0.1:*"])
+        advice = f"Start it with --allowed-hosts '{hosts}' (or MLFLOW_SERVER_ALLOWED_HOSTS); /health is answered anyway"
+        return fail(f"MLflow refuses the name {server.host} (403 Invalid Host header)", advice)
+    if said.status == 401:
+        whose = "the login it is given" if server.logs_in else "whoever does not log in"
+        advice = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, for the worker"
+        return fail(f"{server.root} refuses {whose} (401)", advice)
+    if said.status == 403:
+        return fail(
+            f"{server.root} knows us, and does not let us read its registry (403)",
+            "Give that user the permission, on the registered models too that others made",
+        )
+    if said.status == 404:
+        return fail(f"{server.root} has no registry there (404)", "Is the path in MLFLOW_TRACKING_URI right?")
+    if said.status != 200 or not isinstance(said.json, dict):
+        return fail(f"{server.root} answers {said.status} to a question for its models", "Look into MLflow's log")
+    return None
+
+
+def _files(server: _Server) -> Iterator[Finding]:
+    """Of the newest version that there is: can its files be listed from here?"""
+    said = server.get(f"{_API}/model-versions/search?max_results=1&order_by=last_updated_timestamp%20DESC")
+    versions = said.json.get("model_versions", []) if isinstance(said.json, dict) else []
+    if not versions:
+        yield ok("it has no version yet, so no artifacts were looked at")
+        return
+    model, version = versions[0]["name"], versions[0]["version"]
+    where = f"{_API}/model-versions/get-download-uri?name={quote(model)}&version={version}"
+    answer = server.get(where)
+    place = str(answer.json.get("artifact_uri", "")) if isinstance(answer.json, dict) else ""
+    scheme, _, path = place.partition(":")
+    if scheme == "mlflow-artifacts":
+        listed = server.get(f"/api/2.0/mlflow-artifacts/artifacts?path={quote(path.lstrip('/'))}")
+        if listed.status != 200:
+            advice = "Does MLflow's artifact store answer, and is --serve-artifacts on (--no-serve-artifacts is not)?"
+            yield fail(f"the files of {model} version {version} can't be listed ({listed.status})", advice)
+        else:
+            yield ok(f"the files of {model} version {version} can be listed")
+    elif scheme in _NEEDED and not _installed(_NEEDED[scheme]):
+        advice = f"pip install {_NEEDED[scheme]} where the worker runs, with the rights to read there"
+        yield warn(f"models lie on {scheme}://, and {_NEEDED[scheme]} is not installed here", advice)
+    elif scheme in ("file", "") or place.startswith("/"):
+        advice = "Workers on other machines can't read them: start MLflow with --serve-artifacts"
+        yield warn(f"models lie in a folder of MLflow's machine ({place[:100] or 'unknown'})", advice)
+    else:
+        yield ok(f"models lie on {scheme}://, which the worker reads by itself")
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _aliases(server: _Server, site: Site) -> Iterator[Finding]:
+    """Whether MLflow's stages and aliases are those of the record."""
+    held = _held(site.settings.ledger_url)
+    gone = []
+    for model, kind, key, version in held:
+        said = server.get(f"{_API}/model-versions/get?name={quote(model)}&version={version}")
+        found = said.json.get("model_version", {}) if isinstance(said.json, dict) else {}
+        names = found.get("aliases", []) if kind == "alias" else [found.get("current_stage")]
+        if said.status != 200 or key not in names:
+            gone.append(f"{model} version {version} is not {'@' if kind == 'alias' else 'in '}{key}")
+    if gone:
+        model = gone[0].partition(" ")[0]
+        advice = f"Moved by hand? registrar send registry.reconcile model={model} does what the policy says (drift)"
+        yield warn(f"MLflow differs from the record: {'; '.join(gone[:3])}" + (" ..." if len(gone) > 3 else ""), advice)
+    elif held:
+        yield ok(f"its stages and aliases are the record's, in {len(held)} places")
+
+
+def _held(ledger_url: str) -> list[tuple[str, str, str, int]]:
+    try:
+        with opened(ledger_url) as ledger, ledger.read() as connection:
+            rows = [row for model in models_held(connection)[:_MOST] for row in history(connection, model)]
+    except Unopened:
+        return []
+    return [(row.model, row.kind, row.key, row.version) for row in rows if row.until is None]

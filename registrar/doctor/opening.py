@@ -1,0 +1,61 @@
+"""Opens the ledger for a look: what is not there is not made, and why it can't be opened is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from registrar.credentials import without_login
+from registrar.ledger import Ledger, LedgerUnavailable
+
+_EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+_ADVICE = "Is the database up, and REGISTRAR_LEDGER_URL right? Nothing is accepted while it is not"
+
+
+class Unopened(Exception):
+    """It can't be used; the message says why. advice: what to do."""
+
+    def __init__(self, why: str, advice: str) -> None:
+        super().__init__(why)
+        self.advice = advice
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Ledger]:
+    """Closed at the end of the block. Raises Unopened, for what goes wrong in the block too."""
+    ledger = _ledger(url)
+    where = without_login(url)
+    try:
+        _check_encoding(ledger, where)
+        yield ledger
+    except LedgerUnavailable as error:
+        raise Unopened(f"{where} {error.reason} ({' '.join(str(error).split())[:200]})", _ADVICE) from None
+    except SQLAlchemyError as error:
+        raise Unopened(f"{where} can't be used ({type(error).__name__})", _ADVICE) from None
+    finally:
+        ledger.close()
+
+
+def _check_encoding(ledger: Ledger, where: str) -> None:
+    """Of a database in SQL_ASCII, psycopg gives bytes where SQLAlchemy expects text. Raises Unopened."""
+    try:
+        with ledger.read():
+            pass
+    except TypeError:
+        advice = "Make a database with ENCODING 'UTF8': names need it"
+        raise Unopened(f"{where} has an encoding that can't be read (SQL_ASCII?)", advice) from None
+
+
+def _ledger(url: str) -> Ledger:
+    try:
+        database = make_url(url).database if url.startswith("sqlite") else None
+        if database and not Path(database).exists():
+            raise Unopened(f"there is no ledger at {database}", "Make it: registrar migrate")
+        return Ledger(url)
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise Unopened("REGISTRAR_LEDGER_URL is no database's address", f"Make it {_EXAMPLE}") from None
+    except ModuleNotFoundError as error:
+        advice = "pip install 'mlflow-registrar[postgres]'"
+        raise Unopened(f"{without_login(url)} needs {error.name}, which is not installed", advice) from None

@@ -1,0 +1,73 @@
+"""Each way for a broker not to be well has its line, on a real Redis."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from registrar.queue import QUEUE
+from tests.doctor.conftest import SiteOf, looked, troubles
+
+
+@pytest.fixture
+def broker(redis_port: int) -> Iterator[redis.Redis]:
+    """Put right again at the end of a test."""
+    client = redis.Redis(port=redis_port)
+    yield client
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("appendonly", "yes")
+    client.replicaof("NO", "ONE")
+    client.flushall()
+
+
+def url(client: redis.Redis) -> str:
+    return f"redis://127.0.0.1:{client.connection_pool.connection_kwargs['port']}/0"
+
+
+def test_one_that_is_well_has_no_trouble(site: SiteOf, broker: redis.Redis):
+    assert troubles("broker", site(REGISTRAR_BROKER_URL=url(broker))) == []
+    assert "answers, Redis " in looked("broker", site(REGISTRAR_BROKER_URL=url(broker)))[0].seen
+
+
+@pytest.mark.parametrize(
+    ("broken", "finding"),
+    [
+        (lambda r: r.config_set("maxmemory-policy", "allkeys-lru"), ("warn", "is allkeys-lru", "noeviction")),
+        (lambda r: r.config_set("appendonly", "no"), ("warn", "appendonly is off", "appendonly yes")),
+        (lambda r: r.replicaof("127.0.0.1", "1"), ("FAIL", "it is a replica", "the primary")),
+        (lambda r: r.rpush(QUEUE, *range(1001)), ("warn", "1001 doorbells wait", "is a worker up?")),
+    ],
+)
+def test_what_is_wrong_with_it_is_said(site: SiteOf, broker: redis.Redis, broken, finding: tuple[str, str, str]):
+    broken(broker)
+    [found] = troubles("broker", site(REGISTRAR_BROKER_URL=url(broker)))
+    assert [part in said for part, said in zip(finding, found, strict=True)] == [True, True, True]
+
+
+def test_a_wrong_password_is_told_from_none(site: SiteOf, broker: redis.Redis):
+    with_one = url(broker).replace("//", "//:the-password@")
+    broker.config_set("requirepass", "another")
+    try:
+        for given in (with_one, url(broker)):
+            [(level, seen, do)] = troubles("broker", site(REGISTRAR_BROKER_URL=given))
+            assert (level, "refuses the password" in seen, "requirepass" in do) == ("FAIL", True, True)
+            assert "the-password" not in seen + do
+    finally:
+        own = redis.Redis(port=broker.connection_pool.connection_kwargs["port"], password="another")
+        own.config_set("requirepass", "")
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_one_that_is_not_there_is_said(site: SiteOf, scheme: str):
+    [(level, seen, do)] = troubles("broker", site(REGISTRAR_BROKER_URL=f"{scheme}://u:the-password@127.0.0.1:1/"))
+    assert (level, "does not answer" in seen, "REGISTRAR_BROKER_URL" in do) == ("FAIL", True, True)
+    assert "the-password" not in seen + do
+
+
+def test_one_that_takes_connections_and_is_silent_is_not_waited_for(site: SiteOf):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        [(level, seen, _)] = troubles(
+            "broker", site(REGISTRAR_BROKER_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        )
+    assert (level, "does not answer" in seen) == ("FAIL", True)
