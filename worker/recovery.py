@@ -18,8 +18,8 @@ def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
     return found
 
 
-def outcome(type_: str, text: str, found: Letter, reason: str | None, *records: Record) -> Outcome:
+def outcome(type_: str, text: str, found: Letter, reason: str | None, record: Record) -> Outcome:
     because = f": {reason}" if reason else ""
     details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was()}
     fact = Fact(type_, f"{text}{because}", found.model, found.args.get("version"), details)
-    return Outcome(fact.text, facts=(fact,), records=records)
+    return Outcome(fact.text, facts=(fact,), records=(record,))

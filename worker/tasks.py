@@ -126,6 +126,8 @@ def work_on(bench: Bench, verb: str, task_id: str) -> None:
 def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
     """Act, and write down what came of it. Raises LeaseLost."""
     with Lease(bench.ledger, task) as lease:
+        if task.crashes >= tasks.MAX_CRASHES:
+            return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
         try:
             outcome = load("worker.actions", verb).act(_work(bench, task, lease))
         except LeaseLost:

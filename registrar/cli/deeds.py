@@ -12,7 +12,7 @@ def settled(tasks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for task in tasks:
         for deed in task["settled"]:
             was = deed["was"]
-            before = f"{task['name']} was {was['state']} after {was['attempts']} attempt(s): {was['error']}"
+            before = f"{task['name']} had ended as {was['state']}, attempt {was['attempts']}: {was['error']}"
             yield f"{_DONE[deed['type']]:<12} {_who(deed)}; {before}"
 
 

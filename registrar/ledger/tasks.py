@@ -31,7 +31,7 @@ from registrar.queue import Bell
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
 FURTHEST = timedelta(seconds=120)  # no time here is set further ahead: one that is comes from a clock that was put back
-MAX_CRASHES = 5  # a task that took its worker down so often is dead
+MAX_CRASHES = 5  # a task that took its worker down so often is not begun again: whoever claims it gives it up
 # Written out in the SQL: with states as parameters SQLite can't know that the partial indexes of tables.py fit, and
 # reads all tasks that ever were, for each one it looks at.
 QUEUED: ColumnElement[str] = literal_column("'queued'")
@@ -51,6 +51,7 @@ class Task:
     lane: str
     args: dict[str, Any]
     attempts: int
+    crashes: int
     started_at: datetime
     lease: str
     event_id: str
@@ -146,8 +147,6 @@ def _reap(connection: Connection, at: datetime) -> None:
         "lease": None,
         "lease_until": None,
     }
-    dead = back | {"state": "dead", "finished_at": at, "error": f"its worker died {MAX_CRASHES} times while running it"}
-    connection.execute(update(tasks).where(expired, tasks.c.crashes >= MAX_CRASHES - 1).values(dead))
     connection.execute(update(tasks).where(expired).values(back))
 
 
@@ -219,6 +218,7 @@ def _task(row: Row[Any]) -> Task:
         lane=row.tasks_lane,
         args=row.tasks_args,
         attempts=row.tasks_attempts,
+        crashes=row.tasks_crashes,
         started_at=row.tasks_started_at,
         lease=row.tasks_lease,
         event_id=row.events_id,

@@ -165,39 +165,6 @@ def trained(office: Office) -> None:
     office.post("training_run.finished", model="taxi", run_id="r1")
 
 
-def crash(office: Office, name: str) -> None:
-    """The worker of a task died as often as is borne."""
-    with office.ledger.write() as connection:
-        gone = {"state": "dead", "crashes": 5, "attempts": 5, "started_at": office.now(), "finished_at": office.now()}
-        connection.execute(update(tasks).where(tasks.c.name == name, tasks.c.state == "queued").values(gone))
-
-
-def approved_but_crashed(office: Office) -> None:
-    trained(office)
-    office.accept("promotion.approve", by=ADA, model="taxi", version=1)
-    [vote] = [bell for bell in office.due() if bell.name == "worker.vote"]
-    office.run(vote)
-    crash(office, "worker.transition")
-    office.work()
-
-
-@pytest.mark.both_ledgers
-def test_a_promotion_that_is_still_open_goes_on_with_its_task(office):
-    approved_but_crashed(office)
-    assert office.promotions()[-1] == (1, "Production", "approved")
-    retry(office, letter(office).id)
-    assert office.promotions()[-1] == (1, "Production", "promoted")
-    assert office.stages() == {1: "Production"}
-
-
-def test_a_drop_ends_the_promotion_that_its_task_left_open(office):
-    approved_but_crashed(office)
-    office.post("task.drop", by=ADA, task_id=letter(office).id, model="taxi", reason="kills the worker")
-    assert office.promotions()[-1] == (1, "Production", "failed")
-    office.post("promotion.request", model="taxi", version=1, target="Production")
-    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
-
-
 def vote_that_died(office: Office) -> str:
     trained(office)
     office.registry.fail["run"] = DOWN

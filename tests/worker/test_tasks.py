@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
+from registrar.ledger.tasks import MAX_CRASHES
 from worker import tasks as celery_side
 from worker.door import Doubtful, Retryable
 
@@ -63,6 +64,30 @@ def test_a_registry_that_breaks_on_it_every_time_holds_its_model_up_for_minutes_
     office.work()
     assert row(office, event).state == "dead"
     assert "given up after 10 attempts" in office.fact("task.dead")
+
+
+def test_a_task_that_kills_its_workers_is_not_begun_again_but_dead_and_told(office):
+    office.registry.trained("r1")
+    office.registry.trained("r2", rmse=9.0)
+    event = office.accept("training_run.finished", model="taxi", run_id="r1")
+    make_due(office, event, crashes=MAX_CRASHES, attempts=MAX_CRASHES)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    assert (row(office, event).state, row(office, event).error) == ("dead", "its worker died 5 times while running it")
+    assert "its worker died 5 times" in office.fact("task.dead")
+    assert [version.run_id for version in office.registry.versions("taxi")] == ["r2"]
+
+
+def test_a_promotion_that_kills_its_workers_has_failed(office):
+    office.registry.trained("r1", rmse=5.0)
+    event = office.accept("training_run.finished", model="taxi", run_id="r1")
+    for _ in range(2):  # registered, and asked for
+        office.run(office.due()[0])
+    [moving] = [bell for bell in office.due() if bell.name == "worker.transition"]
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.id == moving.task_id).values(crashes=MAX_CRASHES))
+    office.work()
+    assert office.promotions() == [(1, "Staging", "failed")]
+    assert office.tasks_of(event)[-1] == ("transition", "dead")
 
 
 def test_an_unforeseen_error_is_tried_again_and_then_dead(office):

@@ -2,8 +2,7 @@
 
 from registrar.ledger import dead
 from registrar.ledger.afterwards import Dropped
-from registrar.ledger.promotions import Decided
-from registrar.outcome import Outcome, Record
+from registrar.outcome import Outcome
 from registrar.vocabulary import TaskDrop
 from worker import recovery
 from worker.door import Final
@@ -15,7 +14,5 @@ def act(work: Work) -> Outcome:
     found = recovery.letter(work, data)
     if why_not := dead.closed(found):
         raise Final(why_not)
-    # One whose worker died too often has not ended its promotion: it would be under way for ever.
-    ended: tuple[Record, ...] = (Decided(found.promotion, "failed", data.reason),) if found.promotion else ()
     text = f"{found} was dropped, by {work.who}"
-    return recovery.outcome("task.dropped", text, found, data.reason, Dropped(found, data.reason), *ended)
+    return recovery.outcome("task.dropped", text, found, data.reason, Dropped(found, data.reason))
