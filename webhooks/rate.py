@@ -13,9 +13,10 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol, TypeVar
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage, RedisSentinelStorage, RedisStorage
 from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 
+from registrar.broker import Broker, patience
 from webhooks.errors import TooMany
 
 TIMEOUT = 0.5  # seconds
@@ -23,6 +24,7 @@ PAUSE = 5.0  # after a failure, before Redis is asked again, by one request alon
 LONGEST_WAIT = 60  # far below the 300 s after which a sender's retry with the same signature would be stale
 # Of requests without a good signature, per address. Also what an honest sender with a wrong secret comes to in an hour.
 REFUSALS = "300/minute"
+PREFIX = "registrar:rate"
 Answer = TypeVar("Answer")
 
 
@@ -99,13 +101,18 @@ def _item(limit: str) -> RateLimitItem:
 
 def _redis(broker_url: str) -> RedisStorage | None:
     """The broker's Redis, or None where the broker is none: then each receiver counts for itself."""
-    scheme, _, rest = broker_url.partition("://")
-    scheme = {"redis": "redis", "rediss": "rediss", "redis+socket": "redis+unix"}.get(scheme, "")
-    if not scheme:
+    broker = Broker.parse(broker_url)
+    if broker.rate_url is None:
         return None
-    patience: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
-    storage = RedisStorage(f"{scheme}://{rest}", key_prefix="registrar:rate", **patience)
+    options: dict[str, Any] = {"key_prefix": PREFIX, **patience(TIMEOUT), **broker.rate_options}
+    if broker.kind == "sentinel":
+        asking: dict[str, Any] = {**patience(TIMEOUT), "retry": None, "username": None, "password": None}
+        storage: RedisStorage = RedisSentinelStorage(
+            broker.rate_url, use_replicas=False, sentinel_kwargs=asking, **options
+        )
+    else:
+        storage = RedisStorage(broker.rate_url, **options)
     # redis-py tries three times, and sleeps in between for seconds; here somebody is waiting.
-    redis = storage.dependency
+    redis = storage.dependencies["redis"].module
     storage.storage.set_retry(redis.retry.Retry(redis.backoff.NoBackoff(), 0))
     return storage

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from registrar import policy
+from registrar.broker import Broker
 from registrar.cli.config import existing_config
 from registrar.cli.context import Context
 from registrar.cli.screen import Screen
@@ -24,8 +25,17 @@ from registrar.settings import process_environment
 @click.option("--port", type=click.IntRange(1, 65535), help="The receiver's port; else that of the last run, or any.")
 @click.option("--mlflow", metavar="URI", help="Use this MLflow server instead of starting one.")
 @click.option("--ledger", metavar="URL", help="Keep the ledger there: postgresql+psycopg://USER:PASSWORD@HOST/NAME.")
+@click.option("--broker", metavar="URL", help="Use this broker: redis://..., sentinel://... or amqp://USER:PW@HOST//.")
 @click.pass_obj
-def up(context: Context, *, config: Path | None, port: int | None, mlflow: str | None, ledger: str | None) -> None:
+def up(
+    context: Context,
+    *,
+    config: Path | None,
+    port: int | None,
+    mlflow: str | None,
+    ledger: str | None,
+    broker: str | None,
+) -> None:
     """Start everything on this machine: Redis, MLflow, receiver, worker and beat.
 
     Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all.
@@ -33,8 +43,11 @@ def up(context: Context, *, config: Path | None, port: int | None, mlflow: str |
     config = config or existing_config(context.data)
     if config:
         policy.load(config)
+    if broker:
+        Broker.parse(broker)
     with Screen() as screen:
-        stack = Stack(context.data, config, port, screen.say, progress=screen.progress, mlflow=mlflow, ledger=ledger)
+        say, progress = screen.say, screen.progress
+        stack = Stack(context.data, config, port, say, progress=progress, mlflow=mlflow, ledger=ledger, broker=broker)
         if not mlflow and (other := process_environment().get("MLFLOW_TRACKING_URI")):
             screen.say(
                 f"MLFLOW_TRACKING_URI={without_login(other)} is not used; to use that server: "

@@ -1,6 +1,7 @@
 """The parts of an installation, in the order of their start. docker-compose.yml runs the same command lines."""
 
 import sys
+from dataclasses import replace
 
 from registrar.embedded.part import Part
 from registrar.embedded.probes import LOOPBACK, Alive, HttpOk, Printed, RedisAnswers
@@ -16,9 +17,12 @@ _SMALL = {"MALLOC_ARENA_MAX": "2"}
 
 
 def plan(site: Site) -> list[Part]:
-    """All parts; without an MLflow server where the site has another one."""
-    ours = [] if site.mlflow else [mlflow(site)]
-    return [redis(site), *ours, migrate(), receiver(site), worker(), beat()]
+    """All parts; without a Redis or an MLflow server where the site has another one."""
+    brokers = [] if site.broker else [redis(site)]
+    registries = [] if site.mlflow else [mlflow(site)]
+    parts = [*brokers, *registries, migrate(), receiver(site), worker(), beat()]
+    ours = {part.name for part in parts}
+    return [replace(part, needs=tuple(need for need in part.needs if need in ours)) for part in parts]
 
 
 def redis(site: Site) -> Part:

@@ -23,9 +23,9 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Site:
-    """ports: of redis, receiver and, unless `mlflow` is the URI of a server of one's own, mlflow.
+    """ports: of receiver, redis and mlflow, the last two unless others are used.
 
-    ledger: the URL of a database of one's own.
+    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own.
     """
 
     folder: Folder
@@ -34,6 +34,7 @@ class Site:
     secret_key: str = field(repr=False)
     mlflow: str | None = None
     ledger: str | None = field(default=None, repr=False)
+    broker: str | None = field(default=None, repr=False)
     public_url: str | None = None
 
     @property
@@ -41,7 +42,7 @@ class Site:
         return Addresses(
             receiver_url=f"http://{LOOPBACK}:{self.ports['receiver']}",
             mlflow_url=self.mlflow or f"http://{LOOPBACK}:{self.ports['mlflow']}",
-            broker_url=f"redis://{LOOPBACK}:{self.ports['redis']}/0",
+            broker_url=self.broker or f"redis://{LOOPBACK}:{self.ports['redis']}/0",
             ledger_url=self.ledger or self.folder.ledger_url,
         )
 

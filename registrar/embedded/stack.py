@@ -30,7 +30,8 @@ class Stack:
 
     data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
     receiver's; None: any. say: told what happens, a line at a time. progress: told what is awaited, many times a
-    second. mlflow, ledger: the URIs of a server and a database to use instead of our own. plan: which parts there are.
+    second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. plan:
+    which parts there are.
 
     Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
     """
@@ -45,12 +46,13 @@ class Stack:
         progress: Say = _quiet,
         mlflow: str | None = None,
         ledger: str | None = None,
+        broker: str | None = None,
         plan: Callable[[Site], Sequence[Part]] = all_parts,
         outer: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Folder(data.resolve())
         self._config, self._port, self._plan = config, port, plan
-        self._mlflow, self._ledger = mlflow, ledger
+        self._mlflow, self._ledger, self._broker = mlflow, ledger, broker
         self._say, self._progress = say, progress
         self._outer = settings.process_environment() if outer is None else outer
         self._wishes, self._closing, self._turn = Wishes(), Event(), Lock()
@@ -128,7 +130,8 @@ class Stack:
         self.folder.write_environment(self._site.environment)
 
     def _make_site(self) -> Site:
-        names = ["redis", "receiver", *([] if self._mlflow else ["mlflow"])]
+        ours = {"redis": not self._broker, "mlflow": not self._mlflow, "receiver": True}
+        names = [name for name, needed in ours.items() if needed]
         fixed = {} if self._port is None else {"receiver": self._port}
         return Site(
             folder=self.folder,
@@ -136,6 +139,7 @@ class Stack:
             ports=ports.choose(names, self.folder.ports, fixed=fixed),
             mlflow=self._mlflow,
             ledger=self._ledger,
+            broker=self._broker,
             public_url=self._outer.get("REGISTRAR_PUBLIC_URL"),
             secret_key=self.folder.secret("registrar.key", new_key),
         )

@@ -36,7 +36,7 @@ class Heartbeat:
 
     def idle(self, at: datetime) -> bool:
         """It lives, yet nothing passes between it and the broker. Where beat and workers are idle, the broker is
-        down; where beat is not, the worker is a stalled consumer (`inspect ping` would still answer), or one of
+        down; where beat is not, the worker is a stalled consumer, or one of
         more than about 40 that wait.
         """
         return not self.in_hand and at - (self.last_bell_at or self.started_at) > IDLE_AFTER

@@ -19,6 +19,12 @@ def test_a_policy_that_cannot_be_used_stops_it_before_anything_starts(run, data,
     assert not (data / "pids.json").exists()
 
 
+def test_a_broker_that_is_none_is_told_what_one_looks_like_before_anything_starts(run, data):
+    refused = run("up", "--broker", "reddis://h/0")
+    assert refused.exit_code == 2
+    assert "amqp://USER:PASSWORD@HOST" in refused.output
+
+
 def test_a_second_one_on_the_folder_is_one_line_and_exit_1(data):
     lock = FolderLock(Folder(data).lock, print)
     command = [sys.executable, "-m", "registrar", "--data", str(data), "up"]

@@ -1,5 +1,6 @@
 """What the parts are told, and what is kept in the folder for whose eyes."""
 
+import dataclasses
 import socket
 import stat
 import sys
@@ -65,6 +66,15 @@ def test_the_parts_start_with_the_command_lines_of_the_compose_file(tmp_path):
     assert commands["receiver"][3:] == (
         *("--config", "python:webhooks.gunicorn_conf", "--bind", "127.0.0.1:8001", "webhooks.app:from_environment()"),
     )
+
+
+def test_with_a_broker_of_ones_own_no_redis_is_started_and_the_parts_find_the_other(tmp_path):
+    theirs = dataclasses.replace(site(tmp_path), broker="amqp://user:pw@rabbitmq//")
+    planned = {part.name: part for part in plan(theirs)}
+    assert "redis" not in planned
+    assert "pw" not in repr(theirs)
+    assert planned["worker"].needs == planned["receiver"].needs == planned["beat"].needs == ("migrate",)
+    assert theirs.environment["REGISTRAR_BROKER_URL"] == "amqp://user:pw@rabbitmq//"
 
 
 def test_no_secret_is_on_a_command_line_or_in_a_repr(tmp_path):

@@ -8,9 +8,10 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from registrar.broker import VISIBILITY_TIMEOUT
 from registrar.credentials import without_login
 from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
-from registrar.queue import QUEUE, VISIBILITY_TIMEOUT, celery_app
+from registrar.queue import QUEUE, celery_app
 
 _OLDEST = (6, 2)
 _LONG = 1000  # messages; a worker takes them by the dozen a second
