@@ -22,6 +22,7 @@ from webhooks.doorbell import Doorbell
 from webhooks.health import Health
 from webhooks.intake import Intake
 from webhooks.metrics import Metrics
+from webhooks.postbox import Postbox
 from webhooks.rate import Rate
 from webhooks.refusals import WEBHOOKS, Record, Refusals
 from webhooks.source import Answer
@@ -48,7 +49,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.config["LARGEST_BODY"] = max((source.max_bytes for source in policy.sources.values()), default=0)  # lobby.py
     app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics))
     app.register_blueprint(openapi.blueprint())
-    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, scrub).answer)
+    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub).answer)
     app.after_request(_add_headers)
     app.after_request(partial(_count, metrics))
 

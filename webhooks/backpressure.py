@@ -74,7 +74,8 @@ class Backpressure:
         if free is not None and free < LEAST_FREE:
             raise Unavailable(
                 f"the ledger's disk has {free / 2**20:.1f} MiB left, which are kept for finishing what was accepted; "
-                "nothing was accepted, make room on it and send this again"
+                "nothing was accepted, make room on it and send this again",
+                why="the disk of its database is full",
             )
         self.waiting()
         with self._lock:

@@ -10,8 +10,7 @@ RETRY_AFTER = 5  # seconds; far below the 300 s after which MLflow's own retries
 class Rejected(Exception):
     """A refused request. detail: one sentence that says what was wrong and what would be right.
 
-    errors: one {"field", "message"} per wrong or missing field. phrased: what this sender is answered instead
-    of the problem, if it shows people only what comes with a 200.
+    errors: one {"field", "message"} per wrong or missing field. why: what is in the way at the moment, for people.
     """
 
     status: ClassVar[int]
@@ -19,11 +18,17 @@ class Rejected(Exception):
     title: ClassVar[str]
     retry_after: ClassVar[int | None] = None
 
-    def __init__(self, detail: str, *, errors: Sequence[Mapping[str, str]] = ()) -> None:
+    def __init__(self, detail: str, *, errors: Sequence[Mapping[str, str]] = (), why: str | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = list(errors)
-        self.phrased: Mapping[str, Any] | None = None
+        self.why = why
+
+    def spoken(self) -> str:
+        """To a person who pressed or typed something: what to do about it."""
+        if self.why is None:
+            return f"Not done: {self.detail}"
+        return f"Registrar can't take this now: {self.why}. Nothing was done; try again in a minute."
 
     def problem(self) -> dict[str, Any]:
         """https://www.rfc-editor.org/rfc/rfc9457"""
@@ -116,7 +121,7 @@ class TooMany(Rejected):
     status, code, title = 429, "too_many_requests", "Too many requests"
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
-        super().__init__(detail)
+        super().__init__(detail, why="too many requests come in")
         self.retry_after = retry_after  # type: ignore[misc]
 
 
@@ -140,7 +145,10 @@ class Full(Rejected):
     retry_after = 30
 
     def __init__(self, detail: str) -> None:
-        super().__init__(f"{detail}; nothing was accepted, send it again in {self.retry_after} s")
+        super().__init__(
+            f"{detail}; nothing was accepted, send it again in {self.retry_after} s",
+            why="too much other work waits to be done",
+        )
 
 
 class NotReady(Rejected):

@@ -5,6 +5,7 @@ route -> content type -> rate -> size -> raw bytes -> verify -> normalise -> gra
 
 import logging
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import flask
@@ -15,7 +16,7 @@ from registrar.ledger.engine import now
 from webhooks.clean import clean
 from webhooks.commit import Accept
 from webhooks.doorbell import Doorbell
-from webhooks.errors import Incomplete, NotPermitted, Rejected, TooLarge, UnknownSource, UnsupportedMediaType
+from webhooks.errors import Incomplete, NotPermitted, Rejected, TooLarge, TooMany, UnknownSource, UnsupportedMediaType
 from webhooks.metrics import Metrics
 from webhooks.rate import Limits, address_key
 from webhooks.senders import Sender
@@ -45,12 +46,8 @@ class Intake:
         flask.g.size = arriving.content_length
         _check_type(arriving, sender.kind.CONTENT_TYPES)
         request, verified = self._hear(sender, arriving)
-        try:
-            parsed = sender.normalise(request)
-            _permit(sender, parsed)
-        except Rejected as rejected:
-            rejected.phrased = sender.phrase(request, rejected)
-            raise
+        parsed = sender.normalise(request)
+        _permit(sender, parsed)
         return self._take(sender, request, parsed, verified.delivery_id, base)
 
     def greet(self, name: str, arriving: flask.Request) -> Answer:
@@ -66,10 +63,13 @@ class Intake:
         could silence a sender with it.
         """
         name, limit = sender.context.name, sender.context.config.rate_limit
-        self.rate.check(limit, "source", name)
-        request = _read(sender, arriving)
-        verified = sender.verify(request)
-        flask.g.verified = True
+        try:
+            self.rate.check(limit, "source", name)
+        except TooMany:
+            if sender.talks:
+                _told_if_verified(sender, arriving)
+            raise
+        request, verified = _verified(sender, arriving)
         self.metrics.verified(name, verified)
         self.rate.count(limit, "source", name)
         return request, verified
@@ -92,6 +92,20 @@ class Intake:
             what = "repeated" if receipt.repeated else "accepted"
             log.info("%s %s %s from %s", what, type_, event_id, sender.context.name)
         return parsed.answer or _answer(receipt, base)
+
+
+def _verified(sender: Sender, arriving: flask.Request) -> tuple[Request, Verified]:
+    """From here on, a refusal is told to whoever is behind the request in the way that they see (refusals.py)."""
+    request = _read(sender, arriving)
+    verified = sender.verify(request)
+    flask.g.verified, flask.g.heard = True, (sender, request)
+    return request, verified
+
+
+def _told_if_verified(sender: Sender, arriving: flask.Request) -> None:
+    """Too many requests are refused unread; but a person who pressed or typed something is to know it."""
+    with suppress(Rejected):
+        _verified(sender, arriving)
 
 
 def _read(sender: Sender, arriving: flask.Request) -> Request:

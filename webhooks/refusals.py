@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, cast
 
 import flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +22,7 @@ from webhooks import errors
 from webhooks.clean import clean
 from webhooks.errors import Rejected, TooMany
 from webhooks.metrics import UNKNOWN
+from webhooks.postbox import Postbox
 from webhooks.rate import REFUSALS, Limits, address_key
 
 log = logging.getLogger(__name__)
@@ -34,9 +36,10 @@ PAUSE = 5.0  # after a refusal that could not be recorded
 class Refusals:
     """The one error handler. A refused webhook is recorded; its sender, unless it was verified, uses up its budget."""
 
-    def __init__(self, record: "Record", rate: Limits, scrub: Callable[[str], str]) -> None:
+    def __init__(self, record: "Record", rate: Limits, postbox: Postbox, scrub: Callable[[str], str]) -> None:
         self._record = record
         self._rate = rate
+        self._postbox = postbox
         self._scrub = scrub
 
     def answer(self, error: Exception) -> flask.Response:
@@ -47,8 +50,8 @@ class Refusals:
             rejected.detail = self._scrub(rejected.detail)
             name = self._scrub(clean(flask.request.path.removeprefix(WEBHOOKS), length=64))
             self._record.write(name, rejected, flask.g.get("size"))
-        if rejected.phrased is not None:
-            return flask.jsonify(rejected.phrased)
+        if (told := self._told(rejected)) is not None:
+            return flask.jsonify(told)
         response = flask.jsonify(rejected.problem())
         response.status_code, response.mimetype = rejected.status, "application/problem+json"
         if rejected.retry_after:
@@ -56,6 +59,15 @@ class Refusals:
         if isinstance(error, HTTPException):
             response.headers.extend({k: v for k, v in error.get_headers() if k == "Allow"})
         return response
+
+    def _told(self, rejected: Rejected) -> Mapping[str, Any] | None:
+        """What comes with a 200 in place of the problem, where a person would see nothing of that."""
+        if (heard := flask.g.get("heard")) is None:
+            return None
+        sender, request = heard
+        if letter := sender.letter(request, rejected):
+            return {} if self._postbox.post(letter) else None
+        return cast("Mapping[str, Any] | None", sender.phrase(request, rejected))
 
     def _bounded(self, rejected: Rejected) -> Rejected:
         """Only what would be refused anyway is: behind a proxy, all senders have one address, honest ones too."""
@@ -139,7 +151,9 @@ def _rejected(error: Exception) -> Rejected:
             return errors.DeliveryReused(str(error))
         case LedgerUnavailable():
             log.warning("the ledger is not available: %s", error)
-            return errors.Unavailable(f"the ledger {error.reason}; nothing was accepted, send it again")
+            return errors.Unavailable(
+                f"the ledger {error.reason}; nothing was accepted, send it again", why=f"its database {error.reason}"
+            )
         case HTTPException(code=int(status)):
             return errors.Refused(error.description or error.name, status=status)
     log.error("unexpected", exc_info=error)

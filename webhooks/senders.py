@@ -11,8 +11,9 @@ from registrar.policy import Policy, Source, options
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
+from webhooks.postbox import Letter
 from webhooks.signature import WeakSecret
-from webhooks.source import Answer, Check, Context, Handshake, Kind, Parsed, Refuse, Request, Verified
+from webhooks.source import Answer, Check, Context, Handshake, Kind, Parsed, Refuse, Request, Verified, Write
 
 
 class SourceError(ValueError):
@@ -36,6 +37,16 @@ class Sender:
         """The answer to OPTIONS; None for a kind that knows none."""
         handshake: Handshake | None = getattr(self.kind, "handshake", None)
         return handshake(headers, self.context) if handshake else None
+
+    @property
+    def talks(self) -> bool:
+        """Whether there are people behind it, who see only what comes in their own way."""
+        return hasattr(self.kind, "refuse")
+
+    def letter(self, request: Request, rejected: Rejected) -> Letter | None:
+        """What is posted to the person, because nothing of the answer is shown; None: the answer is."""
+        write: Write | None = getattr(self.kind, "letter", None)
+        return write(request, rejected, self.context) if write else None
 
     def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
         """The refusal in the sender's own way, if it has one."""

@@ -14,6 +14,7 @@ from registrar.policy import Policy, Source
 from registrar.policy.options import NoOptions
 from registrar.seal import Seal
 from webhooks.errors import Rejected
+from webhooks.postbox import Letter
 from webhooks.schemes import Scheme
 
 
@@ -146,3 +147,9 @@ class Refuse(Protocol):
     """Says a refusal in the sender's own way, or None: problem+json."""
 
     def __call__(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None: ...
+
+
+class Write(Protocol):
+    """Says a refusal where the answer is not shown to the person, or None: it is."""
+
+    def __call__(self, request: Request, rejected: Rejected, context: Context) -> Letter | None: ...

@@ -58,7 +58,11 @@ def receiver(folder: Path, *, worker_class: str | None = None) -> Iterator[tuple
     other = ("--worker-class", worker_class) if worker_class else ()
     settings = environ(folder)
     config = Path(settings["REGISTRAR_CONFIG"])
-    config.write_text(config.read_text().replace("max_bytes: 4096", "max_bytes: 4096\n    rate_limit: 999999/second"))
+    config.write_text(
+        config.read_text().replace(
+            "max_bytes: 4096", "max_bytes: 4096\n    rate_limit: 999999/second\n    max_unfinished: 1000000"
+        )
+    )
     command = [sys.executable, "-m", "gunicorn", "-c", "python:webhooks.gunicorn_conf", *other, "--bind", "127.0.0.1:0"]
     process = subprocess.Popen(
         [*command, "webhooks.app:from_environment()"],

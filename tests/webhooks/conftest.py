@@ -18,6 +18,7 @@ from registrar.ledger import Ledger, rejections
 from registrar.ledger.tables import events, tasks
 from registrar.settings import Settings
 from webhooks.app import create_app
+from webhooks.postbox import Letter, Postbox
 
 NOBODY = "redis://127.0.0.1:1/0"  # a broker that refuses connections
 CI = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -100,6 +101,19 @@ def environ(folder: Path, *, broker: str = NOBODY) -> dict[str, str]:
         "OLD_SECRET": OLD,
         "SLACK_SECRET": SLACK,
     }
+
+
+@pytest.fixture(autouse=True)
+def letters(monkeypatch: pytest.MonkeyPatch) -> list[Letter]:
+    """What would have gone out to people; nothing does."""
+    posted: list[Letter] = []
+
+    def post(self: Postbox, letter: Letter) -> bool:
+        posted.append(letter)
+        return True
+
+    monkeypatch.setattr(Postbox, "post", post)
+    return posted
 
 
 @pytest.fixture

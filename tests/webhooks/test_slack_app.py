@@ -15,13 +15,20 @@ def slash(receiver: Receiver, text: str, **more: str):
     return receiver.slack(urlencode({**WHO, "text": text, **more}).encode())
 
 
-def press(receiver: Receiver, value: str, *, trigger: str = "1.2.b", user: str = "U1"):
+def press(
+    receiver: Receiver,
+    value: str,
+    *,
+    trigger: str = "1.2.b",
+    user: str = "U1",
+    address: str = "https://hooks.slack.com/actions/x",
+):
     action = {"action_id": "registrar.approve", "value": value}
     payload = {
         "type": "block_actions",
         "user": {"id": user, "team_id": "T1"},
         "trigger_id": trigger,
-        "response_url": "https://hooks.slack.com/actions/x",
+        "response_url": address,
         "actions": [action],
     }
     return receiver.slack(urlencode({"payload": json.dumps(payload)}).encode())
@@ -54,10 +61,19 @@ def test_a_button_counts_once_for_each_person_however_often_it_is_pressed(receiv
     assert receiver.rejections() == []
 
 
-def test_an_old_button_is_401_and_changes_nothing(receiver):
+def test_an_old_button_changes_nothing_and_the_person_is_told_where_slack_shows_it(receiver, letters):
     answer = press(receiver, button(receiver, until=datetime.now(UTC) - timedelta(seconds=1)))
-    assert (answer.status_code, receiver.events()) == (401, [])
-    assert "use the slash command" in answer.json["detail"]
+    assert (answer.status_code, answer.json, receiver.events()) == (200, {}, [])
+    assert receiver.rejections() == [("slack", 401, "stale_timestamp")]
+    [letter] = letters
+    assert letter.url == "https://hooks.slack.com/actions/x"
+    assert (letter.body["response_type"], letter.body["replace_original"]) == ("ephemeral", False)
+    assert "use the slash command" in letter.body["text"]
+
+
+def test_a_press_whose_address_is_not_slacks_is_posted_nowhere(receiver, letters):
+    answer = press(receiver, "gAAAAA-made-up", address="https://evil.example/actions/x")
+    assert (answer.status_code, answer.mimetype, letters) == (422, "application/problem+json", [])
 
 
 def test_a_slash_command_is_answered_at_once_to_the_person_alone(receiver):
@@ -85,14 +101,15 @@ def test_a_slash_command_that_is_not_granted_is_told_to_the_person(receiver):
     assert receiver.events() == []
 
 
-def test_a_press_that_is_not_granted_is_403(receiver):
-    answer = press(receiver, button(receiver, model="churn"))
-    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+def test_a_press_that_is_not_granted_is_told_and_recorded(receiver, letters):
+    assert press(receiver, button(receiver, model="churn")).json == {}
+    assert "add an entry to sources.slack.may" in letters[0].body["text"]
     assert receiver.rejections() == [("slack", 403, "not_permitted")]
 
 
-def test_a_made_up_button_is_422(receiver):
-    assert press(receiver, "gAAAAA-made-up").status_code == 422
+def test_a_made_up_button_is_told_and_recorded(receiver, letters):
+    assert press(receiver, "gAAAAA-made-up").json == {}
+    assert letters[0].body["text"].startswith("Not done: this button is not one of this installation's")
     assert receiver.rejections() == [("slack", 422, "invalid_event")]
 
 

@@ -27,8 +27,10 @@ A file offers, without any I/O and with no other clock than request.received_at 
     def sign(outgoing: Outgoing, *, secret, context, now) -> Outgoing            (optional)
         proves who sent it where no Scheme does (a token), or makes what is in the body fresh before it is signed.
     def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
-        the JSON that this sender is shown with a 200 in place of a 4xx; None leaves the 4xx.
-        Never asked about a bad signature, nor when the ledger is down.
+        the JSON that this sender is shown with a 200 in place of a 4xx or 5xx; None leaves that. rejected.spoken() is
+        for people: what was wrong, or that it can't be taken now. Never asked about a bad signature.
+    def letter(request: Request, rejected: Rejected, context: Context) -> Letter | None      (optional)
+        the same where nothing of the answer is shown: it is posted to an address of the request, which is made sure of.
 
 A delivery id that is not signed (GitHub's, Bitbucket's) is no identity: whoever caught a request could send it
 again under another one. Leave it out, and the body's digest is taken.

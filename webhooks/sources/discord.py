@@ -66,7 +66,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     except NotJson:
         return None
     asked = isinstance(said, dict) and said.get("type") in (_COMMAND, _PRESS)
-    return _ephemeral(f"Not done: {rejected.detail}") if asked else None
+    return _ephemeral(rejected.spoken()) if asked else None
 
 
 def _command(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:

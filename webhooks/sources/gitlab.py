@@ -94,7 +94,8 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    return {"events": [], "refused": rejected.detail}
+    """What can't be taken at the moment stays a failure: GitLab lists it, and it can be sent again from there."""
+    return None if rejected.status == 429 or rejected.status >= 500 else {"events": [], "refused": rejected.detail}
 
 
 def _options(context: Context) -> Options:

@@ -75,7 +75,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Of anything but a 200 Mattermost shows only that it failed."""
     place = "ephemeral_text" if request.content_type == "application/json" else "text"
-    return _shown(place, f"Not done: {rejected.detail}")
+    return _shown(place, rejected.spoken())
 
 
 def _knows(request: Request, secret: str) -> bool:

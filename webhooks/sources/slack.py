@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from registrar.address import allowed
 from registrar.event import Actor, Event
 from registrar.seal import BrokenSeal
 from webhooks import button, chat, reply, schemes, signature, strict_form, strict_json
 from webhooks.clean import clean
-from webhooks.errors import InvalidEvent, NotAForm, Rejected
+from webhooks.errors import InvalidEvent, NotAForm, NotJson, Rejected
+from webhooks.postbox import Letter
 from webhooks.source import Answer, Context, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
@@ -54,7 +56,22 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
         slash = "command" in strict_form.parse(request.body)
     except NotAForm:
         return None
-    return _ephemeral(f"Not done: {rejected.detail}") if slash else None
+    return _ephemeral(rejected.spoken()) if slash else None
+
+
+def letter(request: Request, rejected: Rejected, context: Context) -> Letter | None:
+    """Of the answer to a press Slack shows nothing, whatever it is; the person reads what comes to its response_url.
+
+    https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
+    """
+    try:
+        payload = strict_json.parse(strict_form.parse(request.body)["payload"].encode())
+        url = payload["response_url"]
+    except (NotAForm, NotJson, KeyError, TypeError):
+        return None
+    if not isinstance(url, str) or not allowed(url, context.config.reply_to or HOSTS):
+        return None
+    return Letter(url, {**_ephemeral(rejected.spoken()), "replace_original": False})
 
 
 def _challenge(content: Any) -> Parsed:

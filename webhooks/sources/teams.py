@@ -61,7 +61,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Teams shows an answer only if it comes with a 200. What was signed long ago may be somebody else's copy."""
-    return None if isinstance(rejected, StaleTimestamp) else _message(f"Not done: {rejected.detail}")
+    return None if isinstance(rejected, StaleTimestamp) else _message(rejected.spoken())
 
 
 def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
