@@ -57,7 +57,7 @@ def _complaint(field: str, message: str) -> str:
     if field == "data":
         return message.removeprefix("is wrong: ")
     name = field.removeprefix("data.")
-    return f"{ {'target': 'stage', 'filter_string': 'filter'}.get(name, name) } {message}"
+    return f"{ {'target': 'stage', 'filter_string': 'filter', 'task_id': 'task'}.get(name, name) } {message}"
 
 
 def _help(command: str) -> str:

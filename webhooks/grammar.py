@@ -95,6 +95,12 @@ def _prune(text: str) -> Fields:
     return fields | ({"reason": reason} if reason else {})
 
 
+def _retry(text: str) -> Fields:
+    """MODEL TASK [reason]."""
+    fields, reason = _words(text, "model", "task_id")
+    return fields | ({"reason": reason} if reason else {})
+
+
 def _rollback(text: str) -> Fields:
     """MODEL [STAGE] reason."""
     fields, rest = _words(text, "model")
@@ -195,5 +201,19 @@ COMMANDS: dict[str, Command] = {
         type="model.prune",
         read=_prune,
         accepted="On it: pruning {model}.",
+    ),
+    "dead": Command(
+        usage="dead [MODEL]",
+        what="what failed for good, and waits for somebody to try it again or drop it",
+        type="registry.query",
+        read=_exactly("dead", "model"),
+        accepted="Looking up what failed for good.",
+    ),
+    "retry": Command(
+        usage="retry MODEL TASK [reason]",
+        what="try again what failed for good",
+        type="task.retry",
+        read=_retry,
+        accepted="On it: trying {task_id} of {model} again.",
     ),
 }

@@ -10,8 +10,8 @@ from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
 
 _SUBCOMMAND, _CHAT_INPUT = 1, 1
-_ORDER = ("text", "model", "experiment", "version", "stage", "filter", "reason")  # of the usages in chat.py
-_WITHOUT_STAGE = ("prune",)
+_ORDER = ("text", "model", "experiment", "task", "version", "stage", "filter", "reason")  # of the usages in chat.py
+_WITHOUT_STAGE = ("prune", "retry")
 _NAMES = ("model", "experiment")  # which may hold spaces, and no quotation marks in a chat
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from registrar.ledger import Ledger
+from registrar.ledger.dead import letters
 from registrar.ledger.history import history as ledger_history
 from registrar.ledger.holding import Holding
 from worker.door import NotFound, Registry
@@ -79,6 +80,22 @@ def history(ledger: Ledger, *, model: str) -> Table:
         found = ledger_history(connection, model)
     rows = [_held(holding) for holding in reversed(found)]
     return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows)
+
+
+def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:
+    """What failed for good, of a model or of all, newest first."""
+    with ledger.read() as connection:
+        found = letters(connection, model=model)
+    rows = [
+        (age(each.finished_at, now), each.verb, each.model or "-", each.actor_name, _cut(each.error or ""), each.id)
+        for each in found
+    ]
+    about = f" of {model}" if model else ""
+    return Table(f"What failed for good{about}", ("age", "what", "model", "by", "why", "task"), rows)
+
+
+def _cut(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _held(holding: Holding) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class RegistryQuery(Data):
     task = "worker.query"
     pressing = True
 
-    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune"]
+    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune", "dead"]
     model: ModelName | None = None
     version: Version | None = Field(None, description="of a plan, with target: the stage it should reach")
     target: Stage | None = None

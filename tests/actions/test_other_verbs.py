@@ -3,6 +3,8 @@
 import json
 from hashlib import sha256
 
+from registrar.ledger import status
+from registrar.ledger.dead import letters
 from worker.actions.fetch import MANIFEST
 
 
@@ -83,3 +85,15 @@ def test_a_question_is_answered_where_it_came_from(office):
     reply_to = office.bench.seal.close({"kind": "slack", "url": "http://127.0.0.1:9/"})
     event = office.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
     assert office.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]
+
+
+def test_what_failed_for_good_is_answered_with_the_tasks_to_name(office):
+    office.post("training_run.finished", model="taxi", run_id="gone")
+    office.post("training_run.finished", model="bus", run_id="gone")
+    event = office.post("registry.query", question="dead", model="taxi")
+    with office.ledger.read() as connection:
+        [task] = letters(connection, model="taxi")
+        said = status.event(connection, event)["tasks"][0]["outcome"]["summary"]
+    assert said.startswith("What failed for good of taxi\n")
+    assert f"reading run gone: no such run  {task.id}" in said
+    assert "bus" not in said

@@ -180,6 +180,7 @@ def asked(parts: Installation) -> None:
     """Every page and list, and every command that looks at the installation."""
     for path in (
         "/v1/events",
+        "/v1/dead?limit=500",
         "/v1/rejections",
         "/metrics",
         "/openapi.json",
@@ -190,6 +191,9 @@ def asked(parts: Installation) -> None:
     ):
         parts.send("GET", path)
     parts.says("check-config")
+    [dead, *_] = json.loads(parts.says("dead", "list", "--json"))
+    parts.says("dead", "show", dead["id"])
+    parts.send("GET", f"/v1/dead/{dead['id']}")
     parts.says("doctor", "--source", "bearer")
     assert "lets us read its registry" in parts.says("doctor")
 

@@ -174,6 +174,19 @@ def test_a_reason_to_prune_needs_no_stage_before_it():
     assert (event.type, said["model"], said["reason"]) == ("model.prune", "nyc taxi", "the disk is full")
 
 
+def test_a_task_is_tried_again_in_the_grammars_order():
+    task = f"tsk_{'0' * 32}"
+    filled = [option("reason", "MLflow is back"), option("task", task), option("model", "nyc taxi")]
+    [event] = said_with({"name": "retry", "type": 1, "options": filled}).events
+    said = event.data.model_dump()
+    assert (event.type, said["model"], said["task_id"], said["reason"]) == (
+        "task.retry",
+        "nyc taxi",
+        task,
+        "MLflow is back",
+    )
+
+
 def test_runs_take_a_filter():
     filled = [option("filter", "metrics.rmse < 7"), option("experiment", "nyc taxi")]
     [event] = said_with({"name": "runs", "type": 1, "options": filled}).events

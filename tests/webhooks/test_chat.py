@@ -6,6 +6,8 @@ from webhooks.chat import understand
 from webhooks.errors import InvalidEvent
 from webhooks.grammar import COMMANDS
 
+TASK = f"tsk_{'0' * 32}"
+
 
 @pytest.mark.parametrize(
     ("text", "type_", "said"),
@@ -30,6 +32,10 @@ from webhooks.grammar import COMMANDS
         ('plan "prune" 3', "registry.query", {"question": "plan", "model": "prune", "version": 3}),
         ("prune taxi", "model.prune", {"model": "taxi", "reason": None}),
         ("prune taxi the disk is full", "model.prune", {"reason": "the disk is full"}),
+        ("dead", "registry.query", {"question": "dead", "model": None}),
+        ("dead taxi", "registry.query", {"question": "dead", "model": "taxi"}),
+        (f"retry taxi {TASK}", "task.retry", {"model": "taxi", "task_id": TASK, "reason": None}),
+        (f"retry taxi {TASK} MLflow is back", "task.retry", {"reason": "MLflow is back"}),
         ("request taxi 3", "promotion.request", {"model": "taxi", "version": 3, "target": "Production"}),
         ("request taxi v3 staging looks good", "promotion.request", {"target": "Staging", "reason": "looks good"}),
         ("approve taxi 3", "promotion.approve", {"version": 3, "target": "Production", "reason": None}),
@@ -66,6 +72,8 @@ def test_help_lists_every_command_and_does_nothing(text):
         ("plan prune", "plan prune needs a model"),
         ("plan prune taxi 3", "3 is too much"),
         ("plan taxi 3 staging please", "please is too much"),
+        ("retry taxi", "task is missing. Use: /registry retry MODEL TASK [reason]"),
+        ("dead taxi 3", "3 is too much. Use: /registry dead [MODEL]"),
         ("prune", "model is missing. Use: /registry prune MODEL [reason]"),
         ("approve", "model is missing; version is missing. Use: /registry approve MODEL VERSION [STAGE]"),
         ("approve taxi", "version is missing"),

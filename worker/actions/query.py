@@ -27,12 +27,18 @@ def _table(work: Work, data: RegistryQuery) -> queries.Table:
             return queries.models(work.registry, work.now)
         case "versions":
             return queries.versions(work.registry, work.now, model=data.model or "")
-        case "history":
-            return queries.history(work.ledger, model=data.model or "")
+        case "history" | "dead":
+            return _recorded(work, data)
         case "plan_prune":
             return plan_prune(work, data.model or "").table()
         case _:
             return _runs(work, data)
+
+
+def _recorded(work: Work, data: RegistryQuery) -> queries.Table:
+    if data.question == "dead":
+        return queries.dead(work.ledger, work.now, model=data.model)
+    return queries.history(work.ledger, model=data.model or "")
 
 
 def _runs(work: Work, data: RegistryQuery) -> queries.Table:
