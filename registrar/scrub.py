@@ -34,7 +34,7 @@ class Scrub:
 
 def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
     """Every secret that is readable here; a receiver can't read what only the worker may."""
-    yield settings.secret_key
+    yield from settings.secret_key.split(",")
     yield from (settings.environ[name] for name in _MLFLOW if name in settings.environ)
     for url in (settings.ledger_url, settings.broker_url, settings.mlflow_uri):
         yield from (one.password for one in logins(url))

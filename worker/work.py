@@ -11,9 +11,9 @@ from registrar.ledger import Ledger
 from registrar.ledger.tasks import Task
 from registrar.policy import Policy
 from registrar.seal import Seal
-from registrar.settings import Settings
+from registrar.settings import Settings, SettingsError
 from registrar.vocabulary import Data, parse
-from worker.door import Registry
+from worker.door import Final, Registry
 
 Kind = TypeVar("Kind", bound=Data)
 
@@ -41,6 +41,13 @@ class Work:
     def given(self, name: str) -> Any:
         """An argument of the task, else the field of the event's data; None where neither has it."""
         return self.task.args.get(name, self.task.data.get(name))
+
+    def secret(self, reference: str | None) -> str | None:
+        """What `env:NAME` or `file:PATH` of registrar.yml stands for. Raises Final where it is not there."""
+        try:
+            return self.settings.secret(reference) if reference else None
+        except SettingsError as error:
+            raise Final(f"{error}; set it for the worker, and restart it") from None
 
     @property
     def model(self) -> str:

@@ -42,6 +42,17 @@ def test_what_a_channel_has_no_way_to_say_is_passed_over_and_the_record_says_why
     assert outcome["summary"] == "log was not told of experiment.created: it is too quiet here"
 
 
+@pytest.mark.parametrize("reference", ["env:NOWHERE", "file:nowhere"])
+def test_an_address_that_is_not_there_is_said_at_once_and_not_tried_again(ledger, tmp_path, reference):
+    text = POLICY.replace("log: {kind: log}", f'log: {{kind: slack, url: "{reference}"}}')
+    office = Office(ledger, tmp_path, None, text)
+    office.post("experiment.create", name="new")
+    [(state, outcome)] = office.notices()
+    assert state == "failed"
+    assert outcome["summary"].startswith(reference)
+    assert outcome["summary"].endswith("set it for the worker, and restart it")
+
+
 def github(ledger, folder, monkeypatch, *, registry=None):
     """An office whose one channel is GitHub, which is not called: what it would be told is kept."""
     office = Office(

@@ -6,7 +6,6 @@ Discord tries wrong signatures now and then, and drops an endpoint that answers 
 comes later goes to the interaction's own address, for 15 minutes. A person is the user's id, never the name.
 """
 
-import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -99,7 +98,7 @@ def _pressed(said: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         until=datetime.fromtimestamp(int(until, 16), UTC),
         pinned={**pinned, "target": _TARGETS[target]},
     )
-    if not hmac.compare_digest(context.seal.mark(content), mark):
+    if not context.seal.vouches(content, mark):
         raise InvalidEvent("this button is not one of this installation's, or its message was changed")
     return content
 

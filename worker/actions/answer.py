@@ -27,7 +27,7 @@ _HINTS = {
 def act(work: Work) -> Outcome:
     address, source = _address(work), _source(work)
     name, channel = _channel(work, source)
-    root, url = api.root(work.settings.secret(channel.url) if channel.url else None), str(address["url"])
+    root, url = api.root(work.secret(channel.url)), str(address["url"])
     # The token goes to the API that it is of, and to nothing else there than the run that asked.
     if not re.fullmatch(
         rf"{re.escape(root)}/repos/[\w.-]+/[\w.-]+/actions/runs/[0-9]+/deployment_protection_rule", url
@@ -38,7 +38,7 @@ def act(work: Work) -> Outcome:
         "state": work.given("state"),
         "comment": commit.said(str(work.given("text"))),
     }
-    secret = work.settings.secret(channel.secret) if channel.secret else None
+    secret = work.secret(channel.secret)
     granted = access.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})
     token = access.token(secret, granted, work.http, root=root)
     with outside.session(url, own={api.HOST}, listed=source.reply_to) as http:

@@ -23,14 +23,14 @@ class Told:
     notifier: ModuleType
 
     def notice(self, work: Work, fact: Fact, *, thread: str | None = None, end: str | None = None) -> Notice:
-        """end: how a card ended, which is rewritten: it has no buttons any more. Raises SettingsError."""
+        """end: how a card ended, which is rewritten: it has no buttons any more. Raises Final."""
         return Notice(
             id=work.task.id,
             fact=_of_version(work, fact, self.notifier),
             event_id=work.task.event_id,
             at=work.task.accepted_at,
-            url=work.settings.secret(self.channel.url) if self.channel.url else None,
-            secret=work.settings.secret(self.channel.secret) if self.channel.secret else None,
+            url=work.secret(self.channel.url),
+            secret=work.secret(self.channel.secret),
             door=_door(self.channel, work.settings.public_url),
             options=self.channel.options,
             source=work.settings.public_url or Notice.source,

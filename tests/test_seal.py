@@ -1,0 +1,49 @@
+"""Sealed texts and marks, and what becomes of them while the key is exchanged."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from registrar.keys import new_key
+from registrar.seal import BrokenSeal, Seal
+
+OLD, NEW = new_key(), new_key()
+CONTENT = {"press": "promotion.approve", "model": "taxi"}
+
+
+@pytest.mark.parametrize("by", [OLD, f"{OLD},{NEW}"])
+@pytest.mark.parametrize("key", [OLD, f"{NEW},{OLD}", f" {NEW} , {OLD} ", f"{OLD},{NEW}"])
+def test_what_either_key_made_is_believed(by: str, key: str):
+    assert Seal(key).open(Seal(by).close(CONTENT)) == CONTENT
+    assert Seal(key).vouches(CONTENT, Seal(by).mark(CONTENT))
+
+
+def test_the_first_key_makes_so_the_second_can_be_dropped():
+    made = Seal(f"{NEW},{OLD}")
+    assert Seal(NEW).open(made.close(CONTENT)) == CONTENT
+    assert Seal(NEW).vouches(CONTENT, made.mark(CONTENT))
+    with pytest.raises(BrokenSeal):
+        Seal(OLD).open(made.close(CONTENT))
+
+
+def test_what_a_dropped_key_made_is_void():
+    with pytest.raises(BrokenSeal):
+        Seal(NEW).open(Seal(OLD).close(CONTENT))
+    assert not Seal(NEW).vouches(CONTENT, Seal(OLD).mark(CONTENT))
+    assert not Seal(NEW).vouches({**CONTENT, "model": "other"}, Seal(NEW).mark(CONTENT))
+
+
+def test_an_age_counts_under_either_key():
+    sealed = Seal(OLD).close(CONTENT)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert Seal(f"{NEW},{OLD}").open(sealed, max_age=7200, at=later) == CONTENT
+    with pytest.raises(BrokenSeal):
+        Seal(f"{NEW},{OLD}").open(sealed, max_age=60, at=later)
+
+
+@pytest.mark.parametrize("key", ["", "hunter2", f"{NEW},", f"{NEW},hunter2", f"{NEW},{OLD},{new_key()}"])
+def test_anything_else_is_no_key(key: str):
+    with pytest.raises(ValueError, match="REGISTRAR_SECRET_KEY") as refused:
+        Seal(key)
+    assert "hunter2" not in str(refused.value)
+    assert NEW not in str(refused.value)
