@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import requests
@@ -30,6 +32,15 @@ from webhooks.gunicorn_conf import *
 from webhooks import backpressure, health
 backpressure.LEAST_FREE = 0
 health.FRESH = 0.0
+
+import os
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+@event.listens_for(Engine, "connect")
+def read_only(connection, record):
+    if os.path.exists("{folder}/ledger.query_only"):
+        connection.execute("PRAGMA query_only = ON")
 """
 
 
@@ -40,6 +51,7 @@ class Door:
     url: str
     ledger: Ledger
     taken: set[str]
+    process: subprocess.Popen[bytes]
     retry_after: str | None = None
 
     def post(self, number: int, *, secret: str | None = None) -> tuple[int, dict]:
@@ -53,6 +65,11 @@ class Door:
         answer = requests.request(verb, self.url + path, data=body, headers=headers, timeout=20)
         self.retry_after = answer.headers.get("Retry-After")
         return answer.status_code, answer.json()
+
+    def may_write(self, most: int) -> None:
+        """The bytes that a file of the receiver's may have: beyond them, writing is an error."""
+        for worker in psutil.Process(self.process.pid).children():
+            worker.rlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
     def refuses(self, why: str, *, part: str = "ledger") -> None:
         """Until it does: a write may fit into what is left of a page or a connection."""
@@ -81,9 +98,9 @@ class Door:
 def door(folder: Path, ledger_url: str) -> Iterator[Door]:
     """On a ledger that is migrated."""
     ledger = Ledger(ledger_url)
-    process = start(folder, config=CONFIG, REGISTRAR_LEDGER_URL=ledger_url)
+    process = start(folder, config=CONFIG.replace("{folder}", str(folder)), REGISTRAR_LEDGER_URL=ledger_url)
     try:
-        opened = Door(f"http://127.0.0.1:{port_of(process)}", ledger, set())
+        opened = Door(f"http://127.0.0.1:{port_of(process)}", ledger, set(), process)
         assert opened.ask("/healthz")[0] == 200
         yield opened
     finally:
@@ -98,24 +115,32 @@ def migrated(url: str) -> str:
     return url
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A file system of 24 MiB, where one may be mounted."""
     mount, unmount = (needs(program, install="apt-get install mount") for program in ("mount", "umount"))
     subprocess.run([mount, "-t", "tmpfs", "-o", "size=24m", "none", folder], check=True)
-    yield folder
+    yield
     subprocess.run([unmount, "--lazy", folder], check=True)
 
 
-def test_a_full_disk(tmp_path: Path, small_disk: Path):
-    with door(tmp_path, migrated(f"sqlite:///{small_disk}/ledger.db")) as opened:
+def test_a_full_disk(tmp_path: Path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with ExitStack() as stack:
+        with suppress(subprocess.CalledProcessError):
+            stack.enter_context(small_disk(folder))
+        opened = stack.enter_context(door(tmp_path, migrated(f"sqlite:///{folder}/ledger.db")))
         assert opened.post(0)[0] == 202
-        ballast = small_disk / "ballast"
-        ballast.write_bytes(b"\0" * (shutil.disk_usage(small_disk).free // 4096 * 4096))
-        opened.refuses("has no room left on its disk", part="disk")
-        ballast.unlink()
+        if folder.is_mount():
+            ballast = folder / "ballast"
+            ballast.write_bytes(b"\0" * (shutil.disk_usage(folder).free // 4096 * 4096))
+            opened.refuses("has no room left on its disk", part="disk")
+            ballast.unlink()
+        else:
+            opened.may_write(1)
+            opened.refuses("can't be read or written: its disk fails")
+            opened.may_write(resource.RLIM_INFINITY)
         opened.is_well()
 
 
@@ -129,14 +154,17 @@ def test_a_lock_that_another_process_keeps(tmp_path: Path):
 
 @contextmanager
 def unwritable(file: Path) -> Iterator[None]:
-    """Also for root, whom permissions do not stop."""
-    chattr = needs("chattr", install="apt-get install e2fsprogs") if os.geteuid() == 0 else None
-    close, open_ = ([chattr, "+i"], [chattr, "-i"]) if chattr else (["chmod", "a-w"], ["chmod", "u+w"])
-    subprocess.run([*close, file], check=True)
+    """Also for root, whom permissions do not stop; and where root may not do this either, SQLite is told (CONFIG)."""
+    needs("chattr", install="apt-get install e2fsprogs")
+    close, reopen = (["chattr", "+i"], ["chattr", "-i"]) if os.geteuid() == 0 else (["chmod", "a-w"], ["chmod", "u+w"])
+    if subprocess.run([*close, file], check=False).returncode:
+        file = file.with_suffix(".query_only")
+        file.touch()
+        reopen = ["rm"]
     try:
         yield
     finally:
-        subprocess.run([*open_, file], check=True)
+        subprocess.run([*reopen, file], check=True)
 
 
 def test_a_file_that_can_not_be_written(tmp_path: Path):
