@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from registrar.ledger.afterwards import replay_of, replays, settled
+from registrar.ledger.afterwards import later, replay_of
 from registrar.ledger.tables import events, tasks
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
@@ -22,12 +22,12 @@ def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
     if row is None:
         return None
     query = select(*(tasks.c[name] for name in _TASK)).where(tasks.c.event_id == event_id).order_by(tasks.c.seq)
-    later = settled(connection, row)
-    found = [{**task, "settled": later.get(task["id"], [])} for task in connection.execute(query).mappings()]
+    done = later(connection, row)
+    found = [{**task, "settled": done.settled.get(task["id"], [])} for task in connection.execute(query).mappings()]
     return {
         **{name: getattr(row, name) for name in _EVENT},
         "replay_of": replay_of(connection, row),
-        "replays": replays(connection, row),
+        "replays": done.replays,
         "state": _state({task["state"] for task in found}),
         "tasks": found,
     }

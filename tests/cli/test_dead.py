@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from tests.cli.house import House, living
 from tests.mlflow_server import train
+from worker.door import Final
 from worker.registry import MlflowRegistry
 
 DOWN = "http://127.0.0.1:9"  # nobody listens there
@@ -153,6 +154,19 @@ def test_all_that_can_be_is_tried_again_the_first_first(house):
     house.office.later(minutes=2)
     assert len(json.loads(tried.output)) == 2
     assert [v.run_id for v in reversed(house.office.registry.versions("taxi"))] == ["r1", "r3"]
+
+
+def test_of_all_those_are_left_out_that_can_not_be_tried_again(house):
+    house.office.registry.trained("r1", rmse=5.0)
+    house.office.registry.fail["set_stage"] = Final("no")
+    posted(house, "model=taxi", "run_id=r1")
+    posted(house, "model=taxi", "run_id=r2")
+    house.office.registry.trained("r2", rmse=9.0)
+    tried = house.done("dead", "retry", "--all")
+    assert tried.exit_code == 0, tried.output
+    assert "left out: the promotion of taxi version 1 to Staging has ended (failed)" in tried.stderr
+    assert [each["name"] for each in listed(house)] == ["worker.transition"]
+    assert house.run("dead", "retry", listed(house)[0]["id"]).exit_code == 2
 
 
 @pytest.mark.parametrize(
