@@ -8,6 +8,7 @@ from typing import Self
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task, renew
+from worker.closing import Closing
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +19,21 @@ LONGEST = 1800  # seconds: what hangs for longer is given to another worker
 class Lease:
     """A context manager around one attempt."""
 
-    def __init__(self, ledger: Ledger, task: Task) -> None:
+    def __init__(self, ledger: Ledger, task: Task, closing: Closing) -> None:
         self._ledger = ledger
         self._task = task
+        self._closing = closing
         self._done = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name=f"lease-{task.id}", daemon=True)
 
     def renew(self) -> None:
-        """Raises LeaseLost where another worker has the task now: then nothing more may be written."""
+        """Right before a write. Raises LeaseLost where another worker has the task now, or shall have it: then nothing
+        more may be written.
+        """
+        self._closing.check()
+        self._renew()
+
+    def _renew(self) -> None:
         with self._ledger.write() as connection:
             renew(connection, self._task, at=now())
 
@@ -34,13 +42,14 @@ class Lease:
             if self._done.wait(EVERY):
                 return
             try:
-                self.renew()
+                self._renew()
             except LeaseLost:
                 return
             except LedgerUnavailable as error:
                 log.warning("the lease of %s was not renewed: %s", self._task.id, error)
 
     def __enter__(self) -> Self:
+        self._closing.hold(self._task)
         self._keeper.start()
         return self
 
@@ -48,3 +57,4 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
+        self._closing.let_go(self._task)

@@ -2,9 +2,10 @@
 
 import os
 import socket
+from contextlib import ExitStack
+from functools import partial
 
 import requests
-from celery import Celery
 
 from registrar import scrub
 from registrar.ledger import Ledger
@@ -13,9 +14,10 @@ from registrar.policy import Policy, load
 from registrar.queue import QUEUE, celery_app
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError, from_environment
+from worker import closing
 from worker.pulse import Pulse
 from worker.registry import MlflowRegistry, configure_client
-from worker.tasks import Bench, install
+from worker.tasks import Bench, hand_back, install
 from worker.telling import channels
 
 CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would cost 80 MB each
@@ -26,13 +28,20 @@ def main() -> None:
     policy = load(settings.config_path)
     scrub.install(settings, policy)
     ledger = Ledger(settings.ledger_url)
-    app = build(settings, policy, ledger)
-    with Pulse(ledger, "worker"):
-        app.start(_arguments())
+    bench = build(settings, policy, ledger)
+    with ExitStack() as stack:
+        stack.enter_context(Pulse(ledger, "worker"))
+
+        def leave() -> None:
+            stack.close()
+            os._exit(0)
+
+        closing.when_closing(bench.app, lambda: bench.closing.begin(partial(hand_back, bench), leave))
+        bench.app.start(_arguments())
 
 
-def build(settings: Settings, policy: Policy, ledger: Ledger) -> Celery:
-    """The Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
+def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
+    """What the process holds, its Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
     channels.check(policy)
     configure_client()
     app = celery_app(settings.broker_url)
@@ -41,8 +50,9 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> Celery:
     http.auth = _no_login
     registry = MlflowRegistry(settings.mlflow_uri).guarded
     scrubbing = scrub.Scrub(scrub.known(settings, policy))
-    install(Bench(app, ledger, policy, settings, _seal(settings), registry, http, scrub=scrubbing))
-    return app
+    bench = Bench(app, ledger, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
+    install(bench)
+    return bench
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import requests
@@ -22,6 +22,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
 from worker import clock
+from worker.closing import Closing, HandedBack
 from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
 from worker.patience import patiently
@@ -52,6 +53,7 @@ class Bench:
     http: requests.Session
     now: Callable[[], datetime] = now  # aware, UTC
     scrub: Callable[[str], str] = str  # what another system said, without our secrets
+    closing: Closing = field(default_factory=Closing)
 
 
 def install(bench: Bench) -> None:
@@ -117,15 +119,30 @@ def work_on(bench: Bench, verb: str, task_id: str) -> None:
         return
     try:
         bells = _settle(bench, verb, task)
+    except HandedBack:
+        hand_back(bench, task)
+        return
     except LeaseLost:
         log.warning("%s %s: its lease went to another worker, which finishes it", verb, task_id)
         return
     ring(bench.app, bells)
 
 
+def hand_back(bench: Bench, task: Task) -> None:
+    """This worker stops, and another one takes the task at once; without the ledger, when the lease is over."""
+    try:
+        with bench.ledger.write() as connection:
+            bells = tasks.release(connection, task, at=bench.now())
+    except LedgerUnavailable as error:
+        log.warning("%s %s: not handed back: the ledger %s (%s)", task.name, task.id, error.reason, error)
+        return
+    log.info("%s %s: handed back", task.name, task.id)
+    ring(bench.app, bells)
+
+
 def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
     """Act, and write down what came of it. Raises LeaseLost."""
-    with Lease(bench.ledger, task) as lease:
+    with Lease(bench.ledger, task, bench.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
         try:

@@ -95,7 +95,7 @@ def receiver(site: Site) -> Part:
 
 
 def worker() -> Part:
-    """Tasks in. Time to stop: celery needs up to 32 s under load, and a soft shutdown 10 s more."""
+    """Tasks in. Time to stop: tasks in hand have 10 s to end, are handed back after 25 (worker/closing.py)."""
     return Part(
         name="worker",
         command=(sys.executable, "-m", "worker", "run"),

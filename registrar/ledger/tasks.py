@@ -126,6 +126,21 @@ def retry(connection: Connection, task: Task, *, delay: float, error: str, at: d
         raise LeaseLost(task.id)
 
 
+def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
+    """Put a task back as if this attempt had not been: its worker stops. Returns bells to ring; none if it lost it."""
+    back = {
+        "state": "queued",
+        "attempts": tasks.c.attempts - 1,
+        "not_before": at,
+        "ring_at": at,
+        "lease": None,
+        "lease_until": None,
+    }
+    if connection.execute(update(tasks).where(_held(task)).values(back)).rowcount == 0:
+        return []
+    return _ring(connection, at, lanes=[task.lane])
+
+
 def sweep(connection: Connection, *, at: datetime, limit: int = 500, reap: bool = True) -> list[Bell]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
 

@@ -20,6 +20,7 @@ from registrar.keys import new_webhook_secret
 from tests.links import LOOPBACK
 from tests.mlflow_server import free_port
 from tests.rabbitmq import serve as serve_rabbitmq
+from tests.redis_server import Server
 from tests.redis_server import serve as serve_redis
 
 PATIENCE = 120.0  # seconds
@@ -104,10 +105,14 @@ def until(look: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def redis_port(tmp_path: Path) -> Iterator[int]:
-    port = free_port()
-    with serve_redis(tmp_path / "redis", port):
-        yield port
+def redis(tmp_path: Path) -> Iterator[Server]:
+    with serve_redis(tmp_path / "redis", free_port()) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_port(redis: Server) -> int:
+    return redis.port
 
 
 @pytest.fixture(scope="session")
