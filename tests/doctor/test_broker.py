@@ -65,6 +65,12 @@ def test_one_that_is_not_there_is_said(site: SiteOf, scheme: str):
     assert "the-password" not in seen + do
 
 
+def test_an_address_of_no_broker_is_said(site: SiteOf):
+    [(level, seen, _)] = troubles("broker", site(REGISTRAR_BROKER_URL="https://u:the-password@h"))
+    assert (level, "a broker's URL is such as redis://" in seen) == ("FAIL", True)
+    assert "the-password" not in seen
+
+
 def test_one_that_takes_connections_and_is_silent_is_not_waited_for(site: SiteOf):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         [(level, seen, _)] = troubles(

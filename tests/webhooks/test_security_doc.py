@@ -46,5 +46,6 @@ def test_there_are_such_routes():
     assert len(HERE_ONLY) > 4
 
 
-def test_only_json_is_read_from_the_broker():
-    assert list(celery_app("redis://127.0.0.1:1").conf.accept_content) == ["json"]
+def test_only_json_is_read_from_the_broker_and_workers_are_not_commanded_by_it():
+    conf = celery_app("redis://127.0.0.1:1").conf
+    assert (list(conf.accept_content), conf.worker_enable_remote_control) == (["json"], False)

@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from registrar.broker import VISIBILITY_TIMEOUT
+from registrar.broker import VISIBILITY_TIMEOUT, BrokerUrlError
 from registrar.credentials import without_login
 from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
 from registrar.queue import QUEUE, celery_app
@@ -62,6 +62,9 @@ def _any_kind(url: str) -> Iterator[Finding]:
     try:
         with celery_app(url, timeout=PATIENCE, patient=False).connection_for_write() as connection:
             connection.ensure_connection(max_retries=0, timeout=int(PATIENCE))
+    except BrokerUrlError as error:
+        yield fail(f"REGISTRAR_BROKER_URL: {error}", "Correct it")
+        return
     except (OperationalError, OSError, ValueError, KeyError) as error:
         yield fail(f"{without_login(url)} does not answer ({type(error).__name__})", _ADVICE)
         return
