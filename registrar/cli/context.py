@@ -5,13 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import ArgumentError
-
 from registrar import policy as policies
 from registrar.ledger import Ledger
 from registrar.ledger.schema import check
 from registrar.policy import Policy
-from registrar.settings import Settings, SettingsError, from_folder
+from registrar.settings import Settings, from_folder
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,7 @@ class Context:
     @contextmanager
     def ledger(self, *, checked: bool = True) -> Iterator[Ledger]:
         """The ledger, its schema that of this version. Raises SettingsError, LedgerUnavailable, SchemaMismatch."""
-        try:
-            opened = Ledger(self.settings().ledger_url)
-        except ArgumentError as error:
-            raise SettingsError(f"REGISTRAR_LEDGER_URL is no database's address: {error}") from None
+        opened = Ledger(self.settings().ledger_url)
         try:
             if checked:
                 check(opened)

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from registrar.credentials import without_login
 from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.engine import LedgerUrlError
 
-_EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _ADVICE = "Is the database up, and REGISTRAR_LEDGER_URL right? Nothing is accepted while it is not"
 
 
@@ -50,12 +50,19 @@ def _check_encoding(ledger: Ledger, where: str) -> None:
 
 def _ledger(url: str) -> Ledger:
     try:
-        database = make_url(url).database if url.startswith("sqlite") else None
-        if database and not Path(database).exists():
+        if (database := _file(url)) and not Path(database).exists():
             raise Unopened(f"there is no ledger at {database}", "Make it: registrar migrate")
         return Ledger(url)
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise Unopened("REGISTRAR_LEDGER_URL is no database's address", f"Make it {_EXAMPLE}") from None
+    except LedgerUrlError as error:
+        raise Unopened(str(error), "Correct it") from None
     except ModuleNotFoundError as error:
         advice = "pip install 'mlflow-registrar[postgres]'"
         raise Unopened(f"{without_login(url)} needs {error.name}, which is not installed", advice) from None
+
+
+def _file(url: str) -> str | None:
+    """SQLite's."""
+    try:
+        return make_url(url).database if url.startswith("sqlite") else None
+    except ArgumentError:
+        return None

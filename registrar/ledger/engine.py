@@ -7,21 +7,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registrar.ledger.outage import Outages
 from registrar.ledger.unavailable import BUSY, LOCKED, LedgerUnavailable, reason
+from registrar.problem import Problem
 
-__all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "now"]
+__all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
 
 BUSY_SECONDS = 2.0  # how long a writer waits for another; below Slack's 3 s
 # libpq's own are to wait for ever for a host that is gone: https://www.postgresql.org/docs/current/libpq-connect.html
 _PATIENCE = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+
+
+class LedgerUrlError(Problem, ValueError):
+    """The URL names no database that we can use; the message says what one looks like."""
+
+    exit_code = 2
 
 
 class Ledger:
-    """url: sqlite:///PATH or postgresql+psycopg://... The schema must be there (`registrar migrate`)."""
+    """url: sqlite:///PATH or postgresql+psycopg://... The schema must be there (`registrar migrate`).
+
+    Raises LedgerUrlError.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
@@ -83,11 +94,20 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 
 
 def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        waits = {"connect_args": {**_PATIENCE, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
-        event.listen(engine, "connect", _postgresql_connected)
-        return engine
+    try:
+        return _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _server(url)
+    except (ArgumentError, ValueError):  # what they say holds pieces of the address, and it holds a password
+        raise LedgerUrlError(f"REGISTRAR_LEDGER_URL is no database's address; one is such as {_EXAMPLE}") from None
+
+
+def _server(url: str) -> Engine:
+    waits = {"connect_args": {**_PATIENCE, "tcp_user_timeout": 10_000}, "pool_timeout": BUSY_SECONDS}
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=5, max_overflow=20, **waits)
+    event.listen(engine, "connect", _postgresql_connected)
+    return engine
+
+
+def _sqlite(url: str) -> Engine:
     # Last in, first out: writers take turns, so one warm connection does nearly all.
     engine = create_engine(
         url,

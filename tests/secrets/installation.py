@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -104,11 +105,12 @@ class Installation:
     def failed(self) -> None:
         """All that can't start have said so. Those that go on trying are ended."""
         for name in [name for name in self.running if " with " in name]:
-            log = self.seen / f"{name}.log"
-            self.wait_for(
-                f"a word of the {name}", lambda log=log: b"rror" in log.read_bytes() or b"can't" in log.read_bytes()
-            )
+            self.wait_for(f"the end of the {name}", partial(self._gave_up, name))
             self.end(name, signal.SIGKILL)
+            assert (self.seen / f"{name}.log").stat().st_size, f"the {name} said nothing"
+
+    def _gave_up(self, name: str) -> bool:
+        return self.running[name].poll() is not None or b"rror" in (self.seen / f"{name}.log").read_bytes()
 
     def says(self, *arguments: str, **changed: str) -> str:
         """What a command prints, and it is kept."""

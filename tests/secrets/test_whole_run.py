@@ -236,6 +236,16 @@ def test_no_secret_is_in_what_the_run_left_behind(run: Installation, postgres: s
     assert found(run.secrets, places) == []
 
 
+def test_a_secret_that_is_planted_in_it_is_found(run: Installation):
+    with (run.seen / "worker.log").open("ab") as log:
+        log.write(f"12:00 DEBUG urllib3: GET {run.environ['TEAMS']}\n".encode())
+    try:
+        assert [one.split(":")[0] for one in found(run.secrets, files(run.seen))] == [f"SIG in {run.seen}/worker.log"]
+    finally:
+        text = (run.seen / "worker.log").read_bytes()
+        (run.seen / "worker.log").write_bytes(text[: text.rindex(b"12:00 DEBUG")])
+
+
 def test_the_run_did_what_it_is_looked_at_for(run: Installation):
     """Where nothing happened, nothing is found."""
     said = {name: (run.seen / f"{name}.log").read_text() for name in ("receiver", "worker", "beat")}
