@@ -41,7 +41,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     doorbell = Doorbell(settings.broker_url)
     backpressure = Backpressure(ledger, policy)
     rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting)
-    accept = backpressure.bounded(commit.one_each(ledger))
+    accept = backpressure.bounded(commit.GroupCommit(ledger))
     intake = Intake(opened, accept, doorbell, settings.public_url, rate, metrics)
 
     app = flask.Flask("webhooks", static_folder=None)

@@ -1,17 +1,20 @@
 """Accepting a delivery: its events and their first tasks, or the first answer again, in one commit."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Select, and_, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from registrar.event import Event
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tasks import RING_AGAIN
 from registrar.queue import Bell
+
+_Key: TypeAlias = tuple[str, str]  # source and delivery id
 
 
 class DeliveryConflict(ValueError):
@@ -26,6 +29,18 @@ class Delivery:
     id: str
     body_sha256: str
 
+    @property
+    def key(self) -> _Key:
+        return (self.source, self.id)
+
+
+class _Written(NamedTuple):
+    """An event that the ledger has."""
+
+    id: str
+    type: str
+    body_sha256: str
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -36,36 +51,86 @@ class Receipt:
     repeated: bool = False
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A delivery with its events. at: when it is accepted."""
+
+    delivery: Delivery
+    events: Sequence[Event]
+    at: datetime
+
+
 def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event], *, at: datetime) -> Receipt:
     """Write a delivery, or find that it was written before. Raises DeliveryConflict."""
-    if earlier := known(connection, delivery):
-        return earlier
-    try:
-        with connection.begin_nested():
-            written = [_write(connection, delivery, position, event, at) for position, event in enumerate(accepted)]
-    except IntegrityError:
-        # Another process committed the same delivery between our look and our write (PostgreSQL only).
-        return _repeated(delivery, _earlier(connection, delivery))
-    return Receipt([receipt for receipt, _ in written], [bell for _, bell in written])
+    [answer] = accept_all(connection, [Arrival(delivery, accepted, at)])
+    if isinstance(answer, DeliveryConflict):
+        raise answer
+    return answer
+
+
+def accept_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[Receipt | DeliveryConflict]:
+    """Write deliveries that came at the same time, each as `accept` would: the answers, in their order.
+
+    However many there are, it takes three statements.
+    """
+    earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
+    fresh: dict[_Key, Arrival] = {}
+    for arrival in arrivals:
+        if arrival.delivery.key not in earlier:
+            fresh.setdefault(arrival.delivery.key, arrival)
+    written = _write(connection, list(fresh.values()))
+    # Another process committed the same delivery between our look and our write (PostgreSQL only).
+    earlier |= _earlier(connection, [fresh[key].delivery for key in fresh.keys() - written.keys()])
+    return [_answer(arrival, fresh, written, earlier) for arrival in arrivals]
+
+
+def _answer(
+    arrival: Arrival,
+    fresh: Mapping[_Key, Arrival],
+    written: Mapping[_Key, Receipt],
+    earlier: Mapping[_Key, Sequence[_Written]],
+) -> Receipt | DeliveryConflict:
+    key = arrival.delivery.key
+    if key not in written:
+        return _repeated(arrival.delivery, earlier[key])
+    if fresh[key] is arrival:
+        return written[key]
+    digest = fresh[key].delivery.body_sha256  # it came twice in this very moment
+    return _repeated(arrival.delivery, [_Written(id_, type_, digest) for id_, type_ in written[key].events])
 
 
 def known(connection: Connection, delivery: Delivery) -> Receipt | None:
     """The first answer to a delivery that was accepted before, else None. Raises DeliveryConflict."""
-    return _repeated(delivery, earlier) if (earlier := _earlier(connection, delivery)) else None
+    earlier = _earlier(connection, [delivery])
+    answer = _repeated(delivery, earlier[delivery.key]) if earlier else None
+    if isinstance(answer, DeliveryConflict):
+        raise answer
+    return answer
 
 
-def _earlier(connection: Connection, delivery: Delivery) -> Sequence[Row[str, str, str]]:
-    same = (events.c.source == delivery.source) & (events.c.delivery_id == delivery.id)
-    query = select(events.c.id, events.c.type, events.c.body_sha256).where(same).order_by(events.c.position)
-    return connection.execute(query).all()
+def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Key, list[_Written]]:
+    """Those of the deliveries that the ledger has: their events, in order."""
+    found: dict[_Key, list[_Written]] = {}
+    for source in {delivery.source for delivery in deliveries}:
+        ids = [delivery.id for delivery in deliveries if delivery.source == source]
+        for delivery_id, _, *event in sorted(connection.execute(earlier_of(source, ids)).all()):
+            found.setdefault((source, delivery_id), []).append(_Written(*event))
+    return found
 
 
-def _repeated(delivery: Delivery, earlier: Sequence[Row[str, str, str]]) -> Receipt:
-    if any(row.body_sha256 != delivery.body_sha256 for row in earlier):
-        raise DeliveryConflict(
+def earlier_of(source: str, ids: Sequence[str]) -> Select[Any]:
+    """By the index: for (source, delivery_id) IN (...) SQLite reads all events, PostgreSQL all of the source."""
+    columns = (events.c.delivery_id, events.c.position, events.c.id, events.c.type, events.c.body_sha256)
+    same = and_(events.c.source == source, events.c.delivery_id.in_(ids))
+    return select(*columns).where(same)
+
+
+def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | DeliveryConflict:
+    if any(one.body_sha256 != delivery.body_sha256 for one in earlier):
+        return DeliveryConflict(
             f"delivery id {delivery.id!r} was used before with another body; use a new id for a new event"
         )
-    return Receipt([(row.id, row.type) for row in earlier], [], repeated=True)
+    return Receipt([(one.id, one.type) for one in earlier], [], repeated=True)
 
 
 def new_id() -> str:
@@ -73,17 +138,47 @@ def new_id() -> str:
     return f"evt_{uuid.uuid4().hex}"
 
 
-def _write(
-    connection: Connection, delivery: Delivery, position: int, event: Event, at: datetime
-) -> tuple[tuple[str, str], Bell]:
-    event_id = new_id()
-    return (event_id, event.type), add(connection, delivery, event, id=event_id, position=position, at=at)
+def _write(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, Receipt]:
+    """Those that were not there. What another process has written meanwhile is left out."""
+    rows, sent = [], {}
+    for arrival in arrivals:
+        for position, event in enumerate(arrival.events):
+            rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
+            sent[rows[-1]["id"]] = (arrival, event)
+    receipts = {arrival.delivery.key: Receipt([], []) for arrival in arrivals if not arrival.events}
+    seqs = _insert_new(connection, rows)
+    firsts = []
+    for id_, (arrival, event) in sent.items():
+        if id_ in seqs:
+            firsts.append(_first_task(event, event_id=id_, event_seq=seqs[id_], at=arrival.at))
+            receipt = receipts.setdefault(arrival.delivery.key, Receipt([], []))
+            receipt.events.append((id_, event.type))
+            receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
+    if firsts:
+        connection.execute(insert(tasks), firsts)
+    return receipts
+
+
+def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Rows of events, but for those of a delivery that is there: event_seq by id."""
+    if not rows:
+        return {}
+    insert_or = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    new = insert_or(events).on_conflict_do_nothing().returning(events.c.id, events.c.seq)
+    return dict(connection.execute(new, rows).all())
 
 
 def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:
     """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before."""
-    task_id = f"tsk_{uuid.uuid4().hex}"
-    row = {
+    row = _event(delivery, event, id=id, position=position, at=at)
+    seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
+    first = _first_task(event, event_id=id, event_seq=seq, at=at)
+    connection.execute(insert(tasks).values(first))
+    return Bell(first["id"], event.data.task)
+
+
+def _event(delivery: Delivery, event: Event, *, id: str, position: int, at: datetime) -> dict[str, Any]:
+    return {
         "id": id,
         "source": delivery.source,
         "delivery_id": delivery.id,
@@ -98,18 +193,18 @@ def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, po
         "reply_to": event.reply_to,
         "data": event.data.model_dump(mode="json"),
     }
-    seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
-    first = {
-        "id": task_id,
-        "event_id": id,
-        "event_seq": seq,
+
+
+def _first_task(event: Event, *, event_id: str, event_seq: int, at: datetime) -> dict[str, Any]:
+    return {
+        "id": f"tsk_{uuid.uuid4().hex}",
+        "event_id": event_id,
+        "event_seq": event_seq,
         "name": event.data.task,
-        "lane": event.data.lane(id),
+        "lane": event.data.lane(event_id),
         "args": {},
         "state": "queued",
         "not_before": at,
         "ring_at": at + timedelta(seconds=RING_AGAIN),
         "created_at": at,
     }
-    connection.execute(insert(tasks).values(first))
-    return Bell(task_id, event.data.task)

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from registrar.ledger import tasks
+from registrar.ledger.accept import Arrival, Delivery, accept_all
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -30,10 +31,11 @@ def plans(ledger) -> list[str]:
         lambda connection: tasks.sweep(connection, at=NOON),
         lambda connection: tasks.claim(connection, "tsk_1", at=NOON),
         tasks.unfinished,
+        lambda connection: accept_all(connection, [Arrival(Delivery("ci", id, "0" * 64), [], NOON) for id in "ab"]),
     ],
-    ids=["sweep", "claim", "unfinished"],
+    ids=["sweep", "claim", "unfinished", "accept"],
 )
-def test_tasks_that_are_done_are_not_read(ledger, plans, work):
+def test_what_is_done_is_not_read(ledger, plans, work):
     with ledger.write() as connection:
         work(connection)
     assert plans

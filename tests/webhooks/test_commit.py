@@ -1,0 +1,176 @@
+"""The group commit: many threads, one transaction, and an answer of one's own for each."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import event, func, select
+
+from registrar.event import Actor, Event
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger import accept as module
+from registrar.ledger.accept import Arrival, Delivery, DeliveryConflict, accept_all
+from registrar.ledger.tables import events, tasks
+from registrar.vocabulary import parse
+from webhooks.commit import MOST, GroupCommit
+
+pytestmark = pytest.mark.both_ledgers
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def finished(run: str = "r1", model: str = "taxi") -> Event:
+    return Event(parse("training_run.finished", {"model": model, "run_id": run}), Actor("source:ci", "ci"), NOON)
+
+
+def delivery(id: str, body: str = "a") -> Delivery:
+    return Delivery("ci", id, body * 64)
+
+
+class Counted:
+    """How many transactions were committed on a ledger's engine."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.commits = 0
+        event.listen(ledger.engine, "commit", self._count)
+
+    def _count(self, connection: object) -> None:
+        self.commits += 1
+
+
+class Held:
+    """Keeps the ledger's writers out until so many requests wait in line."""
+
+    def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go, self.begun = threading.Event(), threading.Event()
+        write = ledger.write
+
+        def late():
+            self.begun.set()
+            assert self.go.wait(30)
+            return write()
+
+        monkeypatch.setattr(ledger, "write", late)
+
+
+def waiting(commit: GroupCommit, count: int) -> None:
+    for _ in range(3000):
+        if len(commit._line) == count:
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"{len(commit._line)} wait, and {count} should")
+
+
+def at_once(ledger: Ledger, monkeypatch, deliveries: list[tuple[Delivery, list[Event]]]) -> tuple[list, Counted]:
+    """One leads alone; all others come while it does, and share the next transactions. Answers, or what was raised."""
+    commit, held, counted = GroupCommit(ledger), Held(ledger, monkeypatch), Counted(ledger)
+
+    def send(given: tuple[Delivery, list[Event]]):
+        try:
+            return commit(*given, NOON)
+        except Exception as error:  # noqa: BLE001 (it is looked at)
+            return error
+
+    with ThreadPoolExecutor(len(deliveries)) as pool:
+        first = pool.submit(send, deliveries[0])
+        assert held.begun.wait(30)
+        others = []
+        for number, given in enumerate(deliveries[1:], start=1):  # one after the other: their order is the line's
+            others.append(pool.submit(send, given))
+            waiting(commit, number)
+        held.go.set()
+        return [first.result(60), *(other.result(60) for other in others)], counted
+
+
+def test_those_that_wait_share_a_transaction_and_each_gets_its_own_answer(ledger, monkeypatch):
+    sent = [(delivery(f"msg_{n}"), [finished(f"r{n}", f"model-{n}")]) for n in range(20)]
+    answers, counted = at_once(ledger, monkeypatch, sent)
+    assert counted.commits == 2
+    with ledger.read() as connection:
+        rows = connection.execute(select(events.c.delivery_id, events.c.id).order_by(events.c.seq)).all()
+        firsts = dict(connection.execute(select(tasks.c.id, tasks.c.event_id)).all())
+    assert [row.delivery_id for row in rows] == [f"msg_{n}" for n in range(20)]
+    for answer, row in zip(answers, rows, strict=True):
+        assert answer.events == [(row.id, "training_run.finished")]
+        assert [firsts[bell.task_id] for bell in answer.bells] == [row.id]
+
+
+def test_a_line_longer_than_a_group_is_worked_off_group_by_group(ledger, monkeypatch):
+    sent = [(delivery(f"msg_{n}"), [finished(f"r{n}")]) for n in range(MOST + 6)]
+    answers, counted = at_once(ledger, monkeypatch, sent)
+    assert counted.commits == 3
+    assert len({answer.events[0][0] for answer in answers}) == MOST + 6
+
+
+def test_the_same_delivery_twice_in_one_group_is_one_event(ledger, monkeypatch):
+    other = (delivery("msg_0"), [finished("r0")])
+    twice = (delivery("msg_1"), [finished("r1"), finished("r2")])
+    answers, _ = at_once(ledger, monkeypatch, [other, twice, twice, (delivery("msg_1", "b"), [finished("r3")])])
+    assert (answers[1].repeated, answers[2].repeated) == (False, True)
+    assert (answers[2].events, answers[2].bells) == (answers[1].events, [])
+    assert isinstance(answers[3], DeliveryConflict)
+    with ledger.read() as connection:
+        assert connection.execute(select(func.count()).select_from(events)).scalar_one() == 3
+
+
+def test_a_delivery_of_before_among_new_ones(ledger, monkeypatch):
+    [before] = accept(ledger, delivery("msg_0"))
+    answers, _ = at_once(
+        ledger,
+        monkeypatch,
+        [(delivery("x"), [finished()]), (delivery("msg_0"), [finished()]), (delivery("y"), [finished()])],
+    )
+    assert [answer.repeated for answer in answers] == [False, True, False]
+    assert answers[1].events == before.events
+
+
+def test_what_the_database_can_not_take_of_one_is_not_the_end_of_the_others(ledger, monkeypatch):
+    """A value that no column takes: nothing that a sender can say, but a fault of ours must stay its own."""
+    poison = Event(finished().data, Actor("source:ci", object()), NOON)
+    sent = [
+        (delivery(name), [poison if name == "poison" else finished(name)]) for name in ("first", "a", "poison", "b")
+    ]
+    answers, _ = at_once(ledger, monkeypatch, sent)
+    assert [type(answer).__name__ for answer in answers[:2]] == ["Receipt", "Receipt"]
+    assert isinstance(answers[2], Exception)
+    assert type(answers[3]).__name__ == "Receipt"
+    with ledger.read() as connection:
+        kept = list(connection.execute(select(events.c.delivery_id).order_by(events.c.seq)).scalars())
+    assert kept == ["first", "a", "b"]
+
+
+def test_a_ledger_that_is_away_is_said_to_each_and_the_next_is_taken(ledger, monkeypatch):
+    commit, fails = GroupCommit(ledger), [True]
+    write = ledger.write
+
+    def away():
+        if fails:
+            raise LedgerUnavailable("gone", "does not answer")
+        return write()
+
+    monkeypatch.setattr(ledger, "write", away)
+    with pytest.raises(LedgerUnavailable, match="gone"):
+        commit(delivery("msg_1"), [finished()], NOON)
+    fails.clear()
+    assert commit(delivery("msg_1"), [finished()], NOON).repeated is False
+
+
+def test_an_event_written_by_another_process_meanwhile_is_answered_with_that_one(ledger, monkeypatch):
+    """On PostgreSQL another may commit between our look and our write."""
+    [theirs] = accept(ledger, delivery("msg_1"))
+    looks, earlier = [], module._earlier
+
+    def blind_at_first(connection, deliveries):
+        looks.append(deliveries)
+        return {} if len(looks) == 1 else earlier(connection, deliveries)
+
+    monkeypatch.setattr(module, "_earlier", blind_at_first)
+    [ours, new] = accept(ledger, delivery("msg_1"), delivery("msg_2"))
+    assert (ours.events, ours.repeated, ours.bells) == (theirs.events, True, [])
+    assert (new.repeated, len(new.bells)) == (False, 1)
+
+
+def accept(ledger: Ledger, *deliveries: Delivery):
+    with ledger.write() as connection:
+        return accept_all(connection, [Arrival(each, [finished()], NOON) for each in deliveries])
