@@ -52,14 +52,14 @@ class Server:
 def start(
     folder: Path, *, config: str = CONFIG, app: str = "webhooks.app:from_environment()", **extra: str
 ) -> subprocess.Popen[bytes]:
-    """config: gunicorn's, in Python. extra: environment."""
+    """config: gunicorn's, in Python. extra: environment, beyond what `up` and the image set (MALLOC_ARENA_MAX)."""
     file = folder / "gunicorn_test.py"
     file.write_text(config)
     command = [sys.executable, "-m", "gunicorn", "-c", str(file), "--bind", "127.0.0.1:0"]
     return subprocess.Popen(
         [*command, app],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environ(folder), **extra},
+        env={"PATH": os.environ["PATH"], "MALLOC_ARENA_MAX": "2", **environ(folder), **extra},
         stderr=(folder / "gunicorn.log").open("wb"),
     )
 
