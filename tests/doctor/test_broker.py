@@ -2,11 +2,13 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from registrar.queue import QUEUE
+from tests import sentinels
 from tests.doctor.conftest import SiteOf, looked, troubles
 
 
@@ -63,6 +65,20 @@ def test_one_that_is_not_there_is_said(site: SiteOf, scheme: str):
     [(level, seen, do)] = troubles("broker", site(REGISTRAR_BROKER_URL=f"{scheme}://u:the-password@127.0.0.1:1/"))
     assert (level, "does not answer" in seen, "REGISTRAR_BROKER_URL" in do) == ("FAIL", True, True)
     assert "the-password" not in seen + do
+
+
+def test_behind_sentinel_the_master_is_looked_at(site: SiteOf, tmp_path: Path):
+    with sentinels.serve(tmp_path) as watched:
+        [(level, seen, _)] = troubles("broker", site(REGISTRAR_BROKER_URL=watched.url))
+        assert (level, "appendonly is off" in seen) == ("warn", True)
+        watched.client().config_set("appendonly", "yes")
+        found = looked("broker", site(REGISTRAR_BROKER_URL=watched.url))
+        assert [one.level for one in found] == ["ok", "ok"]
+        assert "p@ss" not in str(found)
+        assert "p%40ss" not in str(found)
+        unknown = watched.url.replace(sentinels.NAME, "another")
+        [(level, seen, _)] = troubles("broker", site(REGISTRAR_BROKER_URL=unknown))
+        assert (level, "No master found for 'another'" in seen) == ("FAIL", True)
 
 
 def test_an_address_of_no_broker_is_said(site: SiteOf):

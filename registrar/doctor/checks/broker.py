@@ -2,33 +2,38 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
-from registrar.broker import VISIBILITY_TIMEOUT, BrokerUrlError
+from registrar.broker import VISIBILITY_TIMEOUT, Broker, BrokerUrlError
 from registrar.credentials import without_login
 from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
 from registrar.queue import QUEUE, celery_app
 
 _OLDEST = (6, 2)
 _LONG = 1000  # messages; a worker takes them by the dozen a second
-_SCHEMES = ("redis://", "rediss://", "redis+socket://", "unix://")
 _ADVICE = "Is it up, and REGISTRAR_BROKER_URL right? What is accepted meanwhile is kept, and done when it is back"
 
 
 def look(site: Site) -> Iterator[Finding]:
     url = site.settings.broker_url
-    if not url.startswith(_SCHEMES):
-        yield from _any_kind(url)
-        return
     where = without_login(url)
     try:
+        broker = Broker.parse(url)
+        if broker.kind == "amqp":
+            yield from _rabbitmq(url)
+            return
         client = connect(url)
         client.ping()
         said: dict[str, Any] = client.info()
+    except BrokerUrlError as error:
+        yield fail(f"REGISTRAR_BROKER_URL: {error}", "Correct it")
+        return
     except redis.AuthenticationError:
         yield fail(
             f"{where} refuses the password",
@@ -49,22 +54,31 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def connect(url: str) -> redis.Redis:
-    """A client that waits for PATIENCE and tries once. Raises ValueError for what is no address."""
-    plain = url.replace("redis+socket://", "unix://", 1)
-    client: redis.Redis = redis.Redis.from_url(
-        plain, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0)
-    )
+    """A client of Redis, or of the master that Sentinels name, that waits for PATIENCE and tries once.
+
+    Raises ValueError for what is no address of either.
+    """
+    broker = Broker.parse(url)
+    patient: dict[str, Any] = {
+        "socket_timeout": PATIENCE,
+        "socket_connect_timeout": PATIENCE,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if broker.master_name and broker.rate_url:
+        places = urlsplit(broker.rate_url).netloc.split(",")
+        hosts = [(host, int(port)) for host, _, port in (place.rpartition(":") for place in places)]
+        sentinels: Any = Sentinel(hosts, sentinel_kwargs=patient)  # type: ignore[no-untyped-call]
+        master: redis.Redis = sentinels.master_for(broker.master_name, **patient, **broker.rate_options)
+        return master
+    client: redis.Redis = redis.Redis.from_url(url.replace("redis+socket://", "unix://", 1), **patient)
     return client
 
 
-def _any_kind(url: str) -> Iterator[Finding]:
-    """RabbitMQ, Sentinel: whether it answers is all that is asked."""
+def _rabbitmq(url: str) -> Iterator[Finding]:
+    """Whether it answers is all that is asked."""
     try:
         with celery_app(url, timeout=PATIENCE, patient=False).connection_for_write() as connection:
             connection.ensure_connection(max_retries=0, timeout=int(PATIENCE))
-    except BrokerUrlError as error:
-        yield fail(f"REGISTRAR_BROKER_URL: {error}", "Correct it")
-        return
     except (OperationalError, OSError, ValueError, KeyError) as error:
         yield fail(f"{without_login(url)} does not answer ({type(error).__name__})", _ADVICE)
         return
