@@ -7,6 +7,7 @@ the receiver never imports the worker.
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -68,3 +69,21 @@ def ring(app: Celery, bells: Iterable[Bell]) -> bool:
         log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, len(waiting))
         return False
     return True
+
+
+def is_empty(app: Celery) -> bool:
+    """Whether the broker answers and has no bell waiting: what was rung is in a worker's hands, or lost.
+
+    Over a connection of its own: of one that broke, kombu's Redis transport can't make a good one again.
+    """
+    connection: Any = app.connection_for_write()
+    with connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            with connection.channel() as channel:
+                return bool(channel.queue_declare(QUEUE, passive=True).message_count == 0)
+        except connection.channel_errors:  # there is no queue
+            return True
+        except (*connection.connection_errors, OperationalError, OSError) as error:
+            log.warning("the broker does not say what it has: %s", error)
+            return False

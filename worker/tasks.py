@@ -17,7 +17,7 @@ from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import kinds, load
 from registrar.policy import Policy
-from registrar.queue import Bell, ring
+from registrar.queue import Bell, is_empty, ring
 from registrar.seal import Seal
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
@@ -27,6 +27,7 @@ from worker.door import Doubtful, Failure, Registry, Retryable
 from worker.lease import Lease
 from worker.patience import patiently
 from worker.promotion import verdict
+from worker.schedule import SWEEP_SECONDS
 from worker.telling.notices import notices
 from worker.work import Work
 
@@ -83,11 +84,13 @@ def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
 
 def sweep(bench: Bench) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
+    # A broker that was wiped is noticed here: what was rung before the last sweep is no longer there.
+    lost_after = SWEEP_SECONDS if is_empty(bench.app) else tasks.RING_AGAIN
     try:
         with bench.ledger.write() as connection:
             # After an outage: who is alive gets the time to renew its lease, so that none dies of the ledger's faults.
             reap = bench.ledger.outages.over_for() > LEASE_SECONDS
-            bells = tasks.sweep(connection, at=bench.now(), reap=reap)
+            bells = tasks.sweep(connection, at=bench.now(), lost_after=lost_after, reap=reap)
     except LedgerUnavailable as error:
         log.warning("the sweep can't read the ledger: %s", error)
         return

@@ -1,7 +1,6 @@
 """The life of a task: queued, running under a lease, then succeeded, failed or dead; in the order of its lane."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,7 +114,7 @@ def finish(
         raise LeaseLost(task.id)
     woken = [lane for record in outcome.records for lane in record.apply(connection, task.cause(at)) or ()]
     lanes = [_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups]
-    return _ring(connection, at, lanes=dict.fromkeys([task.lane, *lanes, *woken]))
+    return _ring(connection, at, tasks.c.lane.in_([task.lane, *lanes, *woken]))
 
 
 def retry(connection: Connection, task: Task, *, delay: float, error: str, at: datetime) -> None:
@@ -138,17 +137,21 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
     }
     if connection.execute(update(tasks).where(_held(task)).values(back)).rowcount == 0:
         return []
-    return _ring(connection, at, lanes=[task.lane])
+    return _ring(connection, at, tasks.c.lane == task.lane)
 
 
-def sweep(connection: Connection, *, at: datetime, limit: int = 500, reap: bool = True) -> list[Bell]:
+def sweep(
+    connection: Connection, *, at: datetime, lost_after: float = RING_AGAIN, limit: int = 500, reap: bool = True
+) -> list[Bell]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
 
-    reap False: leases that ran out stay with whoever has them; they could not be renewed.
+    lost_after: seconds after which a bell that nobody answered is taken for lost, at most RING_AGAIN. reap False:
+    leases that ran out stay with whoever has them; they could not be renewed.
     """
     if reap:
         _reap(connection, at)
-    return _ring(connection, at, limit=limit)
+    rung_before = at + timedelta(seconds=RING_AGAIN - lost_after)
+    return _ring(connection, at, _due(tasks.c.ring_at, rung_before), limit=limit)
 
 
 def _reap(connection: Connection, at: datetime) -> None:
@@ -165,13 +168,10 @@ def _reap(connection: Connection, at: datetime) -> None:
     connection.execute(update(tasks).where(expired).values(back))
 
 
-def _ring(connection: Connection, at: datetime, *, lanes: Iterable[str] | None = None, limit: int = 500) -> list[Bell]:
-    """The first task of each lane that is due: of some lanes now, or of all whose bell is due."""
-    if lanes is None:
-        which = _due(tasks.c.ring_at, at)
-    else:
-        which = and_(tasks.c.lane.in_(list(lanes)), _due(tasks.c.not_before, at))
-    first = select(tasks.c.id, tasks.c.name).where(is_open(), tasks.c.state == QUEUED, which, ~_blocked())
+def _ring(connection: Connection, at: datetime, which: Any, *, limit: int = 500) -> list[Bell]:
+    """The first task of each lane, of those that are due."""
+    due = and_(is_open(), tasks.c.state == QUEUED, which, _due(tasks.c.not_before, at))
+    first = select(tasks.c.id, tasks.c.name).where(due, ~_blocked())
     rows = connection.execute(first.order_by(tasks.c.event_seq, tasks.c.seq).limit(limit)).all()
     later = {"ring_at": at + timedelta(seconds=RING_AGAIN)}
     if rows:

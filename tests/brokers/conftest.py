@@ -73,6 +73,9 @@ class Site:
 
         return until(look)
 
+    def ready(self) -> int:
+        return requests.get(f"{self.stack.addresses.receiver_url}/readyz", timeout=ANSWER).status_code
+
     def log(self, part: str) -> str:
         return self.stack.folder.log(part).read_text(errors="replace")
 
