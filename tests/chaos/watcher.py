@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.tables import tasks
@@ -26,6 +26,11 @@ class Watcher:
         query = select(tasks.c.event_id).where(tasks.c.state.in_(("queued", "running"))).distinct()
         with self.ledger.read() as connection:
             return set(connection.execute(query).scalars())
+
+    def tasks_done(self) -> int:
+        query = select(func.count()).select_from(tasks).where(tasks.c.state.not_in(("queued", "running")))
+        with self.ledger.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def look(self) -> int:
         """How many events are open."""
