@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test chaos fuzz machine lint types contracts audit check requirements clean help
+.PHONY: demo up test bench chaos fuzz machine lint types contracts audit check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,16 @@ up: $(READY)  ## all parts on this machine, with your registrar.yml
 
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
+
+# BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT where figures and pictures go
+# (docs/performance.md is in docs), NOTE what its readers must know of the machine.
+BENCH ?=
+ROUNDS ?= 5
+OUT ?= docs
+NOTE ?=
+
+bench: $(READY)  ## how fast and how large, beside what one would take instead; BENCH="accept start" for some
+	@$(BIN)/python -m tests.bench.run $(BENCH) --rounds $(ROUNDS) --out $(OUT) --note "$(NOTE)"
 
 # SECONDS, SEED and LEDGER (sqlite or postgresql) choose a run of chaos; WITHOUT (lease, sweep, look-first or lane-order)
 # takes away what keeps a promise: the run must fail.

@@ -1,0 +1,32 @@
+"""Comparisons within one run: all peers in turns, round after round, and the medians of the rounds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import TypeVar
+
+Peer = TypeVar("Peer")
+Figures = Mapping[str, float]
+
+
+def alternate(peers: Sequence[Peer], rounds: int, measure: Callable[[Peer], Figures]) -> list[list[Figures]]:
+    """The figures of each peer, a list per peer, one entry per round. Each round begins with another peer: what the
+    one before leaves behind (a hot cache, a full disk queue) meets all of them.
+    """
+    found: list[list[Figures]] = [[] for _ in peers]
+    for number in range(rounds):
+        for place in range(len(peers)):
+            at = (place + number) % len(peers)
+            found[at].append(measure(peers[at]))
+    return found
+
+
+def medians(rounds: Sequence[Figures]) -> dict[str, float]:
+    """Of each figure by itself. All rounds have the same names."""
+    return {name: median(figures[name] for figures in rounds) for name in rounds[0]}
+
+
+def ratio(ours: Sequence[Figures], theirs: Sequence[Figures], name: str) -> float:
+    """The median of what each round says: ours in times of theirs. Round by round, as a machine that slows down slows
+    both.
+    """
+    return median(one[name] / other[name] for one, other in zip(ours, theirs, strict=True))
