@@ -45,6 +45,11 @@ def start(folder: str, options: str = "") -> None:
     _run(folder, "pg_ctl", "-D", "data", "-l", "log", "-o", where, "--wait", "start")
 
 
+def postmaster(folder: str) -> int:
+    """The id of the cluster's first process."""
+    return int((Path(folder) / "data/postmaster.pid").read_text().splitlines()[0])
+
+
 def stop(folder: str) -> None:
     """At once, whatever it is doing."""
     _run(folder, "pg_ctl", "-D", "data", "--wait", "-m", "immediate", "stop")

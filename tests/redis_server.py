@@ -44,6 +44,10 @@ class Server:
         self.start()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def client(self) -> redis.Redis:
         return redis.Redis(LOOPBACK, self.port)
 

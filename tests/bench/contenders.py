@@ -1,0 +1,198 @@
+"""The receivers that are compared, each started as its users start it, on a free port and with stores of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from registrar.embedded import Stack
+from registrar.embedded import parts as usual
+from registrar.embedded.probes import LOOPBACK
+from registrar.ledger import Ledger
+from registrar.ledger.tables import events
+from tests.bench.machine import ROOT
+from tests.mlflow_server import free_port
+from tests.postgres_server import database, postmaster
+from tests.redis_server import Server
+from tests.redis_server import serve as serve_redis
+from webhooks import gunicorn_conf
+
+CI = "/webhooks/ci"
+NOBODY = "http://127.0.0.1:1"  # an MLflow that the receiver never asks
+_CONFIG = """
+version: 1
+max_unfinished: 1000000
+sources:
+  ci:
+    kind: standard
+    secrets: ["file:ci.whsec"]
+    rate_limit: 999999/second
+    max_unfinished: 1000000
+    may: [{events: ["training_run.*"], models: ["*"]}]
+"""
+_OURS = ("--config", "python:webhooks.gunicorn_conf")  # the same worker class, threads and limits
+
+
+@dataclass(frozen=True)
+class Running:
+    """A receiver that is ready. pids: its own; stores: of the Redis and the database behind it.
+
+    accepted: how many deliveries its stores hold, where there are any.
+    """
+
+    port: int
+    path: str
+    pids: Sequence[int]
+    stores: Sequence[int] = ()
+    accepted: Callable[[], int] | None = None
+
+
+@dataclass(frozen=True)
+class Contender:
+    """serve: in an empty folder, with the secret by which senders sign."""
+
+    name: str
+    serve: Callable[[Path, str], AbstractContextManager[Running]]
+    verifies: bool = True
+
+
+def ours(cluster: str | None = None) -> Contender:
+    """As `registrar up` starts it; on SQLite, or on PostgreSQL where there is a cluster."""
+
+    @contextmanager
+    def serve(folder: Path, secret: str) -> Iterator[Running]:
+        (folder / "registrar.yml").write_text(_CONFIG)
+        (folder / "ci.whsec").write_text(secret)
+        with _broker(folder) as broker:
+            if cluster is None:
+                with _receiver(folder, broker, None, (broker.pid,)) as running:
+                    yield running
+            else:
+                stores = (broker.pid, postmaster(cluster))
+                with database(cluster) as url, _receiver(folder, broker, url, stores) as running:
+                    yield running
+
+    return Contender(f"Registrar, {'PostgreSQL' if cluster else 'SQLite'}", serve)
+
+
+def bare() -> Contender:
+    """A route that does nothing, on our server and its settings: the limit."""
+
+    @contextmanager
+    def serve(folder: Path, secret: str) -> Iterator[Running]:
+        with _gunicorn(folder, "tests.bench.peers.bare:create_app()", _OURS, {"MALLOC_ARENA_MAX": "2"}) as running:
+            yield running
+
+    return Contender("bare route", serve, verifies=False)
+
+
+def handwritten(processes: int = gunicorn_conf.workers) -> Contender:
+    """On plain gunicorn, with as many threads as ours in each process."""
+    options = ("--worker-class", "gthread", "--workers", str(processes), "--threads", str(gunicorn_conf.threads))
+
+    @contextmanager
+    def serve(folder: Path, secret: str) -> Iterator[Running]:
+        with _broker(folder) as broker:
+            told = {"BROKER_URL": _url(broker), "WEBHOOK_SECRET": secret}
+            with _gunicorn(folder, "tests.bench.peers.handwritten:create_app()", options, told) as running:
+                yield replace(running, stores=(broker.pid,), accepted=lambda: broker.client.llen("celery"))
+
+    return Contender(f"hand-written, {processes} process{'es' * (processes > 1)}", serve)
+
+
+def adnanh(*, waits: bool = False) -> Contender:
+    """github.com/adnanh/webhook verifies, answers, and runs a command; or runs it, and answers."""
+
+    @contextmanager
+    def serve(folder: Path, secret: str) -> Iterator[Running]:
+        signature = {"source": "header", "name": "X-Signature"}
+        hook = {
+            "id": "ci",
+            "execute-command": "/bin/true",
+            "include-command-output-in-response": waits,
+            "http-methods": ["POST"],
+            "trigger-rule": {"match": {"type": "payload-hmac-sha256", "secret": secret, "parameter": signature}},
+            "trigger-rule-mismatch-http-response-code": 401,
+        }
+        (folder / "hooks.json").write_text(json.dumps([hook]))
+        port = free_port()
+        command = ["webhook", "-hooks", str(folder / "hooks.json"), "-ip", LOOPBACK, "-port", str(port)]
+        with _started(folder, command, port, {}) as pid:
+            yield Running(port, "/hooks/ci", (pid,))
+
+    return Contender("adnanh/webhook, waiting" if waits else "adnanh/webhook", serve)
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[Server]:
+    with serve_redis(folder / "broker", free_port()) as broker:
+        yield broker
+
+
+@contextmanager
+def _receiver(folder: Path, broker: Server, ledger_url: str | None, stores: Sequence[int]) -> Iterator[Running]:
+    stack = Stack(
+        folder / "data",
+        folder / "registrar.yml",
+        say=_quiet,
+        mlflow=NOBODY,
+        ledger=ledger_url,
+        broker=_url(broker),
+        plan=lambda site: [part for part in usual.plan(site) if part.name in ("migrate", "receiver")],
+    )
+    with stack as started:
+        ledger = Ledger(started.addresses.ledger_url)
+        port = int(started.addresses.receiver_url.rpartition(":")[2])
+        try:
+            yield Running(port, CI, (started.pid("receiver"),), stores, lambda: _count(ledger))
+        finally:
+            ledger.close()
+
+
+def _count(ledger: Ledger) -> int:
+    with ledger.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(events)).scalar_one())
+
+
+@contextmanager
+def _gunicorn(folder: Path, app: str, options: Sequence[str], told: Mapping[str, str]) -> Iterator[Running]:
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", *options, "--bind", f"{LOOPBACK}:{port}", app]
+    with _started(folder, command, port, told) as pid:
+        yield Running(port, CI, (pid,))
+
+
+@contextmanager
+def _started(folder: Path, command: Sequence[str], port: int, told: Mapping[str, str]) -> Iterator[int]:
+    """The process's id, once somebody listens on the port."""
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **told}, stdout=log, stderr=log)
+    try:
+        while not _listens(port):
+            assert process.poll() is None, (folder / "log").read_text()[-2000:]
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _url(broker: Server) -> str:
+    return f"redis://{LOOPBACK}:{broker.port}/0"
+
+
+def _quiet(line: str) -> None:
+    pass
