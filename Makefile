@@ -22,14 +22,14 @@ test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
 
 # BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT where figures and pictures go
-# (docs/performance.md is in docs), NOTE what its readers must know of the machine.
+# (docs/performance.md is in docs), NOTE what its readers must know of the machine; INSTALLS=1 installs from the index, too.
 BENCH ?=
 ROUNDS ?= 5
 OUT ?= docs
 NOTE ?=
 
 bench: $(READY)  ## how fast and how large, beside what one would take instead; BENCH="accept start" for some
-	@$(BIN)/python -m tests.bench.run $(BENCH) --rounds $(ROUNDS) --out $(OUT) --note "$(NOTE)"
+	@$(BIN)/python -m tests.bench.run $(BENCH) --rounds $(ROUNDS) --out $(OUT) --note "$(NOTE)" $(if $(INSTALLS),--installs)
 
 # SECONDS, SEED and LEDGER (sqlite or postgresql) choose a run of chaos; WITHOUT (lease, sweep, look-first or lane-order)
 # takes away what keeps a promise: the run must fail.

@@ -27,7 +27,7 @@ from webhooks import gunicorn_conf
 
 CI = "/webhooks/ci"
 NOBODY = "http://127.0.0.1:1"  # an MLflow that the receiver never asks
-_CONFIG = """
+CONFIG = """
 version: 1
 max_unfinished: 1000000
 sources:
@@ -38,6 +38,7 @@ sources:
     max_unfinished: 1000000
     may: [{events: ["training_run.*"], models: ["*"]}]
 """
+_PATIENCE = 60.0  # seconds until somebody listens
 _OURS = ("--config", "python:webhooks.gunicorn_conf")  # the same worker class, threads and limits
 
 
@@ -69,7 +70,7 @@ def ours(cluster: str | None = None) -> Contender:
 
     @contextmanager
     def serve(folder: Path, secret: str) -> Iterator[Running]:
-        (folder / "registrar.yml").write_text(_CONFIG)
+        (folder / "registrar.yml").write_text(CONFIG)
         (folder / "ci.whsec").write_text(secret)
         with _broker(folder) as broker:
             if cluster is None:
@@ -176,8 +177,10 @@ def _started(folder: Path, command: Sequence[str], port: int, told: Mapping[str,
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **told}, stdout=log, stderr=log)
     try:
+        until = time.monotonic() + _PATIENCE
         while not _listens(port):
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{command} does not listen:\n{(folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
         yield process.pid
     finally:

@@ -20,8 +20,13 @@ def cpu(pids: Sequence[int]) -> float:
 
 
 def memory(pids: Sequence[int]) -> float:
-    """MB: of what several share, each its part (PSS)."""
-    return sum(memory.pss for memory in _ask(pids, psutil.Process.memory_full_info)) / 2**20
+    """MB of all of them."""
+    return sum(each(pids))
+
+
+def each(pids: Sequence[int]) -> list[float]:
+    """MB of each process: of what several share, its part (PSS)."""
+    return [memory.pss / 2**20 for memory in _ask(pids, psutil.Process.memory_full_info)]
 
 
 def settle(pids: Sequence[int]) -> None:
