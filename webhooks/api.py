@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Request, Response, request
 
 from registrar.ledger import Ledger, rejections, status
+from registrar.ledger.archived import place
 from registrar.ledger.dead import letters
 from registrar.ledger.history import history
 from registrar.ledger.story import story
@@ -30,6 +31,9 @@ def blueprint(ledger: Ledger, health: Health, metrics: Metrics) -> Blueprint:
         """Open to whoever has the id: it is 128 random bits, told to the sender alone."""
         with ledger.read() as connection:
             found = status.event(connection, event_id) if _readable(event_id) else None
+            gone = place(connection, event_id) if found is None and _readable(event_id) else None
+        if gone:
+            raise NotFound(f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id}")
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}; its id stands in the answer to its delivery")
         return found

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import click
+from sqlalchemy import Connection
 
 from registrar.cli import deeds, show
 from registrar.cli.context import Context
 from registrar.ledger import status
+from registrar.ledger.archived import place
 from registrar.ledger.backlog import unfinished
 from registrar.problem import Problem
 
@@ -47,18 +49,31 @@ def show_event(context: Context, event_id: str, as_json: bool) -> None:
     """Show one event, its tasks and what came of them."""
     with context.ledger() as ledger, ledger.read() as connection:
         found = status.event(connection, event_id)
-    if found is None:
-        raise NoSuchEvent(f"the ledger has no event {event_id}; `registrar events` lists those it has")
+        if found is None:
+            raise missing(connection, event_id)
     if as_json:
         show.json_text(found)
     else:
-        _print(found)
+        tell(found)
 
 
-def _print(event: dict[str, Any]) -> None:
+def missing(connection: Connection, event_id: str) -> NoSuchEvent:
+    """Of an event that the ledger does not have, or not any more."""
+    if at := place(connection, event_id):
+        return NoSuchEvent(
+            f"{event_id} was archived on {at.started_at:%Y-%m-%d}, into {at.folder}/{at.name}: "
+            f"registrar archive show {event_id}"
+        )
+    return NoSuchEvent(f"the ledger has no event {event_id}; `registrar events` lists those it has")
+
+
+def tell(event: dict[str, Any]) -> None:
+    """One event, for people."""
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {show.text(event[name])}")
     click.echo(f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}")
+    if "archive" in event:
+        click.echo(f"{'archive':<12} {event['archive']}")
     click.echo("\n".join([*deeds.replays(event), *deeds.settled(event["tasks"]), ""]))
     show.table(_TASK, show.pick(event["tasks"], _TASK), empty="it has no tasks")
     for task in event["tasks"]:

@@ -8,7 +8,7 @@ import click
 
 from registrar.cli import sender, show
 from registrar.cli.context import Context
-from registrar.cli.events import NoSuchEvent
+from registrar.cli.events import missing
 from registrar.ledger import status
 from registrar.policy import Policy
 from registrar.replaying import NoReplay, again
@@ -51,8 +51,8 @@ def replay(
 def _first(context: Context, event_id: str) -> dict[str, Any]:
     with context.ledger() as ledger, ledger.read() as connection:
         found = status.event(connection, event_id)
-    if found is None:
-        raise NoSuchEvent(f"the ledger has no event {event_id}; `registrar events` lists those it has")
+        if found is None:
+            raise missing(connection, event_id)
     return found
 
 

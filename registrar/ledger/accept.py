@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Select, and_, insert, select
+from sqlalchemy import CompoundSelect, Connection, and_, insert, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registrar.event import Event
-from registrar.ledger.tables import events, tasks
+from registrar.ledger.tables import archived, events, tasks
 from registrar.ledger.tasks import RING_AGAIN
 from registrar.queue import Bell
 
@@ -118,11 +118,19 @@ def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Ke
     return found
 
 
-def earlier_of(source: str, ids: Sequence[str]) -> Select[Any]:
-    """By the index: for (source, delivery_id) IN (...) SQLite reads all events, PostgreSQL all of the source."""
-    columns = (events.c.delivery_id, events.c.position, events.c.id, events.c.type, events.c.body_sha256)
-    same = and_(events.c.source == source, events.c.delivery_id.in_(ids))
-    return select(*columns).where(same)
+def earlier_of(source: str, ids: Sequence[str]) -> CompoundSelect[Any]:
+    """By the index: for (source, delivery_id) IN (...) SQLite reads all events, PostgreSQL all of the source.
+
+    One statement has one view: what is moved into an archive meanwhile is seen in one of the two places.
+    """
+    return union_all(
+        *(
+            select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
+                and_(table.c.source == source, table.c.delivery_id.in_(ids))
+            )
+            for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
+        )
+    )
 
 
 def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | DeliveryConflict:

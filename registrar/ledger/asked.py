@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, select
 
 from registrar.ledger.tables import events, tasks
 
 REQUEST, TASK = "promotion.request", "worker.request"
+_ANSWER: ColumnElement[str] = literal_column("'worker.answer'")  # as the index ix_tasks_answers has it
 
 
 @dataclass(frozen=True)
@@ -39,5 +40,5 @@ def unanswered(connection: Connection, *, model: str, version: int, target: str)
 
 def answered(connection: Connection, lanes: Sequence[str]) -> set[str]:
     """Those of the lanes that have a task: whoever waits there is answered, or about to be."""
-    given = select(tasks.c.lane).where(tasks.c.name == "worker.answer", tasks.c.lane.in_(lanes))
+    given = select(tasks.c.lane).where(tasks.c.name == _ANSWER, tasks.c.lane.in_(lanes))
     return set(connection.execute(given).scalars()) if lanes else set()

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Select, select
 
 from registrar.ledger.promotions import Promotion, get, latest, newer
 from registrar.ledger.tables import events, tasks
+from registrar.ledger.tasks import is_failed
 
 STATES = ("failed", "dead")
 # What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
-_ABOUT = ("worker.retry", "worker.drop", "worker.replay")
+ABOUT = ("worker.retry", "worker.drop", "worker.replay")
 _DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
 _VOTES = ("worker.vote", "worker.cancel")
 _TASK = ("id", "name", "state", "lane", "args", "attempts", "crashes", "error")
@@ -74,7 +75,9 @@ def letters(
     connection: Connection, *, state: str | None = None, model: str | None = None, limit: int = 50
 ) -> list[Letter]:
     """The open ones, newest first: failed or dead, and not dropped."""
-    query = _query().where(tasks.c.state.in_([state] if state else STATES), tasks.c.name.not_in(_ABOUT))
+    query = _query().where(is_failed(), tasks.c.name.not_in(ABOUT))
+    if state is not None:
+        query = query.where(tasks.c.state == state)
     if model is not None:
         query = query.where(events.c.model == model)
     query = query.order_by(tasks.c.finished_at.desc(), tasks.c.seq.desc()).limit(limit)
@@ -89,7 +92,7 @@ def letter(connection: Connection, task_id: str) -> Letter | None:
 
 def closed(found: Letter) -> str | None:
     """Why nothing is to be done about a task, for people; None: it failed or is dead."""
-    if found.name in _ABOUT:
+    if found.name in ABOUT:
         return f"{found.id} is a {found.event_type} that could not be done: send it again"
     if found.state in STATES:
         return None

@@ -4,11 +4,13 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
 from registrar.ledger.journal import append
 from registrar.ledger.tables import deployments
 from registrar.outcome import Cause
+
+_REQUESTED: ColumnElement[str] = literal_column("'requested'")  # written out, as in tasks.py, for uq_deployments_open
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def last(connection: Connection, model: str, version: int, target: str) -> Deplo
 
 
 def _requested(model: str | None) -> ColumnElement[bool]:
-    requested = deployments.c.state == "requested"
+    requested = deployments.c.state == _REQUESTED
     return requested if model is None else and_(requested, deployments.c.model == model)
 
 

@@ -1,5 +1,6 @@
 """What became of an event: the event itself, its tasks in order, their outcomes."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -18,14 +19,19 @@ def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
     settled, of a task: who tried it again or dropped it. replays: as what the event was sent again.
     """
     columns = (events.c[name] for name in (*_EVENT, *_FOUND_BY))
-    row = connection.execute(select(*columns).where(events.c.id == event_id)).one_or_none()
+    row = connection.execute(select(*columns).where(events.c.id == event_id)).mappings().one_or_none()
     if row is None:
         return None
     query = select(*(tasks.c[name] for name in _TASK)).where(tasks.c.event_id == event_id).order_by(tasks.c.seq)
+    return described(connection, dict(row), [dict(task) for task in connection.execute(query).mappings()])
+
+
+def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same of rows of events and tasks, wherever they lie now."""
     done = later(connection, row)
-    found = [{**task, "settled": done.settled.get(task["id"], [])} for task in connection.execute(query).mappings()]
+    found = [{**{name: task[name] for name in _TASK}, "settled": done.settled.get(task["id"], [])} for task in of_it]
     return {
-        **{name: getattr(row, name) for name in _EVENT},
+        **{name: row[name] for name in _EVENT},
         "replay_of": replay_of(connection, row),
         "replays": done.replays,
         "state": _state({task["state"] for task in found}),

@@ -71,7 +71,7 @@ events = Table(
     Column("reply_to", Text),  # sealed (registrar.seal)
     Column("data", JSON, nullable=False),
     Index("uq_events_delivery", "source", "delivery_id", "position", unique=True),
-    Index("ix_events_model", "model", "seq"),
+    Index("ix_events_model", "model", "type", "seq"),
     sqlite_autoincrement=True,
 )
 
@@ -114,6 +114,19 @@ tasks = Table(
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),
+    Index(
+        "ix_tasks_failed",
+        "finished_at",
+        "seq",
+        sqlite_where=text("state IN ('failed', 'dead')"),
+        postgresql_where=text("state IN ('failed', 'dead')"),
+    ),
+    Index(
+        "ix_tasks_answers",
+        "lane",
+        sqlite_where=text("name = 'worker.answer'"),
+        postgresql_where=text("name = 'worker.answer'"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -147,6 +160,7 @@ promotions = Table(
         postgresql_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
     ),
     Index("ix_promotions_model", "model", "created_at"),
+    Index("ix_promotions_event", "event_id"),
 )
 
 deployments = Table(
@@ -165,6 +179,8 @@ deployments = Table(
     Column("environment", String(250)),
     Column("on_failure", String(16), nullable=False),  # alert | rollback
     Index("ix_deployments_model", "model", "requested_at"),
+    Index("ix_deployments_event", "event_id"),
+    Index("ix_deployments_ended_by", "ended_by"),
     Index(
         "uq_deployments_open",
         "model",
@@ -201,6 +217,7 @@ votes = Table(
     Column("why", Text, nullable=False),  # the voter's reason, or why the vote did not count
     Column("at", UtcDateTime, nullable=False),
     Index("ix_votes_promotion", "promotion_id"),
+    Index("ix_votes_event", "event_id"),
     sqlite_autoincrement=True,
 )
 
@@ -220,6 +237,8 @@ holders = Table(
     Column("until_event_id", String(40), ForeignKey("events.id")),
     Column("promotion_id", String(40), ForeignKey("promotions.id")),  # that brought it there
     Index("ix_holders_model", "model", "kind", "key", "since"),
+    Index("ix_holders_event", "event_id"),
+    Index("ix_holders_until_event", "until_event_id"),
     Index(
         "uq_holders_open",
         "model",
@@ -253,6 +272,7 @@ journal = Table(
     Column("previous", String(64), nullable=False),  # the hash of the entry before
     Column("hash", String(64), nullable=False),
     Index("ix_journal_model", "model", "seq"),
+    Index("ix_journal_event", "event_id"),
 )
 
 rejections = Table(
@@ -267,6 +287,36 @@ rejections = Table(
     Column("size", BigInteger),
     Index("ix_rejections_at", "at"),
     sqlite_autoincrement=True,
+)
+
+# The files that old events and rejections were moved to. done_at None: it is being written, or what is in it deleted.
+archives = Table(
+    "archives",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, unique=True),  # of the file
+    Column("folder", Text, nullable=False),  # where it was written
+    Column("kind", String(16), nullable=False),  # events | rejections
+    Column("month", String(7), nullable=False),  # 2026-08
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("deleted", Integer, nullable=False, server_default="0"),  # rows of it that are no more in the ledger
+    Column("sha256", String(64)),  # of the file
+    Column("done_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+# What stays of an archived event: enough to know its delivery when it comes again, and to find the file.
+archived = Table(
+    "archived",
+    metadata,
+    Column("event_id", String(40), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("delivery_id", String(256), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("body_sha256", String(64), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("archive_seq", BigInteger, ForeignKey("archives.seq"), nullable=False),
+    Index("uq_archived_delivery", "source", "delivery_id", "position", unique=True),
 )
 
 # One row per process: no record, and gone an hour after the process is.

@@ -35,6 +35,8 @@ MAX_CRASHES = 5  # a task that took its worker down so often is not begun again:
 # reads all tasks that ever were, for each one it looks at.
 QUEUED: ColumnElement[str] = literal_column("'queued'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
+FAILED: ColumnElement[str] = literal_column("'failed'")
+DEAD: ColumnElement[str] = literal_column("'dead'")
 
 
 class LeaseLost(RuntimeError):
@@ -205,6 +207,11 @@ def _due(time: Any, at: datetime) -> Any:
 def is_open(table: FromClause = tasks) -> Any:
     """The condition that a task is queued or running, as the index ix_tasks_open has it."""
     return table.c.state.in_((QUEUED, RUNNING))
+
+
+def is_failed() -> Any:
+    """The condition that a task failed for good or is dead, as the index ix_tasks_failed has it."""
+    return tasks.c.state.in_((FAILED, DEAD))
 
 
 def _blocked() -> Any:

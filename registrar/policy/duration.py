@@ -1,12 +1,14 @@
 """Lengths of time as registrar.yml writes them: 30s, 15m, 12h, 7d."""
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
 from pydantic import StringConstraints
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$(?!\n)")]
+PATTERN = re.compile(r"^[1-9][0-9]{0,4}[smhd]$(?!\n)")
+Duration = Annotated[str, StringConstraints(pattern=PATTERN.pattern)]
 
 
 def length(duration: str) -> timedelta:

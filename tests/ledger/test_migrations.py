@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from registrar.ledger import Ledger, heartbeats
+from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.dead import letters
 from registrar.ledger.history import Held
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tasks import claim
@@ -32,6 +34,9 @@ VALUES ('dep_1', 'taxi', 2, 'Production', 'requested', 'evt_2', :at, 'alert')"""
 
 TASK = """INSERT INTO tasks (id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at)
 VALUES ('tsk_1', 'evt_3', 3, 'worker.request', 'model:taxi', '{}', 'queued', :at, :at, :at)"""
+FAILED = """INSERT INTO tasks
+(id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at, finished_at)
+VALUES ('tsk_2', 'evt_1', 1, 'worker.vote', 'model:taxi', '{}', 'dead', :at, :at, :at, :at)"""
 
 
 @pytest.fixture
@@ -80,6 +85,9 @@ def migrated(ledger: Ledger) -> Ledger:
     migrate(ledger, to="0003")
     with ledger.write() as connection:
         connection.execute(text(TASK), {"at": stored(ledger, 6)})
+    migrate(ledger, to="0004")
+    with ledger.write() as connection:
+        connection.execute(text(FAILED), {"at": stored(ledger, 6)})
     migrate(ledger)
     return ledger
 
@@ -118,6 +126,18 @@ def test_a_holder_learns_which_promotion_brought_it_there(empty):
 def test_work_that_waits_is_still_there_to_be_done(empty):
     with migrated(empty).write() as connection:
         assert claim(connection, "tsk_1", at=hour(7)).event_id == "evt_3"
+
+
+def test_what_was_given_up_is_still_listed(empty):
+    with migrated(empty).read() as connection:
+        assert [letter.id for letter in letters(connection)] == ["tsk_2"]
+
+
+def test_a_delivery_that_came_again_after_the_migration_is_known(empty):
+    with migrated(empty).write() as connection:
+        assert accept(connection, Delivery("slack", "evt_1", "0" * 64), [], at=hour(7)).events == [
+            ("evt_1", "promotion.approve")
+        ]
 
 
 def test_nobody_is_alive_yet_by_a_ledger_that_was_migrated(empty):

@@ -1,42 +1,133 @@
-"""How SQLite goes about it: what is done all the time must not read all that was ever done."""
+"""How the databases go about it: what is done all the time must not read all that was ever done."""
 
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
-from registrar.ledger import tasks
+from registrar.ledger import (
+    archived,
+    asked,
+    backlog,
+    dead,
+    deployments,
+    history,
+    promotions,
+    rejections,
+    status,
+    tables,
+    tasks,
+)
 from registrar.ledger.accept import Arrival, Delivery, accept_all
+from tests.bench.filling import fill
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GROWING = {"events", "tasks", "archived", "rejections", "holders", "votes", "promotions", "deployments", "journal"}
+# Each holds what is open, what failed, or the answers of people who waited: few, whatever is done meanwhile.
+FEW = {"ix_tasks_open", "uq_tasks_running", "ix_tasks_failed", "uq_promotions_open", "uq_deployments_open"}
+FILLED = 3000
+
+
+def of(connection, table) -> str:
+    """The id of a row."""
+    return connection.execute(select(table.c.id).where(table.c.seq == 77)).scalar_one()
+
+
+WORK = {
+    "accept": lambda c: accept_all(c, [Arrival(Delivery("ci", id, "0" * 64), [], NOON) for id in "ab"]),
+    "claim": lambda c: tasks.claim(c, of(c, tables.tasks), at=NOON),
+    "sweep": lambda c: tasks.sweep(c, at=NOON),
+    "unfinished": tasks.unfinished,
+    "backlog": backlog.unfinished,
+    "status": lambda c: status.event(c, of(c, tables.events)),
+    "archived": lambda c: archived.place(c, "evt_1"),
+    "history": lambda c: history.history(c, "model-1"),
+    "who holds": lambda c: history.holder(c, "model-1", "stage", "Production"),
+    "dead list": dead.letters,
+    "dead list of a model": lambda c: dead.letters(c, state="dead", model="model-1"),
+    "dead show": lambda c: dead.letter(c, of(c, tables.tasks)),
+    "who waits": lambda c: asked.unanswered(c, model="model-1", version=1, target="Production"),
+    "who was answered": lambda c: asked.answered(c, ["answer:evt_1"]),
+    "open promotions": promotions.still_open,
+    "open deployments": deployments.under_way,
+}
+NEWEST = {"events": status.latest, "rejections": rejections.latest}
 
 
 @pytest.fixture
-def plans(ledger) -> list[str]:
-    """The plan of each statement from here on."""
-    found: list[str] = []
+def plans(ledger) -> list[dict[str, Any]]:
+    """Each time that a growing table is read from here on: {"table", "index", "by"}; by: what is looked up there."""
+    fill(ledger, FILLED, models=30)
+    found: list[dict[str, Any]] = []
+    explain = _sqlite if ledger.engine.dialect.name == "sqlite" else _postgresql
 
-    def explain(connection, cursor, statement, parameters, *_):
-        if statement.startswith(("SELECT", "UPDATE")):
-            rows = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            found.extend(row[3] for row in rows)
+    def listen(connection, cursor, statement, parameters, *_):
+        if statement.startswith(("SELECT", "UPDATE")) and "pg_advisory" not in statement:
+            with connection.connection.cursor() if explain is _postgresql else _closing(connection) as own:
+                found.extend(step for step in explain(own, statement, parameters) if step["table"] in GROWING)
 
-    event.listen(ledger.engine, "before_cursor_execute", explain)
+    event.listen(ledger.engine, "before_cursor_execute", listen)
     return found
 
 
-@pytest.mark.parametrize(
-    "work",
-    [
-        lambda connection: tasks.sweep(connection, at=NOON),
-        lambda connection: tasks.claim(connection, "tsk_1", at=NOON),
-        tasks.unfinished,
-        lambda connection: accept_all(connection, [Arrival(Delivery("ci", id, "0" * 64), [], NOON) for id in "ab"]),
-    ],
-    ids=["sweep", "claim", "unfinished", "accept"],
-)
-def test_what_is_done_is_not_read(ledger, plans, work):
+class _closing:
+    def __init__(self, connection):
+        self.cursor = connection.connection.cursor()
+
+    def __enter__(self):
+        return self.cursor
+
+    def __exit__(self, *_):
+        self.cursor.close()
+
+
+def _sqlite(cursor, statement, parameters) -> Iterator[dict[str, Any]]:
+    """SEARCH tasks AS other USING INDEX ix_tasks_open (lane=?), SCAN events."""
+    for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall():
+        words = row[3].split()
+        if words[0] in ("SEARCH", "SCAN"):
+            index = words[words.index("INDEX") + 1] if "INDEX" in words else None
+            yield {"table": _named(words[1], statement), "index": index, "by": words[0] == "SEARCH"}
+
+
+def _named(name: str, statement: str) -> str:
+    """An alias's table."""
+    return {"earlier": "tasks", "other": "tasks"}.get(name, name)
+
+
+def _postgresql(cursor, statement, parameters) -> Iterator[dict[str, Any]]:
+    cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+    (found,) = cursor.fetchone()
+    yield from _nodes(json.loads(found)[0]["Plan"] if isinstance(found, str) else found[0]["Plan"])
+
+
+def _nodes(node, index_of=None) -> Iterator[dict[str, Any]]:
+    for inner in node.get("Plans", ()):
+        if node["Node Type"] == "Bitmap Heap Scan" or (node["Node Type"].startswith("Bitmap") and index_of):
+            yield from _nodes(inner, index_of or node["Relation Name"])
+        else:
+            yield from _nodes(inner)
+    if node["Node Type"] == "Seq Scan" or "Index Name" in node:
+        table = node.get("Relation Name", index_of)
+        yield {"table": table, "index": node.get("Index Name"), "by": "Index Cond" in node}
+
+
+@pytest.mark.both_ledgers
+@pytest.mark.parametrize("work", WORK.values(), ids=WORK)
+def test_what_is_done_all_the_time_looks_things_up(ledger, plans, work):
     with ledger.write() as connection:
         work(connection)
     assert plans
-    assert [plan for plan in plans if plan.startswith("SCAN") and "USING INDEX" not in plan] == []
+    assert [step for step in plans if not step["by"] and step["index"] not in FEW] == []
+
+
+@pytest.mark.both_ledgers
+@pytest.mark.parametrize(("table", "latest"), NEWEST.items(), ids=NEWEST)
+def test_the_newest_are_read_from_the_end_without_sorting_all(ledger, plans, table, latest):
+    with ledger.read() as connection:
+        assert len(latest(connection, limit=7)) == 7
+    own = "INTEGER PRIMARY KEY" if ledger.engine.dialect.name == "sqlite" else f"pk_{table}"
+    assert {step["index"] for step in plans} <= {None, own}

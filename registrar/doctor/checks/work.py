@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import Unopened, opened
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import all_known
 from registrar.ledger.tables import tasks
+from registrar.ledger.tasks import DEAD, QUEUED, is_failed, is_open
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)
@@ -50,7 +51,8 @@ def _alive(connection: Connection, at: datetime) -> Iterator[Finding]:
 
 
 def _queue(connection: Connection, at: datetime) -> Iterator[Finding]:
-    due = select(func.count(), func.min(tasks.c.not_before)).where(tasks.c.state == "queued", tasks.c.not_before <= at)
+    queued = and_(is_open(), tasks.c.state == QUEUED)
+    due = select(func.count(), func.min(tasks.c.not_before)).where(queued, tasks.c.not_before <= at)
     waiting, oldest = connection.execute(due).one()
     age = at - oldest if oldest else timedelta()
     seen = f"{waiting} tasks are due, the oldest for {age.total_seconds():.0f} s"
@@ -60,13 +62,12 @@ def _queue(connection: Connection, at: datetime) -> Iterator[Finding]:
         yield warn(seen, "Are there workers enough? One does about four at once")
     else:
         yield ok(seen if waiting else "nothing is due that is not being done")
-    retried = select(func.count()).where(tasks.c.state == "queued", tasks.c.attempts > 0)
+    retried = select(func.count()).where(queued, tasks.c.attempts > 0)
     if again := connection.execute(retried).scalar_one():
-        latest = connection.execute(
-            select(tasks.c.name, tasks.c.error).where(tasks.c.state == "queued", tasks.c.attempts > 0).limit(1)
-        ).one()
+        such = select(tasks.c.name, tasks.c.error).where(queued, tasks.c.attempts > 0)
+        latest = connection.execute(such.limit(1)).one()
         yield warn(f"{again} tasks are being tried again, such as {latest.name}: {latest.error}", "See what it names")
-    dead = select(func.count(), func.max(tasks.c.finished_at)).where(tasks.c.state == "dead")
+    dead = select(func.count(), func.max(tasks.c.finished_at)).where(is_failed(), tasks.c.state == DEAD)
     count, last = connection.execute(dead).one()
     if count:
         advice = "`registrar dead list` says which and why; `registrar dead retry` and `dead drop` end it"

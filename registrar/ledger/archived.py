@@ -1,0 +1,26 @@
+"""Where an event is that is no longer in the ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from registrar.ledger.tables import archived, archives
+
+
+@dataclass(frozen=True)
+class Place:
+    """An archive file. folder: where it was written. sha256: of the file, hexadecimal."""
+
+    name: str
+    folder: str
+    sha256: str
+    started_at: datetime
+
+
+def place(connection: Connection, event_id: str) -> Place | None:
+    """None for an event that was never archived, or never there."""
+    columns = [archives.c[name] for name in Place.__dataclass_fields__]
+    joined = archived.join(archives, archived.c.archive_seq == archives.c.seq)
+    row = connection.execute(select(*columns).select_from(joined).where(archived.c.event_id == event_id)).one_or_none()
+    return Place(**row._mapping) if row else None

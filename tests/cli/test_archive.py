@@ -1,0 +1,78 @@
+"""`registrar archive` and `archive show`, and what other commands say of what went."""
+
+import json
+from datetime import UTC, datetime
+
+from registrar.event import Actor, Event
+from registrar.ledger import tasks
+from registrar.ledger.accept import Delivery, accept
+from registrar.outcome import Outcome
+from registrar.vocabulary import parse
+from tests.cli.conftest import NOON, approve
+from tests.cli.test_record import rows
+
+OLD = datetime(2025, 3, 1, tzinfo=UTC)
+KEPT = "1 events of that age stay: the history, promotions, votes, deployments or the journal tell of it"
+
+
+def test_what_is_old_goes_into_the_folder_and_is_shown_from_there(run, record, data):
+    old = fact(record, OLD)
+    assert [" ".join(row.split()) for row in rows(run("archive", "--older-than", "90d", "--plan").stdout)] == [
+        "kind month rows tasks",
+        "events 2025-03 1 1",
+    ]
+    written = run("archive", "--older-than", "90d", "--json")
+    assert written.exit_code == 0, written.output
+    [file] = (data / "archive").iterdir()
+    assert [each["path"] for each in json.loads(written.stdout)] == [str(file)]
+    missing = run("events", "show", old)
+    assert (missing.exit_code, f"into {file}: registrar archive show {old}" in missing.stderr) == (1, True)
+    assert f"registrar archive show {old}" in run("replay", old, "--plan").stderr
+    shown = run("archive", "show", old)
+    assert f"archive      {file.name}" in shown.output
+    assert "worker.report" in shown.output
+    assert json.loads(run("archive", "show", old, "--json").output)["id"] == old
+
+
+def test_files_that_were_moved_are_found_where_one_says(run, record, data, tmp_path):
+    old = fact(record, OLD)
+    run("archive", "--older-than", "90d", "--to", str(tmp_path / "a"))
+    (tmp_path / "a").rename(tmp_path / "b")
+    lost = run("archive", "show", old)
+    assert (lost.exit_code, "say --from FOLDER if it was moved" in lost.stderr) == (1, True)
+    assert run("archive", "show", old, "--from", str(tmp_path / "b")).exit_code == 0
+
+
+def test_history_stays_and_that_is_said(run, record):
+    approve(record, 1, OLD)
+    planned = run("archive", "--older-than", "90d", "--plan")
+    assert KEPT in planned.stderr
+    assert json.loads(run("archive", "--older-than", "90d", "--plan", "--json").stdout)["archive"] == []
+    assert run("archive", "--older-than", "90d").stderr == "nothing was old enough and could go\n"
+
+
+def test_too_short_an_age_and_none_are_refused_in_a_sentence(run, record):
+    for words, said in {
+        ("--older-than", "6d"): "6d is too short: what is younger than 7d",
+        ("--older-than", "soon"): "'soon' is no age such as 90d",
+        (): "--older-than 90d",
+    }.items():
+        refused = run("archive", *words)
+        assert (refused.exit_code, said in " ".join(refused.stderr.split())) == (2, True)
+
+
+def test_an_event_that_is_not_archived_is_said_to_be_there_or_nowhere(run, record):
+    here = approve(record, 1, NOON)
+    assert f"registrar events show {here}" in run("archive", "show", here).stderr
+    assert "never archived one" in run("archive", "show", "evt_0").stderr
+
+
+def fact(record, at: datetime) -> str:
+    """An event that was done, and changed nothing."""
+    event = Event(parse("training_run.failed", {"model": "taxi"}), Actor("ada", "Ada"), at)
+    with record.write() as connection:
+        receipt = accept(connection, Delivery("ci", "old", "a" * 64), [event], at=at)
+        task = tasks.claim(connection, receipt.bells[0].task_id, at=at)
+        assert task
+        tasks.finish(connection, task, "succeeded", Outcome("people were told"), at=at)
+    return receipt.events[0][0]
