@@ -70,6 +70,7 @@ def fill(ledger: Ledger, count: int, *, models: int) -> None:
     told = {"name": "worker.notify", "lane": "notify:", "of": "id", "state": "succeeded", "which": "true"}
     failed = {**told, "name": "worker.describe", "state": "dead", "which": "seq % 1000 = 1"}
     with ledger.write() as connection:
+        _cache(connection, kib=400_000)
         _run(connection, _EVENTS, words, count=count, models=models)
         for task in (of_model, told, failed):
             _run(connection, _TASKS, {**words, **task})
@@ -77,8 +78,14 @@ def fill(ledger: Ledger, count: int, *, models: int) -> None:
             _run(connection, statement, words)
         for statement in (_REJECTIONS, _ARCHIVED):
             _run(connection, statement, words, count=count)
+        _cache(connection, kib=256)  # as engine.py has it
         if connection.dialect.name == "postgresql":  # its autovacuum does it some time later; SQLite never does
             connection.execute(text("ANALYZE"))
+
+
+def _cache(connection: Connection, *, kib: int) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"PRAGMA cache_size=-{kib}"))
 
 
 def _run(connection: Connection, statement: str, words: dict[str, str], **values: int) -> None:

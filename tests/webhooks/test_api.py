@@ -2,12 +2,16 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from registrar.archive.run import archive
+from registrar.ledger import tasks
+from registrar.ledger.engine import now
 from registrar.ledger.history import Held
-from registrar.outcome import Cause
+from registrar.outcome import Cause, Outcome
 from tests.webhooks.conftest import Receiver, finished
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -26,6 +30,22 @@ def test_the_status_url_of_an_event_says_what_became_of_it(receiver: Receiver):
 def test_an_unknown_event_is_a_404_problem(receiver: Receiver, id: str):
     answer = receiver.client.get(f"/v1/events/{id}")
     assert (answer.status_code, answer.json["code"], answer.mimetype) == (404, "not_found", "application/problem+json")
+
+
+def test_a_delivery_that_was_archived_is_known_and_its_status_url_says_so(receiver: Receiver):
+    sent = receiver.send(finished(), id="msg_old").json["events"]
+    [waiting] = receiver.tasks()
+    with receiver.ledger.write() as connection:
+        task = tasks.claim(connection, waiting.id, at=now())
+        assert task
+        tasks.finish(connection, task, "succeeded", Outcome("done"), at=now())
+    folder = Path(str(receiver.ledger.engine.url.database)).parent / "archive"
+    assert len(list(archive(receiver.ledger, cutoff=now() + timedelta(days=1), folder=folder))) == 1
+    again = receiver.send(finished(), id="msg_old")
+    assert (again.status_code, again.json["events"]) == (200, sent)
+    answer = receiver.client.get(sent[0]["status_url"])
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert f"registrar archive show {sent[0]['id']}" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("id", ["tsk_0", "%00", "%ff"])
