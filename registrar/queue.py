@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError, OperationalError
 
 from registrar.broker import Broker
 
@@ -58,14 +58,16 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
 
 
 def ring(app: Celery, bells: Iterable[Bell]) -> bool:
-    """Publish bells over one kept connection. False if the broker can't be reached: the sweep will ring them."""
+    """Publish bells over one kept connection, to Redis all in one go. False if the broker can't be reached: the sweep
+    will ring them.
+    """
     if not (waiting := list(bells)):
         return True
     try:
-        with app.producer_or_acquire() as producer:
+        with app.producer_or_acquire() as producer, producer.batch(len(waiting)):
             for bell in waiting:
                 app.send_task(bell.name, (bell.task_id,), task_id=bell.task_id, producer=producer)
-    except (OperationalError, OSError) as error:
+    except (KombuError, OSError) as error:
         log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, len(waiting))
         return False
     return True

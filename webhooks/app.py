@@ -38,7 +38,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     scrub = Scrub(known(settings, policy))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
-    doorbell = Doorbell(settings.broker_url)
+    doorbell = Doorbell(settings.broker_url, ledger)
     backpressure = Backpressure(ledger, policy)
     rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting)
     accept = backpressure.bounded(commit.GroupCommit(ledger))

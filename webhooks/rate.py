@@ -21,6 +21,7 @@ from webhooks.errors import TooMany
 
 TIMEOUT = 0.5  # seconds
 PAUSE = 5.0  # after a failure, before Redis is asked again, by one request alone
+REFUSED_FOR = 1.0  # second, after a count that was refused
 LONGEST_WAIT = 60  # far below the 300 s after which a sender's retry with the same signature would be stale
 # Of requests without a good signature, per address. Also what an honest sender with a wrong secret comes to in an hour.
 REFUSALS = "300/minute"
@@ -44,17 +45,25 @@ class Rate:
         self._redis = _redis(broker_url)
         self._shared: RateLimiter = SlidingWindowCounterRateLimiter(self._redis) if self._redis else self._own
         self._silent_until = 0.0
+        self._refused: dict[tuple[str, ...], float] = {}  # until when
         self._lock = threading.Lock()
 
     def check(self, limit: str, *key: str) -> None:
-        """Whether there is room for one more, without counting it."""
-        if not self._ask(lambda limiter: limiter.test(_item(limit), *key)):
+        """Whether there was room for one more a moment ago, for who must not be counted yet. Redis is not asked."""
+        if time.monotonic() < self._refused.get(key, 0.0):
             raise self._too_many(limit, *key)
 
     def count(self, limit: str, *key: str) -> None:
         """One more. What is one too many is not counted."""
         if not self._ask(lambda limiter: limiter.hit(_item(limit), *key)):
+            self._remember(key)
             raise self._too_many(limit, *key)
+
+    def _remember(self, key: tuple[str, ...]) -> None:
+        now = time.monotonic()
+        with self._lock:
+            kept = {other: until for other, until in self._refused.items() if until > now}
+            self._refused = {**kept, key: now + REFUSED_FOR}
 
     def _too_many(self, limit: str, *key: str) -> TooMany:
         free_at = self._ask(lambda limiter: limiter.get_window_stats(_item(limit), *key).reset_time)

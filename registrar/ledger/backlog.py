@@ -1,9 +1,11 @@
-"""How much is not done yet: cheap enough to ask every second, however long the record is."""
+"""How much is not done yet, and what of it can begin: cheap to ask, however long the record is."""
 
-from sqlalchemy import Connection, func, select
+from collections.abc import Collection
+
+from sqlalchemy import Connection, exists, func, select, tuple_
 
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import is_open
+from registrar.ledger.tasks import QUEUED, is_open
 
 
 def unfinished(connection: Connection) -> dict[str, int]:
@@ -11,3 +13,14 @@ def unfinished(connection: Connection) -> dict[str, int]:
     joined = tasks.join(events, tasks.c.event_seq == events.c.seq)
     query = select(events.c.source, func.count()).select_from(joined).where(is_open()).group_by(events.c.source)
     return {row[0]: row[1] for row in connection.execute(query.order_by(events.c.source))}
+
+
+def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Of these tasks those behind no queued one of their lane: who is done before the others rings for them.
+
+    One that stands behind a running task is among them: whoever runs that may have looked already for what comes next.
+    """
+    earlier = tasks.alias("earlier")
+    before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
+    behind = exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), earlier.c.state == QUEUED, before)
+    return set(connection.execute(select(tasks.c.id).where(tasks.c.id.in_(ids), ~behind)).scalars())

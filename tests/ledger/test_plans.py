@@ -42,6 +42,7 @@ WORK = {
     "sweep": lambda c: tasks.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
     "backlog": backlog.unfinished,
+    "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: status.event(c, of(c, tables.events)),
     "archived": lambda c: archived.place(c, "evt_1"),
     "history": lambda c: history.history(c, "model-1"),

@@ -7,6 +7,7 @@ import pytest
 from registrar.event import Actor, Event
 from registrar.ledger import Ledger, tasks
 from registrar.ledger.accept import Delivery, DeliveryConflict, accept
+from registrar.ledger.backlog import first_in_line
 from registrar.outcome import FollowUp, Outcome
 from registrar.queue import Bell
 from registrar.vocabulary import parse
@@ -177,3 +178,19 @@ def test_a_task_that_is_put_back_for_as_long_as_there_is_waits(ledger):
     with ledger.write() as connection:
         tasks.retry(connection, task, delay=LONGEST_PAUSE, error="registry down", at=NOON)
     assert (sweep(ledger, seconds(1)), claim(ledger, bell, at=seconds(1))) == ([], None)
+
+
+def test_first_in_line_is_who_stands_behind_nobody_queued(ledger):
+    [first, second] = [post(ledger, id=id).bells[0] for id in "12"]
+    [alone] = post(ledger, finished("bus"), id="3").bells
+    with ledger.read() as connection:
+        found = first_in_line(connection, [first.task_id, second.task_id, alone.task_id])
+        assert found == {first.task_id, alone.task_id}
+        assert first_in_line(connection, [second.task_id]) == set()
+
+
+def test_who_stands_behind_a_running_one_is_rung_as_that_may_have_looked_already(ledger):
+    [first, second] = [post(ledger, id=id).bells[0] for id in "12"]
+    claim(ledger, first)
+    with ledger.read() as connection:
+        assert first_in_line(connection, [second.task_id]) == {second.task_id}

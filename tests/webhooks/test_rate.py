@@ -15,10 +15,10 @@ from registrar.policy.load import parse
 from registrar.settings import Settings
 from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, REGISTRAR_YML, Receiver, environ, finished, signed
-from webhooks import refusals
+from webhooks import rate, refusals
 from webhooks.app import create_app
 from webhooks.errors import BadSignature, TooMany
-from webhooks.rate import Rate, address_key
+from webhooks.rate import REFUSED_FOR, Rate, address_key
 
 OTHER = "whsec_" + "bm9w" * 8
 Open = Callable[..., Receiver]
@@ -71,9 +71,10 @@ def test_one_source_beyond_its_limit_does_not_silence_another(limited: Open):
     assert receiver.slack(b"command=%2Fregistry&text=help").status_code == 200
 
 
-def test_the_order_is_method_and_content_type_then_the_rate_then_the_size(limited: Open):
+def test_the_order_is_method_and_content_type_then_the_rate_then_the_size(limited: Open, monkeypatch):
+    monkeypatch.setattr(rate, "REFUSED_FOR", 60)
     receiver = limited("1/minute")
-    statuses(receiver, 1)
+    statuses(receiver, 2)
     body = b" " * 5000
     assert receiver.client.get("/webhooks/ci").status_code == 405
     assert receiver.post(body, {**signed(body), "Content-Type": "text/plain"}).status_code == 415
@@ -146,7 +147,21 @@ def test_redis_counts_again_when_it_is_back(broker: Broker):
     for _ in range(2):
         limits.count("2/minute", "x")
     with pytest.raises(TooMany):
-        Rate(broker.url).check("2/minute", "x")
+        Rate(broker.url).count("2/minute", "x")
+
+
+def test_a_source_beyond_its_limit_is_refused_unread_for_a_second_without_asking_redis(broker: Broker):
+    limits = Rate(broker.url)
+    limits.check("1/minute", "x")
+    limits.count("1/minute", "x")
+    limits.check("1/minute", "x")
+    with pytest.raises(TooMany):
+        limits.count("1/minute", "x")
+    with pytest.raises(TooMany):
+        limits.check("1/minute", "x")
+    limits.check("1/minute", "y")
+    time.sleep(REFUSED_FOR)
+    limits.check("1/minute", "x")
 
 
 def test_redis_keeps_no_key_for_longer_than_two_minutes(broker: Broker):
