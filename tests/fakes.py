@@ -133,9 +133,9 @@ class FakeRegistry:
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version:
-        self._write("create_version", model)
         if model not in self._models:
             raise NotFound(f"registering: no model {model!r}")
+        self._write("create_version", model)
         number = max(self._models[model], default=0) + 1
         made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN)
         self._models[model][number] = made

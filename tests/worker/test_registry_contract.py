@@ -72,6 +72,14 @@ def test_a_version_is_made_with_its_tags_and_description(world, name):
     assert (made.version, found.stage, found.description, found.tags) == (1, "None", "made", {"registrar.task": "t1"})
 
 
+def test_a_version_of_no_model_is_not_made(world, name):
+    run = world.registry.run(world.train())
+    source = world.registry.source_of(run, "model")
+    with pytest.raises(NotFound):
+        world.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    assert world.registry.versions(name) == []
+
+
 def test_a_versions_source_is_the_one_it_was_made_from(world, name):
     run = world.registry.run(world.train())
     source = world.registry.source_of(run, "model")

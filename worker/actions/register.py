@@ -4,7 +4,7 @@ import math
 
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.vocabulary import Registration
-from worker.door import ModelSource, Run, Version
+from worker.door import ModelSource, NotFound, Run, Version
 from worker.registration import chosen, registered
 from worker.work import Work
 
@@ -15,7 +15,6 @@ def act(work: Work) -> Outcome:
     run, source = chosen(work.registry, data, work.policy.model(data.model).artifact_path)
     if earlier := registered(work.registry, work.model, run, source):
         return _again(work, run, earlier)
-    work.registry.ensure_model(data.model)
     return _done(work, run, _alone(work, run, source, _create(work, data, run, source)))
 
 
@@ -32,7 +31,17 @@ def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Ve
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {work.who}"
     description = "\n".join(filter(None, [data.description, line]))
-    return work.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
+
+    def create() -> Version:
+        return work.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
+
+    try:
+        return create()
+    except (
+        NotFound
+    ):  # of a model's first version alone: to ask each time whether the model is there would be one more call
+        work.registry.ensure_model(data.model)
+        return create()
 
 
 def _alone(work: Work, run: Run, source: ModelSource, made: Version) -> Version:

@@ -107,8 +107,9 @@ class MlflowRegistry(Files):
         with sorted_errors(f"looking for the model of run {run.id}"):
             if logged := self._logged_model(run, artifact_path):
                 return ModelSource(f"models:/{logged}", logged)
-            listed = {str(info.path) for info in self._client.list_artifacts(run.id, artifact_path)}
-        if f"{artifact_path}/MLmodel" in listed:
+            # By the run's id MLflow's client would ask three more questions, of what we know.
+            found = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
+        if "MLmodel" in found:
             return ModelSource(f"{run.artifact_uri}/{artifact_path}")
         raise NotFound(
             f"run {run.id} logged no model named {artifact_path!r}: log one with log_model(name={artifact_path!r}), "

@@ -35,7 +35,11 @@ class Files:
     def files_of(self, model: str, version: int) -> list[str]:
         with sorted_errors(f"looking at the files of {model} version {version}"):
             address = self._client.get_model_version_download_uri(model, str(version))
-            return sorted(Path(file.path).name for file in list_artifacts(artifact_uri=address, tracking_uri=self._uri))
+            return sorted(self.listed(address))
+
+    def listed(self, uri: str) -> set[str]:
+        """The names of what is in a folder of an artifact store."""
+        return {Path(file.path).name for file in list_artifacts(artifact_uri=uri, tracking_uri=self._uri)}
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         return convert.mlmodel(self._mlmodel(model, version))
