@@ -48,9 +48,11 @@ models:
 _VERSION = """INSERT INTO model_versions (workspace, name, version, creation_time, last_updated_time, description,
 user_id, current_stage, source, run_id, run_link, status, status_message, storage_location)
 SELECT workspace, name, :version, creation_time, last_updated_time, description, user_id, 'None', :source, :run,
-run_link, status, status_message, storage_location FROM model_versions WHERE name = :name AND version = 1"""
+run_link, status, status_message, storage_location FROM model_versions
+WHERE workspace = 'default' AND name = :name AND version = 1"""
 _TAGS = """INSERT INTO model_version_tags (workspace, name, version, key, value)
-SELECT workspace, name, :version, key, value FROM model_version_tags WHERE name = :name AND version = 1"""
+SELECT workspace, name, :version, key, value FROM model_version_tags
+WHERE workspace = 'default' AND name = :name AND version = 1"""
 
 
 @dataclass(frozen=True)
