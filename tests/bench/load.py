@@ -23,6 +23,7 @@ class LoadError(RuntimeError):
 class Load:
     """What wrk saw. Times in seconds."""
 
+    connections: int
     completed: int
     seconds: float
     p50: float
@@ -82,8 +83,10 @@ def send(port: int, ready: list[bytes], *, connections: int, seconds: float, fol
     file.unlink()
     found = json.loads(told.stdout.splitlines()[-1])
     asked, refused, broken = (found.pop(name) for name in ("asked", "refused", "broken"))
-    if refused or broken or not found["completed"]:
+    if not found["completed"]:
+        raise LoadError(f"nothing was answered within {seconds:.0f} s")
+    if refused or broken:
         raise LoadError(f"{refused} refused and {broken} broken off beside {found['completed']} that were answered")
     if asked > len(ready):
         raise LoadError(f"{asked} requests were wanted and {len(ready)} were ready")
-    return Load(**found)
+    return Load(connections, **found)
