@@ -71,7 +71,7 @@ class Intake:
             raise
         request, verified = _verified(sender, arriving)
         self.metrics.verified(name, verified)
-        self.rate.count(limit, "source", name)
+        self.rate.count(limit, "source", name, ahead=True)
         return request, verified
 
     def _sender(self, name: str) -> Sender:

@@ -17,6 +17,7 @@ from limits.storage import MemoryStorage, RedisSentinelStorage, RedisStorage
 from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 
 from registrar.broker import Broker, patience
+from webhooks.ahead import Ahead
 from webhooks.errors import TooMany
 
 TIMEOUT = 0.5  # seconds
@@ -34,7 +35,7 @@ class Limits(Protocol):
 
     def check(self, limit: str, *key: str) -> None: ...
 
-    def count(self, limit: str, *key: str) -> None: ...
+    def count(self, limit: str, *key: str, ahead: bool = False) -> None: ...
 
 
 class Rate:
@@ -46,6 +47,7 @@ class Rate:
         self._shared: RateLimiter = SlidingWindowCounterRateLimiter(self._redis) if self._redis else self._own
         self._silent_until = 0.0
         self._refused: dict[tuple[str, ...], float] = {}  # until when
+        self._ahead = Ahead()
         self._lock = threading.Lock()
 
     def check(self, limit: str, *key: str) -> None:
@@ -53,11 +55,24 @@ class Rate:
         if time.monotonic() < self._refused.get(key, 0.0):
             raise self._too_many(limit, *key)
 
-    def count(self, limit: str, *key: str) -> None:
-        """One more. What is one too many is not counted."""
-        if not self._ask(lambda limiter: limiter.hit(_item(limit), *key)):
+    def count(self, limit: str, *key: str, ahead: bool = False) -> None:
+        """One more. What is one too many is not counted. ahead: of keys that are few, while they are busy, some are
+        counted together.
+        """
+        if ahead and self._ahead.take(key):
+            return
+        size = self._ahead.next(key, _item(limit).amount) if ahead else 1
+        if size > 1 and self._hit(limit, key, size):
+            self._ahead.counted(key, size)
+        elif self._hit(limit, key, 1):
+            if ahead:
+                self._ahead.counted(key, 1)
+        else:
             self._remember(key)
             raise self._too_many(limit, *key)
+
+    def _hit(self, limit: str, key: tuple[str, ...], size: int) -> bool:
+        return self._ask(lambda limiter: limiter.hit(_item(limit), *key, cost=size))
 
     def _remember(self, key: tuple[str, ...]) -> None:
         now = time.monotonic()

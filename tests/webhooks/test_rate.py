@@ -15,7 +15,7 @@ from registrar.policy.load import parse
 from registrar.settings import Settings
 from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, REGISTRAR_YML, Receiver, environ, finished, signed
-from webhooks import rate, refusals
+from webhooks import ahead, rate, refusals
 from webhooks.app import create_app
 from webhooks.errors import BadSignature, TooMany
 from webhooks.rate import REFUSED_FOR, Rate, address_key
@@ -112,10 +112,11 @@ class Asked:
 
     def __init__(self, limits: Rate) -> None:
         self._real, self.times = limits._shared, 0
+        self.get_window_stats = self._real.get_window_stats
 
-    def hit(self, *about: Any) -> bool:
+    def hit(self, *about: Any, cost: int) -> bool:
         self.times += 1
-        return self._real.hit(*about)
+        return self._real.hit(*about, cost=cost)
 
 
 def test_while_redis_hangs_one_request_waits_for_it_and_the_others_do_not(broker: Broker):
@@ -162,6 +163,48 @@ def test_a_source_beyond_its_limit_is_refused_unread_for_a_second_without_asking
     limits.check("1/minute", "y")
     time.sleep(REFUSED_FOR)
     limits.check("1/minute", "x")
+
+
+def passing(limits: Rate, times: int, limit: str, *, ahead: bool) -> int:
+    """How many of so many pass."""
+    passed = 0
+    for _ in range(times):
+        try:
+            limits.count(limit, "x", ahead=ahead)
+            passed += 1
+        except TooMany:
+            pass
+    return passed
+
+
+def test_a_busy_source_asks_redis_seldom_and_never_passes_its_limit(broker: Broker):
+    limits = Rate(broker.url)
+    limits._shared = asked = Asked(limits)  # type: ignore[assignment]
+    assert passing(limits, 3000, "3000/day", ahead=True) == 3000
+    assert asked.times < 600
+    assert passing(limits, 5, "3000/day", ahead=True) == 0
+
+
+def test_two_busy_receivers_never_pass_the_limit_and_give_little_away(broker: Broker):
+    one, other = Rate(broker.url), Rate(broker.url)
+    passed = sum(passing(limits, 100, "1000/day", ahead=True) for _ in range(8) for limits in (one, other))
+    assert 980 <= passed <= 1000
+
+
+def test_who_comes_seldom_is_counted_one_by_one(broker: Broker, monkeypatch):
+    limits = Rate(broker.url)
+    monkeypatch.setattr(ahead, "QUICKLY", 0)
+    assert passing(limits, 9, "1000/day", ahead=True) == 9
+    assert passing(limits, 1000, "1000/day", ahead=False) == 991
+
+
+def test_what_was_counted_and_not_used_is_given_up(broker: Broker, monkeypatch):
+    monkeypatch.setattr(ahead, "KEPT", -1)
+    limits = Rate(broker.url)
+    limits._shared = asked = Asked(limits)  # type: ignore[assignment]
+    for _ in range(20):
+        limits.count("6000/day", "x", ahead=True)
+    assert asked.times == 20
 
 
 def test_redis_keeps_no_key_for_longer_than_two_minutes(broker: Broker):
