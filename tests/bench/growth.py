@@ -115,7 +115,7 @@ def once(grown: Grown, seconds: float) -> dict[str, float]:
         bell = _timed(times["accept"], partial(_accept, grown))
         _timed(times["claim and finish"], partial(_work, grown.ledger, bell))
         with grown.ledger.read() as connection:
-            id_, model = random.choice(grown.ids), grown.model()  # noqa: S311
+            id_, model = random.choice(grown.ids), grown.model()  # noqa: S311 (no secret)
             assert _timed(times["status of an event"], partial(status.event, connection, id_))
             _timed(times["history of a model"], partial(history.history, connection, model))
             assert _timed(times["dead letters"], partial(dead.letters, connection, limit=1))
