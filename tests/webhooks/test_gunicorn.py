@@ -186,9 +186,10 @@ def test_senders_that_stall_give_their_threads_back(server: Server):
     assert status == 202
 
 
-def test_after_all_that_the_process_is_under_90_megabytes(server: Server):
+def test_after_all_that_the_process_keeps_less_than_80_megabytes_to_itself(server: Server):
+    """What it shares with others, and how much of that is mapped, is the kernel's affair: 16 to 24 MB."""
     [worker] = psutil.Process(server.process.pid).children()
-    assert worker.memory_info().rss < 90 * 2**20
+    assert worker.memory_full_info().uss < 80 * 2**20
 
 
 def test_a_receiver_that_can_not_start_says_why_and_stops(tmp_path: Path):
