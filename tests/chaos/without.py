@@ -5,6 +5,7 @@ python -m tests.chaos.without lease | sweep | look-first | lane-order
 
 import sys
 from collections.abc import Callable, Mapping
+from unittest.mock import patch
 
 from sqlalchemy import false
 
@@ -14,22 +15,27 @@ from worker import tasks as celery_side
 from worker.actions import register
 
 
+def _take(owner: object, name: str, by: object) -> None:
+    """Not by assignment, which would make a name that the worker no longer has, and take nothing away."""
+    patch.object(owner, name, by).start()
+
+
 def _lease() -> None:
     """Who lost a task goes on with it, and ends it. `_held` alone would still refuse the end."""
-    lease.Lease.renew = lambda self: None  # type: ignore[method-assign]
-    tasks._held = lambda task: tasks.tasks.c.id == task.id
+    _take(lease.Lease, "renew", lambda self: None)
+    _take(tasks, "_held", lambda task: tasks.tasks.c.id == task.id)
 
 
 def _sweep() -> None:
-    celery_side.tasks.sweep = lambda connection, **_: []  # type: ignore[assignment]
+    _take(celery_side.tasks, "sweep", lambda connection, **_: [])
 
 
 def _look_first() -> None:
-    register._registered = lambda work, run, source: None
+    _take(register, "registered", lambda registry, model, run, source: None)
 
 
 def _lane_order() -> None:
-    tasks._blocked = false
+    _take(tasks, "_blocked", false)
 
 
 WITHOUT: Mapping[str, Callable[[], None]] = {
