@@ -1,0 +1,22 @@
+"""The API under /v1, a file for each resource, and how the receiver is.
+
+A resource's file has `add(api, ledger, gate)`, which adds its routes; what is asked in a query is read by asked.py.
+"""
+
+from flask import Blueprint
+
+from registrar.ledger import Ledger
+from webhooks.api import dead, events, models, probes, rejections
+from webhooks.api.gate import Gate
+from webhooks.health import Health
+from webhooks.metrics import Metrics
+
+_RESOURCES = (events, dead, rejections, models)
+
+
+def blueprint(ledger: Ledger, health: Health, metrics: Metrics) -> Blueprint:
+    api, gate = Blueprint("api", __name__), Gate()
+    for resource in _RESOURCES:
+        resource.add(api, ledger, gate)
+    probes.add(api, health, metrics, gate)
+    return api

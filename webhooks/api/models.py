@@ -1,0 +1,20 @@
+"""/v1/models: which version held what."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, request
+
+from registrar.ledger import Ledger
+from registrar.ledger.history import history
+from webhooks.api import asked
+from webhooks.api.gate import Gate
+
+
+def add(api: Blueprint, ledger: Ledger, gate: Gate) -> None:
+    @api.get("/v1/models/<name>/history")
+    def model_history(name: str) -> dict[str, Any]:
+        gate.require(request)
+        at = asked.time("at")
+        with ledger.read() as connection:
+            return {"model": name, "history": [asdict(holding) for holding in history(connection, name, at=at)]}

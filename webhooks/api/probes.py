@@ -1,0 +1,24 @@
+"""How the receiver is: for balancers, and for Prometheus."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from webhooks.api.gate import Gate
+from webhooks.health import Health
+from webhooks.metrics import CONTENT_TYPE, Metrics
+
+
+def add(api: Blueprint, health: Health, metrics: Metrics, gate: Gate) -> None:
+    @api.get("/metrics")
+    def counted() -> Response:
+        gate.require(request)
+        return Response(metrics.text(), content_type=CONTENT_TYPE)
+
+    @api.get("/healthz")
+    def alive() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @api.get("/readyz")
+    def ready() -> dict[str, Any]:
+        return health.ready(request.args.getlist("exclude"))
