@@ -6,7 +6,7 @@ from datetime import datetime
 from registrar.ledger.promotions import Promotion
 from registrar.policy.approval import Approval
 from worker.door import Version
-from worker.promotion.quorum import unfilled
+from registrar.reading.quorum import unfilled
 from worker.work import Work
 
 
