@@ -34,7 +34,8 @@ class Settings:
     """Addresses and keys. Secrets are shown by no repr.
 
     Each NAME may also be given as NAME_FILE, the path of a file that holds the value
-    (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml.
+    (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml. local_operator: the person of
+    registrar.yml, or source:NAME, as whom whoever sits at the receiver's machine acts; None: they may look only.
     """
 
     config_path: Path
@@ -45,6 +46,7 @@ class Settings:
     public_url: str | None
     artifacts_folder: Path
     environ: Mapping[str, str] = field(repr=False)
+    local_operator: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -64,6 +66,7 @@ class Settings:
             public_url=_value(environ, "REGISTRAR_PUBLIC_URL"),
             artifacts_folder=Path(_value(environ, "REGISTRAR_ARTIFACTS") or "artifacts"),
             environ=environ,
+            local_operator=_value(environ, "REGISTRAR_LOCAL_OPERATOR"),
         )
 
     def secret(self, reference: str) -> str:

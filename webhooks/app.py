@@ -17,7 +17,9 @@ from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
 from webhooks import api, commit, openapi, senders
+from webhooks.access import Access
 from webhooks.backpressure import Backpressure
+from webhooks.commands import Commands
 from webhooks.doorbell import Doorbell
 from webhooks.health import Health
 from webhooks.intake import Intake
@@ -27,6 +29,7 @@ from webhooks.rate import Rate
 from webhooks.refusals import WEBHOOKS, Record, Refusals
 from webhooks.source import Answer
 
+LARGEST_FORM = 65_536  # bytes of what is sent on the pages or by the API
 CANNOT_START = 4  # gunicorn's APP_LOAD_ERROR: it stops instead of starting worker after worker
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -35,6 +38,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
     opened = senders.open_all(policy, settings, seal=Seal(settings.secret_key))
+    access = Access(settings, policy)
     scrub = Scrub(known(settings, policy))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
@@ -46,8 +50,10 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
 
     app = flask.Flask("webhooks", static_folder=None)
     app.json = _Json(app)
-    app.config["LARGEST_BODY"] = max((source.max_bytes for source in policy.sources.values()), default=0)  # lobby.py
-    app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics))
+    app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
+    commands = Commands(policy, accept, doorbell, rate, settings.public_url)
+    app.extensions.update(access=access, commands=commands)
+    app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics, access))
     app.register_blueprint(openapi.blueprint())
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub).answer)
     app.after_request(_add_headers)

@@ -87,10 +87,10 @@ class Backpressure:
         """Of one who is over a bound nothing is taken. A delivery that only just goes over it is: else one that is
         larger than the bound would never be.
         """
-        own = self._policy.sources[source].max_unfinished
-        if self._counts[source] >= own:
+        sender = self._policy.sources.get(source)  # our own pages and API are none: they have the bound in all
+        if sender and self._counts[source] >= sender.max_unfinished:
             raise Full(
-                f"{self._counts[source]:,} tasks of {source} are not done yet, and {own:,} may wait "
+                f"{self._counts[source]:,} tasks of {source} are not done yet, and {sender.max_unfinished:,} may wait "
                 f"(sources.{source}.max_unfinished)"
             )
         pressing = all(event.data.pressing for event in events)

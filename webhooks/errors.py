@@ -17,6 +17,7 @@ class Rejected(Exception):
     code: ClassVar[str]
     title: ClassVar[str]
     retry_after: ClassVar[int | None] = None
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, detail: str, *, errors: Sequence[Mapping[str, str]] = (), why: str | None = None) -> None:
         super().__init__(detail)
@@ -79,10 +80,23 @@ class StaleTimestamp(Rejected):
     status, code, title = 401, "stale_timestamp", "The signature's timestamp is too far off"
 
 
+class NotSignedIn(Rejected):
+    """Nobody knows who asks: no token, no session, or one that counts no more. https://www.rfc-editor.org/rfc/rfc6750"""
+
+    status, code, title = 401, "not_signed_in", "Not signed in"
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
 class NotPermitted(Rejected):
     """The sender is known, but registrar.yml does not grant it this."""
 
     status, code, title = 403, "not_permitted", "Not granted"
+
+
+class CrossSite(Rejected):
+    """A browser was sent here by another site's page, or the form is not one of ours, or an old one."""
+
+    status, code, title = 403, "cross_site", "Not from one of our own pages"
 
 
 class UnknownSource(Rejected):

@@ -54,6 +54,7 @@ class Refusals:
             return flask.jsonify(told)
         response = flask.jsonify(rejected.problem())
         response.status_code, response.mimetype = rejected.status, "application/problem+json"
+        response.headers.extend(rejected.headers)
         if rejected.retry_after:
             response.headers["Retry-After"] = str(rejected.retry_after)
         if isinstance(error, HTTPException):

@@ -18,6 +18,7 @@ from registrar.policy.strict import Glob, Strict, most_specific
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)")]
 OURSELVES = "registrar"  # the source of what the timer starts (worker/clock.py)
+WEB = "web"  # the source of what is done on the pages and by the API (webhooks/commands.py)
 Complaint = tuple[tuple[str | int, ...], str]
 
 
@@ -55,8 +56,11 @@ class Policy(Strict):
         ]
 
     def _reserved(self) -> list[Complaint]:
-        taken = f"{OURSELVES!r} is what Registrar itself is called; choose another name"
-        return [(("sources", OURSELVES), taken)] if OURSELVES in self.sources else []
+        taken = {
+            OURSELVES: f"{OURSELVES!r} is what Registrar itself is called; choose another name",
+            WEB: f"{WEB!r} is what its own pages and API are called; choose another name",
+        }
+        return [(("sources", name), why) for name, why in taken.items() if name in self.sources]
 
     def _unknown_delegates(self) -> list[Complaint]:
         return [

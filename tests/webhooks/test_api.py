@@ -58,7 +58,7 @@ def test_the_story_of_a_task_is_for_this_machine_only(receiver: Receiver):
     receiver.send(finished())
     [task] = receiver.tasks()
     assert receiver.client.get(f"/v1/dead/{task.id}").json["no_retry"] == f"{task.id} is queued: it is being done"
-    assert receiver.client.get(f"/v1/dead/{task.id}", headers={"Host": "rebound.example"}).status_code == 403
+    assert receiver.client.get(f"/v1/dead/{task.id}", headers={"Host": "rebound.example"}).status_code == 401
 
 
 def test_a_model_that_can_be_none_is_422(receiver: Receiver):
@@ -117,7 +117,8 @@ def test_a_wrong_time_is_422(receiver: Receiver, at: str):
 )
 def test_lists_are_for_this_machine_only(receiver: Receiver, path: str, asked: dict):
     answer = receiver.client.get(path, **asked)
-    assert (answer.status_code, answer.json["code"]) == (403, "not_permitted")
+    assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -38,4 +38,4 @@ def test_names_that_somebody_made_up_make_no_series(receiver):
 
 
 def test_they_are_shown_to_this_machine_only(receiver):
-    assert receiver.client.get("/metrics", base_url="http://registrar.example.com").status_code == 403
+    assert receiver.client.get("/metrics", base_url="http://registrar.example.com").status_code == 401

@@ -6,16 +6,16 @@ from flask import Blueprint, request
 
 from registrar.ledger import Ledger, status
 from registrar.ledger.archived import place
+from webhooks.access import Access
 from webhooks.api import asked
-from webhooks.api.gate import Gate
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 
 
-def add(api: Blueprint, ledger: Ledger, gate: Gate) -> None:
+def add(api: Blueprint, ledger: Ledger, access: Access) -> None:
     @api.get("/v1/events")
     def events() -> dict[str, Any]:
-        gate.require(request)
+        access.require(request, "viewer")
         with ledger.read() as connection:
             return {"events": status.latest(connection, limit=asked.limit())}
 

@@ -7,14 +7,14 @@ from flask import Blueprint, request
 
 from registrar.ledger import Ledger
 from registrar.ledger.history import history
+from webhooks.access import Access
 from webhooks.api import asked
-from webhooks.api.gate import Gate
 
 
-def add(api: Blueprint, ledger: Ledger, gate: Gate) -> None:
+def add(api: Blueprint, ledger: Ledger, access: Access) -> None:
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> dict[str, Any]:
-        gate.require(request)
+        access.require(request, "viewer")
         at = asked.time("at")
         with ledger.read() as connection:
             return {"model": name, "history": [asdict(holding) for holding in history(connection, name, at=at)]}

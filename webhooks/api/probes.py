@@ -4,15 +4,15 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhooks.api.gate import Gate
+from webhooks.access import Access
 from webhooks.health import Health
 from webhooks.metrics import CONTENT_TYPE, Metrics
 
 
-def add(api: Blueprint, health: Health, metrics: Metrics, gate: Gate) -> None:
+def add(api: Blueprint, health: Health, metrics: Metrics, access: Access) -> None:
     @api.get("/metrics")
     def counted() -> Response:
-        gate.require(request)
+        access.require(request, "viewer")
         return Response(metrics.text(), content_type=CONTENT_TYPE)
 
     @api.get("/healthz")

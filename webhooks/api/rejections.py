@@ -6,13 +6,13 @@ from flask import Blueprint, request
 
 from registrar.ledger import Ledger
 from registrar.ledger.rejections import latest
+from webhooks.access import Access
 from webhooks.api import asked
-from webhooks.api.gate import Gate
 
 
-def add(api: Blueprint, ledger: Ledger, gate: Gate) -> None:
+def add(api: Blueprint, ledger: Ledger, access: Access) -> None:
     @api.get("/v1/rejections")
     def refused() -> dict[str, Any]:
-        gate.require(request)
+        access.require(request, "viewer")
         with ledger.read() as connection:
             return {"rejections": latest(connection, limit=asked.limit())}

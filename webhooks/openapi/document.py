@@ -28,7 +28,8 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
     shapes.Consent,
     shapes.Problem,
 )
-_LOCAL = "Shown to the receiver's own machine only: ask http://127.0.0.1 on it, without a proxy."
+_VIEWERS = "Shown to viewers: by a token, a session, a trusted proxy, or on the receiver's own machine without one."
+_UNKNOWN = (401, 403)
 _ACT = "What is done about it is an event, signed like any other: task.retry, task.drop, event.replay."
 _LIMIT = {
     "name": "limit",
@@ -83,16 +84,17 @@ def _envelope(type_: str, data: str) -> dict[str, Any]:
 def _security() -> dict[str, Any]:
     """Of a source of the kind `standard`; docs/sources.md has the other kinds'."""
     said = "of Standard Webhooks: https://www.standardwebhooks.com"
-    return {
+    signed = {
         name: {"type": "apiKey", "in": "header", "name": name, "description": said}
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     }
+    return {**signed, "token": {"type": "http", "scheme": "bearer", "description": "of `registrar token create`"}}
 
 
 def _paths() -> dict[str, Any]:
     return {
         "/webhooks/{source}": {"parameters": [_SOURCE], "post": _post(), "options": _options()},
-        "/v1/events": {"get": _get("The newest events", _LOCAL, shapes.Events, 403, parameters=[_LIMIT])},
+        "/v1/events": {"get": _get("The newest events", _VIEWERS, shapes.Events, *_UNKNOWN, parameters=[_LIMIT])},
         "/v1/events/{id}": {
             "get": _get(
                 "What became of an event",
@@ -103,33 +105,35 @@ def _paths() -> dict[str, Any]:
             )
         },
         "/v1/dead": {
-            "get": _get("What failed for good", f"{_LOCAL} {_ACT}", shapes.Dead, 403, parameters=[_LIMIT, _MODEL])
+            "get": _get(
+                "What failed for good", f"{_VIEWERS} {_ACT}", shapes.Dead, *_UNKNOWN, parameters=[_LIMIT, _MODEL]
+            )
         },
         "/v1/dead/{task}": {
             "get": _get(
                 "The whole story of a task",
-                f"{_LOCAL} {_ACT}",
+                f"{_VIEWERS} {_ACT}",
                 shapes.Story,
-                403,
+                *_UNKNOWN,
                 404,
                 parameters=[_path("task", "a task's id, from /v1/dead or of an event")],
             )
         },
         "/v1/rejections": {
-            "get": _get("What was refused, and why", _LOCAL, shapes.Rejections, 403, parameters=[_LIMIT])
+            "get": _get("What was refused, and why", _VIEWERS, shapes.Rejections, *_UNKNOWN, parameters=[_LIMIT])
         },
         "/v1/models/{model}/history": {
             "get": _get(
                 "Which version held what, from when to when, and who approved",
-                _LOCAL,
+                _VIEWERS,
                 shapes.History,
-                403,
+                *_UNKNOWN,
                 parameters=[_path("model", "a registered model's name"), _AT],
             )
         },
         "/healthz": {"get": _get("Whether the process lives", "", shapes.Alive)},
         "/readyz": {"get": _get("Whether it can accept", _READY, shapes.Ready, parameters=[_EXCLUDE])},
-        "/metrics": {"get": _other("Counters for Prometheus", _LOCAL, "text/plain", 403)},
+        "/metrics": {"get": _other("Counters for Prometheus", _VIEWERS, "text/plain", *_UNKNOWN)},
         "/openapi.json": {"get": _other("This document", "", "application/json")},
         "/docs": {"get": _other("This document, for people", "", "text/html")},
     }

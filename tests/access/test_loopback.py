@@ -1,0 +1,91 @@
+"""Whoever sits at the machine is its operator, and no web page that their browser shows is."""
+
+from typing import Any
+
+import pytest
+
+from registrar.event import Actor
+from tests.access.conftest import LOCAL, Make
+
+
+def test_without_a_local_operator_this_machine_may_look(make: Make):
+    site = make()
+    who = site.access.principal(site.asked())
+    assert (who.actor.id, who.role, who.by) == ("local", "viewer", "loopback")
+    assert site.client.get("/try", base_url=LOCAL).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("operator", "actor"), [("ada", Actor("ada", "Ada")), ("source:operator", Actor("source:operator", "operator"))]
+)
+def test_the_local_operator_is_somebody_of_registrar_yml(make: Make, operator: str, actor: Actor):
+    site = make(operator=operator)
+    who = site.access.principal(site.asked())
+    assert (who.actor, who.role, who.by) == (actor, "operator", "loopback")
+
+
+@pytest.mark.parametrize("operator", ["eve", "source:eve", "source:", "group:leads", "operator"])
+def test_a_local_operator_that_nobody_knows_does_not_start(make: Make, operator: str):
+    with pytest.raises(ValueError, match=r"REGISTRAR_LOCAL_OPERATOR=.* is neither in people nor a source:NAME"):
+        make(operator=operator)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"environ_base": {"REMOTE_ADDR": "203.0.113.9"}},
+        {"environ_base": {"REMOTE_ADDR": ""}},
+        {"headers": {"X-Forwarded-For": "127.0.0.1"}},
+        {"headers": {"Via": "1.1 proxy"}},
+        {"base_url": "http://rebound.example:8080"},
+        {"base_url": "http://127.0.0.1.evil.example"},
+    ],
+)
+def test_who_only_looks_local_is_nobody(make: Make, asked: dict[str, Any]):
+    answer = make(operator="ada").client.get("/try", **{"base_url": LOCAL, **asked})
+    assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
+
+
+def test_a_form_of_our_own_page_is_taken(make: Make):
+    client = make(operator="ada").client
+    csrf = client.get("/try", base_url=LOCAL).json["csrf"]
+    honest = {"Origin": LOCAL, "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/try", base_url=LOCAL, data={"csrf": csrf}, headers=honest).status_code == 200
+    assert client.post("/try", base_url=LOCAL, headers={"X-CSRF-Token": csrf}).status_code == 200
+
+
+@pytest.mark.parametrize("csrf", ["", "x", "WyJsb29wYmFjayIsImFkYSIsIiJd.aSjXUg.forged"])
+def test_a_form_of_nobodys_page_is_not(make: Make, csrf: str):
+    answer = make(operator="ada").client.post("/try", base_url=LOCAL, data={"csrf": csrf})
+    assert (answer.status_code, answer.json["code"]) == (403, "cross_site")
+
+
+def test_a_form_made_for_somebody_else_is_not(make: Make):
+    theirs = make(operator="ada").client.get("/try", base_url=LOCAL).json["csrf"]
+    answer = make(operator="source:operator").client.post("/try", base_url=LOCAL, data={"csrf": theirs})
+    assert answer.json["code"] == "cross_site"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Origin": "https://127.0.0.1:8080"},
+    ],
+)
+def test_what_another_sites_page_sends_is_refused_even_with_our_token(make: Make, headers: dict[str, str]):
+    client = make(operator="ada").client
+    csrf = client.get("/try", base_url=LOCAL).json["csrf"]
+    answer = client.post("/try", base_url=LOCAL, data={"csrf": csrf}, headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (403, "cross_site")
+
+
+def test_behind_a_proxy_that_changes_the_host_the_public_address_is_ours(make: Make):
+    site = make(operator="ada", public_url="https://registrar.example.com")
+    who = site.access.principal(site.asked())
+    headers = {"X-CSRF-Token": site.access.csrf_token(who), "Origin": "https://registrar.example.com"}
+    site.access.check_csrf(site.asked(method="POST", headers=headers), who)

@@ -1,0 +1,64 @@
+"""That a form was sent from one of our own pages, by who was signed in when it was made.
+
+Whoever is signed in by a cookie, a proxy or the place they sit at is so for any page that their browser shows. What
+that page can't do is read ours, say that it comes from us, or send a header that we ask for.
+https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+"""
+
+from urllib.parse import urlsplit
+
+import flask
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from webhooks.access.principal import Principal
+from webhooks.errors import CrossSite
+
+FIELD = "csrf"
+HEADER = "X-CSRF-Token"
+LASTS = 12 * 3600  # seconds: a page may stay open for so long
+
+
+class Forms:
+    """public_url: where browsers reach us, if a proxy changes the Host on the way."""
+
+    def __init__(self, signer: URLSafeTimedSerializer, public_url: str | None) -> None:
+        self._signer = signer
+        self._public = _origin(public_url) if public_url else None
+
+    def token(self, principal: Principal) -> str:
+        """Good for this principal's forms, and for nobody else's."""
+        return str(self._signer.dumps(_bound_to(principal)))
+
+    def check(self, request: flask.Request, principal: Principal) -> None:
+        """Raises CrossSite. A token's bearer says more than a form could, and is not asked."""
+        if principal.by == "token":
+            return
+        self.check_site(request)
+        given = request.headers.get(HEADER) or request.form.get(FIELD) or ""
+        try:
+            bound_to = self._signer.loads(given, max_age=LASTS)
+        except BadSignature:
+            bound_to = None
+        if bound_to != _bound_to(principal):
+            raise CrossSite(
+                f"the form is none of ours, or too old: open the page anew and send it again; programs send a token "
+                f"(`registrar token create`), or what a page has as {FIELD!r} as the header {HEADER}"
+            )
+
+    def check_site(self, request: flask.Request) -> None:
+        """Raises CrossSite where the browser says that another site's page sent it. Old browsers say nothing."""
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        if site not in (None, "same-origin", "none") or (origin and not self._is_ours(origin, request)):
+            raise CrossSite("another site's page sent this: do it on Registrar's own page")
+
+    def _is_ours(self, origin: str, request: flask.Request) -> bool:
+        return _origin(origin) in {_origin(request.host_url), self._public}
+
+
+def _bound_to(principal: Principal) -> list[str]:
+    return [principal.by, principal.actor.id, principal.session or ""]
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()

@@ -1,0 +1,127 @@
+"""What people do on the pages and programs by the API: an event like any other, signed in instead of signed."""
+
+import hashlib
+import json
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from registrar.event import Event
+from registrar.ledger.accept import Delivery, Receipt
+from registrar.ledger.engine import now
+from registrar.policy import Policy
+from registrar.policy.access import Role
+from registrar.policy.approval import Approval
+from registrar.policy.document import WEB
+from registrar.vocabulary import VOCABULARY, Data, ModelRollback
+from webhooks import valid
+from webhooks.access.principal import Principal
+from webhooks.commit import Accept
+from webhooks.doorbell import Doorbell
+from webhooks.errors import InvalidEvent, NotPermitted
+from webhooks.rate import Limits
+
+log = logging.getLogger(__name__)
+
+PACE = "120/minute"  # for each who is signed in
+_KEY = re.compile(r"[\x21-\x7e]{1,100}")
+# Whether a vote counts is decided by the worker, by groups, as from chat.
+_APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})
+_OPERATORS = frozenset(
+    {
+        "promotion.request",
+        "model.rollback",
+        "model.prune",
+        "model_version.register",
+        "model_version.transition",
+        "model_version.archive",
+        "model_version.describe",
+        "experiment.create",
+        "artifacts.fetch",
+        "registry.reconcile",
+        "task.retry",
+        "task.drop",
+        "event.replay",
+    }
+)
+COMMANDS = _APPROVERS | _OPERATORS
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """On disk. status_urls: one for each event; absolute where REGISTRAR_PUBLIC_URL is set.
+
+    seen_before: the key was used before for the same, and these are the first answer's.
+    """
+
+    event_ids: tuple[str, ...]
+    status_urls: tuple[str, ...]
+    seen_before: bool
+
+
+@dataclass(frozen=True)
+class Commands:
+    """One per app."""
+
+    policy: Policy
+    accept: Accept
+    doorbell: Doorbell
+    rate: Limits
+    public_url: str | None
+
+    def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
+        """Returns after the commit. key: the Idempotency-Key, of this principal; None: every call is a new command.
+
+        Raises InvalidEvent, NotPermitted, TooMany, Full, Unavailable, DeliveryConflict, LedgerUnavailable.
+        """
+        if type in VOCABULARY and type not in COMMANDS:
+            raise InvalidEvent(f"{type} is told by a sender, signed; what can be asked for is {_list()}")
+        content = valid.data(type, data)
+        self._permit(principal, content)
+        self.rate.count(PACE, "command", principal.actor.id)
+        event = Event(content, principal.actor, now())
+        receipt = self.accept(_delivery(principal, content, key), [event], event.occurred_at)
+        self.doorbell.ring(receipt.bells)
+        for event_id, _ in receipt.events:
+            what = "repeated" if receipt.repeated else "accepted"
+            log.info("%s %s %s from %s by %s", what, type, event_id, WEB, principal.actor.id)
+        return self._answer(receipt)
+
+    def needs(self, data: Data) -> Role:
+        """Who may approve a version's way to a stage may also ask to go back on it, as from chat."""
+        if data.type in _APPROVERS:
+            return "approver"
+        if isinstance(data, ModelRollback):
+            target = self.policy.model(data.model).target(data.target)
+            return "approver" if target and isinstance(target.approval, Approval) else "operator"
+        return "operator"
+
+    def _permit(self, principal: Principal, data: Data) -> None:
+        needed = self.needs(data)
+        if not principal.may(needed):
+            raise NotPermitted(
+                f"{principal.actor.name} is signed in as {principal.role}, and {data.type} takes {needed} "
+                "(access in registrar.yml, or another token)"
+            )
+
+    def _answer(self, receipt: Receipt) -> Accepted:
+        base = (self.public_url or "").rstrip("/")
+        ids = tuple(event_id for event_id, _ in receipt.events)
+        return Accepted(ids, tuple(f"{base}/v1/events/{event_id}" for event_id in ids), receipt.repeated)
+
+
+def _delivery(principal: Principal, data: Data, key: str | None) -> Delivery:
+    """Its id says how they were signed in, too: it stays in the record."""
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidEvent("Idempotency-Key must be 1 to 100 visible ASCII characters, such as a UUID")
+    who = f"token:{principal.via}" if principal.by == "token" else principal.by
+    said = json.dumps([data.type, data.model_dump(mode="json")], sort_keys=True).encode()
+    id_ = f"{who}/{principal.actor.id}/{key or uuid.uuid4().hex}"
+    return Delivery(WEB, id_, hashlib.sha256(said).hexdigest())
+
+
+def _list() -> str:
+    return ", ".join(sorted(COMMANDS))
