@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from registrar.policy import ModelPolicy, Policy, Source, Target
+from registrar.policy.access import EVERYBODY
 from registrar.policy.approval import Approval, Rule
 from registrar.policy.retention import Retention
 from registrar.policy.routes import Channel, Route
@@ -21,6 +22,26 @@ def explain(policy: Policy) -> Iterator[str]:
     yield "Channels" if policy.channels else "Channels: none; nobody is told"
     yield from (_channel(name, channel) for name, channel in policy.channels.items())
     yield from (_route(route) for route in policy.notify)
+    yield from _access(policy)
+
+
+def _access(policy: Policy) -> Iterator[str]:
+    """Whoever approves is named with the models."""
+    lists = {"look": policy.access.viewers, "approve": policy.access.approvers, "ask": policy.access.operators}
+    what = {"look": "look", "approve": "also approve and reject, as far as groups go", "ask": "also ask for anything"}
+    named = {verb: who for verb, who in lists.items() if who}
+    yield "Pages and API" if named else "Pages and API: for whoever may approve, and for tokens"
+    for verb, who in named.items():
+        people = ", ".join(_user(policy, each) for each in who)
+        yield f"  {people} may {what[verb]}"
+
+
+def _user(policy: Policy, who: str) -> str:
+    if who == EVERYBODY:
+        return "whoever can sign in"
+    if who in policy.people:
+        return policy.people[who].name
+    return f"{who} ({', '.join(policy.members(who))})"
 
 
 def _source(policy: Policy, name: str, source: Source) -> Iterator[str]:

@@ -28,6 +28,7 @@ from registrar.embedded.supervisor import Interrupted
 from registrar.problem import Problem
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
+OPERATOR = "ada"  # as whom the demo's pages are used on this machine
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -62,7 +63,7 @@ class Show:
             return all_parts(site)
 
         live = self.screen.live
-        return Stack(self.data, place.config, say=self.screen.saw, progress=live.progress, plan=plan)
+        return Stack(self.data, place.config, say=self.screen.saw, progress=live.progress, operator=OPERATOR, plan=plan)
 
     def _play(self, stack: Stack, scene: Scene) -> int:
         try:

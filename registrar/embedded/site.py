@@ -25,7 +25,8 @@ class Addresses:
 class Site:
     """ports: of receiver, redis and mlflow, the last two unless others are used.
 
-    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own.
+    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own. operator: as whom whoever
+    sits at this machine acts.
     """
 
     folder: Folder
@@ -36,6 +37,7 @@ class Site:
     ledger: str | None = field(default=None, repr=False)
     broker: str | None = field(default=None, repr=False)
     public_url: str | None = None
+    operator: str | None = None
 
     @property
     def addresses(self) -> Addresses:
@@ -58,6 +60,7 @@ class Site:
             "REGISTRAR_SECRET_KEY": self.secret_key,
             "REGISTRAR_PUBLIC_URL": self.public_url or at.receiver_url,
             "REGISTRAR_ARTIFACTS": str(self.folder.path / "artifacts"),
+            **({"REGISTRAR_LOCAL_OPERATOR": self.operator} if self.operator else {}),
         }
 
     def environ(self, outer: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from registrar.embedded import leftovers, ports
 from registrar.embedded.folder import Folder
 from registrar.embedded.guard import Guard
 from registrar.embedded.lock import FolderLock
+from registrar.embedded.operator import local_operator
 from registrar.embedded.part import Part
 from registrar.embedded.parts import plan as all_parts
 from registrar.embedded.site import Addresses, Site
@@ -30,8 +31,8 @@ class Stack:
 
     data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
     receiver's; None: any. say: told what happens, a line at a time. progress: told what is awaited, many times a
-    second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. plan:
-    which parts there are.
+    second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. operator:
+    as whom whoever sits here acts; None: as operator.py says. plan: which parts there are.
 
     Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
     """
@@ -47,12 +48,14 @@ class Stack:
         mlflow: str | None = None,
         ledger: str | None = None,
         broker: str | None = None,
+        operator: str | None = None,
         plan: Callable[[Site], Sequence[Part]] = all_parts,
         outer: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Folder(data.resolve())
         self._config, self._port, self._plan = config, port, plan
         self._mlflow, self._ledger, self._broker = mlflow, ledger, broker
+        self._operator = operator
         self._say, self._progress = say, progress
         self._outer = settings.process_environment() if outer is None else outer
         self._wishes, self._closing, self._turn = Wishes(), Event(), Lock()
@@ -133,14 +136,16 @@ class Stack:
         ours = {"redis": not self._broker, "mlflow": not self._mlflow, "receiver": True}
         names = [name for name, needed in ours.items() if needed]
         fixed = {} if self._port is None else {"receiver": self._port}
+        config = self._config.absolute() if self._config else starter(self.folder, self._say)
         return Site(
             folder=self.folder,
-            config=self._config.absolute() if self._config else starter(self.folder, self._say),
+            config=config,
             ports=ports.choose(names, self.folder.ports, fixed=fixed),
             mlflow=self._mlflow,
             ledger=self._ledger,
             broker=self._broker,
             public_url=self._outer.get("REGISTRAR_PUBLIC_URL"),
+            operator=self._operator or local_operator(config, self._outer),
             secret_key=self.folder.secret("registrar.key", new_key),
         )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from registrar.event import Actor
+from registrar.policy.access import EVERYBODY, ROLES, Access, Role
 from registrar.policy.approval import Approval, Rule
 from registrar.policy.models import ModelPolicy
 from registrar.policy.people import Members, Person
@@ -41,6 +42,7 @@ class Policy(Strict):
     models: Annotated[dict[Glob, ModelPolicy], Field(description="the most specific name or glob wins")] = {}
     channels: dict[Key, Channel] = {}
     notify: list[Route] = []
+    access: Access = Access()
 
     def inconsistencies(self) -> list[Complaint]:
         """Names used in one part that the other part lacks, each with the place that uses it."""
@@ -53,6 +55,7 @@ class Policy(Strict):
             *self._unknown_channels(),
             *self._unknown_doors(),
             *self._shared_accounts(),
+            *self._unknown_users(),
         ]
 
     def _reserved(self) -> list[Complaint]:
@@ -144,6 +147,16 @@ class Policy(Strict):
             if first[kind, value] != who
         ]
 
+    def _unknown_users(self) -> list[Complaint]:
+        known = {*self.people, *self.groups}
+        lists = {"viewers": {EVERYBODY, *known}, "approvers": known, "operators": known}
+        return [
+            (("access", key, index), f"{who!r} is neither in people nor in groups")
+            for key, right in lists.items()
+            for index, who in enumerate(getattr(self.access, key))
+            if who not in right
+        ]
+
     def references(self) -> Iterator[str]:
         """Where its secrets are, as env:NAME or file:PATH."""
         for source in self.sources.values():
@@ -178,6 +191,24 @@ class Policy(Strict):
             if person.delegate and person.delegate.to == actor_id and at.date() <= person.delegate.until
         }
         return actor_id not in excluded and not speaking_for.isdisjoint(set(self.groups.get(group, [])) - excluded)
+
+    def role(self, person: str, *, at: datetime) -> Role | None:
+        """What somebody of `people` may do on the pages and by the API at that time; None: nothing, as anybody else."""
+        if person not in self.people:
+            return None
+        found: list[Role] = [role for role in ROLES if self._is_named(person, self.access.named(role))]
+        if self.permits(person, self._deciding(), at=at):
+            found.append("approver")
+        return max(found, key=ROLES.index, default=None)
+
+    def _is_named(self, person: str, named: list[str]) -> bool:
+        return any(who in (person, EVERYBODY) or person in self.groups.get(who, []) for who in named)
+
+    def _deciding(self) -> set[str]:
+        """The groups whose members approve something, or may break the glass for it."""
+        approvals = [approval for _, approval in self._approvals()]
+        glass = {approval.break_glass.group for approval in approvals if approval.break_glass}
+        return glass.union(*(approval.groups for approval in approvals))
 
     def members(self, group: str) -> list[str]:
         """The names of a group's members, for people to read."""

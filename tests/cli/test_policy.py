@@ -45,6 +45,7 @@ channels:
   team: {kind: slack, url: "env:TEAM_URL"}
 notify:
   - {outcomes: ["promotion.*"], models: [taxi], to: [team]}
+access: {viewers: ["*"], approvers: [leads], operators: [bob]}
 """
 
 
@@ -78,6 +79,10 @@ def test_the_policy_is_explained_in_sentences():
         "Channels",
         "  team (slack) at env:TEAM_URL",
         "  promotion.* about taxi goes to team",
+        "Pages and API",
+        "  whoever can sign in may look",
+        "  leads (Ada Lovelace, Bob) may also approve and reject, as far as groups go",
+        "  Bob may also ask for anything",
     ]
 
 
@@ -138,6 +143,7 @@ def test_an_empty_policy_says_what_that_means():
         "Sources: none; nothing can be sent",
         "Models: none; no stage is governed",
         "Channels: none; nobody is told",
+        "Pages and API: for whoever may approve, and for tokens",
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from registrar.embedded import folder as folders
 from registrar.embedded.folder import Folder
+from registrar.embedded.operator import local_operator
 from registrar.embedded.parts import plan
 from registrar.embedded.ports import PortTaken, choose
 from registrar.embedded.site import Site
@@ -52,6 +53,22 @@ def test_a_server_of_ones_own_is_used_with_its_credentials(tmp_path):
     environ = there.environ({"MLFLOW_TRACKING_TOKEN": "t"})
     assert (environ["MLFLOW_TRACKING_URI"], environ["MLFLOW_TRACKING_TOKEN"]) == ("http://mlflow:5000", "t")
     assert [part.name for part in plan(there)] == ["redis", "migrate", "receiver", "worker", "beat"]
+
+
+def test_whoever_sits_at_this_machine_acts_as_somebody_of_the_policy(tmp_path):
+    assert Settings.read(site(tmp_path).environ({})).local_operator is None
+    assert Settings.read(site(tmp_path, operator="ada").environ({})).local_operator == "ada"
+
+
+def test_the_first_policys_operator_is_that_somebody(tmp_path):
+    folder = site(tmp_path).folder
+    config = starter(folder, print)
+    assert local_operator(config, {}) == "source:operator"
+    assert local_operator(config, {"REGISTRAR_LOCAL_OPERATOR": "you"}) == "you"
+    config.write_text("version: 1\n")
+    assert local_operator(config, {}) is None
+    config.write_text("version: 2\n")
+    assert local_operator(config, {}) is None
 
 
 def test_a_secret_file_of_the_outer_environment_does_not_win_over_ours(tmp_path):

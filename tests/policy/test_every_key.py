@@ -169,6 +169,7 @@ def elsewhere(test: str) -> Change:
     return Change(elsewhere=test)
 
 
+ROLES = "tests.access.test_roles"
 RULES = "{rules: [{group: leads}]}"
 LAST_TARGET = f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n"
 LIMITED = "tests.webhooks.test_rate:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
@@ -332,6 +333,10 @@ CHANGES = {
     "Route.outcomes": Change(one, SERVING, QUIET),
     "Route.models": old_and_new(one, POLICY, '- {outcomes: ["*"],', '- {outcomes: ["*"], models: [bus],'),
     "Route.to": old_and_new(one, SERVING, "to: [log]", "to: [log, other]"),
+    "Policy.access": elsewhere("tests.access.test_roles:test_a_viewer_is_no_more"),
+    "Access.viewers": elsewhere("tests.access.test_roles:test_everybody_may_look"),
+    "Access.approvers": elsewhere(f"{ROLES}:test_people_and_groups_have_the_highest_role_that_names_them"),
+    "Access.operators": elsewhere(f"{ROLES}:test_people_and_groups_have_the_highest_role_that_names_them"),
 }
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from registrar.ledger.promotions import Promotion
 from registrar.policy.approval import Approval
-from worker.door import Version
 from registrar.reading.quorum import unfilled
+from worker.door import Version
 from worker.work import Work
 
 
