@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -44,7 +45,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     schema.check(ledger)
     doorbell = Doorbell(settings.broker_url, ledger)
     backpressure = Backpressure(ledger, policy)
-    rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting)
+    rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting, ledger, policy)
     accept = backpressure.bounded(commit.GroupCommit(ledger))
     intake = Intake(opened, accept, doorbell, settings.public_url, rate, metrics)
 
@@ -55,13 +56,16 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.extensions.update(access=access, commands=commands)
     app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics, access))
     app.register_blueprint(openapi.blueprint())
-    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub).answer)
+    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics).answer)
     app.after_request(_add_headers)
     app.after_request(partial(_count, metrics))
 
     @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
     def receive(name: str) -> tuple[flask.Response, int, dict[str, str]]:
-        return _answered(intake.receive(name, flask.request))
+        began = time.perf_counter()
+        answer = _answered(intake.receive(name, flask.request))
+        metrics.accepted(name, time.perf_counter() - began)
+        return answer
 
     @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
     def greet(name: str) -> tuple[flask.Response, int, dict[str, str]]:

@@ -88,6 +88,7 @@ class Intake:
         delivery = Delivery(sender.context.name, identity, parsed.digest or request.body_sha256)
         receipt = self.accept(delivery, parsed.events, now())
         self.doorbell.ring(receipt.bells)
+        self.metrics.took(sender.context.name, receipt)
         for event_id, type_ in receipt.events:
             what = "repeated" if receipt.repeated else "accepted"
             log.info("%s %s %s from %s", what, type_, event_id, sender.context.name)

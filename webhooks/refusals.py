@@ -21,7 +21,7 @@ from registrar.ledger.engine import now
 from webhooks import errors
 from webhooks.clean import clean
 from webhooks.errors import Rejected, TooMany
-from webhooks.metrics import UNKNOWN
+from webhooks.metrics import UNKNOWN, Metrics
 from webhooks.postbox import Postbox
 from webhooks.rate import REFUSALS, Limits, address_key
 
@@ -36,11 +36,14 @@ PAUSE = 5.0  # after a refusal that could not be recorded
 class Refusals:
     """The one error handler. A refused webhook is recorded; its sender, unless it was verified, uses up its budget."""
 
-    def __init__(self, record: "Record", rate: Limits, postbox: Postbox, scrub: Callable[[str], str]) -> None:
+    def __init__(
+        self, record: "Record", rate: Limits, postbox: Postbox, scrub: Callable[[str], str], metrics: Metrics
+    ) -> None:
         self._record = record
         self._rate = rate
         self._postbox = postbox
         self._scrub = scrub
+        self._metrics = metrics
 
     def answer(self, error: Exception) -> flask.Response:
         rejected = _rejected(error)
@@ -49,6 +52,7 @@ class Refusals:
             # A sender that takes its secret for a part of the address, or for a content type, is quoted without it.
             rejected.detail = self._scrub(rejected.detail)
             name = self._scrub(clean(flask.request.path.removeprefix(WEBHOOKS), length=64))
+            self._metrics.refused(name, rejected.code)
             self._record.write(name, rejected, flask.g.get("size"))
         if (told := self._told(rejected)) is not None:
             return flask.jsonify(told)

@@ -14,11 +14,13 @@ from registrar.ledger import (
     backlog,
     dead,
     deployments,
+    gauges,
     history,
     promotions,
     rejections,
     status,
     tables,
+    tail,
     tasks,
 )
 from registrar.ledger.accept import Arrival, Delivery, accept_all
@@ -27,7 +29,14 @@ from tests.bench.filling import fill
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GROWING = {"events", "tasks", "archived", "rejections", "holders", "votes", "promotions", "deployments", "journal"}
 # Each holds what is open, what failed, or the answers of people who waited: few, whatever is done meanwhile.
-FEW = {"ix_tasks_open", "uq_tasks_running", "ix_tasks_failed", "uq_promotions_open", "uq_deployments_open"}
+FEW = {
+    "ix_tasks_open",
+    "uq_tasks_running",
+    "ix_tasks_failed",
+    "uq_promotions_open",
+    "uq_deployments_open",
+    "uq_holders_open",
+}
 FILLED = 3000
 
 
@@ -54,6 +63,10 @@ WORK = {
     "who was answered": lambda c: asked.answered(c, ["answer:evt_1"]),
     "open promotions": promotions.still_open,
     "open deployments": deployments.under_way,
+    "gauge of the queue": lambda c: gauges.queue(c, NOON),
+    "gauge of dead letters": gauges.dead,
+    "gauge of promotions": gauges.undecided,
+    "gauge of holders": gauges.held,
 }
 NEWEST = {"events": status.latest, "rejections": rejections.latest}
 
@@ -132,3 +145,11 @@ def test_the_newest_are_read_from_the_end_without_sorting_all(ledger, plans, tab
         assert len(latest(connection, limit=7)) == 7
     own = "INTEGER PRIMARY KEY" if ledger.engine.dialect.name == "sqlite" else f"pk_{table}"
     assert {step["index"] for step in plans} <= {None, own}
+
+
+def test_the_journal_is_followed_from_its_place_on(ledger, plans):
+    """On SQLite: PostgreSQL reads a journal as short as that of a test whole."""
+    with ledger.read() as connection:
+        tail.after(connection, 7, limit=2000)
+    assert {step["table"] for step in plans} == {"journal", "events", "tasks"}
+    assert all(step["by"] for step in plans)

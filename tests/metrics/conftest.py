@@ -1,0 +1,18 @@
+import pytest
+from prometheus_client import disable_created_metrics
+
+from tests.worker.office import Office
+from webhooks.metrics import kept
+
+
+@pytest.fixture
+def office(ledger, tmp_path) -> Office:
+    return Office(ledger, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each scrape looks. No series says when others began: Metrics sees to that in a receiver."""
+    disable_created_metrics()
+    monkeypatch.setattr(kept, "FRESH", 0.0)
+    monkeypatch.setattr(kept, "_SHARE", 0)

@@ -1,0 +1,44 @@
+"""docs/metrics.md names what a scrape shows, with its type and labels, and nothing else."""
+
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from registrar.policy.load import parse
+from tests.webhooks.conftest import REGISTRAR_YML
+from webhooks.metrics import Metrics
+
+DOC = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
+RECEIVER = DOC.split("## Of the receiver")[1].split("\n## ")[0]
+_ROW = re.compile(r"^\| `(registrar_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
+
+
+def told(section: str) -> dict[str, tuple[str, set[str]]]:
+    """Name -> type, labels."""
+    return {name: (type_, set(re.findall(r"`(\w+)`", labels))) for name, type_, labels in _ROW.findall(section)}
+
+
+def shown(text: str) -> dict[str, str]:
+    """Name -> type; of families without a number, too."""
+    return dict(re.findall(r"^# TYPE (registrar_\w+) (\w+)$", text, re.MULTILINE))
+
+
+def test_the_receivers_metrics_are_those_of_the_table(ledger):
+    text = Metrics(["ci"], dict, ledger, parse(REGISTRAR_YML)).text().decode()
+    assert {name: type_ for name, (type_, _) in told(RECEIVER).items()} == shown(text)
+
+
+def test_labels_are_those_of_the_table(office):
+    """Of all that a whole life of a version leaves."""
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.post("training_run.finished", model="taxi", run_id="nowhere")
+    text = Metrics(["ci"], lambda: {"ci": 1}, office.ledger, office.bench.policy).text().decode()
+    seen = 0
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = re.sub("_(bucket|sum|count)$", "", sample.name) if family.type == "histogram" else sample.name
+            assert set(sample.labels) - {"le"} == told(RECEIVER)[name][1], name
+            seen += 1
+    assert seen > 30

@@ -1,0 +1,132 @@
+"""Gauges by the ledger: who waits for whom, what is stuck, who holds what, who is alive."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from registrar.ledger import heartbeats
+from registrar.ledger.heartbeats import Heartbeat
+from registrar.ledger.history import Held
+from registrar.outcome import Cause
+from tests.metrics.reading import away, scraped
+from tests.worker.office import ADA, POLICY, Office
+from webhooks.metrics import kept
+from webhooks.metrics.kept import Kept
+from webhooks.metrics.state import State
+from worker.door import Retryable
+
+HOUR = 3600
+GLOB = POLICY.replace("  taxi:\n", '  "ta*":\n').replace(
+    "rules: [{group: leads}]", "rules: [{group: leads}, {group: risk}]"
+)
+GLOB = GLOB.replace("  leads: [ada, bob]", "  leads: [ada, bob]\n  risk: [eve]")
+
+
+def state(office: Office) -> dict[str, dict[tuple[str, ...], float]]:
+    return scraped(State(office.ledger, office.bench.policy, office.now))
+
+
+def asked(office: Office) -> None:
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+
+
+@pytest.mark.both_ledgers
+def test_who_is_asked_and_for_how_long(office):
+    asked(office)
+    office.later(hours=3)
+    found = state(office)
+    assert found["registrar_approvals_pending"] == {("taxi", "Production", "leads"): 1}
+    assert found["registrar_oldest_approval_age_seconds"]["taxi", "Production", "leads"] == pytest.approx(
+        3 * HOUR, abs=60
+    )
+    assert found["registrar_open_promotions"] == {("taxi", "Production", "awaiting_approval"): 1}
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert "registrar_approvals_pending" not in state(office)
+
+
+def test_models_of_a_glob_are_one_and_each_group_is_named(ledger, tmp_path):
+    office = Office(ledger, tmp_path, policy=GLOB)
+    asked(office)
+    assert state(office)["registrar_approvals_pending"] == {
+        ("ta*", "Production", "leads"): 1,
+        ("ta*", "Production", "risk"): 1,
+    }
+
+
+def test_what_waits_and_since_when(office):
+    office.registry.trained("r1", rmse=5.0)
+    for _ in range(3):
+        office.accept("training_run.finished", model="taxi", run_id="r1")
+    office._ahead += timedelta(minutes=10)
+    found = state(office)
+    assert found["registrar_tasks"] == {("queued",): 3, ("running",): 0}
+    assert found["registrar_tasks_due"] == {(): 3}
+    assert found["registrar_oldest_due_task_age_seconds"][()] == pytest.approx(600, abs=30)
+    office.work()
+    assert state(office)["registrar_oldest_due_task_age_seconds"] == {(): 0}
+
+
+def test_what_is_tried_again_is_counted(office):
+    office.registry.fail["run"] = Retryable("MLflow is down")
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert state(office)["registrar_tasks_retrying"] == {(): 1}
+
+
+def test_dead_letters_by_task(office):
+    office.post("training_run.finished", model="taxi", run_id="nowhere")
+    office.later(hours=1)
+    found = state(office)
+    assert found["registrar_dead_letters"] == {("register", "failed"): 1}
+    assert found["registrar_oldest_dead_letter_age_seconds"][()] == pytest.approx(HOUR, abs=60)
+
+
+@pytest.mark.both_ledgers
+def test_an_exclusive_target_has_one_holder_and_two_are_seen(office):
+    asked(office)
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    office.later(hours=2)
+    found = state(office)
+    assert found["registrar_exclusive_holders"]["taxi", "Production"] == 1
+    assert found["registrar_holder_age_seconds"]["taxi", "Production"] == pytest.approx(2 * HOUR, abs=60)
+    event = office.accept("training_run.failed", model="taxi")
+    with office.ledger.write() as connection:
+        Held("taxi", "stage", "Production", 2).apply(connection, Cause(event, "ada", "Ada", office.now()))
+    assert state(office)["registrar_exclusive_holders"]["taxi", "Production"] == 2
+
+
+def test_a_part_that_nobody_hears_of_is_none(office):
+    assert state(office)["registrar_processes"] == {("worker",): 0, ("beat",): 0}
+    worker = Heartbeat("worker", "here:1", "1", office.now(), office.now(), in_hand=2)
+    with office.ledger.write() as connection:
+        heartbeats.beat(connection, worker)
+        heartbeats.beat(connection, replace(worker, instance="here:2"))
+    found = state(office)
+    assert (found["registrar_processes"]["worker",], found["registrar_tasks_in_hand"][()]) == (2, 4)
+    office._ahead += timedelta(minutes=1)
+    found = state(office)
+    assert (found["registrar_processes"]["worker",], found["registrar_tasks_in_hand"][()]) == (0, 0)
+    assert found["registrar_heartbeat_age_seconds"]["worker",] == pytest.approx(60, abs=20)
+    assert found["registrar_last_bell_age_seconds"]["worker",] == pytest.approx(60, abs=20)
+
+
+def test_a_worker_whose_clock_is_ahead_is_seen(office):
+    with office.ledger.write() as connection:
+        heartbeats.beat(connection, Heartbeat("beat", "there:1", "1", office.now(), office.now() + timedelta(hours=1)))
+    assert state(office)["registrar_heartbeat_age_seconds"]["beat",] < -3500
+
+
+def test_a_ledger_that_is_away_leaves_one_gauge(office):
+    collector = State(office.ledger, office.bench.policy, office.now)
+    assert scraped(collector)["registrar_ledger_up"] == {(): 1}
+    with away(office.ledger):
+        assert scraped(collector) == {"registrar_ledger_up": {(): 0}}
+    assert "registrar_tasks" in scraped(collector)
+
+
+def test_the_ledger_is_not_asked_again_at_once(monkeypatch):
+    monkeypatch.setattr(kept, "FRESH", 3600)
+    asked: list[int] = []
+    look = Kept(lambda: asked.append(1) or len(asked))
+    assert [look(), look(), look()] == [1, 1, 1]

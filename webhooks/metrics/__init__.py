@@ -1,0 +1,104 @@
+"""What Prometheus reads of the receiver: what this process counts, how things stand, what has happened.
+
+docs/metrics.md says what each means. https://prometheus.io/docs/practices/naming/
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.accept import Receipt
+from registrar.policy import Policy
+from webhooks.metrics.naming import UNKNOWN
+from webhooks.metrics.record import Record
+from webhooks.metrics.state import State
+from webhooks.source import Verified
+
+__all__ = ["CONTENT_TYPE", "UNKNOWN", "Metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ACCEPTING = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)  # seconds; Slack gives up after 3
+_SECRETS = ("first", "second")  # in the order of registrar.yml
+
+
+class Metrics:
+    """Of one receiver. sources: their names. waiting: the unfinished tasks of each source that has some."""
+
+    def __init__(
+        self, sources: Collection[str], waiting: Callable[[], Mapping[str, int]], ledger: Ledger, policy: Policy
+    ) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which says when the first began
+        self._sources = frozenset(sources)
+        self._waiting = waiting
+        self._registry = CollectorRegistry()
+        self._answers = self._counter("webhook_answers", "Answers to webhooks.", "source", "status")
+        self._refused = self._counter("webhook_refused", "Refused requests, by reason.", "source", "code")
+        self._events = self._counter("webhook_events", "Accepted events.", "source", "type")
+        self._repeated = self._counter(
+            "webhook_duplicates", "Deliveries that had been accepted before: answered, and not done again.", "source"
+        )
+        self._verified = self._counter(
+            "webhook_verified",
+            "Rightly signed requests, by the secret that signed: when the second is seen no more, drop it.",
+            "source",
+            "secret",
+        )
+        self._accepting = Histogram(
+            "registrar_webhook_accept_seconds",
+            "From a request's arrival to its 2xx, the commit among it.",
+            ["source"],
+            buckets=ACCEPTING,
+            registry=self._registry,
+        )
+        # One look-up less for each request; and a source that sent nothing yet is 0, not absent.
+        self._accepted = {name: self._accepting.labels(name) for name in sources}
+        self._unfinished = Gauge(
+            "registrar_unfinished_tasks",
+            "Tasks that are not done yet, by the source whose event they came of.",
+            ["source"],
+            registry=self._registry,
+        )
+        self._registry.register(State(ledger, policy))
+        self._registry.register(Record(ledger, policy))
+
+    def answered(self, name: str, status: int) -> None:
+        self._answers.labels(self._known(name), str(status)).inc()
+
+    def refused(self, name: str, code: str) -> None:
+        """code: of webhooks/errors.py."""
+        self._refused.labels(self._known(name), code).inc()
+
+    def verified(self, name: str, verified: Verified) -> None:
+        """name: of a source of registrar.yml."""
+        by = "none" if verified.secret_index is None else _SECRETS[verified.secret_index]
+        self._verified.labels(name, by).inc()
+
+    def took(self, name: str, receipt: Receipt) -> None:
+        """A delivery that stands in the ledger. name: of a source of registrar.yml."""
+        if receipt.repeated:
+            self._repeated.labels(name).inc()
+            return
+        for _, type_ in receipt.events:
+            self._events.labels(name, type_).inc()
+
+    def accepted(self, name: str, seconds: float) -> None:
+        """A request that is answered 2xx. name: of a source of registrar.yml."""
+        self._accepted[name].observe(seconds)
+
+    def text(self) -> bytes:
+        """A ledger that does not answer leaves its gauges away, and says so by registrar_ledger_up."""
+        self._unfinished.clear()
+        try:
+            waiting = self._waiting()
+        except LedgerUnavailable:
+            return generate_latest(self._registry)
+        for source in self._sources | waiting.keys():
+            self._unfinished.labels(source).set(waiting.get(source, 0))
+        return generate_latest(self._registry)
+
+    def _known(self, name: str) -> str:
+        return name if name in self._sources else UNKNOWN
+
+    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
+        return Counter(f"registrar_{name}", help_, labels, registry=self._registry)

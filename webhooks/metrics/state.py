@@ -1,0 +1,154 @@
+"""How things stand, by the ledger: gauges that are right whoever is asked, and however many processes there are."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import Connection
+
+from registrar.ledger import Ledger, LedgerUnavailable, gauges
+from registrar.ledger.engine import now
+from registrar.ledger.heartbeats import Heartbeat, all_known
+from registrar.policy import Policy
+from registrar.policy.approval import Approval
+from registrar.policy.models import Target
+from webhooks.metrics.kept import Kept
+from webhooks.metrics.naming import NONE, policy_of
+
+PARTS = ("worker", "beat")
+_UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."
+
+
+class State:
+    """A collector for prometheus-client. Some seconds old; a ledger that is away leaves registrar_ledger_up alone."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], datetime] = now) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._clock = clock
+        self._kept = Kept(self._look)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._kept()
+
+    def _look(self) -> list[Metric]:
+        try:
+            with self._ledger.read() as connection:
+                found = list(self._families(connection, self._clock()))
+        except LedgerUnavailable:
+            return [GaugeMetricFamily("registrar_ledger_up", _UP, value=0)]
+        return [GaugeMetricFamily("registrar_ledger_up", _UP, value=1), *found]
+
+    def _families(self, connection: Connection, at: datetime) -> Iterator[Metric]:
+        yield from _queue(gauges.queue(connection, at), at)
+        yield from _dead(gauges.dead(connection), at)
+        yield from _promotions(self._policy, gauges.undecided(connection), at)
+        yield from _holders(self._policy, gauges.held(connection), at)
+        yield from _processes(all_known(connection), at)
+
+
+def _queue(found: gauges.Queue, at: datetime) -> Iterator[Metric]:
+    states = _family("registrar_tasks", "Tasks that are not done yet, by state.", "state")
+    states.add_metric(["queued"], found.queued)
+    states.add_metric(["running"], found.running)
+    yield states
+    yield GaugeMetricFamily("registrar_tasks_due", "Queued tasks whose time has come.", value=found.due)
+    again = "Queued tasks that failed before and are tried again."
+    yield GaugeMetricFamily("registrar_tasks_retrying", again, value=found.retried)
+    oldest = "How long the longest of the due tasks has waited; 0 where none is due."
+    yield GaugeMetricFamily("registrar_oldest_due_task_age_seconds", oldest, value=_age(found.oldest_due, at))
+
+
+def _dead(found: Iterable[gauges.Dead], at: datetime) -> Iterator[Metric]:
+    counts = _family("registrar_dead_letters", "Tasks that failed for good, by task and state.", "task", "state")
+    first: datetime | None = None
+    for one in found:
+        counts.add_metric([one.name.removeprefix("worker."), one.state], one.count)
+        first = min(first or one.oldest, one.oldest)
+    yield counts
+    help_ = "How long ago the first of them failed; 0 where there is none."
+    yield GaugeMetricFamily("registrar_oldest_dead_letter_age_seconds", help_, value=_age(first, at))
+
+
+def _promotions(policy: Policy, found: Iterable[gauges.Undecided], at: datetime) -> Iterator[Metric]:
+    states: dict[tuple[str, ...], int] = defaultdict(int)
+    asked: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for one in found:
+        name = policy_of(policy, one.model)
+        states[name, one.target, one.state] += 1
+        if one.state == "awaiting_approval":
+            for group in _groups(policy, one):
+                asked[name, one.target, group].append(_age(one.since, at))
+    opened = _family("registrar_open_promotions", "Promotions that are not decided.", "policy", "target", "state")
+    waiting = "Promotions that wait for people, by the group that is asked; one that needs two groups counts for both."
+    pending = _family("registrar_approvals_pending", waiting, "policy", "target", "group")
+    oldest = "How long the longest of them has waited."
+    ages = _family("registrar_oldest_approval_age_seconds", oldest, "policy", "target", "group")
+    for labels, count in states.items():
+        opened.add_metric(labels, count)
+    for labels, each in asked.items():
+        pending.add_metric(labels, len(each))
+        ages.add_metric(labels, max(each))
+    yield from (opened, pending, ages)
+
+
+def _groups(policy: Policy, one: gauges.Undecided) -> Iterable[str]:
+    target = policy.model(one.model).target(one.target)
+    approval = target.approval if target else None
+    return dict.fromkeys(approval.groups) if isinstance(approval, Approval) else (NONE,)
+
+
+def _holders(policy: Policy, found: Iterable[gauges.Held], at: datetime) -> Iterator[Metric]:
+    most: dict[tuple[str, str], int] = defaultdict(int)
+    oldest: dict[tuple[str, str], float] = defaultdict(float)
+    for one in found:
+        if target := _target(policy, one):
+            labels: tuple[str, str] = policy_of(policy, one.model), target.stage
+            oldest[labels] = max(oldest[labels], _age(one.since, at))
+            if target.exclusive:
+                most[labels] = max(most[labels], one.holders)
+    help_ = "The most versions of one model that hold an exclusive target: never more than 1."
+    counts = _family("registrar_exclusive_holders", help_, "policy", "target")
+    help_ = "Since when a target's version holds it: of several models, the one that is there longest."
+    ages = _family("registrar_holder_age_seconds", help_, "policy", "target")
+    for each, count in most.items():
+        counts.add_metric(each, count)
+    for each, age in oldest.items():
+        ages.add_metric(each, age)
+    yield from (counts, ages)
+
+
+def _target(policy: Policy, one: gauges.Held) -> Target | None:
+    """The target that a stage or an alias stands for, where it is the one that says who is there."""
+    of_model = policy.model(one.model)
+    if one.kind == "stage":
+        return of_model.target(one.key) if of_model.mode != "aliases" else None
+    named = (target for target in of_model.targets if target.alias == one.key)
+    return next(named, None) if of_model.mode == "aliases" else None
+
+
+def _processes(known: Iterable[Heartbeat], at: datetime) -> Iterator[Metric]:
+    heartbeats = list(known)
+    alive = _family("registrar_processes", "Workers and beats that were heard of within 35 s.", "part")
+    heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
+    rung = "Since when no doorbell came to any worker, or was rung by any beat."
+    bells = _family("registrar_last_bell_age_seconds", rung, "part")
+    for part in PARTS:
+        mine = [one for one in heartbeats if one.part == part]
+        alive.add_metric([part], sum(not one.silent(at) for one in mine))
+        if mine:
+            heard.add_metric([part], min((at - one.seen_at).total_seconds() for one in mine))
+            bells.add_metric([part], min(_age(one.last_bell_at or one.started_at, at) for one in mine))
+    in_hand = sum(one.in_hand for one in heartbeats if not one.silent(at))
+    yield from (alive, heard, bells)
+    yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
+
+
+def _family(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_, labels=labels)
+
+
+def _age(since: datetime | None, at: datetime) -> float:
+    """Seconds; never below 0, whatever clocks say."""
+    return max(0.0, (at - since).total_seconds()) if since else 0.0

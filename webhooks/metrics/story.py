@@ -1,0 +1,172 @@
+"""The journal's entries, one after the other, as counters and histograms: what came of promotions, after how long."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from registrar.ledger.tail import Told
+from registrar.policy import Policy
+from webhooks.metrics.naming import NONE, policy_of
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+LEGS = (1, 10, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
+BACK = (1, 2, 5, 10, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR)
+VERSIONS = 10_000  # whose training is remembered; of older ones, a promotion's legs begin with its request
+# What moves a version back, and not forward: worker.rollback is queued by these alone.
+_ROLLING_BACK = frozenset({"model.rollback", "deployment.failed", "model.review"})
+_OF = ["policy", "target"]
+
+
+@dataclass(frozen=True)
+class _Version:
+    trained: datetime | None
+    registered: datetime | None
+
+
+@dataclass
+class _Promotion:
+    """labels: its policy and target. asked: of people; approved: by the last of them."""
+
+    labels: tuple[str, str]
+    requested: datetime
+    asked: datetime | None = None
+    approved: datetime | None = None
+
+
+class Story:
+    """registry: where prometheus-client finds what was heard so far. Remembers what is open, and no more."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.registry = CollectorRegistry()
+        self._policy = policy
+        self._versions: OrderedDict[tuple[str | None, int | None], _Version] = OrderedDict()
+        self._open: dict[str, _Promotion] = {}
+        self._deploying: dict[str, tuple[tuple[str, str], datetime]] = {}
+        self._requested = self._counter("promotions_requested", "Promotions that were asked for.", *_OF)
+        self._promotions = self._counter("promotions", "Promotions that ended, by how.", *_OF, "outcome")
+        self._approvals = self._counter("approvals", "Requests to people that ended, by how.", *_OF, "outcome")
+        self._votes = self._counter("votes", "What people said, and whether it counted.", "verdict", "counted")
+        self._deployments = self._counter("deployments", "Deployments that ended, by how.", *_OF, "outcome")
+        self._entries = self._counter("journal_entries", "Entries of the journal, by kind.", "kind")
+        self._legs = self._histogram("lead_time_seconds", "From training to live, leg by leg.", LEGS, *_OF, "leg")
+        self._decided = self._histogram(
+            "approval_decision_seconds", "From asking people to their answer.", LEGS, *_OF, "outcome"
+        )
+        self._back = self._histogram("rollback_seconds", "From saying that it must go to what was before.", BACK, *_OF)
+
+    def hear(self, entry: Told) -> None:
+        """The next entry. One about what began before the journal did is passed over."""
+        self._entries.labels(entry.kind).inc()
+        if hear := self._HEARD.get(entry.kind):
+            hear(self, entry)
+
+    def _opened(self, entry: Told) -> None:
+        labels = self._labels(entry)
+        self._requested.labels(*labels).inc()
+        state = entry.said["state"]
+        asked = entry.at if state == "awaiting_approval" else None
+        self._open[entry.said["promotion_id"]] = _Promotion(
+            labels, entry.at, asked, entry.at if state == "approved" else None
+        )
+        self._remember(entry)
+
+    def _remember(self, entry: Told) -> None:
+        """The first request for a version comes of the event that registered it."""
+        version = entry.model, entry.version
+        if entry.registered_at and version not in self._versions:
+            trained = entry.occurred_at if entry.event_type == "training_run.finished" else None
+            self._versions[version] = _Version(trained, entry.registered_at)
+            if len(self._versions) > VERSIONS:
+                self._versions.popitem(last=False)
+
+    def _judged(self, entry: Told) -> None:
+        promotion, state = self._open.get(entry.said["promotion_id"]), entry.said["state"]
+        if promotion and state == "awaiting_approval":
+            promotion.asked = entry.at
+        elif promotion and state == "approved":
+            promotion.approved = promotion.approved or entry.at
+
+    def _ended(self, entry: Told) -> None:
+        state = entry.said["state"]
+        if state == "approved":
+            self._granted(entry)
+        elif promotion := self._open.pop(entry.said["promotion_id"], None):
+            self._promotions.labels(*promotion.labels, state).inc()
+            if promotion.asked and not promotion.approved:
+                self._answered(promotion, state, entry.at)
+            if state == "promoted":
+                self._arrived(promotion, entry)
+
+    def _granted(self, entry: Told) -> None:
+        if promotion := self._open.get(entry.said["promotion_id"]):
+            promotion.approved = entry.at
+            if promotion.asked:
+                self._answered(promotion, "broke_glass" if entry.said.get("broke_glass") else "granted", entry.at)
+
+    def _answered(self, promotion: _Promotion, outcome: str, at: datetime) -> None:
+        self._approvals.labels(*promotion.labels, outcome).inc()
+        self._decided.labels(*promotion.labels, outcome).observe(_seconds(promotion.asked, at))
+
+    def _arrived(self, promotion: _Promotion, entry: Told) -> None:
+        version = self._versions.get((entry.model, entry.version), _Version(None, None))
+        way = {
+            "trained_to_registered": (version.trained, version.registered),
+            "registered_to_requested": (version.registered, promotion.requested),
+            "requested_to_decided": (promotion.requested, promotion.approved),
+            "decided_to_promoted": (promotion.approved, entry.at),
+            "trained_to_promoted": (version.trained, entry.at),
+        }
+        for leg, (begin, end) in way.items():
+            if begin and end:
+                self._legs.labels(*promotion.labels, leg).observe(_seconds(begin, end))
+
+    def _said(self, entry: Told) -> None:
+        self._votes.labels(entry.said["verdict"], "yes" if entry.said["counted"] else "no").inc()
+
+    def _deploy(self, entry: Told) -> None:
+        self._deploying[entry.said["deployment_id"]] = self._labels(entry), entry.at
+
+    def _deployed(self, entry: Told) -> None:
+        if found := self._deploying.pop(entry.said["deployment_id"], None):
+            labels, since = found
+            self._deployments.labels(*labels, entry.said["state"]).inc()
+            if entry.said["state"] == "live":
+                self._legs.labels(*labels, "promoted_to_live").observe(_seconds(since, entry.at))
+
+    def _holds(self, entry: Told) -> None:
+        """What went back to a target by no promotion, though what caused it was no move by hand."""
+        if entry.event_type not in _ROLLING_BACK or entry.said["promotion_id"] or entry.model is None:
+            return
+        of_model = self._policy.model(entry.model)
+        kind = "alias" if of_model.mode == "aliases" else "stage"
+        for target in of_model.targets:
+            if entry.said["kind"] == kind and entry.said["key"] == (target.alias if kind == "alias" else target.stage):
+                labels = policy_of(self._policy, entry.model), target.stage
+                self._back.labels(*labels).observe(_seconds(entry.accepted_at or entry.at, entry.at))
+
+    _HEARD: dict[str, Callable[["Story", Told], None]] = {
+        "promotion.opened": _opened,
+        "promotion.judged": _judged,
+        "promotion.decided": _ended,
+        "vote": _said,
+        "deployment.requested": _deploy,
+        "deployment.ended": _deployed,
+        "held": _holds,
+    }
+
+    def _labels(self, entry: Told) -> tuple[str, str]:
+        return policy_of(self._policy, entry.model), str(entry.said.get("target") or NONE)
+
+    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
+        return Counter(f"registrar_{name}", help_, labels, registry=self.registry)
+
+    def _histogram(self, name: str, help_: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"registrar_{name}", help_, labels, buckets=buckets, registry=self.registry)
+
+
+def _seconds(begin: datetime | None, end: datetime) -> float:
+    """Never below 0: two machines' clocks may differ."""
+    return max(0.0, (end - begin).total_seconds()) if begin else 0.0
