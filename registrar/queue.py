@@ -5,7 +5,7 @@ the receiver never imports the worker.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from registrar.broker import Broker
 log = logging.getLogger(__name__)
 
 QUEUE = "registrar"
+PEAL = "worker.peal"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,20 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
     return app
 
 
+def peal(app: Celery, bells: Sequence[Bell]) -> bool:
+    """Publish one message for many bells, which a worker rings: to make a message costs more than to accept an event.
+    False if the broker can't be reached: the sweep will ring them.
+    """
+    names = [(bell.task_id, bell.name) for bell in bells]
+    try:
+        with app.producer_or_acquire() as producer:
+            app.send_task(PEAL, (names,), producer=producer, argsrepr=f"({len(names)} bells,)", kwargsrepr="{}")
+    except (KombuError, OSError) as error:
+        _unreachable(error, len(names))
+        return False
+    return True
+
+
 def ring(app: Celery, bells: Iterable[Bell]) -> bool:
     """Publish bells over one kept connection, to Redis all in one go. False if the broker can't be reached: the sweep
     will ring them.
@@ -75,9 +90,13 @@ def ring(app: Celery, bells: Iterable[Bell]) -> bool:
                     kwargsrepr="{}",
                 )
     except (KombuError, OSError) as error:
-        log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, len(waiting))
+        _unreachable(error, len(waiting))
         return False
     return True
+
+
+def _unreachable(error: Exception, waiting: int) -> None:
+    log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, waiting)
 
 
 def is_empty(app: Celery) -> bool:

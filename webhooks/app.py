@@ -43,7 +43,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     scrub = Scrub(known(settings, policy))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
-    doorbell = Doorbell(settings.broker_url, ledger)
+    doorbell = Doorbell(settings.broker_url)
     backpressure = Backpressure(ledger, policy)
     rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting, ledger, policy)
     accept = backpressure.bounded(commit.GroupCommit(ledger))

@@ -10,14 +10,13 @@ from queue import Empty, SimpleQueue
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.backlog import first_in_line
-from registrar.queue import Bell, celery_app, ring
+from registrar.queue import Bell, celery_app, peal, ring
 
 log = logging.getLogger(__name__)
 
 TIMEOUT = 1  # second
 PAUSE = 5.0  # after a failure; meanwhile the sweep rings
+FEW = 3  # bells that are rung one by one; of more, a worker is given the list
 MOST = 500  # bells at once
 LONGEST = 10_000  # bells that wait; what is more is left to the sweep
 _FAREWELL = 3.0  # seconds at the end of the process, for what waits
@@ -31,9 +30,8 @@ class Doorbell:
     rung by the sweep.
     """
 
-    def __init__(self, broker_url: str, ledger: Ledger) -> None:
+    def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)
-        self._ledger = ledger
         self._waiting: SimpleQueue[Bell | None] = SimpleQueue()
         self._start = threading.Lock()
         self._ringer: threading.Thread | None = None
@@ -96,16 +94,6 @@ class Doorbell:
     def _ring(self, bells: list[Bell]) -> None:
         if not bells or time.monotonic() < self._silent_until:
             return
-        if not ring(self._app, self._worth_it(bells)):
+        publish = ring if len(bells) <= FEW else peal
+        if not publish(self._app, bells):
             self._silent_until = time.monotonic() + PAUSE
-
-    def _worth_it(self, bells: list[Bell]) -> list[Bell]:
-        """Of many those that a worker can answer: a burst for one model needs one bell, the rest follow."""
-        if len(bells) == 1:
-            return bells
-        try:
-            with self._ledger.read() as connection:
-                first = first_in_line(connection, [bell.task_id for bell in bells])
-        except LedgerUnavailable:
-            return bells
-        return [bell for bell in bells if bell.task_id in first]

@@ -15,9 +15,10 @@ from registrar.queue import QUEUE, celery_app
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError, from_environment
 from worker import closing
+from worker.bench import Bench
 from worker.pulse import Pulse
 from worker.registry import MlflowRegistry, configure_client
-from worker.tasks import Bench, hand_back, install
+from worker.tasks import hand_back, install
 from worker.telling import channels
 
 CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would cost 80 MB each

@@ -3,31 +3,25 @@
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import requests
-from celery import Celery
 from celery.signals import worker_ready
 
-from registrar.ledger import Ledger, LedgerUnavailable, tasks
-from registrar.ledger.engine import now
+from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.promotions import Decided
-from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task
+from registrar.ledger.tasks import LeaseLost, Task
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import kinds, load
-from registrar.policy import Policy
-from registrar.queue import Bell, is_empty, ring
+from registrar.queue import PEAL, Bell, ring
 from registrar.seal import Seal
-from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY
-from worker import clock
-from worker.closing import Closing, HandedBack
-from worker.door import Doubtful, Failure, Registry, Retryable
+from worker import ringing
+from worker.bench import Bench
+from worker.closing import HandedBack
+from worker.door import Doubtful, Failure, Retryable
 from worker.lease import Lease
 from worker.patience import patiently
 from worker.promotion import verdict
-from worker.schedule import SWEEP_SECONDS
 from worker.telling.notices import notices
 from worker.work import Work
 
@@ -41,33 +35,21 @@ _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What a worker process holds for all its tasks."""
-
-    app: Celery
-    ledger: Ledger
-    policy: Policy
-    settings: Settings
-    seal: Seal
-    registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
-    http: requests.Session
-    now: Callable[[], datetime] = now  # aware, UTC
-    scrub: Callable[[str], str] = str  # what another system said, without our secrets
-    closing: Closing = field(default_factory=Closing)
-
-
 def install(bench: Bench) -> None:
     """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
     for verb in kinds("worker.actions"):
         bench.app.task(name=f"worker.{verb}")(_entry(bench, verb))
 
     def ring_again(**_: object) -> None:
-        sweep(bench)
+        ringing.sweep(bench)
 
     def look_at_the_clock() -> None:
-        tick(bench)
+        ringing.tick(bench)
 
+    def ring_each(bells: list[list[str]]) -> None:
+        ringing.peal(bench, [Bell(task_id, name) for task_id, name in bells])
+
+    bench.app.task(name=PEAL)(ring_each)
     bench.app.task(name="worker.sweep")(ring_again)
     bench.app.task(name="worker.tick")(look_at_the_clock)
     worker_ready.connect(ring_again, weak=False)
@@ -80,33 +62,6 @@ def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
 
     run.__name__ = verb
     return run
-
-
-def sweep(bench: Bench) -> None:
-    """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
-    # A broker that was wiped is noticed here: what was rung before the last sweep is no longer there.
-    lost_after = SWEEP_SECONDS if is_empty(bench.app) else tasks.RING_AGAIN
-    try:
-        with bench.ledger.write() as connection:
-            # After an outage: who is alive gets the time to renew its lease, so that none dies of the ledger's faults.
-            reap = bench.ledger.outages.over_for() > LEASE_SECONDS
-            bells = tasks.sweep(connection, at=bench.now(), lost_after=lost_after, reap=reap)
-    except LedgerUnavailable as error:
-        log.warning("the sweep can't read the ledger: %s", error)
-        return
-    if bells:
-        log.info("sweep: rang for %d task(s)", len(bells))
-    ring(bench.app, bells)
-
-
-def tick(bench: Bench) -> None:
-    """Begin what the time has brought. A ledger that is down is no error here either."""
-    try:
-        bells = clock.tick(bench.ledger, bench.policy, bench.now())
-    except LedgerUnavailable as error:
-        log.warning("the clock can't read the ledger: %s", error)
-        return
-    ring(bench.app, bells)
 
 
 def work_on(bench: Bench, verb: str, task_id: str) -> None:

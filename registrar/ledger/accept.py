@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import CompoundSelect, Connection, and_, insert, select, union_all
+from sqlalchemy import CompoundSelect, Connection, and_, bindparam, insert, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registrar.event import Event
@@ -15,6 +15,30 @@ from registrar.ledger.tasks import RING_AGAIN
 from registrar.queue import Bell
 
 _Key: TypeAlias = tuple[str, str]  # source and delivery id
+
+# What is asked and written for each delivery is put together once: SQLAlchemy takes longer for that than SQLite for
+# the answer.
+#
+# Of a source, those of some delivery ids that the ledger has. By the index: for (source, delivery_id) IN (...) SQLite
+# reads all events, PostgreSQL all of the source. One statement has one view: what is moved into an archive meanwhile
+# is seen in one of the two places.
+EARLIER: CompoundSelect[Any] = union_all(
+    *(
+        select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
+            and_(
+                table.c.source == bindparam("source"),
+                table.c.delivery_id.in_(bindparam("ids", expanding=True)),
+            )
+        )
+        for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
+    )
+)
+# Events, but for those of a delivery that is there.
+_NEW = {
+    name: dialect.insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.seq)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_FIRST_TASKS = insert(tasks)
 
 
 class DeliveryConflict(ValueError):
@@ -113,24 +137,9 @@ def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Ke
     found: dict[_Key, list[_Written]] = {}
     for source in {delivery.source for delivery in deliveries}:
         ids = [delivery.id for delivery in deliveries if delivery.source == source]
-        for delivery_id, _, *event in sorted(connection.execute(earlier_of(source, ids)).all()):
+        for delivery_id, _, *event in sorted(connection.execute(EARLIER, {"source": source, "ids": ids}).all()):
             found.setdefault((source, delivery_id), []).append(_Written(*event))
     return found
-
-
-def earlier_of(source: str, ids: Sequence[str]) -> CompoundSelect[Any]:
-    """By the index: for (source, delivery_id) IN (...) SQLite reads all events, PostgreSQL all of the source.
-
-    One statement has one view: what is moved into an archive meanwhile is seen in one of the two places.
-    """
-    return union_all(
-        *(
-            select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
-                and_(table.c.source == source, table.c.delivery_id.in_(ids))
-            )
-            for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
-        )
-    )
 
 
 def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | DeliveryConflict:
@@ -163,7 +172,7 @@ def _write(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, Re
             receipt.events.append((id_, event.type))
             receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
     if firsts:
-        connection.execute(insert(tasks), firsts)
+        connection.execute(_FIRST_TASKS, firsts)
     return receipts
 
 
@@ -171,9 +180,7 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[
     """Rows of events, but for those of a delivery that is there: event_seq by id."""
     if not rows:
         return {}
-    insert_or = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    new = insert_or(events).on_conflict_do_nothing().returning(events.c.id, events.c.seq)
-    return dict(connection.execute(new, rows).all())
+    return dict(connection.execute(_NEW[connection.dialect.name], rows).all())
 
 
 def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:

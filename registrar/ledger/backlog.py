@@ -16,11 +16,13 @@ def unfinished(connection: Connection) -> dict[str, int]:
 
 
 def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Of these tasks those behind no queued one of their lane: who is done before the others rings for them.
+    """Of these tasks those that are queued, behind no queued one of their lane: the others are rung for when
+    it is done.
 
     One that stands behind a running task is among them: whoever runs that may have looked already for what comes next.
     """
     earlier = tasks.alias("earlier")
     before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
     behind = exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), earlier.c.state == QUEUED, before)
-    return set(connection.execute(select(tasks.c.id).where(tasks.c.id.in_(ids), ~behind)).scalars())
+    query = select(tasks.c.id).where(tasks.c.id.in_(ids), tasks.c.state == QUEUED, ~behind)
+    return set(connection.execute(query).scalars())

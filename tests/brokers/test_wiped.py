@@ -11,8 +11,9 @@ from registrar.ledger import Ledger
 from registrar.queue import QUEUE, celery_app, ring
 from tests.redis_server import Server
 from tests.worker.office import Office
+from worker.bench import Bench
+from worker.ringing import sweep
 from worker.schedule import SWEEP_SECONDS
-from worker.tasks import Bench, sweep
 
 Wipe = Callable[[], object]
 

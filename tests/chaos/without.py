@@ -11,7 +11,6 @@ from sqlalchemy import false
 
 from registrar.ledger import tasks
 from worker import lease, run
-from worker import tasks as celery_side
 from worker.actions import register
 
 
@@ -27,7 +26,7 @@ def _lease() -> None:
 
 
 def _sweep() -> None:
-    _take(celery_side.tasks, "sweep", lambda connection, **_: [])
+    _take(tasks, "sweep", lambda connection, **_: [])
 
 
 def _look_first() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from registrar.seal import Seal
 from tests.worker.office import KEY, POLICY, Office
-from worker.tasks import Bench
+from worker.bench import Bench
 
 CHANNEL = "log: {kind: log}\n  mm: {kind: mattermost, url: env:MM, buttons: chat}"
 SOURCE = 'sources:\n  chat: {kind: mattermost, secrets: ["env:TOKEN"]}'

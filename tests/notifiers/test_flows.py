@@ -17,7 +17,7 @@ from registrar.policy.load import parse
 from registrar.seal import Seal
 from tests.notifiers.chatroom import Call, ChatRoom
 from tests.worker.office import ADA, KEY, POLICY, Office
-from worker.tasks import Bench
+from worker.bench import Bench
 from worker.telling import card
 
 CHANNELS = """

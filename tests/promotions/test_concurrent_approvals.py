@@ -27,7 +27,8 @@ from tests.mlflow_server import train
 from tests.promotions.conftest import Pair
 from tests.worker.office import ADA, Office
 from worker.registry import MlflowRegistry
-from worker.tasks import sweep, work_on
+from worker.ringing import sweep
+from worker.tasks import work_on
 
 PROCESSES, THREADS = 2, 4  # each process has doors of its own; four threads are what a worker has (worker/run.py)
 PATIENCE = 120.0

@@ -1,5 +1,6 @@
 """Ringing after a commit, with a real Redis and without one."""
 
+import json
 import signal
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registrar.ledger import Ledger
-from registrar.queue import QUEUE, Bell
+from registrar.queue import PEAL, QUEUE, Bell
 from registrar.settings import Settings
 from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, Receiver, environ, finished
@@ -22,7 +23,7 @@ OTHER = Bell("tsk_2", "worker.register")
 
 def ring(url: str, ledger: Ledger, *bells: Bell) -> Doorbell:
     """Each by itself, as from requests that follow each other; all are rung when it returns."""
-    doorbell = Doorbell(url, ledger)
+    doorbell = Doorbell(url)
     for bell in bells:
         doorbell.ring([bell])
     doorbell.close()
@@ -65,7 +66,7 @@ def test_a_silent_broker_is_left_alone_for_a_while(ledger: Ledger, monkeypatch):
 
 
 def test_nobody_waits_for_a_broker_that_hangs(ledger: Ledger, broker: Broker):
-    doorbell = Doorbell(broker.url, ledger)
+    doorbell = Doorbell(broker.url)
     broker.process.send_signal(signal.SIGSTOP)
     begin = time.monotonic()
     for _ in range(100):
@@ -83,8 +84,7 @@ def test_what_comes_during_a_ring_is_rung_together(ledger: Ledger, monkeypatch):
         return True
 
     monkeypatch.setattr(module, "ring", slow)
-    monkeypatch.setattr(module, "first_in_line", lambda connection, ids: set(ids))
-    doorbell = Doorbell(NOBODY, ledger)
+    doorbell = Doorbell(NOBODY)
     doorbell.ring([BELL])
     under_way.wait(10)
     for _ in range(3):
@@ -94,24 +94,16 @@ def test_what_comes_during_a_ring_is_rung_together(ledger: Ledger, monkeypatch):
     assert rung == [[BELL], [OTHER, OTHER, OTHER]]
 
 
-def test_of_a_burst_the_first_of_each_lane_is_rung(ledger: Ledger, broker: Broker, tmp_path: Path):
-    doorbell = Doorbell(broker.url, ledger)
-    settings = Settings.read(environ(tmp_path))
-    receiver = Receiver(create_app(settings).test_client(), ledger, settings)
-    for number in range(6):
-        receiver.send(finished(model=f"nyc-taxi-{number % 2}", run_id=f"r{number}"))
-    doorbell.ring(Bell(task.id, task.name) for task in receiver.tasks())
+def test_many_bells_are_one_message(ledger: Ledger, broker: Broker):
+    doorbell = Doorbell(broker.url)
+    doorbell.ring([Bell(f"tsk_{number}", "worker.register") for number in range(module.FEW + 1)])
     doorbell.close()
-    assert broker.client.llen(QUEUE) == 2
-
-
-def test_a_ledger_that_can_not_be_read_rings_for_all(broker: Broker, tmp_path: Path):
-    ring(broker.url, Ledger("postgresql+psycopg://nobody@127.0.0.1:1/none"), BELL, OTHER)
-    assert broker.client.llen(QUEUE) == 2
+    [message] = map(json.loads, broker.client.lrange(QUEUE, 0, -1))
+    assert message["headers"]["task"] == PEAL
 
 
 def test_a_fault_of_ours_ends_no_ringing(ledger: Ledger, broker: Broker, monkeypatch):
-    doorbell = Doorbell(broker.url, ledger)
+    doorbell = Doorbell(broker.url)
     with monkeypatch.context() as broken:
         done = threading.Event()
 
@@ -129,7 +121,7 @@ def test_a_fault_of_ours_ends_no_ringing(ledger: Ledger, broker: Broker, monkeyp
 
 def test_more_than_it_can_keep_is_left_to_the_sweep(ledger: Ledger, broker: Broker, monkeypatch):
     monkeypatch.setattr(module, "LONGEST", 3)
-    doorbell = Doorbell(broker.url, ledger)
+    doorbell = Doorbell(broker.url)
     monkeypatch.setattr(doorbell, "_begin", lambda: None)
     for _ in range(5):
         doorbell.ring([BELL])

@@ -20,7 +20,8 @@ from registrar.settings import Settings
 from registrar.vocabulary import parse
 from tests.fakes import FakeRegistry
 from worker import clock
-from worker.tasks import Bench, work_on
+from worker.bench import Bench
+from worker.tasks import work_on
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 POLICY = """

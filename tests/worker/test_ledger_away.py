@@ -13,7 +13,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.outage import OUTAGE_SECONDS, Outages
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
-from worker import patience
+from worker import patience, ringing
 from worker import tasks as celery_side
 
 DOWN = LedgerUnavailable("connection refused")
@@ -99,10 +99,10 @@ def test_after_an_outage_whoever_lives_has_time_to_renew_its_lease(office, monke
         clock[0] += OUTAGE_SECONDS + 60
         expire(office, event)  # a write: the outage is over
         clock[0] += LEASE_SECONDS - 1
-        celery_side.sweep(office.bench)
+        ringing.sweep(office.bench)
         assert (row(office, event).state, row(office, event).crashes) == ("running", 0)
     clock[0] += 2
-    celery_side.sweep(office.bench)
+    ringing.sweep(office.bench)
     assert (row(office, event).state, row(office, event).crashes) == ("queued", 1)  # nobody did: it is dead
 
 

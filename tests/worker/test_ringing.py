@@ -1,0 +1,37 @@
+"""What a busy receiver says in one message, a worker rings for: each lane's first."""
+
+import json
+
+from registrar.queue import QUEUE, Bell, celery_app
+from tests.broker import Broker
+from worker import ringing
+from worker.bench import Bench
+
+
+def rung(broker: Broker) -> list[str]:
+    """Task ids, in the order in which workers take them."""
+    messages = map(json.loads, broker.client.lrange(QUEUE, 0, -1))
+    return [message["headers"]["id"] for message in messages][::-1]
+
+
+def bench(office, broker: Broker) -> Bench:
+    return Bench(**{**office.bench.__dict__, "app": celery_app(broker.url)})
+
+
+def accepted(office, *models: str) -> list[Bell]:
+    for model in models:
+        office.accept("training_run.failed", model=model)
+    return office.due()
+
+
+def test_of_a_burst_the_first_of_each_lane_is_rung(office, broker):
+    bells = accepted(office, *["taxi", "fraud"] * 3)
+    ringing.peal(bench(office, broker), bells)
+    assert rung(broker) == [bell.task_id for bell in bells[:2]]
+
+
+def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(office, broker):
+    bells = accepted(office, "taxi", "fraud")
+    office.run(bells[0])
+    ringing.peal(bench(office, broker), [*bells, Bell("tsk_of_nobody", "worker.register")])
+    assert rung(broker) == [bells[1].task_id]

@@ -1,0 +1,32 @@
+"""What a worker process holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import requests
+from celery import Celery
+
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
+from registrar.policy import Policy
+from registrar.seal import Seal
+from registrar.settings import Settings
+from worker.closing import Closing
+from worker.door import Registry
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker process holds for all its tasks."""
+
+    app: Celery
+    ledger: Ledger
+    policy: Policy
+    settings: Settings
+    seal: Seal
+    registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
+    http: requests.Session
+    now: Callable[[], datetime] = now  # aware, UTC
+    scrub: Callable[[str], str] = str  # what another system said, without our secrets
+    closing: Closing = field(default_factory=Closing)
