@@ -45,7 +45,9 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     schema.check(ledger)
     doorbell = Doorbell(settings.broker_url)
     backpressure = Backpressure(ledger, policy)
-    rate, metrics = Rate(settings.broker_url), Metrics(opened, backpressure.waiting, ledger, policy)
+    shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    metrics = Metrics(opened, backpressure.waiting, ledger, policy, shared=shared)
+    rate = Rate(settings.broker_url)
     accept = backpressure.bounded(commit.GroupCommit(ledger))
     intake = Intake(opened, accept, doorbell, settings.public_url, rate, metrics)
 

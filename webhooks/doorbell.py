@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = 1  # second
 PAUSE = 5.0  # after a failure; meanwhile the sweep rings
 FEW = 3  # bells that are rung one by one; of more, a worker is given the list
+APART = 0.05  # seconds between two rings of a busy receiver; the first after a while is not kept waiting
 MOST = 500  # bells at once
 LONGEST = 10_000  # bells that wait; what is more is left to the sweep
 _FAREWELL = 3.0  # seconds at the end of the process, for what waits
@@ -69,19 +70,22 @@ class Doorbell:
                 atexit.register(self.close)
 
     def _run(self) -> None:
-        going = True
+        going, rung = True, float("-inf")
         while going:
-            bells, going = self._take()
+            bells, going = self._take(rung + APART)
+            rung = time.monotonic()
             try:
                 self._ring(bells)
             except Exception:  # the thread must outlive whatever it is
                 log.exception("%d task(s) wait for the sweep", len(bells))
 
-    def _take(self) -> tuple[list[Bell], bool]:
-        """All that wait, one at least; and whether there will be more."""
+    def _take(self, earliest: float) -> tuple[list[Bell], bool]:
+        """All that wait at that time, one at least; and whether there will be more."""
         bells: list[Bell] = []
         try:
             bell = self._waiting.get()
+            if bell is not _END:
+                time.sleep(max(0.0, earliest - time.monotonic()))
             while bell is not _END:
                 bells.append(bell)
                 if len(bells) == MOST:

@@ -1,17 +1,20 @@
 """gunicorn's settings: gunicorn -c python:webhooks.gunicorn_conf --bind ADDRESS "webhooks.app:from_environment()".
 
-One process: two on one SQLite file would wait for each other's locks, and threads suffice for work that is waiting
-for the disk. More threads: --threads.
+--workers and --threads choose others. docs/performance.md has what was tried.
 """
 
+import os
+import shutil
 import socket
 import struct
+import tempfile
 from pathlib import Path
 from typing import Any
 
 worker_class = "webhooks.lobby.Worker"
-workers = 1
-threads = 16
+workers = min(2, os.cpu_count() or 1)
+# They wait for the disk together: what comes at the same time shares a commit.
+threads = 32
 # Waiting costs no thread, so many may; each takes a file descriptor, of which a process often has 1,024.
 worker_connections = 800
 timeout = 30
@@ -30,6 +33,18 @@ control_socket_disable = True  # a door that nobody needs
 
 READ_SECONDS = 10  # for a request to arrive, from its first byte to its last; most senders wait no longer either
 _SEND_BUFFER = 262_144
+_COUNTED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is imported, in each process by itself
+
+
+def on_starting(server: Any) -> None:
+    """What the processes count, they count together: whoever is asked tells of all."""
+    if server.cfg.workers > 1:
+        os.environ[_COUNTED] = tempfile.mkdtemp(prefix="registrar-counted-", dir=worker_tmp_dir)
+
+
+def on_exit(server: Any) -> None:
+    if folder := os.environ.pop(_COUNTED, None):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def when_ready(server: Any) -> None:

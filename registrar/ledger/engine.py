@@ -1,6 +1,8 @@
 """Opens the ledger: one engine per process, short transactions, writers that wait in line and not for ever."""
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ __all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now
 BUSY_SECONDS = 2.0  # how long a writer waits for another; below Slack's 3 s
 # libpq's own are to wait for ever for a host that is gone: https://www.postgresql.org/docs/current/libpq-connect.html
 _PATIENCE = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_KNOCK = 0.0005  # seconds between two tries of a writer; a commit takes ten times as long
 _EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 
 
@@ -139,4 +142,29 @@ def _postgresql_connected(connection: Any, record: object) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     # IMMEDIATE: a writer waits at the door. One that began by reading would fail at its first write.
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("read") else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("read"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    own: Any = connection.connection.driver_connection
+    own.execute("PRAGMA busy_timeout=0")
+    try:
+        if not _entered(own):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # in vain, for the error
+    finally:
+        own.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+
+
+def _entered(connection: sqlite3.Connection) -> bool:
+    """Whether a write could begin within BUSY_SECONDS. SQLite itself sleeps longer and longer, up to 0.1 s: a receiver
+    of several processes would sleep most of its time, and the unlucky one for all of it.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                return False
+            time.sleep(_KNOCK)
+        else:
+            return True

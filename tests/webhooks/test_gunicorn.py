@@ -3,17 +3,20 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from sqlalchemy import func, select
 
 from registrar.ledger import Ledger
@@ -22,8 +25,15 @@ from registrar.ledger.tables import events, rejections, tasks
 from tests.webhooks.conftest import environ, finished, signed
 
 ROOT = Path(__file__).parent.parent.parent
-# Ours, but for a patience of 1 s.
-CONFIG = "from webhooks import gunicorn_conf\nfrom webhooks.gunicorn_conf import *\ngunicorn_conf.READ_SECONDS = 1\n"
+# Ours, but for a patience of 1 s, and with two processes on one core too.
+CONFIG = """from webhooks import gunicorn_conf
+from webhooks.gunicorn_conf import *
+gunicorn_conf.READ_SECONDS = 1
+workers = 2
+"""
+
+
+_EVENTS = re.compile(r"^registrar_webhook_events_total\{.*\} (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -186,10 +196,38 @@ def test_senders_that_stall_give_their_threads_back(server: Server):
     assert status == 202
 
 
-def test_after_all_that_the_process_keeps_less_than_80_megabytes_to_itself(server: Server):
+def test_after_all_that_each_process_keeps_less_than_80_megabytes_to_itself(server: Server):
     """What it shares with others, and how much of that is mapped, is the kernel's affair: 16 to 24 MB."""
-    [worker] = psutil.Process(server.process.pid).children()
-    assert worker.memory_full_info().uss < 80 * 2**20
+    workers = psutil.Process(server.process.pid).children()
+    assert len(workers) == 2
+    assert max(worker.memory_full_info().uss for worker in workers) < 80 * 2**20
+
+
+def test_whichever_process_is_asked_tells_what_all_have_counted(server: Server):
+    def accepted() -> set[float]:
+        """As each of many connections is told it: by one process or another."""
+        texts = [requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=10).text for _ in range(20)]
+        counted = [_EVENTS.search(text) for text in texts]
+        return {float(found[1]) if found else 0.0 for found in counted}
+
+    [before] = accepted()
+    for number in range(20):
+        body = json.dumps(finished(run_id=f"counted{number}")).encode()
+        assert server.post(body, signed(body))[0] == 202
+    assert accepted() == {before + 20}
+
+
+def test_what_was_counted_together_goes_with_the_receiver(tmp_path: Path):
+    with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
+        migrate(ledger)
+    process = start(tmp_path)
+    requests.get(f"http://127.0.0.1:{port_of(process)}/healthz", timeout=10)
+    opened = [Path(file.path) for child in psutil.Process(process.pid).children() for file in child.open_files()]
+    [folder] = {path.parent for path in opened if path.parent.name.startswith("registrar-counted-")}
+    assert folder.is_dir()
+    process.terminate()
+    process.wait(30)
+    assert not folder.exists()
 
 
 def test_a_receiver_that_can_not_start_says_why_and_stops(tmp_path: Path):

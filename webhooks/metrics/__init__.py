@@ -1,11 +1,13 @@
-"""What Prometheus reads of the receiver: what this process counts, how things stand, what has happened.
+"""What Prometheus reads of the receiver: what its processes count, how things stand, what has happened.
 
 docs/metrics.md says what each means. https://prometheus.io/docs/practices/naming/
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.accept import Receipt
@@ -23,10 +25,18 @@ _SECRETS = ("first", "second")  # in the order of registrar.yml
 
 
 class Metrics:
-    """Of one receiver. sources: their names. waiting: the unfinished tasks of each source that has some."""
+    """Of one receiver. sources: their names. waiting: the unfinished tasks of each source that has some. shared: the
+    folder in which several processes count together (gunicorn_conf.py); None: this one counts for itself.
+    """
 
     def __init__(
-        self, sources: Collection[str], waiting: Callable[[], Mapping[str, int]], ledger: Ledger, policy: Policy
+        self,
+        sources: Collection[str],
+        waiting: Callable[[], Mapping[str, int]],
+        ledger: Ledger,
+        policy: Policy,
+        *,
+        shared: str | None = None,
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which says when the first began
         self._sources = frozenset(sources)
@@ -53,14 +63,13 @@ class Metrics:
         )
         # One look-up less for each request; and a source that sent nothing yet is 0, not absent.
         self._accepted = {name: self._accepting.labels(name) for name in sources}
-        self._unfinished = Gauge(
-            "registrar_unfinished_tasks",
-            "Tasks that are not done yet, by the source whose event they came of.",
-            ["source"],
-            registry=self._registry,
-        )
-        self._registry.register(State(ledger, policy))
-        self._registry.register(Record(ledger, policy))
+        self._standing = CollectorRegistry()
+        for collector in (self, State(ledger, policy), Record(ledger, policy)):
+            self._standing.register(collector)
+        self._told = self._registry
+        if shared:
+            self._told = CollectorRegistry()
+            MultiProcessCollector(self._told, path=shared)  # type: ignore[no-untyped-call]
 
     def answered(self, name: str, status: int) -> None:
         self._answers.labels(self._known(name), str(status)).inc()
@@ -88,14 +97,19 @@ class Metrics:
 
     def text(self) -> bytes:
         """A ledger that does not answer leaves its gauges away, and says so by registrar_ledger_up."""
-        self._unfinished.clear()
+        return generate_latest(self._told) + generate_latest(self._standing)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is not done yet, as the bounds of backpressure see it."""
         try:
             waiting = self._waiting()
         except LedgerUnavailable:
-            return generate_latest(self._registry)
-        for source in self._sources | waiting.keys():
-            self._unfinished.labels(source).set(waiting.get(source, 0))
-        return generate_latest(self._registry)
+            return
+        said = "Tasks that are not done yet, by the source whose event they came of."
+        unfinished = GaugeMetricFamily("registrar_unfinished_tasks", said, labels=["source"])
+        for source in sorted(self._sources | waiting.keys()):
+            unfinished.add_metric([source], waiting.get(source, 0))
+        yield unfinished
 
     def _known(self, name: str) -> str:
         return name if name in self._sources else UNKNOWN
