@@ -9,6 +9,7 @@ from typing import Self
 
 from registrar.credentials import complaint
 from registrar.problem import Problem
+from registrar.watching import Watching
 
 ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
 
@@ -47,6 +48,7 @@ class Settings:
     artifacts_folder: Path
     environ: Mapping[str, str] = field(repr=False)
     local_operator: str | None = None
+    watching: Watching = field(default_factory=Watching)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -57,6 +59,10 @@ class Settings:
             raise SettingsError("missing in the environment: " + "; ".join(missing))
         if wrong := [f"{name}: {why}" for name in _ADDRESSES if (why := complaint(found[name] or ""))]:
             raise SettingsError("; ".join(wrong))
+        try:
+            watching = Watching.read(environ)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         return cls(
             config_path=Path(found["REGISTRAR_CONFIG"] or ""),
             mlflow_uri=found["MLFLOW_TRACKING_URI"] or "",
@@ -67,6 +73,7 @@ class Settings:
             artifacts_folder=Path(_value(environ, "REGISTRAR_ARTIFACTS") or "artifacts"),
             environ=environ,
             local_operator=_value(environ, "REGISTRAR_LOCAL_OPERATOR"),
+            watching=watching,
         )
 
     def secret(self, reference: str) -> str:

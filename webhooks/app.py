@@ -14,6 +14,7 @@ from registrar import scrub
 from registrar import settings as environment
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.policy import Policy, load
+from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
@@ -55,7 +56,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
     commands = Commands(policy, accept, doorbell, rate, settings.public_url)
-    app.extensions.update(access=access, commands=commands)
+    app.extensions.update(access=access, commands=commands, metrics=metrics)
     app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics, access))
     app.register_blueprint(openapi.blueprint())
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics).answer)
@@ -83,10 +84,13 @@ def from_environment() -> flask.Flask:
         settings = environment.from_environment()
         policy = load(settings.config_path)
         scrub.install(settings, policy)
-        return create_app(settings, policy=policy)
+        app = create_app(settings, policy=policy)
     except (ValueError, schema.SchemaMismatch, LedgerUnavailable) as error:
         sys.stderr.write(f"the receiver can't start: {error}\n")
         raise SystemExit(CANNOT_START) from None
+    if at := settings.watching.receiver_metrics:
+        Scrape(at, app.extensions["metrics"].text).start()
+    return app
 
 
 def _answered(answer: Answer) -> tuple[flask.Response, int, dict[str, str]]:

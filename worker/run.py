@@ -12,9 +12,11 @@ from registrar.ledger import Ledger
 from registrar.ledger.schema import check
 from registrar.policy import Policy, load
 from registrar.queue import QUEUE, celery_app
+from registrar.scrape import Scrape
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError, from_environment
-from worker import closing
+from registrar.watching import Watching
+from worker import closing, metrics
 from worker.bench import Bench
 from worker.pulse import Pulse
 from worker.registry import MlflowRegistry, configure_client
@@ -32,13 +34,15 @@ def main() -> None:
     bench = build(settings, policy, ledger)
     with ExitStack() as stack:
         stack.enter_context(Pulse(ledger, "worker"))
+        if at := settings.watching.worker_metrics:
+            stack.enter_context(Scrape(at, metrics.text))
 
         def leave() -> None:
             stack.close()
             os._exit(0)
 
         closing.when_closing(bench.app, lambda: bench.closing.begin(partial(hand_back, bench), leave))
-        bench.app.start(_arguments())
+        bench.app.start(_arguments(settings.watching))
 
 
 def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
@@ -68,9 +72,10 @@ def _seal(settings: Settings) -> Seal:
         raise SettingsError(str(error)) from None
 
 
-def _arguments() -> list[str]:
+def _arguments(watching: Watching) -> list[str]:
     name = f"registrar-{os.getpid()}@{socket.gethostname()}"
     return [
+        *(["--quiet"] if watching.log == "json" else []),  # its banner is no log
         "worker",
         "--pool=threads",
         f"--concurrency={CONCURRENCY}",
@@ -79,4 +84,5 @@ def _arguments() -> list[str]:
         "--without-gossip",
         "--without-mingle",
         "--loglevel=INFO",
+        *(["--task-events"] if watching.task_events else []),
     ]

@@ -15,7 +15,7 @@ from registrar.plugins import kinds, load
 from registrar.queue import PEAL, Bell, ring
 from registrar.seal import Seal
 from registrar.vocabulary import VOCABULARY
-from worker import ringing
+from worker import metrics, ringing
 from worker.bench import Bench
 from worker.closing import HandedBack
 from worker.door import Doubtful, Failure, Retryable
@@ -104,7 +104,8 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
         try:
-            outcome = load("worker.actions", verb).act(_work(bench, task, lease))
+            with metrics.attempt(task):
+                outcome = load("worker.actions", verb).act(_work(bench, task, lease))
         except LeaseLost:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it

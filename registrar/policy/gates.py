@@ -113,8 +113,8 @@ class Signature(Strict):
 _KEYS = ("baseline", "tags", "max_age", "evaluated_within", "signature", "soak", "freeze", "max_per_day")
 
 
-def _kind(given: Any) -> str:
-    """By the key that only this kind has; what has none is meant as a threshold."""
+def kind(given: Any) -> str:
+    """A gate's, or of what is to be one: the key that only this kind has. What has none is meant as a threshold."""
     keys = given if isinstance(given, dict) else vars(given)
     return next((key for key in _KEYS if key in keys), "threshold")
 
@@ -129,5 +129,5 @@ Gate = Annotated[
     | Annotated[Soak, Tag("soak")]
     | Annotated[Freeze, Tag("freeze")]
     | Annotated[MaxPerDay, Tag("max_per_day")],
-    Discriminator(_kind),
+    Discriminator(kind),
 ]

@@ -8,9 +8,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from registrar.policy.load import parse
 from tests.webhooks.conftest import REGISTRAR_YML
 from webhooks.metrics import Metrics
+from worker import metrics
 
 DOC = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
 RECEIVER = DOC.split("## Of the receiver")[1].split("\n## ")[0]
+WORKER = DOC.split("## Of a worker")[1].split("\n## ")[0]
 _ROW = re.compile(r"^\| `(registrar_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
@@ -29,16 +31,21 @@ def test_the_receivers_metrics_are_those_of_the_table(ledger):
     assert {name: type_ for name, (type_, _) in told(RECEIVER).items()} == shown(text)
 
 
+def test_a_workers_metrics_are_those_of_the_table():
+    assert {name: type_ for name, (type_, _) in told(WORKER).items()} == shown(metrics.text().decode())
+
+
 def test_labels_are_those_of_the_table(office):
     """Of all that a whole life of a version leaves."""
     office.registry.trained("r1", rmse=5.0)
     office.post("training_run.finished", model="taxi", run_id="r1")
     office.post("training_run.finished", model="taxi", run_id="nowhere")
-    text = Metrics(["ci"], lambda: {"ci": 1}, office.ledger, office.bench.policy).text().decode()
-    seen = 0
-    for family in text_string_to_metric_families(text):
+    receiver = Metrics(["ci"], lambda: {"ci": 1}, office.ledger, office.bench.policy)
+    told_of = told(RECEIVER) | told(WORKER)
+    seen: set[str] = set()
+    for family in text_string_to_metric_families((receiver.text() + metrics.text()).decode()):
         for sample in family.samples:
             name = re.sub("_(bucket|sum|count)$", "", sample.name) if family.type == "histogram" else sample.name
-            assert set(sample.labels) - {"le"} == told(RECEIVER)[name][1], name
-            seen += 1
-    assert seen > 30
+            assert set(sample.labels) - {"le"} == told_of[name][1], name
+            seen.add(name)
+    assert {"registrar_lead_time_seconds", "registrar_task_attempt_seconds", "registrar_gate_results_total"} <= seen

@@ -13,8 +13,8 @@ from registrar.ledger.heartbeats import Heartbeat, all_known
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.models import Target
+from registrar.policy.naming import NONE, policy_of
 from webhooks.metrics.kept import Kept
-from webhooks.metrics.naming import NONE, policy_of
 
 PARTS = ("worker", "beat")
 _UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."

@@ -7,6 +7,7 @@ from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, late
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
+from worker import metrics
 from worker.door import Version
 from worker.promotion import asking, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
@@ -43,6 +44,7 @@ def _tried(work: Work, version: Version, target: Target, waiting: Promotion | No
     if reason := quarantine.why(version) or wrong_start(work.policy, version, target):
         return _held_back(work, version, target, [reason], waiting)
     evidence = gather(work, version, target)
+    metrics.gates(work.policy, version.model, target, evidence.verdicts)
     if evidence.reasons:
         return _held_back(work, version, target, evidence.reasons, waiting)
     if holds := [hold for hold in evidence.holds if hold.asking]:

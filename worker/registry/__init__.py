@@ -22,6 +22,7 @@ from mlflow.environment_variables import (
 from registrar.credentials import login, without_login
 from worker import convert
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
+from worker.registry import watched
 from worker.registry.errors import settled, sorted_errors
 from worker.registry.files import Files
 
@@ -50,7 +51,7 @@ class MlflowRegistry(Files):
         client: MlflowClient | None = None,
     ) -> None:
         uri = _logged_in(uri)
-        super().__init__(uri, client or MlflowClient(tracking_uri=uri, registry_uri=uri))
+        super().__init__(uri, client or watched.client(uri))
         self._before_write = before_write
 
     def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":

@@ -25,12 +25,20 @@ def sorted_errors(what: str) -> Iterator[None]:
     """Turns MLflow's exceptions into Retryable, NotFound or Final, with what was tried in front."""
     try:
         yield
-    except MlflowException as error:
-        raise _sorted(what, error) from error
-    except requests.RequestException as error:
-        raise Retryable(f"{what}: the registry does not answer ({type(error).__name__})") from error
-    except ModuleNotFoundError as error:
-        raise Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs") from error
+    except (MlflowException, requests.RequestException, ModuleNotFoundError) as error:
+        raise as_ours(what, error) from error
+
+
+def as_ours(what: str, error: Exception) -> Exception:
+    """Any other than MLflow's is itself."""
+    match error:
+        case MlflowException():
+            return _sorted(what, error)
+        case requests.RequestException():
+            return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
+        case ModuleNotFoundError():
+            return Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs")
+    return error
 
 
 @contextmanager

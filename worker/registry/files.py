@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts, list_artifacts
 
 from worker import convert
 from worker.door import Final
 from worker.registry.errors import sorted_errors
+from worker.registry.watched import download_artifacts, list_artifacts
 
 _LOGGED = re.compile("models:/(m-[0-9a-f]{32})")
 _MOST_FILES = 10_000  # of one model; what is more is not looked at

@@ -1,0 +1,81 @@
+"""An address of a process's own where Prometheus reads it: for what has no other door, or one that asks for a login."""
+
+import logging
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6
+from urllib.parse import urlsplit
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+TAKEN = 5.0  # seconds, until an address that is taken is tried again: a reloaded process waits for the one before it
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT, with [..] around an IPv6 address. Raises ValueError."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or parts.port is None or parts.netloc != text:
+        raise ValueError("an address such as 127.0.0.1:9102")
+    return parts.hostname, parts.port
+
+
+class Scrape:
+    """Serves GET /metrics in threads of its own; nobody waits for it, and nothing fails where its address is taken."""
+
+    def __init__(self, at: tuple[str, int], text: Callable[[], bytes]) -> None:
+        self._at = at
+        self._text = text
+        self._stopped = threading.Event()
+        self._server: ThreadingHTTPServer | None = None
+        self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
+
+    def start(self) -> None:
+        """Returns at once. It ends with the process, or as a context manager with its block."""
+        self._thread.start()
+
+    def __enter__(self) -> "Scrape":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        if self._server:
+            self._server.shutdown()
+
+    def _serve(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with _server(self._at, self._text) as self._server:
+                    log.info("metrics at http://%s:%d/metrics", *self._server.server_address[:2])
+                    self._server.serve_forever()
+                    return
+            except OSError as error:
+                log.warning("no metrics at %s:%d (%s); tried again in %.0f s", *self._at, error.strerror, TAKEN)
+                self._stopped.wait(TAKEN)
+
+
+def _server(at: tuple[str, int], text: Callable[[], bytes]) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            if urlsplit(self.path).path != "/metrics":
+                self.send_error(404)
+                return
+            body = text()
+            self.send_response(200)
+            self.send_header("Content-Type", CONTENT_TYPE)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """A line for each scrape says nothing."""
+
+    class Server(ThreadingHTTPServer):
+        address_family = AF_INET6 if ":" in at[0] else AF_INET
+        daemon_threads = True
+
+    return Server(at, Handler)

@@ -1,0 +1,87 @@
+"""What one worker process counts, for Prometheus: what it tried, what MLflow and the channels made of it.
+
+Each worker is scraped by itself (REGISTRAR_WORKER_METRICS). What is to be right without that, the receiver tells from
+the ledger. Labels are names of registrar.yml and ours alone. docs/metrics.md says what each means.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+
+from registrar.ledger import LedgerUnavailable
+from registrar.ledger.tasks import LeaseLost, Task
+from registrar.policy import Policy, Target
+from registrar.policy.gates import kind
+from registrar.policy.naming import policy_of
+from registrar.policy.timing import Timing
+from worker.door import Final, NotFound, Retryable
+from worker.promotion.gates import Verdict
+
+REGISTRY = CollectorRegistry()
+_TELLING = ("worker.notify", "worker.edit_card")
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
+# An error's label, the first that fits.
+_RESULTS = ((NotFound, "not_found"), (Final, "final"), (Retryable, "retryable"))
+_UNFINISHED = ((LeaseLost, "lost"), (LedgerUnavailable, "ledger_away"))
+
+
+def _histogram(name: str, help_: str, *labels: str) -> Histogram:
+    return Histogram(f"registrar_{name}", help_, labels, buckets=_SECONDS, registry=REGISTRY)
+
+
+def _counter(name: str, help_: str, *labels: str) -> Counter:
+    return Counter(f"registrar_{name}", help_, labels, registry=REGISTRY)
+
+
+ATTEMPTS = _histogram("task_attempt_seconds", "Attempts at a task, by how they ended.", "task", "result")
+CALLS = _histogram("mlflow_call_seconds", "Calls of MLflow's client, by how they ended.", "call", "result")
+TOLD = _counter("notifications", "Attempts to tell a channel, by how they ended.", "channel", "result")
+GATES = _counter("gate_results", "Verdicts on requests for a target.", "policy", "target", "gate", "result")
+
+
+def text() -> bytes:
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    return generate_latest(REGISTRY)
+
+
+@contextmanager
+def attempt(task: Task) -> Iterator[None]:
+    """Around an action."""
+    began, result = time.perf_counter(), "succeeded"
+    try:
+        yield
+    except BaseException as error:
+        result = _result(error, (*_UNFINISHED, *_RESULTS))
+        raise
+    finally:
+        ATTEMPTS.labels(task.name.removeprefix("worker."), result).observe(time.perf_counter() - began)
+        if task.name in _TELLING:
+            TOLD.labels(str(task.args.get("channel")), result).inc()
+
+
+@contextmanager
+def call(name: str, sort: Callable[[Exception], BaseException]) -> Iterator[None]:
+    """Around a call to MLflow. sort: makes one of door.py's failures of what MLflow's client raised."""
+    began, result = time.perf_counter(), "succeeded"
+    try:
+        yield
+    except Exception as error:
+        result = _result(sort(error), _RESULTS)
+        raise
+    finally:
+        CALLS.labels(name, result).observe(time.perf_counter() - began)
+
+
+def gates(policy: Policy, model: str, target: Target, verdicts: Iterable[Verdict]) -> None:
+    """verdicts: in the order of the target's gates, which those of time have none of."""
+    judged = [gate for gate in target.gates if not isinstance(gate, Timing)]
+    for gate, verdict in zip(judged, verdicts, strict=True):
+        result = "passed" if verdict.passed else "failed"
+        GATES.labels(policy_of(policy, model), target.stage, kind(gate), result).inc()
+
+
+def _result(error: BaseException, kinds: Iterable[tuple[Any, str]]) -> str:
+    return next((name for type_, name in kinds if isinstance(error, type_)), "unexpected")

@@ -1,0 +1,40 @@
+"""MLflow's client with an eye on it: how long each call took, and how it ended."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts as _download
+from mlflow.artifacts import list_artifacts as _list
+
+from worker import metrics
+from worker.registry.errors import as_ours
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+
+def client(uri: str) -> MlflowClient:
+    """uri: of tracking server and registry."""
+    return cast("MlflowClient", _Watched(MlflowClient(tracking_uri=uri, registry_uri=uri)))
+
+
+def watched(name: str, call: Callable[Given, Found]) -> Callable[Given, Found]:
+    def timed(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        with metrics.call(name, partial(as_ours, name)):
+            return call(*args, **kwargs)
+
+    return timed
+
+
+download_artifacts = watched("download_artifacts", _download)
+list_artifacts = watched("list_artifacts", _list)
+
+
+class _Watched:
+    def __init__(self, inner: MlflowClient) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return watched(name, getattr(self._inner, name))
