@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
+from registrar.event import Actor, Event
 from registrar.ledger import (
     archived,
     asked,
@@ -24,6 +25,8 @@ from registrar.ledger import (
     tasks,
 )
 from registrar.ledger.accept import Arrival, Delivery, accept_all
+from registrar.outcome import Outcome
+from registrar.vocabulary import parse
 from tests.bench.filling import fill
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -51,6 +54,7 @@ WORK = {
     "sweep": lambda c: tasks.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
     "backlog": backlog.unfinished,
+    "next of a lane": lambda c: tasks._ring(c, NOON, tasks._first_of({"model:model-1", "notify:x"})),
     "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: status.event(c, of(c, tables.events)),
     "archived": lambda c: archived.place(c, "evt_1"),
@@ -109,7 +113,7 @@ def _sqlite(cursor, statement, parameters) -> Iterator[dict[str, Any]]:
 
 def _named(name: str, statement: str) -> str:
     """An alias's table."""
-    return {"earlier": "tasks", "other": "tasks"}.get(name, name)
+    return {"earlier": "tasks", "other": "tasks", "first": "tasks"}.get(name, name)
 
 
 def _postgresql(cursor, statement, parameters) -> Iterator[dict[str, Any]]:
@@ -153,3 +157,24 @@ def test_the_journal_is_followed_from_its_place_on(ledger, plans):
         tail.after(connection, 7, limit=2000)
     assert {step["table"] for step in plans} == {"journal", "events", "tasks"}
     assert all(step["by"] for step in plans)
+
+
+def test_who_finishes_finds_the_next_of_a_long_lane_as_soon_as_of_a_short_one(ledger):
+    few, many = (_steps_of_a_finish(ledger, f"model-{waiting}", waiting) for waiting in (3, 1000))
+    assert many < few * 1.3
+
+
+def _steps_of_a_finish(ledger, model: str, waiting: int) -> int:
+    """SQLite's own, in tens."""
+    meant = Event(parse("training_run.finished", {"model": model, "run_id": "r1"}), Actor("source:ci", "ci"), NOON)
+    arrivals = [Arrival(Delivery("ci", f"{model}-{number}", "0" * 64), [meant], NOON) for number in range(waiting)]
+    with ledger.write() as connection:
+        first, second = (answer.bells[0] for answer in accept_all(connection, arrivals)[:2])
+        task = tasks.claim(connection, first.task_id, at=NOON)
+    steps = []
+    with ledger.write() as connection:
+        driver = connection.connection.dbapi_connection
+        driver.set_progress_handler(lambda: steps.append(1), 10)
+        assert tasks.finish(connection, task, "succeeded", Outcome("done"), at=NOON) == [second]
+        driver.set_progress_handler(None, 10)
+    return len(steps)
