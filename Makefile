@@ -23,13 +23,15 @@ test: $(READY)  ## the whole test suite
 
 # BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT where figures and pictures go
 # (docs/performance.md is in docs), NOTE what its readers must know of the machine; INSTALLS=1 installs from the index, too.
+# EVENTS is the size of a burst, of a queue; without it each bench has its own.
 BENCH ?=
 ROUNDS ?= 5
 OUT ?= docs
 NOTE ?=
+EVENTS ?=
 
 bench: $(READY)  ## how fast and how large, beside what one would take instead; BENCH="accept start" for some
-	@$(BIN)/python -m tests.bench.run $(BENCH) --rounds $(ROUNDS) --out $(OUT) --note "$(NOTE)" $(if $(INSTALLS),--installs)
+	@$(BIN)/python -m tests.bench.run $(BENCH) --rounds $(ROUNDS) --out $(OUT) --note "$(NOTE)" $(if $(INSTALLS),--installs) $(if $(EVENTS),--events $(EVENTS))
 
 # SECONDS, SEED and LEDGER (sqlite or postgresql) choose a run of chaos; WITHOUT (lease, sweep, look-first or lane-order)
 # takes away what keeps a promise: the run must fail.

@@ -36,9 +36,11 @@ class Load:
 
 
 def body() -> bytes:
-    """An event of 931 bytes, as a CI job sends it."""
+    """An event of 931 bytes, as a CI job sends it. Each of a model of its own, the worst case: all of them can
+    begin at once, where of events of one model the first alone can.
+    """
     data = {
-        "model": "nyc-taxi-regressor",
+        "model": f"nyc-taxi-{uuid.uuid4().hex[:9]}",
         "run_id": uuid.uuid4().hex,
         "artifact_path": "model",
         "commit": "9f2c4e1d0b7a6c5e4f3a2b1c0d9e8f7a6b5c4d3e",

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=Options.rounds)
     parser.add_argument("--seconds", type=float, default=Options.seconds, help="of load, each time")
     parser.add_argument("--installs", action="store_true", help="also what needs the package index")
+    parser.add_argument("--events", type=int, help="of a burst, of a queue; none: as many as each bench wants")
     parser.add_argument("--note", default="", help="what the reader must know: the machine was not quiet")
     parser.add_argument("--out", type=Path, help="a folder, such as docs; none: nothing is written")
     given = parser.parse_args()
@@ -46,6 +47,7 @@ def main() -> None:
         rounds=given.rounds,
         seconds=given.seconds,
         installs=given.installs,
+        events=given.events,
     )
     for name in given.names or names():
         run(name, options, note=given.note, out=given.out)

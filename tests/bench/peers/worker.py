@@ -1,0 +1,37 @@
+"""Our worker on another pool, or with another number at a time: `python -m tests.bench.peers.worker POOL NUMBER`."""
+
+import sys
+import threading
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from registrar.ledger import Ledger
+from registrar.policy import Policy
+from registrar.settings import Settings
+from worker import run
+from worker.bench import Bench
+
+
+def main() -> None:
+    pool, concurrency = sys.argv[1:]
+    build, arguments = run.build, run._arguments
+    run.CONCURRENCY = int(concurrency)
+
+    def forked(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
+        """What a child may not share with its parent: the connections, and a lock that somebody held at the fork."""
+
+        def begin(**_: Any) -> None:
+            ledger.engine.dispose(close=False)
+            ledger._turn = threading.Lock() if ledger._turn else None
+
+        worker_process_init.connect(begin, weak=False)
+        return build(settings, policy, ledger)
+
+    run.build = forked
+    run._arguments = lambda: [word.replace("--pool=threads", f"--pool={pool}") for word in arguments()]
+    run.main()
+
+
+if __name__ == "__main__":
+    main()
