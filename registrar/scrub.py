@@ -11,6 +11,7 @@ from types import TracebackType
 from urllib.parse import quote, urlsplit
 
 from registrar.credentials import logins
+from registrar.logs import Json
 from registrar.policy import Policy
 from registrar.settings import Settings, SettingsError
 
@@ -48,7 +49,7 @@ def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
 def install(settings: Settings, policy: Policy) -> None:
     """For all that is logged from now on, by us or by gunicorn or Celery, and for what ends the process."""
     scrub = Scrub(known(settings, policy))
-    for name in (None, "gunicorn.error"):
+    for name in (None, "gunicorn.error", "gunicorn.access"):
         for handler in logging.getLogger(name).handlers:
             handler.setFormatter(_Formatter(handler.formatter or logging.Formatter(), scrub))
 
@@ -62,6 +63,8 @@ class _Formatter(logging.Formatter):
     def __init__(self, inner: logging.Formatter, scrub: Scrub) -> None:
         super().__init__()
         self._inner, self._scrub = inner, scrub
+        if isinstance(inner, Json):
+            inner.scrub = scrub
 
     def format(self, record: logging.LogRecord) -> str:
         return self._scrub(self._inner.format(record))

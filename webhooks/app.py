@@ -1,6 +1,5 @@
 """The receiver: create_app wires settings, policy and ledger to the routes, and answers every error in one place."""
 
-import logging
 import sys
 import time
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any
 import flask
 from flask.json.provider import DefaultJSONProvider
 
-from registrar import scrub
+from registrar import logs, scrub, tracing
 from registrar import settings as environment
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.policy import Policy, load
@@ -79,13 +78,14 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
 
 def from_environment() -> flask.Flask:
     """For gunicorn: "webhooks.app:from_environment()". Says on stderr why it can't start, and ends the process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.start(environment.process_environment(), sys.stderr)
     try:
         settings = environment.from_environment()
         policy = load(settings.config_path)
         scrub.install(settings, policy)
+        tracing.start(settings, "receiver")
         app = create_app(settings, policy=policy)
-    except (ValueError, schema.SchemaMismatch, LedgerUnavailable) as error:
+    except (ValueError, tracing.TracingUnavailable, schema.SchemaMismatch, LedgerUnavailable) as error:
         sys.stderr.write(f"the receiver can't start: {error}\n")
         raise SystemExit(CANNOT_START) from None
     if at := settings.watching.receiver_metrics:

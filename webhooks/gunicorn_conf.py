@@ -26,7 +26,8 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 limit_request_line = 2048
 limit_request_fields = 64
 limit_request_field_size = 8190
-# No access log: its lines would hold query strings. What was accepted or refused, the app itself logs, without bodies.
+logger_class = "webhooks.log.Logger"
+# What was accepted or refused, the app itself logs, without bodies. A line for each request: --access-logfile -
 accesslog = None
 errorlog = "-"
 control_socket_disable = True  # a door that nobody needs

@@ -4,6 +4,7 @@ route -> content type -> rate -> size -> raw bytes -> verify -> normalise -> gra
 """
 
 import logging
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import flask
 from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed
 
+from registrar import tracing
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
 from webhooks.clean import clean
@@ -41,14 +43,17 @@ class Intake:
 
     def receive(self, name: str, arriving: flask.Request) -> Answer:
         """Raises Rejected, DeliveryConflict, LedgerUnavailable."""
-        sender = self._sender(name)
+        began, sender = time.time_ns(), self._sender(name)
         base = self.public_url or arriving.host_url
         flask.g.size = arriving.content_length
         _check_type(arriving, sender.kind.CONTENT_TYPES)
         request, verified = self._hear(sender, arriving)
         parsed = sender.normalise(request)
         _permit(sender, parsed)
-        return self._take(sender, request, parsed, verified.delivery_id, base)
+        answer, receipt = self._take(sender, request, parsed, verified.delivery_id, base)
+        if receipt and tracing.on():
+            _trace(receipt, name, request, began)
+        return answer
 
     def greet(self, name: str, arriving: flask.Request) -> Answer:
         """OPTIONS, which is never signed. Raises Rejected, and MethodNotAllowed where the kind knows no handshake."""
@@ -81,9 +86,11 @@ class Intake:
             )
         return self.senders[name]
 
-    def _take(self, sender: Sender, request: Request, parsed: Parsed, delivery_id: str | None, base: str) -> Answer:
+    def _take(
+        self, sender: Sender, request: Request, parsed: Parsed, delivery_id: str | None, base: str
+    ) -> tuple[Answer, Receipt | None]:
         if not parsed.events:
-            return parsed.answer or Answer(200, {"events": []})
+            return parsed.answer or Answer(200, {"events": []}), None
         identity = parsed.delivery_id or delivery_id or f"sha256:{request.body_sha256}"
         delivery = Delivery(sender.context.name, identity, parsed.digest or request.body_sha256)
         receipt = self.accept(delivery, parsed.events, now())
@@ -91,8 +98,18 @@ class Intake:
         self.metrics.took(sender.context.name, receipt)
         for event_id, type_ in receipt.events:
             what = "repeated" if receipt.repeated else "accepted"
-            log.info("%s %s %s from %s", what, type_, event_id, sender.context.name)
-        return parsed.answer or _answer(receipt, base)
+            about = {"event": event_id, "type": type_, "source": sender.context.name}
+            log.info("%s %s %s from %s", what, type_, event_id, sender.context.name, extra={"about": about})
+        return parsed.answer or _answer(receipt, base), receipt
+
+
+def _trace(receipt: Receipt, source: str, request: Request, began: int) -> None:
+    """What was accepted before has its trace."""
+    if not receipt.repeated:
+        named = [event_id for event_id, _ in receipt.events]
+        about = {"registrar.source": source, "registrar.type": receipt.events[0][1]}
+        sender = request.headers.get("traceparent")
+        tracing.accepted(f"webhook {source}", named, about, began=began, ended=time.time_ns(), sender=sender)
 
 
 def _verified(sender: Sender, arriving: flask.Request) -> tuple[Request, Verified]:

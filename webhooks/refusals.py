@@ -100,7 +100,8 @@ class Record:
         """A refusal that can't be recorded is still a refusal. One by the ledger itself is not even tried."""
         if self._is_one_of_many(name if name in self._known else UNKNOWN, rejected.code):
             return
-        log.warning("refused %s from %s (%s bytes)", rejected.code, name, size)
+        about = {"source": name, "code": rejected.code}
+        log.warning("refused %s from %s (%s bytes)", rejected.code, name, size, extra={"about": about})
         if not isinstance(rejected, errors.Unavailable):
             self._insert(name, rejected.status, rejected.code, clean(rejected.detail, length=1000), size)
 

@@ -4,7 +4,9 @@ import importlib
 import logging
 import sys
 
+from registrar import logs
 from registrar.problem import Problem
+from registrar.settings import process_environment
 
 ROLES = {"run": "worker.run", "beat": "worker.beat"}
 
@@ -13,7 +15,7 @@ def main(arguments: list[str]) -> None:
     """Starts a role, and does not return before it ends. What keeps it from starting is one line on stderr."""
     if len(arguments) != 1 or arguments[0] not in ROLES:
         sys.exit("usage: python -m worker run | beat")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    logs.start(process_environment(), sys.stdout)
     # One line per doorbell, every two seconds, says nothing: the actions' own lines do.
     for chatty in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

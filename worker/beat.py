@@ -16,4 +16,5 @@ def main() -> None:
     app.conf.beat_schedule = SCHEDULE
     with Pulse(Ledger(settings.ledger_url), "beat"):
         # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
-        app.start(["beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=INFO"])
+        quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is no log
+        app.start([*quiet, "beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=INFO"])

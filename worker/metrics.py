@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
+from registrar import tracing
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.policy import Policy, Target
@@ -67,7 +68,8 @@ def call(name: str, sort: Callable[[Exception], BaseException]) -> Iterator[None
     """Around a call to MLflow. sort: makes one of door.py's failures of what MLflow's client raised."""
     began, result = time.perf_counter(), "succeeded"
     try:
-        yield
+        with tracing.call(f"mlflow {name}"):
+            yield
     except Exception as error:
         result = _result(sort(error), _RESULTS)
         raise

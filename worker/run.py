@@ -7,7 +7,7 @@ from functools import partial
 
 import requests
 
-from registrar import scrub
+from registrar import scrub, tracing
 from registrar.ledger import Ledger
 from registrar.ledger.schema import check
 from registrar.policy import Policy, load
@@ -30,9 +30,11 @@ def main() -> None:
     settings = from_environment()
     policy = load(settings.config_path)
     scrub.install(settings, policy)
+    tracing.start(settings, "worker")
     ledger = Ledger(settings.ledger_url)
     bench = build(settings, policy, ledger)
     with ExitStack() as stack:
+        stack.callback(tracing.stop)
         stack.enter_context(Pulse(ledger, "worker"))
         if at := settings.watching.worker_metrics:
             stack.enter_context(Scrape(at, metrics.text))

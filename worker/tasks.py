@@ -15,7 +15,7 @@ from registrar.plugins import kinds, load
 from registrar.queue import PEAL, Bell, ring
 from registrar.seal import Seal
 from registrar.vocabulary import VOCABULARY
-from worker import metrics, ringing
+from worker import metrics, ringing, watching
 from worker.bench import Bench
 from worker.closing import HandedBack
 from worker.door import Doubtful, Failure, Retryable
@@ -75,13 +75,18 @@ def work_on(bench: Bench, verb: str, task_id: str) -> None:
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
         return
+    with watching.around(task):
+        _work_on(bench, verb, task)
+
+
+def _work_on(bench: Bench, verb: str, task: Task) -> None:
     try:
         bells = _settle(bench, verb, task)
     except HandedBack:
         hand_back(bench, task)
         return
     except LeaseLost:
-        log.warning("%s %s: its lease went to another worker, which finishes it", verb, task_id)
+        log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
         return
     ring(bench.app, bells)
 
@@ -104,7 +109,7 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
         try:
-            with metrics.attempt(task):
+            with metrics.attempt(task), watching.attempt(task):
                 outcome = load("worker.actions", verb).act(_work(bench, task, lease))
         except LeaseLost:
             raise
