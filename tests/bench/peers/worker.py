@@ -29,7 +29,7 @@ def main() -> None:
         return build(settings, policy, ledger)
 
     run.build = forked
-    run._arguments = lambda: [word.replace("--pool=threads", f"--pool={pool}") for word in arguments()]
+    run._arguments = lambda *given: [word.replace("--pool=threads", f"--pool={pool}") for word in arguments(*given)]
     run.main()
 
 
