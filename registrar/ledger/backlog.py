@@ -1,11 +1,15 @@
 """How much is not done yet, and what of it can begin: cheap to ask, however long the record is."""
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Connection, exists, func, select, tuple_
 
+from registrar.ledger import promotions
+from registrar.ledger.dead import ABOUT
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import QUEUED, is_open
+from registrar.ledger.tables import promotions as requests
+from registrar.ledger.tasks import QUEUED, is_failed, is_open
 
 
 def unfinished(connection: Connection) -> dict[str, int]:
@@ -13,6 +17,19 @@ def unfinished(connection: Connection) -> dict[str, int]:
     joined = tasks.join(events, tasks.c.event_seq == events.c.seq)
     query = select(events.c.source, func.count()).select_from(joined).where(is_open()).group_by(events.c.source)
     return {row[0]: row[1] for row in connection.execute(query.order_by(events.c.source))}
+
+
+def overview(connection: Connection) -> dict[str, Any]:
+    """How much waits for what. oldest: when the oldest task that is not done yet was made."""
+    of_state = select(requests.c.state, func.count()).where(promotions.is_open()).group_by(requests.c.state)
+    failed = select(func.count()).select_from(tasks).where(is_failed(), tasks.c.name.not_in(ABOUT))
+    asked = {row[0]: row[1] for row in connection.execute(of_state)}
+    return {
+        "unfinished": unfinished(connection),
+        "oldest": connection.execute(select(func.min(tasks.c.created_at)).where(is_open())).scalar_one(),
+        "promotions": {state: asked.get(state, 0) for state in promotions.OPEN},
+        "dead": connection.execute(failed).scalar_one(),
+    }
 
 
 def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 from registrar.ledger.promotions import Promotion, get, latest, newer
 from registrar.ledger.tables import events, tasks
@@ -16,7 +16,7 @@ STATES = ("failed", "dead")
 ABOUT = ("worker.retry", "worker.drop", "worker.replay")
 _DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
 _VOTES = ("worker.vote", "worker.cancel")
-_TASK = ("id", "name", "state", "lane", "args", "attempts", "crashes", "error")
+_TASK = ("seq", "id", "name", "state", "lane", "args", "attempts", "crashes", "error")
 _TIMES = ("created_at", "started_at", "finished_at")
 _EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
 
@@ -25,6 +25,7 @@ _EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
 class Letter:
     """A task with the event that it is of. attempts, crashes: since it was retried, if it was."""
 
+    seq: int
     id: str
     name: str
     state: str
@@ -67,19 +68,28 @@ class Letter:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes; without the sealed address that an answer goes to."""
-        told = {name: value for name, value in asdict(self).items() if name not in ("data", "event_seq")}
+        told = {name: value for name, value in asdict(self).items() if name not in ("data", "seq", "event_seq")}
         return told | {"args": {name: value for name, value in self.args.items() if name != "to"}}
 
 
 def letters(
-    connection: Connection, *, state: str | None = None, model: str | None = None, limit: int = 50
+    connection: Connection,
+    *,
+    state: str | None = None,
+    model: str | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int = 50,
 ) -> list[Letter]:
-    """The open ones, newest first: failed or dead, and not dropped."""
+    """The open ones, newest first: failed or dead, and not dropped. before: (finished_at, seq) of the last one seen."""
     query = _query().where(is_failed(), tasks.c.name.not_in(ABOUT))
     if state is not None:
         query = query.where(tasks.c.state == state)
     if model is not None:
         query = query.where(events.c.model == model)
+    if before is not None:
+        at, seq = before
+        earlier = or_(tasks.c.finished_at < at, and_(tasks.c.finished_at == at, tasks.c.seq < seq))
+        query = query.where(tasks.c.finished_at <= at, earlier)
     query = query.order_by(tasks.c.finished_at.desc(), tasks.c.seq.desc()).limit(limit)
     return [Letter(**row) for row in connection.execute(query).mappings()]
 

@@ -68,10 +68,16 @@ def append(
 
 
 def entries(
-    connection: Connection, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None
+    connection: Connection,
+    *,
+    model: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: int = 0,
+    limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Oldest first, a few at a time; `at` as text. until: not including it. Nothing is checked."""
-    query = select(journal).order_by(journal.c.seq)
+    """Oldest first, a few at a time; `at` as text. until: not including it; after: a seq. Nothing is checked."""
+    query = select(journal).where(journal.c.seq > after).order_by(journal.c.seq).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
     if since is not None:

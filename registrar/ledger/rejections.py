@@ -22,7 +22,13 @@ def record(
         connection.execute(delete(rejections).where(rejections.c.seq <= seq - KEPT))
 
 
-def latest(connection: Connection, *, limit: int = 50) -> list[Mapping[str, Any]]:
-    """The newest refusals, newest first."""
+def latest(
+    connection: Connection, *, source: str | None = None, before: int | None = None, limit: int = 50
+) -> list[Mapping[str, Any]]:
+    """The newest refusals, newest first. before: the seq of the last one seen."""
     query = select(rejections).order_by(rejections.c.seq.desc()).limit(limit)
+    if source is not None:
+        query = query.where(rejections.c.source == source)
+    if before is not None:
+        query = query.where(rejections.c.seq < before)
     return [dict(row) for row in connection.execute(query).mappings()]

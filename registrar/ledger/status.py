@@ -34,7 +34,7 @@ def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Ma
         **{name: row[name] for name in _EVENT},
         "replay_of": replay_of(connection, row),
         "replays": done.replays,
-        "state": _state({task["state"] for task in found}),
+        "state": state_of({task["state"] for task in found}),
         "tasks": found,
     }
 
@@ -45,7 +45,8 @@ def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _state(states: set[str]) -> str:
+def state_of(states: set[str]) -> str:
+    """Of an event, by the states of its tasks."""
     if states & {"queued", "running"}:
         return "unfinished"
     return next((state for state in ("dead", "failed", "dropped") if state in states), "succeeded")

@@ -72,6 +72,10 @@ events = Table(
     Column("data", JSON, nullable=False),
     Index("uq_events_delivery", "source", "delivery_id", "position", unique=True),
     Index("ix_events_model", "model", "type", "seq"),
+    Index("ix_events_about", "model", "seq"),
+    Index("ix_events_source", "source", "seq"),
+    Index("ix_events_type", "type", "seq"),
+    Index("ix_events_actor", "actor", "seq"),
     sqlite_autoincrement=True,
 )
 
@@ -122,6 +126,12 @@ tasks = Table(
         postgresql_where=text("state IN ('failed', 'dead')"),
     ),
     Index(
+        "ix_tasks_dropped",
+        "event_seq",
+        sqlite_where=text("state = 'dropped'"),
+        postgresql_where=text("state = 'dropped'"),
+    ),
+    Index(
         "ix_tasks_answers",
         "lane",
         sqlite_where=text("name = 'worker.answer'"),
@@ -159,7 +169,9 @@ promotions = Table(
         sqlite_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
         postgresql_where=text("state IN ('waiting', 'awaiting_approval', 'approved')"),
     ),
-    Index("ix_promotions_model", "model", "created_at"),
+    Index("ix_promotions_about", "model", "created_at", "id"),
+    Index("ix_promotions_newest", "created_at", "id"),
+    Index("ix_promotions_state", "state", "created_at", "id"),
     Index("ix_promotions_event", "event_id"),
 )
 

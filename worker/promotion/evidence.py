@@ -43,6 +43,7 @@ class Evidence:
     model_digest: str
     metrics: Mapping[str, float]
     trained_at: datetime | None = None
+    trained_by: str = ""
 
     @property
     def reasons(self) -> list[str]:
@@ -55,6 +56,7 @@ class Evidence:
             "model_digest": self.model_digest,
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
+            "trained_by": self.trained_by,  # nothing is bound to it: it says who may not approve, without MLflow
         }
 
     def changed_since(self, shown: Mapping[str, Any]) -> str | None:
@@ -110,6 +112,7 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         look.registry.digest_of(version.model, version.version),
         metrics,
         seen.trained_at,
+        run.user if run else "",
     )
 
 

@@ -1,0 +1,160 @@
+"""A receiver elsewhere, asked over its /v1 API with a token: what it answers, or a sentence that says why not."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from registrar.address import is_loopback
+from registrar.delivery import NotTaken, Receipt, Unreachable
+from registrar.problem import Problem
+from registrar.reading.reading import BadQuestion, Unknown
+
+TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
+
+
+class BadAddress(Problem):
+    """No receiver's address, or one that a token must not be sent to."""
+
+    exit_code = 2
+
+
+class NotAllowed(Problem):
+    """The receiver knows nobody by this token, or it may not do this."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """url: https://HOST[/PATH]; http only without a token, or to this machine. Raises BadAddress."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise BadAddress(f"{self.url} is no receiver's address, such as https://registrar.example.com")
+        if "@" in parts.netloc:
+            raise BadAddress("a receiver's address has no user or password in it; give a token: --token-file FILE")
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise BadAddress("that is no token: one is a line of letters and digits, of `registrar token create`")
+        if self.token and parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise BadAddress(
+                f"the token is not sent to {self.url}: whoever is on the way could read it. Use https://; "
+                "plain http is for this machine alone"
+            )
+
+    def get(self, *path: str, **query: object) -> Any:
+        """The answer's JSON. None in the query is left out; path: pieces, as they are meant.
+
+        Raises Unknown, BadQuestion, NotAllowed, NotTaken, Unreachable.
+        """
+        return _json(self._asked("GET", path, params=_said(query)), self.url)
+
+    def lines(self, *path: str, **query: object) -> Iterator[Any]:
+        """An answer of JSON lines, one by one. Raises what get() does; Unreachable too where it breaks off."""
+        answer = self._asked("GET", path, params=_said(query), stream=True)
+        try:
+            for line in answer.iter_lines(chunk_size=65_536):
+                yield json.loads(line)
+        except (requests.RequestException, ValueError):
+            raise Unreachable(f"{self.url} broke off in the middle of its answer; ask again") from None
+
+    def command(self, type_: str, data: Mapping[str, Any], *, key: str) -> Receipt:
+        """Have something done; with the same key again it is done once. Raises what get() does."""
+        body = {"type": type_, "data": data}
+        answer = self._asked("POST", ("commands",), json=body, headers={"Idempotency-Key": key})
+        try:
+            [event] = _json(answer, self.url)["events"]
+            status_url = self._address(("events", event["id"]))
+            return Receipt(event["id"], event["type"], status_url, repeated=answer.status_code == 200)
+        except (LookupError, TypeError, ValueError):
+            raise _stranger(self.url) from None
+
+    def _asked(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
+        address = self._address(path)
+        with requests.Session() as session:
+            # A proxy is for the world, not for this machine; netrc's logins are for nobody, since `auth` is given.
+            session.trust_env = not is_loopback(urlsplit(address).hostname or "")
+            try:
+                answer = session.request(
+                    verb, address, auth=_Bearer(self.token), timeout=TIMEOUT, allow_redirects=False, **how
+                )
+            except requests.exceptions.SSLError:
+                raise Unreachable(
+                    f"the certificate of {self.url} does not verify. Where its authority is one of your own, "
+                    "REQUESTS_CA_BUNDLE names the file with its certificate"
+                ) from None
+            except requests.RequestException as error:
+                name = type(error).__name__
+                raise Unreachable(f"{self.url} does not answer ({name}); is it up, and the address right?") from None
+        if answer.status_code not in (200, 202):
+            raise self._refused(answer)
+        return answer
+
+    def _address(self, path: tuple[str, ...]) -> str:
+        return "/".join([self.url.rstrip("/"), "v1", *(quote(piece, safe="") for piece in path)])
+
+    def _refused(self, answer: requests.Response) -> Problem:
+        problem = _problem(answer)
+        detail, code, status = str(problem.get("detail") or ""), problem.get("code"), answer.status_code
+        if 300 <= status < 400:
+            to = answer.headers.get("Location", "")[:200]
+            return BadAddress(f"{self.url} is not where it is any more: it sends on to {to}; name that")
+        if status == 401:
+            return self._unknown()
+        if status == 403 and code:
+            return NotAllowed(detail)
+        if code == "not_found" and not detail.startswith("The requested URL"):  # that is Flask's, of no such route
+            return Unknown(detail)
+        if code == "invalid_query":
+            return BadQuestion(detail)
+        if status in (404, 405):
+            return _stranger(self.url)
+        return NotTaken(f"{self.url} refused it, {status}: {detail or answer.reason}")
+
+    def _unknown(self) -> NotAllowed:
+        if self.token:
+            said = f"{self.url} knows no such token (any more); `registrar token create` on its machine makes one"
+            return NotAllowed(said)
+        return NotAllowed(f"{self.url} asks who you are: REGISTRAR_TOKEN, or --token-file FILE")
+
+
+class _Bearer(AuthBase):
+    """RFC 6750."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _said(query: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
+
+
+def _problem(answer: requests.Response) -> Mapping[str, Any]:
+    """https://www.rfc-editor.org/rfc/rfc9457; empty where it is none."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and "code" in found else {}
+
+
+def _json(answer: requests.Response, url: str) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise _stranger(url) from None
+
+
+def _stranger(url: str) -> NotTaken:
+    return NotTaken(f"{url} does not answer as a receiver of Registrar of this version does; is the address right?")

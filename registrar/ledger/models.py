@@ -1,0 +1,65 @@
+"""The registered models that the record knows: what holds what, and what is under way."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, literal_column, select
+
+from registrar.ledger.promotions import is_open
+from registrar.ledger.tables import events, holders, promotions
+
+
+def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    """By name, those after `after`: model, last_event_at, open_promotions, holders ({kind, key, version, since})."""
+    return _told(connection, _names(connection, after, limit))
+
+
+def one(connection: Connection, model: str) -> dict[str, Any] | None:
+    """None: no event was ever about it."""
+    known = connection.execute(select(events.c.seq).where(events.c.model == model).limit(1)).first()
+    return _told(connection, [model])[0] if known else None
+
+
+def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
+    """One look into the index for each, however many events there are: each name is the least after the one before.
+    https://wiki.postgresql.org/wiki/Loose_indexscan
+    """
+    first = select(func.min(events.c.model).label("model")).where(events.c.model > after)
+    names = first.cte("names", recursive=True)
+    following = select(func.min(events.c.model)).where(events.c.model > names.c.model).scalar_subquery()
+    names = names.union_all(select(following).where(names.c.model.is_not(None)))
+    found = select(names.c.model).where(names.c.model.is_not(None)).limit(limit)
+    return [str(name) for name in connection.execute(found).scalars()]
+
+
+def _told(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
+    held, asked = _holders(connection, models), _open(connection, models)
+    return [
+        {
+            "model": model,
+            "last_event_at": _last(connection, model),
+            "open_promotions": asked[model],
+            "holders": held[model],
+        }
+        for model in models
+    ]
+
+
+def _holders(connection: Connection, models: Sequence[str]) -> defaultdict[str, list[dict[str, Any]]]:
+    columns = [holders.c[name] for name in ("kind", "key", "version", "since")]
+    now = select(holders.c.model, *columns).where(holders.c.model.in_(models), holders.c.until.is_(None))
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in connection.execute(now.order_by(holders.c.kind.desc(), holders.c.key, holders.c.version)).mappings():
+        found[row["model"]].append({name: row[name] for name in ("kind", "key", "version", "since")})
+    return found
+
+
+def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int]:
+    count = select(promotions.c.model, func.count(literal_column("1"))).where(is_open(), promotions.c.model.in_(models))
+    return defaultdict(int, {row[0]: row[1] for row in connection.execute(count.group_by(promotions.c.model))})
+
+
+def _last(connection: Connection, model: str) -> Any:
+    newest = select(events.c.accepted_at).where(events.c.model == model).order_by(events.c.seq.desc()).limit(1)
+    return connection.execute(newest).scalar_one_or_none()

@@ -1,0 +1,74 @@
+"""What the record says of promotions: a page of them, or one with all its votes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, or_, select
+
+from registrar.ledger.promotions import is_open
+from registrar.ledger.tables import events, promotions, votes
+
+STATES = (
+    "waiting",
+    "awaiting_approval",
+    "approved",
+    "promoted",
+    "rejected",
+    "expired",
+    "superseded",
+    "cancelled",
+    "failed",
+)
+OPEN = "open"  # the first three
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page ended."""
+
+    created_at: datetime
+    id: str
+
+
+def page(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    model: str | None = None,
+    before: Place | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """At most `limit`, newest first, each with requested_by_name. state: one of STATES, or OPEN."""
+    query = _query().order_by(promotions.c.created_at.desc(), promotions.c.id.desc()).limit(limit)
+    if state == OPEN:
+        query = query.where(is_open())
+    elif state is not None:
+        query = query.where(promotions.c.state == state)
+    if model is not None:
+        query = query.where(promotions.c.model == model)
+    if before is not None:
+        at = promotions.c.created_at
+        later = or_(at < before.created_at, and_(at == before.created_at, promotions.c.id < before.id))
+        query = query.where(at <= before.created_at, later)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def one(connection: Connection, promotion_id: str) -> dict[str, Any] | None:
+    row = connection.execute(_query().where(promotions.c.id == promotion_id)).mappings().one_or_none()
+    return dict(row) if row else None
+
+
+def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any]]:
+    """All of them, oldest first, those too that did not count; why: the voter's reason, or why it did not."""
+    columns = [votes.c[name] for name in ("actor", "verdict", "counted", "why", "at", "event_id")]
+    joined = votes.join(events, votes.c.event_id == events.c.id)
+    query = select(*columns, events.c.actor_name, events.c.source).select_from(joined)
+    found = connection.execute(query.where(votes.c.promotion_id == promotion_id).order_by(votes.c.seq))
+    return [dict(row) for row in found.mappings()]
+
+
+def _query() -> Select[Any]:
+    joined = promotions.join(events, promotions.c.event_id == events.c.id)
+    return select(promotions, events.c.actor_name.label("requested_by_name")).select_from(joined)

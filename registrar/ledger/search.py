@@ -1,0 +1,115 @@
+"""Finds events: newest first, a page at a time, however many there are.
+
+A page begins where the one before ended (by `seq`): what is accepted meanwhile moves nothing. Each filter has an
+index; times are looked up by halving, since events are accepted in the order of their numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, get_args
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, not_, select
+
+from registrar.ledger.status import state_of
+from registrar.ledger.tables import events, tasks
+from registrar.ledger.tasks import is_failed, is_open
+
+State = Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
+STATES: tuple[State, ...] = get_args(State)
+_ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
+_SLACK = timedelta(hours=1)  # a clock may have been put back meanwhile, by so much at most
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")  # as ix_tasks_dropped has it
+
+
+@dataclass(frozen=True)
+class Sought:
+    """None: any. actor: an id, such as ada or source:ci. since, until: when it was accepted; until: before that."""
+
+    source: str | None = None
+    type: str | None = None
+    model: str | None = None
+    actor: str | None = None
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def search(
+    connection: Connection, sought: Sought, *, before: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """At most `limit` events with their `seq` and `state`, newest first. before: the last page's last seq."""
+    query = select(*(events.c[name] for name in _ROW)).order_by(events.c.seq.desc()).limit(limit)
+    for name in ("source", "type", "model", "actor"):
+        if (wanted := getattr(sought, name)) is not None:
+            query = query.where(events.c[name] == wanted)
+    if before is not None:
+        query = query.where(events.c.seq < before)
+    query = query.where(*_within(connection, sought), *_in_state(sought.state))
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    states = _states(connection, [row["id"] for row in found])
+    return [row | {"state": state_of(states.get(row["id"], set()))} for row in found]
+
+
+def _states(connection: Connection, ids: Sequence[str]) -> Mapping[str, set[str]]:
+    """Of each event's tasks."""
+    query = select(tasks.c.event_id, tasks.c.state).where(tasks.c.event_id.in_(ids))
+    of_each: dict[str, set[str]] = {}
+    for event_id, state in connection.execute(query) if ids else ():
+        of_each.setdefault(event_id, set()).add(state)
+    return of_each
+
+
+def _in_state(state: State | None) -> list[ColumnElement[bool]]:
+    """The worst of its tasks' states, as status.state_of says it."""
+    if state is None:
+        return []
+    if state == "succeeded":
+        return [not_(_has(tasks.c.state != "succeeded"))]
+    if state == "unfinished":
+        return [events.c.seq.in_(select(tasks.c.event_seq).where(is_open()))]
+    if state == "dropped":
+        return [
+            events.c.seq.in_(select(tasks.c.event_seq).where(_DROPPED)),
+            *_without("queued", "running", "dead", "failed"),
+        ]
+    of_it = select(tasks.c.event_seq).where(is_failed(), tasks.c.state == state)
+    worse = ("dead",) if state == "failed" else ()
+    return [events.c.seq.in_(of_it), *_without("queued", "running", *worse)]
+
+
+def _without(*states: str) -> list[ColumnElement[bool]]:
+    return [not_(_has(tasks.c.state.in_(states)))]
+
+
+def _has(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(and_(tasks.c.event_id == events.c.id, which))
+
+
+def _within(connection: Connection, sought: Sought) -> list[ColumnElement[bool]]:
+    """The times exactly, and the part of the table that they can be in."""
+    found: list[ColumnElement[bool]] = []
+    if sought.since is not None:
+        early = max(sought.since, _EARLIEST) - _SLACK
+        found += [events.c.accepted_at >= sought.since, events.c.seq >= _first(connection, early)]
+    if sought.until is not None:
+        late = min(sought.until, _LATEST) + _SLACK
+        found += [events.c.accepted_at < sought.until, events.c.seq <= _first(connection, late)]
+    return found
+
+
+def _first(connection: Connection, at: datetime) -> int:
+    """The number of the first event that was accepted at that time or later, or one beyond the last."""
+    # One by one: for both at once SQLite reads all.
+    least, most = (connection.execute(select(end(events.c.seq))).scalar() for end in (func.min, func.max))
+    low, high = (least, most + 1) if least is not None and most is not None else (1, 1)
+    while low < high:
+        middle = (low + high) // 2
+        near = select(events.c.seq, events.c.accepted_at).where(events.c.seq >= middle).order_by(events.c.seq).limit(1)
+        seq, accepted_at = connection.execute(near).one()
+        if accepted_at >= at:
+            high = middle
+        else:
+            low = seq + 1
+    return int(low)

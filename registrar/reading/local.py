@@ -1,0 +1,180 @@
+"""Reads the ledger here."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from registrar.ledger import Ledger, models, promotion_record, rejections, status
+from registrar.ledger.archived import place
+from registrar.ledger.backlog import overview
+from registrar.ledger.dead import letters
+from registrar.ledger.engine import now
+from registrar.ledger.history import history
+from registrar.ledger.journal import entries
+from registrar.ledger.promotion_record import OPEN, STATES, votes_on
+from registrar.ledger.promotions import Promotion, approvals
+from registrar.ledger.search import Sought, search
+from registrar.ledger.story import story
+from registrar.policy import Policy
+from registrar.reading import shown
+from registrar.reading.cursor import decode, encode
+from registrar.reading.reading import BadQuestion, Page, Row, Unknown, pick
+from registrar.reading.voting import voting
+
+_AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept waiting
+
+
+@dataclass(frozen=True)
+class Local:
+    """policy: gives the one in effect; asked only where a question is about it."""
+
+    ledger: Ledger
+    policies: Callable[[], Policy]
+
+    def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page:
+        _check(sought.source, sought.type, sought.model, sought.actor)
+        before = decode("events", cursor, int)[0] if cursor else None
+        with self.ledger.read() as connection:
+            found = search(connection, sought, before=before, limit=limit + 1)
+        return _page("events", found, limit, "seq")
+
+    def event(self, event_id: str) -> Row:
+        with self.ledger.read() as connection:
+            found = status.event(connection, event_id) if _is_text(event_id) else None
+            gone = place(connection, event_id) if found is None and _is_text(event_id) else None
+        if gone:
+            raise Unknown(
+                f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id} "
+                "says more, on the machine that keeps the archive"
+            )
+        if found is None:
+            raise Unknown(f"the ledger has no event {_said(event_id)}; `registrar events` lists those it has")
+        return found
+
+    def promotions(
+        self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        _check(model)
+        if state not in (None, OPEN, *STATES):
+            raise BadQuestion(f"state must be one of {', '.join((OPEN, *STATES))}")
+        before = promotion_record.Place(*decode("promotions", cursor, datetime, str)) if cursor else None
+        with self.ledger.read() as connection:
+            found = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
+            rows = [self._promotion(connection, row) for row in found]
+        return _page("promotions", rows, limit, "created_at", "id", hide=False)
+
+    def promotion(self, promotion_id: str) -> Row:
+        with self.ledger.read() as connection:
+            found = promotion_record.one(connection, promotion_id) if _is_text(promotion_id) else None
+            if found is None:
+                raise Unknown(
+                    f"the ledger has no promotion {_said(promotion_id)}; `registrar promotions list` lists them"
+                )
+            votes = votes_on(connection, promotion_id)
+            row = self._promotion(connection, found)
+        return {**row, "evidence": found["evidence"], "votes": votes}
+
+    def _promotion(self, connection: Connection, row: Mapping[str, Any]) -> Row:
+        promotion = Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
+        told = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
+        if not promotion.open:
+            return {**told, "voting": None}
+        agreed = approvals(connection, promotion.id)
+        asked = voting(self.policies(), promotion, agreed, at=now())
+        return {**told, "voting": shown.voting(asked) if asked else None}
+
+    def models(self, *, limit: int = 50, cursor: str | None = None) -> Page:
+        after = str(decode("models", cursor, str)[0]) if cursor else ""
+        with self.ledger.read() as connection:
+            found = models.page(connection, after=after, limit=limit + 1)
+        return _page("models", found, limit, "model", hide=False)
+
+    def model(self, name: str) -> Row:
+        with self.ledger.read() as connection:
+            found = models.one(connection, name) if _is_text(name) else None
+        if found is None:
+            raise Unknown(f"the ledger knows no model {_said(name)}; `registrar models` lists those it does")
+        return {**found, "policy": shown.model_policy(self.policies(), name)}
+
+    def history(self, model: str, *, at: datetime | None = None) -> Sequence[Row]:
+        _check(model)
+        with self.ledger.read() as connection:
+            return [asdict(holding) for holding in history(connection, model, at=at)]
+
+    def dead(
+        self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        _check(model)
+        before = decode("dead", cursor, datetime, int) if cursor else None
+        with self.ledger.read() as connection:
+            found = letters(
+                connection, state=state, model=model, before=tuple(before) if before else None, limit=limit + 1
+            )
+        rows = [{**letter.to_json(), "seq": letter.seq} for letter in found]
+        return _page("dead", rows, limit, "finished_at", "seq")
+
+    def dead_one(self, task_id: str) -> Row:
+        with self.ledger.read() as connection:
+            found = story(connection, task_id) if _is_text(task_id) else None
+        if found is None:
+            raise Unknown(f"the ledger has no task {_said(task_id)}; `registrar dead list` lists what failed for good")
+        return found
+
+    def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        _check(source)
+        before = decode("rejections", cursor, int)[0] if cursor else None
+        with self.ledger.read() as connection:
+            found = rejections.latest(connection, source=source, before=before, limit=limit + 1)
+        return _page("rejections", found, limit, "seq", hide=False)
+
+    def overview(self) -> Row:
+        with self.ledger.read() as connection:
+            return overview(connection)
+
+    def policy(self, *, model: str | None = None) -> Row:
+        _check(model)
+        found = shown.policy(self.policies())
+        return found if model is None else {**found, "model": shown.model_policy(self.policies(), model)}
+
+    def audit(
+        self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
+    ) -> Iterator[Row]:
+        _check(model)
+        return self._entries(model, since, until, after)
+
+    def _entries(self, model: str | None, since: datetime | None, until: datetime | None, after: int) -> Iterator[Row]:
+        """A connection is held for some rows only: whoever reads slowly keeps none from others."""
+        while True:
+            with self.ledger.read() as connection:
+                some = list(entries(connection, model=model, since=since, until=until, after=after, limit=_AT_ONCE))
+            yield from some
+            if len(some) < _AT_ONCE:
+                return
+            after = some[-1]["seq"]
+
+
+def _page(kind: str, found: Sequence[Mapping[str, Any]], limit: int, *place: str, hide: bool = True) -> Page:
+    """found: with one row more than wanted, if there is one. place: what the cursor is made of. hide: not its seq."""
+    rows = [dict(row) for row in found[:limit]]
+    more = encode(kind, *pick(rows[-1], *place).values()) if len(found) > limit else None
+    if hide:
+        rows = [{name: value for name, value in row.items() if name != "seq"} for row in rows]
+    return Page(rows, more)
+
+
+def _is_text(given: str) -> bool:
+    """What PostgreSQL takes for one, and a person too."""
+    return given.isprintable() and len(given) <= 320
+
+
+def _check(*given: str | None) -> None:
+    for text in given:
+        if text is not None and not _is_text(text):
+            raise BadQuestion(f"{_said(text)} is no name: it must be printable, of 320 characters at most")
+
+
+def _said(given: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in given[:100])

@@ -1,0 +1,87 @@
+"""What both implementations promise."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from registrar.ledger.search import Sought
+from registrar.problem import Problem
+
+Row = dict[str, Any]
+MOST = 500  # rows of a page
+
+
+class Unknown(Problem):
+    """The record has no such thing."""
+
+
+class BadQuestion(Problem, ValueError):
+    """What is asked for can't be meant: a wrong cursor, state or time."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Page:
+    """next: the cursor of the page after this one; None: there is none."""
+
+    rows: Sequence[Row]
+    next: str | None
+
+
+class Reading(Protocol):
+    """Lists are newest first, but models by name. Each raises BadQuestion for a cursor that is none, Unknown for an
+    id or name that is not there, LedgerUnavailable or Unreachable.
+    """
+
+    def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page: ...
+    def event(self, event_id: str) -> Row:
+        """With its tasks, and what was done about it later."""
+
+    def promotions(
+        self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        """state: one of promotion_record.STATES, or open."""
+
+    def promotion(self, promotion_id: str) -> Row:
+        """With its evidence, its votes, and who may still vote (voting.Voting; None where nobody is asked)."""
+
+    def models(self, *, limit: int = 50, cursor: str | None = None) -> Page: ...
+    def model(self, name: str) -> Row: ...
+    def history(self, model: str, *, at: datetime | None = None) -> Sequence[Row]:
+        """Oldest first."""
+
+    def dead(
+        self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page: ...
+    def dead_one(self, task_id: str) -> Row:
+        """Any task, with its event and what may be done."""
+
+    def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page: ...
+    def overview(self) -> Row:
+        """How much waits: tasks by source, open promotions by state, what failed for good."""
+
+    def policy(self, *, model: str | None = None) -> Row:
+        """The document in effect and its digest; with `model`, that of the entry which an approval is bound to."""
+
+    def audit(
+        self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
+    ) -> Iterator[Row]:
+        """The journal's entries, oldest first. after: the number of one; those that follow it."""
+
+
+def up_to(limit: int, ask: Callable[[int, str | None], Page]) -> list[Row]:
+    """As many rows as wanted, over as many pages as it takes. ask: (limit, cursor) -> Page."""
+    found: list[Row] = []
+    cursor: str | None = None
+    while len(found) < limit:
+        page = ask(min(MOST, limit - len(found)), cursor)
+        found += page.rows
+        if (cursor := page.next) is None:
+            break
+    return found
+
+
+def pick(row: Mapping[str, Any], *names: str) -> Row:
+    return {name: row[name] for name in names}
