@@ -13,6 +13,7 @@ from registrar import logs, scrub, tracing
 from registrar import settings as environment
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.policy import Policy, load
+from registrar.reading.local import Local
 from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
 from registrar.seal import Seal
@@ -56,7 +57,8 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
     commands = Commands(policy, accept, doorbell, rate, settings.public_url)
     app.extensions.update(access=access, commands=commands, metrics=metrics)
-    app.register_blueprint(api.blueprint(ledger, Health(ledger, doorbell, backpressure), metrics, access))
+    reading, health = Local(ledger, lambda: policy), Health(ledger, doorbell, backpressure)
+    app.register_blueprint(api.blueprint(reading, commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics).answer)
     app.after_request(_add_headers)
@@ -114,5 +116,6 @@ def _count(metrics: Metrics, response: flask.Response) -> flask.Response:
 
 
 def _add_headers(response: flask.Response) -> flask.Response:
-    response.headers.extend(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     return response

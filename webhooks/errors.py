@@ -145,6 +145,12 @@ class InvalidEvent(Rejected):
     status, code, title = 422, "invalid_event", "Not a valid event"
 
 
+class InvalidQuery(Rejected):
+    """What is asked for can't be meant: an unknown name in the query, or a value that is none."""
+
+    status, code, title = 422, "invalid_query", "Not a valid question"
+
+
 class Unavailable(Rejected):
     """The ledger can't be written: nothing was accepted; try again."""
 

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from registrar.ledger import Ledger, LedgerUnavailable, rejections
 from registrar.ledger.accept import DeliveryConflict
 from registrar.ledger.engine import now
+from registrar.reading.reading import BadQuestion, Unknown
 from webhooks import errors
 from webhooks.clean import clean
 from webhooks.errors import Rejected, TooMany
@@ -153,6 +154,9 @@ def _rejected(error: Exception) -> Rejected:
     match error:
         case Rejected():
             return error
+        case Unknown() | BadQuestion():
+            kind = errors.NotFound if isinstance(error, Unknown) else errors.InvalidQuery
+            return kind(str(error))
         case DeliveryConflict():
             return errors.DeliveryReused(str(error))
         case LedgerUnavailable():

@@ -1,7 +1,7 @@
 """One row of a model's history, with the promotion that brought it about: who approved it, on what evidence."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,8 +51,13 @@ class Holding:
     @property
     def approved_by(self) -> str | None:
         """For people; None where nobody had to."""
-        names = ", ".join(dict.fromkeys(approval.name for approval in self.approvals))
-        return f"{names or 'nobody'} (BROKE THE GLASS)" if self.broke_glass else names or None
+        return approved_by((approval.name for approval in self.approvals), self.broke_glass)
+
+
+def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
+    """For people; None where nobody had to."""
+    names = ", ".join(dict.fromkeys(approvers))
+    return f"{names or 'nobody'} (BROKE THE GLASS)" if broke_glass else names or None
 
 
 def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding]:

@@ -21,7 +21,7 @@ from registrar.ledger.story import story
 from registrar.policy import Policy
 from registrar.reading import shown
 from registrar.reading.cursor import decode, encode
-from registrar.reading.reading import BadQuestion, Page, Row, Unknown, pick
+from registrar.reading.reading import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.reading.voting import voting
 
 _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept waiting
@@ -46,10 +46,8 @@ class Local:
             found = status.event(connection, event_id) if _is_text(event_id) else None
             gone = place(connection, event_id) if found is None and _is_text(event_id) else None
         if gone:
-            raise Unknown(
-                f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id} "
-                "says more, on the machine that keeps the archive"
-            )
+            when = f"{event_id} was archived on {gone.started_at:%Y-%m-%d}"
+            raise Archived(f"{when}: registrar archive show {event_id}", file=f"{gone.folder}/{gone.name}")
         if found is None:
             raise Unknown(f"the ledger has no event {_said(event_id)}; `registrar events` lists those it has")
         return found
@@ -136,8 +134,9 @@ class Local:
 
     def policy(self, *, model: str | None = None) -> Row:
         _check(model)
-        found = shown.policy(self.policies())
-        return found if model is None else {**found, "model": shown.model_policy(self.policies(), model)}
+        in_effect = self.policies()
+        about = None if model is None else shown.model_policy(in_effect, model)
+        return {**shown.policy(in_effect), "model": about}
 
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0

@@ -16,6 +16,14 @@ class Unknown(Problem):
     """The record has no such thing."""
 
 
+class Archived(Unknown):
+    """The ledger has it no more. file: where it is now, which is nobody's business over HTTP."""
+
+    def __init__(self, message: str, *, file: str) -> None:
+        super().__init__(message)
+        self.file = file
+
+
 class BadQuestion(Problem, ValueError):
     """What is asked for can't be meant: a wrong cursor, state or time."""
 

@@ -63,7 +63,7 @@ def test_the_story_of_a_task_is_for_this_machine_only(receiver: Receiver):
 
 def test_a_model_that_can_be_none_is_422(receiver: Receiver):
     assert receiver.client.get("/v1/dead?model=%00").status_code == 422
-    assert receiver.client.get("/v1/dead?model=taxi").json == {"dead": []}
+    assert receiver.client.get("/v1/dead?model=taxi").json == {"dead": [], "next": None}
 
 
 def test_lists_are_newest_first_and_limited(receiver: Receiver):

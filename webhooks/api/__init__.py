@@ -1,22 +1,38 @@
 """The API under /v1, a file for each resource, and how the receiver is.
 
-A resource's file has `add(api, ledger, access)`, which adds its routes; what is asked in a query is read by asked.py.
+A resource's file has `add(api, reading, access)`, which adds its routes; query.py reads what is asked in a query.
+Answers come from registrar.reading, as they do for the command line.
 """
 
 from flask import Blueprint
 
-from registrar.ledger import Ledger
+from registrar.reading.reading import Reading
 from webhooks.access import Access
-from webhooks.api import dead, events, models, probes, rejections
+from webhooks.api import (
+    acting,
+    audit,
+    dead,
+    etag,
+    events,
+    models,
+    overview,
+    policy,
+    probes,
+    promotions,
+    rejections,
+)
+from webhooks.commands import Commands
 from webhooks.health import Health
 from webhooks.metrics import Metrics
 
-_RESOURCES = (events, dead, rejections, models)
+_RESOURCES = (events, promotions, models, dead, rejections, overview, policy, audit)
 
 
-def blueprint(ledger: Ledger, health: Health, metrics: Metrics, access: Access) -> Blueprint:
+def blueprint(reading: Reading, commands: Commands, health: Health, metrics: Metrics, access: Access) -> Blueprint:
     api = Blueprint("api", __name__)
     for resource in _RESOURCES:
-        resource.add(api, ledger, access)
+        resource.add(api, reading, access)
+    acting.add(api, reading, commands, access)
     probes.add(api, health, metrics, access)
+    api.after_request(etag.add)
     return api

@@ -4,28 +4,22 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger import Ledger
-from registrar.ledger.dead import letters
-from registrar.ledger.story import story
+from registrar.ledger.dead import STATES
+from registrar.reading.reading import Reading
 from webhooks.access import Access
-from webhooks.api import asked
-from webhooks.clean import clean
-from webhooks.errors import NotFound
+from webhooks.api import query
 
 
-def add(api: Blueprint, ledger: Ledger, access: Access) -> None:
+def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/dead")
     def dead() -> dict[str, Any]:
         access.require(request, "viewer")
-        model = asked.model()
-        with ledger.read() as connection:
-            return {"dead": [each.to_json() for each in letters(connection, model=model, limit=asked.limit())]}
+        query.only(*query.PAGE, "state", "model")
+        state, model = query.one_of("state", STATES), request.args.get("model")
+        found = reading.dead(state=state, model=model, limit=query.limit(), cursor=query.cursor())
+        return query.paged("dead", found)
 
     @api.get("/v1/dead/<task_id>")
     def dead_one(task_id: str) -> dict[str, Any]:
         access.require(request, "viewer")
-        with ledger.read() as connection:
-            found = story(connection, task_id) if asked.readable(task_id) else None
-        if found is None:
-            raise NotFound(f"there is no task {clean(task_id)}; /v1/dead lists what failed for good")
-        return found
+        return reading.dead_one(task_id)

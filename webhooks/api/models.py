@@ -1,20 +1,28 @@
-"""/v1/models: which version held what."""
+"""/v1/models: what holds what, and which version held what when."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger import Ledger
-from registrar.ledger.history import history
+from registrar.reading.reading import Reading
 from webhooks.access import Access
-from webhooks.api import asked
+from webhooks.api import query
 
 
-def add(api: Blueprint, ledger: Ledger, access: Access) -> None:
+def add(api: Blueprint, reading: Reading, access: Access) -> None:
+    @api.get("/v1/models")
+    def models() -> dict[str, Any]:
+        access.require(request, "viewer")
+        query.only(*query.PAGE)
+        return query.paged("models", reading.models(limit=query.limit(), cursor=query.cursor()))
+
+    @api.get("/v1/models/<name>")
+    def model(name: str) -> dict[str, Any]:
+        access.require(request, "viewer")
+        return reading.model(name)
+
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> dict[str, Any]:
         access.require(request, "viewer")
-        at = asked.time("at")
-        with ledger.read() as connection:
-            return {"model": name, "history": [asdict(holding) for holding in history(connection, name, at=at)]}
+        query.only("at")
+        return {"model": name, "history": reading.history(name, at=query.time("at"))}

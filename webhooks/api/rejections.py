@@ -4,15 +4,15 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger import Ledger
-from registrar.ledger.rejections import latest
+from registrar.reading.reading import Reading
 from webhooks.access import Access
-from webhooks.api import asked
+from webhooks.api import query
 
 
-def add(api: Blueprint, ledger: Ledger, access: Access) -> None:
+def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/rejections")
     def refused() -> dict[str, Any]:
         access.require(request, "viewer")
-        with ledger.read() as connection:
-            return {"rejections": latest(connection, limit=asked.limit())}
+        query.only(*query.PAGE, "source")
+        found = reading.rejections(source=request.args.get("source"), limit=query.limit(), cursor=query.cursor())
+        return query.paged("rejections", found)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from webhooks.errors import Rejected
 
+Next = Annotated[str | None, Field(description="the cursor of the page after this one; null: it was the last")]
 State = Literal["queued", "running", "succeeded", "failed", "dead", "dropped"]
 
 
@@ -99,8 +100,8 @@ class Task(Shape):
     settled: Annotated[list[Settled], Field(description="oldest first")]
 
 
-class ListedEvent(Shape):
-    """An event as it was accepted."""
+class _Event(Shape):
+    """An event as it was accepted; state is the worst of its tasks'."""
 
     id: str
     type: str
@@ -111,14 +112,18 @@ class ListedEvent(Shape):
     occurred_at: datetime
     accepted_at: datetime
     data: dict[str, Any]
+    state: Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
 
 
-class Event(ListedEvent):
-    """With what became of it; state is the worst of its tasks'."""
+class ListedEvent(_Event):
+    """As it is in a list."""
+
+
+class Event(_Event):
+    """With what became of it."""
 
     replay_of: Annotated[str | None, Field(description="the id of the event that this one repeats")]
     replays: Annotated[list[Replay], Field(description="oldest first")]
-    state: Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
     tasks: list[Task]
 
 
@@ -126,6 +131,7 @@ class Events(Shape):
     """Newest first."""
 
     events: list[ListedEvent]
+    next: Next
 
 
 class DeadTask(Shape):
@@ -155,6 +161,7 @@ class Dead(Shape):
     """Newest first."""
 
     dead: list[DeadTask]
+    next: Next
 
 
 class Story(DeadTask):
@@ -181,6 +188,7 @@ class Rejections(Shape):
     """Newest first."""
 
     rejections: list[Rejection]
+    next: Next
 
 
 class Approval(Shape):

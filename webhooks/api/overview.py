@@ -1,0 +1,17 @@
+"""/v1/overview: how much waits for what."""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from registrar.reading.reading import Reading
+from webhooks.access import Access
+from webhooks.api import query
+
+
+def add(api: Blueprint, reading: Reading, access: Access) -> None:
+    @api.get("/v1/overview")
+    def overview() -> dict[str, Any]:
+        access.require(request, "viewer")
+        query.only()
+        return reading.overview()

@@ -1,0 +1,17 @@
+"""/v1/policy: registrar.yml as this receiver has it in effect, without where its secrets are."""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from registrar.reading.reading import Reading
+from webhooks.access import Access
+from webhooks.api import query
+
+
+def add(api: Blueprint, reading: Reading, access: Access) -> None:
+    @api.get("/v1/policy")
+    def policy() -> dict[str, Any]:
+        access.require(request, "viewer")
+        query.only("model")
+        return reading.policy(model=request.args.get("model"))

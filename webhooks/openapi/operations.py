@@ -1,0 +1,90 @@
+"""What operations of the document are made of: parameters, answers, refusals."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from webhooks.openapi.shapes import refusals
+
+REF = "#/components/schemas/"
+VIEWERS = "Shown to viewers: by a token, a session, a trusted proxy, or on the receiver's own machine without one."
+UNKNOWN = (401, 403)
+TOKEN: list[dict[str, list[str]]] = [{"token": []}, {}]  # {}: by a session, a proxy or the place
+
+
+def get(
+    summary: str, description: str, shape: type[BaseModel], *refused: int, parameters: list[Any] | None = None
+) -> dict[str, Any]:
+    statuses = {*refused, 503} | ({422} if parameters else set())
+    found = other(summary, description, "application/json", *sorted(statuses))
+    found["responses"]["200"] = answer("What was asked for", shape)
+    return {**found, "parameters": parameters or []}
+
+
+def read(
+    summary: str, shape: type[BaseModel], *parameters: Any, more: str = "", missing: bool = False
+) -> dict[str, Any]:
+    """One of /v1, for viewers; it has an ETag. missing: it may be that there is no such thing."""
+    found = get(
+        summary,
+        f"{VIEWERS} {more}".strip(),
+        shape,
+        *UNKNOWN,
+        422,
+        *([404] if missing else []),
+        parameters=list(parameters),
+    )
+    return {**found, "responses": {**found["responses"], **tagged(found["responses"])}, "security": TOKEN}
+
+
+def tagged(responses: dict[str, Any]) -> dict[str, Any]:
+    """200 with its ETag, and 304."""
+    tag = {"ETag": {"description": "give it as If-None-Match next time", "schema": {"type": "string"}}}
+    same = {"description": "It is still what If-None-Match says", "headers": tag}
+    return {"200": {**responses["200"], "headers": tag}, "304": same}
+
+
+def other(summary: str, description: str, content_type: str, *refused: int) -> dict[str, Any]:
+    found = {"description": "What was asked for", "content": {content_type: {"schema": {}}}}
+    operation = {"summary": summary, "responses": {"200": found, **refusals_of(*refused)}}
+    return {**operation, "description": description} if description else operation
+
+
+def answer(description: str, shape: type[BaseModel]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": {"$ref": REF + shape.__name__}}}}
+
+
+def refusals_of(*statuses: int) -> dict[str, Any]:
+    return {str(status): _problem(status) for status in statuses}
+
+
+def path(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def query(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string", **schema}}
+
+
+def time(name: str, description: str) -> dict[str, Any]:
+    return query(name, f"{description}: ISO 8601 with a zone", format="date-time")
+
+
+PAGE = [
+    query("limit", "so many at most", type="integer", minimum=1, maximum=500, default=50),
+    query("cursor", "`next` of the page before: what comes after that"),
+]
+
+
+def _problem(status: int) -> dict[str, Any]:
+    """With the codes that it may have, from the classes that are raised."""
+    codes = [f"`{kind.code}`: {kind.title}" for kind in refusals() if kind.status == status]
+    found: dict[str, Any] = {
+        "description": "; ".join(codes) or "Refused",
+        "content": {"application/problem+json": {"schema": {"$ref": REF + "Problem"}}},
+    }
+    if status in (429, 503):
+        seconds = {"description": "seconds, 60 at most", "schema": {"type": "integer", "minimum": 1, "maximum": 60}}
+        found["headers"] = {"Retry-After": seconds}
+    return found

@@ -1,0 +1,89 @@
+"""What can be read under /v1."""
+
+from typing import Any
+
+from registrar.ledger import dead, promotion_record, search
+from webhooks.openapi import record, shapes
+from webhooks.openapi.operations import PAGE, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
+
+SHAPES = (
+    shapes.Event,
+    shapes.Events,
+    shapes.Dead,
+    shapes.Story,
+    shapes.Rejections,
+    shapes.History,
+    record.Promotions,
+    record.WholePromotion,
+    record.Models,
+    record.Model,
+    record.Overview,
+    record.PolicyInEffect,
+)
+_MODEL = query("model", "those about this registered model alone")
+_ACT = "What is done about it is an event: POST .../retry, .../drop."
+_BY_ID = "Open to whoever has its id: 128 random bits, told to its sender alone."
+
+
+def paths() -> dict[str, Any]:
+    return {path: {"get": operation} for path, operation in {**_events(), **_promotions(), **_others()}.items()}
+
+
+def _events() -> dict[str, Any]:
+    sought = (
+        query("source", "a source of registrar.yml; web: what was done on pages or by this API"),
+        query("type", "an event type, such as training_run.finished"),
+        _MODEL,
+        query("actor", "whose: a person's id, or source:NAME, token:NAME"),
+        query("state", "what became of it: the worst of its tasks'", enum=list(search.STATES)),
+        time("since", "accepted then or later"),
+        time("until", "accepted before"),
+    )
+    one = get("What became of an event", _BY_ID, shapes.Event, 404, parameters=[path("id", "from an answer or a list")])
+    one["responses"] |= tagged(one["responses"])
+    return {"/v1/events": read("Events, the newest first", shapes.Events, *PAGE, *sought), "/v1/events/{id}": one}
+
+
+def _promotions() -> dict[str, Any]:
+    states = ["open", *promotion_record.STATES]
+    state = query("state", "open: it waits, for time or for approvals, or is about to be done", enum=states)
+    one = path("id", "a promotion's id, from a list or a fact")
+    more = "`voting` says who may still vote; null where nobody is asked."
+    listed = read("Promotions, the newest first", record.Promotions, *PAGE, state, _MODEL)
+    whole = read("A promotion: evidence, votes", record.WholePromotion, one, more=more, missing=True)
+    return {"/v1/promotions": listed, "/v1/promotions/{id}": whole}
+
+
+def _others() -> dict[str, Any]:
+    model = path("model", "a registered model's name")
+    task = path("task", "a task's id, from /v1/dead or of an event")
+    state = query("state", "failed: it can't work; dead: its time is used up", enum=list(dead.STATES))
+    at = time("at", "who held what at that time")
+    held = "Which version held what, from when to when, and who approved"
+    governed = query("model", "and what is in effect for this registered model")
+    return {
+        "/v1/models": read("Registered models that the record knows, by name", record.Models, *PAGE),
+        "/v1/models/{model}": read("A registered model", record.Model, model, missing=True),
+        "/v1/models/{model}/history": read(held, shapes.History, model, at),
+        "/v1/dead": read("What failed for good", shapes.Dead, *PAGE, state, _MODEL, more=_ACT),
+        "/v1/dead/{task}": read("The whole story of a task", shapes.Story, task, more=_ACT, missing=True),
+        "/v1/rejections": read(
+            "What was refused, and why", shapes.Rejections, *PAGE, query("source", "by this source alone")
+        ),
+        "/v1/overview": read("How much waits for what", record.Overview),
+        "/v1/policy": read("The policy in effect", record.PolicyInEffect, governed, more=_POLICY),
+        "/v1/audit": _audit(),
+    }
+
+
+_POLICY = "Without where secrets are, channels' addresses, and what only a kind of source or channel knows."
+
+
+def _audit() -> dict[str, Any]:
+    more = "One entry a line; `registrar audit verify --file` verifies them. Two exports at a time."
+    found = other(
+        "The journal, oldest entry first", f"{VIEWERS} {more}", "application/x-ndjson", *UNKNOWN, 422, 429, 503
+    )
+    after = query("after", "the number (seq) of an entry: those that follow it", type="integer", minimum=0)
+    times = (time("since", "not before"), time("until", "before"))
+    return {**found, "parameters": [_MODEL, *times, after], "security": TOKEN}
