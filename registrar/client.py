@@ -76,6 +76,8 @@ class Client:
             raise _stranger(self.url) from None
 
     def _asked(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
+        if wrong := [piece for piece in path if piece in ("", ".", "..") or "/" in piece]:
+            raise Unknown(f"{wrong[0]!r} is nobody's id or name")  # and would be another address
         address = self._address(path)
         with requests.Session() as session:
             # A proxy is for the world, not for this machine; netrc's logins are for nobody, since `auth` is given.
@@ -113,9 +115,11 @@ class Client:
             return Unknown(detail)
         if code == "invalid_query":
             return BadQuestion(detail)
-        if status in (404, 405):
-            return _stranger(self.url)
-        return NotTaken(f"{self.url} refused it, {status}: {detail or answer.reason}")
+        return (
+            _stranger(self.url)
+            if status in (404, 405)
+            else NotTaken(f"{self.url} refused it, {status}: {detail or answer.reason}")
+        )
 
     def _unknown(self) -> NotAllowed:
         if self.token:

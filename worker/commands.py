@@ -1,4 +1,7 @@
-"""`registrar experiments | runs | models | versions`: what people look up in MLflow by hand today."""
+"""`registrar experiments | runs | versions`, `models --mlflow`: what people look up in MLflow by hand today."""
+
+from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -14,7 +17,9 @@ def _registry(context: Context) -> MlflowRegistry:
     return MlflowRegistry(context.settings().mlflow_uri)
 
 
-def _print(table: queries.Table, *, as_json: bool) -> None:
+def _print(context: Context, ask: Callable[[MlflowRegistry], queries.Table], *, as_json: bool) -> None:
+    with show.working("asking MLflow"):
+        table = ask(_registry(context))
     if as_json:
         show.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
@@ -25,8 +30,12 @@ def _print(table: queries.Table, *, as_json: bool) -> None:
 @show.as_json
 @click.pass_obj
 def experiments(context: Context, *, as_json: bool) -> None:
-    """List the experiments of the MLflow server."""
-    _print(queries.experiments(_registry(context), now()), as_json=as_json)
+    """List the experiments of the MLflow server.
+
+    \b
+    registrar experiments
+    """
+    _print(context, lambda registry: queries.experiments(registry, now()), as_json=as_json)
 
 
 @click.command()
@@ -60,24 +69,21 @@ def runs(
     \b
     registrar runs -e nyc-taxi-experiment --filter "metrics.rmse < 7" --order-by "metrics.rmse ASC" --max 5
     """
-    found = queries.runs(
-        _registry(context),
-        now(),
+    ask = partial(
+        queries.runs,
+        now=now(),
         experiment=experiment,
         filter_string=filter_string,
         order_by=order_by,
         max_results=max_results,
         run_view_type=view,
     )
-    _print(found, as_json=as_json)
+    _print(context, ask, as_json=as_json)
 
 
-@click.command()
-@show.as_json
-@click.pass_obj
 def models(context: Context, *, as_json: bool) -> None:
-    """List the registered models and their aliases."""
-    _print(queries.models(_registry(context), now()), as_json=as_json)
+    """What MLflow itself has, for `registrar models --mlflow`."""
+    _print(context, lambda registry: queries.models(registry, now()), as_json=as_json)
 
 
 @click.command()
@@ -88,8 +94,12 @@ def models(context: Context, *, as_json: bool) -> None:
 @show.as_json
 @click.pass_obj
 def versions(context: Context, *, model: str, newest: int, as_json: bool) -> None:
-    """List the versions of MODEL: stage, aliases, metrics, age, and who registered them."""
-    _print(queries.versions(_registry(context), now(), model=model, newest=newest), as_json=as_json)
+    """List the versions of MODEL: stage, aliases, metrics, age, and who registered them.
+
+    \b
+    registrar versions churn --max 5
+    """
+    _print(context, lambda registry: queries.versions(registry, now(), model=model, newest=newest), as_json=as_json)
 
 
-commands = [experiments, runs, models, versions]
+commands = [experiments, runs, versions]

@@ -44,7 +44,11 @@ def plan() -> None:
 @show.as_json
 @click.pass_context
 def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
-    """Say what a promotion of MODEL VERSION would do, gate by gate."""
+    """Say what a promotion of MODEL VERSION would do, gate by gate.
+
+    \b
+    registrar plan promotion churn 3 --to production    # "promotion" may be left out
+    """
     target = stage.capitalize()
     found = _asked(ctx, lambda look: planning(look, model, version, target))
     if as_json:
@@ -59,7 +63,11 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
 @show.as_json
 @click.pass_context
 def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
-    """Say which versions of MODEL would be marked or deleted, which stay, and why."""
+    """Say which versions of MODEL would be marked or deleted, which stay, and why.
+
+    \b
+    registrar plan prune churn
+    """
     found = _asked(ctx, lambda look: plan_prune(look, model))
     if as_json:
         show.json_text({"model": model, **asdict(found)})
@@ -71,7 +79,7 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
 
 def _asked(ctx: click.Context, ask: Callable[[Looking], Found]) -> Found:
     """The answer; a registry that does not answer ends the command."""
-    with looking(ctx.obj) as look:
+    with show.working("asking the registry"), looking(ctx.obj) as look:
         return ask(look)
 
 

@@ -2,20 +2,26 @@
 
 import click
 
+from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.settings import Settings, SettingsError
 
 
 @click.command()
 @click.argument("part", type=click.Choice(["receiver", "mlflow"]))
+@show.as_json
 @click.pass_obj
-def address(context: Context, part: str) -> None:
+def address(context: Context, *, part: str, as_json: bool) -> None:
     """Print where the receiver or MLflow is, for scripts.
 
     \b
     export MLFLOW_TRACKING_URI=$(registrar address mlflow)
     """
-    click.echo(_address(context.settings(), part))
+    found = _address(context.settings(), part)
+    if as_json:
+        show.json_text({part: found})
+    else:
+        click.echo(found)
 
 
 def _address(settings: Settings, part: str) -> str:

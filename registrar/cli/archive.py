@@ -10,11 +10,12 @@ from registrar.archive import finding, run
 from registrar.archive.moving import Written
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.cli.events import NoSuchEvent, tell
+from registrar.cli.events import tell
 from registrar.ledger import Ledger, status
 from registrar.ledger.archived import place
 from registrar.ledger.engine import now
 from registrar.policy.duration import PATTERN, length
+from registrar.reading.reading import Unknown
 
 COLUMNS = ("file", "rows", "tasks")
 PLANNED = ("kind", "month", "rows", "tasks")
@@ -46,6 +47,11 @@ class Age(click.ParamType[timedelta]):
 def archive(ctx: click.Context, *, older_than: timedelta | None, to: Path | None, plan: bool, as_json: bool) -> None:
     """Move old events, with their finished tasks, and old refusals into compressed files.
 
+    \b
+    registrar archive --older-than 90d --plan
+    registrar archive --older-than 90d --to /var/lib/registrar/archive
+    registrar archive show evt_91ab...
+
     What the history, promotions, votes, deployments or the journal tell of stays, and what is not done or is listed by
     `registrar dead list`. Deliveries that come again are known all the same. It may be run while all else runs, again
     after it broke off, and every night.
@@ -60,7 +66,11 @@ def archive(ctx: click.Context, *, older_than: timedelta | None, to: Path | None
         if plan:
             _plan(run.plan(ledger, cutoff=cutoff), as_json=as_json)
         else:
-            found = list(run.archive(ledger, cutoff=cutoff, folder=to or _default(context)))
+            with show.working("moving what is old") as say:
+                found = []
+                for written in run.archive(ledger, cutoff=cutoff, folder=to or _default(context)):
+                    found.append(written)
+                    say(f"moving what is old: {sum(each.rows for each in found):,} rows so far")
             _written(found, as_json=as_json)
 
 
@@ -100,7 +110,11 @@ def _written(found: list[Written], *, as_json: bool) -> None:
 @show.as_json
 @click.pass_obj
 def show_archived(context: Context, *, event_id: str, folder: Path | None, as_json: bool) -> None:
-    """Show an archived event, its tasks and what came of them, from its file, which must be as it was written."""
+    """Show an archived event, its tasks and what came of them, from its file, which must be as it was written.
+
+    \b
+    registrar archive show evt_91ab... --from /mnt/backup/archive
+    """
     with context.ledger() as ledger:
         found = _found(ledger, event_id, folder)
     if as_json:
@@ -114,8 +128,8 @@ def _found(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]
         if at := place(connection, event_id):
             return {**finding.event(connection, event_id, at, folder=folder), "archive": at.name}
         if status.event(connection, event_id):
-            raise NoSuchEvent(f"{event_id} is not archived: registrar events show {event_id}")
-    raise NoSuchEvent(f"the ledger has no event {event_id}, and never archived one")
+            raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")
+    raise Unknown(f"the ledger has no event {event_id}, and never archived one")
 
 
 commands = [archive]

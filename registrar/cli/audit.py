@@ -1,17 +1,17 @@
 """`registrar audit verify`, `registrar audit export`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TextIO
 
 import click
 
+from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger import export as exports
 from registrar.ledger.chain import Damaged, Head, Walk
-from registrar.ledger.journal import entries
 from registrar.ledger.verify import verify as verify_ledger
 
 
@@ -29,31 +29,60 @@ class HeadType(click.ParamType[Head]):
 
 @click.group()
 def audit() -> None:
-    """Verify that the record's history was not changed, and export it for auditors."""
+    """Verify that the record's history was not changed, and export it for auditors.
+
+    \b
+    registrar audit verify
+    registrar audit export --format jsonl --output journal.jsonl
+    """
 
 
 @audit.command()
 @click.option("--expect", type=HeadType(), multiple=True, help="A head that was noted earlier; may be given again.")
 @click.option("--file", type=click.File(encoding="utf-8"), help="An export (jsonl) in place of the ledger; - is stdin.")
 @click.option("--part", is_flag=True, help="With --file: entries were left out on purpose, by model or time.")
+@show.as_json
 @click.pass_obj
-def verify(context: Context, expect: tuple[Head, ...], file: TextIO | None, part: bool) -> None:
+def verify(context: Context, *, expect: tuple[Head, ...], file: TextIO | None, part: bool, as_json: bool) -> None:
     """Walk the journal, and compare the record with it.
 
+    \b
+    registrar audit verify --expect 4711:9f2c...
+    registrar audit verify --file journal.jsonl
+
     Prints the number of entries and the newest one's number and hash, the head. Note it where nobody who may write to
-    the ledger can: with --expect it shows later that nothing up to it was changed or cut off. Exit code 2: damage, told
-    on stderr.
+    the ledger can: with --expect it shows later that nothing up to it was changed or cut off. Of a receiver elsewhere
+    (--url) the chain alone is walked. Exit code 2: damage, told on stderr.
     """
     if part and file is None:
         raise click.UsageError("--part is about an export: name it with --file")
-    if file is None:
-        with context.ledger() as ledger, ledger.read() as connection:
-            walk = verify_ledger(connection, expect=expect)
-    else:
-        walk = Walk(_lines(file), expect=expect, part=part)
-        for _ in walk:
-            pass
+    with show.working("walking the journal") as say:
+        walk = _walked(context, file, expect=expect, part=part, say=say)
+    if as_json:
+        show.json_text({"entries": walk.count, "head": str(walk.head), "part": part})
+        return
     click.echo(f"{walk.count} entries, {'each intact, a part' if part else 'intact'}; head {walk.head}")
+    if file is None and context.remote:
+        click.echo("of the chain alone: whether the record agrees with it is verified on its machine", err=True)
+
+
+def _walked(
+    context: Context, file: TextIO | None, *, expect: tuple[Head, ...], part: bool, say: Callable[[str], None]
+) -> Walk:
+    if file is None and not context.remote:
+        with context.ledger() as ledger, ledger.read() as connection:
+            return verify_ledger(connection, expect=expect)
+    if file:
+        return _through(Walk(_lines(file), expect=expect, part=part), say)
+    with context.reading() as reading:
+        return _through(Walk(reading.audit(), expect=expect, part=part), say)
+
+
+def _through(walk: Walk, say: Callable[[str], None]) -> Walk:
+    for count, _ in enumerate(walk, start=1):
+        if count % 1000 == 0:
+            say(f"walking the journal: {count:,} entries")
+    return walk
 
 
 @audit.command()
@@ -68,12 +97,24 @@ def export(
 ) -> None:
     """Write the journal, oldest entry first.
 
+    \b
+    registrar audit export --format jsonl --output journal.jsonl
+    registrar audit export --format csv --model churn --since 2026-11-01 > november.csv
+
     jsonl can be verified without the ledger (`audit verify --file`; with --part if --model, --since or --until left
     entries out). csv is for spreadsheets: cells that begin with = + - @ or a tab, which
     would be taken for formulas, get an apostrophe before them.
     """
-    with context.ledger() as ledger, ledger.read() as connection:
-        exports.FORMATS[form](entries(connection, model=model, since=since, until=until), output)
+    with context.reading() as reading, show.working("writing the journal") as say:
+        found = reading.audit(model=model, since=since, until=until)
+        exports.FORMATS[form](_counted(found, say), output)
+
+
+def _counted(entries: Iterator[dict[str, Any]], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    for count, entry in enumerate(entries, start=1):
+        if count % 1000 == 0:
+            say(f"writing the journal: {count:,} entries")
+        yield entry
 
 
 def _lines(file: TextIO) -> Iterator[dict[str, Any]]:

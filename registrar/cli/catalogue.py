@@ -14,6 +14,23 @@ from registrar.cli.outline import Line, outline
 from registrar.problem import Problem
 
 GROUP = "registrar.commands"
+# A command that is in none is listed under "More".
+SECTIONS = {
+    "Start here": ("up", "demo", "doctor", "overview"),
+    "Ask for something": ("send", "promotions", "plan", "replay", "dead"),
+    "Look things up": ("events", "models", "history", "rejections", "policy", "audit"),
+    "Look into MLflow": ("experiments", "runs", "versions"),
+    "Set up and look after": (
+        "check-config",
+        "schema",
+        "secret",
+        "token",
+        "address",
+        "migrate",
+        "archive",
+        "completion",
+    ),
+}
 
 
 class Catalogue(click.Group):
@@ -37,8 +54,12 @@ class Catalogue(click.Group):
         return next((command for command in offered if command.name == cmd_name), None)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _help(self.lines[name])) for name in self.list_commands(ctx)])
+        grouped = {name for names in SECTIONS.values() for name in names}
+        others = [name for name in self.list_commands(ctx) if name not in grouped]
+        for title, names in {**SECTIONS, "More": others}.items():
+            if known := [name for name in names if name in self.lines]:
+                with formatter.section(title):
+                    formatter.write_dl([(name, _help(self.lines[name])) for name in known])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -1,34 +1,75 @@
-"""What commands share: the data folder, and the settings, the policy and the ledger found by it."""
+"""What commands share: the data folder or a receiver elsewhere; settings, policy, ledger and record found by it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from registrar import policy as policies
+from registrar.client import Client
 from registrar.ledger import Ledger
 from registrar.ledger.schema import check
 from registrar.policy import Policy
-from registrar.settings import Settings, from_folder
+from registrar.problem import Problem
+from registrar.reading.local import Local
+from registrar.reading.reading import Reading
+from registrar.reading.remote import Remote
+from registrar.settings import Settings, SettingsError, from_folder, process_environment
+
+
+class OnlyHere(Problem):
+    """A command that works on this machine's own installation was pointed at a receiver elsewhere."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
 class Context:
-    """What @click.pass_obj gives to a command. data: the folder of `registrar up`."""
+    """What @click.pass_obj gives to a command. data: the folder of `registrar up`.
+
+    url: of a receiver elsewhere. named: by --url, and not by REGISTRAR_URL: that is also what CI jobs call the
+    receiver, and where it is the one of the data folder, it is not elsewhere.
+    """
 
     data: Path
+    url: str | None = None
+    token_file: Path | None = None
+    named: bool = False
+
+    @cached_property
+    def remote(self) -> Client | None:
+        """The receiver elsewhere. Raises BadAddress, SettingsError."""
+        if self.url is None or (not self.named and self._is_here(self.url)):
+            return None
+        return Client(self.url, self._token())
+
+    def here(self) -> None:
+        """Raises OnlyHere where a receiver elsewhere is meant."""
+        if self.remote:
+            leave = "leave --url away" if self.named else "unset REGISTRAR_URL"
+            raise OnlyHere(
+                f"this works on the installation of the machine it runs on, and not on {self.remote.url}: "
+                f"run it there, or {leave}"
+            )
+
+    def started_here(self) -> None:
+        """Of commands that start parts on this machine, whatever REGISTRAR_URL is for others. Raises OnlyHere."""
+        if self.named:
+            self.here()
 
     def settings(self) -> Settings:
-        """As `registrar up` wrote them; what is set in the environment wins. Raises SettingsError."""
+        """As `registrar up` wrote them; what is set in the environment wins. Raises SettingsError, OnlyHere."""
+        self.here()
         return from_folder(self.data)
 
     def policy(self) -> Policy:
-        """registrar.yml. Raises SettingsError, PolicyError."""
+        """registrar.yml. Raises SettingsError, PolicyError, OnlyHere."""
         return policies.load(self.settings().config_path)
 
     @contextmanager
     def ledger(self, *, checked: bool = True) -> Iterator[Ledger]:
-        """The ledger, its schema that of this version. Raises SettingsError, LedgerUnavailable, SchemaMismatch."""
+        """The ledger; its schema is this version's. Raises SettingsError, LedgerUnavailable, SchemaMismatch."""
         opened = Ledger(self.settings().ledger_url)
         try:
             if checked:
@@ -36,3 +77,28 @@ class Context:
             yield opened
         finally:
             opened.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """The record: of the receiver elsewhere, or of the ledger here. Raises Problem."""
+        if self.remote:
+            yield Remote(self.remote)
+        else:
+            with self.ledger() as ledger:
+                yield Local(ledger, self.policy)
+
+    def _is_here(self, url: str) -> bool:
+        try:
+            return (from_folder(self.data).public_url or "").rstrip("/") == url.rstrip("/")
+        except SettingsError:
+            return False
+
+    def _token(self) -> str | None:
+        """Of the file, else of the environment: on the command line all the machine could read it."""
+        if self.token_file is None:
+            return process_environment().get("REGISTRAR_TOKEN", "").strip() or None
+        try:
+            return self.token_file.read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SettingsError(f"the token's file {self.token_file} can't be read: {why}") from None

@@ -11,18 +11,14 @@ import requests
 from registrar.cli import deeds, sender, show
 from registrar.cli.context import Context
 from registrar.delivery import Receipt
-from registrar.ledger.dead import STATES, Letter, closed, letter, letters, no_retry
-from registrar.ledger.story import story
+from registrar.ledger.dead import STATES
 from registrar.problem import Problem
+from registrar.reading.reading import Reading, Row, up_to
 
 OPERATOR = "operator"
 COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")
 _OTHERS = ("name", "state", "attempts", "started_at", "finished_at", "id")
 _MOST = 10_000
-
-
-class NoSuchTask(Problem):
-    """The ledger has no task of that id."""
 
 
 class NotSent(Problem):
@@ -36,7 +32,14 @@ model = click.option("--model", help="Those about this registered model alone.")
 
 @click.group()
 def dead() -> None:
-    """Show work that failed for good; try it again, or drop it."""
+    """Show work that failed for good; try it again, or drop it.
+
+    \b
+    registrar dead list
+    registrar dead show tsk_5d0c...
+    registrar dead retry tsk_5d0c... --reason "MLflow is back" --wait
+    registrar dead drop tsk_5d0c... --reason "a typo"
+    """
 
 
 @dead.command("list")
@@ -46,17 +49,26 @@ def dead() -> None:
 @show.as_json
 @click.pass_obj
 def list_dead(context: Context, *, state: str | None, model: str | None, limit: int, as_json: bool) -> None:
-    """List what failed for good and was neither tried again nor dropped, newest first."""
-    with context.ledger() as ledger, ledger.read() as connection:
-        found = letters(connection, state=state, model=model, limit=limit)
+    """List what failed for good and was neither tried again nor dropped, newest first.
+
+    \b
+    registrar dead list --model churn
+    """
+    with context.reading() as reading:
+        found = _listed(reading, state=state, model=model, limit=limit)
     if as_json:
-        show.json_text([each.to_json() for each in found])
+        show.json_text(found)
     else:
         show.table(COLUMNS, [_row(each) for each in found], empty="nothing failed for good")
 
 
-def _row(each: Letter) -> tuple[object, ...]:
-    return each.finished_at, each.state, each.verb, each.model, each.actor_name, each.error, each.id
+def _listed(reading: Reading, *, state: str | None = None, model: str | None, limit: int) -> list[Row]:
+    return up_to(limit, lambda most, cursor: reading.dead(state=state, model=model, limit=most, cursor=cursor))
+
+
+def _row(each: Row) -> tuple[object, ...]:
+    verb = each["name"].removeprefix("worker.")
+    return each["finished_at"], each["state"], verb, each["model"], each["actor_name"], each["error"], each["id"]
 
 
 @dead.command("show")
@@ -64,11 +76,13 @@ def _row(each: Letter) -> tuple[object, ...]:
 @show.as_json
 @click.pass_obj
 def show_dead(context: Context, task_id: str, as_json: bool) -> None:
-    """Tell the whole story of a task: what was asked for, by whom, what went wrong, and what may be done."""
-    with context.ledger() as ledger, ledger.read() as connection:
-        found = story(connection, task_id)
-    if found is None:
-        raise _unknown(task_id)
+    """Tell the whole story of a task: what was asked for, by whom, what went wrong, and what may be done.
+
+    \b
+    registrar dead show tsk_5d0c...
+    """
+    with context.reading() as reading:
+        found = reading.dead_one(task_id)
     if as_json:
         show.json_text(found)
     else:
@@ -117,19 +131,23 @@ def retry(
 ) -> None:
     """Try work again that failed for good: at its old place, with a fresh budget of time and attempts.
 
-    Sends a task.retry for each, as --source, which registrar.yml must grant it. Exit codes are those of
-    `registrar send`; with --wait, 0 means that the work itself succeeded.
+    \b
+    registrar dead retry tsk_5d0c... --reason "MLflow is back" --wait
+    registrar dead retry --all --model churn
+
+    Sends a task.retry for each, as --source, which registrar.yml must grant it; to a receiver elsewhere (--url), as the
+    token's bearer. Exit codes are those of `registrar send`; with --wait, 0 means that the work itself succeeded.
     """
     if every == bool(task_ids) or (model and not every):
         raise click.UsageError("name the tasks, or say --all, perhaps with --model")
-    with ctx.obj.ledger() as ledger, ledger.read() as connection:
-        if every:
-            found = sorted(letters(connection, model=model, limit=_MOST), key=lambda each: each.event_seq)
-        else:
-            found = [_letter(letter(connection, id_), id_) for id_ in task_ids]
-        refused = {each.id: why for each in found if (why := no_retry(connection, each))}
+    with ctx.obj.reading() as reading:
+        ids = [each["id"] for each in _listed(reading, model=model, limit=_MOST)] if every else task_ids
+        found = [reading.dead_one(id_) for id_ in ids]
+    if every:
+        found.sort(key=lambda each: (each["accepted_at"], each["created_at"]))
+    refused = {each["id"]: each["no_retry"] for each in found if each["no_retry"]}
     _say(refused, every=every)
-    asked = [(each, {"reason": reason} if reason else {}) for each in found if each.id not in refused]
+    asked = [(each, {"reason": reason} if reason else {}) for each in found if each["id"] not in refused]
     _send(ctx, how, "task.retry", asked)
 
 
@@ -147,23 +165,16 @@ def drop(
 ) -> None:
     """Leave work undone that failed for good; it is listed no more.
 
+    \b
+    registrar dead drop tsk_5d0c... --reason "a typo"
+
     Sends a task.drop for each, as --source, which registrar.yml must grant it.
     """
-    with ctx.obj.ledger() as ledger, ledger.read() as connection:
-        found = [_letter(letter(connection, id_), id_) for id_ in task_ids]
-    _say({each.id: why for each in found if (why := closed(each))}, every=False)
+    with ctx.obj.reading() as reading:
+        found = [reading.dead_one(id_) for id_ in task_ids]
+    _say({each["id"]: each["no_drop"] for each in found if each["no_drop"]}, every=False)
     asked = [(each, {"reason": reason}) for each in found]
     _send(ctx, how, "task.drop", asked)
-
-
-def _letter(found: Letter | None, task_id: str) -> Letter:
-    if found is None:
-        raise _unknown(task_id)
-    return found
-
-
-def _unknown(task_id: str) -> NoSuchTask:
-    return NoSuchTask(f"the ledger has no task {task_id}; `registrar dead list` lists what failed for good")
 
 
 def _say(refused: Mapping[str, str], *, every: bool) -> None:
@@ -174,17 +185,17 @@ def _say(refused: Mapping[str, str], *, every: bool) -> None:
         click.echo(f"left out: {why}", err=True)
 
 
-def _send(ctx: click.Context, how: sender.How, type_: str, asked: list[tuple[Letter, dict[str, str]]]) -> NoReturn:
+def _send(ctx: click.Context, how: sender.How, type_: str, asked: list[tuple[Row, dict[str, str]]]) -> NoReturn:
     if not asked:
         click.echo("there is nothing to send", err=True)
     receipts: list[Receipt] = []
     for each, more in asked:
-        data = {"task_id": each.id, **({"model": each.model} if each.model else {}), **more}
+        data = {"task_id": each["id"], **({"model": each["model"]} if each["model"] else {}), **more}
         answer = sender.sent(how.target, type_, data, at=datetime.now(UTC), id=sender.new_id())
         if isinstance(answer, requests.Response):
             ctx.exit(sender.tell(answer, how))
         receipts += answer
-    of = {receipt.id: each.event_id for receipt, (each, _) in zip(receipts, asked, strict=True)}
+    of = {receipt.id: each["event_id"] for receipt, (each, _) in zip(receipts, asked, strict=True)}
     then = (lambda event: of[event["id"]]) if type_ == "task.retry" else None
     ctx.exit(sender.tell(receipts, how, then=then))
 

@@ -18,8 +18,13 @@ def demo(ctx: click.Context, leave: bool, kill_worker: bool) -> None:
 
     Two trainings, two signed events, a gate, an approval in a chat, one model in Production. All parts are started
     as `registrar up` does, with a policy of the demo's own in the data folder; run again, it goes on from there.
+
+    \b
+    registrar demo
+    registrar demo --exit     # end after it, for CI
     """
     context: Context = ctx.obj
+    context.started_here()
     with on_screen() as screen:
         code = Show(context.data, screen, leave=leave, kill_worker=kill_worker).run()
     ctx.exit(code)

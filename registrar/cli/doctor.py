@@ -47,6 +47,10 @@ def doctor(
 ) -> None:
     """Look at every part, and say what to do where something is wrong.
 
+    \b
+    registrar doctor
+    registrar doctor --source github --request captured.http
+
     One line for each thing that was looked at: ok, warn (it works, and will hurt some day) or FAIL. Nothing is changed
     or sent to people. Exit code: 1 where something fails, else 0.
 
@@ -59,6 +63,7 @@ def doctor(
         return
     if file:
         raise click.UsageError("--request needs --source NAME: whose signature is it?")
+    context.here()
     try:
         settings = context.settings()
     except SettingsError as error:

@@ -1,70 +1,175 @@
-"""`registrar events`, `registrar events show ID`."""
+"""`registrar events list | show | tail`: what was accepted, and what became of it."""
 
 import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import wraps
 from typing import Any
 
 import click
-from sqlalchemy import Connection
 
 from registrar.cli import deeds, show
 from registrar.cli.context import Context
-from registrar.ledger import status
-from registrar.ledger.archived import place
-from registrar.ledger.backlog import unfinished
-from registrar.problem import Problem
+from registrar.cli.history import Time
+from registrar.ledger.search import STATES, Sought
+from registrar.reading.reading import MOST, Archived, Reading, Row, Unknown, up_to
 
-COLUMNS = ("accepted_at", "type", "model", "source", "actor_name", "id")
+COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")
 _TASK = ("name", "state", "attempts", "started_at", "finished_at", "id")
 
 
-class NoSuchEvent(Problem):
-    """The ledger has no event of that id."""
+def sought(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose events; the command is called with `sought`."""
+    options = (
+        click.option("--source", metavar="NAME", help="Of this source; web: done on pages or by the API."),
+        click.option("--type", metavar="TYPE", help="Such as training_run.finished."),
+        click.option("--model", metavar="MODEL", help="About this registered model."),
+        click.option("--actor", metavar="ID", help="By whom: a person's id in registrar.yml, source:NAME, token:NAME."),
+        click.option("--state", type=click.Choice(STATES), help="What became of it."),
+        click.option("--since", type=Time(), help="Accepted then or later: 2026-11-22T14:30, in UTC unless it says."),
+        click.option("--until", type=Time(), help="Accepted before."),
+    )
+
+    @wraps(command)
+    def called(
+        *args: Any,
+        source: str | None,
+        type: str | None,
+        model: str | None,
+        actor: str | None,
+        state: Any,
+        since: datetime | None,
+        until: datetime | None,
+        **more: Any,
+    ) -> Any:
+        return command(*args, sought=Sought(source, type, model, actor, state, since, until), **more)
+
+    found: Callable[..., Any] = called
+    for option in reversed(options):
+        found = option(found)
+    return found
 
 
 @click.group(invoke_without_command=True)
+@sought
 @show.limit
 @show.as_json
 @click.pass_context
-def events(ctx: click.Context, limit: int, as_json: bool) -> None:
-    """List what was accepted, newest first; `events show ID` says what became of one."""
-    if ctx.invoked_subcommand:
-        return
-    context: Context = ctx.obj
-    with context.ledger() as ledger, ledger.read() as connection:
-        found, waiting = status.latest(connection, limit=limit), unfinished(connection)
+def events(ctx: click.Context, sought: Sought, limit: int, as_json: bool) -> None:
+    """List what was accepted, newest first; show one with what became of it; follow what comes in.
+
+    \b
+    registrar events                                  # the same as: registrar events list
+    registrar events list --model churn --state failed
+    registrar events show evt_91ab...
+    registrar events tail --type training_run.finished
+    """
+    if not ctx.invoked_subcommand:
+        _list(ctx.obj, sought, limit=limit, as_json=as_json)
+
+
+@events.command("list")
+@sought
+@show.limit
+@show.as_json
+@click.pass_obj
+def list_events(context: Context, sought: Sought, limit: int, as_json: bool) -> None:
+    """List what was accepted, newest first.
+
+    \b
+    registrar events list --model churn --since 2026-11-22
+    registrar events list --source ci --state dead --json
+    """
+    _list(context, sought, limit=limit, as_json=as_json)
+
+
+def _list(context: Context, sought: Sought, *, limit: int, as_json: bool) -> None:
+    with context.reading() as reading:
+        found = up_to(limit, lambda most, cursor: reading.events(sought, limit=most, cursor=cursor))
+        waiting = {} if as_json else reading.overview()["unfinished"]
     if as_json:
         show.json_text(found)
         return
-    show.table(COLUMNS, show.pick(found, COLUMNS), empty="no event was accepted yet")
+    empty = "no event was accepted yet" if sought == Sought() else "no such event was accepted"
+    show.table(COLUMNS, show.pick(found, COLUMNS), empty=empty)
     if waiting:
         of_each = ", ".join(f"{count:,} of {source}" for source, count in waiting.items())
         click.echo(f"{sum(waiting.values()):,} tasks are not done yet: {of_each}", err=True)
 
 
 @events.command("show")
-@click.argument("event_id", metavar="ID")
+@click.argument("event_id", metavar="EVENT")
 @show.as_json
 @click.pass_obj
 def show_event(context: Context, event_id: str, as_json: bool) -> None:
-    """Show one event, its tasks and what came of them."""
-    with context.ledger() as ledger, ledger.read() as connection:
-        found = status.event(connection, event_id)
-        if found is None:
-            raise missing(connection, event_id)
+    """Show one event, its tasks and what came of them.
+
+    \b
+    registrar events show evt_91ab...
+    """
+    with context.reading() as reading:
+        try:
+            found = reading.event(event_id)
+        except Archived as error:
+            when, _, how = str(error).partition(": ")
+            raise Unknown(f"{when}, into {error.file}: {how}") from None
     if as_json:
         show.json_text(found)
     else:
         tell(found)
 
 
-def missing(connection: Connection, event_id: str) -> NoSuchEvent:
-    """Of an event that the ledger does not have, or not any more."""
-    if at := place(connection, event_id):
-        return NoSuchEvent(
-            f"{event_id} was archived on {at.started_at:%Y-%m-%d}, into {at.folder}/{at.name}: "
-            f"registrar archive show {event_id}"
-        )
-    return NoSuchEvent(f"the ledger has no event {event_id}; `registrar events` lists those it has")
+@events.command()
+@sought
+@click.option("-n", "--last", type=click.IntRange(0, MOST), default=10, show_default=True, help="So many first.")
+@click.option("--count", type=click.IntRange(1), help="End after so many, those first ones included.")
+@click.option("--every", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks.")
+@show.as_json
+@click.pass_obj
+def tail(context: Context, *, sought: Sought, last: int, count: int | None, every: float, as_json: bool) -> None:
+    """Show events as they come in, oldest first, until Ctrl-C. With --json a line for each.
+
+    \b
+    registrar events tail
+    registrar events tail --model churn -n 0 --count 1 --json    # wait for the next one
+    """
+    with context.reading() as reading:
+        for number, row in enumerate(_coming(reading, sought, last=last, every=every), start=1):
+            click.echo(json.dumps(row, ensure_ascii=False, default=show.jsonable) if as_json else _line(row))
+            if number == count:
+                return
+
+
+def _coming(reading: Reading, sought: Sought, *, last: int, every: float) -> Iterator[Row]:
+    """The last ones, then each that is accepted, once."""
+    first = reading.events(sought, limit=max(1, last)).rows
+    seen = deque((row["id"] for row in reversed(first)), maxlen=MOST)
+    yield from reversed(first[:last])
+    while True:
+        time.sleep(every)
+        fresh = list(_since(reading, sought, set(seen)))
+        seen.extend(row["id"] for row in reversed(fresh))
+        yield from reversed(fresh)
+
+
+def _since(reading: Reading, sought: Sought, seen: set[str]) -> Iterator[Row]:
+    """Newest first, down to one that was seen; of the very first ones all."""
+    cursor = None
+    while True:
+        page = reading.events(sought, limit=50, cursor=cursor)
+        for row in page.rows:
+            if row["id"] in seen:
+                return
+            yield row
+        if (cursor := page.next) is None:
+            return
+
+
+def _line(row: Row) -> str:
+    cells = (show.text(row["accepted_at"]), f"{row['type']:<24}", f"{show.text(row['model']):<24}", row["actor_name"])
+    return "  ".join((*cells, row["id"]))
 
 
 def tell(event: dict[str, Any]) -> None:

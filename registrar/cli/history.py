@@ -1,14 +1,14 @@
 """`registrar history`."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.ledger.history import history as holdings
-from registrar.ledger.holding import Holding
+from registrar.ledger.holding import approved_by
 
 COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event")
 
@@ -34,23 +34,27 @@ class Time(click.ParamType[datetime]):
 def history(context: Context, model: str, at: datetime | None, as_json: bool) -> None:
     """Show which version of MODEL held which stage and alias, when, by whose event, and who approved.
 
+    \b
+    registrar history churn
+    registrar history churn --at 2026-11-22T14:30    # who held what then
+
     With --json also the approvals one by one, the gates' verdicts and the policy's digest that they were shown.
     """
-    with context.ledger() as ledger, ledger.read() as connection:
-        found = holdings(connection, model, at=at)
+    with context.reading() as reading:
+        found = reading.history(model, at=at)
     if as_json:
-        show.json_text([asdict(holding) for holding in found])
+        show.json_text(found)
     else:
         then = f" at {show.text(at)}" if at else ""
         empty = f"no version of {model} held a stage or an alias{then}, as far as the ledger knows"
         show.table(COLUMNS, [_row(holding) for holding in found], empty=empty)
 
 
-def _row(holding: Holding) -> tuple[object, ...]:
-    holds = f"@{holding.key}" if holding.kind == "alias" else holding.key
-    until = holding.until or "now"
-    who = (holding.actor_name, holding.approved_by)
-    return holds, holding.version, holding.since, until, *who, holding.event_type, holding.event_id
+def _row(holding: Mapping[str, Any]) -> tuple[object, ...]:
+    holds = f"@{holding['key']}" if holding["kind"] == "alias" else holding["key"]
+    who = (holding["actor_name"], approved_by((each["name"] for each in holding["approvals"]), holding["broke_glass"]))
+    event = (holding["event_type"], holding["event_id"])
+    return holds, holding["version"], holding["since"], holding["until"] or "now", *who, *event
 
 
 commands = [history]

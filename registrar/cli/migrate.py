@@ -2,16 +2,25 @@
 
 import click
 
+from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger.migrate import migrate as bring_up_to_date
 
 
 @click.command()
+@show.as_json
 @click.pass_obj
-def migrate(context: Context) -> None:
-    """Bring the ledger's schema up to date."""
-    with context.ledger(checked=False) as ledger:
+def migrate(context: Context, *, as_json: bool) -> None:
+    """Bring the ledger's schema up to date.
+
+    \b
+    registrar migrate
+    """
+    with show.working("migrating"), context.ledger(checked=False) as ledger:
         revision = bring_up_to_date(ledger)
+    if as_json:
+        show.json_text({"revision": revision})
+        return
     click.echo(f"the ledger is at revision {revision}")
 
 

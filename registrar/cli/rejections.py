@@ -4,19 +4,24 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.ledger.rejections import latest
+from registrar.reading.reading import up_to
 
 COLUMNS = ("at", "source", "status", "code", "size", "detail")
 
 
 @click.command()
+@click.option("--source", metavar="NAME", help="By this source alone.")
 @show.limit
 @show.as_json
 @click.pass_obj
-def rejections(context: Context, limit: int, as_json: bool) -> None:
-    """List what was refused at the door and why, newest first."""
-    with context.ledger() as ledger, ledger.read() as connection:
-        found = latest(connection, limit=limit)
+def rejections(context: Context, *, source: str | None, limit: int, as_json: bool) -> None:
+    """List what was refused at the door and why, newest first.
+
+    \b
+    registrar rejections --source ci
+    """
+    with context.reading() as reading:
+        found = up_to(limit, lambda most, cursor: reading.rejections(source=source, limit=most, cursor=cursor))
     if as_json:
         show.json_text(found)
     else:

@@ -8,10 +8,7 @@ import click
 
 from registrar.cli import sender, show
 from registrar.cli.context import Context
-from registrar.cli.events import missing
-from registrar.ledger import status
 from registrar.policy import Policy
-from registrar.policy.document import WEB
 from registrar.replaying import NoReplay, again
 from registrar.vocabulary import Data, EventReplay
 
@@ -34,27 +31,25 @@ def replay(
 ) -> None:
     """Send an accepted EVENT again, as a new one of your own.
 
+    \b
+    registrar replay evt_91ab... --plan                          # what it would do now
+    registrar replay evt_91ab... --reason "to be sure" --wait
+
     It is judged as if --source sent it now: it needs the grants for event.replay and for the event's own type. A
     vote that is replayed is yours, and what was done already is not done twice.
 
     Exit codes are those of `registrar send`; with --wait, 0 means that the new event succeeded. Of --plan: 0: it
     would do something; 2: blocked; 3: nothing to do; 4: the registry does not answer.
     """
-    first = _first(ctx.obj, event_id)
+    with ctx.obj.reading() as reading:
+        first = reading.event(event_id)
     if plan:
+        ctx.obj.here()  # it asks MLflow
         ctx.exit(_plan(ctx.obj, how.target.source, first, as_json=how.as_json))
     data = {"event_id": event_id, **({"model": first["model"]} if first["model"] else {})}
     given = {**data, "reason": reason} if reason else data
     answer = sender.sent(how.target, EventReplay.type, given, at=datetime.now(UTC), id=sender.new_id())
     ctx.exit(sender.tell(answer, how, then=_became))
-
-
-def _first(context: Context, event_id: str) -> dict[str, Any]:
-    with context.ledger() as ledger, ledger.read() as connection:
-        found = status.event(connection, event_id)
-        if found is None:
-            raise missing(connection, event_id)
-    return found
 
 
 def _became(event: dict[str, Any]) -> str:
@@ -83,7 +78,7 @@ def _plan(context: Context, source: str, first: dict[str, Any], *, as_json: bool
 def _permitted(policy: Policy, source: str, first: dict[str, Any]) -> Data:
     """Raises NoReplay."""
     data = again(policy, source, first["type"], first["data"])
-    if source != WEB and not policy.sources[source].grants(EventReplay.type, first["model"]):
+    if not policy.sources[source].grants(EventReplay.type, first["model"]):
         raise NoReplay(policy.sources[source].refusal(source, EventReplay.type, first["model"]))
     return data
 

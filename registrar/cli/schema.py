@@ -18,7 +18,11 @@ def policy_schema() -> dict[str, Any]:
 
 @click.command()
 def schema() -> None:
-    """Print the JSON Schema of registrar.yml, for editors to complete and check it."""
+    """Print the JSON Schema of registrar.yml, for editors to complete and check it.
+
+    \b
+    registrar schema > registrar.schema.json
+    """
     json_text(policy_schema())
 
 

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import wraps
@@ -13,10 +14,12 @@ from urllib.parse import urljoin, urlsplit
 
 import click
 import requests
+from click.core import ParameterSource
 from pydantic import ValidationError
 
 from registrar.cli import given, show
 from registrar.cli.context import Context
+from registrar.client import Client
 from registrar.delivery import Address, Receipt, compose, deliver, follow, post, receipts_of
 from registrar.policy import Source
 from registrar.problem import Problem
@@ -36,17 +39,25 @@ def new_id() -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Where it goes, and as whom. secret, kind: as given on the command line."""
+    """Where it goes, and as whom. secret, kind: as given on the command line; chosen: so was the source."""
 
     context: Context
     source: str
     to: str | None
     secret: str | None
     kind: str | None = None
+    chosen: bool = False
+
+    @property
+    def client(self) -> Client | None:
+        """Of a receiver elsewhere, where it is the token's bearer who asks; None: a source does, and signs."""
+        signed = self.to or self.secret or self.kind or self.chosen
+        return None if signed else self.context.remote
 
     @property
     def url(self) -> str:
-        base = self.to or self.context.settings().public_url or ""
+        elsewhere = self.context.remote
+        base = self.to or (elsewhere.url if elsewhere else self.context.settings().public_url) or ""
         return base if "/webhooks/" in urlsplit(base).path else f"{base.rstrip('/')}/webhooks/{self.source}"
 
     @property
@@ -96,8 +107,8 @@ class How:
     as_json: bool
 
 
-def options(*, source: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options of every command that sends; it is called with `how`. source: the default."""
+def options(*, source: str, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of every command that sends; it is called with `how`. source, wait: the defaults."""
     told = (
         click.option(
             "--to",
@@ -105,9 +116,9 @@ def options(*, source: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
             metavar="URL",
             help="The receiver; else that of the installation in the data folder.",
         ),
-        click.option("--source", default=source, show_default=True, help="The source of registrar.yml to send as."),
+        click.option("--source", default=source, show_default=True, help="The source of registrar.yml to sign as."),
         click.option("--secret", metavar="REF", help="env:NAME or file:PATH of its secret; else the source's first."),
-        click.option("--wait", is_flag=True, help="Wait until all is done, and print what came of it."),
+        click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
         click.option("--timeout", default=300.0, show_default=True, metavar="SECONDS", help="How long --wait waits."),
         show.as_json,
     )
@@ -133,7 +144,9 @@ def _called(command: Callable[..., Any]) -> Callable[..., Any]:
         as_json: bool,
         **more: Any,
     ) -> Any:
-        target = Target(click.get_current_context().obj, source, to, secret)
+        ctx = click.get_current_context()
+        chosen = ctx.get_parameter_source("source") is not ParameterSource.DEFAULT
+        target = Target(ctx.obj, source, to, secret, chosen=chosen)
         return command(*args, how=How(target, timeout if wait else None, as_json), **more)
 
     return called
@@ -161,7 +174,9 @@ def check(type_: str, data: dict[str, Any]) -> None:
 
 
 def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | None, id: str) -> Answer:
-    """Post one of our events, signed as the source's kind does it. Raises Problem."""
+    """Post one of our events, signed as the source's kind does it; or ask for it with a token. Raises Problem."""
+    if target.client:
+        return [target.client.command(type_, data, key=id)]
     if target.is_standard:
         return [post(target.address(), compose(type_, data, at=at), id=id)]
     known = sending()
@@ -184,7 +199,10 @@ def tell(receipts: Answer, how: How, *, then: Callable[[dict[str, Any]], str] | 
     if isinstance(receipts, requests.Response):
         click.echo(receipts.text if how.as_json else f"answered {receipts.status_code}: {receipts.text.strip()}")
         return 0
-    followed = [(receipt, _followed(receipt, how.wait, then) if how.wait is not None else []) for receipt in receipts]
+    with show.working("waiting for what comes of it") if how.wait is not None else nullcontext():
+        followed = [
+            (receipt, _followed(receipt, how.wait, then) if how.wait is not None else []) for receipt in receipts
+        ]
     if how.as_json:
         found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
         show.json_text(found[0] if len(found) == 1 else found)
@@ -193,7 +211,13 @@ def tell(receipts: Answer, how: How, *, then: Callable[[dict[str, Any]], str] | 
             before = "was accepted before, as" if receipt.repeated else "accepted as"
             click.echo(f"{receipt.type} {before} {receipt.id}")
             click.echo("\n".join(_result(events)) if events else f"what becomes of it: {receipt.status_url}")
-    return 0 if all(not events or events[-1]["state"] == "succeeded" for _, events in followed) else FAILED
+    return 0 if all(not events or _is_done(events[-1]) for _, events in followed) else FAILED
+
+
+def _is_done(event: dict[str, Any]) -> bool:
+    """A vote that did not count was answered, but is not what was asked for."""
+    facts = [fact for task in event["tasks"] for fact in (task["outcome"] or {}).get("facts", ())]
+    return event["state"] == "succeeded" and all(fact["type"] != "promotion.vote_refused" for fact in facts)
 
 
 def _followed(receipt: Receipt, seconds: float, then: Callable[[dict[str, Any]], str] | None) -> list[dict[str, Any]]:

@@ -1,13 +1,15 @@
 """How commands print: tables on a terminal, whole lines into a pipe, JSON for programs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -34,9 +36,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], None]]:
+    """Says on a terminal, beside what is printed, that something goes on; call what it gives to say how far it is."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda said: None
+        return
+    with console.status(escape(text)) as status:
+        yield lambda said: status.update(escape(said))
+
+
 def json_text(value: object) -> None:
     """Indented JSON; times in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_jsonable))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=jsonable))
 
 
 def text(value: object) -> str:
@@ -58,5 +71,6 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
 
 
-def _jsonable(value: object) -> str:
+def jsonable(value: object) -> str:
+    """For json.dumps: times in ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -39,7 +39,12 @@ def up(
     """Start everything on this machine: Redis, MLflow, receiver, worker and beat.
 
     Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all.
+
+    \b
+    registrar up
+    registrar --data /srv/registrar up --config registrar.yml --mlflow http://mlflow.example.com:5000
     """
+    context.started_here()
     config = config or existing_config(context.data)
     if config:
         policy.load(config)

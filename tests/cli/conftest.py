@@ -27,7 +27,8 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(monkeypatch, tmp_path) -> None:
-    for name in ("REGISTRAR_CONFIG", "REGISTRAR_LEDGER_URL", "REGISTRAR_DATA", "MLFLOW_TRACKING_URI"):
+    settings = ("REGISTRAR_CONFIG", "REGISTRAR_LEDGER_URL", "REGISTRAR_DATA", "MLFLOW_TRACKING_URI")
+    for name in (*settings, "REGISTRAR_URL", "REGISTRAR_TOKEN", "REGISTRAR_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -83,9 +83,11 @@ class House:
 
 
 @contextmanager
-def living(folder: Path, ledger: Ledger, ledger_url: str, registry: Any = None) -> Iterator[House]:
+def living(
+    folder: Path, ledger: Ledger, ledger_url: str, registry: Any = None, *, policy: str = POLICY
+) -> Iterator[House]:
     """registry: none is a fake one."""
-    (folder / "registrar.yml").write_text(POLICY)
+    (folder / "registrar.yml").write_text(policy)
     (folder / "whsec").write_text(new_webhook_secret())
     environment = {
         "REGISTRAR_CONFIG": folder / "registrar.yml",
@@ -102,7 +104,7 @@ def living(folder: Path, ledger: Ledger, ledger_url: str, registry: Any = None) 
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     serving.start()
     try:
-        yield House(url, folder, Office(ledger, folder, registry, POLICY))
+        yield House(url, folder, Office(ledger, folder, registry, policy))
     finally:
         server.shutdown()
         server.server_close()

@@ -1,0 +1,55 @@
+"""One promotion, for people: its gates, its votes, who may still vote."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from registrar.cli import show
+from registrar.reading.reading import Row
+
+_VOTES = ("at", "actor_name", "verdict", "counted", "why")
+_GATES = ("gate", "passed", "reason")
+
+
+def tell(found: Row) -> None:
+    """found: as Reading.promotion gives it."""
+    click.echo("\n".join(_lines(found)))
+    click.echo("\ngates")
+    show.table(_GATES, [_gate(each) for each in found["evidence"].get("gates", ())], empty="it has no gates")
+    click.echo("\nvotes")
+    show.table(_VOTES, [_vote(each) for each in found["votes"]], empty="nobody said anything yet")
+
+
+def _gate(gate: Mapping[str, Any]) -> tuple[object, ...]:
+    return gate.get("gate"), "passed" if gate.get("passed") else "FAILED", gate.get("reason")
+
+
+def _vote(vote: Mapping[str, Any]) -> tuple[object, ...]:
+    return vote["at"], vote["actor_name"], vote["verdict"], "yes" if vote["counted"] else "no", vote["why"] or None
+
+
+def _lines(found: Row) -> Iterator[str]:
+    for name in ("id", "model", "version", "target", "state"):
+        yield f"{name:<12} {show.text(found[name])}"
+    yield f"{'asked by':<12} {found['requested_by_name']}, {show.text(found['created_at'])} ({found['event_id']})"
+    for name in ("reason", "due_at", "decided_at", "decided_by"):
+        if found[name] is not None:
+            yield f"{name:<12} {show.text(found[name])}"
+    if found["broke_glass"]:
+        yield f"{'':<12} one person BROKE THE GLASS for it, past the rules"
+    if voting := found["voting"]:
+        yield from _voting(found, voting)
+
+
+def _voting(found: Row, voting: Mapping[str, Any]) -> Iterator[str]:
+    for rule in voting["rules"]:
+        may = ", ".join(voter["name"] for voter in rule["may"]) or "nobody"
+        state = f"lacks {rule['missing']}; may still approve: {may}" if rule["missing"] else "is met"
+        yield f"{'rule':<12} {rule['required']} of {rule['group']}: {state}"
+    for each in voting["excluded"]:
+        yield f"{'excluded':<12} {each['id'] or 'whoever'} {each['why']}"
+    if glass := ", ".join(voter["name"] for voter in voting["may_break_glass"]):
+        yield f"{'break glass':<12} {glass}"
+    if found["state"] == "awaiting_approval":
+        yield f"{'approve':<12} registrar promotions approve {found['id']}"

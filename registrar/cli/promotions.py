@@ -1,0 +1,212 @@
+"""`registrar promotions list | show | approve | reject | cancel`: what waits for approval, and what to say to it."""
+
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import click
+
+from registrar.cli import ballot, sender, show
+from registrar.cli.context import Context
+from registrar.ledger.promotion_record import OPEN, STATES
+from registrar.problem import Problem
+from registrar.reading.reading import Row, pick, up_to
+
+COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
+
+
+class NotOpen(Problem):
+    """Nothing is open for that version."""
+
+
+@click.group()
+def promotions() -> None:
+    """List what waits for approval, show its evidence and who may still vote, approve or reject it.
+
+    \b
+    registrar promotions list                     # what is open
+    registrar promotions show prm_5d0c...
+    registrar promotions approve churn 3          # or: approve prm_5d0c...
+    registrar promotions reject churn 3 --reason "wrong fares at night"
+    """
+
+
+@promotions.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Those in this state; else those that are open.")
+@click.option("--all", "every", is_flag=True, help="Those that ended, too.")
+@click.option("--model", metavar="MODEL", help="Those of this registered model.")
+@show.limit
+@show.as_json
+@click.pass_obj
+def list_promotions(
+    context: Context, *, state: str | None, every: bool, model: str | None, limit: int, as_json: bool
+) -> None:
+    """List the open promotions, newest first, with what each still lacks.
+
+    \b
+    registrar promotions list
+    registrar promotions list --all --model churn
+    registrar promotions list --state rejected --json
+    """
+    if every and state:
+        raise click.UsageError("--all is of any state; leave out one of the two")
+    wanted = state or (None if every else OPEN)
+    with context.reading() as reading:
+        found = up_to(
+            limit, lambda most, cursor: reading.promotions(state=wanted, model=model, limit=most, cursor=cursor)
+        )
+    if as_json:
+        show.json_text(found)
+    else:
+        empty = "nothing waits for approval" if wanted == OPEN else "there are no such promotions"
+        show.table(COLUMNS, [_row(each) for each in found], empty=empty)
+
+
+def _row(each: Row) -> tuple[object, ...]:
+    about = (each["model"], each["version"], each["target"], each["requested_by_name"])
+    return each["created_at"], each["state"], *about, _lacks(each), each["id"]
+
+
+def _lacks(each: Row) -> str | None:
+    if each["state"] == "waiting":
+        return f"time, until {show.text(each['due_at'])}"
+    return each["voting"]["lacks"] or None if each["voting"] else None
+
+
+@promotions.command("show")
+@click.argument("promotion", metavar="PROMOTION")
+@show.as_json
+@click.pass_obj
+def show_promotion(context: Context, promotion: str, as_json: bool) -> None:
+    """Show a promotion: its gates, its votes, and who may still vote.
+
+    \b
+    registrar promotions show prm_5d0c...
+    """
+    with context.reading() as reading:
+        found = reading.promotion(promotion)
+    if as_json:
+        show.json_text(found)
+        return
+    ballot.tell(found)
+
+
+_which = click.argument("promotion", metavar="PROMOTION|MODEL")
+_version = click.argument("version", type=click.IntRange(1), required=False)
+_target = click.option(
+    "--target", type=click.Choice(["Staging", "Production"], case_sensitive=False), help="With MODEL VERSION."
+)
+_reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
+
+
+@promotions.command()
+@_which
+@_version
+@_target
+@_reason
+@click.option(
+    "--break-glass", is_flag=True, help="Alone and at once, past the rules; flagged for good. Needs --reason."
+)
+@sender.options(source="operator", wait=True)
+@click.pass_context
+def approve(
+    ctx: click.Context,
+    *,
+    promotion: str,
+    version: int | None,
+    target: str | None,
+    reason: str | None,
+    break_glass: bool,
+    how: sender.How,
+) -> None:
+    """Approve a promotion, and wait for what comes of it.
+
+    \b
+    registrar promotions approve prm_5d0c...
+    registrar promotions approve churn 3 --reason "looked at the residuals"
+
+    Sends a promotion.approve, as --source here, or as the token's bearer elsewhere (--url). Exit code 0: it counted and
+    what followed is done; 1: it did not count, or could not be done; 3: nobody answers.
+    """
+    found = _found(ctx.obj, promotion, version, target)
+    _say(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
+
+
+@promotions.command()
+@_which
+@_version
+@_target
+@_reason
+@sender.options(source="operator", wait=True)
+@click.pass_context
+def reject(
+    ctx: click.Context,
+    *,
+    promotion: str,
+    version: int | None,
+    target: str | None,
+    reason: str | None,
+    how: sender.How,
+) -> None:
+    """Reject a promotion.
+
+    \b
+    registrar promotions reject churn 3 --reason "wrong fares at night"
+    """
+    _say(ctx, how, "promotion.reject", _found(ctx.obj, promotion, version, target), reason=reason)
+
+
+@promotions.command()
+@_which
+@_version
+@_target
+@_reason
+@sender.options(source="operator", wait=True)
+@click.pass_context
+def cancel(
+    ctx: click.Context,
+    *,
+    promotion: str,
+    version: int | None,
+    target: str | None,
+    reason: str | None,
+    how: sender.How,
+) -> None:
+    """Take an open request back: whoever asked for it may, or may approve it.
+
+    \b
+    registrar promotions cancel churn 3 --reason "superseded by the next run"
+    """
+    _say(ctx, how, "promotion.cancel", _found(ctx.obj, promotion, version, target), reason=reason)
+
+
+def _found(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
+    """The promotion that is meant. Raises Unknown, NotOpen, click.UsageError."""
+    with context.reading() as reading:
+        if version is None:
+            if not promotion.startswith("prm_"):
+                raise click.UsageError(f"name the version, too: {promotion} VERSION; or a promotion's id, prm_...")
+            return reading.promotion(promotion)
+        meant = [
+            each
+            for each in reading.promotions(state=OPEN, model=promotion, limit=500).rows
+            if each["version"] == version and target in (None, each["target"])
+        ]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise click.UsageError("it is asked for more than one target: say which with --target")
+    raise NotOpen(
+        f"nothing is open for {promotion} version {version}: `registrar promotions list` lists what is; "
+        f"to ask: registrar send promotion.request model={promotion} version={version} target=Production"
+    )
+
+
+def _say(ctx: click.Context, how: sender.How, type_: str, about: Row, **more: Any) -> NoReturn:
+    data = {**pick(about, "model", "version", "target"), "promotion": about["id"]}
+    given = data | {name: value for name, value in more.items() if value}
+    sender.check(type_, given)
+    answer = sender.sent(how.target, type_, given, at=datetime.now(UTC), id=sender.new_id())
+    ctx.exit(sender.tell(answer, how))
+
+
+commands = [promotions]

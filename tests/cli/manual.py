@@ -1,0 +1,68 @@
+"""Writes docs/cli.md from the commands themselves: python -m tests.cli.manual > docs/cli.md"""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from registrar.cli import main
+from registrar.cli.catalogue import SECTIONS
+
+HEAD = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
+BOTH = ("overview", "send", "promotions", "replay", "dead")
+BOTH += ("events", "models", "history", "rejections", "policy", "audit")
+_NEITHER = ("completion", "schema", "secret")  # ask nobody
+
+
+def manual() -> str:
+    return "\n".join(_lines()).rstrip() + "\n"
+
+
+def _lines() -> Iterator[str]:
+    names = [name for names in SECTIONS.values() for name in names if name in main.lines]
+    here = [name for name in names if name not in (*BOTH, *_NEITHER)]
+    yield HEAD.format(both=_list(BOTH), here=_list(here))
+    for title, commands in SECTIONS.items():
+        yield f"## {title}\n"
+        for name in commands:
+            if name in main.lines and (command := main.get_command(click.Context(main), name)):
+                yield from _told(command, f"registrar {name}", depth=3)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _told(command: click.Command, path: str, *, depth: int) -> Iterator[str]:
+    context = click.Context(command, info_name=path)
+    usage = " ".join(piece for piece in command.collect_usage_pieces(context))
+    yield f"{'#' * depth} `{path}`\n"
+    yield f"    {path} {usage}\n"
+    yield _help(command)
+    options = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
+    rows = [f"| `{names}` | {_cell(text)} |" for names, text in options if "--help" not in names]
+    if rows:
+        yield "\n".join(["| option | |", "|---|---|", *rows]) + "\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            if inner := command.get_command(context, name):
+                yield from _told(inner, f"{path} {name}", depth=depth + 1)
+
+
+def _help(command: click.Command) -> str:
+    """Paragraphs; those marked by \\b are examples."""
+    found = []
+    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
+        marked, _, rest = paragraph.partition("\n")
+        found.append("\n".join(f"    {line}" for line in rest.splitlines()) if marked == "\b" else paragraph)
+    return "\n\n".join(found) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    click.echo(manual(), nl=False)

@@ -1,0 +1,214 @@
+"""`registrar promotions`, `overview`, `events tail`: here, and at a receiver elsewhere by a token."""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from registrar.cli import main
+from registrar.event import Actor
+from tests.cli.house import House, living
+from webhooks.access import Access, Principal
+
+POLICY = """
+version: 1
+sources:
+  ci:
+    kind: standard
+    secrets: ["file:whsec"]
+    may: [{events: ["training_run.*", "promotion.request"], models: ["*"]}]
+  operator:
+    kind: standard
+    secrets: ["file:whsec"]
+    may: [{events: ["*"], models: ["*"]}]
+people:
+  ada: {name: Ada}
+groups:
+  leads: [ada, "source:operator"]
+models:
+  taxi:
+    targets:
+      - {stage: Staging, alias: challenger, approval: automatic}
+      - stage: Production
+        alias: champion
+        gates: [{metric: rmse, op: "<", threshold: 7}]
+        approval: {rules: [{group: leads}]}
+channels:
+  log: {kind: log}
+notify:
+  - {outcomes: ["*"], to: [log]}
+"""
+TOKEN = "rt_of_ada"
+
+
+@pytest.fixture
+def house(tmp_path, ledger, ledger_url, monkeypatch) -> Iterator[House]:
+    """Its receiver knows one token, Ada's; nobody else is known to it."""
+    ada = Principal(Actor("ada", "Ada"), "operator", "token", via="ada-laptop")
+
+    def principal(self, request):
+        return ada if request.headers.get("Authorization") == f"Bearer {TOKEN}" else None
+
+    monkeypatch.setattr(Access, "principal", principal)
+    with living(tmp_path, ledger, ledger_url, policy=POLICY) as house:
+        house.office.registry.trained("r1", rmse=5.0)
+        house.run("send", "training_run.finished", "model=taxi", "run_id=r1", "--json")
+        house.office.work()
+        yield house
+
+
+def elsewhere(house: House, *arguments: str, token: str | None = TOKEN) -> Result:
+    """From a machine that has nothing but the address and a token."""
+    nothing = str(house.data / "nothing here")
+    given = {"REGISTRAR_TOKEN": token, "REGISTRAR_URL": house.url, "REGISTRAR_DATA": nothing}
+    return CliRunner().invoke(main, arguments, env=given)
+
+
+def waiting(house: House) -> str:
+    return str(json.loads(house.run("promotions", "list", "--json").output)[0]["id"])
+
+
+def test_what_waits_for_whom_is_said_and_an_approval_is_waited_for(house: House):
+    id_ = waiting(house)
+    listed = house.run("promotions", "list").output
+    assert id_ in listed
+    assert "1 more of leads" in listed
+    told = house.run("overview").output
+    assert "Ada, operator" in told
+    assert "0 tasks are not done yet" in told
+    shown = house.run("promotions", "show", id_).output
+    for said in (
+        "rule         1 of leads: lacks 1; may still approve: Ada, operator",
+        "rmse < 7",
+        "passed",
+        "nobody said",
+    ):
+        assert said in shown
+    with house.working():
+        approved = house.run("promotions", "approve", "taxi", "1", "--reason", "good")
+    assert (approved.exit_code, "taxi version 1 is in Production" in approved.output) == (0, True), approved.output
+    assert house.run("promotions", "list").stderr == "nothing waits for approval\n"
+    assert json.loads(house.run("promotions", "list", "--all", "--json").output)[0]["state"] == "promoted"
+    assert "Production 1" in house.run("models").output
+    again = house.run("promotions", "approve", "taxi", "1")
+    assert (again.exit_code, "nothing is open for taxi version 1" in again.output) == (1, True)
+    with house.working():
+        late = house.run("promotions", "approve", id_)
+    assert (late.exit_code, "Your vote does not count" in late.output) == (1, True), late.output
+
+
+def test_elsewhere_a_token_is_all_it_takes(house: House):
+    id_ = waiting(house)
+    for asked in (
+        ["overview"],
+        ["promotions", "list"],
+        ["promotions", "show", id_],
+        ["events"],
+        ["events", "list", "--model", "taxi"],
+        ["models"],
+        ["history", "taxi"],
+        ["rejections"],
+        ["dead", "list"],
+        ["policy", "--model", "taxi"],
+        ["audit", "export", "--format", "jsonl"],
+    ):
+        here, there = house.run(*asked), elsewhere(house, *asked)
+        assert (there.exit_code, there.stdout) == (0, here.stdout), there.output
+        if asked[-1] != "jsonl":
+            there = elsewhere(house, *asked, "--json")
+            assert there.stdout == house.run(*asked, "--json").stdout
+    assert "of the chain alone" in elsewhere(house, "audit", "verify").stderr
+    with house.working():
+        approved = elsewhere(house, "promotions", "approve", "taxi", "1")
+    assert (approved.exit_code, "taxi version 1 is in Production" in approved.output) == (0, True), approved.output
+    [vote] = json.loads(elsewhere(house, "promotions", "show", id_, "--json").output)["votes"]
+    assert (vote["actor"], vote["source"], vote["counted"]) == ("ada", "web", True)
+
+
+def test_elsewhere_what_failed_is_tried_again_and_events_are_replayed(house: House):
+    house.run("send", "training_run.finished", "model=taxi", "run_id=nobody", "--json")
+    house.office.work()
+    [letter] = json.loads(elsewhere(house, "dead", "list", "--json").output)
+    house.office.registry.trained("nobody", rmse=9.0)
+    with house.working():
+        tried = elsewhere(house, "dead", "retry", letter["id"], "--wait")
+        replayed = elsewhere(house, "replay", letter["event_id"], "--wait")
+        sent = elsewhere(house, "send", "promotion.reject", "model=taxi", "version=1", "--wait", "reason=no")
+    assert [result.exit_code for result in (tried, replayed, sent)] == [0, 0, 0], tried.output + replayed.output
+    assert elsewhere(house, "dead", "drop", letter["id"], "--reason", "x").exit_code == 2
+    assert elsewhere(house, "replay", letter["event_id"], "--plan").exit_code == 2
+
+
+def test_elsewhere_a_fact_is_signed_or_it_is_none(house: House):
+    secret = f"file:{house.data / 'whsec'}"
+    run = ("send", "training_run.finished", "model=taxi", f"run_id={uuid.uuid4().hex}")
+    unsigned = elsewhere(house, *run)
+    assert (unsigned.exit_code, "told by a sender, signed" in unsigned.stderr) == (1, True)
+    assert elsewhere(house, *run, "--secret", secret, token=None).exit_code == 0
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_who_is_not_known_elsewhere_is_told_so(house: House, token: str | None):
+    for asked in (["events"], ["promotions", "approve", "taxi", "1"]):
+        result = elsewhere(house, *asked, token=token)
+        said = "knows no such token" if token else "asks who you are: REGISTRAR_TOKEN, or --token-file FILE"
+        assert (result.exit_code, said in result.stderr, result.stderr.count("\n")) == (1, True, 1)
+
+
+def test_the_address_of_the_receiver_here_means_the_parts_here(house: House):
+    given = {"REGISTRAR_URL": house.url, "REGISTRAR_TOKEN": None}
+    runner = CliRunner()
+    assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
+    assert runner.invoke(main, ["--data", str(house.data), "--url", house.url, "events"], env=given).exit_code == 1
+
+
+def test_a_token_is_read_from_its_file_and_goes_nowhere_in_the_clear(house: House, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    options = ["--url", house.url, "--token-file", str(file)]
+    assert CliRunner().invoke(main, [*options, "events"]).exit_code == 0
+    options[1] = "http://registrar.example.com"
+    refused = CliRunner().invoke(main, [*options, "events"])
+    assert (refused.exit_code, "whoever is on the way could read it" in refused.stderr) == (2, True)
+    options[3] = str(tmp_path / "none")
+    assert "can't be read: No such file" in CliRunner().invoke(main, [*options, "events"]).stderr
+
+
+def test_events_are_followed_as_they_come(house: House):
+    stop = threading.Event()
+
+    def accept() -> None:
+        while not stop.wait(0.05):
+            house.office.accept("training_run.failed", model="bus")
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    followed = elsewhere(house, "events", "tail", "-n", "2", "--count", "9", "--every", "0.2", "--json")
+    stop.set()
+    accepting.join(60)
+    seen = [json.loads(line)["id"] for line in followed.stdout.splitlines()]
+    known = [event["id"] for event in reversed(json.loads(house.run("events", "--json").output))]
+    begins = known.index(seen[0])
+    assert len(seen) == 9
+    assert seen == known[begins : begins + 9]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("promotions", "approve", "taxi"), "name the version, too"),
+        (("promotions", "approve", "prm_x"), "the ledger has no promotion prm_x"),
+        (("promotions", "approve", "taxi", "1", "--break-glass", "--reason", "x\0"), "promotion.approve"),
+        (("promotions", "list", "--all", "--state", "failed"), "leave out one of the two"),
+        (("events", "show", "evt_x"), "the ledger has no event evt_x"),
+        (("events", "--state", "done"), "is not one of"),
+    ],
+)
+def test_what_can_not_be_meant_is_a_sentence(house: House, asked: tuple[str, ...], says: str):
+    for result in (house.run(*asked), elsewhere(house, *asked)):
+        assert result.exit_code in (1, 2), result.output
+        assert says in result.output
+        assert "Traceback" not in result.output
