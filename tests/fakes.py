@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from worker import convert
-from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
+from worker.door import Experiment, Final, Model, ModelSource, NotFound, Recent, Run, Version
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class FakeRegistry:
-    """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name."""
+    """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name.
+
+    clock: what changes now has this time (as Version.changed). glance: how many versions `recent` reads at no cost; of
+    a model with more, it gives those alone that are asked for.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
@@ -23,6 +27,8 @@ class FakeRegistry:
         self.files: dict[str, dict[str, bytes]] = {}
         self.writes: list[tuple[object, ...]] = []
         self.fail: dict[str, Exception] = {}
+        self.clock = int(BORN.timestamp() * 1000)
+        self.glance = 20
         self.before_write: Callable[[], None] = lambda: None
         self._experiments: dict[str, Experiment] = {}
         self._models: dict[str, dict[int, Version]] = {}
@@ -126,6 +132,17 @@ class FakeRegistry:
         found = [v for v in self._models.get(model, {}).values() if run_id is None or v.run_id == run_id]
         return sorted(found, key=lambda v: -v.version)[:newest]
 
+    def recent(self, model: str, *, since: int | None = None) -> Recent:
+        everything = sorted(self.versions(model), key=lambda v: -v.changed)
+        at = max((v.changed for v in everything), default=0)
+        if since is None or len(everything) <= self.glance:
+            return Recent(everything, at, whole=True)
+        return Recent([v for v in everything if v.changed >= since], at, whole=False)
+
+    def by_alias(self, model: str, alias: str) -> Version | None:
+        number = self._aliases.get(model, {}).get(alias)
+        return self.version(model, number) if number in self._models.get(model, {}) else None
+
     def copies(self, model: str) -> list[Version]:
         everything = [version for versions in self._models.values() for version in versions.values()]
         return [version for version in everything if version.source.startswith(f"models:/{model}/")]
@@ -137,7 +154,7 @@ class FakeRegistry:
             raise NotFound(f"registering: no model {model!r}")
         self._write("create_version", model)
         number = max(self._models[model], default=0) + 1
-        made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN)
+        made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN, changed=self.clock)
         self._models[model][number] = made
         return made
 
@@ -147,7 +164,7 @@ class FakeRegistry:
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         self._write("set_stage", model, version, stage)
-        self._change(model, version, stage=stage)
+        self._change(model, version, stage=stage, changed=self.clock)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         self._write("set_alias", model, alias, version)
@@ -160,7 +177,7 @@ class FakeRegistry:
 
     def set_description(self, model: str, version: int, description: str) -> None:
         self._write("set_description", model, version)
-        self._change(model, version, description=description)
+        self._change(model, version, description=description, changed=self.clock)
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         self._write("set_tag", model, version, key)

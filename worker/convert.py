@@ -23,6 +23,7 @@ def version(found: Any) -> Version:
         tags=dict(found.tags or {}),
         created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
         aliases=tuple(found.aliases or ()),
+        changed=int(found.last_updated_timestamp or 0),
     )
 
 

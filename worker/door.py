@@ -1,6 +1,6 @@
 """What the worker needs of a model registry: the few calls, what they give, and the two fates of an error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -47,7 +47,11 @@ class NotFound(Final):
 
 @dataclass(frozen=True)
 class Version:
-    """A model version. version counts from 1; aliases is filled only where one version was asked for."""
+    """A model version. version counts from 1; aliases is filled only where one version was asked for.
+
+    changed: when the registry last changed its stage, its description or its being there, in ms by its own clock: only
+    to be compared with others of its kind. 0: not known.
+    """
 
     model: str
     version: int
@@ -58,9 +62,22 @@ class Version:
     tags: Mapping[str, str]
     created_at: datetime
     aliases: tuple[str, ...] = ()
+    changed: int = 0
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version}"
+
+
+@dataclass(frozen=True)
+class Recent:
+    """versions: those that changed since some time. whole: they are all that the model has.
+
+    at: when the registry changed any of the model's last, as it was when the look began (as Version.changed).
+    """
+
+    versions: Sequence[Version]
+    at: int
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -144,6 +161,16 @@ class Registry(Protocol):
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         """All versions (of one run), newest first; [] for an unknown model. newest: so many at most."""
+
+    def recent(self, model: str, *, since: int | None = None) -> Recent:
+        """The versions that changed at `since` (as Version.changed) or later, or all; nothing for an unknown model.
+
+        All where since is None, and where looking for fewer would not be less. What changes while this looks may be
+        missing, and has a time not before `at`.
+        """
+
+    def by_alias(self, model: str, alias: str) -> Version | None:
+        """The version that an alias points at; None where there is no such alias, or no such model."""
 
     def copies(self, model: str) -> list[Version]:
         """Versions, of this model or any other, that were made from a version of it: their source is models:/NAME/N."""

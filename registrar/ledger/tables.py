@@ -264,6 +264,16 @@ holders = Table(
     sqlite_autoincrement=True,
 )
 
+# Not what happened, but what was seen: who held a model's exclusive stages when it was last looked at in the registry,
+# so that the next look need not go through all versions. Lost, it is made anew.
+looks = Table(
+    "looks",
+    metadata,
+    Column("model", String(250), primary_key=True),
+    Column("at", BigInteger, nullable=False),  # the newest change that was seen: ms, by the registry's own clock
+    Column("held", JSON, nullable=False),  # {stage: [[version, when it had changed], ...]}
+)
+
 # Append-only: triggers refuse all else (migration 0003). It stands by itself: no key holds it to another table, and
 # what it says of an event is copied.
 journal = Table(

@@ -55,7 +55,9 @@ class Desk:
         self.world, self.chronicle = self.witness.world, self.witness.chronicle
         self.trouble = Trouble()
         self.trouble.sleep = self._others_go_on
-        self.mlflow, self.client = MlflowRegistry(parts.address), MlflowClient(parts.address)
+        # It reads no more than it must even of a model of few versions.
+        self.mlflow = MlflowRegistry(parts.address, glances=(1, 5))
+        self.client = MlflowClient(parts.address)
         door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
         self.office = Office(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
         self.stirred = False

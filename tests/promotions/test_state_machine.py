@@ -20,6 +20,7 @@ from tests.promotions.desk import Parts
 from tests.promotions.machine import Machine
 from tests.promotions.trouble import Clock
 from tests.promotions.world import Runs
+from worker.promotion import in_stage
 
 LONGER = int(os.environ.get("MACHINE") or 0)
 STEPS = 30
@@ -31,6 +32,13 @@ def runs(mlflow_address: str) -> Runs:
     return Runs(MlflowClient(mlflow_address))
 
 
+@pytest.fixture
+def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one MLflow server: all that is remembered of a look is put to use."""
+    monkeypatch.setattr(in_stage, "APART", 0)
+
+
+@pytest.mark.usefixtures("one_clock")
 @pytest.mark.timeout(1200 + 30 * LONGER)
 @pytest.mark.both_ledgers
 def test_whatever_happens_promotions_keep_their_word(

@@ -7,7 +7,11 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
+from registrar.ledger.engine import now
 from tests.mlflow_server import train, train_logged_model
+from tests.worker.office import ADA, POLICY
+from worker.promotion import in_stage
+from worker.promotion.plan import Looking, plan
 from worker.registry import MlflowRegistry
 
 FIRST = ["GET registered-models/search", "POST registered-models/create"]  # of a model
@@ -48,3 +52,34 @@ def test_a_run_becomes_a_version_by_four_calls(office, mlflow_address, calls, ki
         office.post("training_run.finished", model=model, run_id=run_id)
         assert calls == expected
     assert [version.run_id for version in office.registry.versions(model)] == runs[::-1]
+
+
+WHOLE = {"GET registered-models/get", "POST registered-models/get-latest-versions"}  # MLflow reads all versions for it
+SEARCH = "GET model-versions/search"
+
+
+@pytest.fixture
+def moved(office, mlflow_address) -> str:
+    """A model of six versions, the fifth in Production, the last on its way there. What is read whole is seen."""
+    office.let_in(MlflowRegistry(mlflow_address, glances=(2, 4)))
+    client, model = MlflowClient(mlflow_address), f"calls-{uuid.uuid4().hex[:8]}"
+    office.policy(POLICY.replace("  taxi:", f"  {model}:"))
+    for number in range(1, 7):
+        office.post("training_run.finished", model=model, run_id=train_logged_model(client))
+        if number == 5:
+            office.post("promotion.approve", by=ADA, model=model, version=5)
+    return model
+
+
+def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(office, moved, calls, monkeypatch):
+    monkeypatch.setattr(in_stage, "APART", 0)
+    calls.clear()
+    look = Looking(office.registry, office.bench.policy, office.ledger, now())
+    assert "version 5 is archived" in " ".join(plan(look, moved, 6, "Production").lines)
+    assert 0 < calls.count(SEARCH) <= 2
+    assert not WHOLE & set(calls)
+    calls.clear()
+    office.post("promotion.approve", by=ADA, model=moved, version=6)
+    assert office.holding(moved)["Production"] == [6]
+    assert 0 < calls.count(SEARCH) <= 2
+    assert not WHOLE & set(calls)

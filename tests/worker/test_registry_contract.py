@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model
 from worker.door import Doubtful, Final, ModelSource, NotFound, Registry, Retryable
 from worker.registry import MlflowRegistry
+from worker.registry import versions as searches
 from worker.registry.errors import SETTLE_SECONDS
 
 
@@ -21,7 +23,10 @@ class RealWorld:
 
     def __init__(self, address: str) -> None:
         self.client = MlflowClient(address)
-        self.registry: Registry = MlflowRegistry(address)
+        self.registry: Registry = MlflowRegistry(address, glances=(1, 4))
+
+    def time_passes(self) -> None:
+        """As it does between two calls."""
 
     def train(self, **given) -> str:
         return train(self.client, **given)
@@ -35,7 +40,11 @@ class RealWorld:
 class FakeWorld:
     def __init__(self) -> None:
         self.fake = FakeRegistry()
+        self.fake.glance = 0
         self.registry: Registry = self.fake
+
+    def time_passes(self) -> None:
+        self.fake.clock += 1
 
     def train(self, *, experiment: str = "taxi", rmse: float = 5.0, artifact: str = "model", name: str = "") -> str:
         if self.fake.experiment(experiment) is None:
@@ -115,6 +124,54 @@ def test_a_stage_and_an_alias_move(world, name):
     world.registry.drop_alias(name, "champion")
     world.registry.drop_alias(name, "champion")
     assert world.registry.model(name).aliases == {}
+
+
+def test_an_alias_names_one_version_and_an_unknown_one_none(world, name):
+    assert world.registry.by_alias(name, "champion") is None
+    register(world, name)
+    assert world.registry.by_alias(name, "champion") is None
+    world.registry.set_alias(name, "champion", 1)
+    found = world.registry.by_alias(name, "champion")
+    assert (found.version, found.aliases) == (1, ("champion",))
+    world.registry.delete_version(name, 1)
+    assert world.registry.by_alias(name, "champion") is None
+
+
+def test_what_changed_is_told_and_what_is_no_change(world, name):
+    """A stage, a description and a new version are; tags and aliases are not: nobody looks for those here."""
+    assert world.registry.recent(name).versions == []
+    for _ in range(4):
+        register(world, name)
+    changes = [
+        (lambda: world.registry.set_stage(name, 2, "Production"), [2]),
+        (lambda: world.registry.set_tag(name, 3, "why", "because"), []),
+        (lambda: world.registry.set_alias(name, "champion", 3), []),
+        (lambda: world.registry.set_description(name, 1, "words"), [1]),
+        (lambda: register(world, name), [5]),
+        (lambda: world.registry.delete_version(name, 5), []),
+        (lambda: world.registry.set_stage(name, 2, "Production"), [2]),
+    ]
+    for act, expected in changes:
+        before = world.registry.recent(name)
+        assert (before.whole, before.at) == (True, max(v.changed for v in before.versions))
+        world.time_passes()
+        act()
+        after = world.registry.recent(name, since=before.at + 1)
+        changed = [v for v in after.versions if v.changed > before.at]
+        assert [v.version for v in changed] == expected
+        for version in changed:
+            assert version == replace(world.registry.version(name, version.version), aliases=())
+            assert after.at == version.changed
+        world.registry.drop_alias(name, "champion")
+
+
+def test_a_change_in_the_very_moment_asked_for_is_among_them(world, name):
+    for _ in range(6):
+        register(world, name)
+        world.time_passes()
+    at = world.registry.recent(name).at
+    assert [v.version for v in world.registry.recent(name, since=at).versions] == [6]
+    assert world.registry.recent(name, since=at + 1).versions == []
 
 
 def test_the_mlmodel_file_is_read_and_what_is_none_says_nothing(world, name):
@@ -252,6 +309,37 @@ def test_a_filter_that_cannot_be_read_is_final(world):
 @pytest.fixture
 def real(mlflow_address) -> RealWorld:
     return RealWorld(mlflow_address)
+
+
+def test_all_versions_are_read_page_by_page_while_others_are_deleted(real, name, monkeypatch):
+    monkeypatch.setattr(searches, "_PAGE", 2)
+    for _ in range(5):
+        register(real, name)
+    search = real.registry._client.search_model_versions
+
+    def then_one_goes(*given, **named):
+        found = search(*given, **named)
+        if found and int(found[0].version) == 5:
+            real.client.delete_model_version(name, "5")
+        return found
+
+    monkeypatch.setattr(real.registry._client, "search_model_versions", then_one_goes)
+    assert [version.version for version in real.registry.versions(name)] == [5, 4, 3, 2, 1]
+    assert [version.version for version in real.registry.recent(name).versions] == [4, 3, 2, 1]
+
+
+def test_what_changed_too_much_is_read_whole(real, name):
+    for _ in range(6):
+        register(real, name)
+    found = real.registry.recent(name, since=1)
+    assert ([version.version for version in found.versions], found.whole) == ([6, 5, 4, 3, 2, 1], True)
+
+
+def test_a_prompt_is_no_model_to_write_to(real, name):
+    """MlflowClient looks for that before it writes; here whoever writes has read the version before."""
+    real.client.register_prompt(name, "Say {{word}}")
+    with pytest.raises(NotFound):
+        real.registry.version(name, 1)
 
 
 def test_the_model_of_an_mlflow_3_run_is_its_logged_model(real, name):

@@ -4,6 +4,8 @@ Where the policy says so (on_replace: staging), the one that was replaced goes b
 """
 
 from registrar.outcome import Outcome
+from worker.door import Version
+from worker.promotion.in_stage import seen
 from worker.promotion.stages import move
 from worker.work import Work
 
@@ -13,18 +15,19 @@ def act(work: Work) -> Outcome:
     held = work.task.args.get("held")
     if not held:
         return move(work, version, "Archived", reason=work.given("reason"))
-    goal = _goal(work, str(held))
+    goal = _goal(work, version, str(held))
     if version.stage not in (held, goal):
         return Outcome(f"{version} left {held} for {version.stage} meanwhile; it stays there")
     successor = work.task.args.get("replaced_by")
     return move(work, version, goal, reason=f"version {successor} took {held}")
 
 
-def _goal(work: Work, held: str) -> str:
+def _goal(work: Work, version: Version, held: str) -> str:
     """Who is in an exclusive Staging already is not sent away for one that was replaced."""
     policy = work.policy.model(work.model)
     target, staging = policy.target(held), policy.target("Staging")
     if not target or target.on_replace != "staging":
         return "Archived"
-    others = [v for v in work.registry.versions(work.model) if v.stage == "Staging" and v.version != work.version]
-    return "Archived" if staging and staging.exclusive and others else "Staging"
+    if staging is None or not staging.exclusive:
+        return "Staging"
+    return "Archived" if seen(work, work.model).others("Staging", version) else "Staging"

@@ -15,7 +15,8 @@ def act(work: Work) -> Outcome:
 
 
 def _alias(work: Work, alias: str, number: int) -> str:
-    if work.registry.model(work.model).aliases.get(alias) != number:
+    holder = work.registry.by_alias(work.model, alias)
+    if holder is None or holder.version != number:
         work.registry.set_alias(work.model, alias, number)
     return f"@{alias} of {work.model} points at version {number} again"
 

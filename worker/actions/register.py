@@ -5,6 +5,7 @@ import math
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.vocabulary import Registration
 from worker.door import ModelSource, NotFound, Run, Version
+from worker.promotion.in_stage import now_and_then
 from worker.registration import chosen, registered
 from worker.work import Work
 
@@ -71,4 +72,5 @@ def _done(work: Work, run: Run, version: Version) -> Outcome:
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
+        records=now_and_then(work, version),
     )

@@ -34,7 +34,7 @@ def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: 
 
 def _details(work: Work, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
     version, target = evidence.version, evidence.target
-    leaving = replaced(work.registry, work.policy, version, target)
+    leaving = replaced(work, version, target)
     return {
         "promotion": promotion,
         "target": target.stage,

@@ -6,7 +6,7 @@ from typing import Any
 
 from registrar.policy import Target
 from registrar.policy.gates import Comparison, Threshold
-from worker.door import NotFound, Registry, Version
+from worker.door import NotFound, Registry, Version, present
 from worker.promotion.evidence import Evidence
 
 MOST_METRICS = 100  # a card shows fewer; a run may have thousands
@@ -19,25 +19,25 @@ def compared(registry: Registry, evidence: Evidence, replaced: list[int]) -> dic
     shown = names[:MOST_METRICS]
     held = _held(registry, evidence.version, evidence.target, replaced)
     champion = held and {
-        "version": held[0],
+        "version": held[0].version,
         "of": held[1],
-        "metrics": _some(_metrics(registry, evidence.version.model, held[0]), shown),
+        "metrics": _some(_metrics(registry, held[0]), shown),
     }
     return {"metrics": _some(evidence.metrics, shown), "champion": champion}
 
 
-def _held(registry: Registry, version: Version, target: Target, replaced: list[int]) -> tuple[int, str] | None:
+def _held(registry: Registry, version: Version, target: Target, replaced: list[int]) -> tuple[Version, str] | None:
     """Whoever the target's alias points at, else who holds its stage; and what it holds."""
-    number = registry.model(version.model).aliases.get(target.alias) if target.alias else None
-    if number is not None and number != version.version:
-        return number, f"@{target.alias}"
-    return (replaced[0], target.stage) if replaced else None
+    pointed = registry.by_alias(version.model, target.alias) if target.alias else None
+    if pointed and pointed.version != version.version:
+        return pointed, f"@{target.alias}"
+    holder = present(registry, version.model, replaced[0]) if replaced else None
+    return (holder, target.stage) if holder else None
 
 
-def _metrics(registry: Registry, model: str, number: int) -> Mapping[str, float]:
-    """None at all where it is gone, or its run is."""
+def _metrics(registry: Registry, version: Version) -> Mapping[str, float]:
+    """None at all where its run is gone."""
     try:
-        version = registry.version(model, number)
         return registry.run(version.run_id).metrics if version.run_id else {}
     except NotFound:
         return {}

@@ -4,14 +4,14 @@ Compared is the present, never a message about the past; what agrees is nothing.
 a holder of: what was there before Registrar came is taken as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registrar.ledger.history import Held, Released, history
 from registrar.ledger.holding import Holding
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
-from worker.door import Model, NotFound, present
+from worker.door import Model, NotFound, Version, present
 from worker.work import Work
 
 FACT = "registry.changed_by_hand"
@@ -31,7 +31,11 @@ class Drift:
 
 def of_alias(work: Work, alias: str) -> Drift | None:
     """Whom it points at, against whom the record has."""
-    current, known = _aliases(work).get(alias), _recorded_aliases(work).get(alias)
+    found = work.registry.by_alias(work.model, alias)
+    return _of_alias(work, alias, found.version if found else None, _recorded_aliases(work).get(alias))
+
+
+def _of_alias(work: Work, alias: str, current: int | None, known: int | None) -> Drift | None:
     if current == known:
         return None
     text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
@@ -47,17 +51,18 @@ def of_alias(work: Work, alias: str) -> Drift | None:
     return _told(work, text, current, details, target=target, records=tuple(records))
 
 
-def of_everything(work: Work) -> list[Drift]:
-    """Every alias and stage of the model that the record or the registry knows.
+def of_everything(work: Work, versions: Iterable[Version]) -> list[Drift]:
+    """Every alias and stage of the model that the record or the registry knows. versions: all that it has now.
 
     Targets first: what is put back there leaves the stage that it was moved to.
     """
-    found = [of_alias(work, alias) for alias in sorted({*_aliases(work), *_recorded_aliases(work)})]
+    current, known = _aliases(work), _recorded_aliases(work)
+    found = [_of_alias(work, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})]
     targets = [target.stage for target in work.policy.model(work.model).targets]
     recorded = _open(work, "stage")
-    stages = {version.version: version.stage for version in work.registry.versions(work.model)}
-    known = {*stages.values(), *(holding.key for holding in recorded)} - {"None", *targets}
-    found += [_of_stage(work, stage, stages, recorded) for stage in (*targets, *sorted(known))]
+    stages = {version.version: version.stage for version in versions}
+    others = {*stages.values(), *(holding.key for holding in recorded)} - {"None", *targets}
+    found += [_of_stage(work, stage, stages, recorded) for stage in (*targets, *sorted(others))]
     return [drift for drift in found if drift]
 
 

@@ -158,21 +158,14 @@ def _signed(look: Look, version: Version, target: Target) -> bool | None:
 def _baselines(look: Look, version: Version, target: Target) -> dict[str, Baseline]:
     """By "@alias". A version is not compared with itself."""
     names = {gate.baseline for gate in target.gates if isinstance(gate, Comparison)}
-    if not names:
-        return {}
-    aliases = look.registry.model(version.model).aliases
-    holders = {name: aliases[name[1:]] for name in names if aliases.get(name[1:], version.version) != version.version}
-    return {name: _baseline(look, version.model, number) for name, number in holders.items()}
+    found = {name: look.registry.by_alias(version.model, name[1:]) for name in sorted(names)}
+    return {name: _baseline(look, one) for name, one in found.items() if one and one.version != version.version}
 
 
-def _baseline(look: Look, model: str, number: int) -> Baseline:
+def _baseline(look: Look, holder: Version) -> Baseline:
     """Without metrics where its run is gone: the comparison says so."""
-    try:
-        holder = look.registry.version(model, number)
-    except NotFound:
-        return Baseline(number, {})
     run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
-    return Baseline(number, run.metrics if run else {}, evaluation.metrics if evaluation else {})
+    return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {})
 
 
 def _run(look: Look, run_id: str | None) -> Run | None:

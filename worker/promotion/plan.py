@@ -58,7 +58,7 @@ def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     version, policy = evidence.version, look.policy
     asked = who_may(policy, target)
     alias = f", @{target.alias} with it" if target.alias else ""
-    leaving = ", ".join(map(str, replaced(look.registry, policy, version, target)))
+    leaving = ", ".join(map(str, replaced(look, version, target)))
     move = f"{standing(policy.model(version.model), version)} -> {target.stage}{alias}"
     return [
         _open(look.ledger, version, target.stage),

@@ -12,6 +12,7 @@ from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import ModelPolicy, Target
 from worker.door import Retryable, Version, present
 from worker.promotion import quarantine
+from worker.promotion.in_stage import exclusive, seen
 from worker.promotion.standing import standing
 from worker.work import Work
 
@@ -68,13 +69,14 @@ def move(
     _describe(work, version, stage)
     _verify(work, step)
     previous = _name_previous(work, step, before)
-    others = _other_holders(work, step) if step.target and step.target.exclusive else []
+    look = seen(work, version.model) if stage in exclusive(policy) else None
+    others = look.others(stage, version) if look else []
     fact = _fact(work, step, reason, before)
     return Outcome(
         summary=fact.text,
         facts=(fact,),
         follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
-        records=(*_records(step), *previous),
+        records=(*_records(step), *previous, *(look.records if look else ())),
     )
 
 
@@ -133,12 +135,6 @@ def _verify(work: Work, step: Step) -> None:
     if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
         found = f"{left.stage} with {', '.join(f'@{a}' for a in left.aliases) or 'no alias'}"
         raise Retryable(f"{version} should be in {step.stage} now, but is in {found}: somebody else moved it meanwhile")
-
-
-def _other_holders(work: Work, step: Step) -> list[Version]:
-    """An alias has one holder by itself."""
-    found = work.registry.versions(step.version.model) if step.staged else []
-    return [other for other in found if other.stage == step.stage and other.version != step.version.version]
 
 
 def _replace(other: Version, step: Step) -> FollowUp:

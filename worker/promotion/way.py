@@ -2,7 +2,9 @@
 
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
-from worker.door import Registry, Version
+from worker.door import Version
+from worker.promotion.evidence import Look
+from worker.promotion.in_stage import seen
 from worker.promotion.standing import standing
 
 
@@ -23,15 +25,14 @@ def who_may(policy: Policy, target: Target) -> str:
     )
 
 
-def replaced(registry: Registry, policy: Policy, version: Version, target: Target) -> list[int]:
+def replaced(look: Look, version: Version, target: Target) -> list[int]:
     """The versions that would have to leave. Where aliases alone count, whoever holds this one loses it by itself."""
     if not target.exclusive:
         return []
-    if policy.model(version.model).mode == "aliases":
-        holder = registry.model(version.model).aliases.get(target.alias or "")
-        return [holder] if holder not in (None, version.version) else []
-    found = registry.versions(version.model)
-    return [other.version for other in found if other.stage == target.stage and other.version != version.version]
+    if look.policy.model(version.model).mode == "aliases":
+        holder = look.registry.by_alias(version.model, target.alias or "")
+        return [holder.version] if holder and holder.version != version.version else []
+    return [other.version for other in seen(look, version.model).others(target.stage, version)]
 
 
 def becomes(target: Target) -> str:

@@ -3,14 +3,13 @@
 Which call, with which arguments: README, "Decisions". Measured on MLflow 3.17 and 3.18.
 """
 
-import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.environment_variables import (
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
@@ -25,6 +24,8 @@ from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Ve
 from worker.registry import watched
 from worker.registry.errors import settled, sorted_errors
 from worker.registry.files import Files
+from worker.registry.searching import pages, quoted
+from worker.registry.versions import GLANCES, Versions
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
 _PAGE = 200
@@ -40,8 +41,12 @@ def configure_client() -> None:
     warnings.filterwarnings("ignore", message=".*[Mm]odel registry stages.*", category=FutureWarning)
 
 
-class MlflowRegistry(Files):
-    """uri: MLFLOW_TRACKING_URI. before_write is called right before each write: it checks the lease, or raises."""
+class MlflowRegistry(Files, Versions):
+    """uri: MLFLOW_TRACKING_URI. before_write is called right before each write: it checks the lease, or raises.
+
+    What is there already is written to past MlflowClient, which would read the whole model first, versions and all, to
+    see that it is no prompt. A version is read before it is written to, and of a prompt that finds none.
+    """
 
     def __init__(
         self,
@@ -49,14 +54,17 @@ class MlflowRegistry(Files):
         *,
         before_write: Callable[[], None] = lambda: None,
         client: MlflowClient | None = None,
+        glances: Sequence[int] = GLANCES,
     ) -> None:
         uri = _logged_in(uri)
         super().__init__(uri, client or watched.client(uri))
+        self._store = watched.store(uri)
         self._before_write = before_write
+        self._glances = glances
 
     def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
         """The same registry, for one task: before_write checks that the task is still ours."""
-        return MlflowRegistry(self._uri, before_write=before_write, client=self._client)
+        return MlflowRegistry(self._uri, before_write=before_write, client=self._client, glances=self._glances)
 
     @contextmanager
     def _write(self, what: str) -> Iterator[None]:
@@ -91,7 +99,7 @@ class MlflowRegistry(Files):
 
     def experiments(self) -> list[Experiment]:
         with sorted_errors("listing experiments"):
-            found = _pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
+            found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
             return [convert.experiment(experiment) for experiment in found]
 
     def experiment(self, name: str) -> Experiment | None:
@@ -137,7 +145,7 @@ class MlflowRegistry(Files):
 
     def ensure_model(self, name: str) -> None:
         with sorted_errors(f"reading model {name!r}"):
-            if self._client.search_registered_models(f"name = {_quoted(name)}", max_results=1):
+            if self._client.search_registered_models(f"name = {quoted(name)}", max_results=1):
                 return
         try:
             with self._write(f"creating model {name!r}"):
@@ -145,36 +153,6 @@ class MlflowRegistry(Files):
         except Final as error:
             if getattr(error.__cause__, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
                 raise
-
-    def version(self, model: str, version: int) -> Version:
-        with sorted_errors(f"reading {model} version {version}"):
-            return convert.version(self._client.get_model_version(model, str(version)))
-
-    def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
-        wanted = f"name = {_quoted(model)}" + (f" and run_id = {_quoted(run_id)}" if run_id else "")
-        size = min(newest or 1000, 1000)
-
-        def page(token: str | None) -> Any:
-            return self._client.search_model_versions(
-                wanted, max_results=size, order_by=["version_number DESC"], page_token=token
-            )
-
-        with sorted_errors(f"listing the versions of {model}"):
-            found = page(None) if newest else _pages(page)
-            return [convert.version(version) for version in found]
-
-    def copies(self, model: str) -> list[Version]:
-        """MLflow writes such sources as models:/NAME/N, whatever was given: an alias is resolved when it is made."""
-        # In the pattern _ is any character: for those that MLflow's filter or a database would take otherwise.
-        pattern = re.sub(r"['\"\\\\%]", "_", model)
-
-        def page(token: str | None) -> Any:
-            wanted = f"source_path LIKE 'models:/{pattern}/%'"
-            return self._client.search_model_versions(wanted, max_results=1000, page_token=token)
-
-        with sorted_errors(f"looking for copies of {model}"):
-            found = [convert.version(version) for version in _pages(page)]
-        return [version for version in found if version.source.startswith(f"models:/{model}/")]
 
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
@@ -195,31 +173,31 @@ class MlflowRegistry(Files):
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """Never with archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
         with self._write(f"moving {model} version {version} to {stage}"):
-            self._client.transition_model_version_stage(model, str(version), stage, archive_existing_versions=False)
+            self._store.transition_model_version_stage(model, version, stage, archive_existing_versions=False)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         with self._write(f"setting @{alias} of {model} to version {version}"):
-            self._client.set_registered_model_alias(model, alias, str(version))
+            self._store.set_registered_model_alias(model, alias, version)
 
     def drop_alias(self, model: str, alias: str) -> None:
         with self._write(f"taking @{alias} of {model} away"):
-            self._client.delete_registered_model_alias(model, alias)
+            self._store.delete_registered_model_alias(model, alias)
 
     def set_description(self, model: str, version: int, description: str) -> None:
         with self._write(f"describing {model} version {version}"):
-            self._client.update_model_version(model, str(version), description=description)
+            self._store.update_model_version(model, version, description=description)
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         with self._write(f"tagging {model} version {version}"):
-            self._client.set_model_version_tag(model, str(version), key, value)
+            self._store.set_model_version_tag(model, version, ModelVersionTag(key, value))
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         with self._write(f"taking a tag of {model} version {version} away"):
-            self._client.delete_model_version_tag(model, str(version), key)
+            self._store.delete_model_version_tag(model, version, key)
 
     def delete_version(self, model: str, version: int) -> None:
         with self._write(f"deleting {model} version {version}"):
-            self._client.delete_model_version(model, str(version))
+            self._store.delete_model_version(model, version)
 
 
 def _logged_in(uri: str) -> str:
@@ -228,21 +206,3 @@ def _logged_in(uri: str) -> str:
         MLFLOW_TRACKING_USERNAME.set(found.user)
         MLFLOW_TRACKING_PASSWORD.set(found.password)
     return without_login(uri)
-
-
-def _pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        found = page(token)
-        yield from found
-        if not (token := found.token):
-            return
-
-
-def _quoted(text: str) -> str:
-    """A value in MLflow's filter language, which knows no escape."""
-    if "'" not in text:
-        return f"'{text}'"
-    if '"' not in text:
-        return f'"{text}"'
-    raise Final(f"MLflow can't search for {text!r}: it holds both kinds of quotes")

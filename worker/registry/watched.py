@@ -7,6 +7,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts as _download
 from mlflow.artifacts import list_artifacts as _list
+from mlflow.store.model_registry.rest_store import RestStore
+from mlflow.utils.credentials import get_default_host_creds
 
 from worker import metrics
 from worker.registry.errors import as_ours
@@ -18,6 +20,11 @@ Found = TypeVar("Found")
 def client(uri: str) -> MlflowClient:
     """uri: of tracking server and registry."""
     return cast("MlflowClient", _Watched(MlflowClient(tracking_uri=uri, registry_uri=uri)))
+
+
+def store(uri: str) -> RestStore:
+    """What a client calls in the end, for calls that are to be made alone. uri: of the registry's server."""
+    return cast("RestStore", _Watched(RestStore(partial(get_default_host_creds, uri))))
 
 
 def watched(name: str, call: Callable[Given, Found]) -> Callable[Given, Found]:
@@ -33,7 +40,7 @@ list_artifacts = watched("list_artifacts", _list)
 
 
 class _Watched:
-    def __init__(self, inner: MlflowClient) -> None:
+    def __init__(self, inner: MlflowClient | RestStore) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:
