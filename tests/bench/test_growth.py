@@ -1,5 +1,7 @@
 """The benches of growth measure what they say: the past is of the size, and what is done is really done."""
 
+from itertools import pairwise
+
 import pytest
 from mlflow import MlflowClient
 from sqlalchemy import func, select
@@ -42,6 +44,8 @@ def test_versions_written_into_the_database_are_as_those_of_the_api(tmp_path):
         versions.grow(tmp_path / "mlflow.db", "taxi", 3)
         third = client.get_model_version("taxi", 3)
         assert (third.current_stage, third.tags, third.description, third.status) == ("None", {"a": "b"}, "d", "READY")
+        ages = [client.get_model_version("taxi", n).last_updated_timestamp for n in (1, 2, 3)]
+        assert [later - earlier for earlier, later in pairwise(ages)] == [versions.EVERY_MS] * 2
         assert int(client.create_model_version("taxi", f"runs:/{fourth}/model", fourth).version) == 4
         assert [int(v.version) for v in client.search_model_versions(f"run_id = '{third.run_id}'")] == [3]
 
@@ -49,4 +53,4 @@ def test_versions_written_into_the_database_are_as_those_of_the_api(tmp_path):
 def test_the_versions_bench_registers_moves_and_plans(monkeypatch):
     monkeypatch.setattr(versions, "SIZES", (2, 5))
     result = versions.measure(LITTLE)
-    assert [row[0] for row in result.table.rows] == [versions._said(n) for pair in versions.WHAT.items() for n in pair]
+    assert [row[0] for row in result.table.rows] == [versions._said(name) for name in versions.NAMES]

@@ -1,7 +1,8 @@
 """What Registrar does with a model of 10 versions and with one of 10,000, beside MLflow's own call for the same.
 
 Over HTTP to a real server; all versions but the measured ones are written straight into its database, as its API would
-have written them (test_growth.py compares the two).
+have written them one every ten minutes (test_growth.py compares the two). Each model was looked at once before, by
+registry.reconcile: that first look reads everything.
 """
 
 import sqlite3
@@ -34,6 +35,10 @@ SIZES = (10, 1_000, 10_000)
 AT_MOST = 1.3
 # Ours, and MLflow's own single call that does the core of it.
 WHAT = {"register": "create_model_version", "transition": "transition_model_version_stage", "plan": "get_model_version"}
+# What a plan's question "who is in Production?" takes of MLflow's client, which knows no search by stage.
+PEER = "search_model_versions"
+NAMES = [*(name for pair in WHAT.items() for name in pair), PEER]
+EVERY_MS = 10 * 60 * 1000
 POLICY = """
 version: 1
 models:
@@ -45,6 +50,8 @@ models:
         gates: [{metric: rmse, op: "<", threshold: 7}]
         approval: automatic
 """
+_AGES = """UPDATE model_versions SET creation_time = creation_time - (:size - version) * :every,
+last_updated_time = last_updated_time - (:size - version) * :every WHERE workspace = 'default' AND name = :name"""
 _VERSION = """INSERT INTO model_versions (workspace, name, version, creation_time, last_updated_time, description,
 user_id, current_stage, source, run_id, run_link, status, status_message, storage_location)
 SELECT workspace, name, :version, creation_time, last_updated_time, description, user_id, 'None', :source, :run,
@@ -71,12 +78,11 @@ def measure(options: Options) -> Result:
         rounds = alternate(models, options.rounds, lambda model: once(model, options.seconds))
     found = dict(zip(SIZES, rounds, strict=True))
     figures = {size: medians(of_size) for size, of_size in found.items()}
-    names = [name for pair in WHAT.items() for name in pair]
-    grown = {name: ratio(found[SIZES[-1]], found[SIZES[0]], name) for name in names}
+    grown = {name: ratio(found[SIZES[-1]], found[SIZES[0]], name) for name in NAMES}
     return Result(
         table=Table(
             ("what", *(f"{size:,} versions, ms" for size in SIZES), "largest to smallest"),
-            [(_said(name), *(figures[size][name] for size in SIZES), grown[name]) for name in names],
+            [(_said(name), *(figures[size][name] for size in SIZES), grown[name]) for name in NAMES],
         ),
         targets=[
             Target(f"{ours}, {SIZES[-1]:,} versions to {SIZES[0]:,}, {say}", figure, at_most=AT_MOST)
@@ -85,13 +91,20 @@ def measure(options: Options) -> Result:
                 ("by itself", grown[ours]),
                 (f"in times of what {theirs} grows", grown[ours] / grown[theirs]),
             )
+        ]
+        + [
+            Target(
+                f"plan in times of {_said(PEER)}, {SIZES[-1]:,} versions",
+                figures[SIZES[-1]]["plan"] / figures[SIZES[-1]][PEER],
+                at_most=1,
+            )
         ],
         plots=[
             Plot(
                 "versions of the model",
                 "ms",
                 [f"{size:,}" for size in SIZES],
-                {_said(name): [figures[size][name] for size in SIZES] for name in names},
+                {_said(name): [figures[size][name] for size in SIZES] for name in NAMES},
                 kind="lines",
                 logarithmic=True,
             )
@@ -101,6 +114,8 @@ def measure(options: Options) -> Result:
 
 
 def _said(name: str) -> str:
+    if name == PEER:
+        return f"MLflow's {name}, all"
     return name if name in WHAT else f"MLflow's {name}"
 
 
@@ -118,12 +133,13 @@ def _models() -> Iterator[list[Model]]:
         for model in found:
             office.post("training_run.finished", model=model.name, run_id=train(client))
             grow(folder / "mlflow.db", model.name, model.size)
+            office.post("registry.reconcile", model=model.name)
             assert client.get_model_version(model.name, str(model.size)).status == "READY"
         yield found
 
 
 def grow(file: Path, name: str, size: int) -> None:
-    """Versions 2 to size, each like version 1 with a run of its own."""
+    """Versions 2 to size, each like version 1 with a run of its own; the newest is as old as version 1 was."""
     rows = []
     for version in range(2, size + 1):
         run = uuid.uuid4().hex
@@ -133,12 +149,13 @@ def grow(file: Path, name: str, size: int) -> None:
     with connection:
         connection.executemany(_VERSION, rows)
         connection.executemany(_TAGS, rows)
+        connection.execute(_AGES, {"name": name, "size": size, "every": EVERY_MS})
     connection.close()
 
 
 def once(model: Model, seconds: float) -> dict[str, float]:
     """The median of each, in ms."""
-    times: dict[str, list[float]] = {name: [] for pair in WHAT.items() for name in pair}
+    times: dict[str, list[float]] = {name: [] for name in NAMES}
     until = time.monotonic() + seconds
     while time.monotonic() < until or not times["plan"]:
         _round(model, times)
@@ -163,6 +180,17 @@ def _round(model: Model, times: dict[str, list[float]]) -> None:
     planned = _timed(times["plan"], lambda: plan(look, name, int(made.version), "Production"))
     assert planned.state == "ready", planned
     _timed(times["get_model_version"], lambda: client.get_model_version(name, made.version))
+    _timed(times[PEER], lambda: in_production(client, name))
+
+
+def in_production(client: MlflowClient, name: str) -> list[str]:
+    """As one finds it in scripts: all versions, 1,000 a page, and those of the stage among them."""
+    found, token = [], None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+        found += [version.version for version in page if version.current_stage == "Production"]
+        if not (token := page.token):
+            return found
 
 
 def _timed(times: list[float], act: Callable[[], Found]) -> Found:
