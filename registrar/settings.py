@@ -37,6 +37,7 @@ class Settings:
     Each NAME may also be given as NAME_FILE, the path of a file that holds the value
     (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml. local_operator: the person of
     registrar.yml, or source:NAME, as whom whoever sits at the receiver's machine acts; None: they may look only.
+    mlflow_url: of MLflow's pages, as people's browsers reach them; None: the tracking URI's, where that is http.
     """
 
     config_path: Path
@@ -49,6 +50,7 @@ class Settings:
     environ: Mapping[str, str] = field(repr=False)
     local_operator: str | None = None
     watching: Watching = field(default_factory=Watching)
+    mlflow_url: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -74,6 +76,7 @@ class Settings:
             environ=environ,
             local_operator=_value(environ, "REGISTRAR_LOCAL_OPERATOR"),
             watching=watching,
+            mlflow_url=_value(environ, "REGISTRAR_MLFLOW_URL"),
         )
 
     def secret(self, reference: str) -> str:

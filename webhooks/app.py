@@ -18,7 +18,7 @@ from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
-from webhooks import api, commit, openapi, senders
+from webhooks import api, commit, openapi, pages, senders
 from webhooks.access import Access
 from webhooks.backpressure import Backpressure
 from webhooks.commands import Commands
@@ -26,6 +26,7 @@ from webhooks.doorbell import Doorbell
 from webhooks.health import Health
 from webhooks.intake import Intake
 from webhooks.metrics import Metrics
+from webhooks.pages import House, Mlflow
 from webhooks.postbox import Postbox
 from webhooks.rate import Rate
 from webhooks.refusals import WEBHOOKS, Record, Refusals
@@ -56,10 +57,12 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
     commands = Commands(policy, accept, doorbell, rate, settings.public_url)
-    app.extensions.update(access=access, commands=commands, metrics=metrics)
+    app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
     reading, health = Local(ledger, lambda: policy), Health(ledger, doorbell, backpressure)
     app.register_blueprint(api.blueprint(reading, commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
+    mlflow = Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
+    app.register_blueprint(pages.blueprint(House(ledger, policy, health, access, commands, mlflow)))
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics).answer)
     app.after_request(_add_headers)
     app.after_request(partial(_count, metrics))

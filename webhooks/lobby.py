@@ -68,6 +68,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             self._part(visitor)
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """What streams for long is told to come to an end (app.config)."""
+        if stop := getattr(self.wsgi, "config", {}).get("WHEN_STOPPING"):
+            stop()
+        super().handle_exit(sig, frame)
+
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """gunicorn says a line back that is no header, in its answer and its log: of ours, the name alone, as the rest
         may be a sender's token.

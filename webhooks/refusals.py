@@ -47,7 +47,7 @@ class Refusals:
         self._metrics = metrics
 
     def answer(self, error: Exception) -> flask.Response:
-        rejected = _rejected(error)
+        rejected = rejected_of(error)
         if flask.request.path.startswith(WEBHOOKS):
             rejected = self._bounded(rejected)
             # A sender that takes its secret for a part of the address, or for a content type, is quoted without it.
@@ -149,7 +149,7 @@ class Record:
             log.exception("the refusal could not be recorded")
 
 
-def _rejected(error: Exception) -> Rejected:
+def rejected_of(error: Exception) -> Rejected:
     """Every error as one of ours. What nobody foresaw is logged with its traceback, and told without it."""
     match error:
         case Rejected():

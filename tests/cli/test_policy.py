@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
-from registrar.cli.explain import explain
 from registrar.embedded.starter import starter_text
+from registrar.policy.explain import explain
 from registrar.policy.load import parse
 
 FULL = """

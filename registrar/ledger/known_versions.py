@@ -1,0 +1,78 @@
+"""A model's versions as the record knows them: what registering them and trying them against targets left behind."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from registrar.ledger.tables import events, tasks
+
+MOST = 50  # events of a type
+_TYPES = ("training_run.finished", "model_version.register", "evaluation_run.finished", "promotion.request")
+_TASKS = ("worker.register", "worker.request")
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """reasons: of the gates that it did not pass, for people."""
+
+    target: str
+    reasons: Sequence[str]
+    at: datetime
+    event_id: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """registered_at None: not by an event that is still in the ledger. metrics: of its run, when it was registered."""
+
+    version: int
+    registered_at: datetime | None = None
+    registered_by: str | None = None
+    event_id: str | None = None
+    run_id: str | None = None
+    commit: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    held_back: tuple[HeldBack, ...] = ()
+
+
+def known_versions(connection: Connection, model: str) -> list[Known]:
+    """Newest version first; by the newest MOST events of each type that brings versions forth, or tries them."""
+    ids = [event_id for type_ in _TYPES for event_id in _newest(connection, model, type_)]
+    columns = (tasks.c.event_id, tasks.c.outcome, tasks.c.finished_at, events.c.actor_name)
+    joined = tasks.join(events, tasks.c.event_id == events.c.id)
+    query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
+    rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
+    found: dict[int, Known] = {}
+    for row, fact in _facts(rows):
+        earlier = found.get(fact["version"], Known(fact["version"]))
+        found[fact["version"]] = _with(earlier, row, fact)
+    return sorted(found.values(), key=lambda known: known.version, reverse=True)
+
+
+def _newest(connection: Connection, model: str, type_: str) -> Sequence[str]:
+    same = select(events.c.id).where(events.c.model == model, events.c.type == type_)
+    return connection.execute(same.order_by(events.c.seq.desc()).limit(MOST)).scalars().all()
+
+
+def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    for row in rows:
+        for fact in (row.outcome or {}).get("facts") or []:
+            if fact.get("version") is not None:
+                yield row, fact
+
+
+def _with(earlier: Known, row: Any, fact: Mapping[str, Any]) -> Known:
+    details = fact.get("details") or {}
+    told = dict(vars(earlier))
+    if fact["type"] == "model_version.registered":
+        told |= {"registered_at": row.finished_at, "registered_by": row.actor_name, "event_id": row.event_id}
+        told |= {"run_id": details.get("run_id"), "commit": details.get("commit")}
+        told["metrics"] = details.get("metrics") or {}
+    elif fact["type"] == "model_version.held_back":
+        held = HeldBack(details.get("target", ""), details.get("reasons") or [], row.finished_at, row.event_id)
+        others = tuple(one for one in earlier.held_back if one.target != held.target)
+        told["held_back"] = (*others, held)
+    return Known(**told)

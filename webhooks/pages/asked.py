@@ -1,0 +1,49 @@
+"""Open promotions as questions: what is asked, since when, who may still answer, and what is lacking."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from registrar.ledger.promotions import Promotion, approvals
+from registrar.policy import Policy
+from registrar.reading.voting import Voting, name, voting
+
+
+@dataclass(frozen=True)
+class Question:
+    """An open promotion. voting None: nobody is asked, since it waits for its time, or is approved and under way."""
+
+    promotion: Promotion
+    requested_by: str
+    voting: Voting | None
+    agreed: tuple[str, ...]
+    gates: tuple[Mapping[str, Any], ...]
+
+    @property
+    def passed(self) -> int:
+        return sum(1 for gate in self.gates if gate["passed"])
+
+    def waits_for(self, actor_id: str) -> bool:
+        """Whether this person's approval would count."""
+        rules = self.voting.rules if self.voting and self.promotion.state == "awaiting_approval" else ()
+        return any(voter.id == actor_id for rule in rules for voter in rule.may)
+
+
+def questions(policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime) -> list[Question]:
+    """Those that wait for people first, the one that waits longest first."""
+    found = [question(policy, connection, one, at=at) for one in open_]
+    return sorted(found, key=lambda each: (each.promotion.state != "awaiting_approval", each.promotion.asked_at))
+
+
+def question(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> Question:
+    agreed = approvals(connection, promotion.id)
+    return Question(
+        promotion,
+        name(policy, promotion.requested_by),
+        voting(policy, promotion, agreed, at=at),
+        tuple(name(policy, who) for who, _ in agreed),
+        tuple(promotion.evidence.get("gates") or ()),
+    )

@@ -1,0 +1,118 @@
+"""/models: each model with its holders. /models/NAME: its versions, who held what when, champion against challenger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, request, url_for
+from sqlalchemy import Connection, select
+
+from registrar.ledger import models, promotion_record
+from registrar.ledger.engine import now
+from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.known_versions import Known, known_versions
+from registrar.ledger.tables import holders
+from registrar.policy import ModelPolicy, Target
+from webhooks.clean import clean
+from webhooks.errors import NotFound
+from webhooks.pages.house import House
+from webhooks.pages.timeline import timeline
+
+MOST = 50
+_HISTORY = 200  # the newest holdings of a model that its page shows
+_PROMOTIONS = 20
+_METRICS = 30
+
+
+@dataclass(frozen=True)
+class Side:
+    """Of a comparison. of: what it holds."""
+
+    version: int
+    of: str
+    metrics: Mapping[str, float]
+
+
+def register(pages: Blueprint, house: House) -> None:
+    @pages.get("/models", endpoint="models")
+    def all_models() -> str:
+        guest, after = house.guest(), clean(request.args.get("after", ""))
+        with house.ledger.read() as connection:
+            found = models.page(connection, after=after, limit=MOST + 1)
+        more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
+        return house.page("models.html", guest, found=found[:MOST], more=more, first=not after)
+
+    @pages.get("/models/<name>")
+    def model(name: str) -> str:
+        guest, at = house.guest(), now()
+        with house.ledger.read() as connection:
+            found = models.one(connection, name) if name.isprintable() else None
+            if found is None:
+                raise NotFound(f"nothing was ever sent about a model {clean(name)}")
+            versions, held = known_versions(connection, name), _held(connection, name)
+            promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
+        policy = house.policy.model(name)
+        return house.page(
+            "model.html",
+            guest,
+            now=at,
+            found=found,
+            versions=versions,
+            holds=_holds(found["holders"]),
+            held=list(reversed(held)),
+            picture=timeline(held, at),
+            promotions=promotions,
+            asked=_asked(promotions),
+            policy=policy,
+            pair=_pair(policy, found["holders"], versions),
+            metrics=_METRICS,
+        )
+
+
+def _held(connection: Connection, model: str) -> list[Holding]:
+    """In the order in which it happened, the newest _HISTORY."""
+    newest = select(holders.c.seq).where(holders.c.model == model).order_by(holders.c.seq.desc()).limit(_HISTORY)
+    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def _holds(found: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """By version: what it holds now."""
+    told: dict[int, list[str]] = {}
+    for one in found:
+        told.setdefault(one["version"], []).append(_place(one["kind"], one["key"]))
+    return told
+
+
+def _place(kind: str, key: str) -> str:
+    return f"@{key}" if kind == "alias" else key
+
+
+def _asked(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+    """By version, the newest request for each target."""
+    told: dict[int, dict[str, Mapping[str, Any]]] = {}
+    for one in promotions:
+        told.setdefault(one["version"], {}).setdefault(one["target"], one)
+    return {version: list(of_it.values()) for version, of_it in told.items()}
+
+
+def _pair(
+    policy: ModelPolicy, found: Sequence[Mapping[str, Any]], versions: Sequence[Known]
+) -> tuple[Side | None, Side | None] | None:
+    """Who holds the last target (the champion), and who holds the one before it (the challenger)."""
+    if len(policy.targets) < 2:
+        return None
+    metrics = {known.version: known.metrics for known in versions}
+    champion, challenger = (_side(target, found, metrics) for target in (policy.targets[-1], policy.targets[-2]))
+    if champion and challenger and champion.version == challenger.version:
+        return None
+    return (champion, challenger) if champion or challenger else None
+
+
+def _side(
+    target: Target, found: Sequence[Mapping[str, Any]], metrics: Mapping[int, Mapping[str, float]]
+) -> Side | None:
+    for kind, key in (("alias", target.alias), ("stage", target.stage)):
+        for one in found:
+            if (one["kind"], one["key"]) == (kind, key):
+                return Side(one["version"], _place(kind, str(key)), metrics.get(one["version"], {}))
+    return None

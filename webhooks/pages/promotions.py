@@ -1,0 +1,114 @@
+"""/promotions: what was asked for. /promotions/ID: the evidence, the votes, who may still vote; approve and reject."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from registrar.ledger import deployments, promotion_record, shown
+from registrar.ledger import promotions as record
+from registrar.ledger.engine import now
+from registrar.ledger.promotion_record import OPEN, STATES, Place
+from registrar.policy.approval import Approval
+from webhooks.clean import clean
+from webhooks.errors import InvalidEvent, NotFound
+from webhooks.pages import asked
+from webhooks.pages.house import House, readable
+
+MOST = 50
+_VERDICTS = ("approve", "reject", "cancel")
+
+
+def register(pages: Blueprint, house: House) -> None:
+    @pages.get("/promotions")
+    def promotions() -> str:
+        guest, at = house.guest(), now()
+        state, model, before = _state(), clean(request.args.get("model", "").strip()), _before()
+        first = before is None
+        with house.ledger.read() as connection:
+            found = promotion_record.page(
+                connection, state=state or None, model=model or None, before=before, limit=MOST + 1
+            )
+            open_ = record.still_open(connection) if first and not state and not model else []
+            waiting = asked.questions(house.policy, connection, open_, at=at)
+        kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
+        older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
+        return house.page(
+            "promotions.html",
+            guest,
+            now=at,
+            found=found[:MOST],
+            waiting=waiting,
+            older=older,
+            first=first,
+            given={"state": state, "model": model},
+            states=[OPEN, *STATES],
+        )
+
+    @pages.get("/promotions/<promotion_id>")
+    def promotion(promotion_id: str) -> str:
+        guest, at = house.guest(), now()
+        with house.ledger.read() as connection:
+            found = _one(connection, promotion_id)
+            told = {
+                "question": asked.question(house.policy, connection, found, at=at),
+                "votes": promotion_record.votes_on(connection, found.id),
+                "shown": shown.shown(connection, found),
+                "deployment": deployments.last(connection, found.model, found.version, found.target),
+            }
+        target = house.policy.model(found.model).target(found.target)
+        approval = target.approval if target and isinstance(target.approval, Approval) else None
+        stale = found.open and found.evidence.get("policy_digest") != house.policy.digest(found.model)
+        return house.page(
+            "promotion.html", guest, now=at, found=found, target=target, approval=approval, stale=stale, **told
+        )
+
+    @pages.post("/promotions/<promotion_id>/<verdict>")
+    def decide(promotion_id: str, verdict: str) -> Response:
+        """Whether it counts is decided by the worker, as from chat."""
+        if verdict not in _VERDICTS:
+            raise NotFound(f"a promotion can be {', '.join(_VERDICTS)}ed")
+        house.guest("approver")
+        with house.ledger.read() as connection:
+            found = _one(connection, promotion_id)
+        said: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
+        if verdict == "approve" and request.form.get("break_glass") == "yes":
+            said["break_glass"] = True
+        about = {"model": found.model, "version": found.version, "target": found.target, "promotion": found.id}
+        then = url_for("pages.promotion", promotion_id=found.id)
+        return house.do(f"promotion.{verdict}", {**about, **said}, then=then)
+
+
+def _one(connection: Any, promotion_id: str) -> record.Promotion:
+    """Raises NotFound."""
+    found = record.get(connection, promotion_id) if readable(promotion_id) else None
+    if found is None:
+        raise NotFound(f"there is no promotion {clean(promotion_id)}")
+    return found
+
+
+def _state() -> str:
+    """Raises InvalidEvent."""
+    given = request.args.get("state", "")
+    if given and given not in (OPEN, *STATES):
+        raise InvalidEvent(f"state is one of {', '.join((OPEN, *STATES))}")
+    return given
+
+
+def _mark(row: dict[str, Any]) -> str:
+    return f"{row['created_at'].isoformat()}~{row['id']}"
+
+
+def _before() -> Place | None:
+    """Where the page before ended. Raises InvalidEvent."""
+    given = request.args.get("before")
+    if given is None:
+        return None
+    at, _, id_ = given.partition("~")
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not readable(id_):
+        raise InvalidEvent("before is the end of a page, as the link to older ones has it")
+    return Place(found, id_)

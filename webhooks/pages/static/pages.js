@@ -1,0 +1,65 @@
+// Keeps pages fresh: when the server says that something changed, the parts marked data-live are read anew.
+// Without this script every page says the same, as of when it was loaded.
+"use strict";
+(() => {
+  const AT_MOST_EVERY = 1000; // milliseconds
+  const status = document.getElementById("live");
+  let waiting = null, last = 0, busy = false;
+
+  for (const button of document.querySelectorAll(".copy")) show(button);
+  document.addEventListener("click", copy);
+
+  const stream = document.body.dataset.stream;
+  if (stream && window.EventSource && document.querySelector("[data-live]")) listen(stream);
+
+  function listen(address) {
+    const source = new EventSource(address);
+    source.addEventListener("changed", soon);
+    source.addEventListener("open", () => say("live"));
+    source.addEventListener("error", () => {
+      say(source.readyState === EventSource.CLOSED ? "not live: reload to see what is new" : "");
+    });
+    window.addEventListener("pagehide", () => source.close());
+  }
+
+  function say(words) { if (status && status.textContent !== words) status.textContent = words; }
+
+  function soon() {
+    if (waiting || busy) { waiting = waiting || setTimeout(fresh, AT_MOST_EVERY); return; }
+    waiting = setTimeout(fresh, Math.max(0, last + AT_MOST_EVERY - Date.now()));
+  }
+
+  async function fresh() {
+    waiting = null; busy = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch { /* the stream says when the server is back */ }
+    last = Date.now(); busy = false;
+  }
+
+  function swap(page) {
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const made = page.getElementById(old.id);
+      // What somebody is typing into, or has a key's focus in, is left alone; it is fresh the next time.
+      if (!made || old.contains(document.activeElement) || same(made, old)) continue;
+      for (const button of made.querySelectorAll(".copy")) show(button);
+      old.replaceWith(document.adoptNode(made));
+    }
+  }
+
+  // Times move on by themselves: alone they are no news.
+  function same(a, b) {
+    return a.innerHTML.replace(/ hidden=""/g, "") === b.innerHTML.replace(/ hidden=""/g, "");
+  }
+
+  function show(button) { if (navigator.clipboard) button.hidden = false; }
+
+  async function copy(event) {
+    const button = event.target.closest(".copy");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = "copy"; }, 1500);
+  }
+})();

@@ -1,0 +1,83 @@
+"""Who held what when, as a picture: a row for each stage and alias, a bar for each version that held it. SVG."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from markupsafe import Markup
+
+from registrar.ledger.holding import Holding
+from webhooks.pages.words import span
+
+_LEFT, _WIDTH, _ROW, _BAR = 120, 900, 34, 22  # in the picture's own units
+_TICKS = 5
+_FITS = 26  # so wide is a bar that its version's number can stand in it
+
+
+@dataclass(frozen=True)
+class _Scale:
+    begin: datetime
+    end: datetime
+
+    def x(self, at: datetime) -> float:
+        share = (at - self.begin) / max(self.end - self.begin, timedelta(seconds=1))
+        return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, share))
+
+
+def timeline(held: Sequence[Holding], now: datetime) -> Markup:
+    """Empty where nothing held anything. held: in the order in which it happened."""
+    if not held:
+        return Markup("")
+    scale = _Scale(min(one.since for one in held), now)
+    keys = sorted({(one.kind != "stage", _order(one.key), one.key) for one in held})
+    rows = [(key, [one for one in held if one.key == key]) for _, _, key in keys]
+    height = len(rows) * _ROW + 22
+    drawn = [_row(nth, key, of_it, scale) for nth, (key, of_it) in enumerate(rows)]
+    return Markup('<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+        _WIDTH, height, _spoken(rows), _axis(scale, height), Markup("").join(drawn)
+    )
+
+
+def _order(key: str) -> int:
+    return ("Production", "Staging", "Archived").index(key) if key in ("Production", "Staging", "Archived") else 0
+
+
+def _row(nth: int, key: str, held: Iterable[Holding], scale: _Scale) -> Markup:
+    y = nth * _ROW + 4
+    name = key if held and next(iter(held)).kind == "stage" else f"@{key}"
+    label = Markup('<text x="0" y="{}">{}</text>').format(y + 15, name)
+    return label + Markup("").join(_bar(one, y, name, scale) for one in held)
+
+
+def _bar(one: Holding, y: int, name: str, scale: _Scale) -> Markup:
+    begin, end = scale.x(one.since), scale.x(one.until or scale.end)
+    width = max(3.0, end - begin - 1)
+    said = f"version {one.version} held {name} from {one.since:%Y-%m-%d %H:%M} UTC "
+    said += f"for {span(one.until - one.since)}" if one.until else "until now"
+    bar = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
+    drawn = bar.format("" if one.until is None else " then", begin, y, width, _BAR, said)
+    if width < _FITS:
+        return drawn
+    return drawn + Markup('<text class="on" x="{:.1f}" y="{}">{}</text>').format(begin + 6, y + 15, one.version)
+
+
+def _axis(scale: _Scale, height: int) -> Markup:
+    length = scale.end - scale.begin
+    shown = "%Y-%m-%d" if length > timedelta(days=4) else "%d %b %H:%M" if length > timedelta(hours=1) else "%H:%M:%S"
+    marks = []
+    for nth in range(_TICKS):
+        at = scale.begin + length * nth / (_TICKS - 1)
+        x, anchor = scale.x(at), "end" if nth == _TICKS - 1 else "start" if nth == 0 else "middle"
+        line = Markup('<line class="axis" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}"/>').format(x, height - 18)
+        told = at.astimezone(UTC).strftime(shown)
+        tick = Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+        marks.append(line + tick.format(x, height - 4, anchor, told))
+    return Markup("").join(marks)
+
+
+def _spoken(rows: Iterable[tuple[str, Sequence[Holding]]]) -> str:
+    said = []
+    for key, held in rows:
+        now = [f"version {one.version}" for one in held if one.until is None]
+        said.append(f"{key}: {len(held)} so far, now {' and '.join(now) or 'none'}")
+    return f"Who held what when. {'; '.join(said)}. The table below says the same."

@@ -1,0 +1,93 @@
+"""How pages say things: times, states and numbers, each in words before it is a colour."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+
+# What a state means for whoever looks: all is well, somebody or something is awaited, trouble, or nothing any more.
+_TONES = {
+    "ok": ("succeeded", "promoted", "live", "pass", "passed", "approve", "alive", "counted"),
+    "wait": (
+        *("unfinished", "queued", "running", "waiting", "awaiting_approval", "approved", "requested"),
+        *("warn", "idle"),
+    ),
+    "bad": ("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
+}
+_TONE = {state: tone for tone, states in _TONES.items() for state in states}
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+_LONG = 250  # characters of an error in a list
+
+
+def state(name: str, words: str | None = None) -> Markup:
+    """A badge. words: what it says, if not the state's name."""
+    said = words or name.replace("_", " ")
+    return Markup('<span class="state {}">{}</span>').format(_TONE.get(name, "off"), said)
+
+
+def when(at: datetime | None, now: datetime, *, absent: str = "–") -> Markup:
+    """How long ago, or until then; the exact time is in the title."""
+    if at is None:
+        return Markup("{}").format(absent)
+    exact, ahead = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", at > now
+    told = f"in {span(at - now)}" if ahead else f"{span(now - at)} ago"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(timespec="seconds"), exact, told)
+
+
+def span(length: timedelta) -> str:
+    """The largest unit only, as the command line has it: 3 d, 5 h, 2 min, 10 s."""
+    seconds = max(0, int(length.total_seconds()))
+    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    return f"{seconds // size} {unit}"
+
+
+def took(began: datetime | None, ended: datetime | None) -> str:
+    """0.21 s, 4.2 s, 3 min; "" while it is not known."""
+    if began is None or ended is None:
+        return ""
+    length = ended - began
+    return f"{max(0.0, length.total_seconds()):.2g} s" if length < timedelta(seconds=60) else span(length)
+
+
+def number(value: object) -> str:
+    """A metric as people read it."""
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return "–" if value is None else str(value)
+    return f"{found:.6g}" if math.isfinite(found) else str(found)
+
+
+def against(new: object, old: object) -> str:
+    """What the difference is: -0.4 (-6.2 %)."""
+    try:
+        a, b = float(new), float(old)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return "–"
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return "–"
+    share = f" ({(a - b) / abs(b) * 100:+.3g} %)" if b else ""
+    return f"{a - b:+.4g}{share}"
+
+
+def pretty(value: Mapping[str, Any]) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def cut(text: str | None) -> str:
+    found = text or ""
+    return found if len(found) <= _LONG else f"{found[: _LONG - 1]}…"
+
+
+def verb(task_name: str) -> str:
+    """worker.register -> register"""
+    return task_name.removeprefix("worker.")
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """1 event, 2 events, 1,200 events"""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
