@@ -1,4 +1,5 @@
-# Three images of one house: `receiver` (never holds mlflow), `worker` (also beat and migrate), `mlflow` (the server).
+# Images of one house: `receiver` (never holds mlflow), `worker` (also beat and migrate), `mlflow` (the server), and
+# `flower` (which looks at Celery's tasks).
 # What is installed is pinned with hashes in requirements/*.txt (`make requirements`); only wheels, so no compiler.
 
 FROM python:3.12.13-slim-bookworm AS base
@@ -35,6 +36,10 @@ FROM build AS mlflow-build
 COPY requirements/mlflow-server.txt requirements/
 RUN /usr/local/bin/pip --python /opt/venv/bin/python install --require-hashes --requirement requirements/mlflow-server.txt
 
+FROM build AS flower-build
+COPY requirements/flower.txt requirements/
+RUN /usr/local/bin/pip --python /opt/venv/bin/python install --require-hashes --requirement requirements/flower.txt
+
 # What runs: no pip, no compiler, nobody's shell. The root file system may be read-only; /tmp and the volumes are not.
 FROM base AS runtime
 RUN PIP_ROOT_USER_ACTION=ignore python -m pip uninstall --yes pip \
@@ -64,3 +69,9 @@ COPY --from=mlflow-build /opt/venv /opt/venv
 USER 10001:10001
 EXPOSE 5000
 CMD ["python", "-m", "mlflow", "server", "--host", "0.0.0.0", "--port", "5000"]
+
+FROM runtime AS flower
+COPY --from=flower-build /opt/venv /opt/venv
+USER 10001:10001
+EXPOSE 5555
+CMD ["python", "-m", "celery", "flower", "--address=0.0.0.0", "--port=5555"]

@@ -4,11 +4,13 @@ import hashlib
 import json
 import logging
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registrar import tracing
 from registrar.event import Event
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
@@ -82,9 +84,13 @@ class Commands:
         content = valid.data(type, data)
         self._permit(principal, content)
         self.rate.count(PACE, "command", principal.actor.id)
-        event = Event(content, principal.actor, now())
+        began, event = time.time_ns(), Event(content, principal.actor, now())
         receipt = self.accept(_delivery(principal, content, key), [event], event.occurred_at)
         self.doorbell.ring(receipt.bells)
+        if not receipt.repeated:
+            named = [event_id for event_id, _ in receipt.events]
+            said = {"registrar.source": WEB, "registrar.type": type}
+            tracing.accepted("command", named, said, began=began, ended=time.time_ns())
         for event_id, _ in receipt.events:
             what = "repeated" if receipt.repeated else "accepted"
             log.info("%s %s %s from %s by %s", what, type, event_id, WEB, principal.actor.id)

@@ -4,12 +4,14 @@ An event's delivery id says what is due and since when, so ticks of several work
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
 
 from sqlalchemy import Connection
 
+from registrar import tracing
 from registrar.event import Actor, Event
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
@@ -42,8 +44,13 @@ def tick(ledger: Ledger, policy: Policy, now: datetime) -> list[Bell]:
         deliveries = dict(chain.from_iterable(due_now))
     bells: list[Bell] = []
     for id_, event in deliveries.items():
+        began = time.time_ns()
         with ledger.write() as connection:
-            bells += accept(connection, Delivery(OURSELVES, id_, _UNSIGNED), [event], at=now).bells
+            receipt = accept(connection, Delivery(OURSELVES, id_, _UNSIGNED), [event], at=now)
+        bells += receipt.bells
+        if not receipt.repeated:
+            named = [event_id for event_id, _ in receipt.events]
+            tracing.accepted("clock", named, {"registrar.type": event.type}, began=began, ended=time.time_ns())
     return bells
 
 

@@ -31,6 +31,11 @@ def lasting() -> dict[str, dict[str, Any]]:
     return {name: service for name, service in services().items() if name != "migrate"}
 
 
+def ours() -> dict[str, dict[str, Any]]:
+    """Those that `docker compose up` starts, without a profile."""
+    return {name: service for name, service in services().items() if "profiles" not in service}
+
+
 def _defaults(text: str) -> str:
     return _VARIABLE.sub(r"\1", text).replace("$$", "$")
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from tests import postgres_server
 from tests.deploy import postgres
-from tests.deploy.composefile import ROOT, Ground, services
+from tests.deploy.composefile import ROOT, Ground, ours, services
 
-PORTS = ("6379", "5432", "5000", "8080")
+PORTS = ("6379", "5432", "5000", "8080", "9101", "9102")
 READY = 180.0  # seconds: MLflow makes its tables, on a busy machine
 STOP_SIGNALS = {"postgres": signal.SIGINT}  # its image's STOPSIGNAL
 
@@ -69,7 +69,7 @@ class House:
 
 @dataclass
 class Street:
-    """All services. folder: must be open to the user postgres."""
+    """All services but those of a profile. folder: must be open to the user postgres."""
 
     folder: Path
     houses: dict[str, House] = field(default_factory=dict)
@@ -93,11 +93,11 @@ class Street:
 
     def open(self) -> None:
         """Start all in the order of their needs; return when each is healthy."""
-        for name in in_order(services()):
+        for name in in_order(ours()):
             for other, need in services()[name].get("depends_on", {}).items():
                 self._wait(other, need["condition"])
             self.houses[name] = self._start(name)
-        for name in services():
+        for name in ours():
             self._wait(name, "service_completed_successfully" if name == "migrate" else "service_healthy")
 
     def close(self) -> dict[str, float]:

@@ -13,7 +13,7 @@ from registrar.embedded.folder import Folder
 from registrar.embedded.parts import plan
 from registrar.embedded.site import Site
 from registrar.policy import load
-from tests.deploy.composefile import COMPOSE_FILE, ROOT, lasting, read, services
+from tests.deploy.composefile import COMPOSE_FILE, ROOT, lasting, ours, read, services
 from tests.needs import needs
 
 SERVICES = services()
@@ -88,7 +88,7 @@ def test_every_image_is_pinned_to_an_exact_version(name: str) -> None:
     if "build" in service:
         assert (image, tag) == (f"mlflow-registrar-{service['build']['target']}", version)
     else:
-        assert re.fullmatch(r"\d+\.\d+(\.\d+)?-bookworm", tag)
+        assert re.fullmatch(r"\d+\.\d+(\.\d+)?-bookworm|v?\d+\.\d+\.\d+", tag)
 
 
 @each_service
@@ -128,7 +128,39 @@ def test_redis_and_postgresql_have_no_way_out_and_no_way_in() -> None:
 
 def test_nothing_is_published_beyond_this_machine_unless_asked() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"mlflow": ["127.0.0.1:5000:5000"], "receiver": ["127.0.0.1:8080:8080"]}
+    assert published == {
+        "mlflow": ["127.0.0.1:5000:5000"],
+        "receiver": ["127.0.0.1:8080:8080"],
+        "flower": ["127.0.0.1:5555:5555"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
+
+
+def test_what_watches_starts_where_it_is_asked_for_and_nowhere_else() -> None:
+    """By the file: docker-compose 1.29's `config` lists what a profile has whether it is asked for or not."""
+    watching = {name for name, service in SERVICES.items() if service.get("profiles") == ["watch"]}
+    assert watching == {"flower", "prometheus", "grafana"} == set(SERVICES) - set(ours())
+    assert not [name for name, service in ours().items() if watching & set(service.get("depends_on", {}))]
+
+
+def test_prometheus_scrapes_the_addresses_that_receiver_and_worker_have() -> None:
+    jobs = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    asked = {host: dns["port"] for job in jobs for dns in job["dns_sd_configs"] for host in dns["names"]}
+    told = {name: SERVICES[name]["environment"] for name in asked}
+    assert told["receiver"]["REGISTRAR_METRICS"] == f"0.0.0.0:{asked['receiver']}"
+    assert told["worker"]["REGISTRAR_WORKER_METRICS"] == f"0.0.0.0:{asked['worker']}"
+    assert set(SERVICES["prometheus"]["networks"]) & set(SERVICES["worker"]["networks"])
+
+
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    provisioned = ROOT / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioned / "datasources/prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioned / "dashboards/registrar.yml").read_text())["providers"]
+    mounts = dict(volume.split(":")[:2] for volume in SERVICES["grafana"]["volumes"])
+    there = {path: source for source, path in mounts.items()}[provider["options"]["path"]]
+    assert [path.name for path in (ROOT / there).iterdir()] == ["registrar.json"]
 
 
 def test_nobody_writes_to_the_ledger_before_it_is_migrated() -> None:

@@ -12,7 +12,7 @@ import requests
 from mlflow import MlflowClient
 
 from registrar.delivery import Address, compose, follow, post
-from tests.deploy.composefile import ROOT, services
+from tests.deploy.composefile import ROOT, ours
 from tests.deploy.street import Street, seconds
 from tests.mlflow_server import train
 from worker.registry import configure_client
@@ -43,8 +43,13 @@ def registry(street: Street) -> MlflowClient:
 
 
 def test_every_service_becomes_healthy_by_its_own_healthcheck(street: Street) -> None:
-    assert set(street.houses) == set(services())
+    assert set(street.houses) == set(ours())
     assert all(house.healthy() for name, house in street.houses.items() if name != "migrate")
+
+
+def test_receiver_and_worker_show_their_metrics_to_who_is_in_their_network(street: Street) -> None:
+    for port, name in (("9101", "registrar_ledger_up 1.0"), ("9102", "registrar_task_attempt_seconds")):
+        assert name in requests.get(f"http://127.0.0.1:{street.ports[port]}/metrics", timeout=10).text
 
 
 def test_a_failed_training_is_accepted_and_told(street: Street) -> None:
@@ -165,5 +170,5 @@ def test_services_write_only_into_volumes_and_tmpfs(street: Street) -> None:
 def test_every_service_stops_within_its_grace_period(street: Street) -> None:
     """The last one: it closes the street."""
     took = street.close()
-    for name, service in services().items():
+    for name, service in ours().items():
         assert took[name] <= seconds(service.get("stop_grace_period", "10s")), name

@@ -13,7 +13,7 @@ from registrar.settings import Settings
 from registrar.watching import Watching
 from tests.tracing.collector import Collector, collector
 from tests.webhooks.conftest import environ, signed
-from tests.worker.office import Office
+from tests.worker.office import POLICY, Office
 from webhooks.app import create_app
 from worker.door import Retryable
 from worker.registry import MlflowRegistry
@@ -96,6 +96,18 @@ def test_an_error_is_told_by_its_kind_and_not_by_what_it_says(office_of, heard, 
         tracing.ids(event_id)[0]
     }
     assert not [body for body in heard.raw if b"the-secret" in body]
+
+
+def test_what_the_clock_begins_is_a_trace_too(ledger, tmp_path, heard):
+    office = Office(ledger, tmp_path, policy=POLICY.replace("  taxi:\n", "  taxi:\n    reconcile_every: 1h\n"))
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    started("worker", heard, tmp_path)
+    office.later(hours=1)
+    tracing.stop()
+    [clock] = heard.named("clock")
+    [done] = heard.named("worker.reconcile")
+    assert (done.trace, done.parent) == (clock.trace, clock.id)
 
 
 def test_both_parts_leave_away_what_the_sampler_does(office_of, heard, tmp_path, monkeypatch):

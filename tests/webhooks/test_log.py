@@ -14,7 +14,7 @@ from tests.webhooks.test_gunicorn import CONFIG, port_of, start
 def test_every_line_is_json_and_none_holds_a_query_or_a_secret(tmp_path: Path):
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     migrate(ledger)
-    config = f"{CONFIG}accesslog = {str(tmp_path / 'access.log')!r}\n"
+    config = f"{CONFIG}workers = 1\naccesslog = {str(tmp_path / 'access.log')!r}\n"
     process = start(tmp_path, config=config, REGISTRAR_LOG="json")
     try:
         url = f"http://127.0.0.1:{port_of(process)}/webhooks/ci"
