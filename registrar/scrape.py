@@ -45,6 +45,7 @@ class Scrape:
             self._server.shutdown()
 
     def _serve(self) -> None:
+        said = logging.WARNING  # once: of a receiver's processes one has the address, and another takes it over
         while not self._stopped.is_set():
             try:
                 with _server(self._at, self._text) as self._server:
@@ -52,7 +53,8 @@ class Scrape:
                     self._server.serve_forever()
                     return
             except OSError as error:
-                log.warning("no metrics at %s:%d (%s); tried again in %.0f s", *self._at, error.strerror, TAKEN)
+                log.log(said, "no metrics at %s:%d (%s); tried every %.0f s", *self._at, error.strerror, TAKEN)
+                said = logging.DEBUG
                 self._stopped.wait(TAKEN)
 
 

@@ -46,7 +46,7 @@ def test_an_address_that_is_taken_is_taken_over_when_it_is_free(monkeypatch, cap
         port = other.getsockname()[1]
         late = Scrape(("127.0.0.1", port), lambda: b"mine\n")
         late.start()
-        while "tried again" not in caplog.text:
+        while "tried every" not in caplog.text:
             threading.Event().wait(0.01)
     assert asked(port).text == "mine\n"
     late.__exit__()

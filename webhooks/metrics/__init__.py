@@ -69,7 +69,7 @@ class Metrics:
         self._told = self._registry
         if shared:
             self._told = CollectorRegistry()
-            MultiProcessCollector(self._told, path=shared)  # type: ignore[no-untyped-call]
+            self._told.register(_Shared(shared, {family.name for family in self._registry.collect()}))
 
     def answered(self, name: str, status: int) -> None:
         self._answers.labels(self._known(name), str(status)).inc()
@@ -116,3 +116,16 @@ class Metrics:
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return Counter(f"registrar_{name}", help_, labels, registry=self._registry)
+
+
+class _Shared:
+    """What a receiver's processes count together. What each reads off the journal lies in the folder, too, and is the
+    same from each: it is not to be added up.
+    """
+
+    def __init__(self, folder: str, names: Collection[str]) -> None:
+        self._all = MultiProcessCollector(None, path=folder)  # type: ignore[no-untyped-call]
+        self._names = names
+
+    def collect(self) -> Iterator[Metric]:
+        return (family for family in self._all.collect() if family.name in self._names)  # type: ignore[no-untyped-call]
