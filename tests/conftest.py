@@ -1,9 +1,12 @@
 """What all tests share: ledgers on a real file and in PostgreSQL, a real Redis, a real MLflow server."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
@@ -22,22 +25,45 @@ def postgres() -> Iterator[str]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger in SQLite: each test takes a copy, which is a tenth of the time of migrating."""
+    file = tmp_path_factory.mktemp("blank") / "ledger.db"
+    _migrated(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def blank_postgres(postgres: str) -> Iterator[str]:
+    """The same in PostgreSQL: a database's name."""
+    with database(postgres) as url:
+        _migrated(url)
+        yield str(make_url(url).database)
+
+
+def _migrated(url: str) -> None:
+    with closing(Ledger(url)) as opened:
+        migrate(opened)
+
+
 @pytest.fixture
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """SQLite; a test marked `both_ledgers` runs on PostgreSQL too."""
+    """SQLite; a test marked `both_ledgers` runs on PostgreSQL too. Without a schema, where a test has no `ledger`."""
+    prepared = "ledger" in request.fixturenames
     if getattr(request, "param", "sqlite") == "sqlite":
+        if prepared:
+            shutil.copy(request.getfixturevalue("blank"), tmp_path / "ledger.db")
         yield f"sqlite:///{tmp_path}/ledger.db"
         return
-    with database(request.getfixturevalue("postgres")) as url:
+    like = {"like": request.getfixturevalue("blank_postgres")} if prepared else {}
+    with database(request.getfixturevalue("postgres"), **like) as url:
         yield url
 
 
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
-    opened = Ledger(ledger_url)
-    migrate(opened)
-    yield opened
-    opened.close()
+    with closing(Ledger(ledger_url)) as opened:
+        yield opened
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -62,10 +62,10 @@ def _run(folder: str, program: str, *arguments: str) -> None:
 
 
 @contextmanager
-def database(folder: str) -> Iterator[str]:
-    """A database of one's own, as a ledger's URL."""
+def database(folder: str, *, like: str = "template1") -> Iterator[str]:
+    """A database of one's own, as a ledger's URL. like: the name of another, to which nobody is connected."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"host={folder} user=registrar dbname=postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         yield f"postgresql+psycopg://registrar@/{name}?host={folder}"
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
