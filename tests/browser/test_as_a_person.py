@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site
+from webhooks.pages import live
 
 SOON = 60_000  # milliseconds: a worker on a slow machine
 pytestmark = pytest.mark.timeout(600)
@@ -121,11 +122,13 @@ def test_all_is_readable_without_a_script(browser: Browser, site: Site, model: s
 
 
 def test_beyond_the_bound_pages_are_read_without_live_updates(browser: Browser, site: Site):
-    tabs = [browser.new_page(base_url=site.url) for _ in range(6)]
+    # People of their own: one browser has six connections for a host. The receiver has two processes.
+    people = [browser.new_context(base_url=site.url) for _ in range(2 * live.MOST + 1)]
+    tabs = [person.new_page() for person in people]
     for tab in tabs:
         tab.goto("/")
-    told = [tab.locator("#live") for tab in tabs]
-    expect(told[0]).to_have_text("live")
-    expect(told[-1]).to_have_text("not live: reload to see what is new")
     for tab in tabs:
-        tab.close()
+        expect(tab.locator("#live")).to_have_text(re.compile("live"))
+    assert "not live: reload to see what is new" in [tab.locator("#live").inner_text() for tab in tabs]
+    for person in people:
+        person.close()

@@ -18,7 +18,7 @@ from webhooks.pages.house import House
 log = logging.getLogger(__name__)
 
 NAME = "live updates"  # of the thread
-MOST = 4  # of the 16 threads of gunicorn_conf.py
+MOST = 3  # of a process, of the threads of gunicorn_conf.py
 LASTS = 30.0  # seconds; the browser comes again by itself
 EVERY = 1.0  # seconds between two looks
 _RETRY = b"retry: 1000\n\n"

@@ -13,13 +13,22 @@
   if (stream && window.EventSource && document.querySelector("[data-live]")) listen(stream);
 
   function listen(address) {
-    const source = new EventSource(address);
-    source.addEventListener("changed", soon);
-    source.addEventListener("open", () => say("live"));
-    source.addEventListener("error", () => {
-      say(source.readyState === EventSource.CLOSED ? "not live: reload to see what is new" : "");
+    let source = null;
+    const open = () => {
+      source = new EventSource(address);
+      source.addEventListener("changed", soon);
+      source.addEventListener("open", () => say("live"));
+      source.addEventListener("error", (event) => {
+        say(event.target.readyState === EventSource.CLOSED ? "not live: reload to see what is new" : "");
+      });
+    };
+    // A tab that nobody sees needs no stream: browsers have six connections for a host, and the server few streams.
+    document.addEventListener("visibilitychange", () => {
+      source.close();
+      if (!document.hidden) { open(); soon(); }
     });
     window.addEventListener("pagehide", () => source.close());
+    open();
   }
 
   function say(words) { if (status && status.textContent !== words) status.textContent = words; }
