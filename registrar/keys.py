@@ -1,9 +1,17 @@
 """New keys and secrets, for people to put where registrar.yml and the environment name them."""
 
 import base64
+import re
 import secrets
 
 from cryptography.fernet import Fernet
+
+TOKEN = re.compile(r"rgt_[A-Za-z0-9_-]{43}")
+
+
+def new_token() -> str:
+    """For the API: rgt_ and url-safe base64 of 32 random bytes."""
+    return "rgt_" + secrets.token_urlsafe(32)
 
 
 def new_key() -> str:

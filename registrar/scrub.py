@@ -11,6 +11,7 @@ from types import TracebackType
 from urllib.parse import quote, urlsplit
 
 from registrar.credentials import logins
+from registrar.keys import TOKEN
 from registrar.logs import Json
 from registrar.policy import Policy
 from registrar.settings import Settings, SettingsError
@@ -21,7 +22,10 @@ _MLFLOW = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 class Scrub:
-    """secrets: as they are; also found quoted, and of an address its path and its password alone."""
+    """secrets: as they are; also found quoted, and of an address its path and its password alone.
+
+    Tokens of the API are known by their form: they are kept nowhere.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
@@ -30,7 +34,7 @@ class Scrub:
     def __call__(self, text: str) -> str:
         for form in self._forms:
             text = text.replace(form, SHOWN)
-        return text
+        return TOKEN.sub(SHOWN, text)
 
 
 def known(settings: Settings, policy: Policy | None) -> Iterator[str]:

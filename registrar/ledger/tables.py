@@ -341,6 +341,30 @@ archived = Table(
     Index("uq_archived_delivery", "source", "delivery_id", "position", unique=True),
 )
 
+# Of those who ask by the API. The token itself is shown once, and kept nowhere.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),  # stays taken: the record names it
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),  # viewer | approver | operator
+    Column("person", String(64)),  # of registrar.yml; else a machine's
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("used_at", UtcDateTime),  # to the minute
+    Column("revoked_at", UtcDateTime),
+)
+
+# What was for one use and has been used: sessions that were signed out of, beginnings of a sign-in. Gone when it would
+# be too old anyway.
+spent = Table(
+    "spent",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+    Index("ix_spent_until", "until"),
+)
+
 # One row per process: no record, and gone an hour after the process is.
 heartbeats = Table(
     "heartbeats",

@@ -7,11 +7,12 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from registrar.ledger import Ledger, heartbeats
+from registrar.ledger import Ledger, heartbeats, tokens
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.dead import letters
 from registrar.ledger.history import Held
 from registrar.ledger.migrate import migrate
+from registrar.ledger.spent import spend
 from registrar.ledger.tasks import claim
 from tests.ledger.chain import assert_chained, scene
 
@@ -88,6 +89,7 @@ def migrated(ledger: Ledger) -> Ledger:
     migrate(ledger, to="0004")
     with ledger.write() as connection:
         connection.execute(text(FAILED), {"at": stored(ledger, 6)})
+    migrate(ledger, to="0007")
     migrate(ledger)
     return ledger
 
@@ -143,6 +145,15 @@ def test_a_delivery_that_came_again_after_the_migration_is_known(empty):
 def test_nobody_is_alive_yet_by_a_ledger_that_was_migrated(empty):
     with migrated(empty).read() as connection:
         assert heartbeats.all_known(connection) == []
+
+
+def test_nobody_has_a_token_yet_and_one_can_be_made(empty):
+    with migrated(empty).write() as connection:
+        assert list(tokens.all_tokens(connection)) == []
+        made = tokens.Token("ci", "0" * 64, "viewer", None, hour(7))
+        tokens.create(connection, made)
+        assert tokens.find(connection, "0" * 64) == made
+        assert spend(connection, "state", until=hour(8), at=hour(7))
 
 
 def test_the_chain_goes_on_where_the_migration_left_it(empty):

@@ -1,0 +1,26 @@
+"""What was for one use alone and has been used: a session that was signed out of, the beginning of a sign-in."""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from registrar.ledger.tables import spent
+
+
+def spend(connection: Connection, what: str, *, until: datetime, at: datetime) -> bool:
+    """Whether it was not used before. until: when it would be too old anyway; what is older than `at` goes."""
+    connection.execute(delete(spent).where(spent.c.until < at))
+    insert_or = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = {"sha256": _digest(what), "until": until}
+    new = insert_or(spent).values(row).on_conflict_do_nothing().returning(spent.c.sha256)
+    return connection.execute(new).first() is not None
+
+
+def is_spent(connection: Connection, what: str) -> bool:
+    return connection.execute(select(spent.c.until).where(spent.c.sha256 == _digest(what))).first() is not None
+
+
+def _digest(what: str) -> str:
+    return hashlib.sha256(what.encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""Tokens of those who ask by the API: who holds one, what it may, until when. The token itself is not kept.
+
+Its SHA-256 is: 256 random bits can't be guessed, so nothing slower is needed.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from registrar.ledger.tables import tokens
+from registrar.policy.access import Role
+from registrar.problem import Problem
+
+USED_EVERY = timedelta(minutes=1)  # a write each time it is used would be a commit for each request
+
+
+class NameTaken(Problem):
+    """A token has that name, or had it: the record names it."""
+
+    exit_code = 2
+
+
+class NoSuchToken(Problem):
+    """The ledger has no token of that name."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Token:
+    """sha256: hex. person: of registrar.yml, as whom its bearer acts; None: a machine's, which acts as itself.
+
+    used_at: when it was last used, to the minute.
+    """
+
+    name: str
+    sha256: str
+    role: Role
+    person: str | None
+    created_at: datetime
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def state(self, at: datetime) -> str:
+        """live, expired or revoked."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= at else "live"
+
+
+def digest(secret: str) -> str:
+    """What is kept of a token: hex."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def create(connection: Connection, token: Token) -> None:
+    """Raises NameTaken."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(tokens).values(asdict(token)))
+    except IntegrityError:
+        raise NameTaken(
+            f"there is a token {token.name}, or there was: names are not used twice, choose another"
+        ) from None
+
+
+def find(connection: Connection, sha256: str) -> Token | None:
+    """By its digest, whatever its state."""
+    row = connection.execute(select(tokens).where(tokens.c.sha256 == sha256)).mappings().one_or_none()
+    return Token(**row) if row else None
+
+
+def used(connection: Connection, token: Token, *, at: datetime) -> None:
+    """Note that it was, unless that was noted within USED_EVERY."""
+    long_ago = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= at - USED_EVERY)
+    connection.execute(update(tokens).where(tokens.c.name == token.name, long_ago).values(used_at=at))
+
+
+def revoke(connection: Connection, name: str, *, at: datetime) -> Token:
+    """For good; once revoked it stays so since then. Raises NoSuchToken."""
+    connection.execute(update(tokens).where(tokens.c.name == name, tokens.c.revoked_at.is_(None)).values(revoked_at=at))
+    row = connection.execute(select(tokens).where(tokens.c.name == name)).mappings().one_or_none()
+    if row is None:
+        raise NoSuchToken(f"there is no token {name}; `registrar token list` shows them")
+    return Token(**row)
+
+
+def all_tokens(connection: Connection) -> Iterator[Token]:
+    """Newest first."""
+    for row in connection.execute(select(tokens).order_by(tokens.c.created_at.desc(), tokens.c.name)).mappings():
+        yield Token(**row)

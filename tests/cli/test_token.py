@@ -1,0 +1,87 @@
+"""`registrar token create | list | revoke`."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from registrar.keys import TOKEN
+from registrar.ledger import Ledger, tokens
+
+
+def test_a_token_is_printed_alone_and_once(run, record: Ledger):
+    made = run("token", "create", "dashboard", "--role", "viewer")
+    assert made.exit_code == 0
+    assert TOKEN.fullmatch(made.stdout.strip())
+    assert "dashboard is viewer, as token:dashboard, until 20" in made.stderr
+    with record.read() as connection:
+        [kept] = tokens.all_tokens(connection)
+        assert tokens.find(connection, tokens.digest(made.stdout.strip())) == kept
+    assert (kept.name, kept.role, kept.person) == ("dashboard", "viewer", None)
+    assert made.stdout.strip() not in run("token", "list").stdout + run("token", "list", "--json").stdout
+
+
+def test_it_lasts_90_days_if_nothing_else_is_said(run, record: Ledger):
+    run("token", "create", "a", "--role", "viewer")
+    run("token", "create", "b", "--role", "viewer", "--expires", "2h")
+    run("token", "create", "c", "--role", "viewer", "--expires", "never")
+    with record.read() as connection:
+        lasts = {
+            each.name: each.expires_at and each.expires_at - each.created_at for each in tokens.all_tokens(connection)
+        }
+    assert lasts == {"a": timedelta(days=90), "b": timedelta(hours=2), "c": None}
+
+
+def test_a_persons_acts_as_the_person(run, record: Ledger):
+    made = run("token", "create", "laptop", "--role", "approver", "--person", "you", "--json")
+    told = json.loads(made.stdout)
+    assert (told["acts_as"], told["role"], told["state"]) == ("you", "approver", "live")
+    assert TOKEN.fullmatch(told["token"])
+
+
+def test_revoked_it_is_listed_as_that(run, record: Ledger):
+    run("token", "create", "ci", "--role", "operator")
+    assert run("token", "revoke", "ci").stdout.startswith("ci is revoked since ")
+    [listed] = json.loads(run("token", "list", "--json").stdout)
+    assert (listed["name"], listed["state"]) == ("ci", "revoked")
+    assert "revoked" in run("token", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["create", "a b", "--role", "viewer"], "'a b' is no name such as ci-dashboard"),
+        (["create", "ä", "--role", "viewer"], "is no name"),
+        (["create", "x" * 65, "--role", "viewer"], "is no name"),
+        (["create", "ci"], "Missing option '--role'"),
+        (["create", "ci", "--role", "admin"], "'admin' is not one of"),
+        (["create", "ci", "--role", "viewer", "--expires", "soon"], "'soon' is no length of time such as 90d"),
+        (["create", "ci", "--role", "viewer", "--person", "eve"], "eve is not in people of registrar.yml"),
+        (["revoke", "ci"], "there is no token ci"),
+    ],
+)
+def test_what_can_not_be_is_said_so(run, record: Ledger, arguments: list[str], said: str):
+    result = run("token", *arguments)
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+    with record.read() as connection:
+        assert list(tokens.all_tokens(connection)) == []
+
+
+def test_a_name_is_taken_for_good(run, record: Ledger):
+    run("token", "create", "ci", "--role", "viewer")
+    run("token", "revoke", "ci")
+    again = run("token", "create", "ci", "--role", "viewer")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "names are not used twice" in again.stderr
+
+
+def test_a_person_who_may_nothing_gets_no_token(run, record: Ledger, data):
+    config = data / "registrar.yml"
+    config.write_text(config.read_text().replace("approvers: [you, ", "approvers: ["))
+    result = run("token", "create", "laptop", "--role", "viewer", "--person", "you")
+    assert "add them to `access` in registrar.yml first" in result.stderr
+
+
+def test_none_are_listed_as_none(run, record: Ledger):
+    result = run("token", "list")
+    assert (result.stdout, "registrar token create makes one" in result.stderr) == ("", True)
