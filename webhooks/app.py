@@ -18,8 +18,8 @@ from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
-from webhooks import api, commit, openapi, pages, senders
-from webhooks.access import Access
+from webhooks import api, commit, headers, openapi, pages, senders
+from webhooks.access import Access, signin
 from webhooks.backpressure import Backpressure
 from webhooks.commands import Commands
 from webhooks.doorbell import Doorbell
@@ -34,14 +34,12 @@ from webhooks.source import Answer
 
 LARGEST_FORM = 65_536  # bytes of what is sent on the pages or by the API
 CANNOT_START = 4  # gunicorn's APP_LOAD_ERROR: it stops instead of starting worker after worker
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
     opened = senders.open_all(policy, settings, seal=Seal(settings.secret_key))
-    access = Access(settings, policy)
     scrub = Scrub(known(settings, policy))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
@@ -50,13 +48,14 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
     metrics = Metrics(opened, backpressure.waiting, ledger, policy, shared=shared)
     rate = Rate(settings.broker_url)
+    access = Access(settings, policy, ledger, rate)
     accept = backpressure.bounded(commit.GroupCommit(ledger))
     intake = Intake(opened, accept, doorbell, settings.public_url, rate, metrics)
 
     app = flask.Flask("webhooks", static_folder=None)
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
-    commands = Commands(policy, accept, doorbell, rate, settings.public_url)
+    commands = Commands(policy, accept, doorbell, rate, metrics, settings.public_url)
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
     reading, health = Local(ledger, lambda: policy), Health(ledger, doorbell, backpressure)
     app.register_blueprint(api.blueprint(reading, commands, health, metrics, access))
@@ -64,7 +63,9 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     mlflow = Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
     app.register_blueprint(pages.blueprint(House(ledger, policy, health, access, commands, mlflow)))
     app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics).answer)
-    app.after_request(_add_headers)
+    app.register_blueprint(signin.blueprint(settings, access, ledger, rate))
+    app.after_request(access.renew)
+    app.after_request(headers.add)
     app.after_request(partial(_count, metrics))
 
     @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
@@ -115,10 +116,4 @@ class _Json(DefaultJSONProvider):
 def _count(metrics: Metrics, response: flask.Response) -> flask.Response:
     if flask.request.path.startswith(WEBHOOKS):
         metrics.answered(flask.request.path.removeprefix(WEBHOOKS), response.status_code)
-    return response
-
-
-def _add_headers(response: flask.Response) -> flask.Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
     return response

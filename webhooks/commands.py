@@ -24,6 +24,7 @@ from webhooks.access.principal import Principal
 from webhooks.commit import Accept
 from webhooks.doorbell import Doorbell
 from webhooks.errors import InvalidEvent, NotPermitted
+from webhooks.metrics import Metrics
 from webhooks.rate import Limits
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Commands:
     accept: Accept
     doorbell: Doorbell
     rate: Limits
+    metrics: Metrics
     public_url: str | None
 
     def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
@@ -87,13 +89,15 @@ class Commands:
         began, event = time.time_ns(), Event(content, principal.actor, now())
         receipt = self.accept(_delivery(principal, content, key), [event], event.occurred_at)
         self.doorbell.ring(receipt.bells)
+        self.metrics.took(WEB, receipt)
         if not receipt.repeated:
             named = [event_id for event_id, _ in receipt.events]
             said = {"registrar.source": WEB, "registrar.type": type}
             tracing.accepted("command", named, said, began=began, ended=time.time_ns())
         for event_id, _ in receipt.events:
             what = "repeated" if receipt.repeated else "accepted"
-            log.info("%s %s %s from %s by %s", what, type, event_id, WEB, principal.actor.id)
+            about = {"event": event_id, "type": type, "source": WEB}
+            log.info("%s %s %s from %s by %s", what, type, event_id, WEB, principal.actor.id, extra={"about": about})
         return self._answer(receipt)
 
     def needs(self, data: Data) -> Role:

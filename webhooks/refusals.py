@@ -47,11 +47,9 @@ class Refusals:
         self._metrics = metrics
 
     def answer(self, error: Exception) -> flask.Response:
-        rejected = rejected_of(error)
+        rejected = self._quoted(rejected_of(error))
         if flask.request.path.startswith(WEBHOOKS):
             rejected = self._bounded(rejected)
-            # A sender that takes its secret for a part of the address, or for a content type, is quoted without it.
-            rejected.detail = self._scrub(rejected.detail)
             name = self._scrub(clean(flask.request.path.removeprefix(WEBHOOKS), length=64))
             self._metrics.refused(name, rejected.code)
             self._record.write(name, rejected, flask.g.get("size"))
@@ -65,6 +63,11 @@ class Refusals:
         if isinstance(error, HTTPException):
             response.headers.extend({k: v for k, v in error.get_headers() if k == "Allow"})
         return response
+
+    def _quoted(self, rejected: Rejected) -> Rejected:
+        """Who takes a secret for a part of the address, or for a content type, is quoted without it."""
+        rejected.detail = self._scrub(rejected.detail)
+        return rejected
 
     def _told(self, rejected: Rejected) -> Mapping[str, Any] | None:
         """What comes with a 200 in place of the problem, where a person would see nothing of that."""

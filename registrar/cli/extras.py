@@ -6,6 +6,7 @@ from registrar.problem import Problem
 
 # What each extra of pyproject.toml brings, by the name it is imported by.
 _BROUGHT_BY = {
+    "authlib": "receiver",
     "flask": "receiver",
     "gunicorn": "receiver",
     "mlflow": "worker",

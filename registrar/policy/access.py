@@ -1,21 +1,79 @@
-"""Who may use the pages and the API: people of this file, by name or by group."""
+"""Who may use the pages and the API: people of this file, by name or by group; and who vouches that it is they."""
 
+import re
+from ipaddress import ip_network
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from registrar.policy.strict import Strict
+from registrar.policy.strict import SecretRef, Strict
 
 Role = Literal["viewer", "approver", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)  # each includes those before it
 EVERYBODY = "*"
+_SIGNS_IN = ("web", "email")  # the kinds of a person's accounts that they sign in with
+_ISSUER = re.compile(r"https://[^/?#@\s]+(/[^?#\s]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^?#\s]*)?")
+
+
+def _network(text: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; a network is such as 10.0.0.5/32") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{text} is everybody: whoever reaches the receiver could sign in as anybody")
+    return text
+
+
+def _issuer(text: str) -> str:
+    if not _ISSUER.fullmatch(text):
+        raise ValueError("an issuer is such as https://login.example.com/realms/team, as its own discovery says it")
+    return text
+
 
 Who = Annotated[str, Field(min_length=1, max_length=64)]
+Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)")]
+Network = Annotated[str, AfterValidator(_network)]
+Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=500)]
+
+
+class TrustedProxy(Strict):
+    """A proxy that signs people in and says in a header who they are; it must take the header away from all others."""
+
+    header: Annotated[Header, Field(description="whose value is an account `web` or `email` of people")]
+    networks: Annotated[list[Network], Field(min_length=1, description="it comes from; from elsewhere it is nothing")]
+    name_header: Annotated[Header | None, Field(description="what to call somebody who is not in people")] = None
+
+
+class Oidc(Strict):
+    """An OpenID Connect provider that people sign in with: code flow with PKCE."""
+
+    issuer: Issuer
+    client_id: Annotated[str, Field(min_length=1, max_length=250)]
+    client_secret: SecretRef
+    claim: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=64,
+            description="of the ID token, whose value is an account `web` or `email` of people; an email is verified",
+        ),
+    ] = "email"
 
 
 def lesser(one: Role, other: Role) -> Role:
     """The one of two roles that may do less."""
     return min(one, other, key=ROLES.index)
+
+
+def same_account(kind: str, account: str) -> tuple[str, str]:
+    """What is the same for every spelling of an account: those that people sign in with are of one kind, in any case.
+
+    Letters beyond ASCII are compared as they are: a K that is the sign of kelvin is nobody's k.
+    """
+    if kind not in _SIGNS_IN:
+        return kind, account
+    return "web", account.lower() if account.isascii() else account
 
 
 class Access(Strict):
@@ -29,7 +87,14 @@ class Access(Strict):
     ] = []
     approvers: Annotated[list[Who], Field(description="may look and say yes or no: people and groups")] = []
     operators: Annotated[list[Who], Field(description="may ask for anything: people and groups of this file")] = []
+    trusted_proxy: TrustedProxy | None = None
+    oidc: Oidc | None = None
 
     def named(self, role: Role) -> list[str]:
         """Who stands in the list of a role."""
         return {"viewer": self.viewers, "approver": self.approvers, "operator": self.operators}[role]
+
+    @property
+    def all_may_look(self) -> bool:
+        """Whoever can sign in, be they in people or not."""
+        return EVERYBODY in self.viewers

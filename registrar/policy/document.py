@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from registrar.event import Actor
-from registrar.policy.access import EVERYBODY, ROLES, Access, Role
+from registrar.policy.access import EVERYBODY, ROLES, Access, Role, same_account
 from registrar.policy.approval import Approval, Rule
 from registrar.policy.models import ModelPolicy
 from registrar.policy.people import Members, Person
@@ -140,11 +140,11 @@ class Policy(Strict):
 
     def _shared_accounts(self) -> list[Complaint]:
         accounts = [(account, who) for who, person in self.people.items() for account in person.accounts.items()]
-        first = dict(reversed(accounts))
+        first = {same_account(*account): who for account, who in reversed(accounts)}
         return [
-            (("people", who, "accounts", kind), f"{value} is people.{first[kind, value]}'s account already")
-            for (kind, value), who in accounts
-            if first[kind, value] != who
+            (("people", who, "accounts", account[0]), f"{account[1]} is people.{owner}'s account already")
+            for account, who in accounts
+            if (owner := first[same_account(*account)]) != who
         ]
 
     def _unknown_users(self) -> list[Complaint]:
@@ -163,6 +163,8 @@ class Policy(Strict):
             yield from source.secrets
         for channel in self.channels.values():
             yield from (reference for reference in (channel.url, channel.secret) if reference)
+        if self.access.oidc:
+            yield self.access.oidc.client_secret
 
     def model(self, name: str) -> ModelPolicy:
         """The policy in effect for a model; one without targets where no entry matches."""
@@ -191,6 +193,11 @@ class Policy(Strict):
             if person.delegate and person.delegate.to == actor_id and at.date() <= person.delegate.until
         }
         return actor_id not in excluded and not speaking_for.isdisjoint(set(self.groups.get(group, [])) - excluded)
+
+    def signed_in(self, account: str) -> str | None:
+        """The person whose account that is, `web` or `email`, at a proxy or provider that signs people in."""
+        owners = {same_account(*each): who for who, person in self.people.items() for each in person.accounts.items()}
+        return owners.get(same_account("web", account))
 
     def role(self, person: str, *, at: datetime) -> Role | None:
         """What somebody of `people` may do on the pages and by the API at that time; None: nothing, as anybody else."""

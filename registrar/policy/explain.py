@@ -34,6 +34,10 @@ def _access(policy: Policy) -> Iterator[str]:
     for verb, who in named.items():
         people = ", ".join(_user(policy, each) for each in who)
         yield f"  {people} may {what[verb]}"
+    if proxy := policy.access.trusted_proxy:
+        yield f"  {proxy.header} says who they are, from {', '.join(proxy.networks)} alone"
+    if oidc := policy.access.oidc:
+        yield f"  they sign in at {oidc.issuer}, known by {oidc.claim}"
 
 
 def _user(policy: Policy, who: str) -> str:

@@ -63,3 +63,5 @@ def _references(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
         for key, reference in (("url", channel.url), ("secret", channel.secret)):
             if reference:
                 yield ("channels", name, key), reference
+    if policy.access.oidc:
+        yield ("access", "oidc", "client_secret"), policy.access.oidc.client_secret

@@ -63,8 +63,10 @@ Make = Callable[..., Site]
 
 @pytest.fixture
 def make(ledger: Ledger, tmp_path: Path) -> Make:
-    def made(*, policy: str = POLICY, operator: str | None = None, **changed: Any) -> Site:
-        settings = Settings.read(environ(tmp_path))
+    def made(
+        *, policy: str = POLICY, operator: str | None = None, secrets: dict[str, str] | None = None, **changed: Any
+    ) -> Site:
+        settings = Settings.read({**environ(tmp_path), **(secrets or {})})
         settings.config_path.write_text(policy)
         settings = replace(settings, local_operator=operator, **changed)
         app = create_app(settings)

@@ -35,6 +35,8 @@ def test_it_is_on_disk_as_an_event_of_whoever_asked(make: Make):
     assert event.delivery_id.startswith("session/ada/")
     assert (event.data["version"], event.data["reason"]) == (3, "looks good")
     assert (task.name, task.state, task.lane) == ("worker.vote", "queued", "model:taxi")
+    counted = site.app.extensions["metrics"].text().decode()
+    assert 'webhook_events_total{source="web",type="promotion.approve"} 1.0' in counted
 
 
 def test_the_same_key_is_the_same_command(make: Make):

@@ -3,9 +3,12 @@
 import pytest
 from sqlalchemy import insert, select, update
 
-from registrar.event import Actor
+from registrar.event import Actor, Event
 from registrar.ledger import status
+from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.tables import events, journal
+from registrar.policy.document import WEB
+from registrar.vocabulary import parse
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
 
 MAY = "sources:\n  ci: {kind: standard, secrets: [env:CI], may: [{events: [GRANTED], models: [taxi]}],"
@@ -129,6 +132,18 @@ def test_what_this_version_does_not_take_any_more_is_said(office):
     with office.ledger.write() as connection:
         connection.execute(update(events).where(events.c.id == first).values(data={"model": "taxi", "gone": 1}))
     assert "not valid any more for training_run.finished" in error(office, replay(office, first))
+
+
+def test_what_an_operator_replays_on_the_pages_needs_no_grant_of_a_source(office):
+    """Their role was asked for at the door; registrar.yml has no source of that name."""
+    first = trained(office)
+    event = Event(parse("event.replay", {"event_id": first, "model": "taxi"}), BOB, office.now())
+    with office.ledger.write() as connection:
+        delivery = Delivery(WEB, "session/bob/1", "0" * 64)
+        [(asked, _)] = accept(connection, delivery, [event], at=office.now()).events
+    office.work()
+    again = shown(office, became(office, asked))
+    assert (again["source"], again["actor"], again["state"]) == ("web", "bob", "succeeded")
 
 
 @pytest.mark.both_ledgers

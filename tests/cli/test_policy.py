@@ -45,7 +45,12 @@ channels:
   team: {kind: slack, url: "env:TEAM_URL"}
 notify:
   - {outcomes: ["promotion.*"], models: [taxi], to: [team]}
-access: {viewers: ["*"], approvers: [leads], operators: [bob]}
+access:
+  viewers: ["*"]
+  approvers: [leads]
+  operators: [bob]
+  trusted_proxy: {header: Remote-Email, networks: [10.0.0.5/32]}
+  oidc: {issuer: https://login.example.com, client_id: registrar, client_secret: env:OIDC}
 """
 
 
@@ -83,6 +88,8 @@ def test_the_policy_is_explained_in_sentences():
         "  whoever can sign in may look",
         "  leads (Ada Lovelace, Bob) may also approve and reject, as far as groups go",
         "  Bob may also ask for anything",
+        "  Remote-Email says who they are, from 10.0.0.5/32 alone",
+        "  they sign in at https://login.example.com, known by email",
     ]
 
 
@@ -168,6 +175,7 @@ def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
         f"{path}:6: sources.ci.secrets.1: file:old.whsec can't be read: No such file or directory",
         f"{path}:9: sources.idle.secrets.0: env:SLACK is empty or not set",
         f"{path}:33: channels.team.url: env:TEAM_URL is empty or not set",
+        f"{path}:41: access.oidc.client_secret: env:OIDC is empty or not set",
     ]
 
 
@@ -189,7 +197,7 @@ def test_secrets_need_not_be_here(run, tmp_path):
 
 
 def test_no_secret_is_ever_shown(run, tmp_path, monkeypatch):
-    for name in ("CI_SECRET", "SLACK", "TEAM_URL"):
+    for name in ("CI_SECRET", "SLACK", "TEAM_URL", "OIDC"):
         monkeypatch.setenv(name, "s3cret")
     (tmp_path / "old.whsec").write_text("s3cret")
     (tmp_path / "registrar.yml").write_text(FULL)

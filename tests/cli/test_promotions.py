@@ -12,6 +12,7 @@ from registrar.cli import main
 from registrar.event import Actor
 from tests.cli.house import House, living
 from webhooks.access import Access, Principal
+from webhooks.errors import NotSignedIn
 
 POLICY = """
 version: 1
@@ -49,10 +50,12 @@ def house(tmp_path, ledger, ledger_url, monkeypatch) -> Iterator[House]:
     """Its receiver knows one token, Ada's; nobody else is known to it."""
     ada = Principal(Actor("ada", "Ada"), "operator", "token", via="ada-laptop")
 
-    def principal(self, request):
-        return ada if request.headers.get("Authorization") == f"Bearer {TOKEN}" else None
+    def known(self, request):
+        if request.headers.get("Authorization") == f"Bearer {TOKEN}":
+            return ada
+        raise NotSignedIn("say who you are")
 
-    monkeypatch.setattr(Access, "principal", principal)
+    monkeypatch.setattr(Access, "_known", known)
     with living(tmp_path, ledger, ledger_url, policy=POLICY) as house:
         house.office.registry.trained("r1", rmse=5.0)
         house.run("send", "training_run.finished", "model=taxi", "run_id=r1", "--json")

@@ -336,6 +336,17 @@ CHANGES = {
     "Policy.access": elsewhere("tests.access.test_roles:test_a_viewer_is_no_more"),
     "Access.viewers": elsewhere("tests.access.test_roles:test_everybody_may_look"),
     "Access.approvers": elsewhere(f"{ROLES}:test_people_and_groups_have_the_highest_role_that_names_them"),
+    "Access.trusted_proxy": elsewhere("tests.access.test_proxy:test_whom_the_proxy_names_is_signed_in"),
+    "Access.oidc": elsewhere("tests.access.test_signin:test_who_signed_in_is_a_person_of_registrar_yml"),
+    "TrustedProxy.header": elsewhere("tests.access.test_proxy:test_whom_the_proxy_names_is_signed_in"),
+    "TrustedProxy.networks": elsewhere("tests.access.test_proxy:test_from_elsewhere_the_header_is_nothing"),
+    "TrustedProxy.name_header": elsewhere(
+        "tests.access.test_proxy:test_where_all_may_look_a_guest_is_called_as_the_proxy_says"
+    ),
+    "Oidc.issuer": elsewhere("tests.access.test_signin:test_an_id_token_that_proves_nothing_signs_nobody_in"),
+    "Oidc.client_id": elsewhere("tests.access.test_signin:test_what_is_asked_of_the_provider"),
+    "Oidc.client_secret": elsewhere("tests.access.test_signin:test_a_secret_that_can_not_be_read_does_not_start"),
+    "Oidc.claim": elsewhere("tests.access.test_signin:test_another_claim_says_who_it_is"),
     "Access.operators": elsewhere(f"{ROLES}:test_people_and_groups_have_the_highest_role_that_names_them"),
 }
 

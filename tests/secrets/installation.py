@@ -18,7 +18,7 @@ import requests
 from sqlalchemy import select
 
 from registrar.embedded.redis import redis_server
-from registrar.keys import new_key, new_webhook_secret
+from registrar.keys import new_key, new_token, new_webhook_secret
 from registrar.ledger import Ledger
 from registrar.ledger.tables import metadata
 from tests.mlflow_server import free_port
@@ -58,6 +58,7 @@ def made_up() -> dict[str, str]:
         "SMTP": f"smtp/password{mark}",
         "APPRISE": f"apprisepassword{mark}",
         "DEPLOY": new_webhook_secret(),
+        "API token": new_token(),
     }
 
 

@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 from sqlalchemy import func, select
 
 from registrar import signing
-from registrar.ledger import Ledger
+from registrar.ledger import Ledger, tokens
 from registrar.ledger.tables import tasks
+from registrar.ledger.tokens import Token
 from tests.chaos.proxy import Proxy, proxy
 from tests.mlflow_server import train
 from tests.notifiers.conftest import Listener, listening
@@ -190,12 +191,32 @@ def asked(parts: Installation) -> None:
         "/nowhere",
     ):
         parts.send("GET", path)
+    by_token(parts)
     parts.says("check-config")
     [dead, *_] = json.loads(parts.says("dead", "list", "--json"))
     parts.says("dead", "show", dead["id"])
     parts.send("GET", f"/v1/dead/{dead['id']}")
     parts.says("doctor", "--source", "bearer")
     assert "lets us read its registry" in parts.says("doctor")
+
+
+def by_token(parts: Installation) -> None:
+    """Who bears a token, shows it where it should not be, or shows one that is revoked."""
+    secret = parts.secrets["API token"]
+    kept = Token("scrubbed", tokens.digest(secret), "viewer", None, datetime.now(UTC))
+    ledger = Ledger(parts.environ["REGISTRAR_LEDGER_URL"])
+    with ledger.write() as connection:
+        tokens.create(connection, kept)
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert parts.send("GET", "/v1/events", headers=bearer) == 200
+    for wrong in (f"Bearer {secret}x", secret, f"Token {secret}", f"Bearer {secret[:-1]}"):
+        parts.send("GET", "/v1/events", headers={"Authorization": wrong})
+    parts.send("GET", f"/v1/events?limit={secret}", headers=bearer)
+    parts.send("GET", f"/v1/dead/{secret}", headers=bearer)
+    parts.send("POST", f"/webhooks/{secret}", headers=bearer)
+    parts.says("token", "list")
+    parts.says("token", "revoke", "scrubbed")
+    ledger.close()
 
 
 def broken_starts(parts: Installation) -> None:

@@ -3,43 +3,56 @@
 A bearer of a token, whoever a trusted proxy or an OpenID provider vouches for, or whoever sits at this machine.
 """
 
+from urllib.parse import urlencode
+
 import flask
 
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
 from registrar.policy import Policy
 from registrar.policy.access import Role
 from registrar.settings import Settings
+from webhooks.access.bearer import Bearers
 from webhooks.access.forms import Forms
+from webhooks.access.identity import principal_of
 from webhooks.access.keys import signer
 from webhooks.access.loopback import is_loopback, local_principal
 from webhooks.access.principal import Principal
+from webhooks.access.proxy import Proxy
+from webhooks.access.session import Sessions
 from webhooks.errors import NotPermitted, NotSignedIn
+from webhooks.rate import Limits
 
 __all__ = ["Access", "Principal", "Role"]
 
+SIGN_IN = "/signin"
+_OURS = "bearer rgt_"
 _READS = frozenset({"GET", "HEAD"})
 
 
 class Access:
     """One per app. Raises ValueError where a setting can't work."""
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
+    def __init__(self, settings: Settings, policy: Policy, ledger: Ledger, rate: Limits) -> None:
+        self.policy = policy
+        self.sessions = Sessions(signer(settings.secret_key, "session"), ledger)
         self._local = local_principal(policy, settings.local_operator)
+        self._proxy = Proxy(policy.access.trusted_proxy)
         self._forms = Forms(signer(settings.secret_key, "form"), settings.public_url)
+        self._bearers = Bearers(ledger, policy, rate)
 
     def principal(self, request: flask.Request) -> Principal | None:
-        """None: nobody knows who it is."""
-        return self._local if is_loopback(request) else None
+        """None: nobody knows who it is. Raises TooMany, LedgerUnavailable."""
+        try:
+            return self._known(request)
+        except (NotSignedIn, NotPermitted):
+            return None
 
     def require(self, request: flask.Request, role: Role) -> Principal:
-        """Who asks, if they may. Raises NotSignedIn, NotPermitted; and CrossSite for what changes something and does
-        not come from one of our pages.
+        """Who asks, if they may. Raises NotSignedIn, NotPermitted, TooMany, LedgerUnavailable; and CrossSite for what
+        changes something and does not come from one of our pages.
         """
-        principal = self.principal(request)
-        if principal is None:
-            raise NotSignedIn(
-                "say who you are: Authorization: Bearer TOKEN, of `registrar token create`; "
-                "or ask http://127.0.0.1 on the receiver's machine, without a proxy"
-            )
+        principal = self._known(request)
         if not principal.may(role):
             raise NotPermitted(
                 f"{principal.actor.name} is signed in as {principal.role}, and this takes {role} "
@@ -56,3 +69,34 @@ class Access:
     def check_csrf(self, request: flask.Request, principal: Principal) -> None:
         """`require` has asked already. Raises CrossSite."""
         self._forms.check(request, principal)
+
+    def sign_in_path(self, target: str) -> str | None:
+        """Where to sign in, and to come back to `target` from; None: there is no provider."""
+        return f"{SIGN_IN}?{urlencode({'next': target})}" if self.policy.access.oidc else None
+
+    def renew(self, response: flask.Response) -> flask.Response:
+        """A session that is used does not end of being idle. After each request."""
+        session = flask.g.pop("session", None)
+        if session is not None and "Set-Cookie" not in response.headers:
+            self.sessions.renew(session, flask.request, response)
+        return response
+
+    def _known(self, request: flask.Request) -> Principal:
+        """Who shows a token of ours is its bearer or nobody: never somebody else for want of a good one."""
+        authorization = request.headers.get("Authorization", "")
+        if authorization.lower().startswith(_OURS):
+            return self._bearers.principal(authorization, request.remote_addr)
+        if identity := self._proxy.identity(request):
+            return principal_of(self.policy, identity, "proxy", at=now())
+        if session := self.sessions.find(request):
+            flask.g.session = session
+            return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)
+        if authorization:
+            return self._bearers.principal(authorization, request.remote_addr)
+        if is_loopback(request) and not self._proxy.sent(request):
+            return self._local
+        how = f"sign in at {SIGN_IN}, or send" if self.policy.access.oidc else "say who you are:"
+        raise NotSignedIn(
+            f"{how} Authorization: Bearer TOKEN, of `registrar token create`; "
+            "or ask http://127.0.0.1 on the receiver's machine, without a proxy"
+        )

@@ -49,7 +49,10 @@ class Forms:
         """Raises CrossSite where the browser says that another site's page sent it. Old browsers say nothing."""
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         if site not in (None, "same-origin", "none") or (origin and not self._is_ours(origin, request)):
-            raise CrossSite("another site's page sent this: do it on Registrar's own page")
+            raise CrossSite(
+                "another site's page sent this: do it on Registrar's own page "
+                "(or REGISTRAR_PUBLIC_URL is not the address that browsers know us by)"
+            )
 
     def _is_ours(self, origin: str, request: flask.Request) -> bool:
         return _origin(origin) in {_origin(request.host_url), self._public}

@@ -6,7 +6,9 @@ from typing import Literal
 from registrar.event import Actor
 from registrar.policy.access import ROLES, Role
 
-__all__ = ["Principal", "Role"]
+__all__ = ["By", "Principal", "Role"]
+
+By = Literal["loopback", "session", "proxy", "token"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Principal:
 
     actor: Actor
     role: Role
-    by: Literal["loopback", "session", "proxy", "token"]
+    by: By
     via: str | None = None
     session: str | None = field(default=None, repr=False)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from registrar.vocabulary import VOCABULARY
-from webhooks.openapi import acts, reads, shapes
+from webhooks.openapi import acts, browser, reads, shapes
 from webhooks.openapi.operations import REF, UNKNOWN, VIEWERS, answer, get, other, refusals_of
 
 _ANSWERS: tuple[type[BaseModel], ...] = (
@@ -80,6 +80,7 @@ def _paths() -> dict[str, Any]:
     return {
         "/webhooks/{source}": {"parameters": [_SOURCE], "post": _post(), "options": _options()},
         **_both(reads.paths(), acts.paths()),
+        **browser.paths(),
         "/healthz": {"get": get("Whether the process lives", "", shapes.Alive)},
         "/readyz": {"get": get("Whether it can accept", _READY, shapes.Ready, parameters=[_EXCLUDE])},
         "/metrics": {"get": other("Counters for Prometheus", VIEWERS, "text/plain", *UNKNOWN)},

@@ -1,0 +1,371 @@
+"""People sign in at an OpenID Connect provider, in a browser, over real HTTP."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from itsdangerous import TimestampSigner
+from werkzeug.serving import make_server
+
+from registrar.ledger.engine import now
+from tests.access.conftest import POLICY, Make, Site
+from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
+from webhooks.access import session, signin
+from webhooks.access.keys import signer
+from webhooks.app import create_app
+
+SIGNED_IN = POLICY.replace("{name: Ada}", "{name: Ada, accounts: {email: ada@example.com}}").replace(
+    "{name: Bob}", "{name: Bob, accounts: {web: bob-7}}"
+)
+ACCESS = """
+access:
+  operators: [ada]
+  oidc: {issuer: ISSUER, client_id: registrar, client_secret: env:OIDC_SECRET}
+"""
+
+
+@dataclass(frozen=True)
+class Web:
+    """The receiver at an address of this machine, and the provider that its people sign in at."""
+
+    site: Site
+    url: str
+    provider: OidcProvider
+
+    def browser(self) -> requests.Session:
+        return requests.Session()
+
+    def signed_in(self, **more: str) -> tuple[requests.Session, requests.Response]:
+        """A browser that went to /signin, and where it came out."""
+        browser = self.browser()
+        return browser, browser.get(f"{self.url}/signin", params=more, timeout=30)
+
+    def who(self, browser: requests.Session) -> Any:
+        return browser.get(f"{self.url}/try", timeout=30).json()
+
+    def sent_back(self, browser: requests.Session) -> str:
+        """As far as the provider's redirect to us, which is not followed."""
+        there = browser.get(f"{self.url}/signin", allow_redirects=False, timeout=30)
+        return browser.get(there.headers["Location"], allow_redirects=False, timeout=30).headers["Location"]
+
+
+Start = Callable[..., Web]
+
+
+@pytest.fixture
+def start(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    with ExitStack() as running:
+
+        def started(access: str = ACCESS, **changed: Any) -> Web:
+            provider = running.enter_context(serving())
+            policy = SIGNED_IN + access.replace("ISSUER", provider.issuer)
+            site = make(policy=policy, secrets={"OIDC_SECRET": CLIENT_SECRET}, **changed)
+            server = make_server("127.0.0.1", 0, site.app, threaded=True)
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            running.callback(lambda: (server.shutdown(), thread.join(), server.server_close()))
+            return Web(site, f"http://127.0.0.1:{server.server_port}", provider)
+
+        yield started
+
+
+@pytest.fixture
+def web(start: Start) -> Web:
+    return start()
+
+
+def failed(answer: requests.Response) -> bool:
+    return (answer.status_code, answer.json()["code"]) == (401, "sign_in_failed")
+
+
+def test_who_signed_in_is_a_person_of_registrar_yml(web: Web):
+    browser, _ = web.signed_in(next="/healthz")
+    assert (web.who(browser)["who"], web.who(browser)["by"]) == ("ada", "session")
+
+
+def test_they_come_back_to_where_they_wanted_to_be(web: Web):
+    _, end = web.signed_in(next="/healthz?x=1")
+    assert end.url == f"{web.url}/healthz?x=1"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "evil",
+        "/\t/evil.example",
+        "/%0d/..//x\n",
+        "///x",
+        "",
+    ],
+)
+def test_they_come_back_to_nobody_else(target: str):
+    assert signin.local(target) == "/"
+
+
+def test_the_cookie_is_kept_from_scripts_other_sites_and_the_disk(web: Web):
+    browser = web.browser()
+    end = browser.get(web.sent_back(browser), allow_redirects=False, timeout=30)
+    said = {cookie.partition("=")[0]: cookie for cookie in end.raw.headers.getlist("Set-Cookie")}
+    mine = said["registrar-session"]
+    assert ("HttpOnly" in mine, "SameSite=Lax" in mine, "Path=/" in mine, "Domain" in mine) == (True, True, True, False)
+    assert "Secure" not in mine  # this is http on loopback
+    assert "Max-Age=0" in said["registrar-signin"]
+    assert end.headers["Cache-Control"] == "no-store"
+
+
+def test_elsewhere_the_cookie_goes_by_tls_alone(start: Start):
+    web = start(public_url="https://registrar.example.com")
+    asked = web.site.client.get("/signin", base_url="https://registrar.example.com")
+    [cookie] = asked.headers.getlist("Set-Cookie")
+    assert cookie.startswith("__Host-registrar-signin=")
+    assert "Secure" in cookie
+    query = parse_qs(urlsplit(asked.headers["Location"]).query)
+    assert query["redirect_uri"] == ["https://registrar.example.com/signin/callback"]
+
+
+def test_what_is_asked_of_the_provider(web: Web):
+    there = web.browser().get(f"{web.url}/signin", allow_redirects=False, timeout=30).headers["Location"]
+    query = {name: values[0] for name, values in parse_qs(urlsplit(there).query).items()}
+    assert (query["response_type"], query["client_id"], query["code_challenge_method"]) == ("code", "registrar", "S256")
+    assert (query["scope"], query["redirect_uri"]) == ("openid email profile", f"{web.url}/signin/callback")
+    assert min(len(query[name]) for name in ("state", "nonce", "code_challenge")) >= 43
+
+
+def test_what_came_back_to_one_browser_is_nothing_in_another(web: Web):
+    """Else somebody could sign you in as themselves, and read what you do."""
+    back = web.sent_back(web.browser())
+    assert failed(web.browser().get(back, timeout=30))
+    other = web.browser()
+    web.sent_back(other)  # one that has begun, too
+    assert failed(other.get(back, timeout=30))
+
+
+def test_a_state_is_used_once(web: Web):
+    browser = web.browser()
+    back = web.sent_back(browser)
+    cookies = dict(browser.cookies)
+    assert browser.get(back, allow_redirects=False, timeout=30).status_code == 303
+    replayed = requests.get(back, cookies=cookies, allow_redirects=False, timeout=30)
+    assert (failed(replayed), "was used already" in replayed.json()["detail"]) == (True, True)
+
+
+@pytest.mark.parametrize("change", [("state=", "state=x"), ("code=", "code=x"), ("?", "?iss=https://evil.example&")])
+def test_what_came_back_changed_is_nothing(web: Web, change: tuple[str, str]):
+    browser = web.browser()
+    back = web.sent_back(browser)
+    answer = browser.get(back.replace(*change, 1), timeout=30)
+    assert failed(answer)
+    assert "registrar-session" not in browser.cookies
+
+
+def test_an_error_of_the_provider_is_a_sentence_of_ours(web: Web):
+    browser = web.browser()
+    state = parse_qs(urlsplit(web.sent_back(browser)).query)["state"][0]
+    answer = browser.get(f"{web.url}/signin/callback?error=<script>&state={state}", timeout=30)
+    assert (failed(answer), "script" in answer.text) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "dishonest",
+    [
+        {"changed": {"nonce": "another"}},
+        {"changed": {"nonce": None}},
+        {"changed": {"aud": "another"}},
+        {"changed": {"aud": None}},
+        {"changed": {"aud": ["registrar", "another"]}},
+        {"changed": {"azp": "another"}},
+        {"changed": {"iss": "https://evil.example"}},
+        {"changed": {"exp": 1}},
+        {"changed": {"iat": 4102444800}},
+        {"changed": {"at_hash": "x"}},
+        {"changed": {"email": None}},
+        {"changed": {"email": ["ada@example.com"]}},
+        {"changed": {"email": "ada@example.com,eve@example.com"}},
+        {"verified": False},
+        {"verified": None},
+        {"algorithm": "HS256"},
+        {"algorithm": "none"},
+        {"forged": True},
+        {"metadata": {"issuer": "https://evil.example"}},
+        {"metadata": {"jwks_uri": None}},
+    ],
+    ids=str,
+)
+def test_an_id_token_that_proves_nothing_signs_nobody_in(start: Start, dishonest: dict[str, Any]):
+    web = start()
+    for name, value in dishonest.items():
+        setattr(web.provider, name, value)
+    browser, end = web.signed_in()
+    assert failed(end)
+    assert "registrar-session" not in browser.cookies
+
+
+def test_new_keys_of_the_provider_are_looked_for(web: Web):
+    web.signed_in()
+    web.provider.rotate()
+    assert web.who(web.signed_in()[0])["who"] == "ada"
+    assert web.provider.asked.count("/jwks") == 2
+
+
+def test_a_provider_that_is_down_is_503_and_says_so(web: Web):
+    web.provider.down = True
+    _, end = web.signed_in()
+    assert (end.status_code, end.json()["code"]) == (503, "unavailable")
+    web.provider.down = False
+    assert web.who(web.signed_in()[0])["who"] == "ada"
+
+
+def test_another_claim_says_who_it_is(start: Start):
+    web = start(access=ACCESS.replace("[ada]", "[bob]").replace("env:OIDC_SECRET", "env:OIDC_SECRET, claim: uid"))
+    web.provider.claims["uid"], web.provider.verified = "bob-7", None
+    assert web.who(web.signed_in()[0])["who"] == "bob"
+
+
+def test_who_is_nobody_of_registrar_yml_gets_no_session(web: Web):
+    web.provider.claims["email"] = "eve@example.com"
+    browser, end = web.signed_in()
+    assert (end.status_code, end.json()["code"]) == (403, "not_permitted")
+    assert "registrar-session" not in browser.cookies
+
+
+def test_where_all_may_look_they_are_guests(start: Start):
+    web = start(access=ACCESS.replace("operators: [ada]", 'viewers: ["*"]'))
+    web.provider.claims |= {"email": "eve@example.com", "name": "Eve"}
+    browser, _ = web.signed_in()
+    assert web.who(browser)["detail"].startswith("Eve is signed in as viewer")
+
+
+def test_signed_out_the_cookie_is_worth_nothing_even_to_who_has_it(web: Web):
+    browser, _ = web.signed_in()
+    stolen = dict(browser.cookies)
+    headers = {"X-CSRF-Token": web.who(browser)["csrf"], "Origin": web.url}
+    assert browser.post(f"{web.url}/signout", headers=headers, allow_redirects=False, timeout=30).status_code == 303
+    assert "registrar-session" not in browser.cookies
+    assert requests.get(f"{web.url}/try", cookies=stolen, timeout=30).status_code == 403  # this machine may look only
+    another_receiver = create_app(web.site.settings).extensions["access"]
+    headers = {"Cookie": f"registrar-session={stolen['registrar-session']}"}
+    who = another_receiver.principal(web.site.asked(headers=headers))
+    assert who.by == "loopback"
+
+
+def test_another_site_can_not_sign_you_out(web: Web):
+    browser, _ = web.signed_in()
+    assert browser.post(f"{web.url}/signout", timeout=30).json()["code"] == "cross_site"
+    assert web.who(browser)["who"] == "ada"
+
+
+def test_a_form_is_bound_to_its_session(web: Web):
+    browser, _ = web.signed_in()
+    csrf = web.who(browser)["csrf"]
+    assert browser.post(f"{web.url}/try", data={"csrf": csrf}, timeout=30).status_code == 200
+    again, _ = web.signed_in()
+    assert again.post(f"{web.url}/try", data={"csrf": csrf}, timeout=30).json()["code"] == "cross_site"
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Each call lets so much more time pass, for sessions and for what signs their cookies."""
+    passed = [timedelta()]
+    signed_at = TimestampSigner.get_timestamp
+    monkeypatch.setattr(session, "now", lambda: now() + passed[0])
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: signed_at(self) + int(passed[0].total_seconds()))
+
+    def shift(by: timedelta) -> None:
+        passed[0] += by
+
+    return shift
+
+
+def test_a_session_ends_of_being_idle_and_not_while_it_is_used(web: Web, later: Callable[[timedelta], None]):
+    browser, _ = web.signed_in()
+    idle = dict(browser.cookies)
+    later(session.IDLE - timedelta(seconds=10))
+    assert web.who(browser)["who"] == "ada"
+    assert dict(browser.cookies) != idle
+    later(timedelta(seconds=20))  # on top of it
+    assert requests.get(f"{web.url}/try", cookies=idle, timeout=30).status_code == 403
+    assert web.who(browser)["who"] == "ada"
+
+
+def test_a_session_ends_however_much_it_is_used(web: Web, later: Callable[[timedelta], None]):
+    browser, _ = web.signed_in()
+    for _ in range(13):
+        assert web.who(browser).get("who") == "ada"
+        later(timedelta(minutes=55))
+    later(timedelta(minutes=6))
+    assert web.who(browser)["code"] == "not_permitted"
+
+
+def test_a_beginning_ends_too(web: Web, monkeypatch: pytest.MonkeyPatch):
+    browser = web.browser()
+    back = web.sent_back(browser)
+    monkeypatch.setattr(signin, "LASTS", timedelta(seconds=-1))
+    assert failed(browser.get(back, timeout=30))
+
+
+def cookies(name: str, text: str) -> dict[str, str]:
+    return {f"registrar-{name}": text}
+
+
+def test_a_cookie_that_nobody_signed_is_nothing(web: Web):
+    browser, _ = web.signed_in()
+    text = browser.cookies["registrar-session"]
+    payload, when, signature = text.split(".")
+    said = {"account": "ada@example.com", "name": None, "id": "0" * 32, "began": int(now().timestamp())}
+    forged = [
+        "",
+        "x",
+        text[:-1],
+        f"{payload}.{when}.{signature[::-1]}",
+        f"{payload[:-2]}AA.{when}.{signature}",
+        str(signer("another key", "session").dumps(said)),
+        str(signer(web.site.settings.secret_key, "form").dumps(said)),
+        str(signer(web.site.settings.secret_key, "session").dumps(["ada@example.com"])),
+    ]
+    for each in forged:
+        answer = requests.get(f"{web.url}/try", cookies=cookies("session", each), timeout=30)
+        assert answer.status_code == 403, each
+    good = str(signer(web.site.settings.secret_key, "session").dumps(said))
+    assert requests.get(f"{web.url}/try", cookies=cookies("session", good), timeout=30).json()["who"] == "ada"
+
+
+def test_while_the_key_is_exchanged_either_is_believed(start: Start):
+    web = start()
+    browser, _ = web.signed_in()
+    old = web.site.settings.secret_key
+    both = signer(f"{'n' * 43}=,{old}", "session")
+    assert both.loads(browser.cookies["registrar-session"])["account"] == "ada@example.com"
+    assert signer("n" * 43 + "=", "session").loads(str(both.dumps({"x": 1}))) == {"x": 1}
+
+
+def test_signing_in_is_bounded(web: Web, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(signin, "PACE", "3/minute")
+    asked = [requests.get(f"{web.url}/signin", allow_redirects=False, timeout=30).status_code for _ in range(4)]
+    assert asked == [303, 303, 303, 429]
+
+
+def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):
+    answer = make().client.get("/signin", base_url="http://127.0.0.1")
+    assert (answer.status_code, "docs/access.md" in answer.json["detail"]) == (404, True)
+
+
+def test_a_secret_that_can_not_be_read_does_not_start(make: Make):
+    with pytest.raises(ValueError, match="env:OIDC_SECRET is empty or not set"):
+        make(policy=SIGNED_IN + ACCESS.replace("ISSUER", "https://login.example.com"))
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://login.example.com", "https://", "https://a@b", "https://a/?x", "login.example.com", "ftp://a"]
+)
+def test_an_issuer_that_is_none_is_complained_about(make: Make, issuer: str):
+    with pytest.raises(ValueError, match=r"access\.oidc\.issuer: an issuer is such as"):
+        make(policy=SIGNED_IN + ACCESS.replace("ISSUER", f'"{issuer}"'))

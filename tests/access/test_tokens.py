@@ -1,0 +1,199 @@
+"""Whoever bears a token is who it says, as long as it is live; and who bears a wrong one is nobody."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from registrar.keys import new_token
+from registrar.ledger import tokens
+from registrar.ledger.engine import now
+from registrar.ledger.tables import events
+from registrar.ledger.tokens import Token
+from registrar.policy.access import Role
+from tests.access.conftest import LOCAL, POLICY, Make, Site
+from webhooks.access import bearer, remembered
+
+PUBLIC = "http://registrar.example.com"
+AWAY = {"base_url": PUBLIC, "environ_base": {"REMOTE_ADDR": "203.0.113.9"}}
+
+
+def given(site: Site, name: str = "ci", role: Role = "operator", **more: Any) -> dict[str, str]:
+    """The header of a new token."""
+    secret = new_token()
+    with site.ledger.write() as connection:
+        kept = {"person": None, "created_at": now(), **more}
+        tokens.create(connection, Token(name, tokens.digest(secret), role, **kept))
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def test_its_bearer_is_a_machine_of_its_name_from_anywhere(make: Make):
+    site = make()
+    answer = site.client.get("/try", headers=given(site), **AWAY)
+    assert (answer.status_code, answer.json["who"], answer.json["by"]) == (200, "token:ci", "token")
+
+
+def test_nothing_is_asked_of_it_that_a_form_is(make: Make):
+    site = make()
+    headers = {**given(site), "Origin": "https://elsewhere.example"}
+    assert site.client.post("/try", headers=headers, **AWAY).status_code == 200
+
+
+@pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("approver", 403), ("operator", 200)])
+def test_it_may_what_its_role_may(make: Make, role: Role, status: int):
+    site = make()
+    assert site.client.get("/try", headers=given(site, role=role), **AWAY).status_code == status
+    assert site.client.get("/v1/events", headers=given(site, "other", role), **AWAY).status_code == 200
+
+
+def test_a_persons_token_acts_as_the_person(make: Make):
+    site = make(policy=f"{POLICY}access: {{operators: [bob]}}\n")
+    answer = site.client.get("/try", headers=given(site, person="bob"), **AWAY)
+    assert (answer.json["who"], answer.json["by"]) == ("bob", "token")
+
+
+@pytest.mark.parametrize(
+    ("access", "person", "status"),
+    [
+        ("{viewers: [bob]}", "bob", 403),
+        ("{}", "ada", 403),
+        ("{}", "bob", 401),
+        ("{operators: [bob]}", "gone", 401),
+    ],
+)
+def test_a_persons_token_never_may_more_than_the_person(make: Make, access: str, person: str, status: int):
+    site = make(policy=f"{POLICY}access: {access}\n")
+    assert site.client.get("/try", headers=given(site, role="operator", person=person), **AWAY).status_code == status
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer rgt_short",
+        f"Bearer {new_token()}",
+        f"Bearer {new_token()}x",
+        f"Bearer {new_token()} {new_token()}",
+        f"Token {new_token()}",
+        "Basic YWRhOnNlY3JldA==",
+        "Bearer \xff\xfe",
+        "Bearer ' OR 1=1 --",
+    ],
+)
+def test_a_wrong_one_is_401_even_here(make: Make, authorization: str):
+    """Who shows a token is its bearer or nobody, though they sit at this machine."""
+    answer = make(operator="ada").client.get("/try", base_url=LOCAL, headers={"Authorization": authorization})
+    assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+def test_a_token_in_the_address_is_nobodys(make: Make):
+    site = make()
+    secret = given(site)["Authorization"].removeprefix("Bearer ")
+    for name in ("token", "access_token", "authorization"):
+        assert site.client.get(f"/try?{name}={secret}", **AWAY).status_code == 401
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Called with a timedelta: from then on it is that much later, by both clocks."""
+    monotonic, wall = remembered.time.monotonic, now
+
+    def shift(by: timedelta) -> None:
+        monkeypatch.setattr(remembered.time, "monotonic", lambda: monotonic() + by.total_seconds())
+        monkeypatch.setattr(bearer, "now", lambda: wall() + by)
+
+    return shift
+
+
+def test_revoked_it_is_worth_nothing_as_soon_as_what_is_remembered_is_old(make: Make, later: Any):
+    site = make()
+    headers = given(site)
+    assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
+    with site.ledger.write() as connection:
+        tokens.revoke(connection, "ci", at=now())
+    later(timedelta(seconds=remembered.FRESH + 0.001))
+    answer = site.client.get("/try", headers=headers, **AWAY)
+    assert (answer.status_code, answer.json["detail"]) == (
+        401,
+        "the token ci is revoked; `registrar token create` makes another",
+    )
+
+
+def test_what_is_remembered_is_not_believed_for_longer_by_being_used(make: Make, monkeypatch: pytest.MonkeyPatch):
+    site = make()
+    headers = given(site)
+    clock = [1000.0]
+    monkeypatch.setattr(remembered.time, "monotonic", lambda: clock[0])
+    assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
+    with site.ledger.write() as connection:
+        tokens.revoke(connection, "ci", at=now())
+        connection.execute(text("UPDATE tokens SET used_at = NULL"))
+    for _ in range(4):
+        clock[0] += remembered.FRESH / 4 + 0.001
+        last = site.client.get("/try", headers=headers, **AWAY).status_code
+    assert last == 401
+
+
+def test_expired_it_is_worth_nothing(make: Make, later: Any):
+    site = make()
+    headers = given(site, expires_at=now() + timedelta(days=1))
+    assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
+    later(timedelta(days=1))
+    assert "is expired" in site.client.get("/try", headers=headers, **AWAY).json["detail"]
+
+
+def used_at(site: Site) -> datetime | None:
+    with site.ledger.read() as connection:
+        [token] = tokens.all_tokens(connection)
+    return token.used_at
+
+
+def test_when_it_was_used_is_noted(make: Make):
+    site = make()
+    headers = given(site)
+    assert used_at(site) is None
+    site.client.get("/try", headers=headers, **AWAY)
+    first = used_at(site)
+    assert first is not None
+    site.client.get("/try", headers=headers, **AWAY)
+    assert used_at(site) == first
+
+
+def test_a_ledger_that_can_not_be_written_refuses_nobody_who_only_asks(make: Make):
+    site = make()
+    headers = given(site)
+    with site.ledger.write():  # kept for longer than a writer waits
+        assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
+
+
+def test_guessing_is_bounded_and_locks_nobody_out(make: Make, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bearer, "WRONG", "3/minute")
+    site = make()
+    good = given(site)
+    guesses = [site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY) for _ in range(5)]
+    assert [guess.status_code for guess in guesses] == [401, 401, 401, 429, 429]
+    assert site.client.get("/try", headers=good, **AWAY).status_code == 200
+
+
+def test_the_record_says_which_token_it_was(make: Make):
+    site = make(policy=f"{POLICY}access: {{operators: [bob]}}\n")
+    who = site.access.principal(site.asked(headers=given(site, "laptop", person="bob")))
+    assert who is not None
+    site.commands.submit(who, "experiment.create", {"name": "e"}, key="k")
+    with site.ledger.read() as connection:
+        [event] = connection.execute(select(events)).all()
+    assert (event.actor, event.delivery_id) == ("bob", "token:laptop/bob/k")
+
+
+def test_a_token_is_shown_by_nothing_that_holds_it(make: Make):
+    site = make()
+    headers = given(site)
+    secret = headers["Authorization"].removeprefix("Bearer ")
+    who = site.access.principal(site.asked(headers=headers))
+    with site.ledger.read() as connection:
+        [kept] = tokens.all_tokens(connection)
+    assert secret not in repr([who, kept, replace(kept, role="viewer")])

@@ -1,0 +1,148 @@
+"""/signin, /signin/callback and /signout: how a person's browser gets a session, and loses it."""
+
+import hmac
+import importlib
+import logging
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import flask
+
+from registrar.ledger import Ledger, spent
+from registrar.ledger.engine import now
+from registrar.seal import BrokenSeal, Seal
+from registrar.settings import Settings
+from webhooks.access import SIGN_IN, Access
+from webhooks.access.beginning import Beginning, SignInFailed
+from webhooks.access.identity import principal_of
+from webhooks.access.loopback import is_loopback
+from webhooks.access.session import cookie_name
+from webhooks.clean import clean
+from webhooks.errors import NotFound, Rejected
+from webhooks.rate import Limits, address_key
+
+if TYPE_CHECKING:  # imported where registrar.yml has a provider, and nowhere else: the receiver starts light
+    from webhooks.access.oidc import Provider
+
+log = logging.getLogger(__name__)
+
+PACE = "60/minute"  # beginnings and ends of sign-ins, per address; behind a proxy all have one
+LASTS = timedelta(minutes=10)  # from the beginning to the end
+# No second slash: //elsewhere.example and /\elsewhere.example are other hosts to a browser.
+_OURS = re.compile(r"/([A-Za-z0-9._~%@:?&=+,;-][A-Za-z0-9._~%@:?&=+,;/-]{0,1000})?")
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What the routes need; one per app. provider: None where registrar.yml has none."""
+
+    access: Access
+    provider: "Provider | None"
+    ledger: Ledger
+    seal: Seal
+    rate: Limits
+    public_url: str | None
+
+    def blueprint(self) -> flask.Blueprint:
+        routes = flask.Blueprint("signin", __name__)
+        routes.add_url_rule(SIGN_IN, view_func=self.begin, methods=["GET"], endpoint="begin")
+        routes.add_url_rule(f"{SIGN_IN}/callback", view_func=self.end, methods=["GET"], endpoint="end")
+        routes.add_url_rule("/signout", view_func=self.leave, methods=["POST"], endpoint="leave")
+        return routes
+
+    def begin(self) -> flask.Response:
+        """To the provider, with something to be known by again."""
+        provider = self._counted()
+        beginning = Beginning.new()
+        response = _away(provider.address(beginning, self._callback()))
+        said = {**beginning.to_json(), "next": local(flask.request.args.get("next"))}
+        response.set_cookie(self._cookie, self.seal.close(said), max_age=LASTS, **self._attributes())
+        return response
+
+    def end(self) -> flask.Response:
+        """Back from the provider. What can't be is answered, and the beginning is used up all the same."""
+        provider = self._counted()
+        try:
+            beginning, target = self._beginning()
+            identity = provider.identity(beginning, self._callback(), self._code(provider, beginning))
+            who = principal_of(self.access.policy, identity, "session", at=now())  # who may nothing gets no session
+        except Rejected:
+            flask.after_this_request(self._forget)
+            raise
+        log.info("signed in %s as %s, %s", clean(identity.account), who.actor.id, who.role)
+        response = _away(target)
+        self.access.sessions.begin(identity, flask.request, response)
+        return self._forget(response)
+
+    def leave(self) -> flask.Response:
+        who = self.access.require(flask.request, "viewer")
+        response = _away("/")
+        if session := self.access.sessions.find(flask.request):
+            self.access.sessions.end(session, flask.request, response)
+            log.info("signed out %s", who.actor.id)
+        return response
+
+    def _counted(self) -> "Provider":
+        self.rate.count(PACE, "signin", address_key(flask.request.remote_addr))
+        if self.provider is None:
+            raise NotFound("nobody signs in here: registrar.yml has no access.oidc; docs/access.md tells of other ways")
+        return self.provider
+
+    def _beginning(self) -> tuple[Beginning, str]:
+        """Of this browser, not long ago, and for the first time. Raises SignInFailed."""
+        try:
+            said = self.seal.open(flask.request.cookies.get(self._cookie, ""), max_age=int(LASTS.total_seconds()))
+            beginning, target = Beginning(said["state"], said["nonce"], said["verifier"]), str(said["next"])
+        except (BrokenSeal, KeyError, TypeError, ValueError):
+            raise SignInFailed("this browser did not begin here, or too long ago; begin again at /signin") from None
+        if not hmac.compare_digest(beginning.state.encode(), flask.request.args.get("state", "").encode()):
+            raise SignInFailed("what came back belongs to another sign-in; begin again at /signin")
+        at = now()
+        with self.ledger.write() as connection:
+            if not spent.spend(connection, f"signin {beginning.state}", until=at + LASTS, at=at):
+                raise SignInFailed("this sign-in was used already; begin again at /signin")
+        return beginning, target
+
+    def _code(self, provider: "Provider", beginning: Beginning) -> str:
+        given = flask.request.args
+        if not provider.issued_by(given.get("iss")):
+            raise SignInFailed("what came back is of another provider; begin again at /signin")
+        if "error" in given or not given.get("code"):
+            raise SignInFailed("the provider did not sign you in; begin again at /signin")
+        return given["code"]
+
+    def _callback(self) -> str:
+        base = self.public_url or flask.request.host_url
+        return f"{base.rstrip('/')}{SIGN_IN}/callback"
+
+    @property
+    def _cookie(self) -> str:
+        return cookie_name(flask.request, "signin")
+
+    def _attributes(self) -> dict[str, Any]:
+        return {"path": "/", "secure": not is_loopback(flask.request), "httponly": True, "samesite": "Lax"}
+
+    def _forget(self, response: flask.Response) -> flask.Response:
+        response.delete_cookie(self._cookie, **self._attributes())
+        return response
+
+
+def _away(target: str) -> flask.Response:
+    return flask.Response(status=303, headers={"Location": target})
+
+
+def local(target: str | None) -> str:
+    """Where to go after the sign-in: a page of ours, else the first."""
+    return target if target and _OURS.fullmatch(target) else "/"
+
+
+def blueprint(settings: Settings, access: Access, ledger: Ledger, rate: Limits) -> flask.Blueprint:
+    """Raises SettingsError where the provider's secret can't be read."""
+    config = access.policy.access.oidc
+    provider = None
+    if config:
+        made = importlib.import_module("webhooks.access.oidc").Provider
+        provider = made(config, settings.secret(config.client_secret))
+    return SignIn(access, provider, ledger, Seal(settings.secret_key), rate, settings.public_url).blueprint()
