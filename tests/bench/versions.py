@@ -133,7 +133,8 @@ def _models() -> Iterator[list[Model]]:
         for model in found:
             office.post("training_run.finished", model=model.name, run_id=train(client))
             grow(folder / "mlflow.db", model.name, model.size)
-            office.post("registry.reconcile", model=model.name)
+            looked = office.post("registry.reconcile", model=model.name)
+            assert office.tasks_of(looked) == [("reconcile", "succeeded")], "MLflow took too long to be read as a whole"
             assert client.get_model_version(model.name, str(model.size)).status == "READY"
         yield found
 
