@@ -3,6 +3,7 @@
 --workers and --threads choose others. docs/performance.md has what was tried.
 """
 
+import atexit
 import os
 import shutil
 import socket
@@ -40,11 +41,13 @@ _COUNTED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is i
 def on_starting(server: Any) -> None:
     """What the processes count, they count together: whoever is asked tells of all."""
     if server.cfg.workers > 1:
-        os.environ[_COUNTED] = tempfile.mkdtemp(prefix="registrar-counted-", dir=worker_tmp_dir)
+        os.environ[_COUNTED] = folder = tempfile.mkdtemp(prefix="registrar-counted-", dir=worker_tmp_dir)
+        atexit.register(_forget, folder, os.getpid())
 
 
-def on_exit(server: Any) -> None:
-    if folder := os.environ.pop(_COUNTED, None):
+def _forget(folder: str, first: int) -> None:
+    """When the first process ends; gunicorn's on_exit does not come where one that is starting is told to stop."""
+    if os.getpid() == first:
         shutil.rmtree(folder, ignore_errors=True)
 
 

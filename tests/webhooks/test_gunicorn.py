@@ -217,13 +217,21 @@ def test_whichever_process_is_asked_tells_what_all_have_counted(server: Server):
     assert accepted() == {before + 20}
 
 
+def _counted_in(process: psutil.Process) -> set[Path]:
+    return {Path(file.path).parent for file in process.open_files() if "/registrar-counted-" in file.path}
+
+
 def test_what_was_counted_together_goes_with_the_receiver(tmp_path: Path):
     with closing(Ledger(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
         migrate(ledger)
     process = start(tmp_path)
-    requests.get(f"http://127.0.0.1:{port_of(process)}/healthz", timeout=10)
-    opened = [Path(file.path) for child in psutil.Process(process.pid).children() for file in child.open_files()]
-    [folder] = {path.parent for path in opened if path.parent.name.startswith("registrar-counted-")}
+    port_of(process)
+    for _ in range(300):  # both are up: of one that is still starting gunicorn makes an error of its own
+        counting = [_counted_in(child) for child in psutil.Process(process.pid).children()]
+        if len(counting) == 2 and all(counting):
+            break
+        time.sleep(0.1)
+    [folder] = {path for paths in counting for path in paths}
     assert folder.is_dir()
     process.terminate()
     process.wait(30)
