@@ -58,14 +58,14 @@ WHOLE = {"GET registered-models/get", "POST registered-models/get-latest-version
 SEARCH = "GET model-versions/search"
 
 
-@pytest.fixture
-def moved(office, mlflow_address) -> str:
+@pytest.fixture(params=[train, train_logged_model], ids=["mlflow 2", "mlflow 3"])
+def moved(office, mlflow_address, request) -> str:
     """A model of six versions, the fifth in Production, the last on its way there. What is read whole is seen."""
     office.let_in(MlflowRegistry(mlflow_address, glances=(2, 4)))
     client, model = MlflowClient(mlflow_address), f"calls-{uuid.uuid4().hex[:8]}"
     office.policy(POLICY.replace("  taxi:", f"  {model}:"))
     for number in range(1, 7):
-        office.post("training_run.finished", model=model, run_id=train_logged_model(client))
+        office.post("training_run.finished", model=model, run_id=request.param(client))
         if number == 5:
             office.post("promotion.approve", by=ADA, model=model, version=5)
     return model

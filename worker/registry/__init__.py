@@ -58,7 +58,6 @@ class MlflowRegistry(Files, Versions):
     ) -> None:
         uri = _logged_in(uri)
         super().__init__(uri, client or watched.client(uri))
-        self._store = watched.store(uri)
         self._before_write = before_write
         self._glances = glances
 

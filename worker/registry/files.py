@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from worker import convert
 from worker.door import Final
 from worker.registry.errors import sorted_errors
-from worker.registry.watched import download_artifacts, list_artifacts
+from worker.registry.watched import download_artifacts, list_artifacts, store
 
 _LOGGED = re.compile("models:/(m-[0-9a-f]{32})")
 _MOST_FILES = 10_000  # of one model; what is more is not looked at
@@ -26,6 +26,7 @@ class Files:
     def __init__(self, uri: str, client: MlflowClient) -> None:
         self._uri = uri
         self._client = client
+        self._store = store(uri)
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         with sorted_errors(f"fetching the artifacts of run {run_id}"):
@@ -34,26 +35,27 @@ class Files:
 
     def files_of(self, model: str, version: int) -> list[str]:
         with sorted_errors(f"looking at the files of {model} version {version}"):
-            address = self._client.get_model_version_download_uri(model, str(version))
-            return sorted(self.listed(address))
+            return sorted(self.listed(self._address(model, version)))
+
+    def _address(self, model: str, version: int) -> str:
+        """Where a version's files are. MlflowClient would read the whole model first, to see that it is no prompt."""
+        return str(self._store.get_model_version_download_uri(model, version))
 
     def listed(self, uri: str) -> set[str]:
         """The names of what is in a folder of an artifact store."""
         return {Path(file.path).name for file in list_artifacts(artifact_uri=uri, tracking_uri=self._uri)}
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
-        return convert.mlmodel(self._mlmodel(model, version))
-
-    def _mlmodel(self, model: str, version: int) -> str:
-        """The file itself; "" where there is none."""
         with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
-            if "MLmodel" not in self.files_of(model, version):
-                return ""
-            address = self._client.get_model_version_download_uri(model, str(version))
-            with TemporaryDirectory() as folder:
-                uri = f"{address.rstrip('/')}/MLmodel"
-                got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
-                return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
+            address = self._address(model, version)
+            return convert.mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
+
+    def _mlmodel(self, address: str) -> str:
+        """The file itself, of the files at an address."""
+        with TemporaryDirectory() as folder:
+            uri = f"{address.rstrip('/')}/MLmodel"
+            got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
+            return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
 
     def digest_of(self, model: str, version: int) -> str:
         """A logged model (m-...) keeps its id for its files; those of MLflow 2 lie where anybody may change them."""
@@ -61,28 +63,30 @@ class Files:
             source = self._client.get_model_version(model, str(version)).source
         if logged := _LOGGED.fullmatch(source or ""):
             return logged[1]
-        content = [self._listing(model, version), self._mlmodel(model, version)]
+        with sorted_errors(f"looking at the files of {model} version {version}"):
+            address = self._address(model, version)
+            listing = self._listing(address)
+            content = [listing, self._mlmodel(address) if "MLmodel" in dict(listing) else ""]
         return "sha256:" + hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
-    def _listing(self, model: str, version: int) -> list[tuple[str, int]]:
-        """Every file's path and size, as far as _MOST_FILES."""
-        with sorted_errors(f"looking at the files of {model} version {version}"):
-            address = self._client.get_model_version_download_uri(model, str(version))
-            found: list[tuple[str, int]] = []
-            folders = [""]
-            while folders and len(found) < _MOST_FILES:
-                below = folders.pop()
-                where = f"{address.rstrip('/')}/{below}" if below else address
-                for file in list_artifacts(artifact_uri=where, tracking_uri=self._uri):
-                    path = f"{below}/{Path(file.path).name}" if below else Path(file.path).name
-                    if file.is_dir:
-                        folders.append(path)
-                    else:
-                        found.append((path, file.file_size or 0))
-            return sorted(found)
+    def _listing(self, address: str) -> list[tuple[str, int]]:
+        """The path and size of every file at an address, as far as _MOST_FILES."""
+        found: list[tuple[str, int]] = []
+        folders = [""]
+        while folders and len(found) < _MOST_FILES:
+            below = folders.pop()
+            where = f"{address.rstrip('/')}/{below}" if below else address
+            for file in list_artifacts(artifact_uri=where, tracking_uri=self._uri):
+                path = f"{below}/{Path(file.path).name}" if below else Path(file.path).name
+                if file.is_dir:
+                    folders.append(path)
+                else:
+                    found.append((path, file.file_size or 0))
+        return sorted(found)
 
     def size_of(self, model: str, version: int) -> int:
-        found = self._listing(model, version)
+        with sorted_errors(f"looking at the files of {model} version {version}"):
+            found = self._listing(self._address(model, version))
         if len(found) >= _MOST_FILES:
             raise Final(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
         return sum(size for _, size in found)
@@ -90,5 +94,5 @@ class Files:
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         """From where the registry says the version's files are."""
         with sorted_errors(f"fetching {model} version {version}"):
-            address = self._client.get_model_version_download_uri(model, str(version))
+            address = self._address(model, version)
             return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
