@@ -64,7 +64,7 @@ def test_a_description_takes_the_calls_that_the_burst_says(mlflow: Prepared, cal
     calls.clear()
     registry.version(model, 1)
     registry.set_description(model, 1, "another one")
-    assert calls == ["GET model-versions/get", "GET registered-models/get", "PATCH model-versions/update"]
+    assert calls == ["GET model-versions/get", "PATCH model-versions/update"]
 
 
 def test_what_is_posted_is_applied_and_what_is_not_taken_is_no_figure(mlflow: Prepared, ours: Installation):
