@@ -1,7 +1,7 @@
 """More at once than can be worked off for minutes, while somebody uses chat: nothing is lost, nobody is kept waiting.
 
 An event replaces a version's description: of the events that change MLflow it is the one of the fewest calls (one to
-read, two to write, one of them MLflow's client's own); and the description that stays says which event was the last.
+read, one to write); and the description that stays says which event was the last.
 """
 
 import tempfile
