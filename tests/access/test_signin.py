@@ -273,11 +273,10 @@ def test_a_form_is_bound_to_its_session(web: Web):
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """Each call lets so much more time pass, for sessions and for what signs their cookies."""
-    passed = [timedelta()]
-    signed_at = TimestampSigner.get_timestamp
-    monkeypatch.setattr(session, "now", lambda: now() + passed[0])
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: signed_at(self) + int(passed[0].total_seconds()))
+    """Each call lets so much time pass, for sessions and for what signs their cookies; nothing else does."""
+    began, passed = now(), [timedelta()]
+    monkeypatch.setattr(session, "now", lambda: began + passed[0])
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int((began + passed[0]).timestamp()))
 
     def shift(by: timedelta) -> None:
         passed[0] += by
