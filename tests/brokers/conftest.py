@@ -118,7 +118,7 @@ def redis_port(redis: Server) -> int:
     return redis.port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rabbitmq_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with serve_rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as port:
         yield port

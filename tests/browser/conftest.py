@@ -52,21 +52,19 @@ class Site:
         return self.happened("training_run.finished", model=model, run_id=train(self.mlflow, rmse=rmse))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("browsed")
     secrets = {"ci.whsec": new_webhook_secret(), "slack.secret": "slack signing secret"}
     others = {"serving.url": "http://127.0.0.1:1/", "serving.whsec": new_webhook_secret()}
     for name, content in {"registrar.yml": CONFIG, **secrets, **others}.items():
         (home / name).write_text(content, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("REGISTRAR_LOCAL_OPERATOR", "ada")
-        with running(home / "data", "--config", str(home / "registrar.yml")):
-            stack = Installation(home / "data", from_folder(home / "data"), *secrets.values())
-            yield Site(stack, Sender(stack), MlflowClient(stack.settings.mlflow_uri))
+    with running(home / "data", "--config", str(home / "registrar.yml"), REGISTRAR_LOCAL_OPERATOR="ada"):
+        stack = Installation(home / "data", from_folder(home / "data"), *secrets.values())
+        yield Site(stack, Sender(stack), MlflowClient(stack.settings.mlflow_uri))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     chromium = needs("chromium", install="apt-get install chromium")
     with sync_playwright() as playwright:

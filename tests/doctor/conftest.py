@@ -106,7 +106,7 @@ def pages() -> Iterator[Pages]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A Redis as `registrar up` starts it."""
     port, folder = free_port(), tmp_path_factory.mktemp("redis")

@@ -101,11 +101,16 @@ def require_all_parts() -> None:
 
 
 @contextmanager
-def running(data: Path, *options: str) -> Iterator[None]:
-    """`registrar up` until the end of the block. Nothing of it is left then; that is asserted too."""
+def running(data: Path, *options: str, **environ: str) -> Iterator[None]:
+    """`registrar up` until the end of the block. Nothing of it is left then; that is asserted too.
+
+    environ: what it finds in its environment beside our own.
+    """
     require_all_parts()
     command = [sys.executable, "-m", "registrar", "--data", str(data), "up", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environ}
+    )
     try:
         said = _until_up(process)
         yield
@@ -119,7 +124,7 @@ def running(data: Path, *options: str) -> Iterator[None]:
         trees.clear(trees.marked(Folder(data).mark))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("installation")
     with listening() as serving:

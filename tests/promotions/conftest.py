@@ -27,7 +27,7 @@ def driven_by(url: str, driver: str) -> str:
     return url.replace("postgresql+psycopg:", f"postgresql+{driver}:")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mlflow_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The address of a server by its driver."""
     configure_client()
