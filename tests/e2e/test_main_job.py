@@ -22,12 +22,12 @@ from tests.e2e.sender import Sender
 from tests.mlflow_server import train, train_logged_model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sender(stack: Installation) -> Sender:
     return Sender(stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(stack: Installation) -> MlflowClient:
     return MlflowClient(stack.settings.mlflow_uri)
 
