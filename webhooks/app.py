@@ -26,7 +26,7 @@ from webhooks.doorbell import Doorbell
 from webhooks.health import Health
 from webhooks.intake import Intake
 from webhooks.metrics import Metrics
-from webhooks.pages import House, Mlflow
+from webhooks.pages import Errors, House, Mlflow
 from webhooks.postbox import Postbox
 from webhooks.rate import Rate
 from webhooks.refusals import WEBHOOKS, Record, Refusals
@@ -61,9 +61,13 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.register_blueprint(api.blueprint(reading, commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
     mlflow = Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
-    app.register_blueprint(pages.blueprint(House(ledger, policy, health, access, commands, mlflow)))
-    app.register_error_handler(Exception, Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics).answer)
-    app.register_blueprint(signin.blueprint(settings, access, ledger, rate))
+    house = House(ledger, policy, health, access, commands, mlflow)
+    app.register_blueprint(pages.blueprint(house))
+    refusals = Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics)
+    app.register_error_handler(Exception, refusals.answer)
+    entrance = signin.blueprint(settings, access, ledger, rate)
+    entrance.register_error_handler(Exception, Errors(house).for_browsers(refusals.answer))
+    app.register_blueprint(entrance)
     app.after_request(access.renew)
     app.after_request(headers.add)
     app.after_request(partial(_count, metrics))

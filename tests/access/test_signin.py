@@ -1,10 +1,11 @@
 """People sign in at an OpenID Connect provider, in a browser, over real HTTP."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ import requests
 from itsdangerous import TimestampSigner
 from werkzeug.serving import make_server
 
+from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from tests.access.conftest import POLICY, Make, Site
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
@@ -130,6 +132,71 @@ def test_elsewhere_the_cookie_goes_by_tls_alone(start: Start):
     assert "Secure" in cookie
     query = parse_qs(urlsplit(asked.headers["Location"]).query)
     assert query["redirect_uri"] == ["https://registrar.example.com/signin/callback"]
+
+
+def test_who_comes_by_another_name_begins_where_the_provider_will_send_them(start: Start):
+    web = start(public_url="https://registrar.example.com")
+    asked = web.site.client.get("/signin?next=/policy", base_url="http://localhost:8080")
+    assert "Set-Cookie" not in asked.headers
+    there = asked.headers["Location"]
+    assert there == "https://registrar.example.com/signin?next=%2Fpolicy&public=yes"
+    # A proxy that changes the Host passes it on like this: it is not sent round and round.
+    again = web.site.client.get("/signin?next=/policy&public=yes", base_url="http://receiver:8080")
+    assert again.headers["Location"].startswith(web.provider.issuer)
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}  # as Firefox sends it
+
+
+def test_what_fails_is_a_page_for_people_with_a_way_to_begin_again(web: Web):
+    answer = web.browser().get(f"{web.url}/signin/callback?state=x&code=y", headers=BROWSER, timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert "this browser did not begin here" in answer.text
+    assert '<a class="button main" href="/signin?next=%2F">Sign in again</a>' in answer.text
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_who_is_nobody_of_registrar_yml_may_sign_in_as_somebody_else(web: Web):
+    web.provider.claims["email"] = "<b>eve@example.com"
+    answer = web.browser().get(f"{web.url}/signin", headers=BROWSER, timeout=30)
+    assert (answer.status_code, "<b>eve" in answer.text) == (403, False)
+    assert "registrar.yml lets them do nothing" in answer.text
+    assert "Sign in as somebody else</a>" in answer.text
+
+
+def test_a_page_that_nobody_may_see_leads_to_the_sign_in_and_back(web: Web):
+    answer = web.site.client.get("/events?model=a%26b", base_url="https://registrar.example.com")
+    assert (answer.status_code, answer.mimetype) == (401, "text/html")
+    assert 'href="/signin?next=%2Fevents%3Fmodel%3Da%2526b"' in answer.text
+    assert signin.local("/events?model=a%26b") == "/events?model=a%26b"
+
+
+def test_without_a_provider_the_page_says_who_could_sign_people_in(make: Make):
+    answer = make().client.get("/events", base_url="https://registrar.example.com")
+    assert (answer.status_code, "/signin" in answer.text) == (401, False)
+    assert "access.oidc" in answer.text
+
+
+def test_who_is_signed_in_and_how_to_end_it_is_on_every_page_even_of_errors(web: Web):
+    browser, _ = web.signed_in()
+    for path in ("/", "/events/evt_0", "/events?before=x"):
+        page = browser.get(f"{web.url}{path}", headers=BROWSER, timeout=30).text
+        assert "<strong>Ada</strong> · operator" in page
+        [csrf] = re.findall(r'action="/signout"><input type="hidden" name="csrf" value="([^"]+)">', page)
+    assert browser.post(f"{web.url}/signout", data={"csrf": csrf}, allow_redirects=False, timeout=30).status_code == 303
+
+
+def test_a_page_is_refused_in_a_sentence_while_the_ledger_can_not_say_whose_session_it_is(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+):
+    browser, _ = web.signed_in()
+
+    def away(*_: Any) -> None:
+        raise LedgerUnavailable("does not answer")
+
+    monkeypatch.setattr(session.Sessions, "_is_over", away)
+    answer = browser.get(f"{web.url}/", headers=BROWSER, timeout=30)
+    assert (answer.status_code, "Not available at the moment" in answer.text) == (503, True)
 
 
 def test_what_is_asked_of_the_provider(web: Web):
@@ -302,6 +369,22 @@ def test_a_session_ends_however_much_it_is_used(web: Web, later: Callable[[timed
         later(timedelta(minutes=55))
     later(timedelta(minutes=6))
     assert web.who(browser)["code"] == "not_permitted"
+
+
+@pytest.mark.parametrize(("ahead", "believed"), [(1, True), (50, True), (90, False)])
+def test_a_receiver_whose_clock_is_a_little_behind_believes_what_another_signed(
+    web: Web, monkeypatch: pytest.MonkeyPatch, ahead: int, believed: bool
+):
+    def its_clock() -> datetime:
+        return now() + timedelta(seconds=ahead)
+
+    with monkeypatch.context() as other:
+        other.setattr(session, "now", its_clock)
+        other.setattr(TimestampSigner, "get_timestamp", lambda self: int(its_clock().timestamp()))
+        browser, _ = web.signed_in()
+        csrf = web.who(browser)["csrf"]
+    done = browser.post(f"{web.url}/try", data={"csrf": csrf}, timeout=30)
+    assert (done.status_code == 200) is believed
 
 
 def test_a_beginning_ends_too(web: Web, monkeypatch: pytest.MonkeyPatch):

@@ -1,32 +1,49 @@
-"""`registrar up`, a person at its machine, and their browser: Debian's Chromium, driven by Playwright."""
+"""`registrar up`, people at its machine and elsewhere, and their browsers: Debian's Chromium, driven by Playwright.
 
+Who is elsewhere reaches it by TLS, under a name, and signs in at a provider over real HTTP.
+"""
+
+import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import requests
 from mlflow import MlflowClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from registrar.embedded.folder import Folder
 from registrar.keys import new_webhook_secret
 from registrar.settings import from_folder
+from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
+from tests.browser.front import RESOLVED, Front, front
 from tests.e2e.conftest import CONFIG, Installation, running
 from tests.e2e.sender import PATIENCE, Sender
 from tests.mlflow_server import train
 from tests.needs import needs
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PEOPLE = {"Ada": "ada@example.com", "Vera": "vera@example.com", "Eve": "eve@example.com"}  # Eve is nobody of ours
+ACCESS = """
+access:
+  viewers: [vera]
+  operators: [ada]
+  oidc: {issuer: "ISSUER", client_id: registrar, client_secret: "file:oidc.secret"}
+"""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A running installation, where Ada sits at the machine."""
+    """A running installation, where Ada sits at the machine. public: where those who don't reach it."""
 
     stack: Installation
     sender: Sender
     mlflow: MlflowClient
+    provider: OidcProvider
+    public: str
 
     @property
     def url(self) -> str:
@@ -56,12 +73,28 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("browsed")
     secrets = {"ci.whsec": new_webhook_secret(), "slack.secret": "slack signing secret"}
-    others = {"serving.url": "http://127.0.0.1:1/", "serving.whsec": new_webhook_secret()}
-    for name, content in {"registrar.yml": CONFIG, **secrets, **others}.items():
-        (home / name).write_text(content, encoding="utf-8")
-    with running(home / "data", "--config", str(home / "registrar.yml"), REGISTRAR_LOCAL_OPERATOR="ada"):
-        stack = Installation(home / "data", from_folder(home / "data"), *secrets.values())
-        yield Site(stack, Sender(stack), MlflowClient(stack.settings.mlflow_uri))
+    others = {"serving.url": "http://127.0.0.1:1/", "serving.whsec": new_webhook_secret(), "oidc.secret": CLIENT_SECRET}
+    with ExitStack() as open_:
+        provider, before = open_.enter_context(serving()), open_.enter_context(front(home))
+        for name, content in {"registrar.yml": _config(provider), **secrets, **others}.items():
+            (home / name).write_text(content, encoding="utf-8")
+        environ = {"REGISTRAR_LOCAL_OPERATOR": "ada", "REGISTRAR_PUBLIC_URL": before.url}
+        open_.enter_context(running(home / "data", "--config", str(home / "registrar.yml"), **environ))
+        stack = _here(Installation(home / "data", from_folder(home / "data"), *secrets.values()), before)
+        yield Site(stack, Sender(stack), MlflowClient(stack.settings.mlflow_uri), provider, before.url)
+
+
+def _config(provider: OidcProvider) -> str:
+    signing_in = "  vera: {name: Vera, accounts: {email: vera@example.com}}\n"
+    people = CONFIG.replace("{slack: T1/UADA}", "{slack: T1/UADA, email: ada@example.com}")
+    people = people.replace("people:\n", f"people:\n{signing_in}")
+    return people + ACCESS.replace("ISSUER", provider.issuer)
+
+
+def _here(stack: Installation, before: Front) -> Installation:
+    """By the receiver's own address, which senders and whoever sits at the machine use."""
+    before.upstream = json.loads(Folder(stack.data).ports.read_text(encoding="utf-8"))["receiver"]
+    return replace(stack, settings=replace(stack.settings, public_url=f"http://127.0.0.1:{before.upstream}"))
 
 
 @pytest.fixture(scope="package")
@@ -69,7 +102,7 @@ def browser() -> Iterator[Browser]:
     chromium = needs("chromium", install="apt-get install chromium")
     with sync_playwright() as playwright:
         # Without a sandbox of its own, since CI may run as root; it visits our own pages only.
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", RESOLVED])
         yield started
         started.close()
 
@@ -78,9 +111,34 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, site: Site) -> Iterator[Page]:
     """A tab whose console must stay silent: what the CSP forbids is said there."""
     opened = browser.new_page(base_url=site.url, viewport=DESKTOP)
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    said = heard(opened)
     yield opened
     opened.close()
     assert said == []
+
+
+def heard(page: Page) -> list[str]:
+    """What its console says, as it comes."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+Elsewhere = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def elsewhere(browser: Browser, site: Site) -> Iterator[Elsewhere]:
+    """A person's browser on another machine; the provider knows them by `name`."""
+    contexts: list[BrowserContext] = []
+
+    def came(name: str, **more: Any) -> BrowserContext:
+        site.provider.claims = {"sub": name, "email": PEOPLE[name], "name": name}
+        given = {"base_url": site.public, "viewport": DESKTOP, "ignore_https_errors": True, **more}
+        contexts.append(browser.new_context(**given))
+        return contexts[-1]
+
+    yield came
+    for context in contexts:
+        context.close()

@@ -1,4 +1,7 @@
-"""Every page by day and by night, on a desk and on a phone: axe finds no serious fault, and nothing sticks out."""
+"""Every page by day and by night, on a desk and on a phone: axe finds no serious fault, and nothing sticks out.
+
+So do those of who is not signed in, may not do something, or is nobody of ours.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import DESKTOP, PHONE, Site
+from tests.browser.conftest import DESKTOP, PHONE, Elsewhere, Site
+from tests.browser.signing import refused_form, sign_in
 
 AXE = (Path(__file__).parent / "axe-4.14.1.min.js").read_text(encoding="utf-8")  # https://github.com/dequelabs/axe-core
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -38,12 +42,47 @@ def test_no_page_has_a_serious_fault(browser: Browser, site: Site, paths: list[s
     # axe is put in from outside, which the pages' own policy would not allow.
     context = browser.new_context(base_url=site.url, viewport=size, color_scheme=scheme, bypass_csp=True)
     page = context.new_page()
-    assert {path: found for path in paths if (found := faults(page, path))} == {}
+    assert faulty(page, paths) == {}
     context.close()
 
 
-def faults(page: Page, path: str) -> list[str]:
-    page.goto(path)
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+def test_nor_has_one_of_who_signs_in(elsewhere: Elsewhere, paths: list[str], size: Any, scheme: Any):
+    looks = {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
+    page = elsewhere("Ada", **looks).new_page()
+    assert faulty(page, ["/", "/policy", "/signin/callback?state=x&code=x"]) == {}
+    sign_in(page)
+    assert faulty(page, paths) == {}
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")], ids=["desktop", "phone"])
+def test_nor_has_one_of_who_may_not(elsewhere: Elsewhere, paths: list[str], size: Any, scheme: Any):
+    looks = {"viewport": size, "color_scheme": scheme, "bypass_csp": True}
+    nobody = elsewhere("Eve", **looks).new_page()
+    sign_in(nobody)
+    assert nobody.locator("h1").inner_text() == "Not granted"
+    assert faults(nobody) == []
+    viewer = elsewhere("Vera", **looks).new_page()
+    sign_in(viewer)
+    one = [path for path in paths if path.startswith(("/promotions/", "/dead/", "/events/evt"))]
+    assert faulty(viewer, one) == {}
+    viewer.goto(next(path for path in one if path.startswith("/promotions/")))
+    refused_form(viewer, "/approve")
+    assert viewer.locator("h1").inner_text() == "Not granted"
+    assert faults(viewer) == []
+
+
+def faulty(page: Page, paths: list[str]) -> dict[str, list[str]]:
+    """Those with faults, and which."""
+    found = {}
+    for path in paths:
+        page.goto(path)
+        found[path] = faults(page)
+    return {path: some for path, some in found.items() if some}
+
+
+def faults(page: Page) -> list[str]:
+    """Of the page that is shown."""
     page.evaluate(AXE)
     options = {"runOnly": {"type": "tag", "values": RULES}}
     found = page.evaluate("options => axe.run(document, options)", options)["violations"]

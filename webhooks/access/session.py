@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from registrar.ledger import Ledger, spent
 from registrar.ledger.engine import now
 from webhooks.access.identity import Identity
+from webhooks.access.keys import opened
 from webhooks.access.loopback import is_loopback
 from webhooks.access.remembered import Remembered
 
@@ -46,10 +47,8 @@ class Sessions:
     def find(self, request: flask.Request) -> Session | None:
         """Of the request's cookie, if it is one of ours and not over. Raises LedgerUnavailable."""
         try:
-            said, seen = self._signer.loads(
-                request.cookies.get(cookie_name(request), ""), max_age=int(IDLE.total_seconds()), return_timestamp=True
-            )
-            session = _read(said, seen)
+            given = request.cookies.get(cookie_name(request), "")
+            session = _read(*opened(self._signer, given, lasts=IDLE, at=now()))
         except (BadSignature, ValueError, KeyError, TypeError):
             return None
         if now() - session.began >= ABSOLUTE or self._is_over(session):
@@ -97,7 +96,7 @@ def _attributes(request: flask.Request) -> dict[str, Any]:
 
 def _read(said: Any, seen: datetime) -> Session:
     identity = Identity(str(said["account"]), None if said["name"] is None else str(said["name"]))
-    return Session(identity, str(said["id"]), datetime.fromtimestamp(said["began"], UTC), seen.astimezone(UTC))
+    return Session(identity, str(said["id"]), datetime.fromtimestamp(said["began"], UTC), seen)
 
 
 def _key(session: Session) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 
 import flask
 
@@ -55,6 +56,8 @@ class SignIn:
     def begin(self) -> flask.Response:
         """To the provider, with something to be known by again."""
         provider = self._counted()
+        if known_as := self._public():
+            return _away(known_as)
         beginning = Beginning.new()
         response = _away(provider.address(beginning, self._callback()))
         said = {**beginning.to_json(), "next": local(flask.request.args.get("next"))}
@@ -83,6 +86,17 @@ class SignIn:
             self.access.sessions.end(session, flask.request, response)
             log.info("signed out %s", who.actor.id)
         return response
+
+    def _public(self) -> str | None:
+        """The address that the provider sends people back to, if this is another one: its cookies are not ours.
+
+        Once: behind a proxy that changes the Host every address looks like another one.
+        """
+        asked = flask.request
+        if self.public_url is None or "public" in asked.args or urlsplit(self.public_url).netloc.lower() == asked.host:
+            return None
+        said = urlencode({"next": local(asked.args.get("next")), "public": "yes"})
+        return f"{self.public_url.rstrip('/')}{SIGN_IN}?{said}"
 
     def _counted(self) -> "Provider":
         self.rate.count(PACE, "signin", address_key(flask.request.remote_addr))

@@ -12,7 +12,7 @@ from webhooks.pages.errors import Errors
 from webhooks.pages.house import House
 from webhooks.pages.mlflow import Mlflow
 
-__all__ = ["House", "Mlflow", "blueprint"]
+__all__ = ["Errors", "House", "Mlflow", "blueprint"]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

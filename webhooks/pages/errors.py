@@ -1,11 +1,18 @@
-"""What went wrong, as a page: the same sentence that the API would answer with."""
+"""What went wrong, as a page: the same sentence that the API would answer with, and where to sign in."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import flask
 from flask import Response, request
 
-from webhooks.errors import NotSignedIn, Rejected
-from webhooks.pages.house import House
+from registrar.ledger import LedgerUnavailable
+from webhooks.access import SIGN_IN, Principal
+from webhooks.errors import NotPermitted, NotSignedIn, Rejected
+from webhooks.pages.house import House, here
 from webhooks.refusals import rejected_of
+
+_TYPES = ("application/problem+json", "application/json", "text/html")  # who does not care is a program
 
 
 class Errors:
@@ -15,12 +22,43 @@ class Errors:
         self._house = house
 
     def answer(self, error: Exception) -> Response:
-        rejected = rejected_of(error)
-        guest = None if isinstance(error, NotSignedIn) else self._house.access.principal(request)
-        text = flask.render_template("pages/error.html", problem=rejected, guest=guest, back=_back())
+        rejected, access = rejected_of(error), self._house.access
+        guest = None if isinstance(error, NotSignedIn) else self._guest()
+        text = flask.render_template(
+            "pages/error.html",
+            problem=rejected,
+            guest=guest,
+            csrf=access.csrf_token(guest) if guest else None,
+            back=_back(),
+            sign_in=access.sign_in_path(_back()),
+            provider=self._provider(),
+            stranger=isinstance(error, NotPermitted) and (guest is None or request.path.startswith(SIGN_IN)),
+            unknown=isinstance(error, NotSignedIn),
+        )
         answer = Response(text, rejected.status, content_type="text/html; charset=utf-8")
         answer.headers.extend(_more(rejected))
         return answer
+
+    def for_browsers(self, otherwise: Callable[[Exception], Response]) -> Callable[[Exception], Response]:
+        """A page for who takes one, as people's browsers say; for programs what `otherwise` answers."""
+
+        def answer(error: Exception) -> Response:
+            page = request.accept_mimetypes.best_match(_TYPES) == "text/html"
+            return self.answer(error) if page else otherwise(error)
+
+        return answer
+
+    def _guest(self) -> Principal | None:
+        """Whoever it is; nobody, where it can't be told at the moment."""
+        try:
+            return self._house.access.principal(request)
+        except (Rejected, LedgerUnavailable):
+            return None
+
+    def _provider(self) -> str | None:
+        """The host that people sign in at."""
+        oidc = self._house.policy.access.oidc
+        return urlsplit(oidc.issuer).netloc if oidc else None
 
 
 def _more(rejected: Rejected) -> dict[str, str]:
@@ -29,5 +67,9 @@ def _more(rejected: Rejected) -> dict[str, str]:
 
 
 def _back() -> str:
-    """Where the form was; a page of ours, whoever sent the request."""
-    return request.path if request.method == "GET" else request.path.rsplit("/", 1)[0] or "/"
+    """The page that was asked for, or where the form was; a page of ours, whoever sent the request."""
+    if request.path.startswith(SIGN_IN):
+        return "/"
+    if request.method == "GET":
+        return here()
+    return request.path.rsplit("/", 1)[0] or "/"

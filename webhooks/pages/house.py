@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, redirect, render_template, request
 
@@ -40,6 +41,7 @@ class House:
         told = {
             "guest": guest,
             "csrf": self.access.csrf_token(guest),
+            "sign_in": self.access.sign_in_path(here()),
             "mlflow": self.mlflow,
             "words": words,
             "when": partial(words.when, now=at),
@@ -73,6 +75,12 @@ class House:
         first = found["tasks"][0] if found["tasks"] else {}
         said = (first.get("outcome") or {}).get("summary") or first.get("error")
         return {"id": event_id, "type": found["type"], "state": found["state"], "said": said}
+
+
+def here() -> str:
+    """The page that is asked for, as an address."""
+    asked = request.query_string.decode("latin-1")
+    return quote(request.path) + (f"?{asked}" if asked else "")
 
 
 def readable(id_: str) -> bool:
