@@ -7,26 +7,31 @@ from datetime import datetime
 from registrar.ledger import Ledger
 from registrar.ledger.dead import letters
 from registrar.ledger.history import history as ledger_history
+from registrar.ledger.history import how_long
 from registrar.ledger.holding import Holding
 from worker.door import NotFound, Registry
+
+IN_CHAT = 20  # rows
 
 
 @dataclass(frozen=True)
 class Table:
-    """title: a sentence. rows: texts, as many as columns."""
+    """title: a sentence. rows: texts, as many as columns. more: so many rows there are besides."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    more: int = 0
 
-    def as_text(self, *, most: int = 20) -> str:
+    def as_text(self, *, most: int = IN_CHAT) -> str:
         """For a chat message: columns aligned, at most so many rows."""
         shown = [list(self.columns), *map(list, self.rows[:most])]
         widths = [max(len(row[i]) for row in shown) for i in range(len(self.columns))]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
         ]
-        more = [f"... and {len(self.rows) - most} more"] if len(self.rows) > most else []
+        untold = len(self.rows[most:]) + self.more
+        more = [f"... and {untold} more"] if untold else []
         return "\n".join([self.title, "```", *lines, "```", *more]) if self.rows else f"{self.title}: none"
 
 
@@ -76,10 +81,12 @@ def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20)
 
 
 def history(ledger: Ledger, *, model: str) -> Table:
+    """The newest of it, as far as a chat shows it."""
     with ledger.read() as connection:
-        found = ledger_history(connection, model)
+        found = ledger_history(connection, model, limit=IN_CHAT)
+        more = how_long(connection, model) - len(found)
     rows = [_held(holding) for holding in reversed(found)]
-    return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows)
+    return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows, more)
 
 
 def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:

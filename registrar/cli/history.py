@@ -8,7 +8,9 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
+from registrar.ledger.history import Past
 from registrar.ledger.holding import approved_by
+from registrar.reading.reading import pages
 
 COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event")
 
@@ -28,26 +30,48 @@ class Time(click.ParamType[datetime]):
 
 @click.command()
 @click.argument("model")
-@click.option("--at", type=Time(), help="Who held what then: 2026-11-22T14:30, in UTC unless it says otherwise.")
+@click.option("--target", metavar="STAGE|@ALIAS", help="Of this one alone: production, or @champion.")
+@click.option("--at", type=Time(), help="What was held then: 2026-11-22T14:30, in UTC unless it says otherwise.")
+@click.option("--since", type=Time(), help="What was still held after that.")
+@click.option("--until", type=Time(), help="What was held before that.")
+@click.option("--limit", type=click.IntRange(1), help="The newest so many; all, if not given.")
 @show.as_json
 @click.pass_obj
-def history(context: Context, model: str, at: datetime | None, as_json: bool) -> None:
-    """Show which version of MODEL held which stage and alias, when, by whose event, and who approved.
+def history(
+    context: Context,
+    *,
+    model: str,
+    target: str | None,
+    at: datetime | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Show which version of MODEL held which stage and alias, when, by whose event, and who approved; newest first.
 
     \b
     registrar history churn
-    registrar history churn --at 2026-11-22T14:30    # who held what then
+    registrar history churn --at 2026-11-22T14:30    # what was held then
+    registrar history churn --target production --since 2026-11-22 --until 2026-11-23    # on that day
 
     With --json also the approvals one by one, the gates' verdicts and the policy's digest that they were shown.
     """
+    past = Past(target, at, since, until)
     with context.reading() as reading:
-        found = reading.history(model, at=at)
-    if as_json:
-        show.json_text(found)
-    else:
-        then = f" at {show.text(at)}" if at else ""
-        empty = f"no version of {model} held a stage or an alias{then}, as far as the ledger knows"
-        show.table(COLUMNS, [_row(holding) for holding in found], empty=empty)
+        found = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
+        if as_json:
+            show.json_list(row for page in found for row in page)
+            return
+        rows = ([_row(each) for each in page] for page in found)
+        show.paged_table(COLUMNS, rows, empty=f"no version of {model} held {_sought(past)}, as far as the ledger knows")
+
+
+def _sought(past: Past) -> str:
+    """For people."""
+    where = past.target or "a stage or an alias"
+    words = {"at": past.at, "after": past.since, "before": past.until}
+    return " ".join([where, *(f"{word} {show.text(time)}" for word, time in words.items() if time)])
 
 
 def _row(holding: Mapping[str, Any]) -> tuple[object, ...]:

@@ -1,9 +1,10 @@
 """How commands print: tables on a terminal, whole lines into a pipe, JSON for programs."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from textwrap import indent
 from typing import Any
 
 import click
@@ -22,15 +23,31 @@ limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """Rows under a heading; where there are none, the sentence `empty` on stderr. None prints as -."""
-    if not rows:
+    paged_table(columns, [rows], empty=empty)
+
+
+def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object]]], *, empty: str) -> None:
+    """The same, where rows come page by page: each is printed as it comes, the columns at least as wide as before."""
+    widths = [len(column) for column in columns]
+    first = True
+    for rows in pages:
+        if rows:
+            cells = [[text(cell) for cell in row] for row in rows]
+            widths = [max(width, *(len(row[at]) for row in cells)) for at, width in enumerate(widths)]
+            _draw(columns, cells, widths, heading=first)
+            first = False
+    if first:
         click.echo(empty, err=True)
-        return
+
+
+def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], *, heading: bool) -> None:
     console = _console()
-    drawn = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(text(cell)) for cell in row))
+    style = box.SIMPLE_HEAD if console.is_terminal else None
+    drawn = Table(box=style, pad_edge=False, show_header=heading, show_edge=heading)
+    for column, width in zip(columns, widths, strict=True):
+        drawn.add_column(column, overflow="fold", min_width=None if heading else width)
+    for row in cells:
+        drawn.add_row(*map(Text, row))
     with console.capture() as captured:
         console.print(drawn)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -50,6 +67,16 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 def json_text(value: object) -> None:
     """Indented JSON; times in ISO 8601."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=jsonable))
+
+
+def json_list(values: Iterable[object]) -> None:
+    """A JSON array, each value printed as it comes."""
+    begun = False
+    for value in values:
+        told = json.dumps(value, indent=2, ensure_ascii=False, default=jsonable)
+        click.echo((",\n" if begun else "[\n") + indent(told, "  "), nl=False)
+        begun = True
+    click.echo("\n]" if begun else "[]")
 
 
 def text(value: object) -> str:

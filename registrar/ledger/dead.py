@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registrar.ledger.promotions import Promotion, get, latest, newer
 from registrar.ledger.tables import events, tasks
@@ -85,7 +85,8 @@ def letters(
     if state is not None:
         query = query.where(tasks.c.state == state)
     if model is not None:
-        query = query.where(events.c.model == model)
+        # What failed is few, a model's events may be most: SQLite would begin with those, by their index, if it could.
+        query = query.where(func.coalesce(events.c.model, "") == model)
     if before is not None:
         at, seq = before
         earlier = or_(tasks.c.finished_at < at, and_(tasks.c.finished_at == at, tasks.c.seq < seq))

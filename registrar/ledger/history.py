@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.journal import append
 from registrar.ledger.tables import holders
 from registrar.outcome import Cause
+from registrar.vocabulary import STAGES
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,69 @@ class Released:
         _close(connection, which, cause)
 
 
-def history(connection: Connection, model: str, *, at: datetime | None = None) -> list[Holding]:
-    """A model's history, in the order in which it happened, whatever clocks said; with `at`, who held what then."""
-    which = holders.c.model == model
-    if at is not None:
-        which = and_(which, holders.c.since <= at, or_(holders.c.until.is_(None), holders.c.until > at))
-    return holdings(connection, which)
+@dataclass(frozen=True)
+class Past:
+    """Which part of a model's history; None: any.
+
+    target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
+    time from the one on, and before the other.
+    """
+
+    target: str | None = None
+    at: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """(kind, key) of the target; None for what is neither a stage nor an alias."""
+        target = self.target or ""
+        if target.startswith("@"):
+            return "alias", target[1:]
+        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """Of holders."""
+        found: list[ColumnElement[bool]] = []
+        begun, ended = holders.c.since, holders.c.until
+        if self.target is not None:
+            kind, key = self.place or ("", "")
+            found += [holders.c.kind == kind, holders.c.key == key]
+        if self.at is not None:
+            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
+        if self.since is not None:
+            found.append(or_(ended.is_(None), ended > self.since))
+        if self.until is not None:
+            found.append(begun < self.until)
+        return found
+
+
+ALL = Past()
+
+
+def history(
+    connection: Connection, model: str, past: Past = ALL, *, before: int | None = None, limit: int | None = None
+) -> list[Holding]:
+    """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
+    `limit`.
+    """
+    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
+    if before is not None:
+        newest = newest.where(holders.c.seq < before)
+    newest = newest.order_by(holders.c.seq.desc()).limit(limit)
+    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def how_long(connection: Connection, model: str) -> int:
+    """How many holdings a model's history has."""
+    return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
+
+
+def versions_of(connection: Connection, model: str, kind: str, key: str) -> list[tuple[int, bool]]:
+    """(version, whether it still does) for each time that a stage or an alias was held, newest first."""
+    same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
+    query = select(holders.c.version, holders.c.until).where(same).order_by(holders.c.seq.desc())
+    return [(version, until is None) for version, until in connection.execute(query)]
 
 
 def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:
@@ -83,6 +141,20 @@ def holder(connection: Connection, model: str, kind: str, key: str) -> int | Non
     same = and_(_open(model, kind), holders.c.key == key)
     query = select(holders.c.version).where(same).order_by(holders.c.seq.desc())
     return connection.execute(query.limit(1)).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class Holds:
+    """A stage or an alias, and the version that holds it."""
+
+    key: str
+    version: int
+
+
+def held_now(connection: Connection, model: str, kind: str) -> list[Holds]:
+    """Of each stage, or each alias; of several versions in one stage, the one that came last is last."""
+    query = select(holders.c.key, holders.c.version).where(_open(model, kind)).order_by(holders.c.seq)
+    return [Holds(*row) for row in connection.execute(query)]
 
 
 def models_held(connection: Connection) -> list[str]:

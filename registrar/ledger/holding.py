@@ -10,7 +10,19 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
 
 from registrar.ledger.tables import events, holders, promotions, votes
 
-_HELD = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "promotion_id")
+_HELD = (
+    "seq",
+    "model",
+    "kind",
+    "key",
+    "version",
+    "since",
+    "until",
+    "event_id",
+    "actor",
+    "actor_name",
+    "promotion_id",
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +38,13 @@ class Approval:
 
 @dataclass(frozen=True)
 class Holding:
-    """One row of a model's history. until None: it still holds.
+    """One row of a model's history. seq: its number, in the order of writing. until None: it still holds.
 
     The rest is of the promotion that brought it there, if one did: who approved, the gates' verdicts that they were
     shown, and the policy in effect. broke_glass: one person approved it, past the rules.
     """
 
+    seq: int
     model: str
     kind: str
     key: str
@@ -47,6 +60,10 @@ class Holding:
     gates: tuple[Mapping[str, Any], ...] = ()
     policy_digest: str | None = None
     broke_glass: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """JSON-able but for the datetimes."""
+        return {**vars(self), "approvals": [dict(vars(each)) for each in self.approvals], "gates": list(self.gates)}
 
     @property
     def approved_by(self) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, true
 
+from registrar.ledger.halving import Between
 from registrar.ledger.tables import events, journal
 from registrar.outcome import Cause
 
@@ -77,13 +78,10 @@ def entries(
     limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Oldest first, a few at a time; `at` as text. until: not including it; after: a seq. Nothing is checked."""
-    query = select(journal).where(journal.c.seq > after).order_by(journal.c.seq).limit(limit)
+    within = Between(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
+    query = select(journal).where(*within).order_by(journal.c.seq).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
-    if since is not None:
-        query = query.where(journal.c.at >= since)
-    if until is not None:
-        query = query.where(journal.c.at < until)
     for row in connection.execute(query.execution_options(yield_per=1000)):
         entry = dict(zip(COLUMNS, row, strict=True))
         yield entry | {"at": iso(entry["at"])}

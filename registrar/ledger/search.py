@@ -6,11 +6,12 @@ index; times are looked up by halving, since events are accepted in the order of
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, not_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, not_, select
 
+from registrar.ledger.halving import Between
 from registrar.ledger.status import state_of
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tasks import is_failed, is_open
@@ -18,8 +19,6 @@ from registrar.ledger.tasks import is_failed, is_open
 State = Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
 STATES: tuple[State, ...] = get_args(State)
 _ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
-_SLACK = timedelta(hours=1)  # a clock may have been put back meanwhile, by so much at most
-_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 _DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")  # as ix_tasks_dropped has it
 
 
@@ -44,9 +43,9 @@ def search(
     for name in ("source", "type", "model", "actor"):
         if (wanted := getattr(sought, name)) is not None:
             query = query.where(events.c[name] == wanted)
-    if before is not None:
-        query = query.where(events.c.seq < before)
-    query = query.where(*_within(connection, sought), *_in_state(sought.state))
+    between = Between(sought.since, sought.until, before=before)
+    within = between.where(connection, events.c.seq, events.c.accepted_at)
+    query = query.where(*within, *_in_state(sought.state))
     found = [dict(row) for row in connection.execute(query).mappings()]
     states = _states(connection, [row["id"] for row in found])
     return [row | {"state": state_of(states.get(row["id"], set()))} for row in found]
@@ -85,31 +84,3 @@ def _without(*states: str) -> list[ColumnElement[bool]]:
 
 def _has(which: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(and_(tasks.c.event_id == events.c.id, which))
-
-
-def _within(connection: Connection, sought: Sought) -> list[ColumnElement[bool]]:
-    """The times exactly, and the part of the table that they can be in."""
-    found: list[ColumnElement[bool]] = []
-    if sought.since is not None:
-        early = max(sought.since, _EARLIEST) - _SLACK
-        found += [events.c.accepted_at >= sought.since, events.c.seq >= _first(connection, early)]
-    if sought.until is not None:
-        late = min(sought.until, _LATEST) + _SLACK
-        found += [events.c.accepted_at < sought.until, events.c.seq <= _first(connection, late)]
-    return found
-
-
-def _first(connection: Connection, at: datetime) -> int:
-    """The number of the first event that was accepted at that time or later, or one beyond the last."""
-    # One by one: for both at once SQLite reads all.
-    least, most = (connection.execute(select(end(events.c.seq))).scalar() for end in (func.min, func.max))
-    low, high = (least, most + 1) if least is not None and most is not None else (1, 1)
-    while low < high:
-        middle = (low + high) // 2
-        near = select(events.c.seq, events.c.accepted_at).where(events.c.seq >= middle).order_by(events.c.seq).limit(1)
-        seq, accepted_at = connection.execute(near).one()
-        if accepted_at >= at:
-            high = middle
-        else:
-            low = seq + 1
-    return int(low)

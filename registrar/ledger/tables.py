@@ -248,7 +248,8 @@ holders = Table(
     Column("actor_name", String(320), nullable=False),
     Column("until_event_id", String(40), ForeignKey("events.id")),
     Column("promotion_id", String(40), ForeignKey("promotions.id")),  # that brought it there
-    Index("ix_holders_model", "model", "kind", "key", "since"),
+    Index("ix_holders_about", "model", "seq"),
+    Index("ix_holders_place", "model", "kind", "key", "seq"),
     Index("ix_holders_event", "event_id"),
     Index("ix_holders_until_event", "until_event_id"),
     Index(

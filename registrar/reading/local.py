@@ -1,7 +1,7 @@
 """Reads the ledger here."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from registrar.ledger.archived import place
 from registrar.ledger.backlog import overview
 from registrar.ledger.dead import letters
 from registrar.ledger.engine import now
-from registrar.ledger.history import history
+from registrar.ledger.history import ALL, Past, history
 from registrar.ledger.journal import entries
 from registrar.ledger.promotion_record import OPEN, STATES, votes_on
 from registrar.ledger.promotions import Promotion, approvals
@@ -23,6 +23,7 @@ from registrar.reading import shown
 from registrar.reading.cursor import decode, encode
 from registrar.reading.reading import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.reading.voting import voting
+from registrar.vocabulary import STAGES
 
 _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept waiting
 
@@ -97,10 +98,14 @@ class Local:
             raise Unknown(f"the ledger knows no model {_said(name)}; `registrar models` lists those it does")
         return {**found, "policy": shown.model_policy(self.policies(), name)}
 
-    def history(self, model: str, *, at: datetime | None = None) -> Sequence[Row]:
-        _check(model)
+    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
+        _check(model, past.target)
+        if past.target is not None and past.place is None:
+            raise BadQuestion(f"target must be one of {', '.join(STAGES)}, or an alias such as @champion")
+        before = decode("history", cursor, int)[0] if cursor else None
         with self.ledger.read() as connection:
-            return [asdict(holding) for holding in history(connection, model, at=at)]
+            found = history(connection, model, past, before=before, limit=limit + 1)
+        return _page("history", [holding.told() for holding in reversed(found)], limit, "seq")
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None

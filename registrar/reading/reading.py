@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from registrar.ledger.history import ALL, Past
 from registrar.ledger.search import Sought
 from registrar.problem import Problem
 
@@ -57,8 +58,7 @@ class Reading(Protocol):
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def model(self, name: str) -> Row: ...
-    def history(self, model: str, *, at: datetime | None = None) -> Sequence[Row]:
-        """Oldest first."""
+    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page: ...
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
@@ -81,14 +81,18 @@ class Reading(Protocol):
 
 def up_to(limit: int, ask: Callable[[int, str | None], Page]) -> list[Row]:
     """As many rows as wanted, over as many pages as it takes. ask: (limit, cursor) -> Page."""
-    found: list[Row] = []
-    cursor: str | None = None
-    while len(found) < limit:
-        page = ask(min(MOST, limit - len(found)), cursor)
-        found += page.rows
+    return [row for rows in pages(limit, ask) for row in rows]
+
+
+def pages(limit: int | None, ask: Callable[[int, str | None], Page]) -> Iterator[Sequence[Row]]:
+    """The same, page by page as they come. limit None: all there are."""
+    left, cursor = limit, None
+    while left is None or left > 0:
+        page = ask(MOST if left is None else min(MOST, left), cursor)
+        yield page.rows
+        left = None if left is None else left - len(page.rows)
         if (cursor := page.next) is None:
-            break
-    return found
+            return
 
 
 def pick(row: Mapping[str, Any], *names: str) -> Row:

@@ -1,10 +1,11 @@
 """Asks a receiver: the same as local.py gives, over /v1."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from registrar.ledger.history import ALL, Past
 from registrar.ledger.search import Sought
 from registrar.reading.reading import Page, Row
 
@@ -47,9 +48,9 @@ class Remote:
     def model(self, name: str) -> Row:
         return self._one("models", name)
 
-    def history(self, model: str, *, at: datetime | None = None) -> Sequence[Row]:
-        found: Sequence[Row] = self._one("models", model, "history", at=_text(at))["history"]
-        return found
+    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
+        wanted = {name: _text(value) for name, value in asdict(past).items()}
+        return self._page("models", limit, cursor, model, "history", **wanted)
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
@@ -73,9 +74,11 @@ class Remote:
     ) -> Iterator[Row]:
         return self.client.lines("audit", model=model, since=_text(since), until=_text(until), after=after or None)
 
-    def _page(self, name: str, limit: int, cursor: str | None, **query: object) -> Page:
-        found = self.client.get(name, limit=limit, cursor=cursor, **query)
-        return Page([_timed(row) for row in found[name]], found["next"])
+    def _page(self, name: str, limit: int, cursor: str | None, *path: str, **query: object) -> Page:
+        """Its rows are called what the last piece of its address is."""
+        found = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
+        rows = found[path[-1] if path else name]
+        return Page([_timed(row) for row in rows], found["next"])
 
     def _one(self, *path: str, **query: object) -> Row:
         found: Row = _timed(self.client.get(*path, **query))

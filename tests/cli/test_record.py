@@ -1,6 +1,7 @@
 """`registrar history`, `events`, `rejections`, `migrate`: what the ledger says, for people and for programs."""
 
 import json
+from datetime import timedelta
 
 from rich.console import Console
 
@@ -8,6 +9,7 @@ from registrar.cli import show
 from registrar.embedded.folder import Folder
 from registrar.ledger import rejections
 from registrar.ledger.schema import HEAD
+from registrar.reading import reading
 from tests.cli.conftest import EVENING, NOON, approve
 
 
@@ -22,10 +24,10 @@ def test_history_says_which_version_was_production_when_and_by_whose_event(run, 
     then, evening = "2026-11-22 12:00:00 UTC", "2026-11-22 18:00:00 UTC"
     assert rows(result.output) == [
         "holds version since until by approved by event type event",
-        f"Production 1 {then} {evening} Ada - promotion.approve {first}",
-        f"@champion 1 {then} {evening} Ada - promotion.approve {first}",
-        f"Production 2 {evening} now Grace - promotion.approve {second}",
         f"@champion 2 {evening} now Grace - promotion.approve {second}",
+        f"Production 2 {evening} now Grace - promotion.approve {second}",
+        f"@champion 1 {then} {evening} Ada - promotion.approve {first}",
+        f"Production 1 {then} {evening} Ada - promotion.approve {first}",
     ]
 
 
@@ -38,6 +40,42 @@ def test_history_at_a_time_says_who_held_what_then(run, record):
             ("Production", version),
             ("champion", version),
         }
+
+
+def test_history_says_which_version_was_production_on_a_day(run, record):
+    for day in range(4):
+        approve(record, day + 1, NOON + timedelta(days=day))
+    asked = ("history", "taxi", "--target", "production", "--since", "2026-11-23", "--until", "2026-11-24")
+    found = [(row["key"], row["version"]) for row in json.loads(run(*asked, "--json").output)]
+    assert found == [("Production", 2), ("Production", 1)]
+    assert [row.split()[1] for row in rows(run(*asked, "--limit", "1").output)[1:]] == ["2"]
+
+
+def test_a_long_history_is_printed_page_by_page_in_columns(run, record, monkeypatch):
+    for number in range(1, 6):
+        approve(record, number, NOON + timedelta(hours=number))
+    monkeypatch.setattr(reading, "MOST", 3)
+    printed: list[str] = []
+    monkeypatch.setattr(show.click, "echo", lambda text="", **_: printed.append(text))
+    run("history", "taxi", "--target", "@champion")
+    assert len(printed) == 2
+    lines = [line for page in printed for line in page.splitlines()]
+    assert [line.split()[1] for line in lines] == ["version", "5", "4", "3", "2", "1"]
+    assert len({line.index("2026") for line in lines[1:]}) == 1
+    monkeypatch.undo()
+    assert [row["version"] for row in json.loads(run("history", "taxi", "--target", "@champion", "--json").output)] == [
+        5,
+        4,
+        3,
+        2,
+        1,
+    ]
+
+
+def test_a_target_that_is_none_is_said(run, record):
+    result = run("history", "taxi", "--target", "champion")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "an alias such as @champion" in result.stderr
 
 
 def test_history_of_nothing_is_a_sentence_and_for_programs_an_empty_list(run, record):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, func, insert, select
 
 from registrar.event import Actor, Event
 from registrar.ledger import (
@@ -17,6 +17,7 @@ from registrar.ledger import (
     deployments,
     gauges,
     history,
+    journal,
     models,
     promotion_record,
     promotions,
@@ -64,7 +65,14 @@ WORK = {
     "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: status.event(c, of(c, tables.events)),
     "archived": lambda c: archived.place(c, "evt_1"),
-    "history": lambda c: history.history(c, "model-1"),
+    "history": lambda c: history.history(c, "model-1", limit=51),
+    "history further down": lambda c: history.history(c, "model-1", before=2000, limit=51),
+    "history of a stage on a day": lambda c: history.history(
+        c, "model-1", history.Past("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
+    ),
+    "how long a history is": lambda c: history.how_long(c, "model-1"),
+    "versions that held a stage": lambda c: history.versions_of(c, "model-1", "stage", "Production"),
+    "what is held now": lambda c: history.held_now(c, "model-1", "alias"),
     "who holds": lambda c: history.holder(c, "model-1", "stage", "Production"),
     "dead list": dead.letters,
     "dead list of a model": lambda c: dead.letters(c, state="dead", model="model-1"),
@@ -190,22 +198,93 @@ def test_the_journal_is_followed_from_its_place_on(ledger, plans):
     assert all(step["by"] for step in plans)
 
 
+@pytest.mark.parametrize("past", [history.ALL, history.Past("Production")], ids=["all", "a stage"])
+def test_a_page_of_a_long_history_costs_what_one_of_a_short_one_does(ledger, past):
+    fill(ledger, FILLED, models=10)  # each tenth event is a promotion, all of one model
+    with ledger.read() as connection:
+        whole = history.history(connection, "model-0")
+        short, long = (
+            _steps(
+                connection, lambda before=before: history.history(connection, "model-0", past, before=before, limit=20)
+            )
+            for before in (whole[25].seq, whole[-1].seq)
+        )
+    assert long < short * 1.3
+
+
+def _steps(connection, work) -> int:
+    """SQLite's own, in tens."""
+    steps: list[int] = []
+    driver = connection.connection.dbapi_connection
+    driver.set_progress_handler(lambda: steps.append(1), 10)
+    work()
+    driver.set_progress_handler(None, 10)
+    return len(steps)
+
+
+def test_dead_letters_of_a_model_with_most_of_the_events_are_found_as_those_of_all(ledger):
+    fill(ledger, FILLED, models=1)
+    with ledger.read() as connection:
+        of_it, of_all = (
+            _steps(connection, lambda model=model: dead.letters(connection, model=model)) for model in ("model-0", None)
+        )
+    assert of_it < of_all * 1.3
+
+
+@pytest.mark.edits_the_record
+def test_a_page_of_a_long_journal_costs_what_one_of_a_short_one_does(ledger):
+    """Wherever its times are, and also for a model that has few entries, or none."""
+    found = {}
+    with ledger.write() as connection:
+        for count in (800, 4000):
+            rows = [_entry(number) for number in range(connection.execute(_JOURNAL_SIZE).scalar() + 1, count + 1)]
+            connection.execute(insert(tables.journal), rows)
+            for name, asked in _of_journal(count).items():
+                found[name, count] = _steps(
+                    connection, lambda asked=asked: list(journal.entries(connection, limit=100, **asked))
+                )
+    for name in _of_journal(0):
+        assert found[name, 4000] < found[name, 800] * 1.5, name
+
+
+_JOURNAL_SIZE = select(func.count()).select_from(tables.journal)
+
+
+def _of_journal(count: int) -> dict[str, dict[str, Any]]:
+    middle = NOON + timedelta(hours=count // 2)
+    return {
+        "all": {},
+        "after": {"after": count // 2},
+        "since": {"since": middle},
+        "until": {"since": middle, "until": middle + timedelta(hours=7)},
+        "a model": {"model": "model-1"},
+        "a model that has none": {"model": "model-x"},
+        "a model since": {"model": "model-1", "since": middle},
+    }
+
+
+def _entry(number: int) -> dict[str, Any]:
+    said = {"kind": "held", "model": f"model-{number % 4}", "event_type": "model.observe", "source": "ci", "body": "{}"}
+    same = dict.fromkeys(("event_id", "actor", "actor_name", "body_sha256"), "x")
+    chained = {"previous": str(number - 1) if number > 1 else journal.GENESIS, "hash": str(number)}
+    return {**said, **same, **chained, "seq": number, "at": NOON + timedelta(hours=number)}
+
+
 def test_who_finishes_finds_the_next_of_a_long_lane_as_soon_as_of_a_short_one(ledger):
     few, many = (_steps_of_a_finish(ledger, f"model-{waiting}", waiting) for waiting in (3, 1000))
     assert many < few * 1.3
 
 
 def _steps_of_a_finish(ledger, model: str, waiting: int) -> int:
-    """SQLite's own, in tens."""
     meant = Event(parse("training_run.finished", {"model": model, "run_id": "r1"}), Actor("source:ci", "ci"), NOON)
     arrivals = [Arrival(Delivery("ci", f"{model}-{number}", "0" * 64), [meant], NOON) for number in range(waiting)]
     with ledger.write() as connection:
         first, second = (answer.bells[0] for answer in accept_all(connection, arrivals)[:2])
         task = tasks.claim(connection, first.task_id, at=NOON)
-    steps = []
+    rung = []
     with ledger.write() as connection:
-        driver = connection.connection.dbapi_connection
-        driver.set_progress_handler(lambda: steps.append(1), 10)
-        assert tasks.finish(connection, task, "succeeded", Outcome("done"), at=NOON) == [second]
-        driver.set_progress_handler(None, 10)
-    return len(steps)
+        steps = _steps(
+            connection, lambda: rung.extend(tasks.finish(connection, task, "succeeded", Outcome("done"), at=NOON))
+        )
+    assert rung == [second]
+    return steps

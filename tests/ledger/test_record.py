@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from registrar.event import Actor, Event
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.history import Held, Released, history
+from registrar.ledger.history import Held, Past, Released, history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.schema import SchemaMismatch, check
 from registrar.ledger.tables import metadata
@@ -37,7 +37,7 @@ def write(ledger, event_id: str, hour: int, *records) -> None:
 def held(ledger, hour: int | None = None) -> list[tuple[str, int]]:
     at = NOON + timedelta(hours=hour) if hour is not None else None
     with ledger.read() as connection:
-        return [(row.key, row.version) for row in history(connection, "taxi", at=at)]
+        return [(row.key, row.version) for row in history(connection, "taxi", Past(at=at))]
 
 
 def test_history_says_who_held_what_at_a_time(ledger, event_id):

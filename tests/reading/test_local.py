@@ -1,15 +1,21 @@
 """Pages are whole however much comes in between, filters find what they say, and what is no cursor is said."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from registrar.ledger.promotions import Voted
+from registrar.ledger import Ledger
+from registrar.ledger.history import Held
+from registrar.ledger.promotions import Decided, Opened, Voted
 from registrar.ledger.search import STATES, Sought
 from registrar.reading.cursor import encode
 from registrar.reading.local import Local
 from registrar.reading.reading import BadQuestion, Unknown, up_to
-from tests.ledger.chain import NOON
+from tests.ledger.chain import EVIDENCE, NOON
 from tests.reading.conftest import Town, promoted
 
 pytestmark = pytest.mark.both_ledgers
@@ -136,6 +142,37 @@ def test_the_policy_says_nothing_of_where_secrets_are(local: Local):
     assert "env:CI" not in str(found)
     assert (found["document"]["sources"]["ci"]["kind"], len(found["digest"])) == ("standard", 64)
     assert (found["model"]["entry"], len(found["model"]["digest"])) == ("taxi", 64)
+
+
+def test_a_history_has_pages_whatever_happens_meanwhile_and_each_takes_as_many_queries(town: Town, local: Local):
+    done = town.event()
+    for version in range(1, 8):
+        moved = Opened("taxi", version, "Production", EVIDENCE)
+        town.write(done, moved, Voted(moved.id, "approve", True, "good"), Decided(moved.id, "promoted"))
+        town.write(done, Held("taxi", "stage", "Production", version, alone=True, promotion=moved.id))
+    seen, cursor, asked = [], None, set()
+    while not seen or cursor:
+        with queries(town.ledger) as statements:
+            page = local.history("taxi", limit=3, cursor=cursor)
+        town.write(done, Held("taxi", "alias", f"later-{len(seen)}", 1))
+        seen += [(row["key"], row["version"], len(row["approvals"])) for row in page.rows]
+        asked.add(len(statements))
+        cursor = page.next
+    assert seen == [("Production", version, 1) for version in range(7, 0, -1)]
+    assert asked == {2}  # the holdings with their promotions, and the votes on those
+
+
+@contextmanager
+def queries(ledger: Ledger) -> Iterator[list[str]]:
+    found: list[str] = []
+
+    def listen(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            found.append(statement)
+
+    event.listen(ledger.engine, "before_cursor_execute", listen)
+    yield found
+    event.remove(ledger.engine, "before_cursor_execute", listen)
 
 
 def test_the_journal_is_gone_on_with_after_an_entry(town: Town, local: Local):

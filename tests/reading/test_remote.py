@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 
 from registrar.client import BadAddress, Client, NotAllowed
 from registrar.delivery import NotTaken, Unreachable
+from registrar.ledger.history import Past
 from registrar.ledger.search import Sought
 from registrar.reading.local import Local
 from registrar.reading.reading import BadQuestion, Page, Reading, Unknown
@@ -60,7 +61,10 @@ QUESTIONS: dict[str, Ask] = {
     "models": lambda reading, ids: reading.models(),
     "a model": lambda reading, ids: reading.model("taxi"),
     "history": lambda reading, ids: reading.history("taxi"),
-    "history at a time": lambda reading, ids: reading.history("taxi", at=NOON + timedelta(hours=5)),
+    "history at a time": lambda reading, ids: reading.history("taxi", Past(at=NOON + timedelta(hours=5))),
+    "history of an alias": lambda reading, ids: reading.history(
+        "taxi", Past("@champion", None, NOON - timedelta(hours=5), NOON + timedelta(hours=5)), limit=1
+    ),
     "dead": lambda reading, ids: reading.dead(model="taxi", state="dead"),
     "a dead one": lambda reading, ids: reading.dead_one(reading.dead().rows[0]["id"]),
     "rejections": lambda reading, ids: reading.rejections(source="ci"),
@@ -100,6 +104,8 @@ def test_what_is_not_there_and_what_can_not_be_meant_are_the_same_errors(remote:
             reading.events(Sought(), cursor="x")
         with pytest.raises(BadQuestion):
             reading.promotions(state="done")
+        with pytest.raises(BadQuestion, match="None, Staging, Production, Archived, or an alias such as @champion"):
+            reading.history("taxi", Past("champion"))
 
 
 class Stub(BaseHTTPRequestHandler):

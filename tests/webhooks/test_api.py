@@ -89,8 +89,13 @@ def test_a_models_history_is_told_whole_or_as_of_a_time(receiver: Receiver):
             Held("nyc-taxi-regressor", "stage", "Production", version, alone=True).apply(connection, cause)
     whole = receiver.client.get("/v1/models/nyc-taxi-regressor/history").json["history"]
     early = receiver.client.get("/v1/models/nyc-taxi-regressor/history?at=2026-11-22T13:30:00%2B01:00").json["history"]
-    assert [(row["version"], row["until"]) for row in whole] == [(1, "2026-11-22T13:00:00+00:00"), (2, None)]
+    assert [(row["version"], row["until"]) for row in whole] == [(2, None), (1, "2026-11-22T13:00:00+00:00")]
     assert [row["version"] for row in early] == [1]
+    path = "/v1/models/nyc-taxi-regressor/history?target=production&limit=1"
+    first = receiver.client.get(path).json
+    second = receiver.client.get(f"{path}&cursor={first['next']}").json
+    assert [[row["version"] for row in page["history"]] for page in (first, second)] == [[2], [1]]
+    assert second["next"] is None
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=-1", "limit=%D9%A1", "limit="])

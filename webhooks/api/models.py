@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from registrar.ledger.history import Past
 from registrar.reading.reading import Reading
 from webhooks.access import Access
 from webhooks.api import query
@@ -24,5 +25,7 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only("at")
-        return {"model": name, "history": reading.history(name, at=query.time("at"))}
+        query.only(*query.PAGE, *Past.__dataclass_fields__)
+        past = Past(request.args.get("target"), query.time("at"), query.time("since"), query.time("until"))
+        found = reading.history(name, past, limit=query.limit(), cursor=query.cursor())
+        return {"model": name, **query.paged("history", found)}

@@ -21,6 +21,12 @@ SHAPES = (
     record.PolicyInEffect,
 )
 _MODEL = query("model", "those about this registered model alone")
+_PAST = (
+    query("target", "a stage, such as Production, or an alias, such as @champion"),
+    time("at", "what was held at that time"),
+    time("since", "what was still held after that"),
+    time("until", "what was held before that; with `since`, whatever was held between the two"),
+)
 _ACT = "What is done about it is an event: POST .../retry, .../drop."
 _BY_ID = "Open to whoever has its id: 128 random bits, told to its sender alone."
 
@@ -58,13 +64,12 @@ def _others() -> dict[str, Any]:
     model = path("model", "a registered model's name")
     task = path("task", "a task's id, from /v1/dead or of an event")
     state = query("state", "failed: it can't work; dead: its time is used up", enum=list(dead.STATES))
-    at = time("at", "who held what at that time")
-    held = "Which version held what, from when to when, and who approved"
+    held = "Which version held what, from when to when, and who approved; the newest first"
     governed = query("model", "and what is in effect for this registered model")
     return {
         "/v1/models": read("Registered models that the record knows, by name", record.Models, *PAGE),
         "/v1/models/{model}": read("A registered model", record.Model, model, missing=True),
-        "/v1/models/{model}/history": read(held, shapes.History, model, at),
+        "/v1/models/{model}/history": read(held, shapes.History, model, *PAGE, *_PAST),
         "/v1/dead": read("What failed for good", shapes.Dead, *PAGE, state, _MODEL, more=_ACT),
         "/v1/dead/{task}": read("The whole story of a task", shapes.Story, task, more=_ACT, missing=True),
         "/v1/rejections": read(

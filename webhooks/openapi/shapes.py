@@ -225,10 +225,11 @@ class Holding(Shape):
 
 
 class History(Shape):
-    """Oldest first."""
+    """Newest first."""
 
     model: str
     history: list[Holding]
+    next: Next
 
 
 class Alive(Shape):

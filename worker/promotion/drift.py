@@ -7,8 +7,7 @@ a holder of: what was there before Registrar came is taken as it is.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from registrar.ledger.history import Held, Released, history
-from registrar.ledger.holding import Holding
+from registrar.ledger.history import Held, Holds, Released, held_now
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
 from worker.door import Model, NotFound, Version, present
@@ -76,7 +75,7 @@ def told(found: Sequence[Drift], otherwise: str) -> Outcome:
     )
 
 
-def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Holding]) -> Drift | None:
+def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Holds]) -> Drift | None:
     """stages: of each version; what is to be put back is changed there."""
     current = {number for number, found in stages.items() if found == stage}
     known = {holding.version for holding in recorded if holding.key == stage}
@@ -157,9 +156,9 @@ def _recorded_aliases(work: Work) -> dict[str, int]:
     return {holding.key: holding.version for holding in _open(work, "alias")}
 
 
-def _open(work: Work, kind: str) -> list[Holding]:
+def _open(work: Work, kind: str) -> list[Holds]:
     with work.ledger.read() as connection:
-        return [h for h in history(connection, work.model) if h.kind == kind and h.until is None]
+        return held_now(connection, work.model, kind)
 
 
 def _shown(version: int | None) -> str:

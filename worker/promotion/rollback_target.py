@@ -2,7 +2,7 @@
 
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import last
-from registrar.ledger.history import history
+from registrar.ledger.history import versions_of
 from registrar.policy import ModelPolicy, Target
 from worker.door import Registry, Version, present
 from worker.promotion import quarantine
@@ -13,12 +13,12 @@ def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> lis
 
     [] where none holds it.
     """
-    where = ("alias", target.alias) if policy.mode == "aliases" else ("stage", target.stage)
+    where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
-        holdings = [h for h in history(connection, model) if (h.kind, h.key) == where]
-    current = [h.version for h in holdings if h.until is None]
-    before = [h.version for h in reversed(holdings) if h.until is not None]
-    return list(dict.fromkeys([*current[-1:], *before])) if current else []
+        found = versions_of(connection, model, *where)
+    current = [version for version, still in found if still]
+    before = [version for version, still in found if not still]
+    return list(dict.fromkeys([*current[:1], *before])) if current else []
 
 
 def usable(

@@ -9,7 +9,7 @@ from registrar.credentials import login, without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.asking import Answer, Silence, ask
 from registrar.doctor.opening import Unopened, opened
-from registrar.ledger.history import history, models_held
+from registrar.ledger.history import held_now, models_held
 
 _API = "/api/2.0/mlflow"
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
@@ -156,7 +156,11 @@ def _aliases(server: _Server, site: Site) -> Iterator[Finding]:
 def _held(ledger_url: str) -> list[tuple[str, str, str, int]]:
     try:
         with opened(ledger_url) as ledger, ledger.read() as connection:
-            rows = [row for model in models_held(connection)[:_MOST] for row in history(connection, model)]
+            return [
+                (model, kind, row.key, row.version)
+                for model in models_held(connection)[:_MOST]
+                for kind in ("stage", "alias")
+                for row in held_now(connection, model, kind)
+            ]
     except Unopened:
         return []
-    return [(row.model, row.kind, row.key, row.version) for row in rows if row.until is None]

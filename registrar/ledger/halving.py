@@ -1,0 +1,52 @@
+"""Where in a table a time is, by halving: rows that are numbered as they come need no index of their times."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Column, ColumnElement, Connection, func, select
+
+_SLACK = timedelta(hours=1)  # a clock may have been put back meanwhile, by so much at most
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Between:
+    """Which rows. since: of that time or later; until: before that; after, before: by their numbers. None: any."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    after: int | None = None
+    before: int | None = None
+
+    def where(self, connection: Connection, number: Column[int], at: Column[datetime]) -> list[ColumnElement[bool]]:
+        """The times exactly, and the part of the table that they can be in: of two bounds the nearer one alone, since
+        SQLite looks up the first and reads on to the second.
+
+        number, at: columns of one table, whose rows were written in the order of both.
+        """
+        found: list[ColumnElement[bool]] = []
+        least = [self.after + 1] if self.after is not None else []
+        most = [self.before - 1] if self.before is not None else []
+        if self.since is not None:
+            found.append(at >= self.since)
+            least.append(_first(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
+        if self.until is not None:
+            found.append(at < self.until)
+            most.append(_first(connection, number, at, min(self.until, _LATEST) + _SLACK))
+        found += [number >= max(least)] if least else []
+        return [*found, number <= min(most)] if most else found
+
+
+def _first(connection: Connection, number: Column[int], at: Column[datetime], sought: datetime) -> int:
+    """The number of the first row of that time or later, or one beyond the last."""
+    # One by one: for both at once SQLite reads all.
+    least, most = (connection.execute(select(end(number))).scalar() for end in (func.min, func.max))
+    low, high = (least, most + 1) if least is not None and most is not None else (1, 1)
+    while low < high:
+        middle = (low + high) // 2
+        seq, found = connection.execute(select(number, at).where(number >= middle).order_by(number).limit(1)).one()
+        if found >= sought:
+            high = middle
+        else:
+            low = seq + 1
+    return int(low)
