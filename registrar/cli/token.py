@@ -8,6 +8,7 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
+from registrar.cli.sitting import whoever_sits_here
 from registrar.keys import new_token
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
@@ -54,7 +55,7 @@ class Lasting(click.ParamType[timedelta | None]):
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke tokens for the API.
+    """Make, list and revoke tokens for the API. The journal says who did: registrar audit export.
 
     \b
     registrar token create dashboard --role viewer
@@ -85,7 +86,7 @@ def create(
     secret = new_token()
     made = Token(name, tokens.digest(secret), role, person, at, at + expires if expires else None)
     with context.ledger() as ledger, ledger.write() as connection:
-        tokens.create(connection, made)
+        tokens.create(connection, made, whoever_sits_here())
     if as_json:
         show.json_text({**_told(made, at), "token": secret})
         return
@@ -123,7 +124,7 @@ def revoke(context: Context, name: str, as_json: bool) -> None:
     """
     at = now()
     with context.ledger() as ledger, ledger.write() as connection:
-        found = tokens.revoke(connection, name, at=at)
+        found = tokens.revoke(connection, name, whoever_sits_here(), at=at)
     if as_json:
         show.json_text(_told(found, at))
     else:

@@ -1,7 +1,7 @@
 """What stands around an event in the record: its delivery, who came in the same one, and what was written of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,7 +71,7 @@ def _place(said: Mapping[str, Any]) -> str:
     return f"@{said['key']}" if said.get("kind") == "alias" else str(said.get("key"))
 
 
-_SAID = {
+_SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "held": lambda about, said: f"{about} holds {_place(said)}",
     "released": lambda about, said: f"{about} holds {_place(said)} no more",
     "promotion.opened": lambda about, said: f"{about} was asked for {said.get('target')} ({said.get('state')})",
@@ -79,6 +79,8 @@ _SAID = {
     "promotion.decided": lambda about, said: f"the promotion of {about} is {said.get('state')}",
     "vote": lambda about, said: f"{said.get('verdict')} {about}: {'counted' if said.get('counted') else 'not counted'}",
     "deployment.requested": lambda about, said: f"{about} is to be deployed to {said.get('target')}",
+    "token.created": lambda _, said: f"the API token {said.get('name')} was made, as {said.get('role')}",
+    "token.revoked": lambda _, said: f"the API token {said.get('name')} was revoked",
     "deployment.ended": lambda about, said: f"the deployment of {about} is {said.get('state')}",
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, true
 
+from registrar.event import Actor
 from registrar.ledger.halving import Between
 from registrar.ledger.tables import events, journal
 from registrar.outcome import Cause
@@ -45,11 +46,9 @@ def append(
     "promotion.", says `promotion_id`, and names what changed as the table's columns: `audit verify` compares those of
     replay.DECIDED.
     """
-    if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
+    _take_turns(connection)
     found = connection.execute(_EVENT_AND_LAST.where(events.c.id == cause.event_id)).one()
     entry = {
-        "seq": (found.seq or 0) + 1,
         "at": cause.at,
         "kind": kind,
         "model": found.model if model is None else model,
@@ -61,7 +60,38 @@ def append(
         "actor_name": cause.actor_name,
         "body_sha256": found.body_sha256,
     }
-    previous = found.hash or GENESIS
+    _chain(connection, entry, said, found.seq, found.hash)
+
+
+def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /, **said: Any) -> None:
+    """Write an entry of what was done to the ledger itself, by a command on its machine and by no event."""
+    _take_turns(connection)
+    last = connection.execute(select(_LAST)).one_or_none()
+    entry = {
+        "at": at,
+        "kind": kind,
+        "model": None,
+        "version": None,
+        "event_id": "",
+        "event_type": "",
+        "source": "",
+        "actor": actor.id,
+        "actor_name": actor.name,
+        "body_sha256": "",
+    }
+    _chain(connection, entry, said, *(last or (0, None)))
+
+
+def _take_turns(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite's writers are one at a time already
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
+
+
+def _chain(
+    connection: Connection, entry: dict[str, Any], said: dict[str, Any], last: int | None, hash_: str | None
+) -> None:
+    """last, hash_: of the entry before, if there is one."""
+    entry, previous = {"seq": (last or 0) + 1, **entry}, hash_ or GENESIS
     body = canonical({**entry, "said": said})
     connection.execute(
         insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})

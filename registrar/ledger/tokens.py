@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from registrar.event import Actor
+from registrar.ledger.journal import append_deed
 from registrar.ledger.tables import tokens
 from registrar.policy.access import Role
 from registrar.problem import Problem
@@ -58,8 +60,8 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def create(connection: Connection, token: Token) -> None:
-    """Raises NameTaken."""
+def create(connection: Connection, token: Token, by: Actor) -> None:
+    """The journal says who made it. Raises NameTaken."""
     try:
         with connection.begin_nested():
             connection.execute(insert(tokens).values(asdict(token)))
@@ -67,6 +69,8 @@ def create(connection: Connection, token: Token) -> None:
         raise NameTaken(
             f"there is a token {token.name}, or there was: names are not used twice, choose another"
         ) from None
+    told = {"name": token.name, "role": token.role, "person": token.person, "expires_at": token.expires_at}
+    append_deed(connection, by, token.created_at, "token.created", **told)
 
 
 def find(connection: Connection, sha256: str) -> Token | None:
@@ -81,9 +85,11 @@ def used(connection: Connection, token: Token, *, at: datetime) -> None:
     connection.execute(update(tokens).where(tokens.c.name == token.name, long_ago).values(used_at=at))
 
 
-def revoke(connection: Connection, name: str, *, at: datetime) -> Token:
-    """For good; once revoked it stays so since then. Raises NoSuchToken."""
-    connection.execute(update(tokens).where(tokens.c.name == name, tokens.c.revoked_at.is_(None)).values(revoked_at=at))
+def revoke(connection: Connection, name: str, by: Actor, *, at: datetime) -> Token:
+    """For good; once revoked it stays so since then. The journal says who did. Raises NoSuchToken."""
+    live = and_(tokens.c.name == name, tokens.c.revoked_at.is_(None))
+    if connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
+        append_deed(connection, by, at, "token.revoked", name=name)
     row = connection.execute(select(tokens).where(tokens.c.name == name)).mappings().one_or_none()
     if row is None:
         raise NoSuchToken(f"there is no token {name}; `registrar token list` shows them")

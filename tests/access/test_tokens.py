@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from registrar.event import Actor
 from registrar.keys import new_token
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
@@ -16,6 +17,7 @@ from registrar.policy.access import Role
 from tests.access.conftest import LOCAL, POLICY, Make, Site
 from webhooks.access import bearer, remembered
 
+ADA = Actor("local:ada", "ada on host")
 PUBLIC = "http://registrar.example.com"
 AWAY = {"base_url": PUBLIC, "environ_base": {"REMOTE_ADDR": "203.0.113.9"}}
 
@@ -25,7 +27,7 @@ def given(site: Site, name: str = "ci", role: Role = "operator", **more: Any) ->
     secret = new_token()
     with site.ledger.write() as connection:
         kept = {"person": None, "created_at": now(), **more}
-        tokens.create(connection, Token(name, tokens.digest(secret), role, **kept))
+        tokens.create(connection, Token(name, tokens.digest(secret), role, **kept), ADA)
     return {"Authorization": f"Bearer {secret}"}
 
 
@@ -114,7 +116,7 @@ def test_revoked_it_is_worth_nothing_as_soon_as_what_is_remembered_is_old(make: 
     headers = given(site)
     assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
     with site.ledger.write() as connection:
-        tokens.revoke(connection, "ci", at=now())
+        tokens.revoke(connection, "ci", ADA, at=now())
     later(timedelta(seconds=remembered.FRESH + 0.001))
     answer = site.client.get("/try", headers=headers, **AWAY)
     assert (answer.status_code, answer.json["detail"]) == (
@@ -130,7 +132,7 @@ def test_what_is_remembered_is_not_believed_for_longer_by_being_used(make: Make,
     monkeypatch.setattr(remembered.time, "monotonic", lambda: clock[0])
     assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
     with site.ledger.write() as connection:
-        tokens.revoke(connection, "ci", at=now())
+        tokens.revoke(connection, "ci", ADA, at=now())
         connection.execute(text("UPDATE tokens SET used_at = NULL"))
     for _ in range(4):
         clock[0] += remembered.FRESH / 4 + 0.001

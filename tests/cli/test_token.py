@@ -1,6 +1,8 @@
 """`registrar token create | list | revoke`."""
 
 import json
+import os
+import pwd
 from datetime import timedelta
 
 import pytest
@@ -45,6 +47,20 @@ def test_revoked_it_is_listed_as_that(run, record: Ledger):
     [listed] = json.loads(run("token", "list", "--json").stdout)
     assert (listed["name"], listed["state"]) == ("ci", "revoked")
     assert "revoked" in run("token", "list").stdout
+
+
+def test_the_audit_trail_says_who_made_and_who_revoked_it(run, record: Ledger):
+    secret = run("token", "create", "ci", "--role", "operator").stdout.strip()
+    run("token", "revoke", "ci")
+    exported = run("audit", "export", "--format", "jsonl").stdout
+    told = [json.loads(line) for line in exported.splitlines()]
+    who = pwd.getpwuid(os.getuid()).pw_name
+    assert [(each["kind"], each["actor"]) for each in told] == [
+        ("token.created", f"local:{who}"),
+        ("token.revoked", f"local:{who}"),
+    ]
+    assert secret not in exported
+    assert run("audit", "verify").stdout.startswith("2 entries, intact")
 
 
 @pytest.mark.parametrize(

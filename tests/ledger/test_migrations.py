@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
+from registrar.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.dead import letters
@@ -151,7 +152,7 @@ def test_nobody_has_a_token_yet_and_one_can_be_made(empty):
     with migrated(empty).write() as connection:
         assert list(tokens.all_tokens(connection)) == []
         made = tokens.Token("ci", "0" * 64, "viewer", None, hour(7))
-        tokens.create(connection, made)
+        tokens.create(connection, made, Actor("local:ada", "ada on host"))
         assert tokens.find(connection, "0" * 64) == made
         assert spend(connection, "state", until=hour(8), at=hour(7))
 

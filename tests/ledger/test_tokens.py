@@ -1,17 +1,22 @@
 """Tokens of the API, and what was for one use: on both databases."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from registrar.event import Actor
 from registrar.keys import TOKEN, new_token
 from registrar.ledger import Ledger, tokens
+from registrar.ledger.journal import entries
 from registrar.ledger.spent import is_spent, spend
 from registrar.ledger.tokens import NameTaken, NoSuchToken, Token
+from registrar.ledger.verify import verify
 
 pytestmark = pytest.mark.both_ledgers
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ADA, BOB = Actor("local:ada", "ada on host"), Actor("local:bob", "bob on host")
 SECRET = new_token()
 CI = Token("ci", tokens.digest(SECRET), "viewer", None, NOON, NOON + timedelta(days=90))
 
@@ -19,7 +24,7 @@ CI = Token("ci", tokens.digest(SECRET), "viewer", None, NOON, NOON + timedelta(d
 @pytest.fixture
 def kept(ledger: Ledger) -> Ledger:
     with ledger.write() as connection:
-        tokens.create(connection, CI)
+        tokens.create(connection, CI, ADA)
     return ledger
 
 
@@ -32,19 +37,38 @@ def test_it_is_found_by_its_digest_alone(kept: Ledger):
 
 def test_a_name_is_not_used_twice_even_when_the_first_is_revoked(kept: Ledger):
     with kept.write() as connection:
-        tokens.revoke(connection, "ci", at=NOON)
+        tokens.revoke(connection, "ci", BOB, at=NOON)
         with pytest.raises(NameTaken, match="choose another"):
-            tokens.create(connection, Token("ci", tokens.digest(new_token()), "operator", None, NOON))
+            tokens.create(connection, Token("ci", tokens.digest(new_token()), "operator", None, NOON), ADA)
         assert [each.role for each in tokens.all_tokens(connection)] == ["viewer"]
 
 
 def test_revoked_it_stays_so_since_then(kept: Ledger):
     with kept.write() as connection:
-        tokens.revoke(connection, "ci", at=NOON)
-        again = tokens.revoke(connection, "ci", at=NOON + timedelta(days=1))
+        tokens.revoke(connection, "ci", BOB, at=NOON)
+        again = tokens.revoke(connection, "ci", BOB, at=NOON + timedelta(days=1))
         assert (again.revoked_at, again.state(NOON)) == (NOON, "revoked")
         with pytest.raises(NoSuchToken, match="there is no token cd"):
-            tokens.revoke(connection, "cd", at=NOON)
+            tokens.revoke(connection, "cd", BOB, at=NOON)
+
+
+def test_the_journal_says_who_made_it_and_who_revoked_it_once_and_never_the_secret(kept: Ledger):
+    with kept.write() as connection:
+        for hours in (1, 2):
+            tokens.revoke(connection, "ci", BOB, at=NOON + timedelta(hours=hours))
+        with pytest.raises(NameTaken):
+            tokens.create(connection, CI, BOB)
+        written = list(entries(connection))
+    with kept.read() as connection:
+        assert verify(connection).count == 2
+    said = [(entry["kind"], entry["actor"], entry["at"][11:16], json.loads(entry["body"])["said"]) for entry in written]
+    made = {"name": "ci", "role": "viewer", "person": None, "expires_at": "2027-02-20T12:00:00.000000+00:00"}
+    assert said == [
+        ("token.created", "local:ada", "12:00", made),
+        ("token.revoked", "local:bob", "13:00", {"name": "ci"}),
+    ]
+    assert SECRET not in str(written)
+    assert CI.sha256 not in str(written)
 
 
 def test_it_is_good_until_it_expires(kept: Ledger):
@@ -66,7 +90,8 @@ def test_its_use_is_noted_to_the_minute(kept: Ledger):
 
 def test_the_newest_is_listed_first(kept: Ledger):
     with kept.write() as connection:
-        tokens.create(connection, Token("cd", tokens.digest(new_token()), "operator", "ada", NOON + timedelta(hours=1)))
+        later = Token("cd", tokens.digest(new_token()), "operator", "ada", NOON + timedelta(hours=1))
+        tokens.create(connection, later, ADA)
         assert [each.name for each in tokens.all_tokens(connection)] == ["cd", "ci"]
 
 

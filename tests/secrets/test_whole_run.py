@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from sqlalchemy import func, select
 
 from registrar import signing
+from registrar.event import Actor
 from registrar.ledger import Ledger, tokens
 from registrar.ledger.tables import tasks
 from registrar.ledger.tokens import Token
@@ -76,9 +77,11 @@ def environ(
     }
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, mlflow_address: str, postgres: str) -> Iterator[Installation]:
-    """A run with everything in it, over."""
+@pytest.fixture(scope="module", params=["console", "json"])
+def run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mlflow_address: str, postgres: str
+) -> Iterator[Installation]:
+    """A run with everything in it, over; its log in lines for people, and in JSON."""
     secrets = made_up()
     folder = tmp_path_factory.mktemp("run")
     with (
@@ -90,7 +93,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, mlflow_address: str, postgres:
         listener.answer = (403, {})
         # A server that says back what it was told, as many do.
         listener.body = json.dumps({"ok": False, "error": secrets["BOT"], "message": secrets["GITHUB"]}).encode()
-        given = environ(secrets, listener, mailbox, between.url, url)
+        given = {**environ(secrets, listener, mailbox, between.url, url), "REGISTRAR_LOG": request.param}
         with installed(folder, CONFIG.replace("LISTENER/", f"{listener.root}/"), secrets, given) as parts:
             assert "0" in parts.says("migrate")
             for name in ("receiver", "worker", "beat"):
@@ -206,7 +209,7 @@ def by_token(parts: Installation) -> None:
     kept = Token("scrubbed", tokens.digest(secret), "viewer", None, datetime.now(UTC))
     ledger = Ledger(parts.environ["REGISTRAR_LEDGER_URL"])
     with ledger.write() as connection:
-        tokens.create(connection, kept)
+        tokens.create(connection, kept, Actor("local:ada", "ada on host"))
     bearer = {"Authorization": f"Bearer {secret}"}
     assert parts.send("GET", "/v1/events", headers=bearer) == 200
     for wrong in (f"Bearer {secret}x", secret, f"Token {secret}", f"Bearer {secret[:-1]}"):
@@ -280,5 +283,8 @@ def test_the_run_did_what_it_is_looked_at_for(run: Installation):
         assert sentence in said["worker"]
     assert "the broker does not answer" in said["receiver"]
     assert "refused bad_signature from bearer" in said["receiver"]
+    if run.environ["REGISTRAR_LOG"] == "json":
+        for log in said.values():
+            assert json.loads([line for line in log.splitlines() if line.startswith("{")][-1])["message"]
     assert "scrubbed" in b"".join(run.answers.values()).decode()
     assert b"worker.register" in b"".join(files(run.seen / "redis").values())
