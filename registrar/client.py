@@ -13,6 +13,7 @@ from registrar.address import is_loopback
 from registrar.delivery import NotTaken, Receipt, Unreachable
 from registrar.problem import Problem
 from registrar.reading.reading import BadQuestion, Unknown
+from registrar.unanswered import unanswered
 
 TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
 
@@ -81,19 +82,20 @@ class Client:
         address = self._address(path)
         with requests.Session() as session:
             # A proxy is for the world, not for this machine; netrc's logins are for nobody, since `auth` is given.
-            session.trust_env = not is_loopback(urlsplit(address).hostname or "")
+            host = urlsplit(address).hostname or ""
+            direct = {"no_proxy": host} if is_loopback(host) else None
             try:
                 answer = session.request(
-                    verb, address, auth=_Bearer(self.token), timeout=TIMEOUT, allow_redirects=False, **how
+                    verb,
+                    address,
+                    auth=_Bearer(self.token),
+                    proxies=direct,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                    **how,
                 )
-            except requests.exceptions.SSLError:
-                raise Unreachable(
-                    f"the certificate of {self.url} does not verify. Where its authority is one of your own, "
-                    "REQUESTS_CA_BUNDLE names the file with its certificate"
-                ) from None
-            except requests.RequestException as error:
-                name = type(error).__name__
-                raise Unreachable(f"{self.url} does not answer ({name}); is it up, and the address right?") from None
+            except OSError as error:
+                raise Unreachable(unanswered(self.url, error)) from None
         if answer.status_code not in (200, 202):
             raise self._refused(answer)
         return answer

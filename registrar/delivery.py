@@ -12,6 +12,7 @@ import requests
 
 from registrar import signing
 from registrar.problem import Problem
+from registrar.unanswered import unanswered
 
 TIMEOUT = 10
 PAUSE = 0.5
@@ -79,8 +80,8 @@ def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> requests.Respo
     """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable."""
     try:
         answer = requests.post(url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
-    except requests.RequestException as error:
-        raise Unreachable(f"{url} does not answer ({type(error).__name__}); is it up, and the address right?") from None
+    except OSError as error:
+        raise Unreachable(unanswered(url, error)) from None
     if answer.status_code not in (200, 202):
         raise NotTaken(f"{url} refused it, {_problem(answer)}")
     return answer

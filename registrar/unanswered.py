@@ -1,0 +1,31 @@
+"""Why a receiver gave no answer, as a sentence that says what to do."""
+
+import ssl
+from collections.abc import Iterator
+
+import requests
+
+_OWN = "Where its authority is one of your own, REQUESTS_CA_BUNDLE names the file with that one's certificate"
+_UNKNOWN = ("issuer", "self signed")  # OpenSSL's words for a certificate that nobody vouches for
+
+
+def unanswered(url: str, error: OSError) -> str:
+    """url: as it may be shown. error: a RequestException, or what is said of a REQUESTS_CA_BUNDLE that is no file."""
+    if not isinstance(error, requests.RequestException):
+        return f"{url} was not asked: {error}"
+    if not isinstance(error, requests.exceptions.SSLError):
+        return f"{url} does not answer ({type(error).__name__}); is it up, and the address right?"
+    found = next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
+    if found is None:
+        return f"{url} speaks no TLS; is it http://, or another port?"
+    why = found.verify_message.rstrip(".")
+    advice = f". {_OWN}" if any(word in why.replace("-", " ") for word in _UNKNOWN) else ""
+    return f"the certificate of {url} does not verify: {why}{advice}"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """requests and urllib3 wrap an error as an argument, a reason or a cause."""
+    while error is not None:
+        yield error
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
+        error = next((each for each in inner if isinstance(each, BaseException)), None)
