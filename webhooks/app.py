@@ -55,6 +55,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app = flask.Flask("webhooks", static_folder=None)
     app.json = _Json(app)
     app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
+    app.config["IN_BATCHES"] = [f"POST {WEBHOOKS}".encode()]
     commands = Commands(policy, accept, doorbell, rate, metrics, settings.public_url)
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
     reading, health = Local(ledger, lambda: policy), Health(ledger, doorbell, backpressure)

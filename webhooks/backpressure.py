@@ -2,7 +2,7 @@
 
 A sender that is refused comes again; work that is accepted without bound is done too late to be of use, and fills the
 disk. Counted from the ledger once a second, and up by what this process accepts meanwhile: what may pass beyond a
-bound is what other receivers take in that second, a delivery for each thread, and the follow-ups of what was accepted.
+bound is what other receivers take in that second, and the follow-ups of what was accepted.
 """
 
 import logging
@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from registrar.event import Event
 from registrar.ledger import Ledger
@@ -19,6 +20,7 @@ from registrar.ledger.backlog import unfinished
 from registrar.ledger.room import LEAST_FREE, free_bytes
 from registrar.policy import Policy
 from webhooks.commit import Accept
+from webhooks.crew import aside
 from webhooks.errors import Full, Rejected, Unavailable
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Backpressure:
         self._policy = policy
         self._turn = threading.Lock()
         self._lock = threading.Lock()
+        self._counting = False
         self._counts: Counter[str] = Counter()
         self._since: Counter[str] = Counter()
         self._until = float("-inf")
@@ -46,11 +49,7 @@ class Backpressure:
 
     def waiting(self) -> Mapping[str, int]:
         """Unfinished tasks by source, a second old at most. Raises LedgerUnavailable."""
-        if time.monotonic() >= self._until and self._turn.acquire(blocking=self._until < 0):
-            try:
-                self._count()
-            finally:
-                self._turn.release()
+        self._refresh()
         with self._lock:
             return dict(self._counts)
 
@@ -61,13 +60,16 @@ class Backpressure:
             try:
                 self._admit(delivery.source, events)
             except Rejected:
-                with self._ledger.read() as connection:
-                    if earlier := known(connection, delivery):
-                        return earlier
+                if earlier := aside(partial(self._known, delivery)):
+                    return earlier
                 raise
             return accept(delivery, events, at)
 
         return commit
+
+    def _known(self, delivery: Delivery) -> Receipt | None:
+        with self._ledger.read() as connection:
+            return known(connection, delivery)
 
     def _admit(self, source: str, events: Sequence[Event]) -> None:
         free = free_bytes(self._ledger)
@@ -77,7 +79,7 @@ class Backpressure:
                 "nothing was accepted, make room on it and send this again",
                 why="the disk of its database is full",
             )
-        self.waiting()
+        self._refresh()
         with self._lock:
             self._check(source, events)
             self._counts[source] += len(events)
@@ -98,7 +100,22 @@ class Backpressure:
         if (total := self._counts.total()) >= most:
             raise Full(f"{total:,} tasks are not done yet, and {most:,} may wait (max_unfinished)")
 
+    def _refresh(self) -> None:
+        """One counts, the others go on with what was counted last; before the first count all wait."""
+        if time.monotonic() < self._until or (self._counting and self._until > 0):
+            return
+        self._counting = True
+        try:
+            aside(self._count)
+        finally:
+            self._counting = False
+
     def _count(self) -> None:
+        with self._turn:
+            if time.monotonic() >= self._until:
+                self._count_anew()
+
+    def _count_anew(self) -> None:
         with self._lock:
             self._since.clear()
         begin = time.monotonic()

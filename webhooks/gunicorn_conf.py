@@ -16,7 +16,7 @@ worker_class = "webhooks.lobby.Worker"
 # Two (--workers 2) take 1.5 times as much, for twice the memory. It is no default, for gunicorn 26.2 ends with a
 # traceback where it is told to stop, or one of them can't start, while the other is starting.
 workers = 1
-# They wait for the disk together: what comes at the same time shares a commit.
+# For pages and the API; webhooks need none (crew.py).
 threads = 32
 # Waiting costs no thread, so many may; each takes a file descriptor, of which a process often has 1,024.
 worker_connections = 800

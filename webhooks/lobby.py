@@ -1,9 +1,9 @@
-"""gunicorn's threads, behind a lobby: a request gets a thread when it has arrived whole, and not a byte sooner.
+"""gunicorn's threads, behind a lobby: a request is answered when it has arrived whole, and not a byte sooner.
 
 gunicorn's own gthread reads headers and bodies in its threads, each read with a patience of its own: a few senders
 that send a byte now and then hold them all, and it waits up to 2 s in its one loop for whoever does not hang up. Here
 the loop itself collects the bytes of all connections, without ever waiting for one of them, each request with one
-deadline for all of it. docs/door.md has the figures.
+deadline for all of it. docs/door.md has the figures. Webhooks it answers itself (crew.py); pages and API have threads.
 """
 
 import errno
@@ -11,7 +11,7 @@ import selectors
 import socket
 import time
 from concurrent.futures import Future
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from gunicorn.errors import ConfigError
@@ -19,6 +19,7 @@ from gunicorn.http.errors import InvalidHeader
 from gunicorn.workers.gthread import ThreadWorker
 
 from webhooks import gunicorn_conf
+from webhooks.crew import Crew
 from webhooks.framing import Framing, HeadTooLarge
 from webhooks.visitor import Visitor
 
@@ -39,6 +40,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._waiting: dict[Visitor, None] = {}  # the one that came first is first
         self._bytes = 0
         self._looked = 0.0
+        self._crew = Crew(self._answer, self._finish, self.method_queue.defer)
+
+    def init_process(self) -> None:
+        self._crew.start()
+        super().init_process()
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -61,10 +67,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, visitor: Visitor, answered: Future[Any]) -> None:
         """The answer is written: the connection waits for its next request, or is closed."""
-        keep = not answered.cancelled() and answered.exception() is None and answered.result() is True
+        self._finish(visitor, not answered.cancelled() and answered.exception() is None and answered.result() is True)
+
+    def _finish(self, visitor: Visitor, keep: bool) -> None:
         if keep and self.alive:
             self._admit(visitor, seconds=gunicorn_conf.READ_SECONDS if visitor.arrived else self.cfg.keepalive)
-            self._look(visitor)  # the next request may be here already
+            if visitor.arrived:  # the next request may be here already
+                self.method_queue.defer(self._look_again, visitor)
         else:
             self._part(visitor)
 
@@ -84,6 +93,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         super().wait_for_and_dispatch_events(min(timeout, 0.5))
+        self._crew.write()
         now = time.monotonic()
         if now >= self._looked + _LOOK_EVERY:
             self._looked = now
@@ -135,10 +145,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             visitor.framing.expects_continue = False
             visitor.say(_CONTINUE)
 
+    def _look_again(self, visitor: Visitor) -> None:
+        if visitor in self._waiting and visitor.framing is not None:
+            self._look(visitor)
+
     def _hand_over(self, visitor: Visitor, end: int) -> None:
         self._leave(visitor)
+        shared = visitor.arrived.startswith(self._shared)
         visitor.take(end)
-        self.enqueue_req(visitor)
+        if shared:
+            self._crew.begin(visitor)
+        else:
+            self.enqueue_req(visitor)
+
+    def _answer(self, visitor: Visitor) -> bool:
+        """Here in the loop; what would block waits aside (crew.py)."""
+        with visitor.speaking() as mouth:
+            keep = self.handle(visitor) is True
+            return mouth.sent_all() and keep
 
     def _expire(self, visitor: Visitor) -> None:
         if visitor.idle or visitor.framing is None:
@@ -184,6 +208,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
         visitor.close()
 
-    @property
+    @cached_property
+    def _shared(self) -> tuple[bytes, ...]:
+        """How requests begin that are answered in batches."""
+        return tuple(getattr(self.wsgi, "config", {}).get("IN_BATCHES", ()))
+
+    @cached_property
     def _largest(self) -> int:
         return int(getattr(self.wsgi, "config", {}).get("LARGEST_BODY", LARGEST_BODY))

@@ -18,6 +18,7 @@ from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 
 from registrar.broker import Broker, patience
 from webhooks.ahead import Ahead
+from webhooks.crew import aside
 from webhooks.errors import TooMany
 
 TIMEOUT = 0.5  # seconds
@@ -88,7 +89,7 @@ class Rate:
     def _ask(self, question: Callable[[RateLimiter], Answer]) -> Answer:
         if self._redis and self._may_try():
             try:
-                answer = question(self._shared)
+                answer = aside(lambda: question(self._shared)) if self._silent_until else question(self._shared)
             except self._redis.base_exceptions:
                 self._silent_until = time.monotonic() + PAUSE
             else:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import flask
@@ -21,6 +21,7 @@ from registrar.ledger.engine import now
 from registrar.reading.reading import BadQuestion, Unknown
 from webhooks import errors
 from webhooks.clean import clean
+from webhooks.crew import together
 from webhooks.errors import Rejected, TooMany
 from webhooks.metrics import UNKNOWN, Metrics
 from webhooks.postbox import Postbox
@@ -142,14 +143,18 @@ class Record:
         """Whoever is refused while the ledger can't be written does not wait for it, but for the first in PAUSE."""
         if time.monotonic() < self._silent_until:
             return
+        row = {"source": source, "status": status, "code": code, "detail": detail, "size": size, "at": now()}
         try:
-            with self._ledger.write() as connection:
-                rejections.record(
-                    connection, source=source, status=status, code=code, detail=detail, size=size, at=now()
-                )
+            together(self._insert_all, row)
         except (LedgerUnavailable, SQLAlchemyError):
             self._silent_until = time.monotonic() + PAUSE
             log.exception("the refusal could not be recorded")
+
+    def _insert_all(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[None]:
+        with self._ledger.write() as connection:
+            for row in rows:
+                rejections.record(connection, **row)
+        return [None] * len(rows)
 
 
 def rejected_of(error: Exception) -> Rejected:

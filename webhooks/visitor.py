@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from gunicorn import http
@@ -17,6 +18,7 @@ class Visitor(TConn):  # type: ignore[misc]
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
+        self.sock: Any = sock
         self.initialized = True  # no TLS, no HTTP/2: a proxy's work
         self.arrived = bytearray()
         self.framing: Framing | None = None
@@ -35,9 +37,47 @@ class Visitor(TConn):  # type: ignore[misc]
         with contextlib.suppress(OSError):
             self.sock.send(line)
 
+    @contextlib.contextmanager
+    def speaking(self) -> Iterator["Mouth"]:
+        """Meanwhile what is written waits until it is complete."""
+        sock = self.sock
+        self.sock = mouth = Mouth(sock)
+        try:
+            yield mouth
+        finally:
+            self.sock = sock
+
     def take(self, end: int) -> None:
         """Give the parser the request's bytes, and after them nothing: it can't wait for more."""
         request = bytes(self.arrived[:end])
         del self.arrived[:end]
         pieces = (request[at : at + _PIECE] for at in range(0, end, _PIECE))
         self.parser = http.get_parser(self.cfg, pieces, self.client)
+
+
+class Mouth:
+    """In place of a socket: says all in one go, and never waits for one who does not listen."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._said = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        self._said += data
+
+    def send(self, data: bytes) -> int:
+        self._said += data
+        return len(data)
+
+    def setblocking(self, flag: bool) -> None:
+        """It is not, whoever asks."""
+
+    def sent_all(self) -> bool:
+        """False: the other side has not read what was said to it before, or is gone."""
+        try:
+            return self._sock.send(self._said) == len(self._said)
+        except OSError:
+            return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)

@@ -1,8 +1,7 @@
-"""The group commit: many threads, one transaction, and an answer of one's own for each."""
+"""The group commit: many requests, one transaction, and an answer of one's own for each."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from queue import SimpleQueue
 
 import pytest
 from sqlalchemy import event, func, select
@@ -13,7 +12,8 @@ from registrar.ledger import accept as module
 from registrar.ledger.accept import Arrival, Delivery, DeliveryConflict, accept_all
 from registrar.ledger.tables import events, tasks
 from registrar.vocabulary import parse
-from webhooks.commit import MOST, GroupCommit
+from webhooks.commit import GroupCommit
+from webhooks.crew import MOST, Crew
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -39,53 +39,33 @@ class Counted:
         self.commits += 1
 
 
-class Held:
-    """Keeps the ledger's writers out until so many requests wait in line."""
+def at_once(ledger: Ledger, deliveries: list[tuple[Delivery, list[Event]]]) -> tuple[list, Counted]:
+    """The first alone; all others come while it is written, and share the next transactions. Answers, or what was
+    raised.
+    """
+    commit, counted, calls, became = GroupCommit(ledger), Counted(ledger), SimpleQueue(), {}
 
-    def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.go, self.begun = threading.Event(), threading.Event()
-        write = ledger.write
-
-        def late():
-            self.begun.set()
-            assert self.go.wait(30)
-            return write()
-
-        monkeypatch.setattr(ledger, "write", late)
-
-
-def waiting(commit: GroupCommit, count: int) -> None:
-    for _ in range(3000):
-        if len(commit._line) == count:
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError(f"{len(commit._line)} wait, and {count} should")
-
-
-def at_once(ledger: Ledger, monkeypatch, deliveries: list[tuple[Delivery, list[Event]]]) -> tuple[list, Counted]:
-    """One leads alone; all others come while it does, and share the next transactions. Answers, or what was raised."""
-    commit, held, counted = GroupCommit(ledger), Held(ledger, monkeypatch), Counted(ledger)
-
-    def send(given: tuple[Delivery, list[Event]]):
+    def send(number: int) -> bool:
         try:
-            return commit(*given, NOON)
+            became[number] = commit(*deliveries[number], NOON)
         except Exception as error:  # noqa: BLE001 (it is looked at)
-            return error
+            became[number] = error
+        return True
 
-    with ThreadPoolExecutor(len(deliveries)) as pool:
-        first = pool.submit(send, deliveries[0])
-        assert held.begun.wait(30)
-        others = []
-        for number, given in enumerate(deliveries[1:], start=1):  # one after the other: their order is the line's
-            others.append(pool.submit(send, given))
-            waiting(commit, number)
-        held.go.set()
-        return [first.result(60), *(other.result(60) for other in others)], counted
+    crew = Crew(send, lambda *_: None, lambda call, *given: calls.put((call, given)))
+    crew.start()
+    for number in range(len(deliveries)):
+        crew.begin(number)
+        crew.write()
+    while len(became) < len(deliveries):
+        call, given = calls.get(timeout=60)
+        call(*given)
+    return [became[number] for number in range(len(deliveries))], counted
 
 
-def test_those_that_wait_share_a_transaction_and_each_gets_its_own_answer(ledger, monkeypatch):
+def test_those_that_wait_share_a_transaction_and_each_gets_its_own_answer(ledger):
     sent = [(delivery(f"msg_{n}"), [finished(f"r{n}", f"model-{n}")]) for n in range(20)]
-    answers, counted = at_once(ledger, monkeypatch, sent)
+    answers, counted = at_once(ledger, sent)
     assert counted.commits == 2
     with ledger.read() as connection:
         rows = connection.execute(select(events.c.delivery_id, events.c.id).order_by(events.c.seq)).all()
@@ -96,17 +76,17 @@ def test_those_that_wait_share_a_transaction_and_each_gets_its_own_answer(ledger
         assert [firsts[bell.task_id] for bell in answer.bells] == [row.id]
 
 
-def test_a_line_longer_than_a_group_is_worked_off_group_by_group(ledger, monkeypatch):
+def test_a_line_longer_than_a_group_is_worked_off_group_by_group(ledger):
     sent = [(delivery(f"msg_{n}"), [finished(f"r{n}")]) for n in range(MOST + 6)]
-    answers, counted = at_once(ledger, monkeypatch, sent)
+    answers, counted = at_once(ledger, sent)
     assert counted.commits == 3
     assert len({answer.events[0][0] for answer in answers}) == MOST + 6
 
 
-def test_the_same_delivery_twice_in_one_group_is_one_event(ledger, monkeypatch):
+def test_the_same_delivery_twice_in_one_group_is_one_event(ledger):
     other = (delivery("msg_0"), [finished("r0")])
     twice = (delivery("msg_1"), [finished("r1"), finished("r2")])
-    answers, _ = at_once(ledger, monkeypatch, [other, twice, twice, (delivery("msg_1", "b"), [finished("r3")])])
+    answers, _ = at_once(ledger, [other, twice, twice, (delivery("msg_1", "b"), [finished("r3")])])
     assert (answers[1].repeated, answers[2].repeated) == (False, True)
     assert (answers[2].events, answers[2].bells) == (answers[1].events, [])
     assert isinstance(answers[3], DeliveryConflict)
@@ -114,24 +94,23 @@ def test_the_same_delivery_twice_in_one_group_is_one_event(ledger, monkeypatch):
         assert connection.execute(select(func.count()).select_from(events)).scalar_one() == 3
 
 
-def test_a_delivery_of_before_among_new_ones(ledger, monkeypatch):
+def test_a_delivery_of_before_among_new_ones(ledger):
     [before] = accept(ledger, delivery("msg_0"))
     answers, _ = at_once(
         ledger,
-        monkeypatch,
         [(delivery("x"), [finished()]), (delivery("msg_0"), [finished()]), (delivery("y"), [finished()])],
     )
     assert [answer.repeated for answer in answers] == [False, True, False]
     assert answers[1].events == before.events
 
 
-def test_what_the_database_can_not_take_of_one_is_not_the_end_of_the_others(ledger, monkeypatch):
+def test_what_the_database_can_not_take_of_one_is_not_the_end_of_the_others(ledger):
     """A value that no column takes: nothing that a sender can say, but a fault of ours must stay its own."""
     poison = Event(finished().data, Actor("source:ci", object()), NOON)
     sent = [
         (delivery(name), [poison if name == "poison" else finished(name)]) for name in ("first", "a", "poison", "b")
     ]
-    answers, _ = at_once(ledger, monkeypatch, sent)
+    answers, _ = at_once(ledger, sent)
     assert [type(answer).__name__ for answer in answers[:2]] == ["Receipt", "Receipt"]
     assert isinstance(answers[2], Exception)
     assert type(answers[3]).__name__ == "Receipt"

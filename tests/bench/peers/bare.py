@@ -5,6 +5,7 @@ import flask
 
 def create_app() -> flask.Flask:
     app = flask.Flask("bare")
+    app.config["IN_BATCHES"] = [b"POST /webhooks/"]
 
     @app.post("/webhooks/ci")
     def receive() -> tuple[dict[str, str], int]:
