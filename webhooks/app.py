@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import flask
+from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
 
 from registrar import logs, scrub, tracing
@@ -69,19 +70,17 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     entrance = signin.blueprint(settings, access, ledger, rate)
     entrance.register_error_handler(Exception, Errors(house).for_browsers(refusals.answer))
     app.register_blueprint(entrance)
-    app.after_request(access.renew)
-    app.after_request(headers.add)
-    app.after_request(partial(_count, metrics))
+    app.after_request(partial(_complete, access, metrics))
 
     @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
-    def receive(name: str) -> tuple[flask.Response, int, dict[str, str]]:
+    def receive(name: str) -> flask.Response:
         began = time.perf_counter()
-        answer = _answered(intake.receive(name, flask.request))
+        answer = _answered(intake.receive(name, request_ctx.request))
         metrics.accepted(name, time.perf_counter() - began)
         return answer
 
     @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
-    def greet(name: str) -> tuple[flask.Response, int, dict[str, str]]:
+    def greet(name: str) -> flask.Response:
         return _answered(intake.greet(name, flask.request))
 
     return app
@@ -99,13 +98,17 @@ def from_environment() -> flask.Flask:
     except (ValueError, tracing.TracingUnavailable, schema.SchemaMismatch, LedgerUnavailable) as error:
         sys.stderr.write(f"the receiver can't start: {error}\n")
         raise SystemExit(CANNOT_START) from None
+    app.extensions["ledger"].close()  # a connection can't be shared by the processes that are forked now
     if at := settings.watching.receiver_metrics:
-        Scrape(at, app.extensions["metrics"].text).start()
+        app.config["WHEN_STARTED"] = Scrape(at, app.extensions["metrics"].text).start
     return app
 
 
-def _answered(answer: Answer) -> tuple[flask.Response, int, dict[str, str]]:
-    return flask.jsonify(answer.body), answer.status, dict(answer.headers)
+def _answered(answer: Answer) -> flask.Response:
+    response = flask.jsonify(answer.body)
+    response.status_code = answer.status
+    response.headers.extend(answer.headers)
+    return response
 
 
 class _Json(DefaultJSONProvider):
@@ -118,7 +121,11 @@ class _Json(DefaultJSONProvider):
         return value.isoformat() if isinstance(value, datetime) else DefaultJSONProvider.default(value)
 
 
-def _count(metrics: Metrics, response: flask.Response) -> flask.Response:
-    if flask.request.path.startswith(WEBHOOKS):
-        metrics.answered(flask.request.path.removeprefix(WEBHOOKS), response.status_code)
-    return response
+def _complete(access: Access, metrics: Metrics, response: flask.Response) -> flask.Response:
+    """After each request. One function, since Flask takes its time for each; and senders have no sessions."""
+    path = request_ctx.request.path
+    if path.startswith(WEBHOOKS):
+        metrics.answered(path.removeprefix(WEBHOOKS), response.status_code)
+    else:
+        access.renew(response)
+    return headers.add(response)

@@ -42,6 +42,7 @@ class Backpressure:
         self._counts: Counter[str] = Counter()
         self._since: Counter[str] = Counter()
         self._until = float("-inf")
+        self._roomy_until = 0.0
 
     @property
     def most(self) -> int:
@@ -72,6 +73,17 @@ class Backpressure:
             return known(connection, delivery)
 
     def _admit(self, source: str, events: Sequence[Event]) -> None:
+        self._check_disk()
+        self._refresh()
+        with self._lock:
+            self._check(source, events)
+            self._counts[source] += len(events)
+            self._since[source] += len(events)
+
+    def _check_disk(self) -> None:
+        """Looked at every FRESH seconds, and while it is full at each request."""
+        if time.monotonic() < self._roomy_until:
+            return
         free = free_bytes(self._ledger)
         if free is not None and free < LEAST_FREE:
             raise Unavailable(
@@ -79,11 +91,7 @@ class Backpressure:
                 "nothing was accepted, make room on it and send this again",
                 why="the disk of its database is full",
             )
-        self._refresh()
-        with self._lock:
-            self._check(source, events)
-            self._counts[source] += len(events)
-            self._since[source] += len(events)
+        self._roomy_until = time.monotonic() + FRESH
 
     def _check(self, source: str, events: Sequence[Event]) -> None:
         """Of one who is over a bound nothing is taken. A delivery that only just goes over it is: else one that is

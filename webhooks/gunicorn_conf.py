@@ -4,6 +4,7 @@
 """
 
 import atexit
+import gc
 import os
 import shutil
 import socket
@@ -13,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 worker_class = "webhooks.lobby.Worker"
-# Two (--workers 2) take 1.5 times as much, for twice the memory. It is no default, for gunicorn 26.2 ends with a
-# traceback where it is told to stop, or one of them can't start, while the other is starting.
-workers = 1
+# Python runs on one core in each.
+workers = 2
 # For pages and the API; webhooks need none (crew.py).
 threads = 32
 # Waiting costs no thread, so many may; each takes a file descriptor, of which a process often has 1,024.
@@ -41,10 +41,30 @@ _COUNTED = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it when it is i
 
 
 def on_starting(server: Any) -> None:
-    """What the processes count, they count together: whoever is asked tells of all."""
+    """The application is loaded here, once: its processes share the memory, and one that can't start is no process.
+
+    What they count, they count together: whoever is asked tells of all.
+    """
     if server.cfg.workers > 1:
         os.environ[_COUNTED] = folder = tempfile.mkdtemp(prefix="registrar-counted-", dir=worker_tmp_dir)
         atexit.register(_forget, folder, os.getpid())
+    _load(server)
+
+
+def on_reload(server: Any) -> None:
+    """SIGHUP: registrar.yml is read again. With one that can't be used, all goes on as it was."""
+    before, server.app.callable = server.app.callable, None
+    try:
+        _load(server)
+    except SystemExit:
+        server.app.callable = before
+        server.log.error("nothing was changed")
+
+
+def _load(server: Any) -> None:
+    server.app.wsgi()
+    gc.collect()
+    gc.freeze()  # else the first collection in each process would write to, and so copy, all of it
 
 
 def _forget(folder: str, first: int) -> None:

@@ -46,6 +46,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._crew.start()
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        """What needs threads begins in each process: none survives a fork (app.config)."""
+        super().load_wsgi()
+        if start := getattr(self.wsgi, "config", {}).get("WHEN_STARTED"):
+            start()
+
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         super().check_config(cfg, log)

@@ -3,9 +3,12 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
-from gunicorn import http
+from gunicorn.config import Config
+from gunicorn.http.message import HeaderPolicy, Request
+from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn
 
 from webhooks.framing import Framing
@@ -52,7 +55,25 @@ class Visitor(TConn):  # type: ignore[misc]
         request = bytes(self.arrived[:end])
         del self.arrived[:end]
         pieces = (request[at : at + _PIECE] for at in range(0, end, _PIECE))
-        self.parser = http.get_parser(self.cfg, pieces, self.client)
+        self.parser = _Parser(self.cfg, pieces, self.client)
+
+
+class _Request(Request):  # type: ignore[misc]
+    """A connection's other end is the same for each of its requests."""
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        return _trusted(self.cfg, self.peer_addr)
+
+
+@lru_cache(maxsize=1024)
+def _trusted(cfg: Config, peer: Any) -> bool:
+    policy = HeaderPolicy()
+    policy.cfg, policy.peer_addr = cfg, peer
+    return bool(policy._peer_is_trusted_proxy())
+
+
+class _Parser(RequestParser):  # type: ignore[misc]
+    mesg_class = _Request
 
 
 class Mouth:

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, select, tuple_
 
 from registrar.ledger import promotions
+from registrar.ledger.conditions import QUEUED, is_failed, is_open
 from registrar.ledger.dead import ABOUT
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tables import promotions as requests
-from registrar.ledger.tasks import QUEUED, is_failed, is_open
 
 
 def unfinished(connection: Connection) -> dict[str, int]:

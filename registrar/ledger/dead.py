@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
+from registrar.ledger.conditions import is_failed
 from registrar.ledger.promotions import Promotion, get, latest, newer
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import is_failed
 
 STATES = ("failed", "dead")
 # What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal_column, select
 
+from registrar.ledger.conditions import is_open
 from registrar.ledger.tables import events, journal, rejections, tasks
-from registrar.ledger.tasks import is_open
 
 LOOKED_AT = 60  # events
 COUNTED = 10_000  # at most; more is told as that and a plus

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from registrar.ledger.conditions import QUEUED, RUNNING, is_failed, is_open
 from registrar.ledger.dead import ABOUT
 from registrar.ledger.promotions import is_open as is_undecided
 from registrar.ledger.tables import holders, promotions, tasks
-from registrar.ledger.tasks import QUEUED, RUNNING, is_failed, is_open
 
 
 @dataclass(frozen=True)

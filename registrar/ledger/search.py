@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, not_, select
 
+from registrar.ledger.conditions import is_failed, is_open
 from registrar.ledger.halving import Between
 from registrar.ledger.status import state_of
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import is_failed, is_open
 
 State = Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
 STATES: tuple[State, ...] = get_args(State)

@@ -1,43 +1,36 @@
 """The life of a task: queued, running under a lease, then succeeded, failed or dead; in the order of its lane."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
-    ColumnElement,
     Connection,
-    FromClause,
     Row,
-    and_,
-    exists,
+    Select,
+    Update,
+    bindparam,
     func,
     insert,
-    literal_column,
-    or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
+from registrar.ledger import conditions
+from registrar.ledger.conditions import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.tables import events, tasks
 from registrar.outcome import Cause, FollowUp, Outcome
 from registrar.queue import Bell
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
-FURTHEST = timedelta(seconds=120)  # no time here is set further ahead: one that is comes from a clock that was put back
+_NO_LEASE = {"lease": None, "lease_until": None}
 MAX_CRASHES = 5  # a task that took its worker down so often is not begun again: whoever claims it gives it up
-# Written out in the SQL: with states as parameters SQLite can't know that the partial indexes of tables.py fit, and
-# reads all tasks that ever were, for each one it looks at.
-QUEUED: ColumnElement[str] = literal_column("'queued'")
-RUNNING: ColumnElement[str] = literal_column("'running'")
-FAILED: ColumnElement[str] = literal_column("'failed'")
-DEAD: ColumnElement[str] = literal_column("'dead'")
 
 
 class LeaseLost(RuntimeError):
@@ -72,29 +65,19 @@ class Task:
 
 def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
     """Start a task, if it is due and nothing before it in its lane is unfinished; else None."""
-    lease = uuid.uuid4().hex
-    mine = and_(tasks.c.id == task_id, tasks.c.state == QUEUED, _due(tasks.c.not_before, at), ~_blocked())
-    start = {
-        "state": "running",
-        "attempts": tasks.c.attempts + 1,
-        "lease": lease,
-        "lease_until": at + timedelta(seconds=LEASE_SECONDS),
-        "started_at": func.coalesce(tasks.c.started_at, at),  # of the first attempt
-    }
+    started = {"task_id": task_id, "new_lease": uuid.uuid4().hex, "until": at + timedelta(seconds=LEASE_SECONDS)}
     try:
         with connection.begin_nested():
-            if connection.execute(update(tasks).where(mine).values(start)).rowcount == 0:
+            if connection.execute(_starts(), started | as_of(at)).rowcount == 0:
                 return None
     except IntegrityError:  # uq_tasks_running: on PostgreSQL, another of this lane started in the same moment
         return None
-    joined = select(tasks, events).join(events, tasks.c.event_id == events.c.id).where(tasks.c.id == task_id)
-    return _task(connection.execute(joined.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)).one())
+    return _task(connection.execute(_with_event(), {"task_id": task_id}).one())
 
 
 def renew(connection: Connection, task: Task, *, at: datetime) -> None:
     """Extend the lease, right before a write to the registry. Raises LeaseLost."""
-    until = {"lease_until": at + timedelta(seconds=LEASE_SECONDS)}
-    if connection.execute(update(tasks).where(_held(task)).values(until)).rowcount == 0:
+    if not _change(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS)):
         raise LeaseLost(task.id)
 
 
@@ -105,42 +88,27 @@ def finish(
 
     Returns the bells to ring after the commit.
     """
-    end = {
-        "state": state,
-        "outcome": outcome.to_json(),
-        "error": error,
-        "finished_at": at,
-        "lease": None,
-        "lease_until": None,
-    }
-    if connection.execute(update(tasks).where(_held(task)).values(end)).rowcount == 0:
+    end = {"state": state, "outcome": outcome.to_json(), "error": error, "finished_at": at}
+    if not _change(connection, task, **end, **_NO_LEASE):
         raise LeaseLost(task.id)
     woken = [lane for record in outcome.records for lane in record.apply(connection, task.cause(at)) or ()]
     lanes = [_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups]
-    return _ring(connection, at, _first_of({task.lane, *lanes, *woken}))
+    return ring_first(connection, {task.lane, *lanes, *woken}, at=at)
 
 
 def retry(connection: Connection, task: Task, *, delay: float, error: str, at: datetime) -> None:
     """Put a task back to be tried again after `delay` seconds. Raises LeaseLost."""
     due = at + timedelta(seconds=delay)
-    back = {"state": "queued", "not_before": due, "ring_at": due, "error": error, "lease": None, "lease_until": None}
-    if connection.execute(update(tasks).where(_held(task)).values(back)).rowcount == 0:
+    if not _change(connection, task, state="queued", not_before=due, ring_at=due, error=error, **_NO_LEASE):
         raise LeaseLost(task.id)
 
 
 def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
     """Put a task back as if this attempt had not been: its worker stops. Returns bells to ring; none if it lost it."""
-    back = {
-        "state": "queued",
-        "attempts": tasks.c.attempts - 1,
-        "not_before": at,
-        "ring_at": at,
-        "lease": None,
-        "lease_until": None,
-    }
-    if connection.execute(update(tasks).where(_held(task)).values(back)).rowcount == 0:
+    back = {"state": "queued", "attempts": task.attempts - 1, "not_before": at, "ring_at": at}
+    if not _change(connection, task, **back, **_NO_LEASE):
         return []
-    return _ring(connection, at, _first_of({task.lane}))
+    return ring_first(connection, {task.lane}, at=at)
 
 
 def sweep(
@@ -152,43 +120,31 @@ def sweep(
     leases that ran out stay with whoever has them; they could not be renewed.
     """
     if reap:
-        _reap(connection, at)
+        connection.execute(_reaps(), as_of(at))
     rung_before = at + timedelta(seconds=RING_AGAIN - lost_after)
-    return _ring(connection, at, _due(tasks.c.ring_at, rung_before), limit=limit)
+    now = {"now": at, "now_furthest": at + conditions.FURTHEST}
+    unheard = connection.execute(_unheard(), as_of(rung_before) | now | {"most": limit}).all()
+    return _rung(connection, unheard, at)
 
 
-def _reap(connection: Connection, at: datetime) -> None:
-    """The worker of a task whose lease ran out is taken for dead."""
-    expired = and_(tasks.c.state == RUNNING, _due(tasks.c.lease_until, at))
-    back = {
-        "state": "queued",
-        "crashes": tasks.c.crashes + 1,
-        "not_before": at,
-        "ring_at": at,
-        "lease": None,
-        "lease_until": None,
-    }
-    connection.execute(update(tasks).where(expired).values(back))
+def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[Bell]:
+    """The bells of the first task of each lane, of those that can begin."""
+    named = {f"lane_{number}": lane for number, lane in enumerate(sorted(lanes))}
+    return _rung(connection, connection.execute(_first_of(len(named)), as_of(at) | named).all(), at)
 
 
-def _ring(connection: Connection, at: datetime, which: Any, *, limit: int = 500) -> list[Bell]:
-    """The first task of each lane, of those that are due."""
-    due = and_(is_open(), tasks.c.state == QUEUED, which, _due(tasks.c.not_before, at))
-    first = select(tasks.c.id, tasks.c.name).where(due, ~_blocked())
-    rows = connection.execute(first.order_by(tasks.c.event_seq, tasks.c.seq).limit(limit)).all()
-    later = {"ring_at": at + timedelta(seconds=RING_AGAIN)}
+def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[Bell]:
     if rows:
-        connection.execute(update(tasks).where(tasks.c.id.in_([row.id for row in rows])).values(later))
+        rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=RING_AGAIN)}
+        connection.execute(_rings_again(), rung)
     return [Bell(row.id, row.name) for row in rows]
 
 
-def _first_of(lanes: Collection[str]) -> ColumnElement[bool]:
-    """The condition that it is the first open task of one of these lanes: to find it takes a step into an index for
-    each, however many wait behind it.
-    """
-    first = tasks.alias("first")
-    in_order = select(first.c.seq).where(is_open(first)).order_by(first.c.event_seq, first.c.seq).limit(1)
-    return tasks.c.seq.in_([in_order.where(first.c.lane == lane).scalar_subquery() for lane in sorted(lanes)])
+def _change(connection: Connection, task: Task, **to: Any) -> bool:
+    """Whether it was still ours to change."""
+    held = {"task_id": task.id, "held_by": task.lease}
+    values = {f"new_{name}": value for name, value in to.items()}
+    return connection.execute(_changes(tuple(to)), held | values).rowcount > 0
 
 
 def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime) -> str:
@@ -206,41 +162,79 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "ring_at": at + timedelta(seconds=RING_AGAIN),
         "created_at": at,
     }
-    connection.execute(insert(tasks).values(row))
+    connection.execute(_QUEUES, row)
     return lane
-
-
-def _due(time: Any, at: datetime) -> Any:
-    return or_(time <= at, time > at + FURTHEST)
-
-
-def is_open(table: FromClause = tasks) -> Any:
-    """The condition that a task is queued or running, as the index ix_tasks_open has it."""
-    return table.c.state.in_((QUEUED, RUNNING))
-
-
-def is_failed() -> Any:
-    """The condition that a task failed for good or is dead, as the index ix_tasks_failed has it."""
-    return tasks.c.state.in_((FAILED, DEAD))
-
-
-def _blocked() -> Any:
-    """Something before it in its lane is unfinished, or anything in its lane is running."""
-    earlier, other = tasks.alias("earlier"), tasks.alias("other")
-    before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
-    return or_(
-        exists().where(other.c.lane == tasks.c.lane, other.c.state == RUNNING, other.c.id != tasks.c.id),
-        exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), before),
-    )
-
-
-def _held(task: Task) -> Any:
-    return and_(tasks.c.id == task.id, tasks.c.lease == task.lease, tasks.c.state == RUNNING)
 
 
 def unfinished(connection: Connection) -> int:
     """How many tasks are queued or running."""
     return connection.execute(select(func.count()).select_from(tasks).where(is_open())).scalar_one()
+
+
+# The statements are put together once: SQLAlchemy takes longer for that than SQLite for the answer.
+
+
+@cache
+def _starts() -> Update:
+    mine = (tasks.c.id == bindparam("task_id"), tasks.c.state == QUEUED, is_due(tasks.c.not_before))
+    started_at = func.coalesce(tasks.c.started_at, bindparam("at", type_=tasks.c.started_at.type))  # the first time
+    return (
+        update(tasks)
+        .where(*mine, ~conditions.is_blocked())
+        .values(
+            state="running",
+            attempts=tasks.c.attempts + 1,
+            lease=bindparam("new_lease"),
+            lease_until=bindparam("until"),
+            started_at=started_at,
+        )
+    )
+
+
+@cache
+def _with_event() -> Select[Any]:
+    joined = select(tasks, events).join(events, tasks.c.event_id == events.c.id)
+    one = joined.where(tasks.c.id == bindparam("task_id"))
+    return one.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+
+
+@cache
+def _changes(columns: tuple[str, ...]) -> Update:
+    return update(tasks).where(conditions.is_held()).values({name: bindparam(f"new_{name}") for name in columns})
+
+
+@cache
+def _reaps() -> Update:
+    """The worker of a task whose lease ran out is taken for dead."""
+    expired = (tasks.c.state == RUNNING, is_due(tasks.c.lease_until))
+    back: dict[str, Any] = {"state": "queued", "not_before": bindparam("at"), "ring_at": bindparam("at"), **_NO_LEASE}
+    return update(tasks).where(*expired).values(crashes=tasks.c.crashes + 1, **back)
+
+
+def _can_begin(which: Any, due: Any) -> Select[Any]:
+    ready = (is_open(), tasks.c.state == QUEUED, which, due, ~conditions.is_blocked())
+    return select(tasks.c.id, tasks.c.name).where(*ready).order_by(tasks.c.event_seq, tasks.c.seq)
+
+
+@cache
+def _unheard() -> Select[Any]:
+    """What should have been begun before `at`, and can `now`."""
+    due = is_due(tasks.c.not_before, now="now", furthest="now_furthest")
+    return _can_begin(is_due(tasks.c.ring_at), due).limit(bindparam("most"))
+
+
+@cache
+def _first_of(lanes: int) -> Select[Any]:
+    which = conditions.is_first_of([bindparam(f"lane_{number}") for number in range(lanes)])
+    return _can_begin(which, is_due(tasks.c.not_before))
+
+
+@cache
+def _rings_again() -> Update:
+    return update(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True))).values(ring_at=bindparam("again"))
+
+
+_QUEUES = insert(tasks)
 
 
 def _task(row: Row[Any]) -> Task:

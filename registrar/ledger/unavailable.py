@@ -8,13 +8,13 @@ SILENT = "does not answer"
 BUSY = "is busy"
 LOCKED = "is locked by another process"
 _FULL = "has no room left on its disk"
-_READ_ONLY = "is read-only"
+READ_ONLY = "is read-only"
 # https://www.sqlite.org/rescode.html, by the primary code's name
 _SQLITE = {
     "SQLITE_BUSY": LOCKED,
     "SQLITE_LOCKED": LOCKED,
     "SQLITE_FULL": _FULL,
-    "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_READONLY": READ_ONLY,
     "SQLITE_CANTOPEN": "can't be opened",
     "SQLITE_IOERR": "can't be read or written: its disk fails",
     "SQLITE_CORRUPT": "is damaged",
@@ -22,7 +22,7 @@ _SQLITE = {
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRESQL = {
-    "25006": _READ_ONLY,  # a standby, or default_transaction_read_only
+    "25006": READ_ONLY,  # a standby, or default_transaction_read_only
     "42501": "does not let us write: its user lacks the rights",
     "53100": _FULL,
     "53300": "takes no more connections",

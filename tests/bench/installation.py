@@ -25,9 +25,9 @@ from registrar.event import Actor, Event
 from registrar.keys import new_webhook_secret
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Arrival, Delivery, accept_all
+from registrar.ledger.conditions import is_open
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import is_open
 from registrar.queue import celery_app, ring
 from registrar.vocabulary import parse
 from tests.bench.load import LoadError, signed

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from unittest.mock import patch
 
-from sqlalchemy import false
+from sqlalchemy import bindparam, false
 
-from registrar.ledger import tasks
+from registrar.ledger import conditions, tables, tasks
 from worker import lease, run
 from worker.actions import register
 
@@ -20,9 +20,9 @@ def _take(owner: object, name: str, by: object) -> None:
 
 
 def _lease() -> None:
-    """Who lost a task goes on with it, and ends it. `_held` alone would still refuse the end."""
+    """Who lost a task goes on with it, and ends it. `is_held` alone would still refuse the end."""
     _take(lease.Lease, "renew", lambda self: None)
-    _take(tasks, "_held", lambda task: tasks.tasks.c.id == task.id)
+    _take(conditions, "is_held", lambda: tables.tasks.c.id == bindparam("task_id"))
 
 
 def _sweep() -> None:
@@ -34,7 +34,7 @@ def _look_first() -> None:
 
 
 def _lane_order() -> None:
-    _take(tasks, "_blocked", false)
+    _take(conditions, "is_blocked", false)
 
 
 WITHOUT: Mapping[str, Callable[[], None]] = {

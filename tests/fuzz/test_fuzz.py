@@ -21,7 +21,7 @@ from registrar.ledger.migrate import migrate
 from tests.fuzz.app import VOUCHED, household
 from tests.sources.captured import Capture, captures, read
 from tests.sources.test_fixtures import HOSTILE_BODIES, HOSTILE_HEADERS
-from tests.webhooks.test_gunicorn import port_of, start
+from tests.webhooks.test_gunicorn import CONFIG, port_of, start
 
 REQUESTS = int(os.environ.get("FUZZ", "5000"))
 PER_EXAMPLE = 10
@@ -87,8 +87,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     ledger.close()
     policy, secrets = household()
     (folder / "fuzz.yml").write_text(policy)
-    config = {"REGISTRAR_CONFIG": str(folder / "fuzz.yml"), **secrets}
-    process = start(folder, app="tests.fuzz.app:from_environment()", **config)
+    environ = {"REGISTRAR_CONFIG": str(folder / "fuzz.yml"), **secrets}
+    one = f"{CONFIG}workers = 1\n"  # which is looked at
+    process = start(folder, config=one, app="tests.fuzz.app:from_environment()", **environ)
     try:
         port = port_of(process)
         [worker] = psutil.Process(process.pid).children()

@@ -61,7 +61,7 @@ WORK = {
     "sweep": lambda c: tasks.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
     "backlog": backlog.unfinished,
-    "next of a lane": lambda c: tasks._ring(c, NOON, tasks._first_of({"model:model-1", "notify:x"})),
+    "next of a lane": lambda c: tasks.ring_first(c, {"model:model-1", "notify:x"}, at=NOON),
     "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: status.event(c, of(c, tables.events)),
     "archived": lambda c: archived.place(c, "evt_1"),

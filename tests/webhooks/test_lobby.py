@@ -20,7 +20,8 @@ from tests.webhooks.test_gunicorn import CONFIG, Server, port_of, start
 
 Opened = Callable[..., Server]
 # Most tests take their time, whatever else the machine does; a few want to see what happens when it is over.
-PATIENT = CONFIG + "gunicorn_conf.READ_SECONDS = 30\n"
+# One process: what is looked at here, each does by itself.
+PATIENT = CONFIG + "workers = 1\ngunicorn_conf.READ_SECONDS = 30\n"
 HURRIED = "gunicorn_conf.READ_SECONDS = 1\n"
 HEAD = b"POST /webhooks/ci HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, and_, func, select
 
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import Unopened, opened
+from registrar.ledger.conditions import DEAD, QUEUED, is_failed, is_open
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import all_known
 from registrar.ledger.tables import tasks
-from registrar.ledger.tasks import DEAD, QUEUED, is_failed, is_open
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)
