@@ -37,6 +37,9 @@ def start(environ: Mapping[str, str], stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(kind))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # No line says from which thread and line of code it is: https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None
 
 
 def formatter(kind: str) -> logging.Formatter:
