@@ -211,3 +211,20 @@ def test_a_term_lets_the_request_in_hand_be_answered(tmp_path: Path):
     assert process.wait(30) == 0
     assert server.count(events) == 2
     ledger.close()
+
+
+def test_who_leaves_answers_unread_is_hung_up_on_and_keeps_nobody_waiting(opened: Opened):
+    server = opened("threads = 31\n")  # one of its own, since it is soon tired of this address
+
+    def flood(deaf: socket.socket) -> None:
+        for number in range(100_000):  # of 24 MB of answers, 256 KiB fit into the kernel's buffer
+            deaf.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+            if number % 500 == 0:
+                assert deliver(server, f"beside{number}") == 202
+
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(20)
+        deaf.connect(("127.0.0.1", server.port))
+        with pytest.raises(ConnectionError):
+            flood(deaf)
