@@ -119,7 +119,10 @@ def from_folder(data: Path) -> Settings:
     except SettingsError as error:
         if written:
             raise
-        hint = f"`registrar up` writes them to {data / ENVIRONMENT_FILE}, or name its folder: registrar --data FOLDER"
+        hint = (
+            f"`registrar up` writes them to {data / ENVIRONMENT_FILE}, or name its folder: registrar --data FOLDER; "
+            "or ask a receiver elsewhere: registrar --url URL"
+        )
         raise SettingsError(f"{error}\n{hint}") from None
 
 

@@ -1,5 +1,6 @@
 """Why a receiver gave no answer, as a sentence that says what to do."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -14,13 +15,24 @@ def unanswered(url: str, error: OSError) -> str:
     if not isinstance(error, requests.RequestException):
         return f"{url} was not asked: {error}"
     if not isinstance(error, requests.exceptions.SSLError):
-        return f"{url} does not answer ({type(error).__name__}); is it up, and the address right?"
+        return f"{url} {_silent(error)}; is it up, and the address right?"
     found = next((each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)), None)
     if found is None:
         return f"{url} speaks no TLS; is it http://, or another port?"
     why = found.verify_message.rstrip(".")
     advice = f". {_OWN}" if any(word in why.replace("-", " ") for word in _UNKNOWN) else ""
     return f"the certificate of {url} does not verify: {why}{advice}"
+
+
+def _silent(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "does not answer in time"
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "has a name that does not resolve here"
+        if isinstance(cause, ConnectionRefusedError):
+            return "refuses connections: nothing listens there"
+    return f"does not answer ({type(error).__name__})"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

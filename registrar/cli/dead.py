@@ -110,7 +110,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _may(why_not: str | None, verb: str, task_id: str) -> str:
-    return f"no: {why_not}" if why_not else f"registrar dead {verb} {task_id}"
+    needs = ' --reason "..."' if verb == "drop" else ""
+    return f"no: {why_not}" if why_not else f"registrar dead {verb} {task_id}{needs}"
 
 
 @dead.command()

@@ -1,6 +1,7 @@
 """`registrar promotions list | show | approve | reject | cancel`: what waits for approval, and what to say to it."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -9,7 +10,7 @@ from registrar.cli import ballot, sender, show
 from registrar.cli.context import Context
 from registrar.ledger.promotion_record import OPEN, STATES
 from registrar.problem import Problem
-from registrar.reading.reading import Row, pick, up_to
+from registrar.reading.reading import Page, Reading, Row, Unknown, pages, pick, up_to
 
 COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
 
@@ -24,8 +25,8 @@ def promotions() -> None:
 
     \b
     registrar promotions list                     # what is open
-    registrar promotions show prm_5d0c...
-    registrar promotions approve churn 3          # or: approve prm_5d0c...
+    registrar promotions show churn 3             # or: show prm_5d0c...
+    registrar promotions approve churn 3
     registrar promotions reject churn 3 --reason "wrong fares at night"
     """
 
@@ -72,30 +73,50 @@ def _lacks(each: Row) -> str | None:
     return each["voting"]["lacks"] or None if each["voting"] else None
 
 
-@promotions.command("show")
-@click.argument("promotion", metavar="PROMOTION")
-@show.as_json
-@click.pass_obj
-def show_promotion(context: Context, promotion: str, as_json: bool) -> None:
-    """Show a promotion: its gates, its votes, and who may still vote.
-
-    \b
-    registrar promotions show prm_5d0c...
-    """
-    with context.reading() as reading:
-        found = reading.promotion(promotion)
-    if as_json:
-        show.json_text(found)
-        return
-    ballot.tell(found)
-
-
 _which = click.argument("promotion", metavar="PROMOTION|MODEL")
 _version = click.argument("version", type=click.IntRange(1), required=False)
 _target = click.option(
     "--target", type=click.Choice(["Staging", "Production"], case_sensitive=False), help="With MODEL VERSION."
 )
 _reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
+
+
+@promotions.command("show")
+@_which
+@_version
+@_target
+@show.as_json
+@click.pass_obj
+def show_promotion(context: Context, *, promotion: str, version: int | None, target: str | None, as_json: bool) -> None:
+    """Show a promotion: its gates, its votes, and who may still vote. Of a MODEL, or a VERSION of it, the newest.
+
+    \b
+    registrar promotions show prm_5d0c...
+    registrar promotions show churn 3
+    """
+    with context.reading() as reading:
+        found = reading.promotion(_newest(reading, promotion, version, target))
+    if as_json:
+        show.json_text(found)
+        return
+    ballot.tell(found)
+
+
+def _newest(reading: Reading, promotion: str, version: int | None, target: str | None) -> str:
+    """The id of the promotion that is meant; one that is open goes before those that ended. Raises Unknown."""
+    if promotion.startswith("prm_"):
+        return promotion
+    for state in (OPEN, None):
+        for page in pages(None, partial(_of_model, reading, promotion, state)):
+            for each in page:
+                if version in (None, each["version"]) and target in (None, each["target"]):
+                    return str(each["id"])
+    about = f"{promotion}{f' version {version}' if version else ''}{f' to {target}' if target else ''}"
+    raise Unknown(f"the ledger has no promotion of {about}; `registrar promotions list --all` lists them")
+
+
+def _of_model(reading: Reading, model: str, state: str | None, limit: int, cursor: str | None) -> Page:
+    return reading.promotions(state=state, model=model, limit=limit, cursor=cursor)
 
 
 @promotions.command()

@@ -28,6 +28,7 @@ from registrar.vocabulary import UnknownType, parse
 
 STANDARD = "standard"
 FAILED = 1
+_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void"})
 
 Answer = list[Receipt] | requests.Response  # a response: an answer without events, as of a chat system
 
@@ -215,9 +216,9 @@ def tell(receipts: Answer, how: How, *, then: Callable[[dict[str, Any]], str] | 
 
 
 def _is_done(event: dict[str, Any]) -> bool:
-    """A vote that did not count was answered, but is not what was asked for."""
+    """A vote that did not count, or was void, was answered, but is not what was asked for."""
     facts = [fact for task in event["tasks"] for fact in (task["outcome"] or {}).get("facts", ())]
-    return event["state"] == "succeeded" and all(fact["type"] != "promotion.vote_refused" for fact in facts)
+    return event["state"] == "succeeded" and all(fact["type"] not in _IN_VAIN for fact in facts)
 
 
 def _followed(receipt: Receipt, seconds: float, then: Callable[[dict[str, Any]], str] | None) -> list[dict[str, Any]]:

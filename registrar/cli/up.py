@@ -67,11 +67,13 @@ def _tell(stack: Stack, screen: Screen) -> None:
     screen.progress("running; Ctrl-C stops all")
     screen.say(
         f"\nRegistrar is up.\n"
-        f"  receiver   {at.receiver_url}/webhooks/SOURCE\n"
+        f"  dashboard  {at.receiver_url}\n"
+        f"  webhooks   {at.receiver_url}/webhooks/SOURCE\n"
         f"  MLflow     {without_login(at.mlflow_url)}\n"
         f"  policy     {stack.config}\n"
         f"  data       {stack.folder.path}\n"
         f"  logs       {stack.folder.path / 'logs'}\n"
+        f"What waits for whom: registrar overview. Is every part well: registrar doctor\n"
     )
 
 

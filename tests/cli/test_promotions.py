@@ -199,6 +199,50 @@ def test_events_are_followed_as_they_come(house: House):
     assert seen == known[begins : begins + 9]
 
 
+def test_a_model_goes_back_to_what_was_there_before_here_and_elsewhere(house: House):
+    for version in (2, 3):
+        house.office.registry.trained(f"r{version}", rmse=5.0)
+        house.office.registry.files[f"models/taxi/{version}"] = {"MLmodel": b"flavors: {}\n"}
+        with house.working():
+            house.run("send", "training_run.finished", "model=taxi", f"run_id=r{version}", "--wait")
+            assert house.run("promotions", "approve", "taxi", str(version)).exit_code == 0
+    with house.working():
+        back = house.run("rollback", "taxi", "--reason", "wrong fares")
+        assert (back.exit_code, "from version 3 to version 2" in back.output) == (0, True), back.output
+        again = elsewhere(house, "rollback", "taxi", "--reason", "once more")
+        assert (again.exit_code, "worker.rollback" in again.output) == (1, True), again.output
+    [now, *_] = json.loads(house.run("history", "taxi", "--target", "production", "--json").output)
+    assert (now["version"], now["until"]) == (2, None)
+
+
+def test_an_approval_that_is_void_is_not_done(house: House):
+    """The files are others than those that were shown."""
+    waiting(house)
+    house.office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}\n"}
+    with house.working():
+        approved = house.run("promotions", "approve", "taxi", "1")
+    assert (approved.exit_code, "it is asked for again" in approved.output) == (1, True), approved.output
+
+
+def test_a_model_is_pruned_here_and_elsewhere(house: House):
+    with house.working():
+        for pruned in (house.run("prune", "taxi"), elsewhere(house, "prune", "taxi", "--reason", "tidy")):
+            assert (pruned.exit_code, "worker.prune" in pruned.output) == (0, True), pruned.output
+    refused = house.run("prune", "taxi", "--source", "ci")
+    assert (refused.exit_code, "source ci may not send model.prune" in refused.stderr) == (1, True)
+    assert "Missing option '--reason'" in house.run("rollback", "taxi").stderr
+
+
+def test_a_promotion_is_shown_by_its_model_and_version(house: House):
+    id_ = waiting(house)
+    for asked in (("taxi",), ("taxi", "1"), ("taxi", "1", "--target", "production"), (id_,)):
+        assert json.loads(house.run("promotions", "show", *asked, "--json").output)["id"] == id_
+    staged = json.loads(elsewhere(house, "promotions", "show", "taxi", "--target", "staging", "--json").output)
+    assert (staged["target"], staged["state"]) == ("Staging", "promoted")
+    none = house.run("promotions", "show", "taxi", "7")
+    assert (none.exit_code, "has no promotion of taxi version 7" in none.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [

@@ -185,5 +185,7 @@ def test_what_is_no_address_is_said(url):
 
 
 def test_nobody_there_is_said():
-    with pytest.raises(Unreachable, match="is it up"):
+    with pytest.raises(Unreachable, match="refuses connections: nothing listens there; is it up"):
         Client("http://127.0.0.1:9").get("overview")
+    with pytest.raises(Unreachable, match="a name that does not resolve here"):
+        Client("https://registrar.invalid").get("overview")

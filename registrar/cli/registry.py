@@ -1,0 +1,63 @@
+"""`registrar rollback`, `registrar prune`: what is asked for about a whole registered model."""
+
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import click
+
+from registrar.cli import sender
+from registrar.vocabulary import ModelPrune, ModelRollback
+
+
+@click.command()
+@click.argument("model")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it is kept in the record, and with the version.")
+@click.option(
+    "--target",
+    type=click.Choice(["Staging", "Production"], case_sensitive=False),
+    default="Production",
+    show_default=True,
+    help="Where from.",
+)
+@sender.options(source="operator", wait=True)
+@click.pass_context
+def rollback(ctx: click.Context, *, model: str, reason: str, target: str, how: sender.How) -> None:
+    """Put the version of MODEL back that was in Production before, and quarantine the one that is.
+
+    \b
+    registrar history churn --target production       # which one that is
+    registrar rollback churn --reason "wrong fares at night"
+
+    The record says which version held the target before. The present one gets a tag in MLflow that keeps it from every
+    target. Sends a model.rollback, as --source here, or as the token's bearer elsewhere (--url). Exit code 0: it is
+    back; 1: it could not be done, or may not; 3: nobody answers.
+    """
+    _ask(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason})
+
+
+@click.command()
+@click.argument("model")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
+@sender.options(source="operator", wait=True)
+@click.pass_context
+def prune(ctx: click.Context, *, model: str, reason: str | None, how: sender.How) -> None:
+    """Let go of what MODEL's `retention` in registrar.yml lets go: mark versions, and delete those marked long ago.
+
+    \b
+    registrar plan prune churn      # which would go, which stay, and why
+    registrar prune churn
+
+    Never what is in use, by an alias, a stage, a promotion or a rollback; each is looked at again right before it goes.
+    Sends a model.prune, as --source here, or as the token's bearer elsewhere (--url). Exit code 0: done, if there was
+    anything to do; 1: it could not be done, or may not; 3: nobody answers.
+    """
+    _ask(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
+
+
+def _ask(ctx: click.Context, how: sender.How, type_: str, data: dict[str, Any]) -> NoReturn:
+    sender.check(type_, data)
+    answer = sender.sent(how.target, type_, data, at=datetime.now(UTC), id=sender.new_id())
+    ctx.exit(sender.tell(answer, how))
+
+
+commands = [rollback, prune]
