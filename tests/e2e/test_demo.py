@@ -39,8 +39,9 @@ def third(data: Path, second: subprocess.CompletedProcess[str]) -> subprocess.Co
 
 
 def holders(data: Path, key: str) -> list[dict[str, Any]]:
+    """Oldest first."""
     rows = json.loads(registrar(data, "history", "nyc-taxi-regressor", "--json").stdout)
-    return [row for row in rows if row["key"] == key]
+    return [row for row in reversed(rows) if row["key"] == key]
 
 
 def test_the_first_pass_brings_version_2_to_production(data: Path, first: subprocess.CompletedProcess[str]) -> None:

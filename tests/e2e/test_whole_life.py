@@ -118,6 +118,6 @@ def test_from_training_to_production_and_back_again(life: Life):
     held_back = life.says("UADA", f"request {life.model} 2")
     assert "it is quarantined" in str(held_back)
     held = [(row["key"], row["version"], row["until"] is None) for row in life.history() if row["key"] == "Production"]
-    assert held == [("Production", 1, False), ("Production", 2, False), ("Production", 1, True)]
+    assert held == [("Production", 1, True), ("Production", 2, False), ("Production", 1, False)]
     by = {row["event_type"] for row in life.history() if row["key"] == "champion"}
     assert by == {"promotion.approve", "deployment.failed"}
