@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test bench chaos fuzz machine lint types contracts audit check requirements clean help
+.PHONY: demo up test bench chaos fuzz machine pictures lint types contracts audit check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ fuzz: $(READY)  ## N random requests at every source, over real HTTP
 machine: N = 200
 machine: $(READY)  ## N random lives of a promotion, against real MLflow; what fails is shrunk
 	@MACHINE=$(N) $(BIN)/python -m pytest -s tests/promotions/test_state_machine.py
+
+# TO: a folder; without it, docs/dashboard.
+TO ?=
+
+pictures: $(READY)  ## the dashboard's pictures in docs/dashboard, anew; TO=FOLDER: every page's, in four looks
+	@TO=$(TO) $(BIN)/python -m pytest tests/browser/shots.py
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from typing import Literal
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.room import LEAST_FREE, free_bytes, probe
+from registrar.plural import plural
 from webhooks.backpressure import Backpressure
 from webhooks.doorbell import Doorbell
 from webhooks.errors import InvalidEvent, NotReady
@@ -92,5 +93,5 @@ class Health:
             waiting = sum(self._backpressure.waiting().values())
         except LedgerUnavailable as error:
             return Finding("warn", f"can't be counted: the ledger {error.reason}")
-        said = f"{waiting:,} tasks are not done yet, {self._backpressure.most:,} may wait"
+        said = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._backpressure.most:,} may wait"
         return Finding("warn" if waiting >= self._backpressure.most else "pass", said)

@@ -86,7 +86,7 @@ def _through(walk: Walk, say: Callable[[str], None]) -> Walk:
 
 
 @audit.command()
-@click.option("--format", "form", type=click.Choice(sorted(exports.FORMATS)), required=True)
+@click.option("--format", "form", type=click.Choice(sorted(exports.LINES)), required=True)
 @click.option("--model", help="About this model only.")
 @click.option("--since", type=Time(), help="Not before: 2026-11-22T14:30, in UTC unless it says otherwise.")
 @click.option("--until", type=Time(), help="Before.")
@@ -107,7 +107,7 @@ def export(
     """
     with context.reading() as reading, show.working("writing the journal") as say:
         found = reading.audit(model=model, since=since, until=until)
-        exports.FORMATS[form](_counted(found, say), output)
+        output.writelines(exports.LINES[form](_counted(found, say)))
 
 
 def _counted(entries: Iterator[dict[str, Any]], say: Callable[[str], None]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from registrar.cli import deeds, show
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger.search import STATES, Sought
+from registrar.plural import plural
 from registrar.reading.reading import MOST, Archived, Reading, Row, Unknown, up_to
 
 COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")
@@ -96,7 +97,7 @@ def _list(context: Context, sought: Sought, *, limit: int, as_json: bool) -> Non
     show.table(COLUMNS, show.pick(found, COLUMNS), empty=empty)
     if waiting:
         of_each = ", ".join(f"{count:,} of {source}" for source, count in waiting.items())
-        click.echo(f"{sum(waiting.values()):,} tasks are not done yet: {of_each}", err=True)
+        click.echo(f"{plural(sum(waiting.values()), 'task is', 'tasks are')} not done yet: {of_each}", err=True)
 
 
 @events.command("show")

@@ -4,6 +4,7 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
+from registrar.plural import plural
 
 COLUMNS = ("model", "version", "target", "state", "since", "lacks", "may still approve", "id")
 
@@ -27,9 +28,9 @@ def overview(context: Context, *, as_json: bool) -> None:
     unfinished = sum(found["unfinished"].values())
     of_each = ", ".join(f"{count:,} of {source}" for source, count in found["unfinished"].items())
     oldest = f" ({of_each}); the oldest since {show.text(found['oldest'])}" if unfinished else ""
-    click.echo(f"{unfinished:,} tasks are not done yet{oldest}")
+    click.echo(f"{plural(unfinished, 'task is', 'tasks are')} not done yet{oldest}")
     more = ": registrar dead list" if found["dead"] else ""
-    click.echo(f"{found['dead']:,} tasks failed for good{more}")
+    click.echo(f"{plural(found['dead'], 'task')} failed for good{more}")
 
 
 def _row(each: dict[str, object]) -> tuple[object, ...]:

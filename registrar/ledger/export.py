@@ -1,9 +1,10 @@
 """The journal as files: JSON lines that can be verified, and CSV for spreadsheets."""
 
 import csv
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from registrar.ledger.journal import TOLD, canonical
 
@@ -11,23 +12,32 @@ Entries = Iterable[Mapping[str, Any]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
 
 
-def jsonl(entries: Entries, file: TextIO) -> None:
+def jsonl(entries: Entries) -> Iterator[str]:
     """One entry a line, as it is in the table; `body` is the text that its hash covers."""
     for entry in entries:
-        file.write(json.dumps(entry) + "\n")
+        yield json.dumps(entry) + "\n"
 
 
-def csv_(entries: Entries, file: TextIO) -> None:
+def csv_(entries: Entries) -> Iterator[str]:
     """RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
-    writer = csv.writer(file)
-    writer.writerow((*TOLD, "said", "previous", "hash"))
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for cells in _cells(entries):
+        writer.writerow(cells)
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+LINES: Mapping[str, Callable[[Entries], Iterator[str]]] = {"csv": csv_, "jsonl": jsonl}
+
+
+def _cells(entries: Entries) -> Iterator[Sequence[object]]:
+    yield (*TOLD, "said", "previous", "hash")
     for entry in entries:
         said = canonical(json.loads(entry["body"])["said"])
         cells = (*(entry[name] for name in TOLD), said, entry["previous"], entry["hash"])
-        writer.writerow([_defused(cell) for cell in cells])
-
-
-FORMATS: Mapping[str, Callable[[Entries, TextIO], None]] = {"csv": csv_, "jsonl": jsonl}
+        yield [_defused(cell) for cell in cells]
 
 
 def _defused(cell: object) -> object:

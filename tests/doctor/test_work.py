@@ -81,7 +81,7 @@ def test_two_versions_at_once_are_said(site: SiteOf, team: Ledger):
 def test_work_that_waits_for_long_is_said(site: SiteOf, team: Ledger, minutes: int, level: str):
     waits(team, now() - timedelta(minutes=minutes))
     [(found, seen, _)] = troubles("work", site())
-    assert (found, "1 tasks are due, the oldest for" in seen) == (level, True)
+    assert (found, "1 task is due, the oldest for" in seen) == (level, True)
 
 
 def test_what_is_tried_again_is_said_with_its_error(site: SiteOf, team: Ledger):
@@ -93,7 +93,7 @@ def test_what_is_tried_again_is_said_with_its_error(site: SiteOf, team: Ledger):
 def test_dead_letters_are_said(site: SiteOf, team: Ledger):
     waits(team, now(), state="dead", finished_at=now())
     [(level, seen, _)] = troubles("work", site())
-    assert (level, "1 tasks were given up (dead)" in seen) == ("warn", True)
+    assert (level, "1 task was given up (dead)" in seen) == ("warn", True)
 
 
 def test_a_ledger_that_can_not_be_read_is_said(site: SiteOf):

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from tests.pages.conftest import FROM_OUTSIDE, HOSTILE, House, Lived
+from registrar.outcome import Outcome
+from tests.pages.conftest import FROM_OUTSIDE, HOSTILE, REGISTRAR_YML, House, Lived
+from webhooks.app import create_app
 
 LISTS = ["/", "/events", "/promotions", "/models", "/dead", "/rejections", "/policy", "/audit"]
 
@@ -128,6 +130,8 @@ def test_what_is_not_there_is_a_page_that_says_so(house: House, path: str):
         "/promotions?state=x",
         "/promotions?before=x",
         "/rejections?before=-1",
+        "/dead?before=2026-11-22T12:00:00%2B00:00~x",
+        "/dead?before=1",
     ],
 )
 def test_a_wrong_question_is_told_what_would_be_right(house: House, query: str):
@@ -148,3 +152,39 @@ def test_events_are_searched_and_come_a_page_at_a_time(house: House, monkeypatch
     text = house.get("/events?model=m1&state=unfinished&source=ci").text
     assert re.findall(r'<td><a href="/events/(evt_\w+)">', text) == [ids[3], ids[1]]
     assert "No event is like that" in house.get("/events?actor=nobody").text
+
+
+def test_dead_letters_come_a_page_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("webhooks.pages.dead.MOST", 2)
+    for nth in range(5):
+        data = {"model": f"m{nth % 2}", "version": 1, "description": "x"}
+        house.happened("model_version.describe", data, Outcome("gone"), state="failed", error=f"the {nth}th is gone")
+    assert seen(house, "/dead") == [4, 3, 2, 1, 0]
+    assert seen(house, "/dead?model=m0") == [4, 2, 0]
+
+
+def seen(house: House, path: str) -> list[int]:
+    """By page after page."""
+    found: list[int] = []
+    while path:
+        text = house.get(path).text
+        found += [int(nth) for nth in re.findall(r"the (\d)th is gone", text)]
+        older = re.search(r'href="([^"]+)" rel="next"', text)
+        path = older[1].replace("&amp;", "&") if older else ""
+    return found
+
+
+def test_what_was_asked_under_another_policy_is_not_offered_for_approval(lived: Lived):
+    page = f"/promotions/{lived.promotion}"
+    assert f'action="{page}/approve"' in lived.house.get(page).text
+    lived.house.settings.config_path.write_text(REGISTRAR_YML.replace("threshold: 7}", "threshold: 6}"))
+    anew = House(create_app(lived.house.settings).test_client(), lived.house.ledger, lived.house.settings)
+    text = anew.get(page).text
+    assert f'action="{page}/approve"' not in text
+    assert f'action="{page}/cancel"' in text
+    assert "The policy for taxi changed since this was asked for" in text
+    assert "registrar send promotion.request model=taxi version=2 target=Production" in text
+    for other in ("/", "/promotions"):
+        text = anew.get(other).text
+        assert "must be asked for anew" in text
+        assert "waits for you" not in text

@@ -33,6 +33,7 @@ PAGES = [
     "/models",
     "/models/model-3",
     "/dead",
+    "/dead?before=2027-01-01T00:00:00%2B00:00~1000",
     "/dead/{task}",
     "/rejections",
     "/rejections?before=100",

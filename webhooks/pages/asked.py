@@ -14,13 +14,18 @@ from registrar.reading.voting import Voting, name, voting
 
 @dataclass(frozen=True)
 class Question:
-    """An open promotion. voting None: nobody is asked, since it waits for its time, or is approved and under way."""
+    """An open promotion. voting None: nobody is asked, since it waits for its time, or is approved and under way.
+
+    stale: the policy is not what it was when this was asked: the worker counts no approval of it, and moves nothing
+    by those that it has (worker/promotion/evidence.py). The rest of what they are bound to, only MLflow knows.
+    """
 
     promotion: Promotion
     requested_by: str
     voting: Voting | None
     agreed: tuple[str, ...]
     gates: tuple[Mapping[str, Any], ...]
+    stale: bool
 
     @property
     def passed(self) -> int:
@@ -28,7 +33,8 @@ class Question:
 
     def waits_for(self, actor_id: str) -> bool:
         """Whether this person's approval would count."""
-        rules = self.voting.rules if self.voting and self.promotion.state == "awaiting_approval" else ()
+        asked = self.voting and self.promotion.state == "awaiting_approval" and not self.stale
+        rules = self.voting.rules if self.voting and asked else ()
         return any(voter.id == actor_id for rule in rules for voter in rule.may)
 
 
@@ -46,4 +52,11 @@ def question(policy: Policy, connection: Connection, promotion: Promotion, *, at
         voting(policy, promotion, agreed, at=at),
         tuple(name(policy, who) for who, _ in agreed),
         tuple(promotion.evidence.get("gates") or ()),
+        _stale(policy, promotion),
     )
+
+
+def _stale(policy: Policy, promotion: Promotion) -> bool:
+    """Who waits for their time is judged anew when it comes."""
+    bound = promotion.state in ("awaiting_approval", "approved")
+    return bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)

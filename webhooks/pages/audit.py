@@ -1,19 +1,50 @@
-"""/audit: the newest entries of the journal, and its head: what vouches for all of it."""
+"""/audit: the newest entries of the journal, and its head: what vouches for all of it. /audit/export: as a file."""
 
-from flask import Blueprint, request
+import re
+from typing import get_args
+
+from flask import Blueprint, Response, request
 
 from registrar.ledger import around
-from webhooks.clean import clean
+from registrar.reading.local import Local
+from webhooks.errors import InvalidEvent
+from webhooks.export import CONTENT_TYPES, Exports, Form
+from webhooks.pages import given
 from webhooks.pages.house import House
 
 MOST = 100
 
 
 def register(pages: Blueprint, house: House) -> None:
+    exports, reading = Exports(), Local(house.ledger, lambda: house.policy)
+
     @pages.get("/audit")
     def audit() -> str:
-        guest, model = house.guest(), clean(request.args.get("model", "").strip())
+        guest, model = house.guest(), given.text("model")
         with house.ledger.read() as connection:
             found = around.newest(connection, model=model or None, limit=MOST)
             head = around.head(connection)
         return house.page("audit.html", guest, found=found, head=head, model=model, most=MOST)
+
+    @pages.get("/audit/export")
+    def export() -> Response:
+        """Oldest first, all of it or what the form asked for, a line at a time."""
+        house.guest()
+        form, model = _form(), given.text("model") or None
+        found = reading.audit(model=model, since=given.time("since"), until=given.time("until"))
+        if request.method == "HEAD":
+            return Response(content_type=CONTENT_TYPES[form])
+        return exports.answer(found, form, name=_name(model))
+
+
+def _form() -> Form:
+    """Raises InvalidEvent."""
+    for form in get_args(Form):
+        if request.args.get("format", "jsonl") == form:
+            return form  # type: ignore[no-any-return]
+    raise InvalidEvent(f"format is one of {', '.join(get_args(Form))}")
+
+
+def _name(model: str | None) -> str:
+    """Of the file: with the model's, where that is one."""
+    return f"journal-{model}" if model and re.fullmatch("[A-Za-z0-9._-]{1,100}", model) else "journal"

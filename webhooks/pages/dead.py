@@ -1,13 +1,16 @@
 """/dead: work that failed for good. /dead/TASK: its story; retry and drop."""
 
+import re
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from registrar.ledger.dead import letters
+from registrar.ledger.dead import Letter, letters
 from registrar.ledger.story import story
 from webhooks.clean import clean
-from webhooks.errors import NotFound
+from webhooks.errors import InvalidEvent, NotFound
+from webhooks.pages import given
 from webhooks.pages.house import House, readable
 
 MOST = 100
@@ -16,10 +19,11 @@ MOST = 100
 def register(pages: Blueprint, house: House) -> None:
     @pages.get("/dead", endpoint="dead")
     def all_letters() -> str:
-        guest, model = house.guest(), clean(request.args.get("model", "").strip())
+        guest, model, before = house.guest(), given.text("model"), _before()
         with house.ledger.read() as connection:
-            found = letters(connection, model=model or None, limit=MOST)
-        return house.page("dead.html", guest, found=found, model=model, most=MOST)
+            found = letters(connection, model=model or None, before=before, limit=MOST + 1)
+        older = _older(model, found[MOST - 1]) if len(found) > MOST else None
+        return house.page("dead.html", guest, found=found[:MOST], model=model, older=older, first=before is None)
 
     @pages.get("/dead/<task_id>")
     def dead_letter(task_id: str) -> str:
@@ -33,6 +37,21 @@ def register(pages: Blueprint, house: House) -> None:
     @pages.post("/dead/<task_id>/drop")
     def drop(task_id: str) -> Response:
         return _settle(house, "task.drop", task_id)
+
+
+def _before() -> tuple[datetime, int] | None:
+    """Raises InvalidEvent."""
+    if (moment := given.moment("before")) is None:
+        return None
+    at, seq = moment
+    if not re.fullmatch("[0-9]{1,18}", seq):
+        raise InvalidEvent("before is the end of a page, as the link to older ones has it")
+    return at, int(seq)
+
+
+def _older(model: str, last: Letter) -> str | None:
+    kept: dict[str, Any] = {"model": model} if model else {}
+    return url_for("pages.dead", **kept, before=given.mark(last.finished_at, last.seq)) if last.finished_at else None
 
 
 def _settle(house: House, type_: str, task_id: str) -> Response:

@@ -1,7 +1,5 @@
 """/events: what came in, searched and a page at a time. /events/ID: one, with all that came of it. Replay."""
 
-import re
-from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
 from flask import Blueprint, Response, request, url_for
@@ -15,6 +13,7 @@ from registrar.replaying import NoReplay, again
 from registrar.vocabulary import VOCABULARY
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
+from webhooks.pages import given
 from webhooks.pages.house import House, readable
 
 MOST = 50
@@ -25,18 +24,18 @@ def register(pages: Blueprint, house: House) -> None:
     @pages.get("/events")
     def events() -> str:
         guest = house.guest()
-        given = {name: clean(request.args.get(name, "").strip()) for name in _FILTERS}
-        sought, before = _sought(given), _before()
+        filters = {name: given.text(name) for name in _FILTERS}
+        sought, before = _sought(filters), given.number("before")
         with house.ledger.read() as connection:
             found = search.search(connection, sought, before=before, limit=MOST + 1)
         return house.page(
             "events.html",
             guest,
-            given=given,
-            filtered=any(given.values()),
+            given=filters,
+            filtered=any(filters.values()),
             first=before is None,
             found=found[:MOST],
-            older=_older(given, found),
+            older=_older(filters, found),
             types=sorted(VOCABULARY),
             sources=[*house.policy.sources, WEB, OURSELVES],
             states=get_args(search.State),
@@ -76,45 +75,24 @@ def _replay(house: House, found: dict[str, Any]) -> dict[str, str]:
     return {"task": VOCABULARY[found["type"]].task.removeprefix("worker."), "doc": (data.__doc__ or "").split("\n")[0]}
 
 
-def _sought(given: dict[str, str]) -> Sought:
+def _sought(filters: dict[str, str]) -> Sought:
     """Raises InvalidEvent."""
-    state = given["state"] or None
+    state = filters["state"] or None
     if state not in (None, *get_args(search.State)):
         raise InvalidEvent(f"state is one of {', '.join(get_args(search.State))}")
     return Sought(
-        source=given["source"] or None,
-        type=given["type"] or None,
-        model=given["model"] or None,
-        actor=given["actor"] or None,
+        source=filters["source"] or None,
+        type=filters["type"] or None,
+        model=filters["model"] or None,
+        actor=filters["actor"] or None,
         state=cast("search.State | None", state),
-        since=_time("since", given["since"]),
-        until=_time("until", given["until"]),
+        since=given.time("since"),
+        until=given.time("until"),
     )
 
 
-def _time(name: str, given: str) -> datetime | None:
-    """As a browser's datetime-local field sends it; without a zone it is UTC. Raises InvalidEvent."""
-    if not given:
-        return None
-    try:
-        at = datetime.fromisoformat(given)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidEvent(f"{name} is a day or a time in UTC, such as 2026-11-22 or 2026-11-22T12:00") from None
-
-
-def _before() -> int | None:
-    """The number that the page before ended at. Raises InvalidEvent."""
-    given = request.args.get("before")
-    if given is None:
-        return None
-    if not re.fullmatch("[0-9]{1,18}", given):
-        raise InvalidEvent("before is the number of an event, as the link to older ones has it")
-    return int(given)
-
-
-def _older(given: dict[str, str], found: list[dict[str, Any]]) -> str | None:
+def _older(filters: dict[str, str], found: list[dict[str, Any]]) -> str | None:
     if len(found) <= MOST:
         return None
-    kept: dict[str, Any] = {name: value for name, value in given.items() if value}
+    kept: dict[str, Any] = {name: value for name, value in filters.items() if value}
     return url_for("pages.events", **kept, before=found[MOST - 1]["seq"])

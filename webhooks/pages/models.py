@@ -16,6 +16,7 @@ from registrar.policy import ModelPolicy, Target
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages.house import House
+from webhooks.pages.places import alike, place, same
 from webhooks.pages.timeline import timeline
 
 MOST = 50
@@ -40,7 +41,8 @@ def register(pages: Blueprint, house: House) -> None:
         with house.ledger.read() as connection:
             found = models.page(connection, after=after, limit=MOST + 1)
         more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
-        return house.page("models.html", guest, found=found[:MOST], more=more, first=not after)
+        held = {one["model"]: _now(one["holders"]) for one in found[:MOST]}
+        return house.page("models.html", guest, found=found[:MOST], held=held, more=more, first=not after)
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:
@@ -59,7 +61,8 @@ def register(pages: Blueprint, house: House) -> None:
             found=found,
             versions=versions,
             holds=_holds(found["holders"]),
-            held=list(reversed(held)),
+            now_held=_now(found["holders"]),
+            held=_rows(held),
             picture=timeline(held, at),
             promotions=promotions,
             asked=_asked(promotions),
@@ -75,16 +78,24 @@ def _held(connection: Connection, model: str) -> list[Holding]:
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
 
 
+def _now(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What is held at the moment, by its name; one for what came together to the same version."""
+    groups = alike(found, lambda one, other: (one["version"], one["since"]) == (other["version"], other["since"]))
+    return [(" ".join(place(one["kind"], one["key"]) for one in of_it), of_it[0]) for of_it in groups]
+
+
+def _rows(held: Sequence[Holding]) -> list[tuple[str, Holding]]:
+    """Newest first, as _now."""
+    groups = reversed(alike(held, same))
+    return [(" ".join(place(one.kind, one.key) for one in of_it), of_it[0]) for of_it in groups]
+
+
 def _holds(found: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
     """By version: what it holds now."""
     told: dict[int, list[str]] = {}
     for one in found:
-        told.setdefault(one["version"], []).append(_place(one["kind"], one["key"]))
+        told.setdefault(one["version"], []).append(place(one["kind"], one["key"]))
     return told
-
-
-def _place(kind: str, key: str) -> str:
-    return f"@{key}" if kind == "alias" else key
 
 
 def _asked(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
@@ -114,5 +125,5 @@ def _side(
     for kind, key in (("alias", target.alias), ("stage", target.stage)):
         for one in found:
             if (one["kind"], one["key"]) == (kind, key):
-                return Side(one["version"], _place(kind, str(key)), metrics.get(one["version"], {}))
+                return Side(one["version"], place(kind, str(key)), metrics.get(one["version"], {}))
     return None

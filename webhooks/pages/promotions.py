@@ -1,6 +1,5 @@
 """/promotions: what was asked for. /promotions/ID: the evidence, the votes, who may still vote; approve and reject."""
 
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -12,7 +11,7 @@ from registrar.ledger.promotion_record import OPEN, STATES, Place
 from registrar.policy.approval import Approval
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
-from webhooks.pages import asked
+from webhooks.pages import asked, given
 from webhooks.pages.house import House, readable
 
 MOST = 50
@@ -23,11 +22,11 @@ def register(pages: Blueprint, house: House) -> None:
     @pages.get("/promotions")
     def promotions() -> str:
         guest, at = house.guest(), now()
-        state, model, before = _state(), clean(request.args.get("model", "").strip()), _before()
-        first = before is None
+        state, model, before = _state(), given.text("model"), given.moment("before")
+        place, first = Place(*before) if before else None, before is None
         with house.ledger.read() as connection:
             found = promotion_record.page(
-                connection, state=state or None, model=model or None, before=before, limit=MOST + 1
+                connection, state=state or None, model=model or None, before=place, limit=MOST + 1
             )
             open_ = record.still_open(connection) if first and not state and not model else []
             waiting = asked.questions(house.policy, connection, open_, at=at)
@@ -58,10 +57,7 @@ def register(pages: Blueprint, house: House) -> None:
             }
         target = house.policy.model(found.model).target(found.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        stale = found.open and found.evidence.get("policy_digest") != house.policy.digest(found.model)
-        return house.page(
-            "promotion.html", guest, now=at, found=found, target=target, approval=approval, stale=stale, **told
-        )
+        return house.page("promotion.html", guest, now=at, found=found, target=target, approval=approval, **told)
 
     @pages.post("/promotions/<promotion_id>/<verdict>")
     def decide(promotion_id: str, verdict: str) -> Response:
@@ -89,26 +85,11 @@ def _one(connection: Any, promotion_id: str) -> record.Promotion:
 
 def _state() -> str:
     """Raises InvalidEvent."""
-    given = request.args.get("state", "")
-    if given and given not in (OPEN, *STATES):
+    state = request.args.get("state", "")
+    if state and state not in (OPEN, *STATES):
         raise InvalidEvent(f"state is one of {', '.join((OPEN, *STATES))}")
-    return given
+    return state
 
 
 def _mark(row: dict[str, Any]) -> str:
-    return f"{row['created_at'].isoformat()}~{row['id']}"
-
-
-def _before() -> Place | None:
-    """Where the page before ended. Raises InvalidEvent."""
-    given = request.args.get("before")
-    if given is None:
-        return None
-    at, _, id_ = given.partition("~")
-    try:
-        found = datetime.fromisoformat(at)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None or not readable(id_):
-        raise InvalidEvent("before is the end of a page, as the link to older ones has it")
-    return Place(found, id_)
+    return given.mark(row["created_at"], row["id"])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup
 
 from registrar.ledger.holding import Holding
+from webhooks.pages.places import alike, place, same
 from webhooks.pages.words import span
 
 _LEFT, _WIDTH, _ROW, _BAR = 120, 900, 34, 22  # in the picture's own units
@@ -29,24 +30,34 @@ def timeline(held: Sequence[Holding], now: datetime) -> Markup:
     if not held:
         return Markup("")
     scale = _Scale(min(one.since for one in held), now)
-    keys = sorted({(one.kind != "stage", _order(one.key), one.key) for one in held})
-    rows = [(key, [one for one in held if one.key == key]) for _, _, key in keys]
+    rows = _rows(held)
     height = len(rows) * _ROW + 22
-    drawn = [_row(nth, key, of_it, scale) for nth, (key, of_it) in enumerate(rows)]
+    drawn = [_row(nth, names, of_it, scale) for nth, (names, of_it) in enumerate(rows)]
     return Markup('<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         _WIDTH, height, _spoken(rows), _axis(scale, height), Markup("").join(drawn)
     )
+
+
+def _rows(held: Sequence[Holding]) -> list[tuple[Sequence[str], Sequence[Holding]]]:
+    """A stage and the alias that always went with it are one."""
+    keys = sorted({(one.kind != "stage", _order(one.key), one.key, one.kind) for one in held})
+    each = [(place(kind, key), [one for one in held if (one.kind, one.key) == (kind, key)]) for *_, key, kind in keys]
+    return [([name for name, _ in group], group[0][1]) for group in alike(each, lambda a, b: _same(a[1], b[1]))]
+
+
+def _same(held: Sequence[Holding], others: Sequence[Holding]) -> bool:
+    return len(held) == len(others) and all(map(same, held, others))
 
 
 def _order(key: str) -> int:
     return ("Production", "Staging", "Archived").index(key) if key in ("Production", "Staging", "Archived") else 0
 
 
-def _row(nth: int, key: str, held: Iterable[Holding], scale: _Scale) -> Markup:
+def _row(nth: int, names: Sequence[str], held: Iterable[Holding], scale: _Scale) -> Markup:
     y = nth * _ROW + 4
-    name = key if held and next(iter(held)).kind == "stage" else f"@{key}"
-    label = Markup('<text x="0" y="{}">{}</text>').format(y + 15, name)
-    return label + Markup("").join(_bar(one, y, name, scale) for one in held)
+    first = y + 15 - 6 * (len(names) - 1)
+    lines = [Markup('<text x="0" y="{}">{}</text>').format(first + 13 * line, name) for line, name in enumerate(names)]
+    return Markup("").join([*lines, *(_bar(one, y, " ".join(names), scale) for one in held)])
 
 
 def _bar(one: Holding, y: int, name: str, scale: _Scale) -> Markup:
@@ -75,9 +86,9 @@ def _axis(scale: _Scale, height: int) -> Markup:
     return Markup("").join(marks)
 
 
-def _spoken(rows: Iterable[tuple[str, Sequence[Holding]]]) -> str:
+def _spoken(rows: Iterable[tuple[Sequence[str], Sequence[Holding]]]) -> str:
     said = []
-    for key, held in rows:
+    for names, held in rows:
         now = [f"version {one.version}" for one in held if one.until is None]
-        said.append(f"{key}: {len(held)} so far, now {' and '.join(now) or 'none'}")
+        said.append(f"{' '.join(names)}: {len(held)} so far, now {' and '.join(now) or 'none'}")
     return f"Who held what when. {'; '.join(said)}. The table below says the same."

@@ -8,6 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from registrar.plural import plural
+
+__all__ = ["against", "cut", "number", "plural", "pretty", "span", "state", "took", "verb", "when"]
+
 # What a state means for whoever looks: all is well, somebody or something is awaited, trouble, or nothing any more.
 _TONES = {
     "ok": ("succeeded", "promoted", "live", "pass", "passed", "approve", "alive", "counted"),
@@ -86,8 +90,3 @@ def cut(text: str | None) -> str:
 def verb(task_name: str) -> str:
     """worker.register -> register"""
     return task_name.removeprefix("worker.")
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """1 event, 2 events, 1,200 events"""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -11,6 +11,7 @@ from registrar.ledger.conditions import DEAD, QUEUED, is_failed, is_open
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import all_known
 from registrar.ledger.tables import tasks
+from registrar.plural import plural
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)
@@ -42,7 +43,7 @@ def _alive(connection: Connection, at: datetime) -> Iterator[Finding]:
             yield fail(f"{len(living)} {part} live, but nothing passes between them and the broker", advice)
         else:
             busy = sum(heartbeat.in_hand for heartbeat in living)
-            yield ok(f"{len(living)} {part} alive" + (f", {busy} tasks in hand" if part == "worker" else ""))
+            yield ok(f"{len(living)} {part} alive" + (f", {plural(busy, 'task')} in hand" if part == "worker" else ""))
         if len(living) > 1 and part == "beat":
             yield warn(f"{len(living)} beats are alive", "One is enough; more do no harm, and ring for nothing")
     versions = {heartbeat.version for heartbeat in known if not heartbeat.silent(at)}
@@ -55,7 +56,7 @@ def _queue(connection: Connection, at: datetime) -> Iterator[Finding]:
     due = select(func.count(), func.min(tasks.c.not_before)).where(queued, tasks.c.not_before <= at)
     waiting, oldest = connection.execute(due).one()
     age = at - oldest if oldest else timedelta()
-    seen = f"{waiting} tasks are due, the oldest for {age.total_seconds():.0f} s"
+    seen = f"{plural(waiting, 'task is', 'tasks are')} due, the oldest for {age.total_seconds():.0f} s"
     if age > _TOO_LATE:
         yield fail(seen, "Are worker, broker and MLflow well (see their lines)? `registrar events` shows what waits")
     elif age > _LATE:
@@ -66,9 +67,14 @@ def _queue(connection: Connection, at: datetime) -> Iterator[Finding]:
     if again := connection.execute(retried).scalar_one():
         such = select(tasks.c.name, tasks.c.error).where(queued, tasks.c.attempts > 0)
         latest = connection.execute(such.limit(1)).one()
-        yield warn(f"{again} tasks are being tried again, such as {latest.name}: {latest.error}", "See what it names")
+        yield warn(
+            f"{plural(again, 'task is', 'tasks are')} being tried again, such as {latest.name}: {latest.error}",
+            "See what it names",
+        )
     dead = select(func.count(), func.max(tasks.c.finished_at)).where(is_failed(), tasks.c.state == DEAD)
     count, last = connection.execute(dead).one()
     if count:
         advice = "`registrar dead list` says which and why; `registrar dead retry` and `dead drop` end it"
-        yield warn(f"{count} tasks were given up (dead), the last on {last:%Y-%m-%d %H:%M} UTC", advice)
+        yield warn(
+            f"{plural(count, 'task was', 'tasks were')} given up (dead), the last on {last:%Y-%m-%d %H:%M} UTC", advice
+        )

@@ -51,15 +51,21 @@
     for (const old of document.querySelectorAll("[data-live]")) {
       const made = page.getElementById(old.id);
       // What somebody is typing into, or has a key's focus in, is left alone; it is fresh the next time.
-      if (!made || old.contains(document.activeElement) || same(made, old)) continue;
+      if (!made || old.contains(document.activeElement) || filled(old) || same(made, old)) continue;
       for (const button of made.querySelectorAll(".copy")) show(button);
       old.replaceWith(document.adoptNode(made));
     }
   }
 
-  // Times move on by themselves: alone they are no news.
-  function same(a, b) {
-    return a.innerHTML.replace(/ hidden=""/g, "") === b.innerHTML.replace(/ hidden=""/g, "");
+  function filled(part) {
+    return [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((one) => one.value !== one.defaultValue);
+  }
+
+  // What hides in a form is new each time, and says nothing.
+  function same(a, b) { return told(a) === told(b); }
+
+  function told(part) {
+    return part.innerHTML.replace(/ hidden=""/g, "").replace(/(name="(?:csrf|key)" value=)"[^"]*"/g, "$1");
   }
 
   function show(button) { if (navigator.clipboard) button.hidden = false; }
