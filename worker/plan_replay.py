@@ -1,43 +1,13 @@
-"""What a replay would do, without doing it; whether it may be is the command's to say (registrar/cli/replay.py)."""
+"""What a replay would do, for the command line; whether it may be is the command's to say (registrar/cli/replay.py)."""
 
 from registrar.cli.context import Context
-from registrar.vocabulary import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
-from worker.door import Final
+from registrar.vocabulary import Data
 from worker.looking import looking
-from worker.promotion.plan import Looking, Plan, plan
-from worker.registration import chosen, registered
+from worker.promotion.plan import Plan
+from worker.replay import plan_replay
 
 
 def of_event(context: Context, data: Data) -> Plan:
     """Raises Unanswered, where it takes a look at the registry."""
     with looking(context) as look:
         return plan_replay(look, data)
-
-
-def plan_replay(look: Looking, data: Data) -> Plan:
-    """data: of the new event. Raises Retryable where the registry does not answer."""
-    try:
-        found = _plan(look, data)
-    except Final as error:
-        found = Plan("blocked", [f"✗ {error}"])
-    return Plan(found.state, [f"{data.task} would act on it", *found.lines])
-
-
-def _plan(look: Looking, data: Data) -> Plan:
-    match data:
-        case Registration():
-            return _registration(look, data)
-        case PromotionRequest():
-            return plan(look, data.model, data.version, data.target)
-        case ModelVersionTransition() if look.policy.model(data.model).target(data.stage):
-            return plan(look, data.model, data.version, data.stage)
-        case Vote():
-            return Plan("ready", ["it would be a vote of whoever replays it, and never once more the first voter's"])
-    return Plan("ready", ["what is as it should be already is left as it is"])
-
-
-def _registration(look: Looking, data: Registration) -> Plan:
-    run, source = chosen(look.registry, data, look.policy.model(data.model).artifact_path)
-    if earlier := registered(look.registry, data.model, run, source):
-        return Plan("nothing to do", [f"run {run.id} is {earlier} already"])
-    return Plan("ready", [f"run {run.id} would become a new version of {data.model}"])

@@ -104,7 +104,7 @@ def later(connection: Connection, event: Mapping[str, Any]) -> Later:
         details = _details(row)
         if row.type != EventReplay.type:
             settled.setdefault(str(row.data["task_id"]), []).append({**_who(row), "was": details.get("was")})
-        elif row.data["event_id"] == event["id"]:
+        elif row.data["event_id"] == event["id"] and "became" in details:  # of a plan nothing became
             replays.append({**_who(row), "became": details["became"]})
     return Later(settled, replays)
 

@@ -56,6 +56,7 @@ class EventReplay(Data):
     event_id: EventId
     model: Model = None
     reason: Text | None = None
+    plan: bool = Field(False, description="only say what would come of it, and do nothing")
 
     def lane(self, event_id: str) -> str:
         """It waits for nothing; the event that it sends has its place behind all accepted before."""

@@ -99,6 +99,33 @@ def test_a_replayed_vote_is_the_replayers_and_never_the_voters(office):
     assert office.stages() == {1: "Production"}
 
 
+@pytest.mark.both_ledgers
+def test_a_plan_says_what_would_come_of_it_and_nothing_does(office):
+    first = office.post("training_run.finished", model="taxi", run_id="r1")
+    asked = replay(office, first, plan=True)
+    assert shown(office, asked)["tasks"][0]["outcome"]["summary"].startswith(
+        "training_run.finished by Bob now: blocked\nworker.register would act on it\n✗ "
+    )
+    office.registry.trained("r1", rmse=5.0)
+    before = list(office.registry.writes)
+    asked = replay(office, first, plan=True)
+    [told] = shown(office, asked)["tasks"]
+    assert told["outcome"]["summary"].splitlines()[1:] == [
+        "worker.register would act on it",
+        "run r1 would become a new version of taxi",
+    ]
+    assert shown(office, first)["replays"] == []
+    assert office.registry.writes == before
+    with office.ledger.read() as connection:
+        assert connection.execute(select(journal).where(journal.c.kind == "event.replayed")).all() == []
+
+
+def test_a_plan_takes_the_same_grants(office):
+    first = trained(office)
+    grant(office, "event.replay")
+    assert "may not send training_run.finished" in error(office, replay(office, first, plan=True))
+
+
 def test_a_source_replays_nothing_that_it_may_not_send_itself(office):
     first = trained(office)
     grant(office, "event.replay, promotion.approve")

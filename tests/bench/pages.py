@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from urllib.parse import quote
 
 from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
@@ -121,7 +122,8 @@ def _pages(ledger: Ledger, size: int) -> dict[str, str]:
     with ledger.read() as connection:
         event = connection.execute(select(events.c.id).where(events.c.seq == size // 2)).scalar_one()
         promotion = connection.execute(select(promotions.c.id).limit(1)).scalar_one()
-        letter = connection.execute(select(tasks.c.id).where(tasks.c.state == "dead").limit(1)).scalar_one()
+        dead = select(tasks.c.id, tasks.c.seq, tasks.c.finished_at).where(tasks.c.state == "dead")
+        letter, seq, at = connection.execute(dead.limit(1)).one()
     return {
         "overview": "/",
         "events": "/events",
@@ -137,9 +139,11 @@ def _pages(ledger: Ledger, size: int) -> dict[str, str]:
         "models": "/models",
         "a model": "/models/model-7",
         "dead letters": "/dead",
+        "dead letters, an old page": f"/dead?before={quote(f'{at.isoformat()}~{seq}')}",
         "a dead letter": f"/dead/{letter}",
         "refused requests": "/rejections",
         "policy": "/policy",
         "audit": "/audit",
+        "audit of a model": "/audit?model=model-7",
         "find": "/find?q=model-7",
     }

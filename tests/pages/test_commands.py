@@ -70,6 +70,16 @@ def test_an_event_is_replayed(lived: Lived):
     assert (type_, data["event_id"], data["model"]) == ("event.replay", lived.event, "taxi")
 
 
+def test_a_plan_comes_first_and_is_no_replay(lived: Lived):
+    page = f"/events/{lived.event}"
+    filled = form(lived.house, page, f"{page}/replay")
+    plan = lived.house.post(f"{page}/replay", {**filled, "plan": "yes"})
+    assert sent(lived.house, plan)[3]["plan"] is True
+    replay = lived.house.post(f"{page}/replay", filled)  # of the same form, by the other button
+    assert sent(lived.house, replay)[3]["plan"] is False
+    assert plan.headers["Location"] != replay.headers["Location"]
+
+
 @pytest.mark.parametrize("without", ["csrf", "origin"])
 def test_what_another_sites_page_sends_does_nothing(lived: Lived, without: str):
     page = f"/promotions/{lived.promotion}"

@@ -6,8 +6,8 @@ from registrar.ledger.engine import now
 from registrar.vocabulary import parse
 from tests.worker.office import Office
 from worker.door import Retryable
-from worker.plan_replay import plan_replay
 from worker.promotion.plan import Looking, Plan
+from worker.replay import plan_replay
 
 
 def planned(office: Office, type_: str, **data: object) -> Plan:

@@ -63,7 +63,10 @@ def register(pages: Blueprint, house: House) -> None:
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}")
         data = {"event_id": event_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
-        return house.do("event.replay", data, then=url_for("pages.event", event_id=event_id))
+        then = url_for("pages.event", event_id=event_id)
+        if request.form.get("plan") == "yes":
+            return house.do("event.replay", {**data, "plan": True}, then=then, what="plan")
+        return house.do("event.replay", data, then=then)
 
 
 def _replay(house: House, found: dict[str, Any]) -> dict[str, str]:

@@ -51,14 +51,16 @@ class House:
         }
         return render_template(f"pages/{template}", **told, **shown)
 
-    def do(self, type_: str, data: Mapping[str, Any], *, then: str) -> Response:
+    def do(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
         """Send a command of the form that came, and go on to a page that says what became of it.
 
-        A form has a key of its own, so that sending it twice is one command. Raises what Commands.submit does.
+        A form has a key of its own, so that sending it twice is one command. what: which of its buttons, if it has
+        two. Raises what Commands.submit does.
         """
         guest = self.guest()
         given = {name: value for name, value in data.items() if value not in (None, "")}
-        accepted = self.commands.submit(guest, type_, given, key=request.form.get("key") or None)
+        key = request.form.get("key")
+        accepted = self.commands.submit(guest, type_, given, key=f"{key}{what}" if key else None)
         mark = "&" if "?" in then else "?"
         answer = redirect(f"{then}{mark}sent={accepted.event_ids[0]}", code=303)
         return Response(answer.get_data(), answer.status_code, dict(answer.headers))

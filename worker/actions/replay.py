@@ -1,7 +1,7 @@
 """worker.replay, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
 
 The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
-address that the first one's answer went to is not used again.
+address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.
 """
 
 from registrar.event import Actor, Event
@@ -11,6 +11,7 @@ from registrar.outcome import Fact, Outcome
 from registrar.replaying import NoReplay, again
 from registrar.vocabulary import EventReplay
 from worker.door import Final
+from worker.replay import plan_replay
 from worker.work import Work
 
 
@@ -25,6 +26,9 @@ def act(work: Work) -> Outcome:
         data = again(work.policy, work.task.source, first["type"], first["data"])
     except NoReplay as error:
         raise Final(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
+    if asked.plan:
+        found = plan_replay(work, data)
+        return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
     new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
     done = Replayed(asked.event_id, new, work.task.source, asked.reason)
     because = f": {asked.reason}" if asked.reason else ""
