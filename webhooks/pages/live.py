@@ -35,6 +35,7 @@ class Watch:
         self._streams = 0
         self._version = 0
         self._looking = False
+        self._compares = False  # it has looked once: what changes from then on is seen
         self._stopping = False
 
     @property
@@ -61,14 +62,15 @@ class Watch:
             self._streams -= 1
 
     def told(self) -> Iterator[bytes]:
-        """The stream's lines, for LASTS."""
-        until, seen = time.monotonic() + LASTS, self._version
+        """The stream's lines, for LASTS. The first news is that there may be some: a page is older than its stream."""
+        until, seen = time.monotonic() + LASTS, -1
         yield _RETRY
         while time.monotonic() < until and not self._stopping:
             with self._changed:
-                if self._version == seen:
+                if self._version == seen or not self._compares:
                     self._changed.wait(EVERY)
-                news, seen = self._version != seen, self._version
+                news = self._compares and self._version != seen
+                seen = self._version if news else seen
             yield _CHANGED if news else _NOTHING
 
     def _look(self) -> None:
@@ -80,7 +82,7 @@ class Watch:
             except LedgerUnavailable as error:
                 log.warning("live updates: the ledger %s", error.reason)
                 now = before or ()
-            if before is not None and now != before:
+            if now != before:
                 self._say()
             before = now
             time.sleep(EVERY)
@@ -88,11 +90,13 @@ class Watch:
     def _wanted(self) -> bool:
         with self._changed:
             self._looking = self._streams > 0
+            self._compares = self._compares and self._looking
             return self._looking
 
     def _say(self) -> None:
         with self._changed:
             self._version += 1
+            self._compares = True
             self._changed.notify_all()
 
 
@@ -102,7 +106,7 @@ def register(pages: Blueprint, house: House) -> None:
 
     @pages.get("/stream")
     def stream() -> Response:
-        """204 where there is no room: a browser does not come again after it."""
+        """204 where there is no room: a browser does not come again after it, and our script only after a while."""
         house.guest()
         if not watch.enter():
             return Response(status=204)

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const AT_MOST_EVERY = 1000; // milliseconds
+  const AGAIN = 10000; // where there was no room
   const status = document.getElementById("live");
   let waiting = null, last = 0, busy = false;
 
@@ -15,19 +16,23 @@
   function listen(address) {
     let source = null;
     const open = () => {
+      if (document.hidden) return;
+      source?.close();
       source = new EventSource(address);
       source.addEventListener("changed", soon);
       source.addEventListener("open", () => say("live"));
       source.addEventListener("error", (event) => {
-        say(event.target.readyState === EventSource.CLOSED ? "not live: reload to see what is new" : "");
+        const closed = event.target.readyState === EventSource.CLOSED;
+        say(closed ? "not live: reload to see what is new" : "");
+        if (closed && event.target === source) setTimeout(open, AGAIN);
       });
     };
     // A tab that nobody sees needs no stream: browsers have six connections for a host, and the server few streams.
     document.addEventListener("visibilitychange", () => {
-      source.close();
-      if (!document.hidden) { open(); soon(); }
+      source?.close();
+      open();
     });
-    window.addEventListener("pagehide", () => source.close());
+    window.addEventListener("pagehide", () => source?.close());
     open();
   }
 
