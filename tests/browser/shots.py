@@ -52,7 +52,10 @@ def test_pictures(elsewhere: Elsewhere, paths: dict[str, str]):
         shot(desk, {"overview": paths["overview"]}, to, full=False)
         shot(desk, {"model": paths["model"]}, to)
         shot(elsewhere("Ada", color_scheme="dark"), {"promotion-dark": promotion(desk)}, to)
-        shot(elsewhere("Ada", viewport={"width": 390, "height": 1100}), {"phone": "/"}, to, full=False)
+        phone = {"width": 390, "height": 1100}
+        shot(elsewhere("Ada", viewport=phone), {"phone": "/"}, to, full=False)
+        night = elsewhere("Ada", viewport=phone, color_scheme="dark")
+        shot(night, {"phone-dark": promotion(desk)}, to, full=False)
         return
     for look, how in LOOKS.items():
         context = elsewhere("Ada", **how)
