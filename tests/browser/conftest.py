@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 from mlflow import MlflowClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from registrar.embedded.folder import Folder
 from registrar.keys import new_webhook_secret
@@ -100,6 +100,7 @@ def _here(stack: Installation, before: Front) -> Installation:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     chromium = needs("chromium", install="apt-get install chromium")
+    expect.set_options(timeout=30_000)  # milliseconds; five seconds are no promise on a busy machine
     with sync_playwright() as playwright:
         # Without a sandbox of its own, since CI may run as root; it visits our own pages only.
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", RESOLVED])
