@@ -190,6 +190,9 @@ class FakeRegistry:
     def delete_version(self, model: str, version: int) -> None:
         """As MLflow does: nothing is asked, and aliases go with it."""
         self._write("delete_version", model, version)
+        self.take_back(model, version)
+
+    def take_back(self, model: str, version: int) -> None:
         self.version(model, version)
         del self._models[model][version]
         self._aliases[model] = {a: n for a, n in self._aliases[model].items() if n != version}

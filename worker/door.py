@@ -195,6 +195,11 @@ class Registry(Protocol):
     def delete_version(self, model: str, version: int) -> None:
         """Its entry in the registry, with the aliases that point at it; its files stay where they are."""
 
+    def take_back(self, model: str, version: int) -> None:
+        """delete_version for what this very attempt made; whether the task is still ours is not asked, for it may be
+        another's by now, which has made its own.
+        """
+
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
         """A run's artifacts, or the file or folder `path` of them, into a folder; where below it they are now."""
 

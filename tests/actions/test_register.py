@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from worker.actions import register
 from worker.door import Retryable
 
 pytestmark = pytest.mark.both_ledgers
@@ -76,6 +77,21 @@ def test_a_first_attempts_write_that_comes_late_leaves_one_version(office):
 
     time.sleep(1.1)
     office.work()
+    assert office.stages() == {1: "Staging"}
+
+
+def test_what_a_worker_made_that_stood_still_right_before_its_write_is_taken_back(office, monkeypatch):
+    """Its task was another's by then, which has registered the run."""
+    office.registry.trained("r1", rmse=5.0)
+    create = office.registry.create_version
+
+    def late(*given, **named):
+        create(*given, **named)
+        return create(*given, **named)
+
+    office.registry.create_version = late
+    monkeypatch.setattr(register, "SLOW", 0.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
     assert office.stages() == {1: "Staging"}
 
 

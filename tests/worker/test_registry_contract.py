@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from registrar.ledger.tasks import LeaseLost
 from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model
 from worker.door import Doubtful, Final, ModelSource, NotFound, Registry, Retryable
@@ -135,6 +136,25 @@ def test_an_alias_names_one_version_and_an_unknown_one_none(world, name):
     assert (found.version, found.aliases) == (1, ("champion",))
     world.registry.delete_version(name, 1)
     assert world.registry.by_alias(name, "champion") is None
+
+
+def test_what_was_made_too_late_is_taken_back(world, name):
+    register(world, name)
+    register(world, name)
+    world.registry.take_back(name, 2)
+    assert [version.version for version in world.registry.versions(name)] == [1]
+
+
+def test_it_is_taken_back_though_the_task_is_anothers(real, name):
+    def lost() -> None:
+        raise LeaseLost("tsk_1")
+
+    register(real, name)
+    registry = real.registry.guarded(lost)
+    with pytest.raises(LeaseLost):
+        registry.delete_version(name, 1)
+    registry.take_back(name, 1)
+    assert registry.versions(name) == []
 
 
 def test_what_changed_is_told_and_what_is_no_change(world, name):

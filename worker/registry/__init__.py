@@ -198,6 +198,10 @@ class MlflowRegistry(Files, Versions):
         with self._write(f"deleting {model} version {version}"):
             self._store.delete_model_version(model, version)
 
+    def take_back(self, model: str, version: int) -> None:
+        with settled(f"taking back {model} version {version}"):
+            self._store.delete_model_version(model, version)
+
 
 def _logged_in(uri: str) -> str:
     """The address without its login, which MLflow would repeat in its errors; it is given to MLflow by itself."""
