@@ -76,11 +76,11 @@ def ring(app: Celery, bells: Iterable[Bell]) -> bool:
     """Publish bells over one kept connection, to Redis all in one go. False if the broker can't be reached: the sweep
     will ring them.
     """
-    if not (waiting := list(bells)):
+    if not (rung := list(bells)):
         return True
     try:
-        with app.producer_or_acquire() as producer, producer.batch(len(waiting)):
-            for bell in waiting:
+        with app.producer_or_acquire() as producer, producer.batch(len(rung)):
+            for bell in rung:
                 app.send_task(
                     bell.name,
                     (bell.task_id,),
@@ -90,17 +90,18 @@ def ring(app: Celery, bells: Iterable[Bell]) -> bool:
                     kwargsrepr="{}",
                 )
     except (KombuError, OSError) as error:
-        _unreachable(error, len(waiting))
+        _unreachable(error, len(rung))
         return False
     return True
 
 
-def _unreachable(error: Exception, waiting: int) -> None:
-    log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, waiting)
+def _unreachable(error: Exception, bells: int) -> None:
+    log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, bells)
 
 
-def is_empty(app: Celery) -> bool:
-    """Whether the broker answers and has no bell waiting: what was rung is in a worker's hands, or lost.
+def waiting(app: Celery) -> int | None:
+    """How many messages wait at the broker; None where it does not say. 0: what was rung is in a worker's hands, or
+    lost.
 
     Over a connection of its own: of one that broke, kombu's Redis transport can't make a good one again.
     """
@@ -109,9 +110,9 @@ def is_empty(app: Celery) -> bool:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0)
             with connection.channel() as channel:
-                return bool(channel.queue_declare(QUEUE, passive=True).message_count == 0)
+                return int(channel.queue_declare(QUEUE, passive=True).message_count)
         except connection.channel_errors:  # there is no queue
-            return True
+            return 0
         except (*connection.connection_errors, OperationalError, OSError) as error:
             log.warning("the broker does not say what it has: %s", error)
-            return False
+            return None

@@ -5,7 +5,7 @@ import logging
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.backlog import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
-from registrar.queue import Bell, is_empty, ring
+from registrar.queue import Bell, ring, waiting
 from worker import clock
 from worker.bench import Bench
 from worker.schedule import SWEEP_SECONDS
@@ -16,12 +16,13 @@ log = logging.getLogger(__name__)
 def sweep(bench: Bench) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
     # A broker that was wiped is noticed here: what was rung before the last sweep is no longer there.
-    lost_after = SWEEP_SECONDS if is_empty(bench.app) else tasks.RING_AGAIN
+    there = waiting(bench.app)
+    lost_after = SWEEP_SECONDS if there == 0 else tasks.RING_AGAIN
     try:
         with bench.ledger.write() as connection:
             # After an outage: who is alive gets the time to renew its lease, so that none dies of the ledger's faults.
             reap = bench.ledger.outages.over_for() > LEASE_SECONDS
-            bells = tasks.sweep(connection, at=bench.now(), lost_after=lost_after, reap=reap)
+            bells = tasks.sweep(connection, at=bench.now(), lost_after=lost_after, waiting=there or 0, reap=reap)
     except LedgerUnavailable as error:
         log.warning("the sweep can't read the ledger: %s", error)
         return

@@ -1,5 +1,7 @@
 """The life of a task: queued, running under a lease, then succeeded, failed or dead; in the order of its lane."""
 
+import os
+import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ from registrar.queue import Bell
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
+MOST_RUNG = 500  # bells, by one sweep
+MOST_LEFT = 10_000  # tasks, to bells that wait
 _NO_LEASE = {"lease": None, "lease_until": None}
 MAX_CRASHES = 5  # a task that took its worker down so often is not begun again: whoever claims it gives it up
 
@@ -112,19 +116,23 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
 
 
 def sweep(
-    connection: Connection, *, at: datetime, lost_after: float = RING_AGAIN, limit: int = 500, reap: bool = True
+    connection: Connection, *, at: datetime, lost_after: float = RING_AGAIN, waiting: int = 0, reap: bool = True
 ) -> list[Bell]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
 
-    lost_after: seconds after which a bell that nobody answered is taken for lost, at most RING_AGAIN. reap False:
-    leases that ran out stay with whoever has them; they could not be renewed.
+    lost_after: seconds after which a bell that nobody answered is taken for lost, at most RING_AGAIN. waiting: so many
+    bells wait to be heard, and as many tasks are left to them: else each sweep of a busy installation would ring for
+    them all, and those who hear it would soon do nothing else. reap False: leases that ran out stay with whoever has
+    them; they could not be renewed.
     """
     if reap:
         connection.execute(_reaps(), as_of(at))
     rung_before = at + timedelta(seconds=RING_AGAIN - lost_after)
     now = {"now": at, "now_furthest": at + conditions.FURTHEST}
-    unheard = connection.execute(_unheard(), as_of(rung_before) | now | {"most": limit}).all()
-    return _rung(connection, unheard, at)
+    looked_at = {"most": MOST_RUNG + min(waiting, MOST_LEFT)}
+    unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
+    missing = sorted(unheard, key=lambda row: row.ring_at)[: max(0, len(unheard) - waiting)]
+    return _rung(connection, missing[:MOST_RUNG], at)
 
 
 def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[Bell]:
@@ -151,7 +159,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     """Its place in the lane is with its event: before the work of any event accepted later."""
     lane = follow_up.lane or task.lane
     row = {
-        "id": f"tsk_{uuid.uuid4().hex}",
+        "id": new_id(),
         "event_id": task.event_id,
         "event_seq": task.event_seq,
         "name": follow_up.name,
@@ -164,6 +172,11 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
     }
     connection.execute(_QUEUES, row)
     return lane
+
+
+def new_id() -> str:
+    """Of a task: milliseconds, then 80 random bits. New ones are neighbours in the index: a commit has fewer pages."""
+    return f"tsk_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def unfinished(connection: Connection) -> int:
@@ -213,7 +226,7 @@ def _reaps() -> Update:
 
 def _can_begin(which: Any, due: Any) -> Select[Any]:
     ready = (is_open(), tasks.c.state == QUEUED, which, due, ~conditions.is_blocked())
-    return select(tasks.c.id, tasks.c.name).where(*ready).order_by(tasks.c.event_seq, tasks.c.seq)
+    return select(tasks.c.id, tasks.c.name, tasks.c.ring_at).where(*ready).order_by(tasks.c.event_seq, tasks.c.seq)
 
 
 @cache

@@ -42,9 +42,9 @@ def finish(ledger: Ledger, task, outcome: Outcome = DONE, at: datetime = NOON) -
         return tasks.finish(connection, task, "succeeded", outcome, at=at)
 
 
-def sweep(ledger: Ledger, at: datetime) -> list[Bell]:
+def sweep(ledger: Ledger, at: datetime, waiting: int = 0) -> list[Bell]:
     with ledger.write() as connection:
-        return tasks.sweep(connection, at=at)
+        return tasks.sweep(connection, at=at, waiting=waiting)
 
 
 def test_a_repeated_delivery_gets_the_first_answer_and_no_second_task(ledger):
@@ -101,6 +101,14 @@ def test_a_lost_bell_is_rung_again(ledger):
     assert sweep(ledger, seconds(5)) == []
     assert sweep(ledger, seconds(11)) == [bell]
     assert sweep(ledger, seconds(12)) == []
+
+
+def test_what_waits_to_be_heard_is_not_rung_for_again(ledger):
+    bells = [post(ledger, finished(model), id=model).bells[0] for model in ("a", "b", "c")]
+    assert sweep(ledger, seconds(11), waiting=3) == []
+    assert sweep(ledger, seconds(11), waiting=1) == bells[:2]
+    assert sweep(ledger, seconds(22), waiting=2) == bells[2:]  # longest unheard of
+    assert sweep(ledger, seconds(33)) == bells
 
 
 def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
