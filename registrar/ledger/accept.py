@@ -1,17 +1,19 @@
 """Accepting a delivery: its events and their first tasks, or the first answer again, in one commit."""
 
-import uuid
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import CompoundSelect, Connection, and_, bindparam, insert, select, union_all
+from sqlalchemy import JSON, CompoundSelect, Connection, and_, bindparam, column, insert, select, text, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from registrar.event import Event
 from registrar.ledger.tables import archived, events, tasks
 from registrar.ledger.tasks import RING_AGAIN
+from registrar.ledger.tasks import new_id as new_task_id
 from registrar.queue import Bell
 
 _Key: TypeAlias = tuple[str, str]  # source and delivery id
@@ -34,10 +36,12 @@ EARLIER: CompoundSelect[Any] = union_all(
     )
 )
 # Events, but for those of a delivery that is there.
-_NEW = {
-    name: dialect.insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.seq)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+_NEW = postgresql.insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.seq)
+# With each row that SQLite hands over, the thread gives its turn away and waits for it again: here it hands over one.
+_NEW_SQLITE = sqlite.insert(events).on_conflict_do_nothing()
+_SEQS_SQLITE = text(
+    "SELECT json_group_object(id, seq) FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
+).columns(column("seqs", JSON))
 _FIRST_TASKS = insert(tasks)
 
 
@@ -152,7 +156,7 @@ def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | Deli
 
 def new_id() -> str:
     """Of an event: 128 random bits."""
-    return f"evt_{uuid.uuid4().hex}"
+    return f"evt_{os.urandom(16).hex()}"
 
 
 def _write(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, Receipt]:
@@ -180,7 +184,12 @@ def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[
     """Rows of events, but for those of a delivery that is there: event_seq by id."""
     if not rows:
         return {}
-    return dict(connection.execute(_NEW[connection.dialect.name], rows).all())
+    if connection.dialect.name != "sqlite":
+        return dict(connection.execute(_NEW, rows).all())
+    connection.execute(_NEW_SQLITE, rows)
+    ids = json.dumps([row["id"] for row in rows])
+    seqs: dict[str, int] = connection.execute(_SEQS_SQLITE, {"ids": ids}).scalar_one()
+    return seqs
 
 
 def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:
@@ -212,7 +221,7 @@ def _event(delivery: Delivery, event: Event, *, id: str, position: int, at: date
 
 def _first_task(event: Event, *, event_id: str, event_seq: int, at: datetime) -> dict[str, Any]:
     return {
-        "id": f"tsk_{uuid.uuid4().hex}",
+        "id": new_task_id(),
         "event_id": event_id,
         "event_seq": event_seq,
         "name": event.data.task,
