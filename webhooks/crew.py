@@ -34,6 +34,12 @@ class _Asked(NamedTuple):
     about: Any
 
 
+class _Answered(NamedTuple):
+    request: _Request
+    one: Any
+    keep: bool
+
+
 def together(work: Work[T, A], about: T) -> A:
     """The answer of `work` for one, done with all others that wait for it. It may block: a webhook in the loop waits
     aside. Elsewhere, as on pages, it is done at once, for one alone.
@@ -77,6 +83,7 @@ class Crew(Generic[T]):
         self._later = later
         self._waiting: list[_Asked] = []
         self._writes = False
+        self._idle: list[_Request] = []
         self._orders: SimpleQueue[Sequence[_Asked]] = SimpleQueue()
 
     def start(self) -> None:
@@ -85,14 +92,19 @@ class Crew(Generic[T]):
 
     def begin(self, one: T) -> None:
         """Runs until it waits, or is answered."""
-        self._see(_Request(self._work).switch(one))
+        request = self._idle.pop() if self._idle else _Request(self._work)
+        self._see(request.switch(one))
 
-    def _work(self, one: T) -> tuple[T, bool]:
-        try:
-            return one, self._answer(one)
-        except Exception:  # the loop must outlive whatever it is
-            log.exception("unexpected")
-            return one, False
+    def _work(self, one: T) -> None:
+        """One after another: Python gives each new greenlet memory of its own."""
+        loop, request = getcurrent().parent, cast("_Request", getcurrent())
+        while loop:
+            try:
+                keep = self._answer(one)
+            except Exception:  # the loop must outlive whatever it is
+                log.exception("unexpected")
+                keep = False
+            one = loop.switch(_Answered(request, one, keep))
 
     def write(self) -> None:
         """For all that wait, if nothing is being written."""
@@ -115,11 +127,12 @@ class Crew(Generic[T]):
         for asked, answer in zip(batch, answers, strict=True):
             self._see(asked.request.switch(answer))
 
-    def _see(self, became: _Asked | tuple[T, bool]) -> None:
+    def _see(self, became: "_Asked | _Answered") -> None:
         if isinstance(became, _Asked):
             self._waiting.append(became)
         else:
-            self._finished(*became)
+            self._idle.append(became.request)
+            self._finished(became.one, became.keep)
 
 
 def _answers(work: Work[T, A], about: Sequence[T]) -> Sequence[A | Exception]:

@@ -6,6 +6,7 @@ the loop itself collects the bytes of all connections, without ever waiting for 
 deadline for all of it. docs/door.md has the figures. Webhooks it answers itself (crew.py); pages and API have threads.
 """
 
+import contextlib
 import errno
 import selectors
 import socket
@@ -39,7 +40,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._waiting: dict[Visitor, None] = {}  # the one that came first is first
         self._bytes = 0
-        self._looked = 0.0
+        self._looked = self._notified = 0.0
         self._crew = Crew(self._answer, self._finish, self.method_queue.defer)
 
     def init_process(self) -> None:
@@ -73,6 +74,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, visitor: Visitor, answered: Future[Any]) -> None:
         """The answer is written: the connection waits for its next request, or is closed."""
+        with contextlib.suppress(OSError):  # it may be closed
+            visitor.sock.setblocking(False)  # a thread had it
         self._finish(visitor, not answered.cancelled() and answered.exception() is None and answered.result() is True)
 
     def _finish(self, visitor: Visitor, keep: bool) -> None:
@@ -97,6 +100,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             exc = InvalidHeader((str(exc.hdr).split() or [""])[0][:64])
         super().handle_error(req, client, addr, exc)
 
+    def notify(self) -> None:
+        """Not each time that the loop comes round: that it is alive is looked at after seconds (timeout)."""
+        if time.monotonic() >= self._notified + _LOOK_EVERY:
+            self._notified = time.monotonic()
+            super().notify()
+
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         super().wait_for_and_dispatch_events(min(timeout, 0.5))
         self._crew.write()
@@ -107,14 +116,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._expire(visitor)
 
     def _admit(self, visitor: Visitor, *, seconds: float) -> None:
-        visitor.sock.setblocking(False)
         visitor.framing, visitor.deadline = Framing(self._largest), time.monotonic() + seconds
         self._waiting[visitor] = None
         self._bytes += len(visitor.arrived)
-        self.poller.register(visitor.sock, selectors.EVENT_READ, partial(self._read, visitor))
+        if not visitor.listened_to:
+            self.poller.register(visitor.sock, selectors.EVENT_READ, partial(self._read, visitor))
+            visitor.listened_to = True
 
     def _read(self, visitor: Visitor, _: object) -> None:
-        if visitor not in self._waiting:  # evicted a moment ago
+        if visitor not in self._waiting:  # evicted a moment ago; or it says more, and is being answered
+            self._turn_away(visitor)
             return
         try:
             piece = visitor.sock.recv(_PIECE)
@@ -159,9 +170,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._leave(visitor)
         shared = visitor.arrived.startswith(self._shared)
         visitor.take(end)
-        if shared:
+        if shared:  # soon it waits for its next request, and most say nothing meanwhile
             self._crew.begin(visitor)
         else:
+            self._turn_away(visitor)
             self.enqueue_req(visitor)
 
     def _answer(self, visitor: Visitor) -> bool:
@@ -208,9 +220,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _leave(self, visitor: Visitor) -> None:
         del self._waiting[visitor]
         self._bytes -= len(visitor.arrived)
-        self.poller.unregister(visitor.sock)
+
+    def _turn_away(self, visitor: Visitor) -> None:
+        if visitor.listened_to:
+            self.poller.unregister(visitor.sock)
+            visitor.listened_to = False
 
     def _close(self, visitor: Visitor) -> None:
+        self._turn_away(visitor)
         self.nr_conns -= 1
         visitor.close()
 

@@ -17,7 +17,10 @@ _PIECE = 8192  # gunicorn's reader copies all that is left of a piece with each 
 
 
 class Visitor(TConn):  # type: ignore[misc]
-    """deadline: of what it is waiting for: its next request, the rest of it, or, with framing None, the other's end."""
+    """deadline: of what it is waiting for: its next request, the rest of it, or, with framing None, the other's end.
+
+    listened_to: the loop is told when it says something.
+    """
 
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
@@ -26,6 +29,7 @@ class Visitor(TConn):  # type: ignore[misc]
         self.arrived = bytearray()
         self.framing: Framing | None = None
         self.deadline = 0.0
+        self.listened_to = False
 
     @property
     def idle(self) -> bool:

@@ -113,6 +113,22 @@ def test_requests_that_come_at_once_are_answered_one_after_the_other(opened: Ope
     assert server.count(events) == before + 3
 
 
+def test_what_a_sender_says_while_it_is_being_answered_is_heard_afterwards(opened: Opened):
+    server, before = opened(), opened().count(events)
+    with connect(server) as connection, connect(server) as gone:
+        with server.ledger.write():  # nobody else can write, so nothing is answered
+            connection.sendall(request("now"))
+            gone.sendall(request("gone"))
+            time.sleep(0.3)
+            connection.sendall(request("later"))
+            gone.shutdown(socket.SHUT_WR)
+            time.sleep(0.3)
+            connection.sendall(request("last", "Connection: close"))
+        assert statuses(to_the_end(connection)) == [b"202"] * 3
+        assert statuses(to_the_end(gone)) == [b"202"]
+    assert server.count(events) == before + 4
+
+
 def test_a_request_that_comes_byte_by_byte_is_taken_whole(opened: Opened):
     with connect(opened()) as connection:
         for byte in request("bytes", "Connection: close"):
