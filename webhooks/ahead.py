@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 SHARE = 100  # of a limit, one part in so many may be counted ahead
-MOST = 64
+MOST = 256
 QUICKLY = 0.25  # seconds in which what was counted is used up by a source that is busy
 KEPT = 1.0  # second; what is not used by then is given up
 

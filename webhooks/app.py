@@ -1,10 +1,9 @@
 """The receiver: create_app wires settings, policy and ledger to the routes, and answers every error in one place."""
 
 import sys
-import time
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import flask
 from flask.globals import request_ctx
@@ -21,8 +20,10 @@ from registrar.seal import Seal
 from registrar.settings import Settings
 from webhooks import api, commit, headers, openapi, pages, senders
 from webhooks.access import Access, signin
+from webhooks.arriving import Arriving
 from webhooks.backpressure import Backpressure
 from webhooks.commands import Commands
+from webhooks.door import WEBHOOKS, Door, refused, said
 from webhooks.doorbell import Doorbell
 from webhooks.health import Health
 from webhooks.intake import Intake
@@ -30,8 +31,7 @@ from webhooks.metrics import Metrics
 from webhooks.pages import Errors, House, Mlflow
 from webhooks.postbox import Postbox
 from webhooks.rate import Rate
-from webhooks.refusals import WEBHOOKS, Record, Refusals
-from webhooks.source import Answer
+from webhooks.refusals import Record, Refusals
 
 LARGEST_FORM = 65_536  # bytes of what is sent on the pages or by the API
 CANNOT_START = 4  # gunicorn's APP_LOAD_ERROR: it stops instead of starting worker after worker
@@ -72,16 +72,18 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.register_blueprint(entrance)
     app.after_request(partial(_complete, access, metrics))
 
+    app.wsgi_app = Door(app.wsgi_app, intake.receive, metrics)  # type: ignore[method-assign]
+
     @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
-    def receive(name: str) -> flask.Response:
-        began = time.perf_counter()
-        answer = _answered(intake.receive(name, request_ctx.request))
-        metrics.accepted(name, time.perf_counter() - began)
-        return answer
+    def receive(name: str) -> NoReturn:
+        """What the door did not take."""
+        del name
+        refused()
 
     @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
     def greet(name: str) -> flask.Response:
-        return _answered(intake.greet(name, flask.request))
+        answer = intake.greet(name, Arriving(flask.request.environ))
+        return flask.Response(said(answer), answer.status, answer.headers, mimetype="application/json")
 
     return app
 
@@ -102,11 +104,6 @@ def from_environment() -> flask.Flask:
     if at := settings.watching.receiver_metrics:
         app.config["WHEN_STARTED"] = Scrape(at, app.extensions["metrics"].text).start
     return app
-
-
-def _answered(answer: Answer) -> flask.Response:
-    said = flask.json.dumps(answer.body, separators=(",", ":"))
-    return flask.Response(f"{said}\n", answer.status, answer.headers, mimetype="application/json")
 
 
 class _Json(DefaultJSONProvider):

@@ -1,8 +1,11 @@
 """What every answer says to browsers about itself."""
 
+from collections.abc import Mapping
+
 import flask
 
 _ALL = {"X-Content-Type-Options": "nosniff"}
+_NOT_KEPT = {"Cache-Control": "no-store"}
 # A page runs and shows what is ours alone, sends forms to us alone, and is shown in nobody's frame.
 # With no-referrer our own forms would come with `Origin: null`: https://fetch.spec.whatwg.org/#append-a-request-origin-header
 _PAGES = {
@@ -15,10 +18,16 @@ _PAGES = {
 
 def add(response: flask.Response) -> flask.Response:
     """What a route has said already, such as how long it may be kept, stays as it is."""
-    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in _NOT_KEPT.items():
+        response.headers.setdefault(name, value)
     for name, value in _ALL.items():
         response.headers[name] = value
     if response.mimetype == "text/html":
         for name, value in _PAGES.items():
             response.headers.setdefault(name, value)
     return response
+
+
+def of_webhooks(own: Mapping[str, str], length: int) -> dict[str, str]:
+    """Of a JSON answer, which has headers of its own. length: bytes."""
+    return {"Content-Type": "application/json", "Content-Length": str(length), **_NOT_KEPT, **own, **_ALL}

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-import flask
 from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed
 
 from registrar import tracing
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
+from webhooks.arriving import Arriving
 from webhooks.clean import clean
 from webhooks.commit import Accept
 from webhooks.doorbell import Doorbell
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 HANDSHAKES = "60/minute"  # per address; a sender asks once
 _PIECE = 65_536
-_CONTENT = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}  # PEP 3333: without HTTP_
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,10 @@ class Intake:
     rate: Limits
     metrics: Metrics
 
-    def receive(self, name: str, arriving: flask.Request) -> Answer:
+    def receive(self, name: str, arriving: Arriving) -> Answer:
         """Raises Rejected, DeliveryConflict, LedgerUnavailable."""
         began, sender = time.time_ns(), self._sender(name)
         base = self.public_url or arriving.host_url
-        flask.g.size = arriving.content_length
         _check_type(arriving, sender.kind.CONTENT_TYPES)
         request, verified = self._hear(sender, arriving)
         parsed = sender.normalise(request)
@@ -56,15 +54,15 @@ class Intake:
             _trace(receipt, name, request, began)
         return answer
 
-    def greet(self, name: str, arriving: flask.Request) -> Answer:
+    def greet(self, name: str, arriving: Arriving) -> Answer:
         """OPTIONS, which is never signed. Raises Rejected, and MethodNotAllowed where the kind knows no handshake."""
-        self.rate.count(HANDSHAKES, "handshake", address_key(arriving.remote_addr))
-        answer = self._sender(name).handshake(_headers(arriving))
+        self.rate.count(HANDSHAKES, "handshake", address_key(arriving.address))
+        answer = self._sender(name).handshake(arriving.headers())
         if answer is None:
             raise MethodNotAllowed(["POST"])
         return answer
 
-    def _hear(self, sender: Sender, arriving: flask.Request) -> tuple[Request, Verified]:
+    def _hear(self, sender: Sender, arriving: Arriving) -> tuple[Request, Verified]:
         """The request and what vouches for it. What is not signed never uses up the source's budget: anybody
         could silence a sender with it.
         """
@@ -113,37 +111,29 @@ def _trace(receipt: Receipt, source: str, request: Request, began: int) -> None:
         tracing.accepted(f"webhook {source}", named, about, began=began, ended=time.time_ns(), sender=sender)
 
 
-def _verified(sender: Sender, arriving: flask.Request) -> tuple[Request, Verified]:
+def _verified(sender: Sender, arriving: Arriving) -> tuple[Request, Verified]:
     """From here on, a refusal is told to whoever is behind the request in the way that they see (refusals.py)."""
     request = _read(sender, arriving)
     verified = sender.verify(request)
-    flask.g.verified, flask.g.heard = True, (sender, request)
+    arriving.heard = (sender, request)
     return request, verified
 
 
-def _told_if_verified(sender: Sender, arriving: flask.Request) -> None:
+def _told_if_verified(sender: Sender, arriving: Arriving) -> None:
     """Too many requests are refused unread; but a person who pressed or typed something is to know it."""
     with suppress(Rejected):
         _verified(sender, arriving)
 
 
-def _read(sender: Sender, arriving: flask.Request) -> Request:
-    """The request whole, before anything looks into it. flask.g.size is kept for the record of a refusal."""
+def _read(sender: Sender, arriving: Arriving) -> Request:
+    """The request whole, before anything looks into it."""
     body = _body(arriving, limit=sender.context.config.max_bytes)
-    flask.g.size = len(body)
-    return Request(_headers(arriving), body, arriving.mimetype, now())
+    arriving.size = len(body)
+    return Request(arriving.headers(), body, arriving.mimetype, now())
 
 
-def _headers(arriving: flask.Request) -> dict[str, str]:
-    """By their names in lower case. As Werkzeug's own, in a third of the time."""
-    environ = arriving.environ
-    named = {key[5:].replace("_", "-").lower(): environ[key] for key in environ if key.startswith("HTTP_")}
-    content = {name: environ[key] for key, name in _CONTENT.items() if environ.get(key)}
-    return named | content
-
-
-def _check_type(arriving: flask.Request, taken: Collection[str]) -> None:
-    if arriving.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+def _check_type(arriving: Arriving, taken: Collection[str]) -> None:
+    if arriving.coding != "identity":
         raise UnsupportedMediaType("compressed bodies are not taken; send it without Content-Encoding")
     if arriving.mimetype not in taken:
         raise UnsupportedMediaType(
@@ -151,26 +141,29 @@ def _check_type(arriving: flask.Request, taken: Collection[str]) -> None:
         )
 
 
-def _body(arriving: flask.Request, *, limit: int) -> bytes:
+def _body(arriving: Arriving, *, limit: int) -> bytes:
     """At most `limit` bytes. Read here, piece by piece: with Flask's MAX_CONTENT_LENGTH Werkzeug cuts a chunked body
     at the limit without a word, and the part would be taken for the whole.
     """
-    too_large = TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
-    announced = arriving.content_length
-    if (announced or 0) > limit:
-        raise too_large
+    if (arriving.announced or 0) > limit:
+        raise _too_large(limit)
     body = bytearray()
     try:
-        while piece := arriving.stream.read(min(_PIECE, limit + 1 - len(body))):
+        stream = arriving.stream
+        while piece := stream.read(min(_PIECE, limit + 1 - len(body))):
             body += piece
     except (ClientDisconnected, OSError):
         raise _cut_off() from None
     if len(body) > limit:
-        raise too_large
+        raise _too_large(limit)
     # gunicorn says wsgi.input_terminated, so Werkzeug does not count; a token would vouch for half a command.
-    if announced is not None and len(body) != announced:
+    if arriving.announced is not None and len(body) != arriving.announced:
         raise _cut_off()
     return bytes(body)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
 
 
 def _cut_off() -> Incomplete:

@@ -19,6 +19,7 @@ class Logger(Gunicorn):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        self._line_for_each = self.access_log_enabled  # gunicorn reads ten settings to find it out
         try:
             kind = Watching.read(process_environment()).log
         except ValueError:  # the application says what is wrong, and does not start
@@ -28,7 +29,7 @@ class Logger(Gunicorn):  # type: ignore[misc]
                 handler.setFormatter(formatter(kind))
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
-        if not self.access_log_enabled:
+        if not self._line_for_each:
             return
         said = {
             "method": clean(req.method, length=16),

@@ -20,8 +20,10 @@ from registrar.ledger.accept import DeliveryConflict
 from registrar.ledger.engine import now
 from registrar.reading.reading import BadQuestion, Unknown
 from webhooks import errors
+from webhooks.arriving import Arriving
 from webhooks.clean import clean
 from webhooks.crew import together
+from webhooks.door import WEBHOOKS
 from webhooks.errors import Rejected, TooMany
 from webhooks.metrics import UNKNOWN, Metrics
 from webhooks.postbox import Postbox
@@ -29,7 +31,6 @@ from webhooks.rate import REFUSALS, Limits, address_key
 
 log = logging.getLogger(__name__)
 
-WEBHOOKS = "/webhooks/"
 MOST = 100  # rows per source and minute
 MINUTE = 60.0
 PAUSE = 5.0  # after a refusal that could not be recorded
@@ -53,7 +54,8 @@ class Refusals:
             rejected = self._bounded(rejected)
             name = self._scrub(clean(flask.request.path.removeprefix(WEBHOOKS), length=64))
             self._metrics.refused(name, rejected.code)
-            self._record.write(name, rejected, flask.g.get("size"))
+            arriving = _arriving()
+            self._record.write(name, rejected, arriving.size if arriving else None)
         if (told := self._told(rejected)) is not None:
             return flask.jsonify(told)
         response = flask.jsonify(rejected.problem())
@@ -72,22 +74,30 @@ class Refusals:
 
     def _told(self, rejected: Rejected) -> Mapping[str, Any] | None:
         """What comes with a 200 in place of the problem, where a person would see nothing of that."""
-        if (heard := flask.g.get("heard")) is None:
+        arriving = _arriving()
+        if arriving is None or arriving.heard is None:
             return None
-        sender, request = heard
+        sender, request = arriving.heard
         if letter := sender.letter(request, rejected):
             return {} if self._postbox.post(letter) else None
-        return cast("Mapping[str, Any] | None", sender.phrase(request, rejected))
+        return sender.phrase(request, rejected)
 
     def _bounded(self, rejected: Rejected) -> Rejected:
         """Only what would be refused anyway is: behind a proxy, all senders have one address, honest ones too."""
-        if flask.g.get("verified") or rejected.status >= 500 or isinstance(rejected, TooMany):
+        arriving = _arriving()
+        verified = arriving is not None and arriving.heard is not None
+        if verified or rejected.status >= 500 or isinstance(rejected, TooMany):
             return rejected
         try:
             self._rate.count(REFUSALS, "refused", address_key(flask.request.remote_addr))
         except TooMany as error:
             return error
         return rejected
+
+
+def _arriving() -> Arriving | None:
+    """What was found out of a webhook before it was refused."""
+    return cast("Arriving | None", flask.g.get("arriving"))
 
 
 class Record:

@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -164,15 +165,17 @@ def _signatures(scheme: Scheme, header: str) -> list[bytes]:
     """All signatures of the header, other versions' too. One malformed entry spoils it."""
     entries = header.split(scheme.separator) if scheme.separator else [header]
     repeated = len(set(entries)) < len(entries)  # as a header that was sent twice is
-    if len(entries) > _MAX_SIGNATURES or repeated or not all(map(_entry(scheme).fullmatch, entries)):
+    form = _entry(scheme.prefix[-1:], scheme.encoding)
+    if len(entries) > _MAX_SIGNATURES or repeated or not all(map(form.fullmatch, entries)):
         raise BadSignature
     return [entry.encode("ascii") for entry in entries]
 
 
-def _entry(scheme: Scheme) -> re.Pattern[str]:
-    """Any version's signature in this scheme's form: v1,<base64> or sha256=<hex>."""
-    version = f"[A-Za-z0-9]{{1,8}}{re.escape(scheme.prefix[-1])}" if scheme.prefix else ""
-    return re.compile(version + _ENCODED[scheme.encoding])
+@cache
+def _entry(mark: str, encoding: str) -> re.Pattern[str]:
+    """Any version's signature in a scheme's form: v1,<base64> or sha256=<hex>. mark: what its prefix ends with."""
+    version = f"[A-Za-z0-9]{{1,8}}{re.escape(mark)}" if mark else ""
+    return re.compile(version + _ENCODED[encoding])
 
 
 def _signed_bytes(scheme: Scheme, delivery_id: str | None, timestamp: str | None, body: bytes) -> bytes:

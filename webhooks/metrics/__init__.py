@@ -91,8 +91,9 @@ class Metrics:
         for _, type_ in receipt.events:
             self._events.one(name, type_)
 
-    def accepted(self, name: str, seconds: float) -> None:
+    def accepted(self, name: str, status: int, seconds: float) -> None:
         """A request that is answered 2xx. name: of a source of registrar.yml."""
+        self._answers.one(name, str(status))
         self._accepted[name].observe(seconds)
 
     def text(self) -> bytes:
