@@ -121,9 +121,9 @@ def sweep(
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
 
     lost_after: seconds after which a bell that nobody answered is taken for lost, at most RING_AGAIN. waiting: so many
-    bells wait to be heard, and as many tasks are left to them: else each sweep of a busy installation would ring for
-    them all, and those who hear it would soon do nothing else. reap False: leases that ran out stay with whoever has
-    them; they could not be renewed.
+    bells wait to be heard, and as many tasks that were rung for are left to them: else each sweep of a busy
+    installation would ring for them all, and those who hear it would soon do nothing else. reap False: leases that
+    ran out stay with whoever has them; they could not be renewed.
     """
     if reap:
         connection.execute(_reaps(), as_of(at))
@@ -131,8 +131,10 @@ def sweep(
     now = {"now": at, "now_furthest": at + conditions.FURTHEST}
     looked_at = {"most": MOST_RUNG + min(waiting, MOST_LEFT)}
     unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
-    missing = sorted(unheard, key=lambda row: row.ring_at)[: max(0, len(unheard) - waiting)]
-    return _rung(connection, missing[:MOST_RUNG], at)
+    due = [row for row in unheard if row.ring_at <= row.not_before]  # put back: its bell was heard
+    rung = sorted((row for row in unheard if row.ring_at > row.not_before), key=lambda row: row.ring_at)
+    lost = rung[: max(0, len(rung) - waiting)]  # those rung for longest ago: a bell that waits is heard in its turn
+    return _rung(connection, (due + lost)[:MOST_RUNG], at)
 
 
 def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[Bell]:
@@ -226,7 +228,8 @@ def _reaps() -> Update:
 
 def _can_begin(which: Any, due: Any) -> Select[Any]:
     ready = (is_open(), tasks.c.state == QUEUED, which, due, ~conditions.is_blocked())
-    return select(tasks.c.id, tasks.c.name, tasks.c.ring_at).where(*ready).order_by(tasks.c.event_seq, tasks.c.seq)
+    of_it = (tasks.c.id, tasks.c.name, tasks.c.ring_at, tasks.c.not_before)
+    return select(*of_it).where(*ready).order_by(tasks.c.event_seq, tasks.c.seq)
 
 
 @cache

@@ -111,6 +111,17 @@ def test_what_waits_to_be_heard_is_not_rung_for_again(ledger):
     assert sweep(ledger, seconds(33)) == bells
 
 
+def test_what_was_put_back_is_rung_for_however_many_bells_wait(ledger):
+    bells = [post(ledger, finished(model), id=model).bells[0] for model in ("waits", "retried", "held")]
+    task = claim(ledger, bells[1])
+    claim(ledger, bells[2])
+    with ledger.write() as connection:
+        tasks.retry(connection, task, delay=1, error="registry down", at=NOON)
+    assert sweep(ledger, seconds(2), waiting=1000) == [bells[1]]
+    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 1), waiting=1000) == [bells[2]]
+    assert sweep(ledger, seconds(30), waiting=1000) == []
+
+
 def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
     [bell] = post(ledger).bells
     late = claim(ledger, bell)
