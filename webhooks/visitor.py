@@ -1,6 +1,7 @@
 """One connection, while the lobby collects its bytes and while a thread answers it."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterator
 from functools import lru_cache
@@ -13,6 +14,8 @@ from gunicorn.workers.gthread import TConn
 
 from webhooks.framing import Framing
 
+# Header fields of letters, digits and hyphens, once each, with printable ASCII.
+_PLAIN = re.compile(rb"[A-Za-z0-9-]+:[ -~]*(?:\r\n[A-Za-z0-9-]+:[ -~]*)*")
 _PIECE = 8192  # gunicorn's reader copies all that is left of a piece with each read
 
 
@@ -63,10 +66,42 @@ class Visitor(TConn):  # type: ignore[misc]
 
 
 class _Request(Request):  # type: ignore[misc]
-    """A connection's other end is the same for each of its requests."""
+    """gunicorn's, which knows again what it read before: a connection's other end, and a sender's first line, are the
+    same for each of its requests; and of plain headers nothing but their names is looked at one by one.
+    """
 
     def _peer_is_trusted_proxy(self) -> bool:
         return _trusted(self.cfg, self.peer_addr)
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        self.__dict__.update(_first_line(self.cfg, line_bytes))
+
+    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
+        headers = None if from_trailer else self._plain(data)
+        if headers is None:
+            headers = super().parse_headers(data, from_trailer)
+        return headers
+
+    def _plain(self, data: bytes) -> list[tuple[str, str]] | None:
+        """Where gunicorn would find nothing to drop, to refuse or to act upon; None: it is to look for itself."""
+        if len(data) > self.limit_request_field_size or not _PLAIN.fullmatch(data):
+            return None
+        fields = [line.partition(":") for line in data.decode("ascii").split("\r\n")]
+        headers = [(name.upper(), value.strip(" ")) for name, _, value in fields]
+        names = {name for name, _ in headers}
+        alone = len(names) == len(headers) <= self.limit_request_fields
+        if not alone or "EXPECT" in names or not names.isdisjoint(self.cfg.secure_scheme_headers):
+            return None
+        return headers
+
+
+@lru_cache(maxsize=256)
+def _first_line(cfg: Config, line: bytes) -> dict[str, Any]:
+    """Raises what gunicorn's parser does."""
+    request = Request.__new__(Request)
+    request.cfg = cfg
+    request.parse_request_line(line)
+    return {name: getattr(request, name) for name in ("method", "uri", "path", "query", "fragment", "version")}
 
 
 @lru_cache(maxsize=1024)
