@@ -7,7 +7,6 @@ from typing import TypeAlias
 from registrar.event import Event
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.accept import Arrival, Delivery, Receipt, accept_all
-from registrar.ledger.unavailable import READ_ONLY
 from webhooks.crew import together
 
 # Returns after the commit. Raises DeliveryConflict, LedgerUnavailable.
@@ -25,7 +24,7 @@ class GroupCommit:
 
     def _commit(self, group: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         try:
-            return self._written(group)
+            return self._ledger.written(lambda connection: accept_all(connection, group))
         except LedgerUnavailable as error:
             return [LedgerUnavailable(str(error), error.reason) for _ in group]
         except Exception as error:  # noqa: BLE001 (raised for the one that it is about)
@@ -33,15 +32,3 @@ class GroupCommit:
                 return [error]
             # What the database can't take of one must not be the others' end.
             return [answer for one in group for answer in self._commit([one])]
-
-    def _written(self, group: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
-        try:
-            return self._write(group)
-        except LedgerUnavailable as error:
-            if error.reason != READ_ONLY:
-                raise
-        return self._write(group)  # anew: a connection that was opened while nothing could be written stays so
-
-    def _write(self, group: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
-        with self._ledger.write() as connection:
-            return accept_all(connection, group)

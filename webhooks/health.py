@@ -66,8 +66,7 @@ class Health:
 
     def _writable(self) -> Finding:
         try:
-            with self._ledger.write() as connection:
-                probe(connection)
+            self._ledger.written(probe)
         except LedgerUnavailable as error:
             log.warning("not ready: the ledger %s: %s", error.reason, error)
             return Finding("fail", f"the ledger {error.reason}: nothing can be accepted until it is written again")

@@ -3,17 +3,17 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registrar.ledger.outage import Outages
-from registrar.ledger.unavailable import BUSY, LOCKED, LedgerUnavailable, reason
+from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, reason
 from registrar.problem import Problem
 
 __all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
@@ -22,6 +22,7 @@ BUSY_SECONDS = 2.0  # how long a writer waits for another; below Slack's 3 s
 # libpq's own are to wait for ever for a host that is gone: https://www.postgresql.org/docs/current/libpq-connect.html
 _PATIENCE = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _KNOCK = 0.0005  # seconds between two tries of a writer; a commit takes ten times as long
+Result = TypeVar("Result")
 _EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 
 
@@ -49,6 +50,22 @@ class Ledger:
             with self._in_turn(), self.engine.begin() as connection:
                 yield connection
             self.outages.succeeded()
+
+    def written(self, work: Callable[[Connection], Result]) -> Result:
+        """What `work` does in one transaction. Raises LedgerUnavailable.
+
+        Done anew where the database is read-only: a connection that was opened while it was stays so.
+        """
+        try:
+            return self._written(work)
+        except LedgerUnavailable as error:
+            if error.reason != READ_ONLY:
+                raise
+        return self._written(work)
+
+    def _written(self, work: Callable[[Connection], Result]) -> Result:
+        with self.write() as connection:
+            return work(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
