@@ -110,6 +110,7 @@ def test_what_people_decide_has_room_when_the_rest_has_not(make: Make):
     assert site.commands.submit(ADA, "promotion.approve", APPROVE).event_ids
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_nobody_may_ask_without_end(make: Make, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "PACE", "2/minute")
     site = make()

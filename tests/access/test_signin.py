@@ -429,6 +429,7 @@ def test_while_the_key_is_exchanged_either_is_believed(start: Start):
     assert signer("n" * 43 + "=", "session").loads(str(both.dumps({"x": 1}))) == {"x": 1}
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_signing_in_is_bounded(web: Web, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(signin, "PACE", "3/minute")
     asked = [requests.get(f"{web.url}/signin", allow_redirects=False, timeout=30).status_code for _ in range(4)]

@@ -172,6 +172,7 @@ def test_a_ledger_that_can_not_be_written_refuses_nobody_who_only_asks(make: Mak
         assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_guessing_is_bounded_and_locks_nobody_out(make: Make, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bearer, "WRONG", "3/minute")
     site = make()

@@ -20,15 +20,10 @@ from webhooks.app import create_app
 from webhooks.errors import BadSignature, TooMany
 from webhooks.rate import REFUSED_FOR, Rate, address_key
 
+pytestmark = pytest.mark.usefixtures("within_one_minute")
+
 OTHER = "whsec_" + "bm9w" * 8
 Open = Callable[..., Receiver]
-
-
-@pytest.fixture(autouse=True)
-def _within_one_minute() -> None:
-    """Windows begin with the minute, and one that begins halfway would let one request more pass."""
-    if (left := 60 - time.time() % 60) < 5:
-        time.sleep(left + 0.1)
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ def test_too_much_work_that_waits(limited, letters, ask):
 
 
 @EACH
+@pytest.mark.usefixtures("within_one_minute")
 def test_too_many_requests(limited, letters, ask):
     receiver = limited(rate_limit="1/minute")
     ask(receiver)
@@ -92,6 +93,7 @@ def test_too_many_requests(limited, letters, ask):
     assert [(status, code) for _, status, code in receiver.rejections()] == [(429, "too_many_requests")]
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_who_only_says_that_they_are_slack_is_told_nothing(limited, letters, monkeypatch):
     monkeypatch.setattr(rate, "REFUSED_FOR", 60)
     receiver = limited(rate_limit="1/minute")
