@@ -2,47 +2,46 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import JSON, CompoundSelect, Connection, and_, bindparam, column, insert, select, text, union_all
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, insert, select, text
 
 from registrar.event import Event
-from registrar.ledger.tables import archived, events, tasks
+from registrar.ledger.many import Insert
+from registrar.ledger.tables import events, tasks
 from registrar.ledger.tasks import RING_AGAIN
 from registrar.ledger.tasks import new_id as new_task_id
 from registrar.queue import Bell
 
 _Key: TypeAlias = tuple[str, str]  # source and delivery id
 
-# What is asked and written for each delivery is put together once: SQLAlchemy takes longer for that than SQLite for
-# the answer.
+# Put together once: SQLAlchemy takes longer for that than SQLite for the answer.
 #
 # Of a source, those of some delivery ids that the ledger has. By the index: for (source, delivery_id) IN (...) SQLite
 # reads all events, PostgreSQL all of the source. One statement has one view: what is moved into an archive meanwhile
-# is seen in one of the two places.
-EARLIER: CompoundSelect[Any] = union_all(
-    *(
-        select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
-            and_(
-                table.c.source == bindparam("source"),
-                table.c.delivery_id.in_(bindparam("ids", expanding=True)),
-            )
-        )
-        for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
-    )
+# is seen in one of the two places. The ids are one parameter, so the text is the same however many there are.
+_EARLIER = """\
+SELECT delivery_id, position, id, type, body_sha256 FROM events WHERE source = :source AND delivery_id {ids}
+UNION ALL
+SELECT delivery_id, position, event_id, type, body_sha256 FROM archived WHERE source = :source AND delivery_id {ids}
+"""
+_EARLIER_IN = {
+    "sqlite": text(_EARLIER.format(ids="IN (SELECT value FROM json_each(:ids))")),
+    "postgresql": text(_EARLIER.format(ids="= ANY(:ids)")),
+}
+# But for those of a delivery that is there.
+_NEW_EVENTS = Insert(
+    events, [column.name for column in events.c if column.name != "seq"], ending="ON CONFLICT DO NOTHING"
 )
-# Events, but for those of a delivery that is there.
-_NEW = postgresql.insert(events).on_conflict_do_nothing().returning(events.c.id, events.c.seq)
-# With each row that SQLite hands over, the thread gives its turn away and waits for it again: here it hands over one.
-_NEW_SQLITE = sqlite.insert(events).on_conflict_do_nothing()
-_SEQS_SQLITE = text(
-    "SELECT json_group_object(id, seq) FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
-).columns(column("seqs", JSON))
-_FIRST_TASKS = insert(tasks)
+_FIRST_TASKS = Insert(
+    tasks,
+    ["id", "event_id", "name", "lane", "args", "state", "not_before", "ring_at", "created_at"],
+    computed={"event_seq": "(SELECT seq FROM events WHERE id = {event_id})"},
+)
 
 
 class DeliveryConflict(ValueError):
@@ -139,9 +138,11 @@ def known(connection: Connection, delivery: Delivery) -> Receipt | None:
 def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Key, list[_Written]]:
     """Those of the deliveries that the ledger has: their events, in order."""
     found: dict[_Key, list[_Written]] = {}
+    dialect = connection.dialect.name
     for source in {delivery.source for delivery in deliveries}:
         ids = [delivery.id for delivery in deliveries if delivery.source == source]
-        for delivery_id, _, *event in sorted(connection.execute(EARLIER, {"source": source, "ids": ids}).all()):
+        asked = {"source": source, "ids": json.dumps(ids) if dialect == "sqlite" else ids}
+        for delivery_id, _, *event in sorted(connection.execute(_EARLIER_IN[dialect], asked).all()):
             found.setdefault((source, delivery_id), []).append(_Written(*event))
     return found
 
@@ -155,8 +156,8 @@ def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | Deli
 
 
 def new_id() -> str:
-    """Of an event: 128 random bits."""
-    return f"evt_{os.urandom(16).hex()}"
+    """Of an event: seconds, then 96 random bits, for it opens a status page. New ones are neighbours in two indexes."""
+    return f"evt_{int(time.time()):08x}{os.urandom(12).hex()}"
 
 
 def _write(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, Receipt]:
@@ -167,37 +168,32 @@ def _write(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, Re
             rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
             sent[rows[-1]["id"]] = (arrival, event)
     receipts = {arrival.delivery.key: Receipt([], []) for arrival in arrivals if not arrival.events}
-    seqs = _insert_new(connection, rows)
+    inserted = _insert(connection, rows)
     firsts = []
     for id_, (arrival, event) in sent.items():
-        if id_ in seqs:
-            firsts.append(_first_task(event, event_id=id_, event_seq=seqs[id_], at=arrival.at))
+        if id_ in inserted:
+            firsts.append(_first_task(event, event_id=id_, at=arrival.at))
             receipt = receipts.setdefault(arrival.delivery.key, Receipt([], []))
             receipt.events.append((id_, event.type))
             receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
-    if firsts:
-        connection.execute(_FIRST_TASKS, firsts)
+    _FIRST_TASKS(connection, firsts)
     return receipts
 
 
-def _insert_new(connection: Connection, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Rows of events, but for those of a delivery that is there: event_seq by id."""
-    if not rows:
-        return {}
-    if connection.dialect.name != "sqlite":
-        return dict(connection.execute(_NEW, rows).all())
-    connection.execute(_NEW_SQLITE, rows)
-    ids = json.dumps([row["id"] for row in rows])
-    seqs: dict[str, int] = connection.execute(_SEQS_SQLITE, {"ids": ids}).scalar_one()
-    return seqs
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> Collection[str]:
+    """Events, but for those of a delivery that is there: the ids of those that were inserted."""
+    ids = {row["id"] for row in rows}
+    if _NEW_EVENTS(connection, rows) < len(rows):
+        return connection.execute(select(events.c.id).where(events.c.id.in_(ids))).scalars().all()
+    return ids
 
 
 def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:
     """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before."""
     row = _event(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
-    first = _first_task(event, event_id=id, event_seq=seq, at=at)
-    connection.execute(insert(tasks).values(first))
+    first = _first_task(event, event_id=id, at=at)
+    connection.execute(insert(tasks).values(first | {"event_seq": seq}))
     return Bell(first["id"], event.data.task)
 
 
@@ -219,11 +215,10 @@ def _event(delivery: Delivery, event: Event, *, id: str, position: int, at: date
     }
 
 
-def _first_task(event: Event, *, event_id: str, event_seq: int, at: datetime) -> dict[str, Any]:
+def _first_task(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
     return {
         "id": new_task_id(),
         "event_id": event_id,
-        "event_seq": event_seq,
         "name": event.data.task,
         "lane": event.data.lane(event_id),
         "args": {},

@@ -26,5 +26,5 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
 
     @api.get("/v1/events/<event_id>")
     def event(event_id: str) -> dict[str, Any]:
-        """Open to whoever has the id: it is 128 random bits, told to the sender alone."""
+        """Open to whoever has the id: it is 96 random bits behind its time, told to the sender alone."""
         return reading.event(event_id)

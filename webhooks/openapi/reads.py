@@ -28,7 +28,7 @@ _PAST = (
     time("until", "what was held before that; with `since`, whatever was held between the two"),
 )
 _ACT = "What is done about it is an event: POST .../retry, .../drop."
-_BY_ID = "Open to whoever has its id: 128 random bits, told to its sender alone."
+_BY_ID = "Open to whoever has its id: 96 random bits behind its time, told to its sender alone."
 
 
 def paths() -> dict[str, Any]:
