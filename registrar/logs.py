@@ -5,6 +5,7 @@ The standard library's logging is what Celery, gunicorn, MLflow and SQLAlchemy l
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -49,6 +50,16 @@ def formatter(kind: str) -> logging.Formatter:
 
 class Console(logging.Formatter):
     """A line for people. What it is about stands behind it, so far as the line does not say so itself."""
+
+    _second: tuple[int, str] = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """As the standard library's, which looks the calendar up for each line of a second."""
+        second, shown = self._second
+        if second != int(record.created):
+            shown = time.strftime(self.default_time_format, self.converter(record.created))
+            self._second = (int(record.created), shown)
+        return f"{shown},{int(record.msecs):03d}"
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
