@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from registrar.event import Event
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.accept import Arrival, Delivery, Receipt, accept_all
+from registrar.ledger.accept import Arrival, Delivery, Receipt, prepared
 from webhooks.crew import together
 
 # Returns after the commit. Raises DeliveryConflict, LedgerUnavailable.
@@ -24,7 +24,7 @@ class GroupCommit:
 
     def _commit(self, group: Sequence[Arrival]) -> Sequence[Receipt | Exception]:
         try:
-            return self._ledger.written(lambda connection: accept_all(connection, group))
+            return self._ledger.written(prepared(group, self._ledger.engine.dialect.name))
         except LedgerUnavailable as error:
             return [LedgerUnavailable(str(error), error.reason) for _ in group]
         except Exception as error:  # noqa: BLE001 (raised for the one that it is about)

@@ -3,12 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, delete, insert, text
 
 from registrar.event import Event
 from registrar.ledger.many import Insert
@@ -33,9 +33,12 @@ _EARLIER_IN = {
     "sqlite": text(_EARLIER.format(ids="IN (SELECT value FROM json_each(:ids))")),
     "postgresql": text(_EARLIER.format(ids="= ANY(:ids)")),
 }
-# But for those of a delivery that is there.
+# But for those of a delivery that is there, or in an archive.
 _NEW_EVENTS = Insert(
-    events, [column.name for column in events.c if column.name != "seq"], ending="ON CONFLICT DO NOTHING"
+    events,
+    [column.name for column in events.c if column.name != "seq"],
+    where="NOT EXISTS (SELECT 1 FROM archived WHERE source = {source} AND delivery_id = {delivery_id})",
+    ending="ON CONFLICT DO NOTHING",
 )
 _FIRST_TASKS = Insert(
     tasks,
@@ -78,6 +81,9 @@ class Receipt:
     repeated: bool = False
 
 
+Answer: TypeAlias = Receipt | DeliveryConflict
+
+
 @dataclass(frozen=True)
 class Arrival:
     """A delivery with its events. at: when it is accepted."""
@@ -95,20 +101,63 @@ def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event]
     return answer
 
 
-def accept_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[Receipt | DeliveryConflict]:
-    """Write deliveries that came at the same time, each as `accept` would: the answers, in their order.
+def accept_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
+    """Write deliveries that came at the same time, each as `accept` would: the answers, in their order."""
+    return prepared(arrivals, connection.dialect.name)(connection)
 
-    However many there are, it takes three statements.
+
+def prepared(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection], list[Answer]]:
+    """`accept_all` for these, as far as it goes without the database: nobody waits for its lock meanwhile.
+
+    However many they are, two statements are left if all are new. dialect: sqlite or postgresql.
     """
-    earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
-    fresh: dict[_Key, Arrival] = {}
-    for arrival in arrivals:
-        if arrival.delivery.key not in earlier:
-            fresh.setdefault(arrival.delivery.key, arrival)
-    written = _write(connection, list(fresh.values()))
-    # Another process committed the same delivery between our look and our write (PostgreSQL only).
-    earlier |= _earlier(connection, [fresh[key].delivery for key in fresh.keys() - written.keys()])
-    return [_answer(arrival, fresh, written, earlier) for arrival in arrivals]
+    batch = _Batch(arrivals, dialect)
+
+    def write(connection: Connection) -> list[Answer]:
+        return [*batch.receipts] if batch.written(connection) else _looked_up(connection, arrivals)
+
+    return write
+
+
+class _Batch:
+    """Deliveries that may be new, each with its receipt if it is."""
+
+    def __init__(self, arrivals: Sequence[Arrival], dialect: str) -> None:
+        self.receipts: list[Receipt] = []
+        rows, firsts = [], []
+        for arrival in arrivals:
+            receipt = Receipt([], [])
+            for position, event in enumerate(arrival.events):
+                rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
+                firsts.append(_first_task(event, event_id=rows[-1]["id"], at=arrival.at))
+                receipt.events.append((rows[-1]["id"], event.type))
+                receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
+            self.receipts.append(receipt)
+        self._ids = [row["id"] for row in rows]
+        self._events = _NEW_EVENTS.ready(rows, dialect)
+        self._tasks = _FIRST_TASKS.ready(firsts, dialect)
+
+    def written(self, connection: Connection) -> bool:
+        """False: not all of them are new, and nothing was written."""
+        if self._events.run(connection) < len(self._ids):
+            connection.execute(delete(events).where(events.c.id.in_(self._ids)))
+            return False
+        self._tasks.run(connection)
+        return True
+
+
+def _looked_up(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
+    """Of these some were there before, or came twice."""
+    while True:  # on PostgreSQL, another process may commit one of them between our look and our write
+        earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
+        fresh: dict[_Key, Arrival] = {}
+        for arrival in arrivals:
+            if arrival.delivery.key not in earlier:
+                fresh.setdefault(arrival.delivery.key, arrival)
+        batch = _Batch(list(fresh.values()), connection.dialect.name)
+        if batch.written(connection):
+            written = dict(zip(fresh, batch.receipts, strict=True))
+            return [_answer(arrival, fresh, written, earlier) for arrival in arrivals]
 
 
 def _answer(
@@ -116,9 +165,9 @@ def _answer(
     fresh: Mapping[_Key, Arrival],
     written: Mapping[_Key, Receipt],
     earlier: Mapping[_Key, Sequence[_Written]],
-) -> Receipt | DeliveryConflict:
+) -> Answer:
     key = arrival.delivery.key
-    if key not in written:
+    if key in earlier:
         return _repeated(arrival.delivery, earlier[key])
     if fresh[key] is arrival:
         return written[key]
@@ -147,7 +196,7 @@ def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Ke
     return found
 
 
-def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | DeliveryConflict:
+def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Answer:
     if any(one.body_sha256 != delivery.body_sha256 for one in earlier):
         return DeliveryConflict(
             f"delivery id {delivery.id!r} was used before with another body; use a new id for a new event"
@@ -158,34 +207,6 @@ def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Receipt | Deli
 def new_id() -> str:
     """Of an event: seconds, then 96 random bits, for it opens a status page. New ones are neighbours in two indexes."""
     return f"evt_{int(time.time()):08x}{os.urandom(12).hex()}"
-
-
-def _write(connection: Connection, arrivals: Sequence[Arrival]) -> dict[_Key, Receipt]:
-    """Those that were not there. What another process has written meanwhile is left out."""
-    rows, sent = [], {}
-    for arrival in arrivals:
-        for position, event in enumerate(arrival.events):
-            rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
-            sent[rows[-1]["id"]] = (arrival, event)
-    receipts = {arrival.delivery.key: Receipt([], []) for arrival in arrivals if not arrival.events}
-    inserted = _insert(connection, rows)
-    firsts = []
-    for id_, (arrival, event) in sent.items():
-        if id_ in inserted:
-            firsts.append(_first_task(event, event_id=id_, at=arrival.at))
-            receipt = receipts.setdefault(arrival.delivery.key, Receipt([], []))
-            receipt.events.append((id_, event.type))
-            receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
-    _FIRST_TASKS(connection, firsts)
-    return receipts
-
-
-def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> Collection[str]:
-    """Events, but for those of a delivery that is there: the ids of those that were inserted."""
-    ids = {row["id"] for row in rows}
-    if _NEW_EVENTS(connection, rows) < len(rows):
-        return connection.execute(select(events.c.id).where(events.c.id.in_(ids))).scalars().all()
-    return ids
 
 
 def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:

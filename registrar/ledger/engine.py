@@ -163,16 +163,15 @@ def _postgresql_connected(connection: Any, record: object) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     # IMMEDIATE: a writer waits at the door. One that began by reading would fail at its first write.
-    if connection.get_execution_options().get("read"):
-        connection.exec_driver_sql("BEGIN")
-        return
+    reads = connection.get_execution_options().get("read", False)
     own: Any = connection.connection.driver_connection
-    own.execute("PRAGMA busy_timeout=0")
-    try:
-        if not _entered(own):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # in vain, for the error
-    finally:
-        own.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+    if connection.info.get("patient", True) is not reads:  # while it writes, nothing is left to wait for
+        own.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000 if reads else 0:.0f}")
+        connection.info["patient"] = reads
+    if reads:
+        connection.exec_driver_sql("BEGIN")
+    elif not _entered(own):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # in vain, for the error
 
 
 def _entered(connection: sqlite3.Connection) -> bool:

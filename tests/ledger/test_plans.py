@@ -55,8 +55,14 @@ def of(connection, table) -> str:
     return connection.execute(select(table.c.id).where(table.c.seq == 77)).scalar_one()
 
 
+def accepted(connection, *ids: str) -> None:
+    finished = Event(parse("training_run.finished", {"model": "m", "run_id": "r"}), Actor("source:ci", "ci"), NOON)
+    accept_all(connection, [Arrival(Delivery("ci", id, "0" * 64), [finished], NOON) for id in ids])
+
+
 WORK = {
-    "accept": lambda c: accept_all(c, [Arrival(Delivery("ci", id, "0" * 64), [], NOON) for id in "ab"]),
+    "accept": lambda c: accepted(c, "a", "b"),
+    "accept what came twice": lambda c: accepted(c, "a", "b", "a"),
     "claim": lambda c: tasks.claim(c, of(c, tables.tasks), at=NOON),
     "sweep": lambda c: tasks.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
@@ -112,7 +118,7 @@ def plans(ledger) -> list[dict[str, Any]]:
     explain = _sqlite if ledger.engine.dialect.name == "sqlite" else _postgresql
 
     def listen(connection, cursor, statement, parameters, *_):
-        if statement.startswith(("SELECT", "UPDATE")) and "pg_advisory" not in statement:
+        if statement.startswith(("SELECT", "UPDATE", "INSERT", "DELETE")) and "pg_advisory" not in statement:
             with connection.connection.cursor() if explain is _postgresql else _closing(connection) as own:
                 found.extend(step for step in explain(own, statement, parameters) if step["table"] in GROWING)
 
