@@ -33,11 +33,16 @@ _EARLIER_IN = {
     "sqlite": text(_EARLIER.format(ids="IN (SELECT value FROM json_each(:ids))")),
     "postgresql": text(_EARLIER.format(ids="= ANY(:ids)")),
 }
-# But for those of a delivery that is there, or in an archive.
+# But for those of a delivery that is there, or in an archive. That it is there is said twice, for PostgreSQL: what is
+# moved into an archive while the statement runs is no conflict any more, and not yet in the archive that it sees.
+_IS_NEW = """
+NOT EXISTS (SELECT 1 FROM events AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
+AND NOT EXISTS (SELECT 1 FROM archived AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
+"""
 _NEW_EVENTS = Insert(
     events,
     [column.name for column in events.c if column.name != "seq"],
-    where="NOT EXISTS (SELECT 1 FROM archived WHERE source = {source} AND delivery_id = {delivery_id})",
+    where=_IS_NEW,
     ending="ON CONFLICT DO NOTHING",
 )
 _FIRST_TASKS = Insert(
@@ -112,9 +117,12 @@ def prepared(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection]
     However many they are, two statements are left if all are new. dialect: sqlite or postgresql.
     """
     batch = _Batch(arrivals, dialect)
+    may_be_new = all(arrival.events for arrival in arrivals)
 
     def write(connection: Connection) -> list[Answer]:
-        return [*batch.receipts] if batch.written(connection) else _looked_up(connection, arrivals)
+        if may_be_new and batch.written(connection):
+            return [*batch.receipts]
+        return _looked_up(connection, arrivals)
 
     return write
 
