@@ -158,6 +158,8 @@ def _postgresql_connected(connection: Any, record: object) -> None:
     # Whoever holds a lock on a table, for a VACUUM FULL or by mistake, must not keep a sender waiting for ever.
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {BUSY_SECONDS * 1000:.0f}")
+        # A plan that is kept from when a table was empty would read it whole, however much it has grown by now.
+        cursor.execute("SET plan_cache_mode = force_custom_plan")
     connection.commit()
 
 

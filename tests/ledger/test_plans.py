@@ -179,6 +179,18 @@ def test_what_is_done_all_the_time_looks_things_up(ledger, plans, work):
     assert [step for step in plans if not step["by"] and step["index"] not in FEW] == []
 
 
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_no_plan_is_kept_from_when_a_table_was_empty(ledger):
+    """It would read the table whole: with 23,000 events a commit took three times as long as with 2,000."""
+    with ledger.write() as connection:
+        for number in range(12):  # prepared at the fifth, and five more until a plan is kept
+            accepted(connection, f"d{number}")
+        kept = connection.exec_driver_sql("SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements")
+        generic, custom = kept.one()
+    assert generic == 0
+    assert custom > 5
+
+
 @pytest.mark.parametrize("work", [models.page, lambda c: models.one(c, "model-1")], ids=["all", "one"])
 def test_models_are_told_by_looking_things_up(ledger, plans, work):
     """SQLite alone: PostgreSQL reads tables of a few hundred rows whole, and is right."""
