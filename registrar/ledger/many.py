@@ -79,7 +79,7 @@ class Insert:
     def _statement(self, rows: str, row: Mapping[str, str]) -> str:
         picked = ", ".join([*row.values(), *(sql.format_map(row) for sql in self._computed.values())])
         where, ending = self._tail
-        return f"{self._head} SELECT {picked} FROM {rows} WHERE {where.format_map(row)} {ending}"  # noqa: S608 (our own)
+        return f"{self._head} SELECT {picked} FROM {rows} WHERE {where.format_map(row)} {ending}"  # noqa: S608 (names of ours)
 
 
 _json = json.JSONEncoder(separators=(",", ":"), default=datetime.isoformat)
