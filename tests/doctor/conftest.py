@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +11,13 @@ import pytest
 from cryptography.fernet import Fernet
 
 from registrar.doctor import Finding, Site
-from registrar.embedded.redis import redis_server
 from registrar.keys import new_webhook_secret
 from registrar.ledger import Ledger
 from registrar.plugins import load
 from registrar.policy.load import parse
 from registrar.settings import Settings
 from tests.mlflow_server import free_port
+from tests.redis_server import serve as serve_redis
 
 NOWHERE = "http://127.0.0.1:1"
 POLICY = """
@@ -109,10 +108,5 @@ def pages() -> Iterator[Pages]:
 @pytest.fixture(scope="package")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A Redis as `registrar up` starts it."""
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
-    where = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    options = ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
-    process = subprocess.Popen([redis_server(), *where, *options], stdout=subprocess.DEVNULL)
-    yield port
-    process.terminate()
-    process.wait(10)
+    with serve_redis(tmp_path_factory.mktemp("redis"), free_port()) as server:
+        yield server.port
