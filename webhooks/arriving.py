@@ -41,7 +41,7 @@ class Arriving:
 
     @property
     def stream(self) -> IO[bytes]:
-        if "wsgi.input_terminated" in self._environ:  # as the lobby says it is
+        if self._environ.get("wsgi.input_terminated"):  # as the lobby says it is
             return self._environ["wsgi.input"]  # type: ignore[no-any-return]
         return get_input_stream(self._environ)
 

@@ -1,6 +1,5 @@
 """Accepting a delivery: its events and their first tasks, or the first answer again, in one commit."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, delete, insert, text
+from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all
 
 from registrar.event import Event
 from registrar.ledger.many import Insert
-from registrar.ledger.tables import events, tasks
+from registrar.ledger.tables import archived, events, tasks
 from registrar.ledger.tasks import RING_AGAIN
 from registrar.ledger.tasks import new_id as new_task_id
 from registrar.queue import Bell
@@ -23,16 +22,18 @@ _Key: TypeAlias = tuple[str, str]  # source and delivery id
 #
 # Of a source, those of some delivery ids that the ledger has. By the index: for (source, delivery_id) IN (...) SQLite
 # reads all events, PostgreSQL all of the source. One statement has one view: what is moved into an archive meanwhile
-# is seen in one of the two places. The ids are one parameter, so the text is the same however many there are.
-_EARLIER = """\
-SELECT delivery_id, position, id, type, body_sha256 FROM events WHERE source = :source AND delivery_id {ids}
-UNION ALL
-SELECT delivery_id, position, event_id, type, body_sha256 FROM archived WHERE source = :source AND delivery_id {ids}
-"""
-_EARLIER_IN = {
-    "sqlite": text(_EARLIER.format(ids="IN (SELECT value FROM json_each(:ids))")),
-    "postgresql": text(_EARLIER.format(ids="= ANY(:ids)")),
-}
+# is seen in one of the two places.
+_EARLIER: CompoundSelect[Any] = union_all(
+    *(
+        select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
+            and_(
+                table.c.source == bindparam("source"),
+                table.c.delivery_id.in_(bindparam("ids", expanding=True)),
+            )
+        )
+        for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
+    )
+)
 # But for those of a delivery that is there, or in an archive. That it is there is said twice, for PostgreSQL: what is
 # moved into an archive while the statement runs is no conflict any more, and not yet in the archive that it sees.
 _IS_NEW = """
@@ -155,8 +156,11 @@ class _Batch:
 
 
 def _looked_up(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
-    """Of these some were there before, or came twice."""
-    while True:  # on PostgreSQL, another process may commit one of them between our look and our write
+    """Of these some were there before, or came twice.
+
+    On PostgreSQL, another process may commit one of them between our look and our write: the next look finds it.
+    """
+    for _ in range(len(arrivals) + 1):
         earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
         fresh: dict[_Key, Arrival] = {}
         for arrival in arrivals:
@@ -166,6 +170,7 @@ def _looked_up(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answ
         if batch.written(connection):
             written = dict(zip(fresh, batch.receipts, strict=True))
             return [_answer(arrival, fresh, written, earlier) for arrival in arrivals]
+    raise RuntimeError("a delivery is there and can't be found")
 
 
 def _answer(
@@ -195,11 +200,9 @@ def known(connection: Connection, delivery: Delivery) -> Receipt | None:
 def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Key, list[_Written]]:
     """Those of the deliveries that the ledger has: their events, in order."""
     found: dict[_Key, list[_Written]] = {}
-    dialect = connection.dialect.name
     for source in {delivery.source for delivery in deliveries}:
         ids = [delivery.id for delivery in deliveries if delivery.source == source]
-        asked = {"source": source, "ids": json.dumps(ids) if dialect == "sqlite" else ids}
-        for delivery_id, _, *event in sorted(connection.execute(_EARLIER_IN[dialect], asked).all()):
+        for delivery_id, _, *event in sorted(connection.execute(_EARLIER, {"source": source, "ids": ids}).all()):
             found.setdefault((source, delivery_id), []).append(_Written(*event))
     return found
 

@@ -5,6 +5,7 @@ from queue import SimpleQueue
 
 import pytest
 from sqlalchemy import event, func, select
+from sqlalchemy.exc import DataError
 
 from registrar.event import Actor, Event
 from registrar.ledger import Ledger, LedgerUnavailable
@@ -148,6 +149,23 @@ def test_an_event_written_by_another_process_meanwhile_is_answered_with_that_one
     [ours, new] = accept(ledger, delivery("msg_1"), delivery("msg_2"))
     assert (ours.events, ours.repeated, ours.bells) == (theirs.events, True, [])
     assert (new.repeated, len(new.bells)) == (False, 1)
+
+
+@pytest.mark.parametrize("id", ["a\0b", "\0", "1e3", 'a"b\\u0000', "é 漢"])
+def test_a_repetition_is_found_whatever_its_id(ledger, id):
+    if "\0" in id and ledger.engine.dialect.name == "postgresql":
+        with pytest.raises(DataError):
+            accept(ledger, delivery(id))
+        return
+    [first], [again] = accept(ledger, delivery(id)), accept(ledger, delivery(id))
+    assert (again.repeated, again.events) == (True, first.events)
+
+
+def test_what_is_there_and_can_not_be_found_ends(ledger, monkeypatch):
+    accept(ledger, delivery("msg_1"))
+    monkeypatch.setattr(module, "_earlier", lambda *_: {})
+    with pytest.raises(RuntimeError, match="can't be found"):
+        accept(ledger, delivery("msg_1"))
 
 
 def accept(ledger: Ledger, *deliveries: Delivery):
