@@ -22,7 +22,7 @@ class Connection(pyamqp.Connection):
 
 
 class Transport(pyamqp.Transport):
-    """Named in Celery's broker_transport."""
+    """Of the schemes amqp and pyamqp (registrar/broker.py)."""
 
     Connection = Connection
     driver_type = "rabbitmq"  # of "amqp" with a quorum queue Celery declares 28 more, for countdowns
@@ -33,4 +33,4 @@ class Transport(pyamqp.Transport):
 
 
 class SSLTransport(Transport, pyamqp.SSLTransport):
-    """The same for amqps."""
+    """Of the scheme amqps."""

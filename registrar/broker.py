@@ -12,6 +12,16 @@ HEARTBEAT = 6  # seconds; RabbitMQ and worker each miss two, and take the link f
 SENTINEL_PORT = 26379
 _REDIS = {"redis": "redis", "rediss": "rediss", "redis+socket": "redis+unix"}  # kombu's scheme: that of `limits`
 _AMQP = frozenset({"amqp", "amqps", "pyamqp"})
+# kombu's by a URL's scheme, ours in their places. Not by Celery's `broker_transport`: of several hosts, kombu takes the
+# next one's from its URL.
+TRANSPORTS = {
+    "amqp": "registrar.amqp:Transport",
+    "pyamqp": "registrar.amqp:Transport",
+    "amqps": "registrar.amqp:SSLTransport",
+    "redis": "registrar.redis:Transport",
+    "rediss": "registrar.redis:Transport",
+    "sentinel": "registrar.redis:SentinelTransport",
+}
 _PAUSES = ("interval_start", "interval_step", "interval_max")
 _IN_PROCESS = "memory"  # for tests in one process
 _SENTINEL = "sentinel://HOST:26379;sentinel://HOST2:26379/0?master_name=NAME"
@@ -104,9 +114,7 @@ class Broker:
         return {"task_publish_retry": False, "broker_transport_options": options | tries}
 
     def _amqp(self, timeout: float, *, heartbeat: int, tries: Mapping[str, int]) -> dict[str, Any]:
-        transport = "SSLTransport" if self.url.startswith("amqps") else "Transport"
         return {
-            "broker_transport": f"registrar.amqp:{transport}",
             "broker_connection_timeout": timeout,
             "broker_heartbeat": heartbeat,
             "broker_transport_options": {"confirm_publish": True, "answer_timeout": timeout, **tries},

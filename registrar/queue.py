@@ -11,8 +11,9 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
+from kombu.transport import TRANSPORT_ALIASES
 
-from registrar.broker import Broker
+from registrar.broker import TRANSPORTS, Broker
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
     A result backend and countdowns are not used, the ledger has both.
     """
     broker = Broker.parse(broker_url)
+    TRANSPORT_ALIASES.update(TRANSPORTS)
     app = Celery("registrar", broker=broker.url, set_as_current=False)
     app.conf.update(
         **broker.settings(timeout=timeout, patient=patient),

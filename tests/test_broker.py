@@ -2,6 +2,7 @@
 
 import pytest
 
+from registrar import amqp, redis
 from registrar.broker import Broker, BrokerUrlError
 from registrar.queue import celery_app
 
@@ -55,3 +56,21 @@ def test_secrets_are_shown_by_no_repr():
 def test_redis_options_are_not_told_to_rabbitmq():
     options = celery_app("amqp://h//").conf.broker_transport_options
     assert options == {"confirm_publish": True, "answer_timeout": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("urls", "transport"),
+    [
+        (["amqp://h//", "amqp://i//"], amqp.Transport),
+        (["amqps://h//", "amqps://i//"], amqp.SSLTransport),
+        (["redis://h/0", "redis://i/0"], redis.Transport),
+        (["rediss://h/0?ssl_cert_reqs=required", "rediss://i/0?ssl_cert_reqs=required"], redis.Transport),
+        (["redis+socket:///run/redis.sock"], redis.Transport),
+        (["sentinel://h/0?master_name=m", "sentinel://i/0?master_name=m"], redis.SentinelTransport),
+    ],
+)
+def test_each_of_several_hosts_is_spoken_to_by_our_transport(urls: list[str], transport: type):
+    with celery_app(";".join(urls)).connection() as connection:
+        for _ in urls:
+            assert type(connection.transport) is transport
+            connection.maybe_switch_next()

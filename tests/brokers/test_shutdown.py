@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -28,14 +28,18 @@ def site(tmp_path: Path, redis: Server) -> Iterator[Site]:
 
 
 @contextmanager
-def worker(site: Site, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(site: Site, *command: str, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """log: where what it says goes; else to the test's own output."""
     environment = site.stack.environment | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", *command], env=environment, cwd=site.stack.folder.path)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with log.open("wb") if log else nullcontext() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], env=environment, cwd=site.stack.folder.path, stdout=said, stderr=said
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 def report(site: Site) -> tuple[str, int, int]:
@@ -54,14 +58,14 @@ def stop_while_it_works(site: Site, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_in_hand(site: Site):
-    with worker(site, "tests.brokers.slow_worker", "2") as slow:
+    with worker(site, "tests.brokers.slow_worker", "report", "2") as slow:
         accepted(site.post())
         stop_while_it_works(site, slow)
     assert report(site) == ("succeeded", 1, 0)
 
 
 def test_what_takes_too_long_is_handed_to_another_worker_at_once_and_counts_no_crash(site: Site):
-    with worker(site, "tests.brokers.slow_worker", "600") as hanging:
+    with worker(site, "tests.brokers.slow_worker", "report", "600") as hanging:
         status = accepted(site.post())
         stop_while_it_works(site, hanging)
         assert report(site) == ("queued", 0, 0)
