@@ -18,8 +18,11 @@ demo: $(READY)  ## the main job on embedded parts; EXIT=1 ends after the pass
 up: $(READY)  ## all parts on this machine, with your registrar.yml
 	@$(BIN)/registrar --data $(DATA) up
 
+# JOBS test processes, each with servers of its own; a choice of tests runs in one, where --pdb and -s work.
+JOBS ?= $(if $(ARGS),0,2)
+
 test: $(READY)  ## the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT where figures and pictures go
 # (docs/performance.md is in docs), NOTE what its readers must know of the machine; INSTALLS=1 installs from the index, too.

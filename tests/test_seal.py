@@ -11,8 +11,12 @@ OLD, NEW = new_key(), new_key()
 CONTENT = {"press": "promotion.approve", "model": "taxi"}
 
 
-@pytest.mark.parametrize("by", [OLD, f"{OLD},{NEW}"])
-@pytest.mark.parametrize("key", [OLD, f"{NEW},{OLD}", f" {NEW} , {OLD} ", f"{OLD},{NEW}"])
+@pytest.mark.parametrize("by", [OLD, f"{OLD},{NEW}"], ids=["old", "old and new"])
+@pytest.mark.parametrize(
+    "key",
+    [OLD, f"{NEW},{OLD}", f" {NEW} , {OLD} ", f"{OLD},{NEW}"],
+    ids=["old", "new and old", "with spaces", "old and new"],
+)
 def test_what_either_key_made_is_believed(by: str, key: str):
     assert Seal(key).open(Seal(by).close(CONTENT)) == CONTENT
     assert Seal(key).vouches(CONTENT, Seal(by).mark(CONTENT))
@@ -41,7 +45,11 @@ def test_an_age_counts_under_either_key():
         Seal(f"{NEW},{OLD}").open(sealed, max_age=60, at=later)
 
 
-@pytest.mark.parametrize("key", ["", "hunter2", f"{NEW},", f"{NEW},hunter2", f"{NEW},{OLD},{new_key()}"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "hunter2", f"{NEW},", f"{NEW},hunter2", f"{NEW},{OLD},{new_key()}"],
+    ids=["none", "a word", "one and nothing", "one and a word", "three"],
+)
 def test_anything_else_is_no_key(key: str):
     with pytest.raises(ValueError, match="REGISTRAR_SECRET_KEY") as refused:
         Seal(key)

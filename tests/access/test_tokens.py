@@ -84,6 +84,7 @@ def test_a_persons_token_never_may_more_than_the_person(make: Make, access: str,
         "Bearer \xff\xfe",
         "Bearer ' OR 1=1 --",
     ],
+    ids=["none", "empty", "short", "unknown", "long", "two", "another scheme", "basic", "no text", "sql"],
 )
 def test_a_wrong_one_is_401_even_here(make: Make, authorization: str):
     """Who shows a token is its bearer or nobody, though they sit at this machine."""

@@ -47,6 +47,7 @@ def test_one_that_takes_connections_is_sent_nothing(site: SiteOf):
         ("pagerduty", "a" * 32, "a" * 31),
         ("webhook", new_webhook_secret(), "hunter2"),
     ],
+    ids=["slack", "github", "a key of github", "pagerduty", "webhook"],
 )
 def test_a_token_of_another_form_is_said_and_not_shown(site: SiteOf, kind: str, good: str, bad: str):
     with_secret = policy(kind, 'secret: "env:TOKEN"')
