@@ -64,6 +64,7 @@ def on_reload(server: Any) -> None:
 def _load(server: Any) -> None:
     server.app.wsgi()
     gc.collect()
+    gc.set_threshold(20_000, 20, 50)  # requests leave little in circles, and those who wait meanwhile wait longest
     gc.freeze()  # else the first collection in each process would write to, and so copy, all of it
 
 
