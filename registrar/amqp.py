@@ -33,4 +33,9 @@ class Transport(pyamqp.Transport):
 
 
 class SSLTransport(Transport, pyamqp.SSLTransport):
-    """Of the scheme amqps."""
+    """Of the scheme amqps. Whoever answers must be the host of the URL: py-amqp alone believes any name."""
+
+    def establish_connection(self) -> Any:
+        connection: Any = self.client
+        connection.ssl = {"server_hostname": connection.hostname}
+        return super().establish_connection()

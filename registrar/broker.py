@@ -51,7 +51,8 @@ class Broker:
         """Raises BrokerUrlError."""
         scheme = url.partition("://")[0]
         if scheme in _REDIS:
-            return cls("redis", url, f"{_REDIS[scheme]}://{url.partition(';')[0].partition('://')[2]}")
+            verified = ";".join(_verified(part) for part in url.split(";"))
+            return cls("redis", verified, f"{_REDIS[scheme]}://{url.partition(';')[0].partition('://')[2]}")
         if scheme in _AMQP:
             return cls("amqp", url)
         if scheme == _IN_PROCESS:
@@ -128,6 +129,13 @@ class Broker:
 def patience(timeout: float) -> dict[str, float]:
     """redis-py's. timeout: seconds."""
     return {"socket_timeout": timeout, "socket_connect_timeout": min(timeout, 2.0)}
+
+
+def _verified(url: str) -> str:
+    """kombu looks at no certificate where nothing is said of it; redis-py does, for the rate limiter."""
+    if not url.startswith("rediss:") or "ssl_" in urlsplit(url).query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
 def _host(part: SplitResult) -> str | None:

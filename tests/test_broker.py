@@ -11,7 +11,7 @@ from registrar.queue import celery_app
     ("url", "rate_url"),
     [
         ("redis://:pw@h:1/2", "redis://:pw@h:1/2"),
-        ("rediss://h:1/0;rediss://i:1/0", "rediss://h:1/0"),
+        ("rediss://h:1/0?ssl_cert_reqs=none;rediss://i:1/0?ssl_ca_certs=x", "rediss://h:1/0?ssl_cert_reqs=none"),
         ("redis+socket:///run/redis.sock", "redis+unix:///run/redis.sock"),
         ("amqp://u:pw@h//;amqp://u:pw@i//", None),
         ("memory://", None),
@@ -20,6 +20,13 @@ from registrar.queue import celery_app
 def test_celery_gets_the_url_as_it_is_and_the_rate_limiter_a_redis_or_nothing(url: str, rate_url: str | None):
     broker = Broker.parse(url)
     assert (broker.url, broker.rate_url) == (url, rate_url)
+
+
+def test_over_tls_redis_must_show_a_certificate_unless_the_url_says_otherwise():
+    broker = Broker.parse("rediss://h:1/0;rediss://i:1/0?health_check_interval=2")
+    required = "ssl_cert_reqs=required"
+    assert broker.url == f"rediss://h:1/0?{required};rediss://i:1/0?health_check_interval=2&{required}"
+    assert broker.rate_url == "rediss://h:1/0"  # as redis-py does it anyway
 
 
 def test_each_sentinel_gets_the_first_ones_login_and_the_last_ones_database():

@@ -4,25 +4,19 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from registrar.cli import main
 from registrar.keys import new_token, new_webhook_secret
+from tests.certificates import DAY, ELSEWHERE, certificate
 
 TOKEN = new_token()
-HERE = x509.IPAddress(ip_address("127.0.0.1"))
-DAY = timedelta(days=1)
-Named = x509.GeneralName
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -43,20 +37,6 @@ class Server(HTTPServer):
 
     def handle_error(self, *_: object) -> None:
         pass  # whoever does not trust it hangs up
-
-
-def certificate(file: Path, *, name: Named = HERE, until: timedelta = DAY, issuer: x509.Name | None = None) -> None:
-    """Self-signed; with an issuer, of somebody who is not there."""
-    key, at = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registrar")])
-    built = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject).public_key(key.public_key())
-    built = built.serial_number(x509.random_serial_number())
-    built = built.not_valid_before(at - 30 * DAY).not_valid_after(at + until)
-    built = built.add_extension(x509.SubjectAlternativeName([name]), critical=False)
-    signed = built.sign(ec.generate_private_key(ec.SECP256R1()) if issuer else key, hashes.SHA256())
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    file.write_bytes(private + signed.public_bytes(pem))
 
 
 @contextmanager
@@ -93,7 +73,7 @@ UNTRUSTED: dict[str, tuple[Callable[[Path], None], bool, str]] = {
     "self-signed": (certificate, False, "REQUESTS_CA_BUNDLE names the file"),
     "nobody vouches": (lambda file: certificate(file, issuer=NOBODY), False, "REQUESTS_CA_BUNDLE names the file"),
     "expired": (lambda file: certificate(file, until=-DAY), True, "certificate has expired"),
-    "another's": (lambda file: certificate(file, name=x509.DNSName("other.example")), True, "is not valid for"),
+    "another's": (lambda file: certificate(file, name=ELSEWHERE), True, "is not valid for"),
 }
 
 
