@@ -71,6 +71,8 @@ def fill(ledger: Ledger, count: int, *, models: int) -> None:
     failed = {**told, "name": "worker.describe", "state": "dead", "which": "seq % 1000 = 1"}
     with ledger.write() as connection:
         _cache(connection, kib=400_000)
+        if connection.dialect.name == "postgresql":  # else it plans the look at each row's foreign key anew
+            connection.execute(text("SET LOCAL plan_cache_mode = auto"))
         _run(connection, _EVENTS, words, count=count, models=models)
         for task in (of_model, told, failed):
             _run(connection, _TASKS, {**words, **task})
@@ -78,7 +80,7 @@ def fill(ledger: Ledger, count: int, *, models: int) -> None:
             _run(connection, statement, words)
         for statement in (_REJECTIONS, _ARCHIVED):
             _run(connection, statement, words, count=count)
-        _cache(connection, kib=256)  # as engine.py has it
+        _cache(connection, kib=2_000)  # SQLite's own, as engine.py leaves it
         if connection.dialect.name == "postgresql":  # its autovacuum does it some time later; SQLite never does
             connection.execute(text("ANALYZE"))
 
