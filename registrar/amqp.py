@@ -37,5 +37,9 @@ class SSLTransport(Transport, pyamqp.SSLTransport):
 
     def establish_connection(self) -> Any:
         connection: Any = self.client
-        connection.ssl = {"server_hostname": connection.hostname}
-        return super().establish_connection()
+        named = connection.hostname
+        connection.ssl = {"server_hostname": named}
+        try:
+            return super().establish_connection()
+        finally:
+            connection.hostname = named  # kombu has 127.0.0.1 for localhost, of which its certificate need not be

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 from tests.links import LOOPBACK
 
 HERE = x509.IPAddress(ip_address(LOOPBACK))
+LOCALHOST = x509.DNSName("localhost")
 ELSEWHERE = x509.DNSName("other.example")
 DAY = timedelta(days=1)
 Named = x509.GeneralName

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from registrar.embedded.redis import redis_server
 from registrar.queue import celery_app
-from tests.certificates import ELSEWHERE, HERE, Named, certificate
+from tests.certificates import ELSEWHERE, HERE, LOCALHOST, Named, certificate
 from tests.links import LOOPBACK
 from tests.mlflow_server import free_port
 
@@ -120,3 +120,15 @@ def test_rabbitmq_is_trusted_under_its_own_name_alone(tmp_path: Path, monkeypatc
     with listening_over_tls(tmp_path / "own.pem") as (urls, told), heard_enough:
         connect(urls)
     assert set(told) == ({b"AMQP"} if name is HERE else {b""})
+
+
+def test_localhost_is_still_its_name_when_the_link_is_opened_anew(tmp_path: Path, monkeypatch):
+    certificate(tmp_path / "own.pem", name=LOCALHOST)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
+    with listening_over_tls(tmp_path / "own.pem") as (urls, told):
+        url = urls.partition(";")[0].replace(LOOPBACK, "localhost")
+        with celery_app(url).connection_for_write() as connection:
+            for _ in range(2):
+                with pytest.raises(connection.connection_errors):  # it hangs up
+                    connection.connect()
+    assert set(told) == {b"AMQP"}
