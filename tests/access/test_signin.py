@@ -18,7 +18,7 @@ from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from tests.access.conftest import POLICY, Make, Site
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
-from webhooks.access import session, signin
+from webhooks.access import POLL_HEADER, session, signin
 from webhooks.access.keys import signer
 from webhooks.app import create_app
 
@@ -360,6 +360,17 @@ def test_a_session_ends_of_being_idle_and_not_while_it_is_used(web: Web, later: 
     later(timedelta(seconds=20))  # on top of it
     assert requests.get(f"{web.url}/try", cookies=idle, timeout=30).status_code == 403
     assert web.who(browser)["who"] == "ada"
+
+
+def test_an_open_page_alone_does_not_keep_a_session_from_ending(web: Web, later: Callable[[timedelta], None]):
+    browser, _ = web.signed_in()
+    idle = dict(browser.cookies)
+    later(session.IDLE - timedelta(seconds=10))
+    poll = {POLL_HEADER: "1"}
+    assert browser.get(f"{web.url}/try", headers=poll, timeout=30).json()["who"] == "ada"
+    assert dict(browser.cookies) == idle
+    later(timedelta(seconds=20))
+    assert browser.get(f"{web.url}/try", headers=poll, timeout=30).status_code == 403
 
 
 def test_a_session_ends_however_much_it_is_used(web: Web, later: Callable[[timedelta], None]):

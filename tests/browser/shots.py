@@ -103,4 +103,4 @@ def shot(context: BrowserContext, paths: dict[str, str], to: Path, *, full: bool
         file = to / f"{name}.png"
         page.screenshot(path=file, full_page=full)
         Image.open(file).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
-    page.close()  # its stream is for the next one
+    page.close()

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site
-from webhooks.pages import live
 
 SOON = 60_000  # milliseconds: a worker on a slow machine
 pytestmark = pytest.mark.timeout(600)
@@ -121,14 +120,71 @@ def test_all_is_readable_without_a_script(browser: Browser, site: Site, model: s
     context.close()
 
 
-def test_beyond_the_bound_pages_are_read_without_live_updates(browser: Browser, site: Site):
-    # People of their own: one browser has six connections for a host. The receiver has two processes.
-    people = [browser.new_context(base_url=site.url) for _ in range(2 * live.MOST + 1)]
-    tabs = [person.new_page() for person in people]
+def test_many_open_pages_are_all_live(browser: Browser, site: Site, model: str):
+    context = browser.new_context(base_url=site.url)
+    tabs = [context.new_page() for _ in range(10)]
     for tab in tabs:
-        tab.goto("/")
+        tab.goto(f"/events?model={model}")
     for tab in tabs:
-        expect(tab.locator("#live")).to_have_text(re.compile("live"))
-    assert "not live: reload to see what is new" in [tab.locator("#live").inner_text() for tab in tabs]
-    for person in people:
-        person.close()
+        expect(tab.locator("#live")).to_have_text("live")
+    site.happened("training_run.failed", model=model)
+    for tab in tabs:
+        expect(tab.locator("#found")).to_contain_text("training_run.failed", timeout=SOON)
+    context.close()
+
+
+def test_what_a_person_typed_opened_and_scrolled_to_stays_while_the_page_changes(page: Page, site: Site, model: str):
+    site.trained(model, rmse=6.5)
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.goto(f"/models/{model}")
+    page.locator("#model summary").click()
+    page.get_by_role("searchbox").fill("half a na")
+    page.evaluate("window.scrollTo(0, 300)")
+    site.sender.slash(f"approve {model} 1")
+    expect(page.locator("#model .figures")).to_contain_text("Production", timeout=SOON)
+    expect(page.locator("#model details")).to_have_attribute("open", "")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page.get_by_role("searchbox")).to_have_value("half a na")
+    assert page.evaluate("window.scrollY") == 300
+
+
+def test_a_part_that_is_typed_into_changes_once_it_is_left(page: Page, site: Site, model: str):
+    site.trained(model, rmse=6.5)
+    page.goto("/promotions")
+    page.get_by_role("link", name=f"{model} version 1 to Production").first.click()
+    reason = page.get_by_label("Reason (optional)").first
+    reason.fill("looks")
+    site.sender.slash(f"approve {model} 1")
+    expect(page.locator("#promotion .lead .state")).to_have_text("promoted", timeout=SOON)
+    expect(reason).to_have_value("looks")
+    reason.clear()
+    reason.blur()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_a_page_says_that_it_is_not_live_and_comes_back(browser: Browser, site: Site):
+    context = browser.new_context(base_url=site.url)
+    page = context.new_page()
+    page.goto("/")
+    expect(page.locator("#live")).to_have_text("live")
+    context.set_offline(True)
+    expect(page.locator("#live")).to_have_text("not live: trying again")
+    context.set_offline(False)
+    expect(page.locator("#live")).to_have_text("live")
+    context.close()
+
+
+def test_a_page_that_nobody_sees_asks_for_nothing(page: Page):
+    page.goto("/")
+    expect(page.locator("#live")).to_have_text("live")
+    seen_again = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); "
+    seen_again += "document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(seen_again, True)
+    page.wait_for_timeout(1000)  # what was under way is answered
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5000)
+    assert asked == []
+    page.evaluate(seen_again, False)
+    page.wait_for_timeout(1000)
+    assert len(asked) == 1

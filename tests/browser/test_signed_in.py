@@ -120,6 +120,16 @@ def test_signed_out_nothing_is_shown_any_more(elsewhere: Elsewhere, site: Site):
     expect(page.locator(".who")).to_contain_text("Ada · operator")
 
 
+def test_an_open_page_says_that_its_session_has_ended(elsewhere: Elsewhere):
+    page = elsewhere("Ada").new_page()
+    sign_in(page)
+    other = page.context.new_page()
+    other.goto("/policy")
+    other.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#live")).to_have_text("not live: reload to see what is new")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
 def test_who_is_nobody_of_ours_is_told_so_and_may_sign_in_as_somebody_else(elsewhere: Elsewhere, site: Site):
     page = elsewhere("Eve").new_page()
     sign_in(page)

@@ -35,7 +35,7 @@ def test_no_page_runs_or_loads_what_is_not_ours(lived: Lived):
 
 
 def test_nobody_from_elsewhere_sees_a_page(lived: Lived):
-    for path in [*pages(lived), "/stream", "/find?q=taxi"]:
+    for path in [*pages(lived), "/find?q=taxi"]:
         answer = lived.house.get(path, **FROM_OUTSIDE)
         assert answer.status_code == 401, path
         assert "taxi version" not in answer.text

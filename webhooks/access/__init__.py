@@ -26,6 +26,8 @@ from webhooks.rate import Limits
 __all__ = ["Access", "Principal", "Role"]
 
 SIGN_IN = "/signin"
+# The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
+POLL_HEADER = "X-Registrar-Poll"
 _OURS = "bearer rgt_"
 _READS = frozenset({"GET", "HEAD"})
 
@@ -75,9 +77,10 @@ class Access:
         return f"{SIGN_IN}?{urlencode({'next': target})}" if self.policy.access.oidc else None
 
     def renew(self, response: flask.Response) -> flask.Response:
-        """A session that is used does not end of being idle. After each request."""
+        """Keep a session that is used from ending as idle. After each request; an open page's polls don't count."""
         session = flask.g.pop("session", None)
-        if session is not None and "Set-Cookie" not in response.headers:
+        is_poll = POLL_HEADER in flask.request.headers
+        if session is not None and not is_poll and "Set-Cookie" not in response.headers:
             self.sessions.renew(session, flask.request, response)
         return response
 

@@ -7,7 +7,7 @@ from the ledger and from registrar.yml; what it changes goes through Commands, a
 import flask
 from flask import Blueprint, Response
 
-from webhooks.pages import audit, dead, events, finding, live, models, overview, policy, promotions, rejections
+from webhooks.pages import audit, change_feed, dead, events, finding, models, overview, policy, promotions, rejections
 from webhooks.pages.errors import Errors
 from webhooks.pages.house import House
 from webhooks.pages.mlflow import Mlflow
@@ -23,7 +23,7 @@ _HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin", "X
 
 def blueprint(house: House) -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
-    for part in (overview, events, finding, models, promotions, dead, rejections, policy, audit, live):
+    for part in (change_feed, overview, events, finding, models, promotions, dead, rejections, policy, audit):
         part.register(pages, house)
     pages.register_error_handler(Exception, Errors(house).answer)
     pages.after_request(_add_headers)

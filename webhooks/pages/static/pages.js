@@ -1,65 +1,82 @@
-// Keeps pages fresh: when the server says that something changed, the parts marked data-live are read anew.
+// Keeps an open page current: polls its address with the ETag it has, and replaces the parts marked data-live that changed.
 // Without this script every page says the same, as of when it was loaded.
 "use strict";
 (() => {
-  const AT_MOST_EVERY = 1000; // milliseconds
-  const AGAIN = 10000; // where there was no room
+  // All in milliseconds.
+  const EVERY = 1500;
+  const SHARE = 10; // polling takes a tenth of the time at most: a busy server is asked less often
+  const UNCHANGED_FOR = 30000; // then the page is read all the same: its ages and heartbeats are not in the ETag
+  const PATIENCE = 30000;
+  const LONGEST = 60000; // between two polls that fail
+  const POLL = { Accept: "text/html", "X-Registrar-Poll": "1" }; // does not keep a session from ending as idle
   const status = document.getElementById("live");
-  let waiting = null, last = 0, busy = false;
+  let etag = document.body.dataset.etag, read = Date.now(), failures = 0, busy = false, timer = null, latest = null;
 
   for (const button of document.querySelectorAll(".copy")) show(button);
   document.addEventListener("click", copy);
 
-  const stream = document.body.dataset.stream;
-  if (stream && window.EventSource && document.querySelector("[data-live]")) listen(stream);
+  if (etag !== undefined && document.querySelector("[data-live]")) {
+    // At once when the tab is seen again, and never while it is not.
+    document.addEventListener("visibilitychange", poll);
+    say("live");
+    timer = setTimeout(poll, EVERY);
+  }
 
-  function listen(address) {
-    let source = null;
-    const open = () => {
-      if (document.hidden) return;
-      source?.close();
-      source = new EventSource(address);
-      source.addEventListener("changed", soon);
-      source.addEventListener("open", () => say("live"));
-      source.addEventListener("error", (event) => {
-        const closed = event.target.readyState === EventSource.CLOSED;
-        say(closed ? "not live: reload to see what is new" : "");
-        if (closed && event.target === source) setTimeout(open, AGAIN);
-      });
-    };
-    // A tab that nobody sees needs no stream: browsers have six connections for a host, and the server few streams.
-    document.addEventListener("visibilitychange", () => {
-      source?.close();
-      open();
-    });
-    window.addEventListener("pagehide", () => source?.close());
-    open();
+  async function poll() {
+    clearTimeout(timer);
+    if (document.hidden || busy) return;
+    busy = true;
+    const began = Date.now();
+    failures = await refresh() ? 0 : failures + 1;
+    busy = false;
+    timer = setTimeout(poll, failures ? backoff() : Math.max(EVERY, SHARE * (Date.now() - began)));
+  }
+
+  // With jitter, so that the tabs don't all come back in the moment in which the server does.
+  function backoff() { return Math.min(LONGEST, EVERY * 2 ** failures) * (0.75 + Math.random() / 2); }
+
+  // Whether the page is current now.
+  async function refresh() {
+    const headers = Date.now() - read < UNCHANGED_FOR && etag ? { ...POLL, "If-None-Match": etag } : POLL;
+    const how = { headers, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) };
+    try {
+      const answer = await fetch(location.href, how);
+      if (answer.ok) take(await answer.text());
+      if (latest) swap(latest);
+      const current = answer.ok || answer.status === 304;
+      say(current ? "live" : answer.status >= 500 ? "not live: trying again" : "not live: reload to see what is new");
+      return current;
+    } catch {
+      say("not live: trying again");
+      return false;
+    }
   }
 
   function say(words) { if (status && status.textContent !== words) status.textContent = words; }
 
-  function soon() {
-    if (waiting || busy) { waiting = waiting || setTimeout(fresh, AT_MOST_EVERY); return; }
-    waiting = setTimeout(fresh, Math.max(0, last + AT_MOST_EVERY - Date.now()));
+  function take(text) {
+    latest = new DOMParser().parseFromString(text, "text/html");
+    etag = latest.body.dataset.etag;
+    read = Date.now();
   }
 
-  async function fresh() {
-    waiting = null; busy = true;
-    try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-      if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    } catch { /* the stream says when the server is back */ }
-    last = Date.now(); busy = false;
-  }
-
+  // Parts move out of `page`; one that is left alone stays there for the next poll.
   function swap(page) {
     for (const old of document.querySelectorAll("[data-live]")) {
       const made = page.getElementById(old.id);
-      // What somebody is typing into, or has a key's focus in, is left alone; it is fresh the next time.
+      // What somebody is typing into, or has a key's focus in, is left alone for now.
       if (!made || old.contains(document.activeElement) || filled(old) || same(made, old)) continue;
       for (const button of made.querySelectorAll(".copy")) show(button);
+      const parts = [...old.querySelectorAll("details, .table")].map((part) => [part.open, part.scrollLeft]);
       old.replaceWith(document.adoptNode(made));
+      made.querySelectorAll("details, .table").forEach((part, nth) => keep(part, ...(parts[nth] ?? [])));
     }
+  }
+
+  // What somebody opened stays open, and what they scrolled to stays in sight.
+  function keep(part, open = false, left = 0) {
+    if (open) part.open = true;
+    if (left) part.scrollLeft = left;
   }
 
   function filled(part) {
@@ -70,7 +87,7 @@
   function same(a, b) { return told(a) === told(b); }
 
   function told(part) {
-    return part.innerHTML.replace(/ hidden=""/g, "").replace(/(name="(?:csrf|key)" value=)"[^"]*"/g, "$1");
+    return part.innerHTML.replace(/ (?:hidden|open)=""/g, "").replace(/(name="(?:csrf|key)" value=)"[^"]*"/g, "$1");
   }
 
   function show(button) { if (navigator.clipboard) button.hidden = false; }
