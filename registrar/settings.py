@@ -12,6 +12,7 @@ from registrar.problem import Problem
 from registrar.watching import Watching
 
 ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
+LOCAL_URL = "http://127.0.0.1:8080"  # where the receiver's container listens, as seen from inside
 
 
 class SettingsError(Problem, ValueError):
@@ -37,6 +38,7 @@ class Settings:
     Each NAME may also be given as NAME_FILE, the path of a file that holds the value
     (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml. local_operator: the person of
     registrar.yml, or source:NAME, as whom whoever sits at the receiver's machine acts; None: they may look only.
+    local_url: the receiver's address on its own machine, where commands are given as the local operator.
     mlflow_url: of MLflow's pages, as people's browsers reach them; None: the tracking URI's, where that is http.
     """
 
@@ -51,6 +53,7 @@ class Settings:
     local_operator: str | None = None
     watching: Watching = field(default_factory=Watching)
     mlflow_url: str | None = None
+    local_url: str = LOCAL_URL
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -77,6 +80,7 @@ class Settings:
             local_operator=_value(environ, "REGISTRAR_LOCAL_OPERATOR"),
             watching=watching,
             mlflow_url=_value(environ, "REGISTRAR_MLFLOW_URL"),
+            local_url=_value(environ, "REGISTRAR_LOCAL_URL") or LOCAL_URL,
         )
 
     def secret(self, reference: str) -> str:

@@ -59,6 +59,7 @@ class Site:
             "REGISTRAR_BROKER_URL": at.broker_url,
             "REGISTRAR_SECRET_KEY": self.secret_key,
             "REGISTRAR_PUBLIC_URL": self.public_url or at.receiver_url,
+            "REGISTRAR_LOCAL_URL": at.receiver_url,
             "REGISTRAR_ARTIFACTS": str(self.folder.path / "artifacts"),
             **({"REGISTRAR_LOCAL_OPERATOR": self.operator} if self.operator else {}),
         }
