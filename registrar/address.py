@@ -51,6 +51,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def at_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine, by its text; what is no URL leads elsewhere."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
 def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address inside an IPv6 one: mapped, 6to4, or behind NAT64."""
     if isinstance(address, IPv4Address):

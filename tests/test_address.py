@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.address import may_answer
+from registrar.address import at_loopback, may_answer
 
 PUBLIC = ["52.3.4.5", "2600:1f18::1", "::ffff:52.3.4.5", "64:ff9b::3403:405"]
 OWN = ["127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "::1", "fc00::1"]
@@ -42,3 +42,31 @@ def test_a_listed_name_that_leads_to_the_clouds_metadata_is_refused(peer: str):
 def test_an_address_that_is_listed_as_such_is_meant():
     assert may_answer("169.254.7.7", host="169.254.7.7", listed=True)
     assert may_answer("fe80::1%eth0", host="[fe80::1]", listed=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost", "HTTP://LOCALHOST:8080/x", "https://127.0.0.1", "http://127.8.9.1:80", "http://[::1]:8080/"],
+)
+def test_a_url_of_this_machine(url: str):
+    assert at_loopback(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://registrar.example.com",
+        "https://127.0.0.1.example.com",
+        "https://localhost@example.com",
+        "https://localhost.example.com",
+        "http://10.0.0.5",
+        "http://0.0.0.0:8080",
+        "http://[::]:8080",
+        "localhost:8080",
+        "http://[::1",
+        "http://",
+        "",
+    ],
+)
+def test_a_url_that_leads_elsewhere_or_nowhere(url: str):
+    assert not at_loopback(url)

@@ -2,9 +2,9 @@
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from registrar.policy.strict import SecretRef, Strict
 
@@ -38,11 +38,25 @@ Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=500)]
 
 
 class TrustedProxy(Strict):
-    """A proxy that signs people in and says in a header who they are; it must take the header away from all others."""
+    """A proxy whose X-Forwarded-For is believed, and which may sign people in and say in a header who they are.
 
-    header: Annotated[Header, Field(description="whose value is an account `web` or `email` of people")]
-    networks: Annotated[list[Network], Field(min_length=1, description="it comes from; from elsewhere it is nothing")]
+    It must take that header away from all others.
+    """
+
+    networks: Annotated[
+        list[Network], Field(min_length=1, description="where its requests come from; from elsewhere it is nothing")
+    ]
+    header: Annotated[
+        Header | None,
+        Field(description="whose value is an account `web` or `email` of people; without it the proxy signs nobody in"),
+    ] = None
     name_header: Annotated[Header | None, Field(description="what to call somebody who is not in people")] = None
+
+    @model_validator(mode="after")
+    def _name_of_somebody(self) -> Self:
+        if self.name_header and not self.header:
+            raise ValueError("name_header says what to call whom `header` names: give that too")
+        return self
 
 
 class Oidc(Strict):

@@ -35,7 +35,8 @@ def _access(policy: Policy) -> Iterator[str]:
         people = ", ".join(_user(policy, each) for each in who)
         yield f"  {people} may {what[verb]}"
     if proxy := policy.access.trusted_proxy:
-        yield f"  {proxy.header} says who they are, from {', '.join(proxy.networks)} alone"
+        said = f"{proxy.header} says who they are" if proxy.header else "X-Forwarded-For says where they come from"
+        yield f"  {said}, from {', '.join(proxy.networks)} alone"
     if oidc := policy.access.oidc:
         yield f"  they sign in at {oidc.issuer}, known by {oidc.claim}"
 

@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 
 from registrar.event import Actor
+from registrar.keys import new_token
+from registrar.ledger import tokens
+from registrar.ledger.engine import now
 from tests.access.conftest import LOCAL, Make
+from webhooks.access import Principal
 
 
 def test_without_a_local_operator_this_machine_may_look(make: Make):
@@ -37,6 +41,7 @@ def test_a_local_operator_that_nobody_knows_does_not_start(make: Make, operator:
         {"environ_base": {"REMOTE_ADDR": ""}},
         {"headers": {"X-Forwarded-For": "127.0.0.1"}},
         {"headers": {"Via": "1.1 proxy"}},
+        {"headers": {"X-Forwarded-Proto": "https"}},
         {"base_url": "http://rebound.example:8080"},
         {"base_url": "http://127.0.0.1.evil.example"},
     ],
@@ -44,6 +49,49 @@ def test_a_local_operator_that_nobody_knows_does_not_start(make: Make, operator:
 def test_who_only_looks_local_is_nobody(make: Make, asked: dict[str, Any]):
     answer = make(operator="ada").client.get("/try", **{"base_url": LOCAL, **asked})
     assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "http://localhost:8080/", "https://127.8.9.1", "http://[::1]:8080", "", None]
+)
+def test_where_the_public_address_is_this_machines_it_still_is(make: Make, url: str | None):
+    assert make(operator="ada", public_url=url).client.get("/try", base_url=LOCAL).json["by"] == "loopback"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://registrar.example.com",
+        "http://10.0.0.5:8080",
+        "https://127.0.0.1.example.com",
+        "https://localhost@example.com",
+        "http://0.0.0.0:8080",
+        "registrar.example.com",
+        "localhost:8080",
+    ],
+)
+def test_where_it_is_another_hosts_nobody_is_the_operator_for_being_here(make: Make, url: str):
+    """The request is the one that nginx sends upstream for anybody, unless told otherwise."""
+    answer = make(operator="ada", public_url=url).client.get("/try", base_url=LOCAL)
+    assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
+    assert "`registrar token create`" in answer.json["detail"]
+    assert "while REGISTRAR_PUBLIC_URL is another host's name" in answer.json["detail"]
+
+
+def test_only_who_may_sit_here_is_told_so(make: Make):
+    site = make(public_url="https://registrar.example.com")
+    answer = site.client.get("/try", base_url="https://registrar.example.com")
+    assert (answer.status_code, "REGISTRAR_PUBLIC_URL" in answer.json["detail"]) == (401, False)
+
+
+def test_a_token_is_taken_here_as_everywhere(make: Make):
+    site = make(operator="ada", public_url="https://registrar.example.com")
+    secret = new_token()
+    with site.ledger.write() as connection:
+        made = tokens.Token("deploy", tokens.digest(secret), "operator", None, now())
+        tokens.create(connection, made, Actor("test", "test"))
+    answer = site.client.get("/try", base_url=LOCAL, headers={"Authorization": f"Bearer {secret}"})
+    assert answer.json["who"] == "token:deploy"
 
 
 def test_a_form_of_our_own_page_is_taken(make: Make):
@@ -85,7 +133,7 @@ def test_what_another_sites_page_sends_is_refused_even_with_our_token(make: Make
 
 
 def test_behind_a_proxy_that_changes_the_host_the_public_address_is_ours(make: Make):
-    site = make(operator="ada", public_url="https://registrar.example.com")
-    who = site.access.principal(site.asked())
+    site = make(public_url="https://registrar.example.com")
+    who = Principal(Actor("ada", "Ada"), "operator", "session", session="s")
     headers = {"X-CSRF-Token": site.access.csrf_token(who), "Origin": "https://registrar.example.com"}
     site.access.check_csrf(site.asked(method="POST", headers=headers), who)

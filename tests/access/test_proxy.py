@@ -91,6 +91,31 @@ def test_what_comes_from_the_proxys_own_address_is_nobody_at_this_machine(make: 
     assert named.json["by"] == "proxy"
 
 
+def test_one_that_signs_nobody_in_is_believed_about_addresses_alone(make: Make):
+    site = make(policy=PROXIED + "\naccess:\n  trusted_proxy: {networks: [10.0.0.0/24]}\n")
+    assert asked(site, "bob@example.com").status_code == 401
+    given = {"environ_base": {"REMOTE_ADDR": PROXY}, "headers": {"X-Forwarded-For": "127.0.0.1, 203.0.113.9"}}
+    assert site.access.client_address(site.asked(**given)) == "203.0.113.9"
+
+
+def test_each_client_behind_the_proxy_has_a_budget_of_its_own(make: Make):
+    """Of wrong tokens: 30 a minute."""
+    site = make(policy=PROXIED + ACCESS)
+    wrong = {"Authorization": f"Bearer rgt_{'x' * 43}"}
+    answers = [asked(site, "", **wrong).status_code for _ in range(31)]
+    assert answers == [401] * 30 + [429]
+    assert asked(site, "", **{**wrong, "X-Forwarded-For": "203.0.113.9, 203.0.113.10"}).status_code == 401
+    assert asked(site, "", **{**wrong, "X-Forwarded-For": "198.51.100.1, 203.0.113.9"}).status_code == 429
+
+
+def test_elsewhere_a_forwarded_address_is_nobodys_budget(make: Make):
+    site = make(policy=PROXIED + ACCESS)
+    wrong = {"Authorization": f"Bearer rgt_{'x' * 43}"}
+    for number in range(30):
+        asked(site, "", peer="192.0.2.7", **{**wrong, "X-Forwarded-For": f"203.0.113.{number}"})
+    assert asked(site, "", peer="192.0.2.7", **{**wrong, "X-Forwarded-For": "203.0.113.99"}).status_code == 429
+
+
 def test_a_form_needs_our_token_here_too(make: Make):
     site = make(policy=PROXIED + ACCESS)
     csrf = asked(site, "bob@example.com").json["csrf"]
@@ -115,6 +140,7 @@ def test_a_token_goes_before_the_proxy_but_not_one_of_the_proxys_own(make: Make)
         ("10.0.0.0/24", "0.0.0.0/0", "is everybody"),
         ("10.0.0.0/24, ", "proxy, ", "'proxy' does not appear to be an IPv4 or IPv6 network"),
         ("X-Forwarded-Email", "X_Forwarded_Email", "trusted_proxy.header: String should match pattern"),
+        ("header: X-Forwarded-Email, ", "", "name_header says what to call whom `header` names: give that too"),
         ("networks: [10.0.0.0/24, ", "networks: [], x: [", "trusted_proxy.networks: List should have at least 1 item"),
     ],
 )

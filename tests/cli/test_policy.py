@@ -245,3 +245,8 @@ def test_the_schema_takes_what_is_right(run, text):
 def test_the_schema_refuses_what_is_wrong(run, wrong):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(wrong), json.loads(run("schema").stdout))
+
+
+def test_a_proxy_that_signs_nobody_in_is_explained_so():
+    policy = "version: 1\naccess:\n  trusted_proxy: {networks: [10.0.0.5/32]}\n"
+    assert "  X-Forwarded-For says where they come from, from 10.0.0.5/32 alone" in explain(parse(policy))

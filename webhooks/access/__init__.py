@@ -16,7 +16,7 @@ from webhooks.access.bearer import Bearers
 from webhooks.access.forms import Forms
 from webhooks.access.identity import principal_of
 from webhooks.access.keys import signer
-from webhooks.access.loopback import is_loopback, local_principal
+from webhooks.access.loopback import Loopback, local_principal, looks_local
 from webhooks.access.principal import Principal
 from webhooks.access.proxy import Proxy
 from webhooks.access.session import Sessions
@@ -29,6 +29,12 @@ SIGN_IN = "/signin"
 # The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
 POLL_HEADER = "X-Registrar-Poll"
 _OURS = "bearer rgt_"
+# Whoever reads this may sit at the machine, and may as well come by a proxy that hides where from.
+_WHY_NOT_LOCAL = (
+    ". Being on the receiver's machine signs nobody in while REGISTRAR_PUBLIC_URL is another host's name, since a "
+    "proxy here makes everybody look local: give programs a token (registrar's own commands take it as "
+    "REGISTRAR_TOKEN or --token-file), or, where no proxy stands in front, set REGISTRAR_PUBLIC_URL to http://127.0.0.1:PORT"
+)
 _READS = frozenset({"GET", "HEAD"})
 
 
@@ -37,7 +43,8 @@ class Access:
 
     def __init__(self, settings: Settings, policy: Policy, ledger: Ledger, rate: Limits) -> None:
         self.policy = policy
-        self.sessions = Sessions(signer(settings.secret_key, "session"), ledger)
+        self._loopback = Loopback(settings.public_url)
+        self.sessions = Sessions(signer(settings.secret_key, "session"), ledger, self._loopback)
         self._local = local_principal(policy, settings.local_operator)
         self._proxy = Proxy(policy.access.trusted_proxy)
         self._forms = Forms(signer(settings.secret_key, "form"), settings.public_url)
@@ -64,6 +71,10 @@ class Access:
             self.check_csrf(request, principal)
         return principal
 
+    def client_address(self, request: flask.Request) -> str | None:
+        """Return the address that a request counts against in rate limits. None: it has none (a Unix socket)."""
+        return self._proxy.client_address(request)
+
     def csrf_token(self, principal: Principal) -> str:
         """For the field `csrf` of a form, or the header X-CSRF-Token."""
         return self._forms.token(principal)
@@ -88,18 +99,21 @@ class Access:
         """Who shows a token of ours is its bearer or nobody: never somebody else for want of a good one."""
         authorization = request.headers.get("Authorization", "")
         if authorization.lower().startswith(_OURS):
-            return self._bearers.principal(authorization, request.remote_addr)
+            return self._bearers.principal(authorization, self.client_address(request))
         if identity := self._proxy.identity(request):
             return principal_of(self.policy, identity, "proxy", at=now())
         if session := self.sessions.find(request):
             flask.g.session = session
             return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)
         if authorization:
-            return self._bearers.principal(authorization, request.remote_addr)
-        if is_loopback(request) and not self._proxy.sent(request):
+            return self._bearers.principal(authorization, self.client_address(request))
+        if self._loopback.made_here(request) and not self._proxy.sent(request):
             return self._local
+        raise NotSignedIn(self._how_to_sign_in(request))
+
+    def _how_to_sign_in(self, request: flask.Request) -> str:
         how = f"sign in at {SIGN_IN}, or send" if self.policy.access.oidc else "say who you are:"
-        raise NotSignedIn(
-            f"{how} Authorization: Bearer TOKEN, of `registrar token create`; "
-            "or ask http://127.0.0.1 on the receiver's machine, without a proxy"
-        )
+        token = f"{how} Authorization: Bearer TOKEN, of `registrar token create`"
+        if self._loopback.believed:
+            return f"{token}; or ask http://127.0.0.1 on the receiver's machine, without a proxy"
+        return f"{token}{_WHY_NOT_LOCAL}" if looks_local(request) else token

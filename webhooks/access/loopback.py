@@ -1,26 +1,43 @@
-"""Whoever sits at the receiver's machine: signed in by that alone."""
+"""Whoever sits at the receiver's machine: signed in by that alone, where nobody else can look like them."""
 
-import ipaddress
 import re
 
 import flask
 
+from registrar.address import at_loopback
 from registrar.event import Actor
 from registrar.policy import Policy
+from webhooks.access.client_address import parse_address
 from webhooks.access.principal import Principal
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Via")
 _NAMES = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
 _NOBODY = Actor("local", "this machine")
 
 
-def is_loopback(request: flask.Request) -> bool:
+class Loopback:
+    """Tells requests made on this machine from those that a proxy on it passes on.
+
+    public_url: REGISTRAR_PUBLIC_URL. Where that is another host's name, a proxy stands in front, and no request is
+    taken for one made here: nginx, unless told otherwise, sends `Host: 127.0.0.1:8080` and no header that tells of it.
+    """
+
+    def __init__(self, public_url: str | None) -> None:
+        self.believed = not public_url or at_loopback(public_url)
+
+    def made_here(self, request: flask.Request) -> bool:
+        """Whether it may count as made on this machine."""
+        return self.believed and looks_local(request)
+
+
+def looks_local(request: flask.Request) -> bool:
     """A proxy on the machine makes the world look local, and so does a web page whose host name was rebound to
-    127.0.0.1: both are told apart by their headers.
+    127.0.0.1: most are told apart by their headers.
     """
     proxied = any(header in request.headers for header in _FORWARDED)
     named = _NAMES.fullmatch(request.headers.get("Host", ""))
-    return bool(not proxied and named and _is_loopback_address(request.remote_addr))
+    address = parse_address(request.remote_addr)
+    return bool(not proxied and named and address and address.is_loopback)
 
 
 def local_principal(policy: Policy, operator: str | None) -> Principal:
@@ -33,10 +50,3 @@ def local_principal(policy: Policy, operator: str | None) -> Principal:
     if kind != "source" or name not in policy.sources:
         raise ValueError(f"REGISTRAR_LOCAL_OPERATOR={operator} is neither in people nor a source:NAME of registrar.yml")
     return Principal(Actor(operator, name), "operator", "loopback")
-
-
-def _is_loopback_address(address: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:  # a Unix socket has none
-        return False

@@ -15,7 +15,7 @@ from registrar.ledger import Ledger, spent
 from registrar.ledger.engine import now
 from webhooks.access.identity import Identity
 from webhooks.access.keys import opened
-from webhooks.access.loopback import is_loopback
+from webhooks.access.loopback import Loopback
 from webhooks.access.remembered import Remembered
 
 IDLE = timedelta(hours=1)  # without a request
@@ -36,8 +36,8 @@ class Session:
 class Sessions:
     """Of one receiver; shared by all threads."""
 
-    def __init__(self, signer: URLSafeTimedSerializer, ledger: Ledger) -> None:
-        self._signer, self._ledger = signer, ledger
+    def __init__(self, signer: URLSafeTimedSerializer, ledger: Ledger, loopback: Loopback) -> None:
+        self._signer, self._ledger, self._loopback = signer, ledger, loopback
         self._over: Remembered[bool] = Remembered()
 
     def begin(self, identity: Identity, request: flask.Request, response: flask.Response) -> None:
@@ -47,7 +47,7 @@ class Sessions:
     def find(self, request: flask.Request) -> Session | None:
         """Of the request's cookie, if it is one of ours and not over. Raises LedgerUnavailable."""
         try:
-            given = request.cookies.get(cookie_name(request), "")
+            given = request.cookies.get(self.cookie_name(request), "")
             session = _read(*opened(self._signer, given, lasts=IDLE, at=now()))
         except (BadSignature, ValueError, KeyError, TypeError):
             return None
@@ -66,7 +66,19 @@ class Sessions:
         with self._ledger.write() as connection:
             spent.spend(connection, _key(session), until=session.began + ABSOLUTE, at=at)
         self._over.change(session.id, True)
-        response.delete_cookie(cookie_name(request), **_attributes(request))
+        response.delete_cookie(self.cookie_name(request), **self.cookie_attributes(request))
+
+    def cookie_name(self, request: flask.Request, what: str = "session") -> str:
+        """With __Host- no other host of the domain, and nothing that was not sent by TLS, can have set it.
+
+        https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
+        """
+        return f"registrar-{what}" if self._loopback.made_here(request) else f"__Host-registrar-{what}"
+
+    def cookie_attributes(self, request: flask.Request) -> dict[str, Any]:
+        """For set_cookie and delete_cookie."""
+        secure = not self._loopback.made_here(request)
+        return {"path": "/", "secure": secure, "httponly": True, "samesite": "Lax"}
 
     def _is_over(self, session: Session) -> bool:
         return bool(self._over.ask(session.id, lambda: self._looked_up(session)))
@@ -79,19 +91,7 @@ class Sessions:
         who = session.identity
         said = {"account": who.account, "name": who.name, "id": session.id, "began": int(session.began.timestamp())}
         text = str(self._signer.dumps(said))
-        response.set_cookie(cookie_name(request), text, max_age=ABSOLUTE, **_attributes(request))
-
-
-def cookie_name(request: flask.Request, what: str = "session") -> str:
-    """With __Host- no other host of the domain, and nothing that was not sent by TLS, can have set it.
-
-    https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
-    """
-    return f"registrar-{what}" if is_loopback(request) else f"__Host-registrar-{what}"
-
-
-def _attributes(request: flask.Request) -> dict[str, Any]:
-    return {"path": "/", "secure": not is_loopback(request), "httponly": True, "samesite": "Lax"}
+        response.set_cookie(self.cookie_name(request), text, max_age=ABSOLUTE, **self.cookie_attributes(request))
 
 
 def _read(said: Any, seen: datetime) -> Session:

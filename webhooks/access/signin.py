@@ -18,8 +18,6 @@ from registrar.settings import Settings
 from webhooks.access import SIGN_IN, Access
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import principal_of
-from webhooks.access.loopback import is_loopback
-from webhooks.access.session import cookie_name
 from webhooks.clean import clean
 from webhooks.errors import NotFound, Rejected
 from webhooks.rate import Limits, address_key
@@ -29,7 +27,7 @@ if TYPE_CHECKING:  # imported where registrar.yml has a provider, and nowhere el
 
 log = logging.getLogger(__name__)
 
-PACE = "60/minute"  # beginnings and ends of sign-ins, per address; behind a proxy all have one
+PACE = "60/minute"  # beginnings and ends of sign-ins, per address; behind a proxy that is not trusted all have one
 LASTS = timedelta(minutes=10)  # from the beginning to the end
 # No second slash: //elsewhere.example and /\elsewhere.example are other hosts to a browser.
 _OURS = re.compile(r"/([A-Za-z0-9._~%@:?&=+,;-][A-Za-z0-9._~%@:?&=+,;/-]{0,1000})?")
@@ -99,7 +97,7 @@ class SignIn:
         return f"{self.public_url.rstrip('/')}{SIGN_IN}?{said}"
 
     def _counted(self) -> "Provider":
-        self.rate.count(PACE, "signin", address_key(flask.request.remote_addr))
+        self.rate.count(PACE, "signin", address_key(self.access.client_address(flask.request)))
         if self.provider is None:
             raise NotFound("nobody signs in here: registrar.yml has no access.oidc; docs/access.md tells of other ways")
         return self.provider
@@ -133,10 +131,10 @@ class SignIn:
 
     @property
     def _cookie(self) -> str:
-        return cookie_name(flask.request, "signin")
+        return self.access.sessions.cookie_name(flask.request, "signin")
 
     def _attributes(self) -> dict[str, Any]:
-        return {"path": "/", "secure": not is_loopback(flask.request), "httponly": True, "samesite": "Lax"}
+        return self.access.sessions.cookie_attributes(flask.request)
 
     def _forget(self, response: flask.Response) -> flask.Response:
         response.delete_cookie(self._cookie, **self._attributes())
