@@ -17,7 +17,7 @@ from registrar.doctor.examine import CHECKS, SECONDS, examine
 from registrar.settings import Settings
 from tests.doctor.conftest import NOWHERE, POLICY, Pages, SiteOf
 
-PARTS = ["config", "secrets", "ledger", "broker", "receiver", "work", "mlflow", "channels", "clocks"]
+PARTS = ["config", "secrets", "ledger", "broker", "receiver", "access", "work", "mlflow", "channels", "clocks"]
 
 
 def run(site: Site, *arguments: str) -> Result:
