@@ -102,6 +102,51 @@ def test_a_form_of_our_own_page_is_taken(make: Make):
     assert client.post("/try", base_url=LOCAL, headers={"X-CSRF-Token": csrf}).status_code == 200
 
 
+def test_a_program_of_this_machine_needs_no_form(make: Make):
+    client = make(operator="ada").client
+    assert client.post("/try", base_url=LOCAL, headers={"X-Requested-By": "registrar"}).json["who"] == "ada"
+    assert client.post("/try", base_url=LOCAL, headers={"X-Requested-By": ""}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "browser",
+    [
+        {"Origin": LOCAL},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": ""},
+    ],
+)
+def test_what_a_browser_sends_is_no_programs_whatever_it_says(make: Make, browser: dict[str, str]):
+    client = make(operator="ada").client
+    answer = client.post("/try", base_url=LOCAL, headers={"X-Requested-By": "registrar", **browser})
+    assert (answer.status_code, answer.json["code"]) == (403, "cross_site")
+
+
+@pytest.mark.parametrize("path", ["/v1/commands", "/v1/models/taxi/prune", "/dead/tsk_0/retry", "/try"])
+def test_no_browser_is_let_send_the_programs_header_from_another_sites_page(make: Make, path: str):
+    """It asks first (https://fetch.spec.whatwg.org/#cors-preflight-fetch), and is not told that it may."""
+    asks = {
+        "Origin": "https://evil.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-requested-by",
+    }
+    answer = make(operator="ada").client.options(path, base_url=LOCAL, headers=asks)
+    assert [name for name, _ in answer.headers if name.lower().startswith("access-control-")] == []
+
+
+def test_a_program_elsewhere_is_nobody_by_its_header(make: Make):
+    headers = {"X-Requested-By": "registrar"}
+    for asked in (
+        {"base_url": "http://rebound.example:8080"},
+        {"base_url": LOCAL, "environ_base": {"REMOTE_ADDR": "203.0.113.9"}},
+    ):
+        assert make(operator="ada").client.post("/try", headers=headers, **asked).status_code == 401
+
+
 @pytest.mark.parametrize("csrf", ["", "x", "WyJsb29wYmFjayIsImFkYSIsIiJd.aSjXUg.forged"])
 def test_a_form_of_nobodys_page_is_not(make: Make, csrf: str):
     answer = make(operator="ada").client.post("/try", base_url=LOCAL, data={"csrf": csrf})

@@ -28,6 +28,16 @@ def asked(site: Site, account: str, *, peer: str = PROXY, **headers: str) -> Any
     )
 
 
+def test_a_programs_header_is_no_form_of_whom_a_proxy_names(make: Make):
+    answer = make(policy=PROXIED + ACCESS).client.post(
+        "/try",
+        base_url="https://registrar.example.com",
+        environ_base={"REMOTE_ADDR": PROXY},
+        headers={"X-Forwarded-Email": "bob@example.com", "X-Requested-By": "registrar"},
+    )
+    assert (answer.status_code, answer.json["code"]) == (403, "cross_site")
+
+
 @pytest.mark.parametrize("account", ["bob@example.com", "BOB@example.COM", " bob@example.com "])
 @pytest.mark.parametrize("peer", [PROXY, "fd00::1", "::ffff:10.0.0.7"])
 def test_whom_the_proxy_names_is_signed_in(make: Make, account: str, peer: str):

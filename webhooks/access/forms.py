@@ -1,7 +1,8 @@
 """That a form was sent from one of our own pages, by who was signed in when it was made.
 
 Whoever is signed in by a cookie, a proxy or the place they sit at is so for any page that their browser shows. What
-that page can't do is read ours, say that it comes from us, or send a header that we ask for.
+that page can't do is read ours, say that it comes from us, or send a header that we ask for. A program on the
+receiver's machine has no page, and sends such a header.
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -18,6 +19,7 @@ from webhooks.errors import CrossSite
 
 FIELD = "csrf"
 HEADER = "X-CSRF-Token"
+PROGRAM = "X-Requested-By"
 LASTS = timedelta(hours=12)  # a page may stay open for so long
 
 
@@ -37,6 +39,8 @@ class Forms:
         if principal.by == "token":
             return
         self.check_site(request)
+        if principal.by == "loopback" and _is_program(request):
+            return
         given = request.headers.get(HEADER) or request.form.get(FIELD) or ""
         try:
             bound_to, _ = opened(self._signer, given, lasts=LASTS, at=now())
@@ -44,8 +48,9 @@ class Forms:
             bound_to = None
         if bound_to != _bound_to(principal):
             raise CrossSite(
-                f"the form is none of ours, or too old: open the page anew and send it again; programs send a token "
-                f"(`registrar token create`), or what a page has as {FIELD!r} as the header {HEADER}"
+                "the form is none of ours, or too old: open the page anew and send it again; programs send a token "
+                f"(`registrar token create`), what a page has as {FIELD!r} as the header {HEADER}, or, on the "
+                f"receiver's machine, their name as the header {PROGRAM}"
             )
 
     def check_site(self, request: flask.Request) -> None:
@@ -59,6 +64,14 @@ class Forms:
 
     def _is_ours(self, origin: str, request: flask.Request) -> bool:
         return _origin(origin) in {_origin(request.host_url), self._public}
+
+
+def _is_program(request: flask.Request) -> bool:
+    """Whether no browser sent it: with every POST one says where it comes from, and before it adds a header of ours to
+    another site's request it asks first (a CORS preflight), to which nothing here says yes.
+    """
+    told = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    return bool(request.headers.get(PROGRAM)) and not told
 
 
 def _bound_to(principal: Principal) -> list[str]:
