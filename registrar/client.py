@@ -1,4 +1,4 @@
-"""A receiver elsewhere, asked over its /v1 API with a token: what it answers, or a sentence that says why not."""
+"""A receiver, asked over its /v1 API: what it answers, or a sentence that says why not."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,15 +7,37 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3 import Retry
 
 from registrar.address import is_loopback
-from registrar.delivery import NotTaken, Receipt, Unreachable
+from registrar.delivery import NotTaken, Receipt, Unreachable, proxies
 from registrar.problem import Problem
 from registrar.reading.reading import BadQuestion, Unknown
 from registrar.unanswered import unanswered
 
 TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
+# For commands alone: by its Idempotency-Key, one whose answer was lost is sent again and done once. A 429 says when to
+# come back: `dead retry --all` may give more commands than a minute takes.
+AGAIN = Retry(
+    total=None,
+    connect=0,
+    read=2,
+    status=3,
+    other=0,
+    backoff_factor=0.5,
+    allowed_methods={"POST"},
+    status_forcelist={429},
+    raise_on_status=False,
+)
+# The receiver takes a command without a token only with this header, which another site's page in a browser of its
+# machine can't send (webhooks/access/forms.py).
+PROGRAM = {"X-Requested-By": "registrar"}
+LOCAL_OPERATOR = (
+    "Start the receiver with REGISTRAR_LOCAL_OPERATOR=NAME, a person of registrar.yml or source:NAME, "
+    "to act as them on its machine"
+)
 
 
 class BadAddress(Problem):
@@ -68,7 +90,7 @@ class Client:
     def command(self, type_: str, data: Mapping[str, Any], *, key: str) -> Receipt:
         """Have something done; with the same key again it is done once. Raises what get() does."""
         body = {"type": type_, "data": data}
-        answer = self._asked("POST", ("commands",), json=body, headers={"Idempotency-Key": key})
+        answer = self._asked("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM})
         try:
             [event] = _json(answer, self.url)["events"]
             status_url = self._address(("events", event["id"]))
@@ -81,15 +103,14 @@ class Client:
             raise Unknown(f"{wrong[0]!r} is nobody's id or name")  # and would be another address
         address = self._address(path)
         with requests.Session() as session:
-            # A proxy is for the world, not for this machine; netrc's logins are for nobody, since `auth` is given.
-            host = urlsplit(address).hostname or ""
-            direct = {"no_proxy": host} if is_loopback(host) else None
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, HTTPAdapter(max_retries=AGAIN))
             try:
                 answer = session.request(
                     verb,
                     address,
-                    auth=_Bearer(self.token),
-                    proxies=direct,
+                    auth=_Bearer(self.token),  # and no login of a netrc
+                    proxies=proxies(address),
                     timeout=TIMEOUT,
                     allow_redirects=False,
                     **how,
@@ -112,7 +133,8 @@ class Client:
         if status == 401:
             return self._unknown()
         if status == 403 and code:
-            return NotAllowed(detail)
+            local = code == "not_permitted" and not self.token
+            return NotAllowed(f"{detail}. {LOCAL_OPERATOR}" if local else detail)
         if code == "not_found" and not detail.startswith("The requested URL"):  # that is Flask's, of no such route
             return Unknown(detail)
         if code == "invalid_query":

@@ -3,14 +3,15 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from registrar import signing
+from registrar.address import is_loopback
 from registrar.problem import Problem
 from registrar.unanswered import unanswered
 
@@ -79,12 +80,20 @@ def post(to: Address, body: bytes, *, id: str) -> Receipt:
 def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> requests.Response:
     """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable."""
     try:
-        answer = requests.post(url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+        answer = requests.post(
+            url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, proxies=proxies(url)
+        )
     except OSError as error:
         raise Unreachable(unanswered(url, error)) from None
     if answer.status_code not in (200, 202):
         raise NotTaken(f"{url} refused it, {_problem(answer)}")
     return answer
+
+
+def proxies(url: str) -> dict[str, str] | None:
+    """For requests: a proxy is for the world, not for this machine."""
+    host = urlsplit(url).hostname or ""
+    return {"no_proxy": host} if is_loopback(host) else None
 
 
 def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
@@ -99,6 +108,11 @@ def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
         return []
 
 
+def asked_at(receipt: Receipt, base: str) -> Receipt:
+    """With a status address at `base`: on the receiver's own machine, its public name may lead nowhere."""
+    return replace(receipt, status_url=f"{base.rstrip('/')}/v1/events/{receipt.id}")
+
+
 def _problem(answer: requests.Response) -> str:
     """The sentence of an application/problem+json, else the beginning of whatever was answered."""
     try:
@@ -111,7 +125,7 @@ def _problem(answer: requests.Response) -> str:
 
 def status(url: str) -> dict[str, Any]:
     """The event with its tasks. Raises requests.RequestException."""
-    answer = requests.get(url, timeout=TIMEOUT)
+    answer = requests.get(url, timeout=TIMEOUT, proxies=proxies(url))
     answer.raise_for_status()
     event: dict[str, Any] = answer.json()
     return event

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterator
 
 import requests
+from urllib3.exceptions import ReadTimeoutError
 
 _OWN = "Where its authority is one of your own, REQUESTS_CA_BUNDLE names the file with that one's certificate"
 _UNKNOWN = ("issuer", "self signed")  # OpenSSL's words for a certificate that nobody vouches for
@@ -32,6 +33,8 @@ def _silent(error: requests.RequestException) -> str:
             return "has a name that does not resolve here"
         if isinstance(cause, ConnectionRefusedError):
             return "refuses connections: nothing listens there"
+        if isinstance(cause, ReadTimeoutError):  # of a request that was sent again in vain
+            return "does not answer in time"
     return f"does not answer ({type(error).__name__})"
 
 

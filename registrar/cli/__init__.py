@@ -41,7 +41,7 @@ from registrar.cli.catalogue import Catalogue
     metavar="FILE",
     envvar="REGISTRAR_TOKEN_FILE",
     show_envvar=True,
-    help="With --url: holds the token to ask with, of `registrar token create`; or set REGISTRAR_TOKEN.",
+    help="Holds the token to ask with, of `registrar token create`; or set REGISTRAR_TOKEN.",
 )
 @click.version_option(package_name="mlflow-registrar", prog_name="registrar")
 @click.pass_context

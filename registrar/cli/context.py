@@ -44,6 +44,13 @@ class Context:
             return None
         return Client(self.url, self._token())
 
+    @property
+    def receiver(self) -> Client:
+        """Where commands are given: the receiver elsewhere, or this machine's by its local address, whatever name the
+        world knows it by; with a token if there is one. Raises BadAddress, SettingsError.
+        """
+        return self.remote or Client(self.settings().local_url, self._token())
+
     def here(self) -> None:
         """Raises OnlyHere where a receiver elsewhere is meant."""
         if self.remote:
@@ -89,9 +96,10 @@ class Context:
 
     def _is_here(self, url: str) -> bool:
         try:
-            return (from_folder(self.data).public_url or "").rstrip("/") == url.rstrip("/")
+            here = from_folder(self.data)
         except SettingsError:
             return False
+        return url.rstrip("/") in {each.rstrip("/") for each in (here.local_url, here.public_url) if each}
 
     def _token(self) -> str | None:
         """Of the file, else of the environment: on the command line all the machine could read it."""

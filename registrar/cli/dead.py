@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
-import requests
 
-from registrar.cli import deeds, sender, show
+from registrar.cli import command, deeds, show
 from registrar.cli.context import Context
-from registrar.delivery import Receipt
 from registrar.ledger.dead import STATES
 from registrar.problem import Problem
 from registrar.reading.reading import Reading, Row, up_to
 
-OPERATOR = "operator"
 COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")
 _OTHERS = ("name", "state", "attempts", "started_at", "finished_at", "id")
 _MOST = 10_000
@@ -119,7 +115,7 @@ def _may(why_not: str | None, verb: str, task_id: str) -> str:
 @click.option("--all", "every", is_flag=True, help="All that are listed, the first accepted first.")
 @model
 @click.option("--reason", help="Why; it is kept in the record.")
-@sender.options(source=OPERATOR)
+@command.options()
 @click.pass_context
 def retry(
     ctx: click.Context,
@@ -128,7 +124,7 @@ def retry(
     every: bool,
     model: str | None,
     reason: str | None,
-    how: sender.How,
+    how: command.How,
 ) -> None:
     """Try work again that failed for good: at its old place, with a fresh budget of time and attempts.
 
@@ -136,8 +132,8 @@ def retry(
     registrar dead retry tsk_5d0c... --reason "MLflow is back" --wait
     registrar dead retry --all --model churn
 
-    Sends a task.retry for each, as --source, which registrar.yml must grant it; to a receiver elsewhere (--url), as the
-    token's bearer. Exit codes are those of `registrar send`; with --wait, 0 means that the work itself succeeded.
+    Asks for a task.retry of each, as the token's bearer or this machine's local operator. Exit codes are those of
+    `registrar send`; with --wait, 0 means that the work itself succeeded.
     """
     if every == bool(task_ids) or (model and not every):
         raise click.UsageError("name the tasks, or say --all, perhaps with --model")
@@ -155,21 +151,21 @@ def retry(
 @dead.command()
 @click.argument("task_ids", metavar="TASK...", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why it may stay undone; it is kept in the record.")
-@sender.options(source=OPERATOR)
+@command.options()
 @click.pass_context
 def drop(
     ctx: click.Context,
     *,
     task_ids: tuple[str, ...],
     reason: str,
-    how: sender.How,
+    how: command.How,
 ) -> None:
     """Leave work undone that failed for good; it is listed no more.
 
     \b
     registrar dead drop tsk_5d0c... --reason "a typo"
 
-    Sends a task.drop for each, as --source, which registrar.yml must grant it.
+    Asks for a task.drop of each, as the token's bearer or this machine's local operator.
     """
     with ctx.obj.reading() as reading:
         found = [reading.dead_one(id_) for id_ in task_ids]
@@ -186,19 +182,16 @@ def _say(refused: Mapping[str, str], *, every: bool) -> None:
         click.echo(f"left out: {why}", err=True)
 
 
-def _send(ctx: click.Context, how: sender.How, type_: str, asked: list[tuple[Row, dict[str, str]]]) -> NoReturn:
+def _send(ctx: click.Context, how: command.How, type_: str, asked: list[tuple[Row, dict[str, str]]]) -> NoReturn:
     if not asked:
         click.echo("there is nothing to send", err=True)
-    receipts: list[Receipt] = []
+    receipts = []
     for each, more in asked:
         data = {"task_id": each["id"], **({"model": each["model"]} if each["model"] else {}), **more}
-        answer = sender.sent(how.target, type_, data, at=datetime.now(UTC), id=sender.new_id())
-        if isinstance(answer, requests.Response):
-            ctx.exit(sender.tell(answer, how))
-        receipts += answer
+        receipts.append(command.give(how.context, type_, data))
     of = {receipt.id: each["event_id"] for receipt, (each, _) in zip(receipts, asked, strict=True)}
     then = (lambda event: of[event["id"]]) if type_ == "task.retry" else None
-    ctx.exit(sender.tell(receipts, how, then=then))
+    ctx.exit(command.tell(receipts, how, then=then))
 
 
 commands = [dead]

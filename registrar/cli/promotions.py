@@ -1,12 +1,11 @@
 """`registrar promotions list | show | approve | reject | cancel`: what waits for approval, and what to say to it."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import ballot, sender, show
+from registrar.cli import ballot, command, show
 from registrar.cli.context import Context
 from registrar.ledger.promotion_record import OPEN, STATES
 from registrar.problem import Problem
@@ -127,7 +126,7 @@ def _of_model(reading: Reading, model: str, state: str | None, limit: int, curso
 @click.option(
     "--break-glass", is_flag=True, help="Alone and at once, past the rules; flagged for good. Needs --reason."
 )
-@sender.options(source="operator", wait=True)
+@command.options(wait=True)
 @click.pass_context
 def approve(
     ctx: click.Context,
@@ -137,7 +136,7 @@ def approve(
     target: str | None,
     reason: str | None,
     break_glass: bool,
-    how: sender.How,
+    how: command.How,
 ) -> None:
     """Approve a promotion, and wait for what comes of it.
 
@@ -145,8 +144,8 @@ def approve(
     registrar promotions approve prm_5d0c...
     registrar promotions approve churn 3 --reason "looked at the residuals"
 
-    Sends a promotion.approve, as --source here, or as the token's bearer elsewhere (--url). Exit code 0: it counted and
-    what followed is done; 1: it did not count, or could not be done; 3: nobody answers.
+    Votes as the token's bearer, or as this machine's local operator. Exit code 0: it counted and what followed is
+    done; 1: it did not count, or could not be done; 3: nobody answers.
     """
     found = _found(ctx.obj, promotion, version, target)
     _say(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
@@ -157,7 +156,7 @@ def approve(
 @_version
 @_target
 @_reason
-@sender.options(source="operator", wait=True)
+@command.options(wait=True)
 @click.pass_context
 def reject(
     ctx: click.Context,
@@ -166,7 +165,7 @@ def reject(
     version: int | None,
     target: str | None,
     reason: str | None,
-    how: sender.How,
+    how: command.How,
 ) -> None:
     """Reject a promotion.
 
@@ -181,7 +180,7 @@ def reject(
 @_version
 @_target
 @_reason
-@sender.options(source="operator", wait=True)
+@command.options(wait=True)
 @click.pass_context
 def cancel(
     ctx: click.Context,
@@ -190,7 +189,7 @@ def cancel(
     version: int | None,
     target: str | None,
     reason: str | None,
-    how: sender.How,
+    how: command.How,
 ) -> None:
     """Take an open request back: whoever asked for it may, or may approve it.
 
@@ -222,12 +221,10 @@ def _found(context: Context, promotion: str, version: int | None, target: str | 
     )
 
 
-def _say(ctx: click.Context, how: sender.How, type_: str, about: Row, **more: Any) -> NoReturn:
+def _say(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:
     data = {**pick(about, "model", "version", "target"), "promotion": about["id"]}
     given = data | {name: value for name, value in more.items() if value}
-    sender.check(type_, given)
-    answer = sender.sent(how.target, type_, given, at=datetime.now(UTC), id=sender.new_id())
-    ctx.exit(sender.tell(answer, how))
+    command.do(ctx, how, type_, given)
 
 
 commands = [promotions]

@@ -1,11 +1,8 @@
 """`registrar rollback`, `registrar prune`: what is asked for about a whole registered model."""
 
-from datetime import UTC, datetime
-from typing import Any, NoReturn
-
 import click
 
-from registrar.cli import sender
+from registrar.cli import command
 from registrar.vocabulary import ModelPrune, ModelRollback
 
 
@@ -19,9 +16,9 @@ from registrar.vocabulary import ModelPrune, ModelRollback
     show_default=True,
     help="Where from.",
 )
-@sender.options(source="operator", wait=True)
+@command.options(wait=True)
 @click.pass_context
-def rollback(ctx: click.Context, *, model: str, reason: str, target: str, how: sender.How) -> None:
+def rollback(ctx: click.Context, *, model: str, reason: str, target: str, how: command.How) -> None:
     """Put the version of MODEL back that was in Production before, and quarantine the one that is.
 
     \b
@@ -29,18 +26,18 @@ def rollback(ctx: click.Context, *, model: str, reason: str, target: str, how: s
     registrar rollback churn --reason "wrong fares at night"
 
     The record says which version held the target before. The present one gets a tag in MLflow that keeps it from every
-    target. Sends a model.rollback, as --source here, or as the token's bearer elsewhere (--url). Exit code 0: it is
-    back; 1: it could not be done, or may not; 3: nobody answers.
+    target. Asks for a model.rollback, as the token's bearer or this machine's local operator. Exit code 0: it is back;
+    1: it could not be done, or may not; 3: nobody answers.
     """
-    _ask(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason})
+    command.do(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason})
 
 
 @click.command()
 @click.argument("model")
 @click.option("--reason", metavar="TEXT", help="Why; it is kept in the record.")
-@sender.options(source="operator", wait=True)
+@command.options(wait=True)
 @click.pass_context
-def prune(ctx: click.Context, *, model: str, reason: str | None, how: sender.How) -> None:
+def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.How) -> None:
     """Let go of what MODEL's `retention` in registrar.yml lets go: mark versions, and delete those marked long ago.
 
     \b
@@ -48,16 +45,10 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: sender.How
     registrar prune churn
 
     Never what is in use, by an alias, a stage, a promotion or a rollback; each is looked at again right before it goes.
-    Sends a model.prune, as --source here, or as the token's bearer elsewhere (--url). Exit code 0: done, if there was
+    Asks for a model.prune, as the token's bearer or this machine's local operator. Exit code 0: done, if there was
     anything to do; 1: it could not be done, or may not; 3: nobody answers.
     """
-    _ask(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
-
-
-def _ask(ctx: click.Context, how: sender.How, type_: str, data: dict[str, Any]) -> NoReturn:
-    sender.check(type_, data)
-    answer = sender.sent(how.target, type_, data, at=datetime.now(UTC), id=sender.new_id())
-    ctx.exit(sender.tell(answer, how))
+    command.do(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
 
 
 commands = [rollback, prune]

@@ -1,13 +1,15 @@
 """`registrar send`: signs an event, or a captured request, as its source would, and posts it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
 import click
+import requests
+from click.core import ParameterSource
 
 from registrar.cli import given
-from registrar.cli.sender import How, check, new_id, options, posted, sending, sent, tell
+from registrar.cli.command import How, check, new_id, options, tell
+from registrar.cli.sender import Answer, Target, posted, sending, sent
 
 STDIN = "<stdin>"
 
@@ -18,7 +20,12 @@ STDIN = "<stdin>"
 @click.option(
     "--data-json", callback=given.json_object, metavar="JSON", help="The data as one object, in place of KEY=VALUE."
 )
-@options(source="ci")
+@click.option(
+    "--to", callback=given.url, metavar="URL", help="The receiver; else that of the installation in the data folder."
+)
+@click.option("--source", default="ci", show_default=True, help="The source of registrar.yml to sign as.")
+@click.option("--secret", metavar="REF", help="env:NAME or file:PATH of its secret; else the source's first.")
+@options()
 @click.option("--kind", metavar="KIND", help="Of a source that no registrar.yml here knows; with --to and --secret.")
 @click.option(
     "--fixture",
@@ -43,6 +50,9 @@ def send(
     type_: str | None,
     words: tuple[given.Word, ...],
     data_json: dict[str, Any] | None,
+    to: str | None,
+    source: str,
+    secret: str | None,
     how: How,
     kind: str | None,
     fixture: IO[bytes] | None,
@@ -69,7 +79,8 @@ def send(
     VALUE is text, or JSON where it begins with [, { or ". Exit code 0: accepted (with --wait: and succeeded);
     1: refused, failed, or unfinished after --timeout; 2: not sent, something is wrong with it; 3: nobody answers.
     """
-    target = replace(how.target, kind=kind)
+    chosen = ctx.get_parameter_source("source") is not ParameterSource.DEFAULT
+    target = Target(ctx.obj, source, to, secret, kind, chosen)
     id_given, id_ = id_, id_ or new_id()
     if fixture:
         if type_ or data_json is not None:
@@ -79,7 +90,7 @@ def send(
         name = str(getattr(fixture, "name", STDIN))
         whole = name == STDIN or name.endswith(".http")
         request = known.captured(fixture.read(), whole=whole, headers=dict(headers))
-        ctx.exit(tell(posted(known, sender, target, request, id=id_), how))
+        ctx.exit(_tell(posted(known, sender, target, request, id=id_), how))
     if type_ is None:
         raise click.UsageError("say which event to send, such as training_run.finished; or a request with --fixture")
     if words and data_json is not None:
@@ -88,7 +99,15 @@ def send(
     if not no_check:
         check(type_, data)
     at = timestamp or (None if id_given else datetime.now(UTC))  # sent again with its --id, it is the same body
-    ctx.exit(tell(sent(target, type_, data, at=at, id=id_), how))
+    ctx.exit(_tell(sent(target, type_, data, at=at, id=id_), how))
+
+
+def _tell(answer: Answer, how: How) -> int:
+    """The exit code. An answer without events is shown."""
+    if not isinstance(answer, requests.Response):
+        return tell(answer, how)
+    click.echo(answer.text if how.as_json else f"answered {answer.status_code}: {answer.text.strip()}")
+    return 0
 
 
 commands = [send]

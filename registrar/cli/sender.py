@@ -1,41 +1,26 @@
-"""What commands that send share: as whom, where to, signed how; and what is told of the answer."""
+"""What `registrar send` posts: to which receiver, as which source, signed with which secret."""
 
 import json
-import uuid
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import click
 import requests
-from click.core import ParameterSource
-from pydantic import ValidationError
 
-from registrar.cli import given, show
 from registrar.cli.context import Context
 from registrar.client import Client
-from registrar.delivery import Address, Receipt, compose, deliver, follow, post, receipts_of
+from registrar.delivery import Address, Receipt, asked_at, compose, deliver, post, receipts_of
 from registrar.policy import Source
 from registrar.problem import Problem
 from registrar.settings import process_environment, resolve
-from registrar.vocabulary import UnknownType, parse
 
 STANDARD = "standard"
-FAILED = 1
-_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void"})
 
 Answer = list[Receipt] | requests.Response  # a response: an answer without events, as of a chat system
-
-
-def new_id() -> str:
-    """Of a delivery."""
-    return f"msg_{uuid.uuid4().hex}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +43,7 @@ class Target:
     @property
     def url(self) -> str:
         elsewhere = self.context.remote
-        base = self.to or (elsewhere.url if elsewhere else self.context.settings().public_url) or ""
+        base = self.to or (elsewhere.url if elsewhere else self.context.settings().local_url)
         return base if "/webhooks/" in urlsplit(base).path else f"{base.rstrip('/')}/webhooks/{self.source}"
 
     @property
@@ -82,6 +67,13 @@ class Target:
             raise click.UsageError("--kind is for a source of another installation: it needs --secret and --to")
         return sending.stranger(self.kind or STANDARD, self.source, secret)
 
+    def followed(self, receipts: list[Receipt]) -> list[Receipt]:
+        """With status addresses that can be asked from here."""
+        if self.to or self.context.remote:
+            return receipts
+        base = self.context.settings().local_url
+        return [asked_at(receipt, base) for receipt in receipts]
+
     def _known_kind(self) -> str | None:
         """Of the source, by the installation here. None where there is none, and a secret makes up for it."""
         try:
@@ -99,79 +91,10 @@ class Target:
         return sources[self.source]
 
 
-@dataclass(frozen=True)
-class How:
-    """What `options` made of the command line. wait: so many seconds for what becomes of it; None: not at all."""
-
-    target: Target
-    wait: float | None
-    as_json: bool
-
-
-def options(*, source: str, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options of every command that sends; it is called with `how`. source, wait: the defaults."""
-    told = (
-        click.option(
-            "--to",
-            callback=given.url,
-            metavar="URL",
-            help="The receiver; else that of the installation in the data folder.",
-        ),
-        click.option("--source", default=source, show_default=True, help="The source of registrar.yml to sign as."),
-        click.option("--secret", metavar="REF", help="env:NAME or file:PATH of its secret; else the source's first."),
-        click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
-        click.option("--timeout", default=300.0, show_default=True, metavar="SECONDS", help="How long --wait waits."),
-        show.as_json,
-    )
-
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        called: Callable[..., Any] = _called(command)
-        for option in reversed(told):
-            called = option(called)
-        return called
-
-    return add
-
-
-def _called(command: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(command)
-    def called(
-        *args: Any,
-        to: str | None,
-        source: str,
-        secret: str | None,
-        wait: bool,
-        timeout: float,
-        as_json: bool,
-        **more: Any,
-    ) -> Any:
-        ctx = click.get_current_context()
-        chosen = ctx.get_parameter_source("source") is not ParameterSource.DEFAULT
-        target = Target(ctx.obj, source, to, secret, chosen=chosen)
-        return command(*args, how=How(target, timeout if wait else None, as_json), **more)
-
-    return called
-
-
 def sending() -> Any:
     """webhooks/sending.py, which this package may not import: it offers itself by name."""
     [entry] = entry_points(group="registrar.sending")
     return entry.load()
-
-
-def check(type_: str, data: dict[str, Any]) -> None:
-    """What the receiver would refuse, refused here. Raises click.UsageError."""
-    try:
-        parse(type_, data)
-    except UnknownType as error:
-        raise click.UsageError(str(error)) from None
-    except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_url=False)
-        ]
-        lines = [f"this is no {type_} (--no-check sends it as it is):", *wrong]
-        raise click.UsageError("\n  ".join(lines)) from None
 
 
 def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | None, id: str) -> Answer:
@@ -179,7 +102,7 @@ def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | Non
     if target.client:
         return [target.client.command(type_, data, key=id)]
     if target.is_standard:
-        return [post(target.address(), compose(type_, data, at=at), id=id)]
+        return target.followed([post(target.address(), compose(type_, data, at=at), id=id)])
     known = sending()
     sender = target.sender(known)
     return posted(known, sender, target, known.composed(sender, json.loads(compose(type_, data, at=at))), id=id)
@@ -189,52 +112,4 @@ def posted(sending: Any, sender: Any, target: Target, request: Any, *, id: str) 
     """Signed as the source's kind does it. The receipts, or an answer without any. Raises Problem."""
     signed = sending.signed(sender, request, secret=target.own_secret(), id=id)
     answer = deliver(target.url, signed.body, signed.headers)
-    return receipts_of(target.url, answer) or answer
-
-
-def tell(receipts: Answer, how: How, *, then: Callable[[dict[str, Any]], str] | None = None) -> int:
-    """The exit code. An answer without events is shown.
-
-    then: of an event that succeeded, the id of the one that goes on with it: waited for in its turn.
-    """
-    if isinstance(receipts, requests.Response):
-        click.echo(receipts.text if how.as_json else f"answered {receipts.status_code}: {receipts.text.strip()}")
-        return 0
-    with show.working("waiting for what comes of it") if how.wait is not None else nullcontext():
-        followed = [
-            (receipt, _followed(receipt, how.wait, then) if how.wait is not None else []) for receipt in receipts
-        ]
-    if how.as_json:
-        found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
-        show.json_text(found[0] if len(found) == 1 else found)
-    else:
-        for receipt, events in followed:
-            before = "was accepted before, as" if receipt.repeated else "accepted as"
-            click.echo(f"{receipt.type} {before} {receipt.id}")
-            click.echo("\n".join(_result(events)) if events else f"what becomes of it: {receipt.status_url}")
-    return 0 if all(not events or _is_done(events[-1]) for _, events in followed) else FAILED
-
-
-def _is_done(event: dict[str, Any]) -> bool:
-    """A vote that did not count, or was void, was answered, but is not what was asked for."""
-    facts = [fact for task in event["tasks"] for fact in (task["outcome"] or {}).get("facts", ())]
-    return event["state"] == "succeeded" and all(fact["type"] not in _IN_VAIN for fact in facts)
-
-
-def _followed(receipt: Receipt, seconds: float, then: Callable[[dict[str, Any]], str] | None) -> list[dict[str, Any]]:
-    event = follow(receipt.status_url, seconds=seconds)
-    if then is None or event["state"] != "succeeded":
-        return [event]
-    return [event, follow(urljoin(receipt.status_url, then(event)), seconds=seconds)]
-
-
-def _result(events: list[dict[str, Any]]) -> list[str]:
-    """A line for each task, and one for all."""
-    first, *others = events
-    more = [line for event in others for line in (f"then {event['type']} {event['id']}", *map(_task, event["tasks"]))]
-    return [*map(_task, first["tasks"]), *more, str(events[-1]["state"])]
-
-
-def _task(task: dict[str, Any]) -> str:
-    summary = (task["outcome"] or {}).get("summary", "")
-    return f"  {task['state']:<9}  {task['name']:<18}  {task['error'] or summary}".rstrip()
+    return target.followed(receipts_of(target.url, answer)) or answer

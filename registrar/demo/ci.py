@@ -9,7 +9,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-from registrar.delivery import Address, Receipt, compose, post, status
+from registrar.delivery import Address, Receipt, asked_at, compose, post, status
 from registrar.demo.expect import Unexpected, eventually
 
 EXPERIMENT = "nyc-taxi-experiment"
@@ -56,7 +56,8 @@ class Pipeline:
     def finished(self, run: Run, *, model: str) -> Receipt:
         """Tell that a run finished; told again, it is the same delivery. Raises NotTaken, Unreachable."""
         data = {"model": model, "run_id": run.run_id, "commit": run.commit}
-        return post(self.to, compose("training_run.finished", data, at=None), id=f"finished-{run.run_id}")
+        receipt = post(self.to, compose("training_run.finished", data, at=None), id=f"finished-{run.run_id}")
+        return asked_at(receipt, self.to.url.partition("/webhooks/")[0])
 
 
 def result(receipt: Receipt) -> dict[str, Any]:

@@ -84,9 +84,15 @@ class House:
 
 @contextmanager
 def living(
-    folder: Path, ledger: Ledger, ledger_url: str, registry: Any = None, *, policy: str = POLICY
+    folder: Path,
+    ledger: Ledger,
+    ledger_url: str,
+    registry: Any = None,
+    *,
+    policy: str = POLICY,
+    operator: str | None = "source:operator",
 ) -> Iterator[House]:
-    """registry: none is a fake one."""
+    """registry: none is a fake one. Its public name leads nowhere: whatever is asked here goes to its local address."""
     (folder / "registrar.yml").write_text(policy)
     (folder / "whsec").write_text(new_webhook_secret())
     environment = {
@@ -95,12 +101,15 @@ def living(
         "REGISTRAR_LEDGER_URL": ledger_url,
         "REGISTRAR_BROKER_URL": "redis://127.0.0.1:1/0",  # refuses connections: nothing is rung
         "REGISTRAR_SECRET_KEY": new_key(),
+        "REGISTRAR_PUBLIC_URL": "https://registrar.invalid",
     }
+    if operator:
+        environment["REGISTRAR_LOCAL_OPERATOR"] = operator
     (folder / "environment").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
     server = make_server("127.0.0.1", 0, create_app(from_folder(folder)), threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
     with (folder / "environment").open("a") as file:
-        file.write(f"REGISTRAR_PUBLIC_URL={url}\n")
+        file.write(f"REGISTRAR_LOCAL_URL={url}\n")
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     serving.start()
     try:

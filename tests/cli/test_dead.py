@@ -96,7 +96,7 @@ def test_a_replayed_registration_makes_no_second_version(house):
 
 def test_a_replay_without_the_grant_is_refused_at_the_door_and_recorded(house):
     first = posted(house, "model=taxi", "run_id=r1")
-    refused = house.run("replay", first, "--source", "ci")
+    refused = house.run("send", "event.replay", f"event_id={first}", "model=taxi")
     assert (refused.exit_code, "source ci may not send event.replay about taxi" in refused.output) == (1, True)
     [rejection] = json.loads(house.run("rejections", "--json").output)
     assert (rejection["source"], rejection["status"], rejection["code"]) == ("ci", 403, "not_permitted")
@@ -106,7 +106,7 @@ def test_a_replay_without_the_grant_is_refused_at_the_door_and_recorded(house):
 def test_a_replay_of_what_the_source_may_not_send_itself_is_refused_and_recorded(house):
     house.office.registry.trained("r1", rmse=5.0)
     first = posted(house, "model=taxi", "run_id=r1")
-    refused = house.done("replay", first, "--source", "night")
+    refused = house.done("send", "event.replay", f"event_id={first}", "model=taxi", "--source", "night")
     assert (refused.exit_code, "source night may not send training_run.finished" in refused.output) == (1, True)
     asked = json.loads(house.run("events", "--json", "--limit", "1").output)[0]
     assert (asked["type"], asked["source"]) == ("event.replay", "night")
@@ -115,7 +115,7 @@ def test_a_replay_of_what_the_source_may_not_send_itself_is_refused_and_recorded
 
 def test_no_source_reaches_another_models_work_by_naming_its_own(house):
     task = failed(house, "secret")
-    honest = house.run("dead", "retry", task, "--source", "night")
+    honest = house.run("send", "task.retry", f"task_id={task}", "model=secret", "--source", "night")
     assert (honest.exit_code, "night may not send task.retry about secret" in honest.output) == (1, True)
     with house.working():
         lying = house.run(
@@ -191,12 +191,12 @@ def test_nothing_to_try_again_is_said(house):
 
 def test_a_plan_of_a_replay_that_may_not_be_says_so_and_asks_nobody(house):
     first = posted(house, "model=taxi", "run_id=r1")
-    asked = house.run("replay", first, "--plan", "--source", "night")
-    assert asked.exit_code == 2
-    assert asked.output.splitlines()[0] == f"training_run.finished {first}, replayed: blocked"
-    assert "✗ source night may not send training_run.finished about taxi" in asked.output
-    assert house.run("replay", first, "--plan", "--source", "ci").exit_code == 2
     assert house.run("replay", first, "--plan").exit_code == 4  # MLflow does not answer
+    replayed = json.loads(house.run("replay", first, "--json").output)["id"]
+    asked = house.run("replay", replayed, "--plan")
+    assert asked.exit_code == 2
+    assert asked.output.splitlines()[0] == f"event.replay {replayed}, replayed: blocked"
+    assert "✗ event.replay is not replayed: send it again" in asked.output
 
 
 def test_a_plan_of_a_replay_says_whether_the_run_is_a_version(house, monkeypatch, mlflow_address):
@@ -212,7 +212,6 @@ def test_a_plan_of_a_replay_says_whether_the_run_is_a_version(house, monkeypatch
     after = house.run("replay", event["id"], "--plan")
     assert after.exit_code == 3
     assert after.output.splitlines()[2:] == [
-        "source operator may replay it, and send a training_run.finished itself",
         "worker.register would act on it",
         f"run {run_id} is {model} version 1 already",
     ]

@@ -14,6 +14,8 @@ from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
 from registrar.cli import main
+from registrar.delivery import Address
+from registrar.demo.ci import Pipeline, Run
 from registrar.keys import new_key, new_webhook_secret
 
 ACCEPTED = {"events": [{"id": "evt_1", "type": "training_run.finished", "status_url": "/v1/events/evt_1"}]}
@@ -84,12 +86,12 @@ def data(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "ci.whsec").write_text(new_webhook_secret())
     (tmp_path / "environment").write_text(
         f"REGISTRAR_CONFIG={config}\nMLFLOW_TRACKING_URI=http://none\nREGISTRAR_LEDGER_URL=sqlite://\n"
-        f"REGISTRAR_BROKER_URL=redis://none\nREGISTRAR_SECRET_KEY={new_key()}\nREGISTRAR_PUBLIC_URL={receiver.url}\n"
+        f"REGISTRAR_BROKER_URL=redis://none\nREGISTRAR_SECRET_KEY={new_key()}\nREGISTRAR_LOCAL_URL={receiver.url}\n"
     )
     monkeypatch.setenv("NIGHTLY", new_webhook_secret())
     monkeypatch.setenv("HUB", HUB)
     monkeypatch.setenv("CHAT", CHAT)
-    for name in ("REGISTRAR_CONFIG", "REGISTRAR_PUBLIC_URL"):
+    for name in ("REGISTRAR_CONFIG", "REGISTRAR_LOCAL_URL"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -197,6 +199,17 @@ def test_sent_again_with_its_id_it_is_the_same_body(data: Path, receiver: Receiv
     assert (result.exit_code, "accepted before" in result.output) == (0, True)
     assert receiver.received[0][2] == receiver.received[1][2]
     assert {headers["webhook-id"] for _, headers, _ in receiver.received} == {"build-7"}
+
+
+def test_here_its_end_is_asked_for_at_the_local_address_and_elsewhere_where_the_receiver_says(
+    data: Path, receiver: Receiver
+) -> None:
+    public = "https://registrar.invalid/v1/events/evt_1"
+    receiver.answer = (202, {"events": [{**ACCEPTED["events"][0], "status_url": public}]})
+    told = [json.loads(send(data, *RUN, *to, "--json").output) for to in ((), ("--to", receiver.url))]
+    assert [each["status_url"] for each in told] == [f"{receiver.url}/v1/events/evt_1", public]
+    demo = Pipeline(Address(f"{receiver.url}/webhooks/ci", new_webhook_secret()))
+    assert demo.finished(Run("r1", "", 1.0, "c0ffee"), model="taxi").status_url == told[0]["status_url"]
 
 
 def test_a_refusal_is_told_in_the_receivers_words(data: Path, receiver: Receiver) -> None:

@@ -36,8 +36,13 @@ def test_the_parts_find_each_other_by_the_environment(tmp_path):
     assert settings.mlflow_uri == "http://127.0.0.1:5001"
     assert settings.broker_url == "redis://127.0.0.1:6400/0"
     assert settings.ledger_url == f"sqlite:///{tmp_path}/ledger.db"
-    assert settings.public_url == "http://127.0.0.1:8001"
+    assert (settings.public_url, settings.local_url) == ("http://127.0.0.1:8001", "http://127.0.0.1:8001")
     assert (settings.config_path, settings.secret_key) == (tmp_path / "registrar.yml", KEY)
+
+
+def test_the_receiver_has_its_local_address_whatever_the_world_calls_it(tmp_path):
+    settings = Settings.read(site(tmp_path, public_url="https://registrar.example.com").environ({}))
+    assert (settings.public_url, settings.local_url) == ("https://registrar.example.com", "http://127.0.0.1:8001")
 
 
 def test_another_mlflows_address_and_credentials_reach_no_part(tmp_path):
