@@ -53,7 +53,7 @@ FROM runtime AS receiver
 COPY --from=receiver-build /opt/venv /opt/venv
 USER 10001:10001
 EXPOSE 8080
-CMD ["python", "-m", "gunicorn", "--config", "python:webhooks.gunicorn_conf", "--bind", "0.0.0.0:8080", "webhooks.app:from_environment()"]
+CMD ["python", "-m", "webhooks.serve", "--host", "0.0.0.0", "--port", "8080"]
 
 FROM runtime AS worker
 # A new named volume takes its owner from here.

@@ -52,9 +52,11 @@ def is_loopback(host: str) -> bool:
 
 
 def at_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine, by its text; what is no URL leads elsewhere."""
+    """Whether a URL's host is this machine, by its text; what is no plain URL leads elsewhere."""
     try:
-        return is_loopback(urlsplit(url).hostname or "")
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and not set("@\\ ") & set(parts.netloc)
+        return plain and is_loopback(parts.hostname or "")
     except ValueError:
         return False
 

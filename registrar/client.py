@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import Retry
 
-from registrar.address import is_loopback
+from registrar.address import at_loopback, is_loopback
 from registrar.delivery import NotTaken, Receipt, Unreachable, proxies
 from registrar.problem import Problem
 from registrar.reading.reading import BadQuestion, Unknown
@@ -149,7 +149,10 @@ class Client:
         if self.token:
             said = f"{self.url} knows no such token (any more); `registrar token create` on its machine makes one"
             return NotAllowed(said)
-        return NotAllowed(f"{self.url} asks who you are: REGISTRAR_TOKEN, or --token-file FILE")
+        said = f"{self.url} asks who you are: REGISTRAR_TOKEN, or --token-file FILE, of `registrar token create`"
+        if at_loopback(self.url):
+            said += " (nobody is the local operator where REGISTRAR_PUBLIC_URL is another host's name)"
+        return NotAllowed(said)
 
 
 class _Bearer(AuthBase):

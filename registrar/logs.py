@@ -1,6 +1,6 @@
 """Lines of a log, for people or as JSON, with the ids of what is done: event, task, lane, model, promotion, trace.
 
-The standard library's logging is what Celery, gunicorn, MLflow and SQLAlchemy log by: a formatter reaches them all.
+The standard library's logging is what Celery, granian, MLflow and SQLAlchemy log by: a formatter reaches them all.
 """
 
 import json

@@ -40,6 +40,10 @@ class Scrape:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the address to another."""
         self._stopped.set()
         if self._server:
             self._server.shutdown()

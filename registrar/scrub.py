@@ -51,11 +51,12 @@ def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
 
 
 def install(settings: Settings, policy: Policy) -> None:
-    """For all that is logged from now on, by us or by gunicorn or Celery, and for what ends the process."""
+    """For all that is logged from now on, by us, granian or Celery, and for what ends the process."""
     scrub = Scrub(known(settings, policy))
-    for name in (None, "gunicorn.error", "gunicorn.access"):
-        for handler in logging.getLogger(name).handlers:
-            handler.setFormatter(_Formatter(handler.formatter or logging.Formatter(), scrub))
+    for handler in logging.getLogger().handlers:
+        formatter = handler.formatter or logging.Formatter()
+        inner = formatter.inner if isinstance(formatter, _Formatter) else formatter
+        handler.setFormatter(_Formatter(inner, scrub))
 
     def last_words(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
         sys.stderr.write(scrub("".join(traceback.format_exception(kind, error, at))))
@@ -66,12 +67,12 @@ def install(settings: Settings, policy: Policy) -> None:
 class _Formatter(logging.Formatter):
     def __init__(self, inner: logging.Formatter, scrub: Scrub) -> None:
         super().__init__()
-        self._inner, self._scrub = inner, scrub
+        self.inner, self._scrub = inner, scrub
         if isinstance(inner, Json):
             inner.scrub = scrub
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._scrub(self._inner.format(record))
+        return self._scrub(self.inner.format(record))
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Link:
         self._place = _bound(0)  # never listens: it keeps the port while new connections are refused
         self.port = int(self._place.getsockname()[1])
         self.accepted = 0  # connections so far
+        self.delay = 0.0  # seconds that each piece takes more, either way
         self._mode = "cut"
         self._pairs: set[_Pair] = set()
         self._pumps: set[asyncio.Task[None]] = set()
@@ -145,6 +146,8 @@ class Link:
         try:
             while data := await reader.read(65536):
                 await self._flows.wait()
+                if self.delay:
+                    await asyncio.sleep(self.delay)
                 if not pair.dead:
                     other.write(data)
                     await other.drain()

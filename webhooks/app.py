@@ -1,96 +1,124 @@
-"""The receiver: create_app wires settings, policy and ledger to the routes, and answers every error in one place."""
+"""The receiver: create_app wires settings, policy and ledger to the routes, and answers every error in one place.
+
+It is a WSGI application like any other, and whole: any server can run it. webhooks/serve.py runs it by granian, with
+webhooks/asgi.py in front, which is faster.
+"""
 
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import flask
-from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import ClientDisconnected
 
-from registrar import logs, scrub, tracing
+from registrar import scrub, tracing
 from registrar import settings as environment
+from registrar.dispatch import Dispatcher
 from registrar.ledger import Ledger, LedgerUnavailable, schema
+from registrar.ledger.capacity import Capacity
+from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy, load
 from registrar.reading.local import Local
 from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
-from webhooks import api, commit, headers, openapi, pages, senders
+from webhooks import api, headers, openapi, pages, senders
 from webhooks.access import Access, signin
-from webhooks.arriving import Arriving
-from webhooks.backpressure import Backpressure
+from webhooks.access.client_address import parse_networks
 from webhooks.commands import Commands
-from webhooks.door import WEBHOOKS, Door, refused, said
-from webhooks.doorbell import Doorbell
 from webhooks.health import Health
-from webhooks.intake import Intake
+from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, cut_off, too_large
+from webhooks.ingress.error_handlers import ErrorHandler, flask_response
+from webhooks.ingress.rate_limit import RateLimiter
+from webhooks.ingress.rejection_log import RejectionLog
+from webhooks.ingress.request import HttpRequest
 from webhooks.metrics import Metrics
 from webhooks.pages import Errors, House, Mlflow
 from webhooks.postbox import Postbox
-from webhooks.rate import Rate
-from webhooks.refusals import Record, Refusals
 
-LARGEST_FORM = 65_536  # bytes of what is sent on the pages or by the API
-CANNOT_START = 4  # gunicorn's APP_LOAD_ERROR: it stops instead of starting worker after worker
+WEBHOOKS = "/webhooks/"
+# The exit status of a receiver that can't start.
+CANNOT_START = 4
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """What a server's adapter needs beside the Flask application: app.extensions["receiver"]. One per process."""
+
+    endpoint: Endpoint
+    error_handler: ErrorHandler
+    rejections: RejectionLog
+    inbox: Inbox
+    dispatcher: Dispatcher
+    rate: RateLimiter
+    ledger: Ledger
+    scrape: Scrape | None
+
+    def start(self) -> None:
+        """What the serving process alone does; before it, nothing has a thread that a fork would lose."""
+        if self.scrape:
+            self.scrape.start()
+
+    def close(self) -> None:
+        """Finish what was accepted, and end all threads. Blocks for some seconds at most."""
+        if self.scrape:
+            self.scrape.stop()
+        self.inbox.close()
+        self.dispatcher.close()
+        self.rejections.close()
+        self.rate.close()
+        self.ledger.close()
 
 
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
     opened = senders.open_all(policy, settings, seal=Seal(settings.secret_key))
-    scrub = Scrub(known(settings, policy))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
-    doorbell = Doorbell(settings.broker_url)
-    backpressure = Backpressure(ledger, policy)
+    dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    metrics = Metrics(opened, backpressure.waiting, ledger, policy, shared=shared)
-    rate = Rate(settings.broker_url)
+    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared)
+    inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
+    rate = RateLimiter(settings.broker_url)
     access = Access(settings, policy, ledger, rate)
-    accept = backpressure.bounded(commit.GroupCommit(ledger))
-    intake = Intake(opened, accept, doorbell, settings.public_url, rate, metrics)
+    commands = Commands(policy, inbox, rate, settings.public_url)
+    health = Health(ledger, dispatcher, capacity)
 
     app = flask.Flask("webhooks", static_folder=None)
     app.json = _Json(app)
-    app.config["LARGEST_BODY"] = max([LARGEST_FORM, *(source.max_bytes for source in policy.sources.values())])
-    app.config["IN_BATCHES"] = [f"POST {WEBHOOKS}".encode()]
-    commands = Commands(policy, accept, doorbell, rate, metrics, settings.public_url)
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
-    reading, health = Local(ledger, lambda: policy), Health(ledger, doorbell, backpressure)
-    app.register_blueprint(api.blueprint(reading, commands, health, metrics, access))
+    app.register_blueprint(api.blueprint(Local(ledger, lambda: policy), commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
-    mlflow = Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
-    house = House(ledger, policy, health, access, commands, mlflow)
+    house = House(ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url))
     app.register_blueprint(pages.blueprint(house))
-    refusals = Refusals(Record(ledger, opened), rate, Postbox(), scrub, metrics)
-    app.register_error_handler(Exception, refusals.answer)
+
+    rejections = RejectionLog(ledger, opened)
+    errors = ErrorHandler(rejections, rate, Postbox(), Scrub(known(settings, policy)), metrics)
+    proxy = policy.access.trusted_proxy
+    proxies = parse_networks(proxy.networks) if proxy else ()
+    endpoint = Endpoint(opened, inbox, settings.public_url, rate, metrics, proxies)
+    at = settings.watching.receiver_metrics
+    scrape = Scrape(at, metrics.text) if at else None
+    app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, scrape)
+    answer_error = partial(_answer_error, errors, endpoint)
+    app.register_error_handler(Exception, answer_error)
     entrance = signin.blueprint(settings, access, ledger, rate)
-    entrance.register_error_handler(Exception, Errors(house).for_browsers(refusals.answer))
+    entrance.register_error_handler(Exception, Errors(house).for_browsers(answer_error))
     app.register_blueprint(entrance)
-    app.after_request(partial(_complete, access, metrics))
-
-    app.wsgi_app = Door(app.wsgi_app, intake.receive, metrics)  # type: ignore[method-assign]
-
-    @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
-    def receive(name: str) -> NoReturn:
-        """What the door did not take."""
-        del name
-        refused()
-
-    @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
-    def greet(name: str) -> flask.Response:
-        answer = intake.greet(name, Arriving(flask.request.environ))
-        return flask.Response(said(answer), answer.status, answer.headers, mimetype="application/json")
-
+    app.after_request(partial(_complete, access))
+    _add_webhooks(app, endpoint)
     return app
 
 
 def from_environment() -> flask.Flask:
-    """For gunicorn: "webhooks.app:from_environment()". Says on stderr why it can't start, and ends the process."""
-    logs.start(environment.process_environment(), sys.stderr)
+    """The application for any WSGI server: "webhooks.app:from_environment()". Nothing of it has started, so it can be
+    forked. Says on stderr why it can't start, and raises SystemExit.
+    """
     try:
         settings = environment.from_environment()
         policy = load(settings.config_path)
@@ -100,10 +128,53 @@ def from_environment() -> flask.Flask:
     except (ValueError, tracing.TracingUnavailable, schema.SchemaMismatch, LedgerUnavailable) as error:
         sys.stderr.write(f"the receiver can't start: {error}\n")
         raise SystemExit(CANNOT_START) from None
-    app.extensions["ledger"].close()  # a connection can't be shared by the processes that are forked now
-    if at := settings.watching.receiver_metrics:
-        app.config["WHEN_STARTED"] = Scrape(at, app.extensions["metrics"].text).start
+    app.extensions["ledger"].close()  # processes can't share a connection
     return app
+
+
+def _add_webhooks(app: flask.Flask, endpoint: Endpoint) -> None:
+    @app.post(f"{WEBHOOKS}<name>", provide_automatic_options=False)
+    def receive(name: str) -> flask.Response:
+        request = _webhook(endpoint, name)
+        request.body = _body(limit=endpoint.check(request))
+        prepared = endpoint.prepare(request)
+        receipt = endpoint.inbox.submit(prepared.submission).result(COMMIT_SECONDS) if prepared.submission else None
+        return flask_response(endpoint.answer(request, prepared, receipt))
+
+    @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
+    def greet(name: str) -> flask.Response:
+        return flask_response(endpoint.greet(_webhook(endpoint, name)))
+
+
+def _webhook(endpoint: Endpoint, name: str) -> HttpRequest:
+    """The request that Flask is answering; the error handler finds it, with what was found out of it."""
+    said = {key.lower(): value for key, value in flask.request.headers.items()}
+    base_url, peer = flask.request.host_url, flask.request.remote_addr
+    request = flask.g.webhook = endpoint.request(name, said, base_url=base_url, peer=peer)
+    return request
+
+
+def _body(*, limit: int) -> bytes:
+    """At most `limit` bytes. With Flask's MAX_CONTENT_LENGTH Werkzeug cuts a chunked body at the limit without a word,
+    and the part would be taken for the whole.
+    """
+    body = bytearray()
+    try:
+        while len(body) <= limit and (piece := flask.request.stream.read(limit + 1 - len(body))):
+            body += piece
+    except (ClientDisconnected, OSError):
+        raise cut_off() from None
+    if len(body) > limit:
+        raise too_large(limit)
+    return bytes(body)
+
+
+def _answer_error(errors: ErrorHandler, endpoint: Endpoint, error: Exception) -> flask.Response:
+    path = flask.request.path
+    if not path.startswith(WEBHOOKS):
+        return flask_response(errors.explain(error))
+    request = flask.g.get("webhook") or _webhook(endpoint, path.removeprefix(WEBHOOKS))
+    return flask_response(errors.refuse(request, error))
 
 
 class _Json(DefaultJSONProvider):
@@ -116,11 +187,8 @@ class _Json(DefaultJSONProvider):
         return value.isoformat() if isinstance(value, datetime) else DefaultJSONProvider.default(value)
 
 
-def _complete(access: Access, metrics: Metrics, response: flask.Response) -> flask.Response:
-    """After each request. One function, since Flask takes its time for each; and senders have no sessions."""
-    path = request_ctx.request.path
-    if path.startswith(WEBHOOKS):
-        metrics.answered(path.removeprefix(WEBHOOKS), response.status_code)
-    else:
+def _complete(access: Access, response: flask.Response) -> flask.Response:
+    """After each request. Senders have no sessions."""
+    if not flask.request.path.startswith(WEBHOOKS):
         access.renew(response)
     return headers.add(response)

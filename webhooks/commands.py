@@ -2,18 +2,16 @@
 
 import hashlib
 import json
-import logging
 import re
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registrar import tracing
 from registrar.event import Event
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
+from registrar.ledger.inbox import Inbox, Submission
 from registrar.policy import Policy
 from registrar.policy.access import Role
 from registrar.policy.approval import Approval
@@ -21,13 +19,9 @@ from registrar.policy.document import WEB
 from registrar.vocabulary import VOCABULARY, Data, ModelRollback
 from webhooks import valid
 from webhooks.access.principal import Principal
-from webhooks.commit import Accept
-from webhooks.doorbell import Doorbell
 from webhooks.errors import InvalidEvent, NotPermitted
-from webhooks.metrics import Metrics
-from webhooks.rate import Limits
-
-log = logging.getLogger(__name__)
+from webhooks.ingress.endpoint import COMMIT_SECONDS
+from webhooks.ingress.rate_limit import Limits
 
 PACE = "120/minute"  # for each who is signed in
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
@@ -70,35 +64,25 @@ class Commands:
     """One per app."""
 
     policy: Policy
-    accept: Accept
-    doorbell: Doorbell
+    inbox: Inbox
     rate: Limits
-    metrics: Metrics
     public_url: str | None
 
     def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
         """Returns after the commit. key: the Idempotency-Key, of this principal; None: every call is a new command.
 
-        Raises InvalidEvent, NotPermitted, TooMany, Full, Unavailable, DeliveryConflict, LedgerUnavailable.
+        Raises InvalidEvent, NotPermitted, TooMany, NoCapacity, DiskFull, DeliveryConflict, LedgerUnavailable,
+        TimeoutError.
         """
         if type in VOCABULARY and type not in COMMANDS:
             raise InvalidEvent(f"{type} is told by a sender, signed; what can be asked for is {_list()}")
         content = valid.data(type, data)
         self._permit(principal, content)
         self.rate.count(PACE, "command", principal.actor.id)
-        began, event = time.time_ns(), Event(content, principal.actor, now())
-        receipt = self.accept(_delivery(principal, content, key), [event], event.occurred_at)
-        self.doorbell.ring(receipt.bells)
-        self.metrics.took(WEB, receipt)
-        if not receipt.repeated:
-            named = [event_id for event_id, _ in receipt.events]
-            said = {"registrar.source": WEB, "registrar.type": type}
-            tracing.accepted("command", named, said, began=began, ended=time.time_ns())
-        for event_id, _ in receipt.events:
-            what = "repeated" if receipt.repeated else "accepted"
-            about = {"event": event_id, "type": type, "source": WEB}
-            log.info("%s %s %s from %s by %s", what, type, event_id, WEB, principal.actor.id, extra={"about": about})
-        return self._answer(receipt)
+        event = Event(content, principal.actor, now())
+        delivery = _delivery(principal, content, key)
+        submission = Submission(delivery, [event], event.occurred_at, entrance="command")
+        return self._answer(self.inbox.submit(submission).result(COMMIT_SECONDS))
 
     def needs(self, data: Data) -> Role:
         """Who may approve a version's way to a stage may also ask to go back on it, as from chat."""

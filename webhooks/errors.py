@@ -61,6 +61,12 @@ class Incomplete(Rejected):
     status, code, title = 400, "incomplete_body", "The body did not arrive whole"
 
 
+class TooSlow(Rejected):
+    """The body did not arrive within the time that a request has."""
+
+    status, code, title = 408, "too_slow", "The body took too long"
+
+
 class BadSignature(Rejected):
     """A wrong, missing or malformed signature. The sentence is always the same: a forger learns nothing from it."""
 

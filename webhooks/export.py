@@ -11,6 +11,8 @@ from webhooks.errors import TooMany
 
 AT_ONCE = 2
 AGAIN = 30  # seconds
+# Bytes that are sent at once: a line each would be a change of thread each.
+PIECE = 65_536
 CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 Form = Literal["jsonl", "csv"]
 
@@ -34,13 +36,23 @@ class _Lines:
     """WSGI calls close() however it ends, also where whoever reads hung up before the first line."""
 
     def __init__(self, lines: Iterator[str], free: threading.BoundedSemaphore) -> None:
-        self._lines = (line.encode() for line in lines)
+        self._pieces = _pieces(lines)
         self._free: threading.BoundedSemaphore | None = free
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._lines
+        return self._pieces
 
     def close(self) -> None:
         free, self._free = self._free, None
         if free:
             free.release()
+
+
+def _pieces(lines: Iterator[str]) -> Iterator[bytes]:
+    piece = bytearray()
+    for line in lines:
+        piece += line.encode()
+        if len(piece) >= PIECE:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)

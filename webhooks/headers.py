@@ -1,7 +1,5 @@
 """What every answer says to browsers about itself."""
 
-from collections.abc import Mapping
-
 import flask
 
 _ALL = {"X-Content-Type-Options": "nosniff"}
@@ -26,8 +24,3 @@ def add(response: flask.Response) -> flask.Response:
         for name, value in _PAGES.items():
             response.headers.setdefault(name, value)
     return response
-
-
-def of_webhooks(own: Mapping[str, str], length: int) -> dict[str, str]:
-    """Of a JSON answer, which has headers of its own. length: bytes."""
-    return {"Content-Type": "application/json", "Content-Length": str(length), **_NOT_KEPT, **own, **_ALL}

@@ -7,15 +7,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from registrar.dispatch import Dispatcher
 from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.capacity import Capacity
 from registrar.ledger.room import LEAST_FREE, free_bytes, probe
 from registrar.plural import plural
-from webhooks.backpressure import Backpressure
-from webhooks.doorbell import Doorbell
 from webhooks.errors import InvalidEvent, NotReady
 
 log = logging.getLogger(__name__)
 
+# What GET /healthz answers, by no look at anything: whoever answers is alive.
+ALIVE_PATH, ALIVE = "/healthz", {"status": "alive"}
 FRESH = 1.0  # second
 _MIB = 2**20
 
@@ -31,10 +33,10 @@ class Finding:
 class Health:
     """Shared by all threads: while one looks, the others are told what was found before."""
 
-    def __init__(self, ledger: Ledger, doorbell: Doorbell, backpressure: Backpressure) -> None:
+    def __init__(self, ledger: Ledger, dispatcher: Dispatcher, capacity: Capacity) -> None:
         self._ledger = ledger
-        self._doorbell = doorbell
-        self._backpressure = backpressure
+        self._dispatcher = dispatcher
+        self._capacity = capacity
         self._turn = threading.Lock()
         self._found: Mapping[str, Finding] = {}
         self._until = 0.0
@@ -82,15 +84,15 @@ class Health:
         return Finding("pass", f"{free // _MIB} MiB free")
 
     def _broker(self) -> Finding:
-        if self._doorbell.answers():
+        if self._dispatcher.answers():
             return Finding("pass", "answers")
         return Finding("fail", "the broker does not answer; events are kept, and applied when it is back")
 
     def _work(self) -> Finding:
         """No reason to be taken out: what people decide still gets through, and who is refused is told to wait."""
         try:
-            waiting = sum(self._backpressure.waiting().values())
+            waiting = sum(self._capacity.unfinished().values())
         except LedgerUnavailable as error:
             return Finding("warn", f"can't be counted: the ledger {error.reason}")
-        said = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._backpressure.most:,} may wait"
-        return Finding("warn" if waiting >= self._backpressure.most else "pass", said)
+        said = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._capacity.bound:,} may wait"
+        return Finding("warn" if waiting >= self._capacity.bound else "pass", said)

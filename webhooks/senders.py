@@ -39,6 +39,11 @@ class Sender:
         return handshake(headers, self.context) if handshake else None
 
     @property
+    def max_bytes(self) -> int:
+        """The largest body: max_bytes of registrar.yml, or the kind's own limit where that is lower."""
+        return min(self.context.config.max_bytes, getattr(self.kind, "MAX_BYTES", self.context.config.max_bytes))
+
+    @property
     def talks(self) -> bool:
         """Whether there are people behind it, who see only what comes in their own way."""
         return hasattr(self.kind, "refuse")

@@ -9,6 +9,7 @@ from celery import Celery
 
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
+from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy
 from registrar.seal import Seal
 from registrar.settings import Settings
@@ -22,6 +23,7 @@ class Bench:
 
     app: Celery
     ledger: Ledger
+    inbox: Inbox  # for what the scheduler finds due
     policy: Policy
     settings: Settings
     seal: Seal

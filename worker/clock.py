@@ -4,26 +4,24 @@ An event's delivery id says what is due and since when, so ticks of several work
 """
 
 import hashlib
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
 
 from sqlalchemy import Connection
 
-from registrar import tracing
 from registrar.event import Actor, Event
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.accept import Delivery
 from registrar.ledger.deployments import under_way
 from registrar.ledger.history import models_held
+from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
 from registrar.policy.timing import last
-from registrar.queue import Bell
 from registrar.vocabulary import Data, ModelPrune, ModelReview, RegistryReconcile
 from worker.promotion import due
 
@@ -33,8 +31,8 @@ _LONG = 200  # characters; a delivery id has 256
 _UNSIGNED = "0" * 64  # nothing was sent: there is no body
 
 
-def tick(ledger: Ledger, policy: Policy, now: datetime) -> list[Bell]:
-    """Accept what is due; the bells to ring."""
+def tick(ledger: Ledger, inbox: Inbox, policy: Policy, now: datetime) -> None:
+    """Submit what is due; returns once it is on disk. Raises LedgerUnavailable."""
     with ledger.read() as connection:
         due_now = [
             _reviews(connection, policy, now),
@@ -42,16 +40,12 @@ def tick(ledger: Ledger, policy: Policy, now: datetime) -> list[Bell]:
             _prunes(connection, policy, now),
         ]
         deliveries = dict(chain.from_iterable(due_now))
-    bells: list[Bell] = []
-    for id_, event in deliveries.items():
-        began = time.time_ns()
-        with ledger.write() as connection:
-            receipt = accept(connection, Delivery(OURSELVES, id_, _UNSIGNED), [event], at=now)
-        bells += receipt.bells
-        if not receipt.repeated:
-            named = [event_id for event_id, _ in receipt.events]
-            tracing.accepted("clock", named, {"registrar.type": event.type}, began=began, ended=time.time_ns())
-    return bells
+    receipts = [
+        inbox.submit(Submission(Delivery(OURSELVES, id_, _UNSIGNED), [event], now, entrance="scheduler"))
+        for id_, event in deliveries.items()
+    ]
+    for receipt in receipts:
+        receipt.result()
 
 
 def _reviews(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:

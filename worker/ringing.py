@@ -47,8 +47,6 @@ def peal(bench: Bench, bells: list[Bell]) -> None:
 def tick(bench: Bench) -> None:
     """Begin what the time has brought. A ledger that is down is no error here either."""
     try:
-        bells = clock.tick(bench.ledger, bench.policy, bench.now())
+        clock.tick(bench.ledger, bench.inbox, bench.policy, bench.now())
     except LedgerUnavailable as error:
-        log.warning("the clock can't read the ledger: %s", error)
-        return
-    ring(bench.app, bells)
+        log.warning("the scheduler can't read or write the ledger: %s", error)

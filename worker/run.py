@@ -8,7 +8,9 @@ from functools import partial
 import requests
 
 from registrar import scrub, tracing
+from registrar.dispatch import Dispatcher
 from registrar.ledger import Ledger
+from registrar.ledger.inbox import Inbox
 from registrar.ledger.schema import check
 from registrar.policy import Policy, load
 from registrar.queue import QUEUE, celery_app
@@ -57,7 +59,8 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
     http.auth = _no_login
     registry = MlflowRegistry(settings.mlflow_uri).guarded
     scrubbing = scrub.Scrub(scrub.known(settings, policy))
-    bench = Bench(app, ledger, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
+    inbox = Inbox(ledger, Dispatcher(settings.broker_url).publish)
+    bench = Bench(app, ledger, inbox, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
     install(bench)
     return bench
 

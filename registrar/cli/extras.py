@@ -8,7 +8,7 @@ from registrar.problem import Problem
 _BROUGHT_BY = {
     "authlib": "receiver",
     "flask": "receiver",
-    "gunicorn": "receiver",
+    "granian": "receiver",
     "mlflow": "worker",
     "psutil": "embedded",
     "sklearn": "embedded",

@@ -81,14 +81,11 @@ def receiver(site: Site) -> Part:
     port = site.ports["receiver"]
     return Part(
         name="receiver",
-        command=(
-            *(sys.executable, "-m", "gunicorn", "--config", "python:webhooks.gunicorn_conf"),
-            *("--bind", f"{LOOPBACK}:{port}", "webhooks.app:from_environment()"),
-        ),
+        command=(sys.executable, "-m", "webhooks.serve", "--host", LOOPBACK, "--port", str(port)),
         environment=_SMALL,
         needs=_PREPARED,
         ready=HttpOk(port, ("/readyz", "/healthz")),
-        stop_timeout=15,
+        stop_timeout=20,  # requests under way have 15
         address=site.addresses.receiver_url,
         advice=f"{_CONFIG}. {_INSTALL}",
     )

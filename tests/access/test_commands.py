@@ -7,11 +7,12 @@ from sqlalchemy import select
 
 from registrar.event import Actor
 from registrar.ledger.accept import DeliveryConflict
+from registrar.ledger.capacity import NoCapacity
 from registrar.ledger.tables import events, tasks
 from tests.access.conftest import POLICY, Make, Site
 from webhooks import commands as module
 from webhooks.access import Principal
-from webhooks.errors import Full, InvalidEvent, NotPermitted, TooMany
+from webhooks.errors import InvalidEvent, NotPermitted, TooMany
 
 APPROVE = {"model": "taxi", "version": 3, "reason": "looks good"}
 BACK = {"model": "taxi", "reason": "it is slow"}
@@ -105,7 +106,7 @@ def test_what_people_decide_has_room_when_the_rest_has_not(make: Make):
     site = make(policy=f"{POLICY}max_unfinished: 10\n")
     for _ in range(10):
         site.commands.submit(BOB, "experiment.create", {"name": "e"})
-    with pytest.raises(Full):
+    with pytest.raises(NoCapacity):
         site.commands.submit(BOB, "experiment.create", {"name": "e"})
     assert site.commands.submit(ADA, "promotion.approve", APPROVE).event_ids
 

@@ -225,8 +225,10 @@ class _From(HTTPAdapter):
 
 
 def test_through_a_configured_one_each_client_has_a_budget_of_its_own(configured: Proxied):
-    """Of wrong tokens: 30 a minute."""
-    assert [asked_from("127.0.0.2", configured) for _ in range(31)] == [401] * 30 + [429]
+    """Of wrong tokens: 30 a minute. There is no Redis here, so each of the two processes counts for itself."""
+    answers = [asked_from("127.0.0.2", configured) for _ in range(150)]
+    assert 30 <= answers.count(401) <= 60
+    assert set(answers[-10:]) == {429}
     assert asked_from("127.0.0.2", configured, **{"X-Forwarded-For": "203.0.113.9"}) == 429
     assert asked_from("127.0.0.3", configured) == 401
 
@@ -247,6 +249,8 @@ def test_a_header_with_an_underscore_is_not_the_one_with_dashes(configured: Prox
 @pytest.mark.parametrize(
     "name",
     [
+        "SCRIPT_NAME",
+        "PATH_INFO",
         "Script-Name",
         "Path-Info",
         "X-Script-Name",

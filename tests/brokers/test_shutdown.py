@@ -1,4 +1,4 @@
-"""SIGTERM: a worker finishes what is in its hands, or hands it back. (The receiver: tests/webhooks/test_lobby.py.)"""
+"""SIGTERM: a worker finishes what is in its hands, or hands it back. (The receiver: tests/webhooks/test_serve.py.)"""
 
 import signal
 import subprocess

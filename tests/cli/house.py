@@ -1,4 +1,4 @@
-"""An installation without Celery and gunicorn around it: the receiver over HTTP, a worker at its desk, the commands."""
+"""An installation without Celery and granian around it: the receiver over HTTP, a worker at its desk, the commands."""
 
 import threading
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from registrar.ledger import Ledger
 from registrar.settings import from_folder
 from tests.worker.office import Office
 from webhooks.app import create_app
+from webhooks.ingress.rejection_log import RejectionLog
 
 POLICY = """
 version: 1
@@ -46,11 +47,14 @@ notify:
 
 @dataclass(frozen=True)
 class House:
-    """office: does what is due when it is told to; within `working`, at once."""
+    """office: does what is due when it is told to; within `working`, at once. rejections: what is written beside the
+    requests.
+    """
 
     url: str
     data: Path
     office: Office
+    rejections: RejectionLog
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(main, ["--data", str(self.data), *arguments])
@@ -91,6 +95,7 @@ def living(
     *,
     policy: str = POLICY,
     operator: str | None = "source:operator",
+    public: str = "http://localhost:1",
 ) -> Iterator[House]:
     """registry: none is a fake one. Its public name leads nowhere: whatever is asked here goes to its local address."""
     (folder / "registrar.yml").write_text(policy)
@@ -101,19 +106,21 @@ def living(
         "REGISTRAR_LEDGER_URL": ledger_url,
         "REGISTRAR_BROKER_URL": "redis://127.0.0.1:1/0",  # refuses connections: nothing is rung
         "REGISTRAR_SECRET_KEY": new_key(),
-        "REGISTRAR_PUBLIC_URL": "https://registrar.invalid",
+        "REGISTRAR_PUBLIC_URL": public,
     }
     if operator:
         environment["REGISTRAR_LOCAL_OPERATOR"] = operator
     (folder / "environment").write_text("".join(f"{name}={value}\n" for name, value in environment.items()))
-    server = make_server("127.0.0.1", 0, create_app(from_folder(folder)), threaded=True)
+    app = create_app(from_folder(folder))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
     with (folder / "environment").open("a") as file:
         file.write(f"REGISTRAR_LOCAL_URL={url}\n")
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     serving.start()
     try:
-        yield House(url, folder, Office(ledger, folder, registry, policy))
+        office = Office(ledger, folder, registry, policy)
+        yield House(url, folder, office, app.extensions["receiver"].rejections)
     finally:
         server.shutdown()
         server.server_close()

@@ -103,6 +103,15 @@ def test_without_a_local_operator_it_is_said_what_to_set(tmp_path, ledger, ledge
     assert "Start the receiver with REGISTRAR_LOCAL_OPERATOR=NAME" in refused.stderr
 
 
+def test_with_a_public_name_it_is_said_that_a_token_is_needed(tmp_path, ledger, ledger_url):
+    with living(tmp_path, ledger, ledger_url, public="https://registrar.invalid") as house:
+        refused = house.run("prune", "taxi")
+        assert asked(house) == []
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "nobody is the local operator where REGISTRAR_PUBLIC_URL is another host's name" in refused.stderr
+    assert "REGISTRAR_TOKEN" in refused.stderr
+
+
 def test_where_the_receiver_is_not_running_it_is_said_how_to_start_it(house: House, monkeypatch):
     monkeypatch.setenv("REGISTRAR_LOCAL_URL", "http://127.0.0.1:1")
     silent = house.run("prune", "taxi")

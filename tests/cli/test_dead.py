@@ -98,6 +98,7 @@ def test_a_replay_without_the_grant_is_refused_at_the_door_and_recorded(house):
     first = posted(house, "model=taxi", "run_id=r1")
     refused = house.run("send", "event.replay", f"event_id={first}", "model=taxi")
     assert (refused.exit_code, "source ci may not send event.replay about taxi" in refused.output) == (1, True)
+    house.rejections.drain()
     [rejection] = json.loads(house.run("rejections", "--json").output)
     assert (rejection["source"], rejection["status"], rejection["code"]) == ("ci", 403, "not_permitted")
     assert "event.replay about taxi" in rejection["detail"]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner, Result
 
-import webhooks.access
 from registrar.cli import main
 from tests.cli.house import House, living
+from webhooks.access.loopback import Loopback
 
 POLICY = """
 version: 1
@@ -156,7 +156,7 @@ def test_elsewhere_a_fact_is_signed_or_it_is_none(house: House):
 
 @pytest.mark.parametrize("token", [None, "wrong"])
 def test_who_is_not_known_elsewhere_is_told_so(house: House, token: str | None, monkeypatch):
-    monkeypatch.setattr(webhooks.access, "is_loopback", lambda request: False)
+    monkeypatch.setattr(Loopback, "made_here", lambda loopback, request: False)
     for asked in (["events"], ["promotions", "approve", "taxi", "1"]):
         result = elsewhere(house, *asked, token=token)
         said = "knows no such token" if token else "asks who you are: REGISTRAR_TOKEN, or --token-file FILE"
@@ -167,7 +167,7 @@ def test_the_address_of_the_receiver_here_means_the_parts_here(house: House):
     given = {"REGISTRAR_URL": house.url, "REGISTRAR_TOKEN": None}
     runner = CliRunner()
     assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
-    given["REGISTRAR_URL"] = "https://registrar.invalid"  # its public name
+    given["REGISTRAR_URL"] = "http://localhost:1"  # its public name
     assert runner.invoke(main, ["--data", str(house.data), "events"], env=given).exit_code == 0
     named = ["--data", str(house.data), "--url", house.url, "plan", "taxi", "1", "--to", "staging"]
     assert "and not on http://127.0.0.1" in runner.invoke(main, named, env=given).stderr

@@ -11,12 +11,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-_VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
+_VARIABLE = re.compile(r"\$\{\w+:?-([^}]*)\}")
 _COPIED = re.compile(r"^COPY (deploy/\S+) (\S+)$", re.MULTILINE)
 
 
 def read() -> dict[str, Any]:
-    """The file, merged; every ${NAME:-default} is its default."""
+    """The file, merged; every ${NAME:-default} and ${NAME-default} is its default."""
     content: dict[str, Any] = _each(yaml.safe_load(COMPOSE_FILE.read_text()), _defaults)
     return content
 

@@ -89,7 +89,7 @@ class Installation:
 
 def require_all_parts() -> None:
     """Skips where something is not installed; in CI that fails."""
-    missing = [name for name in ("flask", "gunicorn", "mlflow") if find_spec(name) is None]
+    missing = [name for name in ("flask", "granian", "mlflow") if find_spec(name) is None]
     try:
         redis_server()
     except NoRedis as error:

@@ -211,7 +211,7 @@ def test_a_plan_says_by_its_exit_code_whether_a_version_may_go(sender, stack, cl
 
 
 def test_the_receiver_does_not_grow_under_load(sender, stack):
-    """90 MB are held in tests/webhooks/test_gunicorn.py. Here it has served all tests before, and redis-py loads the
+    """90 MB are held in tests/webhooks/test_serve.py. Here it has served all tests before, and redis-py loads the
     OpenTelemetry that MLflow brings into this environment (2 MB; the receiver's own has none).
     """
     with ThreadPoolExecutor(16) as pool:

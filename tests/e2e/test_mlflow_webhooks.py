@@ -9,10 +9,9 @@ from mlflow import MlflowClient
 from sqlalchemy import select
 
 from registrar.ledger import Ledger
-from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import events
 from tests import mlflow_server
-from tests.webhooks.test_gunicorn import port_of, start
+from tests.webhooks.serving import serving
 
 SECRET = "a secret of MLflow's own webhook"
 POLICY = """
@@ -45,15 +44,8 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Le
     """Its address, and its ledger."""
     folder = tmp_path_factory.mktemp("receiver")
     (folder / "mlflow.yml").write_text(POLICY)
-    ledger = Ledger(f"sqlite:///{folder}/ledger.db")
-    migrate(ledger)
-    process = start(folder, REGISTRAR_CONFIG=str(folder / "mlflow.yml"), HOOK=SECRET)
-    try:
-        yield f"http://127.0.0.1:{port_of(process)}/webhooks/mlflow", ledger
-    finally:
-        process.terminate()
-        process.wait(30)
-        ledger.close()
+    with serving(folder, REGISTRAR_CONFIG=str(folder / "mlflow.yml"), HOOK=SECRET) as server:
+        yield f"{server.url}/webhooks/mlflow", server.ledger
 
 
 def accepted(ledger: Ledger) -> list[dict[str, object]]:

@@ -85,9 +85,7 @@ def test_the_parts_start_with_the_command_lines_of_the_compose_file(tmp_path):
     assert list(commands) == ["redis", "mlflow", "migrate", "receiver", "worker", "beat"]
     assert commands["worker"] == (sys.executable, "-m", "worker", "run")
     assert commands["beat"] == (sys.executable, "-m", "worker", "beat")
-    assert commands["receiver"][3:] == (
-        *("--config", "python:webhooks.gunicorn_conf", "--bind", "127.0.0.1:8001", "webhooks.app:from_environment()"),
-    )
+    assert commands["receiver"][1:] == ("-m", "webhooks.serve", "--host", "127.0.0.1", "--port", "8001")
 
 
 def test_with_a_broker_of_ones_own_no_redis_is_started_and_the_parts_find_the_other(tmp_path):

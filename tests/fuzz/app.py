@@ -1,18 +1,16 @@
 """The receiver with every kind of source in it, and a way around the signatures, so that fuzz gets to what is behind.
 
-`gunicorn tests.fuzz.app:from_environment()`; `household` gives its REGISTRAR_CONFIG and the secrets.
+`tests/webhooks/serving.py` starts it; `household` gives its REGISTRAR_CONFIG and the secrets.
 """
 
 import json
 from typing import Any
 
-import flask
 import yaml
 
-from registrar.settings import Settings, process_environment
 from tests.sources.captured import FIXTURES, FOLDERS
-from webhooks import refusals, senders
-from webhooks.app import create_app
+from webhooks import asgi, senders
+from webhooks.ingress import error_handlers
 from webhooks.postbox import Postbox
 from webhooks.source import Request, Verified
 
@@ -21,8 +19,8 @@ RATE = "999999/second"
 MOST = 1_000_000  # tasks; nobody works on them
 
 
-def from_environment() -> flask.Flask:
-    refusals.REFUSALS = RATE
+def from_environment() -> asgi.Asgi:
+    error_handlers.REFUSALS = RATE
     verify = senders.Sender.verify
 
     def or_vouched(self: senders.Sender, request: Request) -> Verified:
@@ -30,7 +28,7 @@ def from_environment() -> flask.Flask:
 
     senders.Sender.verify = or_vouched  # type: ignore[method-assign]
     Postbox.post = lambda self, letter: True  # type: ignore[method-assign]  # the fixtures' addresses are real hosts
-    return create_app(Settings.read(process_environment()))
+    return asgi.from_environment()
 
 
 def household() -> tuple[str, dict[str, str]]:

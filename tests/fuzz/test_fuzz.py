@@ -16,12 +16,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from registrar.ledger import Ledger
-from registrar.ledger.migrate import migrate
 from tests.fuzz.app import VOUCHED, household
 from tests.sources.captured import Capture, captures, read
 from tests.sources.test_fixtures import HOSTILE_BODIES, HOSTILE_HEADERS
-from tests.webhooks.test_gunicorn import CONFIG, port_of, start
+from tests.webhooks.serving import serving
 
 REQUESTS = int(os.environ.get("FUZZ", "5000"))
 PER_EXAMPLE = 10
@@ -32,7 +30,7 @@ HEADS = [dict(capture.request.headers) for capture in CAPTURES]
 HOSTILE = list(HOSTILE_BODIES.values())
 FRAMING = {"content-length", "transfer-encoding", "connection", "host"}
 NAMES = sorted({name for head in HEADS for name in head} | {"content-encoding", "expect", "x-nonsense"})
-# http.client itself refuses to send controls; the raw bytes of tests/webhooks/test_gunicorn.py cover those.
+# http.client itself refuses to send controls; the raw bytes of tests/webhooks/test_framing.py cover those.
 VALUES = [re.sub(r"[^ -~\u00a0-\u00ff]", "", value or "") for value in HOSTILE_HEADERS.values()]
 TYPES = ["application/json", "application/x-www-form-urlencoded", "application/cloudevents+json", "text/plain"]
 # What breaks readers of JSON and forms, put into places where it is not expected.
@@ -82,21 +80,12 @@ class Door:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("fuzz")
-    ledger = Ledger(f"sqlite:///{folder}/ledger.db")
-    migrate(ledger)
-    ledger.close()
     policy, secrets = household()
     (folder / "fuzz.yml").write_text(policy)
     environ = {"REGISTRAR_CONFIG": str(folder / "fuzz.yml"), **secrets}
-    one = f"{CONFIG}workers = 1\n"  # which is looked at
-    process = start(folder, config=one, app="tests.fuzz.app:from_environment()", **environ)
-    try:
-        port = port_of(process)
-        [worker] = psutil.Process(process.pid).children()
-        yield Door(port, worker, folder / "gunicorn.log")
-    finally:
-        process.terminate()
-        process.wait(30)
+    with serving(folder, app="tests.fuzz.app:from_environment", **environ) as server:
+        [worker] = server.workers()  # which is looked at
+        yield Door(server.port, worker, server.log)
 
 
 def mutated(body: bytes, choose: random.Random) -> bytes:

@@ -172,7 +172,7 @@ def elsewhere(test: str) -> Change:
 ROLES = "tests.access.test_roles"
 RULES = "{rules: [{group: leads}]}"
 LAST_TARGET = f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n"
-LIMITED = "tests.webhooks.test_rate:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
+LIMITED = "tests.webhooks.test_rate_limit:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
 LACKING = "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
 WITH_RISK = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  risk: [eve]")
 SERVING = POLICY.replace("channels:", "channels:\n  serving: {kind: log}\n  other: {kind: log}")
@@ -186,24 +186,24 @@ QUIET = SERVING.replace('outcomes: ["*"]', "outcomes: [task.dead]")
 
 CHANGES = {
     "Policy.version": elsewhere("tests.policy.test_load:test_a_complaint_names_the_line_and_what_would_be_right"),
-    "Policy.sources": elsewhere("tests.webhooks.test_refusals:test_an_unknown_source_is_404"),
-    "Policy.max_unfinished": elsewhere("tests.webhooks.test_backpressure:test_over_the_bound_in_all_everybody_waits"),
+    "Policy.sources": elsewhere("tests.webhooks.test_error_handlers:test_an_unknown_source_is_404"),
+    "Policy.max_unfinished": elsewhere("tests.webhooks.test_capacity:test_over_the_bound_in_all_everybody_waits"),
     "Policy.people": old_and_new(one, POLICY, "{name: Ada}", "{name: Augusta}"),
     "Policy.groups": old_and_new(one, POLICY, "leads: [ada, bob]", "leads: [bob]"),
     "Policy.models": old_and_new(one, POLICY, "  taxi:\n", "  bus:\n"),
     "Policy.channels": old_and_new(one, POLICY, "log: {kind: log}", "log: {kind: webhook}"),
     "Policy.notify": old_and_new(one, POLICY, 'outcomes: ["*"]', 'outcomes: ["promotion.*"]'),
     "Source.kind": elsewhere("tests.webhooks.test_start:test_a_wrong_registrar_yml"),
-    "Source.secrets": elsewhere("tests.webhooks.test_refusals:test_another_secret_is_401"),
+    "Source.secrets": elsewhere("tests.webhooks.test_error_handlers:test_another_secret_is_401"),
     "Source.may": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),
-    "Source.max_bytes": elsewhere("tests.webhooks.test_refusals:test_a_body_over_the_sources_limit_is_413"),
+    "Source.max_bytes": elsewhere("tests.webhooks.test_error_handlers:test_a_body_over_the_sources_limit_is_413"),
     "Source.rate_limit": elsewhere(
-        "tests.webhooks.test_rate:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
+        "tests.webhooks.test_rate_limit:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
     ),
     "Source.max_unfinished": elsewhere(
-        "tests.webhooks.test_backpressure:test_a_source_over_its_bound_is_503_and_the_others_are_not"
+        "tests.webhooks.test_capacity:test_a_source_over_its_bound_is_503_and_the_others_are_not"
     ),
-    "Source.tolerance": elsewhere("tests.webhooks.test_refusals:test_a_stale_timestamp_is_401"),
+    "Source.tolerance": elsewhere("tests.webhooks.test_error_handlers:test_a_stale_timestamp_is_401"),
     "Source.options": elsewhere("tests.webhooks.test_ci:test_a_dispatch_beyond_the_grants_is_a_403"),
     "Source.reply_to": elsewhere("tests.webhooks.test_reply:test_any_other_address_is_refused"),
     "Grant.events": elsewhere("tests.policy.test_policy:test_a_source_may_send_what_is_granted_and_nothing_else"),

@@ -144,7 +144,7 @@ class Desk:
         self.settle()
         self.seen["hours passed"] += hours
         self.clock.forward(hours=hours)
-        clock.tick(self.ledger, self.office.bench.policy, self.clock())
+        clock.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.clock())
         self.settle()
 
     def assert_agreed(self) -> None:

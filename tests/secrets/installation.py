@@ -26,11 +26,10 @@ from tests.mlflow_server import free_port
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 90.0
 PROGRAMS = {
-    "receiver": ["gunicorn", "--config", "python:webhooks.gunicorn_conf", "--bind", "127.0.0.1:{port}"],
+    "receiver": ["webhooks.serve", "--port", "{port}", "--access-log"],
     "worker": ["worker", "run"],
     "beat": ["worker", "beat"],
 }
-APP = "webhooks.app:from_environment()"
 
 
 def made_up() -> dict[str, str]:
@@ -83,7 +82,7 @@ class Installation:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, name: str) -> None:
-        words = [word.format(port=self.port) for word in PROGRAMS[name]] + [APP] * (name == "receiver")
+        words = [word.format(port=self.port) for word in PROGRAMS[name]]
         self.running[name] = subprocess.Popen(
             [sys.executable, "-m", *words], cwd=ROOT, env=dict(self.environ), stdout=(log := self.log(name)), stderr=log
         )
@@ -93,7 +92,7 @@ class Installation:
 
     def fails(self, name: str, what: str, **changed: str) -> None:
         """A process that can't start as it is told; what it says is kept."""
-        words = {**PROGRAMS, "migrate": ["registrar", "migrate"]}[name] + [APP] * (name == "receiver")
+        words = {**PROGRAMS, "migrate": ["registrar", "migrate"]}[name]
         words = [word.format(port=free_port()) for word in words]
         self.running[f"{name} with {what}"] = subprocess.Popen(
             [sys.executable, "-m", *words],

@@ -105,9 +105,9 @@ def test_what_the_clock_begins_is_a_trace_too(ledger, tmp_path, heard):
     started("worker", heard, tmp_path)
     office.later(hours=1)
     tracing.stop()
-    [clock] = heard.named("clock")
+    [scheduler] = heard.named("scheduler")
     [done] = heard.named("worker.reconcile")
-    assert (done.trace, done.parent) == (clock.trace, clock.id)
+    assert (done.trace, done.parent) == (scheduler.trace, scheduler.id)
 
 
 def test_both_parts_leave_away_what_the_sampler_does(office_of, heard, tmp_path, monkeypatch):

@@ -72,6 +72,8 @@ class Receiver:
         return self.rows(tasks)
 
     def rejections(self) -> list[tuple[str, int, str]]:
+        """Once all are written, which happens beside the requests."""
+        self.client.application.extensions["receiver"].rejections.drain()
         with self.ledger.read() as connection:
             return [(row["source"], row["status"], row["code"]) for row in rejections.latest(connection)]
 

@@ -75,6 +75,7 @@ def test_lists_are_newest_first_and_limited(receiver: Receiver):
 
 def test_refusals_are_listed_without_the_body(receiver: Receiver):
     receiver.send(finished(secret="hush"))
+    assert len(receiver.rejections()) == 1
     [refusal] = receiver.client.get("/v1/rejections").json["rejections"]
     assert (refusal["source"], refusal["status"], refusal["code"]) == ("ci", 422, "invalid_event")
     assert refusal["size"] == len(json.dumps(finished(secret="hush")))

@@ -6,6 +6,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,19 +19,20 @@ import requests
 from sqlalchemy import select
 
 from registrar.ledger import Ledger
+from registrar.ledger.capacity import FRESH
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import events, tasks
 from tests import postgres_server
 from tests.needs import needs
 from tests.webhooks.conftest import finished, signed
-from tests.webhooks.test_gunicorn import port_of, start
+from tests.webhooks.serving import serving
 
 BALANCER = "/readyz?exclude=broker"
 # Without the reserve, which would refuse before the database has to.
 CONFIG = """
-from webhooks.gunicorn_conf import *
-from webhooks import backpressure, health
-backpressure.LEAST_FREE = 0
+from registrar.ledger import capacity
+from webhooks import health
+capacity.LEAST_FREE = 0
 health.FRESH = 0.0
 
 import os
@@ -85,8 +87,13 @@ class Door:
         assert self.ask("/healthz")[0] == 200
 
     def is_well(self) -> None:
-        """What was answered 202 is there whole, what was refused is not; and it goes on, in the same process."""
-        assert self.post(-1)[0] == 202
+        """What was answered 202 is there whole, what was refused is not; and it goes on, in the same process, at once
+        or when the ledger is asked again how much waits (Capacity).
+        """
+        until = time.monotonic() + FRESH + 1
+        while (status := self.post(-1)[0]) != 202 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert status == 202
         assert self.ask(BALANCER)[0] == 200
         with self.ledger.read() as connection:
             there = set(connection.execute(select(events.c.id)).scalars())
@@ -96,17 +103,10 @@ class Door:
 
 @contextmanager
 def door(folder: Path, ledger_url: str) -> Iterator[Door]:
-    """On a ledger that is migrated."""
-    ledger = Ledger(ledger_url)
-    process = start(folder, config=CONFIG.replace("{folder}", str(folder)), REGISTRAR_LEDGER_URL=ledger_url)
-    try:
-        opened = Door(f"http://127.0.0.1:{port_of(process)}", ledger, set(), process)
-        assert opened.ask("/healthz")[0] == 200
-        yield opened
-    finally:
-        ledger.close()
-        process.terminate()
-        process.wait(30)
+    """Of one process."""
+    changes = CONFIG.replace("{folder}", str(folder))
+    with serving(folder, changes=changes, ledger_url=ledger_url) as server:
+        yield Door(server.url, server.ledger, set(), server.process)
 
 
 def migrated(url: str) -> str:
@@ -250,4 +250,36 @@ def test_postgresql(postgresql: tuple[Cluster, Door], trouble: Callable, why: st
     cluster, opened = postgresql
     with trouble(cluster):
         opened.refuses(why)
+    opened.is_well()
+
+
+@contextmanager
+def frozen(cluster: Cluster) -> Iterator[None]:
+    """It answers nothing, and its kernel still says that it is there."""
+    first = psutil.Process(postgres_server.postmaster(cluster.folder))
+    every = [first, *first.children()]
+    for process in every:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in every:
+            process.resume()
+
+
+def test_a_database_that_hangs_keeps_no_sender_waiting_and_what_is_sent_again_counts_once(
+    postgresql: tuple[Cluster, Door],
+):
+    cluster, opened = postgresql
+    opened.is_well()
+    body = json.dumps(finished(run_id="hangs")).encode()
+    headers = signed(body)
+    with frozen(cluster):
+        status, said = opened.ask("/webhooks/ci", body, headers)
+        assert (status, said["code"], opened.retry_after) == (503, "unavailable", "5")
+        assert "whether this was accepted is not known; send it again as it is" in said["detail"]
+        assert opened.ask("/healthz") == (200, {"status": "alive"})
+    status, said = opened.ask("/webhooks/ci", body, headers)
+    assert status in (200, 202)
+    opened.taken |= {one["id"] for one in said["events"]}
     opened.is_well()

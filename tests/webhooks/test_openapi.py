@@ -18,8 +18,8 @@ from registrar.ledger.migrate import migrate
 from registrar.settings import Settings
 from registrar.vocabulary import VOCABULARY, parse
 from tests.webhooks.conftest import Receiver, environ, finished, signed
-from webhooks import refusals
 from webhooks.app import create_app
+from webhooks.ingress import error_handlers
 from webhooks.openapi.document import document
 from webhooks.openapi.page import example, page
 
@@ -58,7 +58,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def schema(app: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(refusals, "REFUSALS", "100000/second")
+    monkeypatch.setattr(error_handlers, "REFUSALS", "100000/second")
     return schemathesis.openapi.from_wsgi("/openapi.json", app)
 
 

@@ -46,7 +46,7 @@ def test_a_wrong_secret_key(ledger: Ledger, settings: Settings):
         create_app(replace(settings, secret_key="x"))
 
 
-def test_the_reason_is_on_stderr_and_gunicorn_stops(monkeypatch, capsys):
+def test_the_reason_is_on_stderr_and_it_stops(monkeypatch, capsys):
     monkeypatch.setattr(environment, "from_environment", lambda: Settings.read({}))
     with pytest.raises(SystemExit) as stopped:
         from_environment()

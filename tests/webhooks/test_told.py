@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from sqlalchemy import text
 
+from registrar.ledger import capacity
 from registrar.policy import Policy
 from tests.webhooks import test_chats_app as chats
 from tests.webhooks import test_slack_app as slack
 from tests.webhooks.conftest import SLACK, Receiver
-from webhooks import backpressure, rate
 from webhooks.app import create_app
 from webhooks.postbox import Letter, send
 
@@ -38,7 +38,8 @@ AGAIN = "Nothing was done; try again in a minute."
 @pytest.fixture
 def limited(ledger, settings, monkeypatch):
     """All chat systems at one receiver, each source with these limits."""
-    monkeypatch.setattr(backpressure, "FRESH", 0.0)
+    monkeypatch.setattr(capacity, "FRESH", 0.0)
+    monkeypatch.setattr(capacity, "STALE", 0.0)
 
     def start(**limits: object) -> Receiver:
         said = chats.POLICY.model_dump(mode="json", exclude_unset=True)
@@ -94,14 +95,13 @@ def test_too_many_requests(limited, letters, ask):
 
 
 @pytest.mark.usefixtures("within_one_minute")
-def test_who_only_says_that_they_are_slack_is_told_nothing(limited, letters, monkeypatch):
-    monkeypatch.setattr(rate, "REFUSED_FOR", 60)
+def test_who_only_says_that_they_are_slack_is_told_nothing(limited, letters):
     receiver = limited(rate_limit="1/minute")
     for _ in range(2):
         slack.slash(receiver, "help")
     letters.clear()
     body = b"command=%2Fregistry&text=help&team_id=T1&user_id=U1"
-    assert receiver.slack(body, secret=SLACK + "x").status_code == 429
+    assert receiver.slack(body, secret=SLACK + "x").status_code == 401
     assert letters == []
 
 

@@ -12,6 +12,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.history import history
+from registrar.ledger.inbox import Inbox
 from registrar.ledger.tables import promotions, tasks, votes
 from registrar.policy.load import parse as parse_policy
 from registrar.queue import Bell, celery_app
@@ -69,6 +70,7 @@ class Office:
         self.bench = Bench(
             celery_app("memory://"),
             ledger,
+            Inbox(ledger, lambda bells: None),
             parse_policy(policy),
             settings,
             Seal(KEY),
@@ -83,7 +85,7 @@ class Office:
     def later(self, **how: float) -> None:
         """Time passes, and what it brings is done. how: as of timedelta."""
         self._ahead += timedelta(**how)
-        clock.tick(self.ledger, self.bench.policy, self.now())
+        clock.tick(self.ledger, self.bench.inbox, self.bench.policy, self.now())
         self.work()
 
     def policy(self, text: str) -> None:

@@ -21,7 +21,7 @@ from webhooks.access.principal import Principal
 from webhooks.access.proxy import Proxy
 from webhooks.access.session import Sessions
 from webhooks.errors import NotPermitted, NotSignedIn
-from webhooks.rate import Limits
+from webhooks.ingress.rate_limit import Limits
 
 __all__ = ["Access", "Principal", "Role"]
 

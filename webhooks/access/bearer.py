@@ -16,7 +16,7 @@ from registrar.policy.access import lesser
 from webhooks.access.principal import Principal
 from webhooks.access.remembered import Remembered
 from webhooks.errors import NotSignedIn
-from webhooks.rate import Limits, address_key
+from webhooks.ingress.rate_limit import Limits, address_key
 
 WRONG = "30/minute"  # tokens that are none, per address
 

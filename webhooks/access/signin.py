@@ -20,7 +20,7 @@ from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import principal_of
 from webhooks.clean import clean
 from webhooks.errors import NotFound, Rejected
-from webhooks.rate import Limits, address_key
+from webhooks.ingress.rate_limit import Limits, address_key
 
 if TYPE_CHECKING:  # imported where registrar.yml has a provider, and nowhere else: the receiver starts light
     from webhooks.access.oidc import Provider

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from webhooks.access import Access
-from webhooks.health import Health
+from webhooks.health import ALIVE, ALIVE_PATH, Health
 from webhooks.metrics import CONTENT_TYPE, Metrics
 
 
@@ -15,9 +15,9 @@ def add(api: Blueprint, health: Health, metrics: Metrics, access: Access) -> Non
         access.require(request, "viewer")
         return Response(metrics.text(), content_type=CONTENT_TYPE)
 
-    @api.get("/healthz")
+    @api.get(ALIVE_PATH)
     def alive() -> dict[str, str]:
-        return {"status": "alive"}
+        return ALIVE
 
     @api.get("/readyz")
     def ready() -> dict[str, Any]:

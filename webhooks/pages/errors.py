@@ -9,8 +9,8 @@ from flask import Response, request
 from registrar.ledger import LedgerUnavailable
 from webhooks.access import SIGN_IN, Principal
 from webhooks.errors import NotPermitted, NotSignedIn, Rejected
+from webhooks.ingress.error_handlers import rejected_of
 from webhooks.pages.house import House, here
-from webhooks.refusals import rejected_of
 
 _TYPES = ("application/problem+json", "application/json", "text/html")  # who does not care is a program
 

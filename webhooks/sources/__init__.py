@@ -13,6 +13,9 @@ A file offers, without any I/O and with no other clock than request.received_at 
         called for verified requests only. What a sender sends has one of three fates, each explicit: it becomes
         events; it is ignored by name (Parsed with no events); it is unknown, and InvalidEvent says so.
         Raises NotJson, NotAForm, InvalidEvent.
+    MAX_BYTES = 65_536                                                           (optional)
+        the largest body that this kind ever sends, where `verify` must look into it: whoever is not verified yet can
+        make the receiver work for it. registrar.yml's max_bytes applies where it is lower.
     class Options(BaseModel)                                                     (optional)
         what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
     def check(context: Context) -> None                                          (optional)
@@ -35,7 +38,7 @@ A file offers, without any I/O and with no other clock than request.received_at 
 A delivery id that is not signed (GitHub's, Bitbucket's) is no identity: whoever caught a request could send it
 again under another one. Leave it out, and the body's digest is taken.
 
-What the sender may do is none of the file's business: intake.py asks registrar.yml about every event.
+What the sender may do is none of the file's business: ingress/endpoint.py asks registrar.yml about every event.
 
 With it come tests/fixtures/<kind>/_sender.json (the secrets and the time that the fixtures are signed with; "signs":
 what the signature covers, ["body", "timestamp"] where it says nothing), captured requests <what>__<case>.http with

@@ -24,9 +24,13 @@ from webhooks.signature import WeakSecret
 from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
+# Bytes: a post ends at 16,383 characters, and a press holds little but what was sealed.
+MAX_BYTES = 65_536
 Options = button.Options
 # Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).
 _MENTIONS = frozenset({"user_mentions", "user_mentions_ids", "channel_mentions", "channel_mentions_ids"})
+# The sealed text as it stands in a press: it is opened before the JSON around it is parsed.
+_SEALED = re.compile(rb'"sealed"\s*:\s*"([A-Za-z0-9_=-]{1,4096})"')
 _MOST = 4000  # characters of an answer; a post ends at 16,383
 
 
@@ -79,22 +83,32 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
 
 
 def _knows(request: Request, secret: str) -> bool:
-    """In constant time, as bytes: texts with other than ASCII would be a TypeError."""
+    """In constant time, as bytes: texts with other than ASCII would be a TypeError. The form is parsed only for
+    senders whose header is right.
+    """
     try:
-        token = strict_form.parse(request.body, lists=_MENTIONS).get("token", "")
         header = request.headers.get("authorization", "").encode("ascii")
+        if not hmac.compare_digest(header, f"Token {secret}".encode()):
+            return False
+        token = strict_form.parse(request.body, lists=_MENTIONS).get("token", "")
     except (NotAForm, UnicodeEncodeError):
         return False
-    named = hmac.compare_digest(token.encode(), secret.encode())
-    return hmac.compare_digest(header, f"Token {secret}".encode()) and named
+    return hmac.compare_digest(token.encode(), secret.encode())
 
 
 def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The press, and what was sealed in its context. Raises BadSignature."""
+    """The press, and what was sealed in its context: opened where it stands, before the body is parsed around it.
+
+    Raises BadSignature.
+    """
     try:
+        [sealed] = _SEALED.findall(request.body)
+        said = context.seal.open(sealed.decode())
         content = strict_json.parse(request.body)
-        return content, context.seal.open(content["context"]["sealed"])
-    except (NotJson, BrokenSeal, KeyError, TypeError, AttributeError):
+        if content["context"]["sealed"] != sealed.decode():
+            raise BadSignature
+        return content, said
+    except (NotJson, BrokenSeal, KeyError, TypeError, AttributeError, ValueError):
         raise BadSignature from None
 
 

@@ -1,4 +1,4 @@
-"""Rings for the workers after a commit, in a thread of its own: no sender ever waits for the broker."""
+"""Publishes task ids to the broker after a commit, in a thread of its own: no sender ever waits for the broker."""
 
 import atexit
 import logging
@@ -14,46 +14,50 @@ from registrar.queue import Bell, celery_app, peal, ring
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 1  # second
-PAUSE = 5.0  # after a failure; meanwhile the sweep rings
-FEW = 3  # bells that are rung one by one; of more, a worker is given the list
-APART = 0.1  # seconds between two rings of a busy receiver; the first after a while is not kept waiting
-MOST = 500  # bells at once
-LONGEST = 10_000  # bells that wait; what is more is left to the sweep
-_FAREWELL = 3.0  # seconds at the end of the process, for what waits
+# Seconds that the broker may take to answer.
+TIMEOUT = 1
+# Seconds after a failure, in which the broker is not asked again: the sweep publishes what is left.
+PAUSE = 5.0
+# Tasks that are published one by one; of more, a worker is given the list.
+FEW = 3
+# Seconds between two messages of a busy process; the first after a quiet time is published at once.
+APART = 0.1
+# Tasks in one message.
+MOST = 500
+# Tasks that wait for the broker; what is more is left to the sweep.
+LONGEST = 10_000
+# Seconds at the end of the process, for what waits.
+CLOSE_SECONDS = 3.0
 _END = None
 
 
-class Doorbell:
-    """Shared by all threads. What comes while the bell is being rung waits, and is rung together.
-
-    A broker that did not answer is not asked again for PAUSE seconds. Best effort, all of it: what is not rung here is
-    rung by the sweep.
-    """
+class Dispatcher:
+    """Thread-safe, best effort: what is not published here is published by the sweep (worker/ringing.py)."""
 
     def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)
         self._waiting: SimpleQueue[Bell | None] = SimpleQueue()
-        self._start = threading.Lock()
-        self._ringer: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._silent_until = 0.0
 
-    def ring(self, bells: Iterable[Bell]) -> None:
+    def publish(self, bells: Iterable[Bell]) -> None:
         """Returns at once."""
-        if self._ringer is None:
-            self._begin()
+        if self._thread is None:
+            self._start()
         if self._waiting.qsize() < LONGEST:
             for bell in bells:
                 self._waiting.put(bell)
 
     def close(self) -> None:
-        """Ring for what waits, and end: what is rung from then on is rung by nobody."""
-        if self._ringer is not None:
+        """Publish what waits, then end the thread: nothing is published from then on."""
+        if self._thread is not None:
             self._waiting.put(_END)
-            self._ringer.join(_FAREWELL)
+            self._thread.join(CLOSE_SECONDS)
+            atexit.unregister(self.close)
 
     def answers(self) -> bool:
-        """Whether the broker can be reached now, over a connection of its own."""
+        """Whether the broker can be reached now, over a connection of its own. Blocks for TIMEOUT at most."""
         try:
             with self._app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=0, timeout=TIMEOUT)
@@ -61,21 +65,22 @@ class Doorbell:
             return False
         return True
 
-    def _begin(self) -> None:
-        """At the first bell, not before: a thread does not survive a fork."""
-        with self._start:
-            if self._ringer is None:
-                self._ringer = threading.Thread(target=self._run, name="doorbell", daemon=True)
-                self._ringer.start()
+    def _start(self) -> None:
+        """At the first task and not before: a thread does not survive a fork."""
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+                thread.start()  # which may fail: the next task tries again
+                self._thread = thread
                 atexit.register(self.close)
 
     def _run(self) -> None:
-        going, rung = True, float("-inf")
+        going, published = True, float("-inf")
         while going:
-            bells, going = self._take(rung + APART)
-            rung = time.monotonic()
+            bells, going = self._take(published + APART)
+            published = time.monotonic()
             try:
-                self._ring(bells)
+                self._publish(bells)
             except Exception:  # the thread must outlive whatever it is
                 log.exception("%d task(s) wait for the sweep", len(bells))
 
@@ -95,7 +100,7 @@ class Doorbell:
             return bells, True
         return bells, False
 
-    def _ring(self, bells: list[Bell]) -> None:
+    def _publish(self, bells: list[Bell]) -> None:
         if not bells or time.monotonic() < self._silent_until:
             return
         publish = ring if len(bells) <= FEW else peal

@@ -140,6 +140,7 @@ def test_no_secret_signature_or_body_is_in_a_rejection_or_a_log_line(receiver, c
     receiver.post(body, headers)
     receiver.post(body, {**headers, "webhook-signature": "v1,aHVzaC1odXNo"})
     receiver.slack(b"command=%2Fregistry&text=hush-hush-" + b"x" * 9, secret=SLACK + "x")
+    assert len(receiver.rejections()) == 3
     with receiver.ledger.read() as connection:
         dump = "\n".join(connection.connection.dbapi_connection.iterdump()) + caplog.text
     for hushed in ("hush-hush", "aHVzaC1odXNo", headers["webhook-signature"], CI.removeprefix("whsec_"), SLACK):
@@ -147,7 +148,7 @@ def test_no_secret_signature_or_body_is_in_a_rejection_or_a_log_line(receiver, c
 
 
 def test_a_fault_of_ours_is_logged_with_its_traceback_and_told_without(receiver, monkeypatch, caplog):
-    monkeypatch.setattr("webhooks.intake.clean", None)
+    monkeypatch.setattr("webhooks.ingress.endpoint.clean", None)
     answer = receiver.post(b"", {}, to="nobody")
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
     assert "NoneType" not in answer.text

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from registrar.event import Actor, Event
+from registrar.ledger import capacity
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.backlog import unfinished
 from registrar.ledger.room import LEAST_FREE
@@ -14,9 +15,8 @@ from registrar.policy.load import parse
 from registrar.vocabulary import parse as parse_event
 from tests.webhooks.conftest import OLD, Receiver, finished
 from tests.webhooks.test_metrics import LOCAL
-from webhooks import backpressure
 from webhooks.app import create_app
-from webhooks.refusals import MOST
+from webhooks.ingress.rejection_log import MOST
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BOUNDED = """
@@ -31,8 +31,9 @@ sources:
 @pytest.fixture
 def bounded(ledger, settings, monkeypatch):
     """A receiver with these bounds, that counts each time."""
-    monkeypatch.setattr(backpressure, "FRESH", 0.0)
-    monkeypatch.setattr(backpressure, "_SHARE", 0)
+    monkeypatch.setattr(capacity, "FRESH", 0.0)
+    monkeypatch.setattr(capacity, "_SHARE", 0)
+    monkeypatch.setattr(capacity, "STALE", 0.0)
 
     def start(*, own: int = 1000, most: int = 1000) -> Receiver:
         policy = parse(BOUNDED.format(own=own, most=most))
@@ -105,15 +106,16 @@ def test_what_was_accepted_before_is_answered_as_ever(bounded):
 def test_between_two_counts_it_counts_what_it_accepts_itself(bounded, monkeypatch):
     receiver = bounded(own=3)
     receiver.send(finished(run_id="first"))
-    monkeypatch.setattr(backpressure, "FRESH", 3600.0)
+    monkeypatch.setattr(capacity, "FRESH", 3600.0)
     receiver.send(finished(run_id="second"))
-    monkeypatch.setattr(backpressure, "unfinished", None)  # not asked any more
+    monkeypatch.setattr(capacity, "unfinished", None)  # not asked any more
     assert flood(receiver, 3) == [202, 503, 503]
 
 
 def test_a_flood_of_what_is_refused_leaves_a_bounded_number_of_rows(bounded):
     receiver = bounded(own=1)
     assert set(flood(receiver, 150)[1:]) == {503}
+    assert receiver.rejections()
     assert len(receiver.rows(rejections)) == MOST
     assert len(receiver.events()) == 1
 
@@ -121,12 +123,12 @@ def test_a_flood_of_what_is_refused_leaves_a_bounded_number_of_rows(bounded):
 def test_the_last_of_the_disk_is_for_finishing_what_was_accepted(bounded, monkeypatch):
     receiver = bounded()
     receiver.send(finished(), id="msg_1")
-    monkeypatch.setattr(backpressure, "free_bytes", lambda ledger: LEAST_FREE - 1)
+    monkeypatch.setattr(capacity, "free_bytes", lambda ledger: LEAST_FREE - 1)
     answer = receiver.send(finished(run_id="r2"))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "the ledger's disk has 16.0 MiB left" in answer.json["detail"]
     assert receiver.send(finished(), id="msg_1").status_code == 200
-    monkeypatch.setattr(backpressure, "free_bytes", lambda ledger: LEAST_FREE)
+    monkeypatch.setattr(capacity, "free_bytes", lambda ledger: LEAST_FREE)
     assert receiver.send(finished(run_id="r2")).status_code == 202
 
 

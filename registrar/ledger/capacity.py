@@ -1,0 +1,123 @@
+"""Backpressure: bounds on unfinished tasks, per source and in all, and a reserve on the ledger's disk.
+
+A sender that is refused comes again. Work that is accepted without bound is done too late to be of use, and fills the
+disk. The counts come from the ledger, once a second, plus what this process accepted since: what may pass beyond a
+bound is what other receivers accept within that second, and the follow-ups of what was accepted.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from registrar.event import Event
+from registrar.ledger.backlog import unfinished
+from registrar.ledger.engine import Ledger, LedgerUnavailable
+from registrar.ledger.room import LEAST_FREE, free_bytes
+from registrar.policy import Policy
+
+# Seconds after which the counts are taken anew, beside the requests.
+FRESH = 1.0
+# Seconds after which nothing is decided by old counts: whoever comes first after a quiet time waits for new ones.
+STALE = 3.0
+# Counting takes a tenth of the time at most: with 50,000 tasks it takes 0.16 s.
+_SHARE = 10
+# One part in ten of the bound in all is kept for what people decide (`pressing` events).
+RESERVE = 10
+
+
+class NoCapacity(Exception):
+    """There is no room for a submission. The message says what is full, with its bound and setting."""
+
+
+class DiskFull(NoCapacity):
+    """The ledger's disk has only what is kept for finishing accepted work."""
+
+
+class Capacity:
+    """Decides from memory, in any thread; `refresh` alone asks the ledger and the disk. Raises LedgerUnavailable."""
+
+    def __init__(self, ledger: Ledger, policy: Policy) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._since: Counter[str] = Counter()
+        self._free: int | None = None
+        self._looked_at = self._due_at = float("-inf")
+        self._failed: tuple[float, LedgerUnavailable] | None = None
+
+    @property
+    def bound(self) -> int:
+        """How many tasks of all sources may be unfinished."""
+        return self._policy.max_unfinished
+
+    @property
+    def due(self) -> bool:
+        """Whether the counts should be taken anew."""
+        return time.monotonic() >= self._due_at
+
+    @property
+    def stale(self) -> bool:
+        """Whether the counts are too old to decide by."""
+        return self.due and time.monotonic() > self._looked_at + STALE
+
+    def unfinished(self) -> Mapping[str, int]:
+        """Unfinished tasks by source, a second old at most. May block. Raises LedgerUnavailable."""
+        self.refresh()
+        with self._lock:
+            return dict(self._counts)
+
+    def admit(self, source: str, events: Sequence[Event]) -> None:
+        """Count the events as accepted. Never blocks. Raises NoCapacity, DiskFull."""
+        if self._free is not None and self._free < LEAST_FREE:
+            raise DiskFull(
+                f"the ledger's disk has {self._free / 2**20:.1f} MiB left, which are kept for finishing what was "
+                "accepted; nothing was accepted, make room on it and send this again"
+            )
+        with self._lock:
+            self._check(source, events)
+            self._counts[source] += len(events)
+            self._since[source] += len(events)
+
+    def refresh(self) -> None:
+        """Take the counts and look at the disk, unless that was done a moment ago. Blocks. Raises LedgerUnavailable."""
+        with self._turn:
+            if not self.due:
+                return
+            if self._failed and time.monotonic() < self._failed[0] + FRESH:
+                raise LedgerUnavailable(str(self._failed[1]), self._failed[1].reason)
+            try:
+                self._look()
+            except LedgerUnavailable as error:
+                self._failed = time.monotonic(), error
+                raise
+            self._failed = None
+
+    def _look(self) -> None:
+        with self._lock:
+            self._since.clear()
+        began = time.monotonic()
+        free = free_bytes(self._ledger)
+        with self._ledger.read() as connection:
+            found = Counter(unfinished(connection))
+        ended = time.monotonic()
+        with self._lock:
+            self._counts, self._free = found + self._since, free
+            self._looked_at, self._due_at = ended, ended + max(FRESH, _SHARE * (ended - began))
+
+    def _check(self, source: str, events: Sequence[Event]) -> None:
+        """A source at its bound gets nothing in. A delivery that only just exceeds the bound is taken whole: else one
+        that is larger than the bound could never be.
+        """
+        configured = self._policy.sources.get(source)  # pages, API and scheduler have the bound in all alone
+        if configured and self._counts[source] >= configured.max_unfinished:
+            raise NoCapacity(
+                f"{self._counts[source]:,} tasks of {source} are not done yet, and {configured.max_unfinished:,} may "
+                f"wait (sources.{source}.max_unfinished)"
+            )
+        pressing = all(event.data.pressing for event in events)
+        bound = self.bound + (self.bound // RESERVE if pressing else 0)
+        if (total := self._counts.total()) >= bound:
+            raise NoCapacity(f"{total:,} tasks are not done yet, and {bound:,} may wait (max_unfinished)")

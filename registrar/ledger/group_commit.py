@@ -1,0 +1,113 @@
+"""Group commit: one thread writes all submissions that wait, in one transaction and with one wait for the disk.
+
+What comes while a transaction is written waits for the next one: an idle process adds no waiting, a busy one no
+commits.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from registrar.ledger.accept import Answer, Arrival, Receipt, prepared
+from registrar.ledger.engine import Ledger, LedgerUnavailable
+
+# Submissions in one transaction. More would make the first of them wait longer than the disk does.
+LARGEST_GROUP = 64
+# Seconds for what waits when the process ends.
+CLOSE_SECONDS = 10.0
+
+A = TypeVar("A", bound=Arrival)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pending(Generic[A]):
+    """A submission, and the future that its receipt (or error) is set in after the commit."""
+
+    arrival: A
+    future: Future[Receipt] = field(default_factory=Future)
+
+
+class GroupCommitter(Generic[A]):
+    """Thread-safe. committed: called in the writer's thread with what a commit wrote, before the futures are set."""
+
+    def __init__(self, ledger: Ledger, committed: Callable[[Sequence[tuple[A, Receipt]]], None]) -> None:
+        self._ledger = ledger
+        self._committed = committed
+        self._waiting: SimpleQueue[Pending[A] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, pending: Pending[A]) -> None:
+        """Hand a submission over. Never blocks. Its future gets the receipt, DeliveryConflict or LedgerUnavailable."""
+        if self._closed:
+            pending.future.set_exception(LedgerUnavailable("this process ends", "is not written any more"))
+            return
+        if self._thread is None:
+            self._start()
+        self._waiting.put(pending)
+
+    def close(self) -> None:
+        """Write what waits, then end the thread."""
+        self._closed = True
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join(CLOSE_SECONDS)
+
+    def _start(self) -> None:
+        """At the first submission and not before: threads do not survive a fork."""
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                thread.start()  # which may fail: the next submission tries again
+                self._thread = thread
+
+    def _run(self) -> None:
+        while True:
+            group, ending = self._next_group()
+            if group:
+                self._settle(group)
+            if ending:
+                return
+
+    def _next_group(self) -> tuple[list[Pending[A]], bool]:
+        """All that wait, one at least; and whether the process ends."""
+        group: list[Pending[A]] = []
+        try:
+            pending = self._waiting.get()
+            while pending is not None:
+                group.append(pending)
+                if len(group) == LARGEST_GROUP:
+                    return group, False
+                pending = self._waiting.get_nowait()
+        except Empty:
+            return group, False
+        return group, True
+
+    def _settle(self, group: Sequence[Pending[A]]) -> None:
+        answers = list(zip(group, self._write([pending.arrival for pending in group]), strict=True))
+        try:
+            self._committed([(one.arrival, answer) for one, answer in answers if isinstance(answer, Receipt)])
+        except Exception:  # it is on disk: a fault here must not take the answer
+            log.exception("accepted, and not dispatched or counted")
+        for one, answer in answers:
+            if isinstance(answer, Receipt):
+                one.future.set_result(answer)
+            else:
+                one.future.set_exception(answer)
+
+    def _write(self, group: Sequence[A]) -> Sequence[Answer | Exception]:
+        try:
+            return self._ledger.written(prepared(group, self._ledger.engine.dialect.name))
+        except LedgerUnavailable as error:
+            return [LedgerUnavailable(str(error), error.reason) for _ in group]
+        except Exception as error:  # noqa: BLE001 (set in the future of the one that it is about)
+            if len(group) == 1:
+                return [error]
+            # What the database can't take of one must not be the end of the others.
+            return [answer for one in group for answer in self._write([one])]

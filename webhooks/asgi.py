@@ -1,0 +1,146 @@
+"""The receiver as an ASGI application, which granian runs: webhooks on the event loop, all else in Flask's threads.
+
+It knows nothing that the Flask view of webhooks/app.py doesn't: both are adapters over Endpoint's check, prepare and
+answer. It exists because it is measured (docs/decisions/0002): a thread per request costs more than the request.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import flask
+
+from registrar import tracing
+from registrar.ledger.accept import Receipt
+from webhooks import app as wsgi
+from webhooks.app import WEBHOOKS, Receiver
+from webhooks.errors import Rejected
+from webhooks.flask_threads import FlaskThreads
+from webhooks.health import ALIVE, ALIVE_PATH
+from webhooks.ingress import body_reader
+from webhooks.ingress.body_reader import BodyReader, Message, Receive
+from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, check_framing
+from webhooks.ingress.request import HttpRequest, HttpResponse, base_url_of, folded, json_response
+
+# Bytes of a body that is parsed on the loop; a larger one has a thread, so that nobody waits for it.
+LARGE = 65_536
+# Bytes that a form of the pages or the API may have.
+LARGEST_FORM = 65_536
+
+# Seconds after a reload in which requests may still use the application before it.
+OLD_SECONDS = 15.0
+
+log = logging.getLogger(__name__)
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+class Asgi:
+    """https://asgi.readthedocs.io/en/stable/specs/www.html"""
+
+    def __init__(self, app: flask.Flask) -> None:
+        self._use(app)
+        self._bodies = BodyReader()
+        self._reloading = asyncio.Lock()
+
+    def _use(self, app: flask.Flask) -> None:
+        self._receiver: Receiver = app.extensions["receiver"]
+        self._flask = FlaskThreads(app)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            # WSGI can't tell X_Forwarded_User from X-Forwarded-User, and the first is nobody's who is trusted.
+            scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if b"_" not in name]}
+            request = _request(self._receiver.endpoint, scope)
+            is_source = request.source and "/" not in request.source and scope["path"].startswith(WEBHOOKS)
+            if is_source and scope["method"] == "POST":
+                await self._webhook(request, receive, send)
+            else:
+                await self._other(scope, request, receive, send)
+
+    async def _webhook(self, request: HttpRequest, receive: Receive, send: Send) -> None:
+        endpoint, whole = self._receiver.endpoint, False
+        try:
+            check_framing(request)
+            limit = endpoint.check(request)
+            async with asyncio.timeout(body_reader.READ_SECONDS) as deadline:
+                request.body = await self._bodies.read(receive, limit=limit)
+                whole = True
+                deadline.reschedule(asyncio.get_running_loop().time() + COMMIT_SECONDS)
+                large = len(request.body) > LARGE
+                prepared = await asyncio.to_thread(endpoint.prepare, request) if large else endpoint.prepare(request)
+                receipt: Receipt | None = None
+                if prepared.submission:
+                    receipt = await asyncio.wrap_future(endpoint.inbox.submit(prepared.submission))
+            response = endpoint.answer(request, prepared, receipt)
+        except Exception as error:  # noqa: BLE001 (answered where all errors are)
+            late = isinstance(error, TimeoutError) and not whole
+            response = self._receiver.error_handler.refuse(request, body_reader.too_slow() if late else error)
+        finally:
+            self._bodies.release(request.body)
+        await _respond(send, response, close=not whole)
+
+    async def _other(self, scope: Mapping[str, Any], request: HttpRequest, receive: Receive, send: Send) -> None:
+        """A page, the API, or what is refused: in a thread, once its body is here. No balancer waits for a thread."""
+        try:
+            check_framing(request)
+            async with asyncio.timeout(body_reader.READ_SECONDS):
+                body = await self._bodies.read(receive, limit=LARGEST_FORM, announced=request.announced)
+            if scope["path"] == ALIVE_PATH and scope["method"] == "GET":
+                await _respond(send, json_response(200, ALIVE), close=False)
+            else:
+                await self._flask.answer(scope, body, receive, send)
+        except (Rejected, TimeoutError) as error:  # Flask answers its own
+            late = isinstance(error, TimeoutError)
+            explained = self._receiver.error_handler.explain(body_reader.too_slow() if late else error)
+            await _respond(send, explained, close=True)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        await receive()
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.add(loop.create_task(self._reload())))
+        self._receiver.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.to_thread(self._receiver.close)
+        tracing.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _reload(self) -> None:
+        """Read registrar.yml again. No client notices: requests under way end with the application they began with."""
+        async with self._reloading:
+            try:
+                app = await asyncio.to_thread(wsgi.from_environment)
+            except (Exception, SystemExit):
+                log.exception("registrar.yml is not read again, nothing was changed")
+                return
+            before = self._receiver
+            self._use(app)
+            self._receiver.start()
+            log.info("registrar.yml was read again")
+            await asyncio.sleep(OLD_SECONDS)
+            await asyncio.to_thread(before.close)
+
+
+def from_environment() -> Asgi:
+    """For granian (webhooks/serve.py). Raises SystemExit where it can't start."""
+    return Asgi(wsgi.from_environment())
+
+
+def _request(endpoint: Endpoint, scope: Mapping[str, Any]) -> HttpRequest:
+    headers = folded(scope["headers"])
+    peer = scope["client"][0] if scope.get("client") else None
+    base_url = base_url_of(scope["scheme"], headers.get("host"), scope.get("server"))
+    return endpoint.request(scope["path"].removeprefix(WEBHOOKS), headers, base_url=base_url, peer=peer)
+
+
+async def _respond(send: Send, response: HttpResponse, *, close: bool) -> None:
+    """close: the request's end is not certain, so nothing more is read of its connection."""
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

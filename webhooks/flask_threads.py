@@ -1,0 +1,82 @@
+"""Runs the Flask application in threads, behind an ASGI server: pages, the API and whatever else is no webhook."""
+
+import asyncio
+import string
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+import flask
+from asgiref.sync import ThreadSensitiveContext
+from asgiref.wsgi import WsgiToAsgi
+
+from webhooks.errors import Unavailable
+from webhooks.ingress.body_reader import Message, Receive
+
+# Requests at once, each in a thread.
+THREADS = 32
+# Requests that wait for a thread.
+MOST_WAITING = 200
+
+
+class _HungUp(ConnectionError):
+    """The client has gone: nothing more is made for it."""
+
+
+class FlaskThreads:
+    """One per event loop."""
+
+    def __init__(self, app: flask.Flask) -> None:
+        self._app = WsgiToAsgi(_closed_at_the_end(app.wsgi_app))
+        self._threads = asyncio.Semaphore(THREADS)
+        self._under_way = 0
+
+    async def answer(
+        self, scope: Mapping[str, Any], body: bytes, receive: Receive, send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """Answer a request whose body was read. Raises Unavailable where too many wait already."""
+        if self._under_way >= THREADS + MOST_WAITING:
+            raise Unavailable("too many requests for pages and the API at once; ask again")
+        self._under_way += 1
+        hung_up = asyncio.create_task(_next(receive))  # after the body there is nothing else to come
+        # asgiref takes ASCII alone, and calls anything else "too many duplicate headers".
+        query = quote_from_bytes(scope["query_string"], safe=string.printable).encode()
+        try:
+            async with self._threads, ThreadSensitiveContext():
+                with suppress(_HungUp):
+                    reply = partial(_send, send, hung_up)
+                    await self._app({**scope, "query_string": query}, partial(_once, body), reply)
+        finally:
+            hung_up.cancel()
+            self._under_way -= 1
+
+
+async def _next(receive: Receive) -> Message:
+    return await receive()
+
+
+async def _once(body: bytes) -> Message:
+    return {"type": "http.request", "body": body, "more_body": False}
+
+
+async def _send(send: Callable[[Message], Awaitable[None]], hung_up: "asyncio.Task[Message]", message: Message) -> None:
+    """An ASGI server takes what is sent to a client that has gone; an export would be made to its end for nobody."""
+    if hung_up.done():
+        raise _HungUp
+    await send(message)
+
+
+def _closed_at_the_end(wsgi: Callable[..., Iterable[bytes]]) -> Callable[..., Iterator[bytes]]:
+    """PEP 3333 has a response's close() called; asgiref does not (read on version 3.13)."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        response = wsgi(environ, start_response)
+        try:
+            yield from response
+        finally:
+            if close := getattr(response, "close", None):
+                close()
+
+    return app

@@ -1,0 +1,70 @@
+"""Reads request bodies from an ASGI server: each within a deadline and a size, all together within a bound."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from webhooks.errors import Incomplete, TooLarge, TooSlow, Unavailable
+
+# Seconds for a body to arrive, from the first byte to the last; most senders wait no longer either.
+READ_SECONDS = 10.0
+# Bytes of all large bodies in memory, each from its first byte until it is answered.
+MOST_HELD = 33_554_432
+# Bytes of a body that always has room: else a few clients that send large ones and stall would silence everybody.
+SMALL = 65_536
+
+Message: TypeAlias = Mapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+
+
+class BodyReader:
+    """One per event loop."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def read(self, receive: Receive, *, limit: int, announced: int | None = None) -> bytes:
+        """The whole body, which counts as held until it is released. The caller has a deadline of READ_SECONDS.
+
+        Raises TooLarge, Incomplete, Unavailable. Whoever exceeds MOST_HELD is refused, not who holds most: what has
+        arrived of others may be nearly whole. announced: Content-Length, where nobody looked at it yet.
+        """
+        if announced and announced > limit:
+            raise _too_large(limit)
+        body = bytearray()
+        try:
+            await self._collect(body, receive, limit)
+        except BaseException:
+            self.release(body)
+            raise
+        return bytes(body)
+
+    def release(self, body: bytes | bytearray) -> None:
+        """The body is not needed any more."""
+        self._held -= _counted(body)
+
+    async def _collect(self, body: bytearray, receive: Receive, limit: int) -> None:
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Incomplete("the body ended before its end; send it again")
+            before, more = _counted(body), message.get("more_body", False)
+            body += message.get("body", b"")
+            self._held += _counted(body) - before
+            if len(body) > limit:
+                raise _too_large(limit)
+            if self._held > MOST_HELD and len(body) > SMALL:
+                raise Unavailable("too many large bodies arrive at once; nothing was accepted, send it again")
+
+
+def too_slow() -> TooSlow:
+    """For a deadline that is over before the body is there."""
+    return TooSlow(f"the body did not arrive within {READ_SECONDS:.0f} s; send it again")
+
+
+def _counted(body: bytes | bytearray) -> int:
+    return len(body) if len(body) > SMALL else 0
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than the {limit} bytes that are taken here")

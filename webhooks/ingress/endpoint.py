@@ -1,0 +1,155 @@
+"""POST /webhooks/<source> from the bytes to the response, without any I/O: Flask and ASGI are adapters over this.
+
+check -> (the adapter reads the body) -> prepare -> (the adapter waits for Inbox.submit) -> answer. What any of them
+raises goes to ErrorHandler.refuse. Nothing is answered 2xx before the commit.
+"""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from werkzeug.exceptions import MethodNotAllowed
+
+from registrar.ledger.accept import Delivery, Receipt
+from registrar.ledger.engine import now
+from registrar.ledger.inbox import Inbox, Submission
+from webhooks.access.client_address import HEADER as FORWARDED_FOR
+from webhooks.access.client_address import Network, client_address
+from webhooks.clean import clean
+from webhooks.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
+from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
+from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
+from webhooks.metrics import Metrics
+from webhooks.senders import Sender
+from webhooks.source import Answer, Parsed, Request
+
+# Seconds that a sender waits for the commit; a ledger that hangs says nothing itself.
+COMMIT_SECONDS = 10.0
+# Per address; a sender asks once.
+HANDSHAKES = "60/minute"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A verified request. submission: None where it holds no event. answer: the source's own; None: the usual one."""
+
+    submission: Submission | None
+    answer: Answer | None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One per process; thread-safe. proxies: whose X-Forwarded-For is believed."""
+
+    senders: Mapping[str, Sender]
+    inbox: Inbox
+    public_url: str | None
+    rate: Limits
+    metrics: Metrics
+    proxies: Sequence[Network] = ()
+
+    def request(self, source: str, headers: Mapping[str, str], *, base_url: str, peer: str | None) -> HttpRequest:
+        """What an adapter heard. peer: the address at the other end of the connection."""
+        forwarded_for = headers.get(FORWARDED_FOR.lower())
+        address = client_address(peer, forwarded_for, self.proxies) if self.proxies else peer
+        return HttpRequest(source, headers, base_url, address)
+
+    def check(self, request: HttpRequest) -> int:
+        """What can be said before the body is read; how many bytes the body may have. Raises Rejected."""
+        sender = self._sender(request.source)
+        _check_type(request, sender.kind.CONTENT_TYPES)
+        if not sender.talks:  # people are to be told, so they are known first
+            self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
+        limit = sender.max_bytes
+        if (request.announced or 0) > limit:
+            raise too_large(limit)
+        return limit
+
+    def prepare(self, request: HttpRequest) -> Prepared:
+        """Verify, count, normalise and check the grants of a request with its body. Raises Rejected.
+
+        What is not signed never uses up the source's budget: anybody could silence a sender with it.
+        """
+        sender = self._sender(request.source)
+        if request.announced is not None and len(request.body) != request.announced:
+            raise cut_off()
+        content = Request(request.headers, request.body, request.content_type, now())
+        verified = sender.verify(content)
+        request.verified = (sender, content)
+        self.metrics.verified(request.source, verified)
+        self.rate.count(sender.context.config.rate_limit, SOURCE, request.source)
+        parsed = sender.normalise(content)
+        _permit(sender, parsed)
+        if not parsed.events:
+            return Prepared(None, parsed.answer or Answer(200, {"events": []}))
+        identity = parsed.delivery_id or verified.delivery_id or f"sha256:{content.body_sha256}"
+        submission = Submission(
+            Delivery(request.source, identity, parsed.digest or content.body_sha256),
+            parsed.events,
+            content.received_at,
+            entrance=f"webhook {request.source}",
+            began=request.began_ns,
+            traceparent=request.headers.get("traceparent"),
+        )
+        return Prepared(submission, parsed.answer)
+
+    def answer(self, request: HttpRequest, prepared: Prepared, receipt: Receipt | None) -> HttpResponse:
+        """The response to what was accepted. receipt: None where there was nothing to submit."""
+        answer = prepared.answer or self._accepted(request, receipt)
+        self.metrics.accepted(request.source, answer.status, time.perf_counter() - request.began)
+        return json_response(answer.status, answer.body, answer.headers)
+
+    def greet(self, request: HttpRequest) -> HttpResponse:
+        """OPTIONS, which is never signed. Raises Rejected, and MethodNotAllowed where the kind knows no handshake."""
+        self.rate.count(HANDSHAKES, "handshake", address_key(request.address))
+        answer = self._sender(request.source).handshake(request.headers)
+        if answer is None:
+            raise MethodNotAllowed(["POST"])
+        self.metrics.answered(request.source, answer.status)
+        return json_response(answer.status, answer.body, answer.headers)
+
+    def _sender(self, name: str) -> Sender:
+        if name not in self.senders:
+            raise UnknownSource(
+                f"registrar.yml has no source {clean(name)!r}; post to /webhooks/NAME of one that it has"
+            )
+        return self.senders[name]
+
+    def _accepted(self, request: HttpRequest, receipt: Receipt | None) -> Answer:
+        """202 with the events' ids and status pages; 200 with the first answer's for a repetition."""
+        base = (self.public_url or request.base_url).rstrip("/")
+        found = receipt.events if receipt else []
+        events = [{"id": id_, "type": type_, "status_url": f"{base}/v1/events/{id_}"} for id_, type_ in found]
+        return Answer(200 if receipt is None or receipt.repeated else 202, {"events": events})
+
+
+def check_framing(request: HttpRequest) -> None:
+    """A proxy may find another end of what is coded in another way than the server does."""
+    if request.headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+        raise Incomplete("no Transfer-Encoding but chunked, and that once, is taken")
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than this source's {limit} bytes (sources.NAME.max_bytes)")
+
+
+def cut_off() -> Incomplete:
+    return Incomplete("the body ended before its announced length; send it again")
+
+
+def _check_type(request: HttpRequest, taken: Collection[str]) -> None:
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("compressed bodies are not taken; send it without Content-Encoding")
+    if request.content_type not in taken:
+        raise UnsupportedMediaType(
+            f"Content-Type {clean(request.content_type) or '(none)'} is not taken here; "
+            f"send {' or '.join(sorted(taken))}"
+        )
+
+
+def _permit(sender: Sender, parsed: Parsed) -> None:
+    name, config = sender.context.name, sender.context.config
+    for event in parsed.events:
+        model = event.data.registered_model
+        if not config.grants(event.type, model):
+            raise NotPermitted(clean(config.refusal(name, event.type, model), length=1000))

@@ -1,0 +1,135 @@
+"""Every error's response, for all routes: one class per reason (webhooks/errors.py), told as problem+json.
+
+A refused webhook is recorded besides, and its sender, unless it was verified, uses up its address's budget. None of it
+blocks: it runs on the event loop too.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from registrar.ledger import LedgerUnavailable
+from registrar.ledger.accept import DeliveryConflict
+from registrar.ledger.capacity import DiskFull, NoCapacity
+from registrar.reading.reading import BadQuestion, Unknown
+from webhooks import errors
+from webhooks.clean import clean
+from webhooks.errors import Rejected, TooMany
+from webhooks.ingress.rate_limit import REFUSALS, Limits, address_key
+from webhooks.ingress.rejection_log import RejectionLog
+from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
+from webhooks.metrics import Metrics
+from webhooks.postbox import Postbox
+
+log = logging.getLogger(__name__)
+
+
+class ErrorHandler:
+    """One per process; thread-safe."""
+
+    def __init__(
+        self,
+        rejections: RejectionLog,
+        rate: Limits,
+        postbox: Postbox,
+        scrub: Callable[[str], str],
+        metrics: Metrics,
+    ) -> None:
+        self._rejections = rejections
+        self._rate = rate
+        self._postbox = postbox
+        self._scrub = scrub
+        self._metrics = metrics
+
+    def refuse(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        """The response to a webhook that is not accepted: recorded, counted, and told in the sender's own way."""
+        rejected = self._bounded(request, self._quoted(rejected_of(error)))
+        name = self._scrub(clean(request.source, length=64))
+        self._rejections.write(name, rejected, request.size)
+        self._metrics.refused(name, rejected.code)
+        told = self._told(request, rejected)
+        response = _problem(rejected, error) if told is None else json_response(200, told)
+        self._metrics.answered(name, response.status)
+        return response
+
+    def explain(self, error: Exception) -> HttpResponse:
+        """The response to any other request that failed."""
+        return _problem(self._quoted(rejected_of(error)), error)
+
+    def _quoted(self, rejected: Rejected) -> Rejected:
+        """Whoever takes a secret for a part of the address, or for a content type, is quoted without it."""
+        rejected.detail = self._scrub(rejected.detail)
+        return rejected
+
+    def _told(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
+        """What comes with a 200 in place of the problem, where a person would see nothing of that."""
+        if request.verified is None:
+            return None
+        sender, content = request.verified
+        if letter := sender.letter(content, rejected):
+            return {} if self._postbox.post(letter) else None
+        return sender.phrase(content, rejected)
+
+    def _bounded(self, request: HttpRequest, rejected: Rejected) -> Rejected:
+        """Only what would be refused anyway is: behind a proxy, all senders may have one address, honest ones too."""
+        if request.verified or rejected.status >= 500 or isinstance(rejected, TooMany):
+            return rejected
+        try:
+            self._rate.count(REFUSALS, "refused", address_key(request.address))
+        except TooMany as error:
+            return error
+        return rejected
+
+
+def _problem(rejected: Rejected, error: Exception) -> HttpResponse:
+    """https://www.rfc-editor.org/rfc/rfc9457"""
+    headers = dict(rejected.headers)
+    if rejected.retry_after:
+        headers["Retry-After"] = str(rejected.retry_after)
+    if isinstance(error, HTTPException):
+        headers.update((name, value) for name, value in error.get_headers() if name == "Allow")
+    return json_response(rejected.status, rejected.problem(), headers, content_type="application/problem+json")
+
+
+def flask_response(response: HttpResponse) -> flask.Response:
+    return flask.Response(response.body, response.status, response.headers)
+
+
+def rejected_of(error: Exception) -> Rejected:
+    """Every error as one of ours. What nobody foresaw is logged with its traceback, and told without it."""
+    match error:
+        case Rejected():
+            return error
+        case Unknown() | BadQuestion():
+            return errors.NotFound(str(error)) if isinstance(error, Unknown) else errors.InvalidQuery(str(error))
+        case DeliveryConflict() | NoCapacity() | LedgerUnavailable():
+            return _not_accepted(error)
+        case TimeoutError():
+            return errors.Unavailable(
+                "the ledger did not answer in time, so whether this was accepted is not known; send it again as it is, "
+                "it counts once",
+                why="its database does not answer",
+            )
+        case HTTPException(code=int(status)):
+            return errors.Refused(error.description or error.name, status=status)
+    log.error("unexpected", exc_info=error)
+    return errors.Broken("something broke in the receiver; its log says what, and sending it again does no harm")
+
+
+def _not_accepted(error: DeliveryConflict | NoCapacity | LedgerUnavailable) -> Rejected:
+    """What the inbox refused."""
+    match error:
+        case DeliveryConflict():
+            return errors.DeliveryReused(str(error))
+        case DiskFull():
+            return errors.Unavailable(str(error), why="the disk of its database is full")
+        case NoCapacity():
+            return errors.Full(str(error))
+        case LedgerUnavailable():
+            log.warning("the ledger is not available: %s", error)
+            return errors.Unavailable(
+                f"the ledger {error.reason}; nothing was accepted, send it again", why=f"its database {error.reason}"
+            )

@@ -1,0 +1,103 @@
+"""The rows in `rejections`: bounded, however much garbage comes, and written beside the requests.
+
+Of each minute the first MOST rejections per source are written one by one, and all unknown sources are one; how many
+more there were, and why, is one row at the minute's end. The ledger drops the oldest (ledger/rejections.py).
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from registrar.ledger import Ledger, LedgerUnavailable, rejections
+from registrar.ledger.engine import now
+from webhooks.clean import clean
+from webhooks.errors import Rejected, Unavailable
+from webhooks.metrics import UNKNOWN
+
+log = logging.getLogger(__name__)
+
+# Rows per source and minute.
+MOST = 100
+MINUTE = 60.0
+# Seconds after a rejection that could not be written, in which none is tried.
+PAUSE = 5.0
+
+
+class RejectionLog:
+    """Thread-safe; `write` never blocks. known: the names of registrar.yml's sources."""
+
+    def __init__(self, ledger: Ledger, known: Collection[str]) -> None:
+        self._ledger = ledger
+        self._known = frozenset(known)
+        self._lock = threading.Lock()
+        self._ends = self._silent_until = 0.0
+        self._seen: Counter[str] = Counter()
+        self._more: Counter[tuple[str, str]] = Counter()
+        self._writer = ThreadPoolExecutor(1, "rejections")
+
+    def write(self, name: str, rejected: Rejected, size: int | None) -> None:
+        """A rejection that can't be recorded is still a rejection. One by the ledger itself is not even tried.
+
+        size: of the body, in bytes.
+        """
+        if self._is_one_of_many(name if name in self._known else UNKNOWN, rejected.code):
+            return
+        about = {"source": name, "code": rejected.code}
+        log.warning("refused %s from %s (%s bytes)", rejected.code, name, size, extra={"about": about})
+        if not isinstance(rejected, Unavailable):
+            self._insert_soon(name, rejected.status, rejected.code, clean(rejected.detail, length=1000), size)
+
+    def summarize(self) -> None:
+        """One row per source that had more than MOST rejections in the minute."""
+        with self._lock:
+            more, self._more = self._more, Counter()
+        for name in sorted({source for source, _ in more}):
+            codes = {code: count for (source, code), count in more.items() if source == name}
+            why = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
+            detail = f"and {sum(codes.values())} more within the minute, which are not written one by one: {why}"
+            log.warning("refused from %s: %s", name, detail)
+            self._insert_soon(name, 429, "and_more", detail, None)
+
+    def drain(self) -> None:
+        """Return once everything written so far is in the ledger, or was given up."""
+        self._writer.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Write what was refused, then end the thread."""
+        self._writer.shutdown()
+
+    def _is_one_of_many(self, source: str, code: str) -> bool:
+        with self._lock:
+            if time.monotonic() >= self._ends:
+                self._ends = time.monotonic() + MINUTE
+                self._seen.clear()
+            self._seen[source] += 1
+            if self._seen[source] <= MOST:
+                return False
+            if not self._more:
+                self._summarize_later(self._ends - time.monotonic())
+            self._more[source, code] += 1
+            return True
+
+    def _summarize_later(self, seconds: float) -> None:
+        timer = threading.Timer(max(0.0, seconds), self.summarize)
+        timer.daemon = True
+        timer.start()
+
+    def _insert_soon(self, source: str, status: int, code: str, detail: str, size: int | None) -> None:
+        if time.monotonic() >= self._silent_until:
+            self._writer.submit(self._insert, source, status, code, detail, size)
+
+    def _insert(self, source: str, status: int, code: str, detail: str, size: int | None) -> None:
+        at = now()
+        try:
+            with self._ledger.write() as connection:
+                rejections.record(connection, source=source, status=status, code=code, detail=detail, size=size, at=at)
+        except (LedgerUnavailable, SQLAlchemyError):
+            self._silent_until = time.monotonic() + PAUSE
+            log.exception("the rejection could not be recorded")

@@ -1,0 +1,103 @@
+"""A webhook's HTTP request and response, whichever server and framework they pass through."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.utils import get_host
+
+from webhooks.senders import Sender
+from webhooks.source import Request
+
+# Digits of a Content-Length that is counted with; a longer one is too large for anybody.
+_LONGEST_LENGTH = 18
+# Every response says these: nobody guesses at its type, nobody keeps it.
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass
+class HttpRequest:
+    """One request at /webhooks/<source>.
+
+    headers: names in lower case, a repeated header joined by commas. base_url: of this installation, as the sender
+    addressed it. address: of the client, which rate limits count by. body: empty until it was read whole.
+    verified: who it is from and what they sent, once a signature vouches for it.
+    """
+
+    source: str
+    headers: Mapping[str, str] = field(repr=False)
+    base_url: str
+    address: str | None
+    body: bytes = field(default=b"", repr=False)
+    verified: tuple[Sender, Request] | None = None
+    began: float = field(default_factory=time.perf_counter)
+    began_ns: int = field(default_factory=time.time_ns)
+
+    @property
+    def announced(self) -> int | None:
+        """Content-Length, in bytes; None where the sender does not know it yet."""
+        length = self.headers.get("content-length", "")
+        if not (length.isascii() and length.isdigit()):
+            return None
+        digits = length.lstrip("0")  # Python refuses to read thousands of them
+        return int(digits or "0") if len(digits) <= _LONGEST_LENGTH else sys.maxsize
+
+    @property
+    def size(self) -> int | None:
+        """Of the body, in bytes: what was read, or else what is announced."""
+        return len(self.body) or self.announced
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, in lower case."""
+        return _media_type(self.headers.get("content-type", ""))
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """headers: with Content-Type and Content-Length."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def json_response(
+    status: int,
+    content: Any,
+    headers: Mapping[str, str] | None = None,
+    *,
+    content_type: str = "application/json",
+) -> HttpResponse:
+    """A response with JSON in it."""
+    body = f"{_json.encode(content)}\n".encode()
+    lengths = {"Content-Type": content_type, "Content-Length": str(len(body))}
+    return HttpResponse(status, {**lengths, **_HEADERS, **(headers or {})}, body)
+
+
+def folded(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """ASGI's headers, whose names are in lower case: a repeated one is joined by commas, as WSGI does."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+@lru_cache(maxsize=64)
+def base_url_of(scheme: str, host: str | None, server: tuple[str, int] | None) -> str:
+    """As Werkzeug's Request.host_url. host: the header."""
+    return f"{scheme}://{get_host(scheme, host, server)}/"
+
+
+@lru_cache(maxsize=256)
+def _media_type(content_type: str) -> str:
+    return parse_options_header(content_type)[0].lower()
+
+
+_json = json.JSONEncoder(separators=(",", ":"))

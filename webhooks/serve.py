@@ -1,0 +1,242 @@
+"""`python -m webhooks.serve`: the receiver on granian, with all its settings. docs/decisions/0002 says why granian.
+
+The application is loaded once, in the first process, and its workers are forked from it: they share the memory, and an
+installation that can't start says why and starts none. SIGHUP has it read registrar.yml again, here and in each worker;
+with one that can't be used, all goes on as it was.
+"""
+
+import atexit
+import errno
+import gc
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import click
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
+from granian.http import HTTP1Settings
+from granian.server import Server
+
+from registrar import logs
+from registrar.settings import process_environment
+from webhooks.clean import clean
+
+log = logging.getLogger(__name__)
+
+# By name: prometheus-client must not be imported before _COUNTED is set.
+APP = "webhooks.asgi:from_environment"
+# Processes. Python runs on one core in each; two accept no more on two cores (docs/decisions/0002).
+WORKERS = 1
+# Milliseconds for a request's head, and between two requests of a connection.
+HEAD_TIMEOUT = 10_000
+# Bytes of a request's head.
+LARGEST_HEAD = 65_536
+# Connections of each worker; each takes a file descriptor, of which a process often has 1,024.
+CONNECTIONS = 800
+# Milliseconds for a client to take some of an answer; granian itself waits for ever.
+UNREAD_TIMEOUT = 10_000
+# Seconds for requests under way when a worker stops.
+STOP_SECONDS = 15
+# Seconds that a receiver which was killed has to leave its port.
+LEAVE_SECONDS = 5.0
+# The exit status of a receiver that can't start, as of webhooks.app.
+CANNOT_START = 4
+# prometheus-client reads it when it is imported, in each process by itself.
+_COUNTED = "PROMETHEUS_MULTIPROC_DIR"
+# A line for each request, without the query: a sender may have put a secret there.
+_ACCESS = "%(addr)s %(method)s %(path)s %(status)s %(dt_ms).1f ms"
+
+
+class _Loaded:
+    """The application that workers are forked with. Where it can't be loaded, stderr says why: SystemExit."""
+
+    def __init__(self) -> None:
+        self._load: Callable[[], Any] = resolve_name(APP)
+        self._asked = 0
+        self.app = self._load()
+        self._settle()
+
+    def reload(self) -> bool:
+        """Whether there is another one now. Asked again meanwhile (it runs in a signal handler), it loads once more."""
+        self._asked += 1
+        if self._asked > 1:
+            return False
+        changed = False
+        while asked := self._asked:
+            changed = self._load_anew() or changed
+            self._asked -= asked
+        return changed
+
+    def _load_anew(self) -> bool:
+        gc.unfreeze()  # else the application before would never be freed
+        try:
+            self.app = self._load()
+        except SystemExit:
+            log.error("registrar.yml is not read again, nothing was changed")
+            return False
+        except Exception:  # in a signal handler it would end the loop that stops workers
+            log.exception("registrar.yml is not read again, nothing was changed")
+            return False
+        finally:
+            self._settle()
+        return True
+
+    @staticmethod
+    def _settle() -> None:
+        """Keep garbage collection off the shared memory: else a worker's first one would write to, so copy, all of it.
+        Requests leave little in cycles, and those who wait meanwhile wait longest.
+        """
+        gc.collect()
+        gc.set_threshold(20_000, 20, 50)
+        gc.freeze()
+
+
+def _address(ctx: click.Context, option: click.Parameter, host: str) -> str:
+    try:
+        ip_address(host)
+    except ValueError:
+        raise click.BadParameter("an IP address such as 0.0.0.0, 127.0.0.1 or ::1") from None
+    return host
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, callback=_address, help="An IP address.")
+@click.option("--port", default=8080, show_default=True)
+@click.option("--workers", default=WORKERS, show_default=True, help="Processes.")
+@click.option("--access-log", is_flag=True, help="Log a line for each request.")
+def main(host: str, port: int, workers: int, access_log: bool) -> None:
+    """Serve webhooks, pages and the API until SIGTERM."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    logs.start(process_environment(), sys.stderr)
+    _check_port(host, port)
+    if workers > 1:
+        _count_together()
+    loaded = _Loaded()
+    multiprocessing.set_start_method("fork", force=True)
+    server: Any = Server(
+        "webhooks.serve",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        runtime_mode=RuntimeModes.st,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT, max_buffer_size=LARGEST_HEAD),
+        websockets=False,
+        backpressure=CONNECTIONS,
+        log_dictconfig=_logging(),
+        log_access=access_log,
+        log_access_format=_ACCESS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+
+    def reload(*_: object) -> None:
+        if loaded.reload():
+            for worker in multiprocessing.active_children():
+                if worker.pid:
+                    os.kill(worker.pid, signal.SIGHUP)  # Asgi._reload
+
+    def share_socket() -> None:
+        """One for all workers, which accept from one queue: what waits in it when a worker is replaced is not reset.
+
+        granian has this way for systems without SO_REUSEPORT; a client that never reads would hold a connection for
+        ever, so CONNECTIONS of them the receiver (tests/webhooks/test_serve.py).
+        """
+        server._shd, server._ssp = server._ssp.build(), None
+        with socket.socket(fileno=os.dup(server._shd.get_fd())) as listening:
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_TIMEOUT)
+
+    server.on_startup(share_socket)
+    server.on_startup(lambda: signal.signal(signal.SIGHUP, reload))
+    server.serve(target_loader=partial(_begin_worker, loaded, os.getpid()), wrap_loader=False)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Refuse to start where somebody listens: workers share their port (SO_REUSEPORT), so a second receiver would
+    silently take a part of the first one's requests. A receiver that is killed needs a moment to leave its port.
+    """
+    until = time.monotonic() + LEAVE_SECONDS
+    while True:
+        try:
+            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        except OSError as error:
+            if time.monotonic() < until and error.errno == errno.EADDRINUSE:
+                time.sleep(0.1)
+                continue
+            sys.stderr.write(
+                f"the receiver can't start: {host} port {port}: {os.strerror(error.errno or 0)}; give another --port\n"
+            )
+            raise SystemExit(CANNOT_START) from None
+        return
+
+
+def _begin_worker(loaded: _Loaded, parent: int) -> Any:
+    """The application; called in each worker."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for stop in (signal.SIGTERM, signal.SIGINT):  # the first process's, until granian sets this one's
+        signal.signal(stop, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+    return loaded.app
+
+
+def _end_with(parent: int) -> None:
+    """Stop when the first process is gone: nobody would stop this one."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _count_together() -> None:
+    """What several processes count is told as one by any of them. In memory: a file on a disk can block for seconds."""
+    shared = "/dev/shm"  # noqa: S108 (the folder in it is made by mkdtemp)
+    os.environ[_COUNTED] = folder = tempfile.mkdtemp(
+        prefix="registrar-counted-", dir=shared if Path(shared).is_dir() else None
+    )
+    atexit.register(_forget, folder, os.getpid())
+
+
+def _forget(folder: str, first: int) -> None:
+    if os.getpid() == first:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _logging() -> dict[str, Any]:
+    """granian's lines go where all others do (registrar/logs.py)."""
+    lines = {"handlers": [], "propagate": True}
+    loggers = {
+        "_granian": lines,
+        "_granian.asgi.io": {"level": "ERROR"},  # it says of each piece that a client has gone
+        "granian.access": {**lines, "level": "INFO", "filters": ["one_line"]},
+    }
+    return {
+        "loggers": loggers,
+        "filters": {"one_line": {"()": f"{__name__}._OneLine"}},
+    }
+
+
+class _OneLine(logging.Filter):
+    """A path that forges no line of the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, dict):
+            record.args = {**record.args, "path": clean(str(record.args.get("path")), length=200)}
+        return True
+
+
+if __name__ == "__main__":
+    main()
