@@ -15,7 +15,9 @@ from sqlalchemy import func, select
 
 from registrar.embedded import Stack
 from registrar.embedded import parts as usual
+from registrar.embedded.part import Part
 from registrar.embedded.probes import LOOPBACK
+from registrar.embedded.site import Site
 from registrar.ledger import Ledger
 from registrar.ledger.tables import events
 from tests.bench.machine import ROOT
@@ -23,7 +25,7 @@ from tests.mlflow_server import free_port
 from tests.postgres_server import database, postmaster
 from tests.redis_server import Server
 from tests.redis_server import serve as serve_redis
-from webhooks import gunicorn_conf
+from webhooks import serve as receiver_settings
 
 CI = "/webhooks/ci"
 NOBODY = "http://127.0.0.1:1"  # an MLflow that the receiver never asks
@@ -39,7 +41,8 @@ sources:
     may: [{events: ["training_run.*"], models: ["*"]}]
 """
 _PATIENCE = 60.0  # seconds until somebody listens
-_OURS = ("--config", "python:webhooks.gunicorn_conf")  # the same worker class, threads and limits
+# Of granian's WSGI mode, for the bare route, and of gunicorn's gthread, for the hand-written receiver.
+THREADS = 32
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ class Contender:
     verifies: bool = True
 
 
-def ours(cluster: str | None = None) -> Contender:
-    """As `registrar up` starts it; on SQLite, or on PostgreSQL where there is a cluster."""
+def ours(cluster: str | None = None, *, workers: int = receiver_settings.WORKERS) -> Contender:
+    """As `registrar up` starts it; on SQLite, or on PostgreSQL where there is a cluster. workers: processes."""
 
     @contextmanager
     def serve(folder: Path, secret: str) -> Iterator[Running]:
@@ -74,30 +77,45 @@ def ours(cluster: str | None = None) -> Contender:
         (folder / "ci.whsec").write_text(secret)
         with _broker(folder) as broker:
             if cluster is None:
-                with _receiver(folder, broker, None, (broker.pid,)) as running:
+                with receiver(folder, _url(broker), None, (broker.pid,), workers=workers) as running:
                     yield running
             else:
                 stores = (broker.pid, postmaster(cluster))
-                with database(cluster) as url, _receiver(folder, broker, url, stores) as running:
+                with database(cluster) as url, receiver(folder, _url(broker), url, stores, workers=workers) as running:
                     yield running
 
-    return Contender(f"Registrar, {'PostgreSQL' if cluster else 'SQLite'}", serve)
+    processes = "" if workers == receiver_settings.WORKERS else f", {workers} processes"
+    return Contender(f"Registrar, {'PostgreSQL' if cluster else 'SQLite'}{processes}", serve)
 
 
 def bare() -> Contender:
-    """A route that does nothing, on our server and its settings: the limit."""
+    """A route that does nothing, on the same server in its WSGI mode: the limit."""
 
     @contextmanager
     def serve(folder: Path, secret: str) -> Iterator[Running]:
-        with _gunicorn(folder, "tests.bench.peers.bare:create_app()", _OURS, {"MALLOC_ARENA_MAX": "2"}) as running:
-            yield running
+        port = free_port()
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", LOOPBACK]
+        options = ["--port", str(port), "--workers", str(receiver_settings.WORKERS), "--blocking-threads", str(THREADS)]
+        command += [
+            *options,
+            "--workers-kill-timeout",
+            "5",
+            "--http",
+            "1",
+            "--no-ws",
+            "--backpressure",
+            str(receiver_settings.CONNECTIONS),
+        ]
+        told = {"MALLOC_ARENA_MAX": "2"}
+        with _started(folder, [*command, "tests.bench.peers.bare:create_app"], port, told) as pid:
+            yield Running(port, CI, (pid,))
 
     return Contender("bare route", serve, verifies=False)
 
 
-def handwritten(processes: int = gunicorn_conf.workers) -> Contender:
-    """On plain gunicorn, with as many threads as ours in each process."""
-    options = ("--worker-class", "gthread", "--workers", str(processes), "--threads", str(gunicorn_conf.threads))
+def handwritten(processes: int = receiver_settings.WORKERS) -> Contender:
+    """On plain gunicorn, with a pool of threads in each process."""
+    options = ("--worker-class", "gthread", "--workers", str(processes), "--threads", str(THREADS))
 
     @contextmanager
     def serve(folder: Path, secret: str) -> Iterator[Running]:
@@ -139,15 +157,27 @@ def _broker(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _receiver(folder: Path, broker: Server, ledger_url: str | None, stores: Sequence[int]) -> Iterator[Running]:
+def receiver(
+    folder: Path,
+    broker: str,
+    ledger_url: str | None,
+    stores: Sequence[int],
+    *,
+    workers: int = receiver_settings.WORKERS,
+) -> Iterator[Running]:
+    def plan(site: Site) -> list[Part]:
+        parts = [part for part in usual.plan(site) if part.name in ("migrate", "receiver")]
+        options = ("--workers", str(workers))
+        return [replace(one, command=(*one.command, *options)) if one.name == "receiver" else one for one in parts]
+
     stack = Stack(
         folder / "data",
         folder / "registrar.yml",
         say=_quiet,
         mlflow=NOBODY,
         ledger=ledger_url,
-        broker=_url(broker),
-        plan=lambda site: [part for part in usual.plan(site) if part.name in ("migrate", "receiver")],
+        broker=broker,
+        plan=plan,
     )
     with stack as started:
         ledger = Ledger(started.addresses.ledger_url)

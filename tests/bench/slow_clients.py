@@ -1,15 +1,12 @@
-"""What honest senders notice of 200 that trickle: `python -m tests.bench.slow_clients [WORKER_CLASS]`.
+"""What honest senders notice of 200 that trickle: `python -m tests.bench.slow_clients`.
 
 Each slow client sends a byte of a header, or of a body, every half second, and connects again when it is cut off.
 """
 
 import http.client
 import json
-import os
 import random
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,13 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from tests.webhooks.conftest import finished, signed
+from tests.webhooks.serving import serving, unbounded
 
-from registrar.ledger import Ledger
-from registrar.ledger.migrate import migrate
-from tests.webhooks.conftest import environ, finished, signed
-
-ROOT = Path(__file__).parent.parent.parent
 SLOW, SENDERS, PAUSE = 200, 4, 0.5
 _HEAD = b"POST /webhooks/ci HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 BEGINNINGS = {
@@ -47,44 +40,6 @@ class Figures:
     def __str__(self) -> str:
         times = ", ".join(f"{name} {getattr(self, name) * 1000:.0f} ms" for name in ("median", "p99", "worst"))
         return f"{self.answered} answered, {self.refused} not, {times}"
-
-
-@contextmanager
-def receiver(folder: Path, *, worker_class: str | None = None) -> Iterator[tuple[int, psutil.Process]]:
-    """A real one with its port and its working process; with another worker class for comparison."""
-    ledger = Ledger(f"sqlite:///{folder}/ledger.db")
-    migrate(ledger)
-    ledger.close()
-    other = ("--worker-class", worker_class) if worker_class else ()
-    settings = environ(folder)
-    config = Path(settings["REGISTRAR_CONFIG"])
-    config.write_text(
-        config.read_text().replace(
-            "max_bytes: 4096", "max_bytes: 4096\n    rate_limit: 999999/second\n    max_unfinished: 1000000"
-        )
-    )
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:webhooks.gunicorn_conf", *other, "--bind", "127.0.0.1:0"]
-    process = subprocess.Popen(
-        [*command, "webhooks.app:from_environment()"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "MALLOC_ARENA_MAX": "2", **settings},
-        stderr=(folder / "receiver.log").open("wb"),
-    )
-    try:
-        yield _port(process), psutil.Process(process.pid).children()[0]
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _port(process: subprocess.Popen[bytes]) -> int:
-    for _ in range(300):
-        listening = [c for c in psutil.Process(process.pid).net_connections("tcp") if c.status == "LISTEN"]
-        if listening and psutil.Process(process.pid).children():
-            time.sleep(1)
-            return listening[0].laddr.port
-        time.sleep(0.1)
-    raise TimeoutError("gunicorn does not listen")
 
 
 @contextmanager
@@ -155,13 +110,18 @@ def _send(port: int, until: float) -> list[tuple[int, float]]:
 
 
 def main() -> None:
-    worker_class = sys.argv[1] if len(sys.argv) > 1 else None
-    with tempfile.TemporaryDirectory() as folder, receiver(Path(folder), worker_class=worker_class) as (port, process):
-        print("alone:        ", honest(port, seconds=10))
-        with trickling(port):
-            print(f"with {SLOW} slow:", honest(port, seconds=25))
-            print(f"receiver: {process.memory_info().rss / 2**20:.0f} MB")
-        print("after them:   ", honest(port, seconds=5))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with serving(folder, workers=2, REGISTRAR_CONFIG=str(unbounded(folder))) as server:
+            print("alone:        ", honest(server.port, seconds=10))
+            with trickling(server.port):
+                print(f"with {SLOW} slow:", honest(server.port, seconds=25))
+                print(
+                    "receiver: "
+                    + " + ".join(f"{one.memory_info().rss / 2**20:.0f}" for one in server.workers())
+                    + " MB"
+                )
+            print("after them:   ", honest(server.port, seconds=5))
 
 
 if __name__ == "__main__":

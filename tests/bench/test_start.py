@@ -7,7 +7,7 @@ from registrar.embedded.part import Part
 from registrar.embedded.probes import Printed
 from tests.bench import start
 from tests.bench.options import Options
-from webhooks import gunicorn_conf
+from webhooks import serve
 
 
 def test_a_part_is_measured_once_it_is_ready():
@@ -15,7 +15,7 @@ def test_a_part_is_measured_once_it_is_ready():
         figures, each = start.ready(usual.receiver(site), home)
         with pytest.raises(RuntimeError, match="nap does not start"):
             start.ready(Part("nap", ("sleep", "60"), Printed("never"), start_timeout=0.2), home)
-    assert len(each) == 1 + gunicorn_conf.workers, "gunicorn's first process, and those that work"
+    assert len(each) == 1 + serve.WORKERS, "granian's first process, and those that work"
     assert figures["memory MB"] == sum(each) > 20
     assert figures["ready after s"] > figures["CPU s"] * 0.1 > 0
 
