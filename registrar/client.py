@@ -151,7 +151,10 @@ class Client:
             return NotAllowed(said)
         said = f"{self.url} asks who you are: REGISTRAR_TOKEN, or --token-file FILE, of `registrar token create`"
         if at_loopback(self.url):
-            said += " (nobody is the local operator where REGISTRAR_PUBLIC_URL is another host's name)"
+            said += (
+                " (nobody is the local operator where REGISTRAR_PUBLIC_URL is another host's name, or "
+                "access.trusted_proxy.networks hold this machine)"
+            )
         return NotAllowed(said)
 
 

@@ -114,8 +114,8 @@ def _address(ctx: click.Context, option: click.Parameter, host: str) -> str:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, callback=_address, help="An IP address.")
-@click.option("--port", default=8080, show_default=True)
-@click.option("--workers", default=WORKERS, show_default=True, help="Processes.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=WORKERS, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--access-log", is_flag=True, help="Log a line for each request.")
 def main(host: str, port: int, workers: int, access_log: bool) -> None:
     """Serve webhooks, pages and the API until SIGTERM."""
@@ -178,9 +178,9 @@ def _check_port(host: str, port: int) -> None:
             if time.monotonic() < until and error.errno == errno.EADDRINUSE:
                 time.sleep(0.1)
                 continue
-            sys.stderr.write(
-                f"the receiver can't start: {host} port {port}: {os.strerror(error.errno or 0)}; give another --port\n"
-            )
+            other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+            why = f"{host} port {port}: {os.strerror(error.errno or 0)}; give another {other}"
+            sys.stderr.write(f"the receiver can't start: {why}\n")
             raise SystemExit(CANNOT_START) from None
         return
 

@@ -108,6 +108,7 @@ def test_one_that_signs_nobody_in_is_believed_about_addresses_alone(make: Make):
     assert site.access.client_address(site.asked(**given)) == "203.0.113.9"
 
 
+@pytest.mark.usefixtures("within_one_minute")
 def test_each_client_behind_the_proxy_has_a_budget_of_its_own(make: Make):
     """Of wrong tokens: 30 a minute."""
     site = make(policy=PROXIED + ACCESS)

@@ -3,11 +3,14 @@
 Who is elsewhere reaches it by TLS, under a name, and signs in at a provider over real HTTP.
 """
 
-import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +18,13 @@ import requests
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from registrar.embedded.folder import Folder
 from registrar.keys import new_webhook_secret
-from registrar.settings import from_folder
+from registrar.settings import folder_environment, from_folder
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
 from tests.browser.front import RESOLVED, Front, front
 from tests.e2e.conftest import CONFIG, Installation, running
 from tests.e2e.sender import PATIENCE, Sender
-from tests.mlflow_server import train
+from tests.mlflow_server import free_port, train
 from tests.needs import needs
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -78,9 +80,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         provider, before = open_.enter_context(serving()), open_.enter_context(front(home))
         for name, content in {"registrar.yml": _config(provider), **secrets, **others}.items():
             (home / name).write_text(content, encoding="utf-8")
-        environ = {"REGISTRAR_LOCAL_OPERATOR": "ada", "REGISTRAR_PUBLIC_URL": before.url}
-        open_.enter_context(running(home / "data", "--config", str(home / "registrar.yml"), **environ))
-        stack = _here(Installation(home / "data", from_folder(home / "data"), *secrets.values()), before)
+        config = str(home / "registrar.yml")
+        open_.enter_context(running(home / "data", "--config", config, REGISTRAR_LOCAL_OPERATOR="ada"))
+        open_.enter_context(_named(home / "data", before))
+        stack = Installation(home / "data", from_folder(home / "data"), *secrets.values())
         yield Site(stack, Sender(stack), MlflowClient(stack.settings.mlflow_uri), provider, before.url)
 
 
@@ -91,10 +94,33 @@ def _config(provider: OidcProvider) -> str:
     return people + ACCESS.replace("ISSUER", provider.issuer)
 
 
-def _here(stack: Installation, before: Front) -> Installation:
-    """By the receiver's own address, which senders and whoever sits at the machine use."""
-    before.upstream = json.loads(Folder(stack.data).ports.read_text(encoding="utf-8"))["receiver"]
-    return replace(stack, settings=replace(stack.settings, public_url=f"http://127.0.0.1:{before.upstream}"))
+@contextmanager
+def _named(data: Path, before: Front) -> Iterator[None]:
+    """A second receiver on the same ledger, which the front stands before: under its public name nobody is the local
+    operator, so it can't be the one that who sits at the machine uses.
+    """
+    before.upstream = free_port()
+    environ = {**os.environ, **folder_environment(data), "REGISTRAR_PUBLIC_URL": before.url}
+    command = [sys.executable, "-m", "webhooks.serve", "--port", str(before.upstream)]
+    with (data / "logs/named.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + PATIENCE
+        while not _answers(f"http://127.0.0.1:{before.upstream}/healthz"):
+            assert process.poll() is None, (data / "logs/named.log").read_text()
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
 
 
 @pytest.fixture(scope="package")

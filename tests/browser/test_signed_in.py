@@ -137,12 +137,3 @@ def test_who_is_nobody_of_ours_is_told_so_and_may_sign_in_as_somebody_else(elsew
     site.provider.claims |= {"email": "vera@example.com"}
     page.get_by_role("link", name="Sign in as somebody else").click()
     expect(page.locator(".who")).to_contain_text("Vera · viewer")
-
-
-def test_who_sits_at_the_machine_signs_in_as_themselves_where_the_provider_sends_them(elsewhere: Elsewhere, site: Site):
-    page = elsewhere("Vera", base_url=site.url).new_page()
-    page.goto("/policy")
-    expect(page.locator(".who")).to_contain_text("Ada · operator · signed in by sitting at this machine (loopback)")
-    page.get_by_role("link", name="Sign in as yourself").click()
-    expect(page).to_have_url(f"{site.public}/policy")
-    expect(page.locator(".who")).to_contain_text("Vera · viewer")

@@ -96,29 +96,30 @@ class RateLimiter:
         self._reporter: threading.Thread | None = None
 
     def check(self, limit: str, *key: str) -> None:
-        if self._silent:
-            if not self._alone.test(_item(limit), *key):
-                raise self._alone_too_many(limit, *key)
-            return
         with self._lock:
-            window = self._windows.get(key)
+            window = None if self._silent else self._windows.get(key)
             if window and window.full:
                 window.asked = True
                 self._report_soon()
                 raise _too_many(limit, window.reset_at)
+        if self._silent and not self._alone.test(_item(limit), *key):
+            raise self._alone_too_many(limit, *key)
 
     def count(self, limit: str, *key: str) -> None:
         self._report_soon()
-        if self._silent:
-            if not self._alone.hit(_item(limit), *key):
-                raise self._alone_too_many(limit, *key)
-            return
         with self._lock:
-            window = self._window(limit, key)
-            if window.full:
-                window.asked = True
-                raise _too_many(limit, window.reset_at)
-            window.admitted += 1
+            if not self._silent:
+                self._admit(self._window(limit, key))
+                return
+        if not self._alone.hit(_item(limit), *key):
+            raise self._alone_too_many(limit, *key)
+
+    @staticmethod
+    def _admit(window: _Window) -> None:
+        if window.full:
+            window.asked = True
+            raise _too_many(window.limit, window.reset_at)
+        window.admitted += 1
 
     def close(self) -> None:
         """End the thread, once something is to be reported."""

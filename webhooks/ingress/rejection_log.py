@@ -48,7 +48,8 @@ class RejectionLog:
         if self._is_one_of_many(name if name in self._known else UNKNOWN, rejected.code):
             return
         about = {"source": name, "code": rejected.code}
-        log.warning("refused %s from %s (%s bytes)", rejected.code, name, size, extra={"about": about})
+        bytes_ = "" if size is None else f" ({size} bytes)"
+        log.warning("refused %s from %s%s", rejected.code, name, bytes_, extra={"about": about})
         if not isinstance(rejected, Unavailable):
             self._insert_soon(name, rejected.status, rejected.code, clean(rejected.detail, length=1000), size)
 

@@ -26,7 +26,7 @@ _SECRETS = ("first", "second")  # in the order of registrar.yml
 
 class Metrics:
     """Of one receiver. sources: their names. waiting: the unfinished tasks of each source that has some. shared: the
-    folder in which several processes count together (gunicorn_conf.py); None: this one counts for itself.
+    folder in which several processes count together (webhooks/serve.py); None: this one counts for itself.
     """
 
     def __init__(

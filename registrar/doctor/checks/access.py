@@ -33,6 +33,9 @@ def look(site: Site) -> Iterator[Finding]:
 def _this_machine(site: Site, url: str) -> Finding:
     named = f"REGISTRAR_PUBLIC_URL is {url}" if url else "REGISTRAR_PUBLIC_URL is not set"
     seen = f"{named}: whoever asks on the receiver's machine {_may(site)}"
+    proxy = site.policy.access.trusted_proxy if site.policy else None
+    if proxy and _hold_loopback(proxy):
+        return ok(f"{named}; nobody is the local operator, as access.trusted_proxy.networks hold this machine")
     if url:
         return ok(seen)
     return warn(seen, "Is a proxy in front? Then that may be everybody: set it to the address that people know")
@@ -82,14 +85,18 @@ def _ways_in(site: Site, url: str) -> Iterator[Finding]:
     if not tokens:
         yield warn(
             f"nobody can use pages and API: at {url} being on the machine is no login, and there is no other",
-            "registrar token create NAME --role operator; or access.oidc, or access.trusted_proxy with a header "
-            "(docs/access.md)",
+            "registrar token create NAME --role operator --person ID, for who approves; or access.oidc, or "
+            "access.trusted_proxy with a header (docs/access.md)",
         )
 
 
 def _signs_people_in(policy: Policy) -> bool:
     proxy = policy.access.trusted_proxy
     return bool(policy.access.oidc or (proxy and proxy.header))
+
+
+def _hold_loopback(proxy: TrustedProxy) -> bool:
+    return any(ip_network(text).overlaps(_LOOPBACK[ip_network(text).version]) for text in proxy.networks)
 
 
 def _networks(proxy: TrustedProxy) -> Iterator[Finding]:
