@@ -120,7 +120,7 @@ def test_where_nobody_can_sign_in_it_says_how_they_could(site: SiteOf, ledger: L
     at = site(REGISTRAR_PUBLIC_URL=ELSEWHERE, REGISTRAR_LOCAL_URL=NOWHERE)
     [(level, seen, do)] = troubles("access", at)
     assert (level, "nobody can use pages and API" in seen) == ("warn", True)
-    assert do.startswith("registrar token create NAME --role operator; or access.oidc")
+    assert do.startswith("registrar token create NAME --role operator --person ID, for who approves; or access.oidc")
     with ledger.write() as connection:
         made = tokens.Token("deploy", "x", "operator", None, now())
         tokens.create(connection, made, Actor("test", "test"))
