@@ -26,7 +26,7 @@ from webhooks.ingress.request import HttpRequest, HttpResponse, base_url_of, fol
 
 # Bytes of a body that is parsed on the loop; a larger one has a thread, so that nobody waits for it.
 LARGE = 65_536
-# Bytes that a form of the pages or the API may have.
+# Bytes that a form of the pages or the API may have: no more than body_reader.SMALL, so none is counted as held.
 LARGEST_FORM = 65_536
 
 # Seconds after a reload in which requests may still use the application before it.
@@ -121,8 +121,8 @@ class Asgi:
             self._use(app)
             self._receiver.start()
             log.info("registrar.yml was read again")
-            await asyncio.sleep(OLD_SECONDS)
-            await asyncio.to_thread(before.close)
+        await asyncio.sleep(OLD_SECONDS)  # not in the lock: the next reload does not wait for this one's requests
+        await asyncio.to_thread(before.close)
 
 
 def from_environment() -> Asgi:

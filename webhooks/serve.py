@@ -152,7 +152,7 @@ def main(host: str, port: int, workers: int, access_log: bool) -> None:
                     os.kill(worker.pid, signal.SIGHUP)  # Asgi._reload
 
     def share_socket() -> None:
-        """One for all workers, which accept from one queue: what waits in it when a worker is replaced is not reset.
+        """One for all workers, which accept from one queue: what waits in it when a worker dies is not reset.
 
         granian has this way for systems without SO_REUSEPORT; a client that never reads would hold a connection for
         ever, so CONNECTIONS of them the receiver (tests/webhooks/test_serve.py).
