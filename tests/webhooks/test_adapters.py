@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -20,7 +22,8 @@ from registrar.settings import Settings
 from tests.fuzz.app import household
 from tests.sources.captured import captures, read
 from tests.sources.test_fixtures import HOSTILE_BODIES, named
-from tests.webhooks.conftest import OLD, environ, finished, signed
+from tests.webhooks import conftest
+from tests.webhooks.conftest import OLD, environ, finished
 from webhooks.app import create_app
 from webhooks.asgi import Asgi
 from webhooks.ingress import endpoint, error_handlers, rejection_log
@@ -92,6 +95,12 @@ def opened(blank: Path, folder: Path, told: Mapping[str, str]) -> Iterator[Both]
         yield Both(apps[0], Asgi(apps[1]))
 
 
+@pytest.fixture(autouse=True)
+def when_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receiver's clock stands where requests were signed: a test that waits its turn for minutes is not stale."""
+    monkeypatch.setattr(endpoint, "now", lambda: SIGNED_AT)
+
+
 @pytest.fixture
 def both(blank: Path, tmp_path: Path) -> Iterator[Both]:
     with opened(blank, tmp_path, environ(tmp_path)) as apps:
@@ -121,6 +130,8 @@ def test_a_captured_request_is_answered_the_same_and_so_is_its_repetition(all_ki
 
 
 BODY = json.dumps(finished()).encode()
+SIGNED_AT = datetime.now(UTC)
+signed = partial(conftest.signed, at=SIGNED_AT)
 SIGNED = signed(BODY, id="msg_1")
 REFUSED = {
     "unknown source": ("/webhooks/nobody", BODY, SIGNED, {404}),

@@ -18,7 +18,6 @@ from webhooks.senders import Sender
 from webhooks.sending import CannotSend
 from webhooks.source import Outgoing, Request
 
-NOW = datetime.now(UTC)
 EVENT = {
     "type": "training_run.finished",
     "timestamp": "2026-11-22T12:00:00+00:00",
