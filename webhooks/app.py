@@ -115,10 +115,28 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     return app
 
 
+class CannotStart(SystemExit):
+    """As text: why. Where nobody catches it, the process ends with CANNOT_START."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(CANNOT_START)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 def from_environment() -> flask.Flask:
-    """The application for any WSGI server: "webhooks.app:from_environment()". Nothing of it has started, so it can be
-    forked. Says on stderr why it can't start, and raises SystemExit.
-    """
+    """The application for any WSGI server: "webhooks.app:from_environment()". Says on stderr why it can't start."""
+    try:
+        return load_application()
+    except CannotStart as error:
+        sys.stderr.write(f"the receiver can't start: {error}\n")
+        raise
+
+
+def load_application() -> flask.Flask:
+    """As the environment and registrar.yml say. Nothing of it has started, so it can be forked. Raises CannotStart."""
     try:
         settings = environment.from_environment()
         policy = load(settings.config_path)
@@ -126,8 +144,7 @@ def from_environment() -> flask.Flask:
         tracing.start(settings, "receiver")
         app = create_app(settings, policy=policy)
     except (ValueError, tracing.TracingUnavailable, schema.SchemaMismatch, LedgerUnavailable) as error:
-        sys.stderr.write(f"the receiver can't start: {error}\n")
-        raise SystemExit(CANNOT_START) from None
+        raise CannotStart(str(error)) from None
     app.extensions["ledger"].close()  # processes can't share a connection
     return app
 

@@ -113,9 +113,9 @@ class Asgi:
         """Read registrar.yml again. No client notices: requests under way end with the application they began with."""
         async with self._reloading:
             try:
-                app = await asyncio.to_thread(wsgi.from_environment)
-            except (Exception, SystemExit):
-                log.exception("registrar.yml is not read again, nothing was changed")
+                app = await asyncio.to_thread(wsgi.load_application)
+            except (Exception, wsgi.CannotStart) as error:
+                log.exception("registrar.yml is not read again, nothing was changed: %s", error)
                 return
             before = self._receiver
             self._use(app)
@@ -126,8 +126,8 @@ class Asgi:
 
 
 def from_environment() -> Asgi:
-    """For granian (webhooks/serve.py). Raises SystemExit where it can't start."""
-    return Asgi(wsgi.from_environment())
+    """For granian (webhooks/serve.py). Raises CannotStart."""
+    return Asgi(wsgi.load_application())
 
 
 def _request(endpoint: Endpoint, scope: Mapping[str, Any]) -> HttpRequest:

@@ -66,7 +66,11 @@ class _Loaded:
     def __init__(self) -> None:
         self._load: Callable[[], Any] = resolve_name(APP)
         self._asked = 0
-        self.app = self._load()
+        try:
+            self.app = self._load()
+        except SystemExit as error:  # webhooks.app.CannotStart
+            sys.stderr.write(f"the receiver can't start: {error}\n")
+            raise
         self._settle()
 
     def reload(self) -> bool:
@@ -84,11 +88,11 @@ class _Loaded:
         gc.unfreeze()  # else the application before would never be freed
         try:
             self.app = self._load()
-        except SystemExit:
-            log.error("registrar.yml is not read again, nothing was changed")
+        except SystemExit as error:
+            log.error("registrar.yml is not read again, nothing was changed: %s", error)
             return False
-        except Exception:  # in a signal handler it would end the loop that stops workers
-            log.exception("registrar.yml is not read again, nothing was changed")
+        except Exception as error:  # in a signal handler it would end the loop that stops workers
+            log.exception("registrar.yml is not read again, nothing was changed: %s", error)
             return False
         finally:
             self._settle()

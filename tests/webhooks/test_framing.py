@@ -61,6 +61,7 @@ CERTAIN = {
     "a length": Row(announced(b"Content-Length: " + LENGTH), closed=False),
     "leading zeros": Row(announced(b"Content-Length: %013d" % len(POLICY)), closed=False),
     "more leading zeros": Row(announced(b"Content-Length: %040d" % len(POLICY)), closed=False),
+    "thousands of zeros": Row(announced(b"Content-Length: %05000d" % len(POLICY)), closed=False),
     "blanks after a length": Row(announced(b"Content-Length:  " + LENGTH + b" \t"), closed=False),
     "the same length twice": Row(announced(b"Content-Length: " + LENGTH, b"Content-Length: " + LENGTH), closed=False),
     "Content_Length": Row(announced(b"Content_Length: 5", b"Content-Length: " + LENGTH), closed=False),

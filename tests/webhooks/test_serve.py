@@ -37,6 +37,11 @@ serve.HEAD_TIMEOUT = 30_000
 error_handlers.REFUSALS = "100000/minute"
 """
 RELOADS = "from webhooks import asgi\nasgi.OLD_SECONDS = 0.2\n"
+ENDLESS = """
+import itertools
+from webhooks import export
+export.LINES = {"jsonl": lambda entries: itertools.repeat("x" * 1_000)}
+"""
 HURRIED = f"{PATIENT}body_reader.READ_SECONDS = 1\nserve.HEAD_TIMEOUT = 1000\n"
 _ACCEPTED = re.compile(r"^registrar_webhook_events_total\{.*\} (\S+)$", re.MULTILINE)
 
@@ -352,6 +357,19 @@ def test_after_all_that_the_process_keeps_less_than_60_megabytes_to_itself_and_h
     assert server.count(rejections) > 0
 
 
+def test_an_export_ends_when_whoever_asked_for_it_has_gone(opened: Opened):
+    """Two are made at once, so that a third would be refused while these go on."""
+    server = opened(f"{PATIENT}{ENDLESS}")
+
+    def begins() -> bool:
+        with server.connect() as connection:
+            connection.sendall(b"GET /v1/audit HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            return statuses(connection.recv(1_000)) == [200]
+
+    for _ in range(4):
+        _until(begins, server)
+
+
 # Two processes.
 
 
@@ -385,6 +403,15 @@ def test_a_process_that_is_killed_is_replaced_and_what_it_answered_is_there(pair
     _until(lambda: pair.deliver("after") == 202, pair)
     assert pair.count(events) == accepted + 1
     assert second.is_running()
+
+
+def test_workers_end_when_the_first_process_is_killed(tmp_path: Path):
+    """Nobody would stop them; and the next receiver could not start, as they hold the port."""
+    with serving(tmp_path, workers=2, changes=PATIENT) as server:
+        workers = server.workers()
+        server.process.kill()
+        gone, alive = psutil.wait_procs(workers, timeout=30)
+        assert (len(gone), alive) == (2, [])
 
 
 # Starting, reloading, stopping.
@@ -435,8 +462,25 @@ def test_told_to_it_reads_registrar_yml_again_and_goes_on_with_the_old_one_where
         file.write_text("version: 1\nnonsense: 1\n")
         server.process.send_signal(signal.SIGHUP)
         _until(lambda: "nothing was changed" in server.log.read_text(), server)
-        assert re.search("the receiver can't start: .*nonsense", server.log.read_text())
+        assert re.search("ERROR .* nothing was changed: .*nonsense", server.log.read_text())
+        assert "can't start" not in server.log.read_text()
         _until(lambda: {answered("renamed") for _ in range(20)} == {202}, server)
+        server.process.terminate()
+        assert server.process.wait(30) == 0
+
+
+def test_a_fault_while_it_reads_registrar_yml_again_changes_nothing(tmp_path: Path):
+    """Of ours, or of the moment: what is raised is no SystemExit, and would end the loop that stops workers."""
+    fault = tmp_path / "fault"
+    raises = f"{PATIENT}from pathlib import Path\nif Path({str(fault)!r}).exists(): raise OSError('no more files')\n"
+    with serving(tmp_path, changes=raises) as server:
+        fault.touch()
+        server.process.send_signal(signal.SIGHUP)
+        _until(lambda: "nothing was changed: no more files" in server.log.read_text(), server)
+        assert server.deliver("after") == 202
+        fault.unlink()
+        server.process.send_signal(signal.SIGHUP)
+        _until(lambda: reloaded(server) == 1, server)
         server.process.terminate()
         assert server.process.wait(30) == 0
 
