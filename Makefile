@@ -43,23 +43,23 @@ SEED ?= 1
 LEDGER ?= sqlite
 
 chaos: $(READY)  ## kill, cut, freeze and flush for SECONDS, then count what was lost or doubled
-	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS) --seed $(SEED) --ledger $(LEDGER) $(if $(WITHOUT),--without $(WITHOUT))
+	@$(BIN)/python -m tests.slow.chaos.run --seconds $(SECONDS) --seed $(SEED) --ledger $(LEDGER) $(if $(WITHOUT),--without $(WITHOUT))
 
 # Random requests; the test suite sends 5,000.
 N ?= 50000
 
 fuzz: $(READY)  ## N random requests at every source, over real HTTP
-	@FUZZ=$(N) $(BIN)/python -m pytest -s tests/fuzz
+	@FUZZ=$(N) $(BIN)/python -m pytest -s tests/slow/fuzz
 
 machine: N = 200
 machine: $(READY)  ## N random lives of a promotion, against real MLflow; what fails is shrunk
-	@MACHINE=$(N) $(BIN)/python -m pytest -s tests/promotions/test_state_machine.py
+	@MACHINE=$(N) $(BIN)/python -m pytest -s tests/slow/promotions/test_state_machine.py
 
 # TO: a folder; without it, docs/dashboard.
 TO ?=
 
 pictures: $(READY)  ## the dashboard's pictures in docs/dashboard, anew; TO=FOLDER: every page's, in four looks
-	@TO=$(TO) $(BIN)/python -m pytest tests/browser/shots.py
+	@TO=$(TO) $(BIN)/python -m pytest tests/slow/browser/shots.py
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import requests
 
 from registrar import signing
-from tests.e2e.conftest import Installation
+from tests.e2e.installation import Installation
 
 PATIENCE = 90.0
 JSON = {"Content-Type": "application/json"}

@@ -1,40 +1,20 @@
 """The main job on the real thing: HTTP in, Redis and Celery between, MLflow changed."""
 
 import json
-import os
-import signal
-import threading
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import psutil
 import pytest
-import redis
 from mlflow import MlflowClient
 
 from registrar import button
 from registrar.embedded import leftovers
 from registrar.embedded.folder import Folder
 from registrar.seal import Seal
-from tests.e2e.conftest import Installation
+from tests.e2e.installation import Installation
 from tests.e2e.sender import Sender
 from tests.mlflow_server import train, train_logged_model
-
-
-@pytest.fixture(scope="package")
-def sender(stack: Installation) -> Sender:
-    return Sender(stack)
-
-
-@pytest.fixture(scope="package")
-def client(stack: Installation) -> MlflowClient:
-    return MlflowClient(stack.settings.mlflow_uri)
-
-
-@pytest.fixture
-def model() -> str:
-    return f"model-{uuid.uuid4().hex[:8]}"
 
 
 def finish_training(sender: Sender, model: str, run_id: str) -> dict:
@@ -142,17 +122,6 @@ def test_a_models_events_apply_in_the_order_they_were_accepted(sender, client, m
     found = sorted(client.search_model_versions(f"name = '{model}'"), key=lambda v: int(v.version))
     assert [v.run_id for v in found] == runs
     assert [v.current_stage for v in found] == ["Archived"] * 7 + ["Staging"]
-
-
-def test_a_worker_killed_under_load_and_a_wiped_broker_lose_and_double_nothing(sender, stack, client, model):
-    runs = [train(client, rmse=9.0) for _ in range(6)]
-    answers = [sender.post("training_run.finished", model=f"{model}-{n % 3}", run_id=run) for n, run in enumerate(runs)]
-    killed = next(entry.pid for entry in leftovers.read(Folder(stack.data).pids) if entry.name == "worker")
-    threading.Timer(0.3, os.kill, (killed, signal.SIGKILL)).start()
-    redis.Redis.from_url(stack.settings.broker_url).flushall()
-    assert [sender.ended(answer)["state"] for answer in answers] == ["succeeded"] * 6
-    registered = [v.run_id for n in range(3) for v in client.search_model_versions(f"name = '{model}-{n}'")]
-    assert sorted(registered) == sorted(runs)
 
 
 def test_artifacts_are_fetched_with_a_manifest(sender, stack, client, model):

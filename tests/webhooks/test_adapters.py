@@ -19,8 +19,8 @@ import pytest
 
 from registrar.ledger import Ledger
 from registrar.settings import Settings
-from tests.fuzz.app import household
 from tests.sources.captured import captures, read
+from tests.sources.household import household
 from tests.sources.test_fixtures import HOSTILE_BODIES, named
 from tests.webhooks import conftest
 from tests.webhooks.conftest import OLD, environ, finished

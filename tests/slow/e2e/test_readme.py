@@ -1,0 +1,146 @@
+"""The README's own path, as a new user goes it: every recipe runs as it is written, on `registrar up`'s starter."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from registrar.policy import Policy
+from registrar.settings import Settings, from_folder
+from registrar.vocabulary import VOCABULARY
+from tests.e2e.installation import Installation, running
+from tests.e2e.sender import Sender
+from tests.needs import needs
+from tests.policy.test_every_key import keys
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+MODEL = "first-model"
+
+
+def recipe(name: str) -> str:
+    """The code block behind <!-- recipe: name -->."""
+    found = re.search(rf"<!-- recipe: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    assert found, f"README.md has no recipe {name}"
+    return found[1]
+
+
+def github() -> str:
+    steps = yaml.safe_load(recipe("github"))["jobs"]["train"]["steps"]
+    return str(steps[-1]["run"])
+
+
+def gitlab() -> str:
+    return str(yaml.safe_load(recipe("gitlab"))["train"]["script"][-1])
+
+
+def jenkins() -> str:
+    """What Groovy makes of a ''' string: a backslash escapes."""
+    script = re.findall(r"sh '''\n(.*?)'''", recipe("jenkins"), re.DOTALL)[-1]
+    return re.sub(r"\\(.)", r"\1", script)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A repository of somebody who trains models, with `registrar up` on its starter policy."""
+    needs("curl", install="apt-get install curl")
+    needs("openssl", install="apt-get install openssl")
+    folder = tmp_path_factory.mktemp("readme")
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    with running(folder / ".registrar"):
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path) -> Settings:
+    return from_folder(home / ".registrar")
+
+
+def run(script: str, home: Path, settings: Settings, **variables: str) -> str:
+    """As a CI's shell does: bash -e, with the variables that it gives."""
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "MLFLOW_TRACKING_URI": settings.mlflow_uri,
+        "REGISTRAR_URL": settings.public_url or "",
+        "REGISTRAR_SECRET": settings.secret("file:secrets/ci.whsec"),
+        **variables,
+    }
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(home: Path, settings: Settings) -> str:
+    run(recipe("train"), home, settings)
+    return (home / "run_id.txt").read_text()
+
+
+def accepted(answer: str, settings: Settings, home: Path) -> dict:
+    status_url = json.loads(answer)["events"][0]["status_url"]
+    event = Sender(Installation(home / ".registrar", settings, "", "")).until_done(status_url)
+    assert event["state"] == "succeeded", event
+    return event
+
+
+def test_the_curl_recipe_brings_the_run_to_staging(home: Path, settings: Settings, trained: str) -> None:
+    event = accepted(run(recipe("curl"), home, settings), settings, home)
+    assert event["data"]["run_id"] == trained
+    assert "Staging" in run(f"registrar versions {MODEL}", home, settings)
+
+
+@pytest.mark.parametrize(
+    ("script", "given"),
+    [
+        (github, {"GITHUB_SHA": "c0ffee", "GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "1"}),
+        (gitlab, {"CI_COMMIT_SHA": "c0ffee", "CI_JOB_ID": "42"}),
+        (jenkins, {"GIT_COMMIT": "c0ffee", "BUILD_TAG": "jenkins-team/train %2F main-3"}),
+    ],
+    ids=["github", "gitlab", "jenkins"],
+)
+def test_each_cis_recipe_is_accepted_and_its_retry_is_the_same_event(home, settings, trained, script, given) -> None:
+    first = json.loads(run(script(), home, settings, **given))
+    again = json.loads(run(script(), home, settings, **given))
+    assert first == again
+    assert accepted(json.dumps(first), settings, home)["data"]["commit"] == "c0ffee"
+
+
+def test_the_approval_from_a_terminal_puts_it_in_production(home: Path, settings: Settings, trained: str) -> None:
+    accepted(run(recipe("curl"), home, settings), settings, home)
+    shown = run(recipe("approve"), home, settings)
+    assert "Production" in shown
+    assert "@champion" in shown
+    assert run(f"registrar versions {MODEL}", home, settings).count("Production") == 1
+
+
+def test_every_command_that_the_readme_names_exists(home: Path, settings: Settings) -> None:
+    named = set(re.findall(r"^ *(?:\$ )?registrar ([a-z-]+)", README, re.MULTILINE)) | set(
+        re.findall(r"`registrar ([a-z-]+)", README)
+    )
+    shown = run("registrar --help", home, settings)
+    assert {name for name in named if not re.search(rf"^  {name} ", shown, re.MULTILINE)} == set()
+
+
+def test_the_reference_names_every_key_and_every_event() -> None:
+    """As `key`, `.key`, `..key[]` of the table, or within an example."""
+    names = {key.partition(".")[2].rstrip("_") for key in keys(Policy, set())}
+    assert {name for name in names if not re.search(rf"[`.]{name}[`\[.]|[{{ ]{name}: ", README)} == set()
+    assert {type_ for type_ in VOCABULARY if f"`{type_}`" not in README} <= {"registry.query"}

@@ -1,0 +1,141 @@
+"""What was asked for, what was shown then, and whose word counts: kept by the test, to explain each promotion."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.slow.promotions.rules import Rules
+from tests.slow.promotions.world import Runs, World
+
+OPEN = ("waiting", "awaiting_approval", "approved")
+ENDS = {"rejected", "expired", "superseded", "cancelled", "failed"}
+STEPS = {
+    "waiting": {"awaiting_approval", "approved", *ENDS},
+    "awaiting_approval": {"approved", *ENDS},
+    "approved": {"promoted", "superseded", "cancelled", "failed"},
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an approval is bound to. Two that are equal hold for the same approval. rmse: None where no gate asks."""
+
+    rules: Rules
+    run: str
+    rmse: float | None
+    champion: tuple[int, float] | None
+
+
+@dataclass
+class Asked:
+    """One promotion. by: who asked. good: it was free to go then. agreed: whose approval counts, and for what.
+
+    broke: for what the glass was broken. begun: the worker has moved the version for it. raw: what the ledger has as
+    its evidence; never looked into, but another one means that it was shown anew.
+    """
+
+    id: str
+    version: int
+    target: str
+    by: str
+    at: datetime
+    shown: Shown
+    good: bool
+    state: str
+    agreed: dict[str, Shown] = field(default_factory=dict)
+    broke: Shown | None = None
+    begun: bool = False
+    due: datetime | None = None
+    raw: object = None
+    promoted_at: datetime | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Whether it may go: by what was shown, and by those who agreed to just that."""
+        same = {who for who, shown in self.agreed.items() if shown == self.shown}
+        return self.good and (self.broke == self.shown or self.shown.rules.enough(same, self.target))
+
+
+@dataclass(frozen=True)
+class Word:
+    """Somebody's vote, as it was posted."""
+
+    verdict: str
+    who: str
+    version: int
+    target: str
+    promotion: str | None
+    reason: str | None
+    glass: bool
+
+
+class Chronicle:
+    """rules: the policy in force, changed by whoever drives."""
+
+    def __init__(self, world: World, runs: Runs, rules: Rules) -> None:
+        self.world, self.runs, self.rules = world, runs, rules
+        self.asked: dict[str, Asked] = {}
+
+    def now_shown(self, version: int, target: str) -> Shown:
+        run = self.world.runs[version]
+        compared = self.rules.beats and target == "Production"
+        rmse = self.runs.rmse[run] if self.rules.looks(target) else None
+        return Shown(self.rules, run, rmse, self._champion(version) if compared else None)
+
+    def _champion(self, version: int) -> tuple[int, float] | None:
+        holder = self.world.aliases.get("champion", version)
+        return None if holder == version else (holder, self.runs.rmse[self.world.runs[holder]])
+
+    def opened(self, asked: Asked) -> None:
+        self.asked[asked.id] = asked
+
+    def free(self, version: int, target: str, shown: Shown) -> bool:
+        """Whether a version may be asked for."""
+        standing = self.rules.standing(self.world.stages[version], self.world.aliases_of(version))
+        return (
+            self.rules.passed(target, self.runs.rmse[shown.run], shown.champion[1] if shown.champion else None)
+            and standing == self.rules.source(target)
+            and version not in self.world.quarantined
+        )
+
+    def time_has_come(self, version: int, target: str, at: datetime) -> bool:
+        """Of a version that somebody moved by hand, the record may think what it likes about the time."""
+        since = None if version in self.world.touched else self.world.since.get(version)
+        done = [one.promoted_at for one in self.asked.values() if one.promoted_at and one.target == target]
+        return self.rules.time_has_come(target, at, since, done)
+
+    def waiting(self) -> list[Asked]:
+        return [asked for asked in self.asked.values() if asked.state == "awaiting_approval"]
+
+    def meant(self, word: Word) -> Asked | None:
+        """The request that a vote is about."""
+        step = (word.version, word.target)
+        if word.promotion:
+            pinned = self.asked.get(word.promotion)
+            return pinned if pinned and (pinned.version, pinned.target) == step else None
+        return next((a for a in reversed(self.asked.values()) if (a.version, a.target) == step), None)
+
+    def counts(self, word: Word, asked: Asked, at: datetime) -> bool:
+        """Whether this vote should count, now."""
+        if word.glass:
+            return self._breaks(word, asked)
+        if asked.state != "awaiting_approval" or not self.rules.may(word.who, word.target):
+            return False
+        if self.rules.late(at - asked.at):
+            return False
+        if word.verdict == "reject":
+            return bool(word.reason) or not self.rules.explained
+        return self._as_shown(asked) and word.who not in asked.agreed and not self._excluded(word, asked)
+
+    def _as_shown(self, asked: Asked) -> bool:
+        """There still, free to go, and all that an approver was shown is so now."""
+        here = asked.version in self.world.stages and asked.version not in self.world.quarantined
+        return here and self.now_shown(asked.version, asked.target) == asked.shown
+
+    def _excluded(self, word: Word, asked: Asked) -> bool:
+        author = self.runs.author(self.world.runs[word.version])
+        out = {"requester": asked.by, "author": author}
+        return any(word.who == out[kind] for kind in self.rules.exclude)
+
+    def _breaks(self, word: Word, asked: Asked) -> bool:
+        may = self.rules.breaks_glass(word.who, word.target) and bool(word.reason)
+        return may and asked.state in OPEN and self._as_shown(asked)

@@ -1,0 +1,155 @@
+"""One model's work, as several workers would do it: task by task, in the ledger's own order, by a clock of ours."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from sqlalchemy import Row, select, update
+
+from registrar.event import Actor
+from registrar.ledger import Ledger, LedgerUnavailable, tasks
+from registrar.ledger.tables import deployments, promotions
+from registrar.ledger.tables import tasks as rows_of_tasks
+from tests.slow.promotions.chronicle import OPEN
+from tests.slow.promotions.rules import POLICIES
+from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, Trouble
+from tests.slow.promotions.witness import Witness
+from tests.slow.promotions.world import Runs
+from tests.worker.office import Office
+from worker import clock
+from worker.registry import MlflowRegistry
+from worker.tasks import work_on
+
+FINISHED = ("succeeded", "failed", "dead")
+TURNS = 60  # half a minute each; what is not done by then never will be
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What all examples share: real servers, and a few real runs."""
+
+    address: str
+    ledger_url: str
+    folder: Path
+    runs: Runs
+    clock: Clock
+    seen: Counter[str]
+
+
+class Desk:
+    """stirred: something was done since all was last compared."""
+
+    def __init__(self, parts: Parts, policy: str) -> None:
+        self.clock, self.runs, self.seen = parts.clock, parts.runs, parts.seen
+        self.clock.start_again()
+        self.model, rules = f"taxi-{uuid.uuid4().hex[:10]}", POLICIES[policy]
+        self.ledger = Ledger(parts.ledger_url)
+        self.witness = Witness(
+            self.model, ledger=self.ledger, clock=self.clock, runs=self.runs, rules=rules, seen=self.seen
+        )
+        self.world, self.chronicle = self.witness.world, self.witness.chronicle
+        self.trouble = Trouble()
+        self.trouble.sleep = self._others_go_on
+        # It reads no more than it must even of a model of few versions.
+        self.mlflow = MlflowRegistry(parts.address, glances=(1, 5))
+        self.client = MlflowClient(parts.address)
+        door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
+        self.office = Office(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
+        self.stirred = False
+
+    def close(self) -> None:
+        """The clock looks at all models: what is open here is nothing to the next example."""
+        ours = promotions.c.model == self.model
+        with self.ledger.write() as connection:
+            connection.execute(update(promotions).where(ours, promotions.c.state.in_(OPEN)).values(state="cancelled"))
+            connection.execute(deployments.delete().where(deployments.c.model == self.model))
+        self.ledger.close()
+        self.office.ledger.close()
+
+    # What is done from outside.
+    def accept(self, type_: str, *, by: str, **data: Any) -> str:
+        armed, self.trouble.armed = self.trouble.armed, None  # the receiver's troubles are tested elsewhere
+        event = self.office.accept(type_, by=Actor(by, by.title()), model=self.model, **data)
+        self.trouble.armed = armed
+        self.witness.posted[event] = (type_, by, data)
+        return event
+
+    def policy(self, name: str) -> None:
+        self.chronicle.rules = POLICIES[name]
+        self.office.policy(POLICIES[name].text())
+        self.seen["policies changed"] += 1
+
+    def delete(self, number: int) -> None:
+        """By hand: the record learns it from reconcile."""
+        self.client.delete_model_version(self.model, str(number))
+        self.world.deleted(number)
+        self.witness.touched()
+
+    # Working.
+    def work(self) -> None:
+        """All that is due now."""
+        self.work_until(lambda: False)
+
+    def work_until(self, done: Callable[[], bool]) -> None:
+        """No further than that."""
+        while not done() and (task := self._first()) and task.state == "queued" and task.not_before <= self.clock():
+            self.hear(task)
+
+    def settle(self) -> None:
+        """Until nothing is left to do: what waits has waited, and whose worker died is found by the sweep."""
+        for _ in range(TURNS):
+            self.work()
+            if self.at_rest():
+                return
+            self.clock.forward(seconds=30)
+            self.sweep()
+        raise AssertionError(f"never done: {self._first()}")
+
+    def sweep(self) -> None:
+        with self.ledger.write() as connection:
+            tasks.sweep(connection, at=self.clock())
+
+    def at_rest(self) -> bool:
+        return self._first() is None
+
+    def hear(self, task: Row[Any]) -> None:
+        """One bell, whoever rang it and however often."""
+        outer, self.witness.task, self.stirred = self.witness.task, task, True
+        with suppress(Died, LedgerUnavailable):
+            work_on(self.office.bench, task.name.removeprefix("worker."), task.id)
+        self.witness.task = outer
+        self.witness.look(next(now for now in self.all_tasks() if now.id == task.id))
+
+    def all_tasks(self) -> list[Row[Any]]:
+        lane = select(rows_of_tasks).where(rows_of_tasks.c.lane == f"model:{self.model}")
+        with self.ledger.read() as connection:
+            return list(connection.execute(lane.order_by(rows_of_tasks.c.event_seq, rows_of_tasks.c.seq)))
+
+    def _first(self) -> Row[Any] | None:
+        return next((task for task in self.all_tasks() if task.state not in FINISHED), None)
+
+    def _others_go_on(self) -> None:
+        """The worker sleeps past its lease: others do its work, and more."""
+        self.clock.forward(seconds=20)
+        self.sweep()
+        self.work()
+
+    def time_passes(self, *, hours: int) -> None:
+        """And what it brings is done."""
+        self.settle()
+        self.seen["hours passed"] += hours
+        self.clock.forward(hours=hours)
+        clock.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.clock())
+        self.settle()
+
+    def assert_agreed(self) -> None:
+        """With what MLflow shows now."""
+        self.stirred = False
+        shown = {version.version: version.stage for version in self.mlflow.versions(self.model)}
+        aliases = dict(self.mlflow.model(self.model).aliases) if shown else {}
+        self.witness.assert_agreed(shown, aliases)

@@ -1,0 +1,74 @@
+"""The promotion's state machine, driven at random against MLflow itself; `make machine N=500` drives it for longer.
+
+At every step: never two holders of an exclusive target, never a promotion without the approvals that its policy asks
+for, never an approval used for other evidence, and the history is what MLflow shows.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+from mlflow import MlflowClient
+
+from registrar.ledger import Ledger
+from tests.slow.promotions.desk import Parts
+from tests.slow.promotions.machine import Machine
+from tests.slow.promotions.trouble import Clock
+from tests.slow.promotions.world import Runs
+from worker.promotion import in_stage
+
+LONGER = int(os.environ.get("MACHINE") or 0)
+STEPS = 30
+SEED = 2  # of a few the one that finds each of the faults put in on purpose
+
+
+@pytest.fixture(scope="session")
+def runs(mlflow_address: str) -> Runs:
+    return Runs(MlflowClient(mlflow_address))
+
+
+@pytest.fixture
+def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one MLflow server: all that is remembered of a look is put to use."""
+    monkeypatch.setattr(in_stage, "APART", 0)
+
+
+@pytest.mark.usefixtures("one_clock")
+@pytest.mark.timeout(1200 + 30 * LONGER)
+@pytest.mark.both_ledgers
+def test_whatever_happens_promotions_keep_their_word(
+    mlflow_address: str, ledger: Ledger, ledger_url: str, runs: Runs, tmp_path: Path
+) -> None:
+    clock, seen = Clock(), Counter[str]()
+    parts = Parts(mlflow_address, ledger_url, tmp_path, runs, clock, seen)
+    examples = LONGER or (20 if ledger.engine.dialect.name == "sqlite" else 4)
+    try:
+        with clock.everywhere():
+            run_state_machine_as_test(_machine(parts), settings=_settings(examples))
+    finally:
+        print("\n".join(f"{count:6} {what}" for what, count in sorted(seen.items())))
+    assert seen["examples with a promotion to Production"] >= seen["examples"] / 3
+
+
+def _machine(parts: Parts) -> Callable[[], Machine]:
+    machine = partial(Machine, parts)
+    return machine if LONGER else seed(SEED)(machine)
+
+
+def _settings(examples: int) -> settings:
+    """In CI the same examples each time; with MACHINE others each time, and shrunk."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink] if LONGER else [Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=True,
+    )

@@ -1,0 +1,235 @@
+"""Looks at each task when it is over, and at each move of the worker before it is made: all must be explained."""
+
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from registrar.ledger import Ledger
+from registrar.ledger.history import history
+from registrar.ledger.tables import events, promotions
+from tests.slow.promotions.chronicle import STEPS, Asked, Chronicle, Word
+from tests.slow.promotions.rules import ALIASES, Rules
+from tests.slow.promotions.trouble import Clock
+from tests.slow.promotions.world import Runs, World
+
+
+class Witness:
+    """wrong: what nothing explains; empty for as long as all is well. posted: type, actor and data of each event.
+
+    task: the one that somebody works on now. by_hand: something was changed in MLflow by hand. unseen: and nobody has
+    looked since, so that the record can't know. awaited: by target, that whoever is there is to be confirmed.
+    """
+
+    def __init__(
+        self, model: str, *, ledger: Ledger, clock: Clock, runs: Runs, rules: Rules, seen: Counter[str]
+    ) -> None:
+        self.model, self.ledger, self.clock, self.seen = model, ledger, clock, seen
+        self.world = World(clock)
+        self.chronicle = Chronicle(self.world, runs, rules)
+        self.wrong: list[str] = []
+        self.posted: dict[str, tuple[str, str, dict[str, Any]]] = {}
+        self.task: Row[Any] | None = None
+        self.by_hand = self.unseen = False
+        self.awaited: dict[str, bool] = {}
+        self._judged: set[str] = set()
+
+    @property
+    def rules(self) -> Rules:
+        return self.chronicle.rules
+
+    def touched(self) -> None:
+        self.by_hand = self.unseen = True
+        self.seen["changes by hand"] += 1
+
+    def about_to(self, call: str, *given: Any) -> str | None:
+        """What nobody could explain if the worker did so: one that has lost its lease does not get through."""
+        match call, given:
+            case "set_stage", (_, number, ("Staging" | "Production") as target):
+                return self._unexplained(number, target, call)
+            case "set_alias", (_, ("challenger" | "champion") as alias, number):
+                return self._unexplained(number, "Production" if alias == "champion" else "Staging", call)
+        return None
+
+    def did(self, complaint: str | None, call: str, *given: Any, came: Any) -> None:
+        self.world.wrote(call, *given, came=came)
+        if complaint:
+            self.wrong.append(complaint)
+
+    def _unexplained(self, number: int, target: str, call: str) -> str | None:
+        """Whether nothing explains that the worker moves this version there now."""
+        assert self.task
+        type_, by, _ = self.event(self.task.event_id)
+        match self.task.name:
+            case "worker.transition":
+                fine = self._goes(self.chronicle.asked.get(self.task.args.get("promotion")), number, target)
+            case "worker.rollback":
+                fine = number in self.world.ever[target] - self.world.quarantined
+                by_policy = type_ in ("deployment.failed", "model.review") and self.awaited.get(target, False)
+                fine = fine and (by_policy if self.task.args.get("bad") else self.rules.may_go_back(by, target))
+            case "worker.put_back":
+                holders = self.recorded()
+                fine = number in holders.get(target, set()) | holders.get(f"@{ALIASES[target]}", set())
+            case "worker.adopt":
+                fine = self.by_hand and number not in self.world.quarantined
+            case "worker.archive":
+                fine = target == "Staging" and number in self.world.ever["Production"]
+            case _:
+                fine = False
+        said = f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained"
+        return None if fine else said
+
+    def _goes(self, asked: Asked | None, number: int, target: str) -> bool:
+        """Approved, and what was approved is still so: at the first step, the time has come too."""
+        if asked is None or (asked.version, asked.target) != (number, target) or asked.state != "approved":
+            return False
+        asked.begun = asked.begun or self._may_begin(asked)
+        return asked.begun
+
+    def _may_begin(self, asked: Asked) -> bool:
+        """Somebody else may have moved it there between two attempts: who goes on can't tell that from its own work."""
+        again = self.task is not None and self.task.attempts > 0 and asked.version in self.world.touched
+        same = self.chronicle.now_shown(asked.version, asked.target) == asked.shown
+        come = asked.broke or self.chronicle.time_has_come(asked.version, asked.target, self.clock())
+        return asked.explained and (again or bool(same and come))
+
+    def event(self, id_: str) -> tuple[str, str, dict[str, Any]]:
+        """type, actor, data: as it was posted; what only the time has brought is in the record."""
+        if id_ not in self.posted:
+            with self.ledger.read() as connection:
+                row = connection.execute(select(events).where(events.c.id == id_)).one()
+            self.posted[id_] = (row.type, row.actor, row.data)
+        return self.posted[id_]
+
+    def recorded(self) -> dict[str, set[int]]:
+        """Who holds what by the ledger; aliases with an @."""
+        found: dict[str, set[int]] = {}
+        with self.ledger.read() as connection:
+            for row in history(connection, self.model):
+                if row.until is None:
+                    found.setdefault(row.key if row.kind == "stage" else f"@{row.key}", set()).add(row.version)
+        return found
+
+    def look(self, task: Row[Any]) -> None:
+        """What this task has done, once it is over."""
+        fresh = task.state == "succeeded" and task.id not in self._judged
+        judged = self._judge(task) if fresh and task.name == "worker.vote" else None
+        self._promotions()
+        if judged:
+            self._heard(*judged)
+        if fresh:
+            self._judged.add(task.id)
+            self._succeeded(task)
+
+    def _judge(self, task: Row[Any]) -> tuple[Word, Asked, bool] | None:
+        """What this vote should come to, before we see what it came to."""
+        type_, by, data = self.event(task.event_id)
+        verdict, glass = type_.removeprefix("promotion."), data.get("break_glass", False)
+        target, pinned = data.get("target", "Production"), data.get("promotion")
+        word = Word(verdict, by, data["version"], target, pinned, data.get("reason"), glass)
+        if (asked := self.chronicle.meant(word)) is None:
+            return None
+        counts = self.chronicle.counts(word, asked, self.clock())
+        if counts and glass:
+            asked.broke = self.chronicle.now_shown(asked.version, asked.target)
+            self.seen["glasses broken"] += 1
+        elif counts and verdict == "approve":
+            asked.agreed[by] = self.chronicle.now_shown(asked.version, asked.target)
+        self.seen[f"votes that {'count' if counts else 'do not count'}"] += 1
+        return word, asked, counts
+
+    def _heard(self, word: Word, asked: Asked, counts: bool) -> None:
+        """A vote that counts is never in vain either."""
+        if not counts:
+            return
+        expected = "rejected" if word.verdict == "reject" else "approved" if asked.explained else "awaiting_approval"
+        if asked.state != expected:
+            self.wrong.append(f"{word} counts, so it should be {expected}: {asked}")
+
+    def _promotions(self) -> None:
+        ours = select(promotions).where(promotions.c.model == self.model).order_by(promotions.c.created_at)
+        with self.ledger.read() as connection:
+            rows = list(connection.execute(ours))
+        fresh = [row for row in rows if row.id not in self.chronicle.asked]
+        for row in rows:
+            if row not in fresh:
+                self._became(self.chronicle.asked[row.id], row)
+        for row in fresh:
+            self._opened(row)
+
+    def _opened(self, row: Row[Any]) -> None:
+        shown = self.chronicle.now_shown(row.version, row.target)
+        by, good = self.event(row.event_id)[1], self.chronicle.free(row.version, row.target, shown)
+        asked = Asked(row.id, row.version, row.target, by, row.created_at, shown, good, row.state)
+        asked.raw, asked.due = row.evidence, row.due_at
+        self.chronicle.opened(asked)
+        self.seen[f"promotions opened as {row.state}"] += 1
+        self._asked_for(asked)
+        for other in self.chronicle.asked.values():
+            older = other.target == asked.target and other.version < asked.version
+            kept = self.rules.keep and asked.target == "Production"
+            if older and not kept and other.state in ("waiting", "awaiting_approval"):
+                self.wrong.append(f"{other} should have ended with {asked}")
+
+    def _asked_for(self, asked: Asked) -> None:
+        """Opened, or opened for good after a wait."""
+        if not asked.good or (asked.state == "approved" and not asked.explained):
+            self.wrong.append(f"opened, with no right to go: {asked}")
+        soaked = self.rules.soak == 0 or self.chronicle.time_has_come(asked.version, asked.target, self.clock())
+        if asked.state == "awaiting_approval" and not soaked:
+            self.wrong.append(f"asked for before its time: {asked}")
+
+    def _became(self, asked: Asked, row: Row[Any]) -> None:
+        before, asked.state, asked.due = asked.state, row.state, row.due_at
+        if row.evidence != asked.raw:
+            if before != "waiting":
+                self.wrong.append(f"shown anew under the eyes of who approves: {asked}")
+            asked.raw, asked.shown = row.evidence, self.chronicle.now_shown(asked.version, asked.target)
+            asked.good = self.chronicle.free(asked.version, asked.target, asked.shown)
+            self._asked_for(asked)
+        if before == row.state:
+            return
+        if row.state not in STEPS.get(before, set()):
+            self.wrong.append(f"from {before} to {row.state}: {asked}")
+        self.seen[f"promotions {row.state}"] += 1
+        if row.state in ("approved", "promoted") and not asked.explained:
+            self.wrong.append(f"{row.state}, and nothing explains it: {asked}")
+        if row.state == "promoted":
+            self._promoted(asked)
+
+    def _promoted(self, asked: Asked) -> None:
+        asked.promoted_at = self.clock()
+        stage = self.world.stages.get(asked.version, "gone")
+        if self.rules.standing(stage, self.world.aliases_of(asked.version)) != asked.target:
+            self.wrong.append(f"promoted, and is not there: {asked}")
+        self._taken(asked.target)
+        if not (asked.begun or self._may_begin(asked)):
+            self.wrong.append(f"promoted, and its time had not come, or it was not the same any more: {asked}")
+
+    def _succeeded(self, task: Row[Any]) -> None:
+        self.seen[f"done: {task.name.removeprefix('worker.')}"] += 1
+        if task.name == "worker.reconcile":
+            self.unseen = False
+        if task.name in ("worker.rollback", "worker.adopt") and task.outcome["facts"]:
+            self._taken(task.args.get("stage") or task.args.get("target") or self._asked_target(task))
+
+    def _asked_target(self, task: Row[Any]) -> str:
+        return str(self.event(task.event_id)[2].get("target", "Production"))
+
+    def _taken(self, target: str) -> None:
+        self.world.taken(target, exclusive=self.rules.exclusive(target))
+        self.awaited[target] = self.rules.deploy and target == "Production"
+
+    def assert_agreed(self, shown: dict[int, str], aliases: dict[str, int]) -> None:
+        """At rest: MLflow shows what was written there; one holder where one is asked for; and so does the record."""
+        assert shown == self.world.stages
+        assert aliases == self.world.aliases
+        for target in ALIASES:
+            holders = self.world.holders(target) - self.world.extra[target]
+            assert len(holders) < 2 or not self.rules.exclusive(target), f"{target} has the holders {holders}"
+        approved = [a for a in self.chronicle.asked.values() if a.state == "approved" and a.due is None]
+        assert not approved, f"approved, and nothing comes of it: {approved}"
+        if not self.unseen:
+            held = {stage: self.world.holders(stage) for stage in {*shown.values()} - {"None"}}
+            held |= {f"@{alias}": {number} for alias, number in aliases.items()}
+            assert self.recorded() == held, f"the record has {self.recorded()}, MLflow {held}"

@@ -1,0 +1,114 @@
+"""What MLflow should show, from what was written there: by the worker through its door, and by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from mlflow import MlflowClient
+
+from tests.mlflow_server import train, train_logged_model
+from tests.slow.promotions.rules import ACCOUNTS, ALIASES
+from worker.door import Version
+
+RMSES = [3.0, 4.0, 6.0, 9.0]
+USERS = ["ada.l", "dan"]
+
+
+class Runs:
+    """A few real runs, made once and used by every example; their metric changes."""
+
+    def __init__(self, client: MlflowClient, count: int = 6) -> None:
+        self._client = client
+        self.users = [USERS[number % len(USERS)] for number in range(count)]
+        # Reading the digest of a model of MLflow 2 takes several calls: two of these are enough.
+        made = [train, train, *[train_logged_model] * (count - 2)]
+        self.ids = [
+            how(client, experiment="machine", rmse=RMSES[0], user=user)
+            for how, user in zip(reversed(made), self.users, strict=True)
+        ]
+        self.rmse = dict.fromkeys(self.ids, RMSES[0])
+        self._steps = 0
+
+    def measure(self, run: str, rmse: float) -> None:
+        """The newest step is what MLflow shows as the metric."""
+        if self.rmse[run] != rmse:
+            self._steps += 1
+            self._client.log_metric(run, "rmse", rmse, step=self._steps)
+            self.rmse[run] = rmse
+
+    def author(self, run: str) -> str | None:
+        return ACCOUNTS.get(self.users[self.ids.index(run)])
+
+
+@dataclass
+class World:
+    """One model. extra: by target, who holds it with nobody's claim that it be alone there: put there by hand, or while
+    the policy took any number. ever: by target, who has ever held it, or its alias. since: when a version came to where
+    it is. touched: by somebody's hand, so that the record may not know since when.
+    """
+
+    clock: Callable[[], datetime]
+    stages: dict[int, str] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+    runs: dict[int, str] = field(default_factory=dict)
+    quarantined: set[int] = field(default_factory=set)
+    since: dict[int, datetime] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
+    extra: dict[str, set[int]] = field(default_factory=lambda: {target: set() for target in ALIASES})
+    ever: dict[str, set[int]] = field(default_factory=lambda: {target: set() for target in ALIASES})
+
+    def wrote(self, call: str, *given: Any, came: Any) -> None:
+        """A call through the door, done."""
+        match call, given:
+            case "create_version", _:
+                self.created(came)
+            case "set_stage", (_, number, stage):
+                self.moved(number, stage)
+            case "set_alias", (_, alias, number):
+                self.named(alias, number)
+            case "drop_alias", (_, alias):
+                self.aliases.pop(alias, None)
+            case "set_tag", (_, number, "registrar.quarantined", _):
+                self.quarantined.add(number)
+
+    def created(self, version: Version) -> None:
+        self.stages[version.version] = version.stage
+        self.runs[version.version] = version.run_id or ""
+
+    def named(self, alias: str, number: int) -> None:
+        self.aliases[alias] = number
+        for target, own in ALIASES.items():
+            if alias == own:
+                self.ever[target].add(number)
+                self.since[number] = self.clock()
+
+    def aliases_of(self, number: int) -> list[str]:
+        return [alias for alias, holder in self.aliases.items() if holder == number]
+
+    def moved(self, number: int, stage: str) -> None:
+        self.stages[number] = stage
+        self.since[number] = self.clock()
+        for target in ALIASES:
+            self.extra[target].discard(number)
+        if stage in self.ever:
+            self.ever[stage].add(number)
+
+    def moved_by_hand(self, number: int, stage: str) -> None:
+        self.moved(number, stage)
+        self.touched.add(number)
+        if stage in self.extra:
+            self.extra[stage].add(number)
+
+    def deleted(self, number: int) -> None:
+        del self.stages[number]
+        self.aliases = {alias: holder for alias, holder in self.aliases.items() if holder != number}
+        for target in ALIASES:
+            self.extra[target].discard(number)
+
+    def holders(self, target: str) -> set[int]:
+        return {number for number, stage in self.stages.items() if stage == target}
+
+    def taken(self, target: str, *, exclusive: bool) -> None:
+        """A version took it by its policy: where that says alone, whoever else is there must leave."""
+        self.extra[target] = set() if exclusive else self.holders(target)
