@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test bench chaos fuzz machine pictures lint types contracts audit check requirements clean help
+.PHONY: demo up test test-slow test-all coverage bench chaos fuzz machine pictures lint types contracts audit check requirements clean help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## the main job on embedded parts; EXIT=1 ends after the pass
 	@$(BIN)/registrar --data $(DATA) demo $(if $(EXIT),--exit)
@@ -19,10 +19,19 @@ up: $(READY)  ## all parts on this machine, with your registrar.yml
 	@$(BIN)/registrar --data $(DATA) up
 
 # JOBS test processes, each with servers of its own; a choice of tests runs in one, where --pdb and -s work.
-JOBS ?= $(if $(ARGS),0,2)
+JOBS ?= $(if $(ARGS),0,4)
+PYTEST := $(BIN)/python -m pytest -n $(JOBS)
 
-test: $(READY)  ## the whole test suite
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY)  ## the tests for every day; ARGS="tests/webhooks -k rate" for some
+	@$(PYTEST) --dist worksteal $(if $(findstring tests/slow,$(ARGS)),,--ignore=tests/slow) $(ARGS)
+
+test-slow: $(READY)  ## those that need minutes: tests/slow
+	@$(PYTEST) --dist loadfile --no-loadscope-reorder tests/slow
+
+test-all: test test-slow  ## both
+
+coverage: $(READY)  ## the branches that all tests take, file by file, in every process that they start
+	@$(BIN)/python -m tests.covered -n $(JOBS) --dist loadfile $(ARGS)
 
 # BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT where figures and pictures go
 # (docs/performance.md is in docs), NOTE what its readers must know of the machine; INSTALLS=1 installs from the index, too.
@@ -81,7 +90,11 @@ $(AUDIT)/.ready: requirements/audit.txt | $(READY)
 audit: $(AUDIT)/.ready  ## known holes in what requirements/*.txt pins; .ci/advisories.toml excuses some for a while
 	@$(BIN)/python .ci/audit.py $(AUDIT)/bin/pip-audit
 
-check: lint types contracts test  ## all of the above
+# BASE: what it is compared with.
+BASE ?= HEAD
+
+check: lint types contracts  ## before a commit: those, and the tests of what differs from BASE
+	@$(BIN)/python -m tests.changed $(BASE)
 
 # uv installs from the pinned, hashed list and compiles bytecode (MLflow starts in 6 s with it, in 90 s without).
 $(READY): requirements/dev.txt pyproject.toml

@@ -1,9 +1,11 @@
 """What all tests share: ledgers on a real file and in PostgreSQL, a real Redis, a real MLflow server."""
 
+import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,24 @@ from tests.mlflow_server import serve
 from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres
 from worker.registry import configure_client
+
+# Bytes that the folders of a whole run may take.
+_ROOM = 4 * 2**30
+
+
+def _keep_folders_in_memory() -> None:
+    """No test cuts the power, so none can tell; a database is made in a tenth of the time. TMPDIR: elsewhere."""
+    memory = Path("/dev/shm")  # noqa: S108 (pytest makes a folder of its own in it)
+    if "TMPDIR" not in os.environ and memory.is_dir() and shutil.disk_usage(memory).free > _ROOM:
+        os.environ["TMPDIR"], tempfile.tempdir = str(memory), str(memory)
+
+
+_keep_folders_in_memory()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if "tests/slow" in (terminalreporter.config.getoption("ignore") or ()):
+        terminalreporter.write_line("tests/slow was left out; `make test-all` runs it too (docs/testing.md).")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +57,13 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def blank_postgres(postgres: str) -> Iterator[str]:
     """The same in PostgreSQL: a database's name."""
-    with database(postgres) as url:
+    with blank_database(postgres) as name:
+        yield name
+
+
+@contextmanager
+def blank_database(cluster: str) -> Iterator[str]:
+    with database(cluster) as url:
         _migrated(url)
         yield str(make_url(url).database)
 

@@ -26,13 +26,22 @@ def as_postgres() -> list[str]:
     return [setpriv, "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
 
+# What a machine that loses its power would need. Most tests ask something else, and wait for no disk.
+_NOT_DURABLE = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
 @contextmanager
-def serve(options: str = "") -> Iterator[str]:
-    """The folder of the cluster's socket; the cluster is ended and removed at the end of the block."""
+def serve(options: str = "", *, durable: bool = False) -> Iterator[str]:
+    """The folder of the cluster's socket; the cluster is ended and removed at the end of the block.
+
+    durable: a commit waits for the disk, as anybody's PostgreSQL does. For what asks for that, and for benchmarks.
+    """
+    options = options if durable else f"{_NOT_DURABLE} {options}"
     # Not below pytest's folder: the server's own user must be able to enter, and a socket's path is short.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o777)  # noqa: S103 (the user postgres must get in; its name is random)
-        _run(folder, "initdb", "-D", "data", "-U", "registrar", "--auth=trust", "--encoding=UTF8", "--locale=C")
+        kind = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        _run(folder, "initdb", "-D", "data", "-U", "registrar", *kind)
         start(folder, options)
         try:
             yield folder

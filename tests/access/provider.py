@@ -135,7 +135,7 @@ def serving() -> Iterator[OidcProvider]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     provider = OidcProvider(f"http://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = type("Handler", (_Handler,), {"provider": provider})
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield provider

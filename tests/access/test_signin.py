@@ -69,7 +69,7 @@ def start(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             policy = SIGNED_IN + access.replace("ISSUER", provider.issuer)
             site = make(policy=policy, secrets={"OIDC_SECRET": CLIENT_SECRET}, **changed)
             server = make_server("127.0.0.1", 0, site.app, threaded=True)
-            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
             thread.start()
             running.callback(lambda: (server.shutdown(), thread.join(), server.server_close()))
             return Web(site, f"http://127.0.0.1:{server.server_port}", provider)

@@ -48,7 +48,10 @@ def measure(options: Options) -> Result:
     fsync = machine.fsync_ms(Path(tempfile.gettempdir()))
     by_hand = [handwritten(processes) for processes in sorted({WORKERS, os.cpu_count() or 1})]
     with ExitStack() as stack:
-        on = [ours(stack.enter_context(serve_postgres()) if one == "postgresql" else None) for one in options.ledgers]
+        on = [
+            ours(stack.enter_context(serve_postgres(durable=True)) if one == "postgresql" else None)
+            for one in options.ledgers
+        ]
         contenders = [*on, ours(workers=2), bare(), *by_hand, adnanh(), adnanh(waits=True)]
         cases = [Case(one, connections) for connections in CONNECTIONS for one in contenders]
         found = alternate(cases, options.rounds, lambda case: once(case.contender, case.connections, options.seconds))

@@ -76,7 +76,7 @@ def compare(mlflow: Prepared, options: Options) -> Result:
     with ExitStack() as stack:
         ours = {}
         for name in options.ledgers:
-            cluster = stack.enter_context(serve_postgres()) if name == "postgresql" else None
+            cluster = stack.enter_context(serve_postgres(durable=True)) if name == "postgresql" else None
             ours[name] = stack.enter_context(installation(mlflow.address, cluster=cluster, parts=WITHOUT_WORKER))
         place = Place(mlflow, mlflow.models("model", MODELS), ours)
         found = dict(

@@ -58,7 +58,7 @@ def measure(options: Options) -> Result:
     with ExitStack() as stack:
         mlflow = stack.enter_context(prepared(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         for name in options.ledgers:
-            cluster = stack.enter_context(serve_postgres()) if name == "postgresql" else None
+            cluster = stack.enter_context(serve_postgres(durable=True)) if name == "postgresql" else None
             found[name] = once(mlflow, name, cluster, count=count, models=min(MODELS, count))
     return Result(
         Table(("ledger", *COLUMNS), [_row(name, burst.figures) for name, burst in found.items()]),

@@ -84,7 +84,7 @@ def _grown(name: str) -> Iterator[list[Grown]]:
     """Ledgers of all sizes."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        cluster = stack.enter_context(serve_postgres()) if name == "postgresql" else None
+        cluster = stack.enter_context(serve_postgres(durable=True)) if name == "postgresql" else None
         found = []
         for size in SIZES:
             url = stack.enter_context(database(cluster)) if cluster else f"sqlite:///{folder}/{size}.db"

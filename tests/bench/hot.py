@@ -30,7 +30,7 @@ def measure(options: Options) -> Result:
     count, peers = options.events or EVENTS, list(options.ledgers)
     with ExitStack() as stack:
         mlflow = stack.enter_context(prepared(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        clusters = {name: stack.enter_context(serve_postgres()) for name in peers if name == "postgresql"}
+        clusters = {name: stack.enter_context(serve_postgres(durable=True)) for name in peers if name == "postgresql"}
         models = iter(mlflow.models("model", 2 * options.rounds * len(peers)))
 
         def measured(name: str) -> Figures:

@@ -94,7 +94,7 @@ def filled(name: str, *, size: int = SIZE) -> Iterator[Filled]:
     """name: sqlite or postgresql."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        cluster = stack.enter_context(serve_postgres()) if name == "postgresql" else None
+        cluster = stack.enter_context(serve_postgres(durable=True)) if name == "postgresql" else None
         url = stack.enter_context(database(cluster)) if cluster else f"sqlite:///{folder}/ledger.db"
         ledger = Ledger(url)
         stack.callback(ledger.close)

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +14,28 @@ from registrar.doctor.checks import ledger as check
 from registrar.doctor.checks.ledger import filesystem
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
+from tests.conftest import blank_database
 from tests.doctor.conftest import SiteOf, looked, troubles
-from tests.postgres_server import database
+from tests.postgres_server import database, serve
 
 MOUNTS = "/dev/sda1 / ext4 rw 0 0\nserver:/x /mnt/share nfs4 rw 0 0\nnone /mnt/share/inner tmpfs rw 0 0\n"
 
 
 class Usage(NamedTuple):
     free: int
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """One that is well, so not the cluster of the other tests."""
+    with serve(durable=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def blank_postgres(postgres: str) -> Iterator[str]:
+    with blank_database(postgres) as name:
+        yield name
 
 
 @pytest.mark.both_ledgers

@@ -1,5 +1,6 @@
 """Runs stacks of stand-in parts, in this process or in one of their own, and finds what they leave behind."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -33,12 +34,14 @@ def said() -> list[str]:
 
 
 class Up:
-    """A stack of stand-ins in a process of its own."""
+    """A stack of stand-ins in a process of its own. hangup: how it is told to take a terminal that closes."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, hangup: signal.Handlers = signal.SIG_DFL) -> None:
         self.data = data
         command = [sys.executable, "-m", "tests.embedded.standin", str(data)]
+        own = signal.signal(signal.SIGHUP, hangup)  # else, of this process under nohup
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        signal.signal(signal.SIGHUP, own)
         self.lines: list[str] = []
 
     def ready(self) -> "Up":
@@ -73,11 +76,11 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Callable[[], Up]]:
+def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
-    def start() -> Up:
-        started.append(Up(tmp_path / "data"))
+    def start(**how: signal.Handlers) -> Up:
+        started.append(Up(tmp_path / "data", **how))
         return started[-1]
 
     yield start

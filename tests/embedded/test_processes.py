@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import psutil
 
@@ -36,6 +37,15 @@ def test_a_closed_terminal_leaves_nothing_behind(up):
     running.process.send_signal(signal.SIGHUP)
     assert running.process.wait(PATIENCE) == 0
     assert gone(family)
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(up):
+    running = up(hangup=signal.SIG_IGN).ready()
+    running.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert running.process.poll() is None
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(PATIENCE) == 0
 
 
 def test_sigterm_while_starting_leaves_nothing_behind(up):

@@ -125,7 +125,7 @@ class Chat(BaseHTTPRequestHandler):
 def chat():
     Chat.posted = []
     server = HTTPServer(("127.0.0.1", 0), Chat)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

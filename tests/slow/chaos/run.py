@@ -55,11 +55,8 @@ notify:
 def run(*, seconds: float, seed: int, ledger: str, folder: Path, without: str | None = None) -> tuple[Findings, str]:
     """The findings, and the table that is printed. ledger: "sqlite" or "postgresql". without: of without.py."""
     with ExitStack() as stack:
-        url = (
-            stack.enter_context(database(stack.enter_context(serve_postgres())))
-            if ledger == "postgresql"
-            else None
-        )
+        cluster = stack.enter_context(serve_postgres(durable=True)) if ledger == "postgresql" else None
+        url = stack.enter_context(database(cluster)) if cluster else None
         ear = stack.enter_context(listener(new_webhook_secret(), seed=seed))
         secret = _configure(folder, ear)
         data = folder / "data"

@@ -199,7 +199,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Door]]:
-    with postgres_server.serve(MOST_CONNECTIONS) as folder:
+    with postgres_server.serve(MOST_CONNECTIONS, durable=True) as folder:
         url = f"postgresql+psycopg://registrar@/postgres?host={folder}"
         with door(tmp_path_factory.mktemp("door"), migrated(url)) as opened:
             yield Cluster(folder), opened
