@@ -32,6 +32,7 @@ from tests.slow.chaos.without import WITHOUT
 
 MODELS = ["taxi", "bus", "train", "ferry"]
 PATIENCE = 300.0  # seconds without anything being done, while something is open and nothing is broken any more
+SHORT = 90  # seconds of a run in the tests
 SHOWN = 20  # lines about what is wrong
 CONFIG = """
 version: 1
