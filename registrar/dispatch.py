@@ -1,18 +1,14 @@
 """Publishes task ids to the broker after a commit, in a thread of its own: no sender ever waits for the broker."""
 
 import atexit
-import logging
-import threading
 import time
-from collections.abc import Iterable
-from queue import Empty, SimpleQueue
+from collections.abc import Iterable, Sequence
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from registrar.batches import Batches
 from registrar.queue import Bell, celery_app, peal, ring
-
-log = logging.getLogger(__name__)
 
 # Seconds that the broker may take to answer.
 TIMEOUT = 1
@@ -28,7 +24,6 @@ MOST = 500
 LONGEST = 10_000
 # Seconds at the end of the process, for what waits.
 CLOSE_SECONDS = 3.0
-_END = None
 
 
 class Dispatcher:
@@ -36,25 +31,20 @@ class Dispatcher:
 
     def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)
-        self._waiting: SimpleQueue[Bell | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._batches: Batches[Bell] = Batches("dispatch", self._publish, most=MOST, apart=APART)
         self._silent_until = 0.0
+        atexit.register(self.close)
 
     def publish(self, bells: Iterable[Bell]) -> None:
         """Returns at once."""
-        if self._thread is None:
-            self._start()
-        if self._waiting.qsize() < LONGEST:
+        if self._batches.waiting() < LONGEST:
             for bell in bells:
-                self._waiting.put(bell)
+                self._batches.put(bell)
 
     def close(self) -> None:
         """Publish what waits, then end the thread: nothing is published from then on."""
-        if self._thread is not None:
-            self._waiting.put(_END)
-            self._thread.join(CLOSE_SECONDS)
-            atexit.unregister(self.close)
+        self._batches.close(CLOSE_SECONDS)
+        atexit.unregister(self.close)
 
     def answers(self) -> bool:
         """Whether the broker can be reached now, over a connection of its own. Blocks for TIMEOUT at most."""
@@ -65,43 +55,8 @@ class Dispatcher:
             return False
         return True
 
-    def _start(self) -> None:
-        """At the first task and not before: a thread does not survive a fork."""
-        with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
-                thread.start()  # which may fail: the next task tries again
-                self._thread = thread
-                atexit.register(self.close)
-
-    def _run(self) -> None:
-        going, published = True, float("-inf")
-        while going:
-            bells, going = self._take(published + APART)
-            published = time.monotonic()
-            try:
-                self._publish(bells)
-            except Exception:  # the thread must outlive whatever it is
-                log.exception("%d task(s) wait for the sweep", len(bells))
-
-    def _take(self, earliest: float) -> tuple[list[Bell], bool]:
-        """All that wait at that time, one at least; and whether there will be more."""
-        bells: list[Bell] = []
-        try:
-            bell = self._waiting.get()
-            if bell is not _END:
-                time.sleep(max(0.0, earliest - time.monotonic()))
-            while bell is not _END:
-                bells.append(bell)
-                if len(bells) == MOST:
-                    return bells, True
-                bell = self._waiting.get_nowait()
-        except Empty:
-            return bells, True
-        return bells, False
-
-    def _publish(self, bells: list[Bell]) -> None:
-        if not bells or time.monotonic() < self._silent_until:
+    def _publish(self, bells: Sequence[Bell]) -> None:
+        if time.monotonic() < self._silent_until:
             return
         publish = ring if len(bells) <= FEW else peal
         if not publish(self._app, bells):

@@ -5,13 +5,12 @@ commits.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from registrar.batches import Batches
 from registrar.ledger.accept import Answer, Arrival, Receipt, prepared
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 
@@ -38,56 +37,20 @@ class GroupCommitter(Generic[A]):
     def __init__(self, ledger: Ledger, committed: Callable[[Sequence[tuple[A, Receipt]]], None]) -> None:
         self._ledger = ledger
         self._committed = committed
-        self._waiting: SimpleQueue[Pending[A] | None] = SimpleQueue()
-        self._lock = threading.Lock()
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._batches: Batches[Pending[A]] = Batches("group-commit", self._settle, most=LARGEST_GROUP)
 
     def put(self, pending: Pending[A]) -> None:
         """Hand a submission over. Never blocks. Its future gets the receipt, DeliveryConflict or LedgerUnavailable."""
         if self._closed:
             pending.future.set_exception(LedgerUnavailable("this process ends", "is not written any more"))
-            return
-        if self._thread is None:
-            self._start()
-        self._waiting.put(pending)
+        else:
+            self._batches.put(pending)
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
         self._closed = True
-        if self._thread is not None:
-            self._waiting.put(None)
-            self._thread.join(CLOSE_SECONDS)
-
-    def _start(self) -> None:
-        """At the first submission and not before: threads do not survive a fork."""
-        with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-                thread.start()  # which may fail: the next submission tries again
-                self._thread = thread
-
-    def _run(self) -> None:
-        while True:
-            group, ending = self._next_group()
-            if group:
-                self._settle(group)
-            if ending:
-                return
-
-    def _next_group(self) -> tuple[list[Pending[A]], bool]:
-        """All that wait, one at least; and whether the process ends."""
-        group: list[Pending[A]] = []
-        try:
-            pending = self._waiting.get()
-            while pending is not None:
-                group.append(pending)
-                if len(group) == LARGEST_GROUP:
-                    return group, False
-                pending = self._waiting.get_nowait()
-        except Empty:
-            return group, False
-        return group, True
+        self._batches.close(CLOSE_SECONDS)
 
     def _settle(self, group: Sequence[Pending[A]]) -> None:
         answers = list(zip(group, self._write([pending.arrival for pending in group]), strict=True))

@@ -124,10 +124,10 @@ def test_a_fault_of_ours_ends_no_publishing(broker: Broker, monkeypatch):
 def test_more_than_it_can_keep_is_left_to_the_sweep(broker: Broker, monkeypatch):
     monkeypatch.setattr(module, "LONGEST", 3)
     dispatcher = Dispatcher(broker.url)
-    monkeypatch.setattr(dispatcher, "_start", lambda: None)
+    monkeypatch.setattr(dispatcher._batches, "_start", lambda: None)
     for _ in range(5):
         dispatcher.publish([BELL])
-    assert dispatcher._waiting.qsize() == 3
+    assert dispatcher._batches.waiting() == 3
 
 
 def test_it_says_whether_the_broker_answers(broker: Broker):
