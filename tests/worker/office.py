@@ -88,6 +88,20 @@ class Office:
         clock.tick(self.ledger, self.bench.inbox, self.bench.policy, self.now())
         self.work()
 
+    def jump(self, by: timedelta) -> None:
+        """The clock is set, forth or back; nothing else happens."""
+        self._ahead += by
+
+    def until_nothing_waits(self) -> None:
+        """What is to be tried again is, at its time, until it is not any more."""
+        while self._waiting():
+            self._ahead += timedelta(minutes=1)
+            self.work()
+
+    def _waiting(self) -> bool:
+        with self.ledger.read() as connection:
+            return connection.execute(select(tasks.c.id).where(tasks.c.state == "queued")).first() is not None
+
     def policy(self, text: str) -> None:
         self.bench = Bench(**{**self.bench.__dict__, "policy": parse_policy(text)})
 
