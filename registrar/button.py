@@ -1,12 +1,27 @@
 """What an Approve or Reject button says, in the same words for who makes one and for who takes its press."""
 
 import hashlib
+import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 LIFE = timedelta(days=30)  # a button that lies in a channel for longer is nobody's decision any more
 PRESSES = ("promotion.approve", "promotion.reject")
 PINNED = ("promotion", "model", "version", "target")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Where alone a button counts: pressed in this channel of registrar.yml, by way of this source. kind: of both."""
+
+    kind: str
+    source: str
+    channel: str
+
+    def at(self, place: str | None) -> str:
+        """The audience of its seal. place: the chat system's id of the channel, where the notifier knows it."""
+        return json.dumps(["button", self.kind, self.source, self.channel, place or ""])
 
 
 def content(verdict: str, *, nonce: str, until: datetime, pinned: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Sealed texts: what must pass through other hands, or rest in the ledger, unreadable and unforgeable.
 
-Two uses: the value of an Approve button (nobody can make one up), and the address for an answer that a
-chat system sent with a click (it is a secret for 30 minutes). Fernet: https://github.com/fernet/spec
+The value of an Approve button (nobody can make one up), the address for an answer that a chat system sent with a
+click (it is a secret for 30 minutes), the state of a sign-in. Each has an audience, with a key that is derived for it:
+what was sealed for one audience can't be opened for another. Fernet: https://github.com/fernet/spec
 """
 
 import base64
@@ -13,6 +14,8 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 MOST_KEYS = 2
+REPLY = "reply"  # the audience of addresses for answers
+SIGNING_IN = "sign-in"  # of the cookie between leaving for the provider and coming back
 
 
 class BrokenSeal(ValueError):
@@ -27,40 +30,56 @@ class Seal:
     def __init__(self, key: str) -> None:
         keys = [one.strip() for one in key.split(",")]
         try:
-            self._fernet = MultiFernet([Fernet(one) for one in keys[:MOST_KEYS]])
+            self._unbound = [Fernet(one) for one in keys[:MOST_KEYS]]
         except ValueError:
             raise ValueError("REGISTRAR_SECRET_KEY is not a key; `registrar secret` makes one") from None
         if len(keys) > MOST_KEYS:
             raise ValueError("REGISTRAR_SECRET_KEY holds more than two keys: NEW,OLD while one is exchanged")
-        self._markings = [hmac.digest(base64.urlsafe_b64decode(one), b"registrar mark", "sha256") for one in keys]
+        self._keys = [base64.urlsafe_b64decode(one) for one in keys]
 
-    def close(self, content: dict[str, Any]) -> str:
+    def close(self, content: dict[str, Any], *, audience: str) -> str:
         """ASCII text of about 100 characters plus 1.4 times the content's JSON in UTF-8."""
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return self._fernet.encrypt(text.encode("utf-8", "surrogatepass")).decode()
+        return self._fernet(audience).encrypt(text.encode("utf-8", "surrogatepass")).decode()
 
-    def mark(self, content: dict[str, Any]) -> str:
+    def mark(self, content: dict[str, Any], *, audience: str) -> str:
         """22 characters that vouch for a content which travels in the open beside them, where no sealed text fits."""
-        return _marked(content, self._markings[0])
+        return _marked(content, _derived(self._keys[0], f"mark:{audience}"))
 
-    def vouches(self, content: dict[str, Any], mark: str) -> bool:
-        """Whether it is a mark of this content, by any of the keys."""
-        return any(hmac.compare_digest(_marked(content, marking), mark) for marking in self._markings)
+    def vouches(self, content: dict[str, Any], mark: str, *, audience: str) -> bool:
+        """Whether it is a mark of this content for this audience, by any of the keys."""
+        derived = [_derived(key, f"mark:{audience}") for key in self._keys]
+        return any(hmac.compare_digest(_marked(content, key), mark) for key in derived)
 
-    def open(self, text: str, *, max_age: int | None = None, at: datetime | None = None) -> dict[str, Any]:
-        """The content. max_age in seconds, at `at` instead of now. Raises BrokenSeal."""
+    def open(
+        self, text: str, *, audience: str, max_age: int | None = None, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """The content. max_age in seconds, at `at` instead of now. Raises BrokenSeal, also for another audience's."""
+        fernet = self._fernet(audience)
         try:
             sealed = text.encode("ascii")
             content: dict[str, Any] = json.loads(
-                self._fernet.decrypt(sealed)
+                fernet.decrypt(sealed)
                 if max_age is None
-                else self._fernet.decrypt_at_time(sealed, max_age, int((at or datetime.now(UTC)).timestamp()))
+                else fernet.decrypt_at_time(sealed, max_age, int((at or datetime.now(UTC)).timestamp()))
             )
         except (InvalidToken, UnicodeEncodeError):
-            raise BrokenSeal("made by another installation, altered, or expired") from None
+            raise BrokenSeal("made by another installation or for another use, altered, or expired") from None
         return content
 
+    def _fernet(self, audience: str) -> MultiFernet:
+        """The first closes. Addresses that were sealed before there were audiences lie in the ledger, and nobody but
+        the receiver puts them there: they are opened, so that who waits for an answer over an upgrade gets it.
+        """
+        bound = [Fernet(base64.urlsafe_b64encode(_derived(key, f"seal:{audience}"))) for key in self._keys]
+        return MultiFernet([*bound, *(self._unbound if audience == REPLY else [])])
 
-def _marked(content: dict[str, Any], marking: bytes) -> str:
+
+def _derived(key: bytes, use: str) -> bytes:
+    """A key of 32 bytes for one use. https://www.rfc-editor.org/rfc/rfc5869 names the practice."""
+    return hmac.digest(key, f"registrar {use}".encode("utf-8", "surrogatepass"), "sha256")
+
+
+def _marked(content: dict[str, Any], key: bytes) -> str:
     text = json.dumps(content, sort_keys=True).encode()
-    return base64.urlsafe_b64encode(hmac.digest(marking, text, "sha256")[:16]).decode().rstrip("=")
+    return base64.urlsafe_b64encode(hmac.digest(key, text, "sha256")[:16]).decode().rstrip("=")

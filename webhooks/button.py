@@ -1,22 +1,29 @@
 """A press of Approve or Reject, whichever chat system it comes from: what was shown, until when, and once per person.
 
-The caller has made sure that this installation made the button (a seal, a mark).
+The caller has made sure that this installation made the button (a seal, a mark) for one of the `audiences`.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field
 
-from registrar.button import LIFE, PINNED, PRESSES
+from registrar.button import LIFE, PINNED, PRESSES, Audience
+from registrar.seal import BrokenSeal
 from registrar.vocabulary import Data
 from webhooks import valid
 from webhooks.errors import InvalidEvent, StaleTimestamp
 from webhooks.source import Context, Request
+
+NOT_OURS = (
+    "this button is not one of this installation's for this channel, or was sent before an upgrade that binds them to "
+    "theirs; use the slash command"
+)
 
 
 class Options(BaseModel, extra="forbid"):
@@ -32,6 +39,23 @@ class Press:
     data: Data
     delivery_id: str
     digest: str
+
+
+def audiences(place: object, context: Context) -> Iterator[str]:
+    """Those of the buttons that may be pressed by way of this source, in this place: the chat system's channel id."""
+    policy, kind, source = context.policy, context.config.kind, context.name
+    for name in policy.channels:
+        if policy.presses(name) == source:
+            audience = Audience(kind, source, name)
+            yield from {audience.at(place if isinstance(place, str) else None), audience.at(None)}
+
+
+def opened(sealed: str, *, place: object, context: Context) -> Mapping[str, Any]:
+    """What a button's sealed value says. Raises BrokenSeal where it is none for here."""
+    for audience in audiences(place, context):
+        with suppress(BrokenSeal):
+            return context.seal.open(sealed, audience=audience)
+    raise BrokenSeal(NOT_OURS)
 
 
 def pressed(said: Mapping[str, Any], *, by: str, request: Request, context: Context) -> Press:

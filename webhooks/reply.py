@@ -6,6 +6,7 @@ Without the check a signed request could make the worker post anywhere (server-s
 from collections.abc import Collection
 
 from registrar.address import allowed
+from registrar.seal import REPLY
 from webhooks.errors import InvalidEvent
 from webhooks.source import Context
 
@@ -21,4 +22,4 @@ def seal(url: str, *, kind: str, hosts: Collection[str], context: Context, **mor
             "the address for the answer is not one of this chat system's; "
             f"to allow its host, list it in sources.{context.name}.reply_to of registrar.yml"
         )
-    return context.seal.close({"kind": kind, "url": url, **more})
+    return context.seal.close({"kind": kind, "url": url, **more}, audience=REPLY)

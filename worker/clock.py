@@ -1,11 +1,12 @@
 """What the time brings: events of our own for what is due, each accepted once however often the clock ticks.
 
-An event's delivery id says what is due and since when, so ticks of several workers, or after a crash, come to the same.
+An event's delivery id says what is due and since when, and of a review which one went before it in vain: so ticks of
+several workers, or after a crash, come to the same.
 """
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from registrar.ledger.deployments import under_way
 from registrar.ledger.history import models_held
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
+from registrar.ledger.reviews import reviews
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.document import OURSELVES
@@ -27,7 +29,8 @@ from worker.promotion import due
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_LONG = 200  # characters; a delivery id has 256
+_LONG = 180  # characters; a delivery id has 256
+_AGAIN, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=15)
 _UNSIGNED = "0" * 64  # nothing was sent: there is no body
 
 
@@ -49,15 +52,30 @@ def tick(ledger: Ledger, inbox: Inbox, policy: Policy, now: datetime) -> None:
 
 
 def _reviews(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
+    """One of each model of which something is due, and again for as long as it is: a tick whose clock was ahead, or a
+    review that died, has done nothing about it.
+    """
+    for model, at in _due(connection, policy, now).items():
+        data = ModelReview(model=model)
+        lane = data.lane("")
+        past = reviews(connection, model, source=OURSELVES, type_=data.type, lane=lane, since=at)
+        if not past.under_way and (past.last is None or abs(now - past.last) >= _pause(past.since)):
+            yield f"{_id('review', model, at)}:{past.seq}", _event(data, now)
+
+
+def _due(connection: Connection, policy: Policy, now: datetime) -> dict[str, datetime]:
+    """By model, since when that is due which became so last: the rest of it is reviewed along with that."""
+    found = [(one.model, at) for one in under_way(connection) if (at := one.due_at)]
     for one in still_open(connection):
         target = policy.model(one.model).target(one.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        for thing, at in due.times(one, approval).items():
-            if at <= now:
-                yield f"{thing}:{one.id}:{at.isoformat()}", _event(ModelReview(model=one.model), now)
-    for deployment in under_way(connection):
-        if deployment.due_at and deployment.due_at <= now:
-            yield f"timed out:{deployment.id}", _event(ModelReview(model=deployment.model), now)
+        found += [(one.model, at) for at in due.times(one, approval).values()]
+    return {model: at for at, model in sorted((at, model) for model, at in found if at <= now)}
+
+
+def _pause(times: int) -> timedelta:
+    """After so many reviews in vain: none, none, 10 s, 20 s, 40 s ... a quarter of an hour."""
+    return min(_AGAIN * 2 ** (times - 2), _LONGEST_PAUSE) if times > 1 else timedelta()
 
 
 def _reconciles(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:

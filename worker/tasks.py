@@ -111,17 +111,18 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
         try:
             with metrics.attempt(task), watching.attempt(task):
                 outcome = load("worker.actions", verb).act(_work(bench, task, lease))
+            bells = _finish(bench, task, "succeeded", outcome)
         except LeaseLost:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
             return _retry(bench, task, f"the ledger {error.reason}", pause(1))
         except Failure as error:
             return _failed(bench, task, error)
-        except Exception as error:  # Celery's one handler: a fault of ours must not lose the task
+        except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
             log.exception("%s %s: unexpected error", verb, task.id)
             return _unexpected(bench, task, error)
         log.info("%s %s: %s", verb, task.id, outcome.summary)
-        return _finish(bench, task, "succeeded", outcome)
+        return bells
 
 
 def _work(bench: Bench, task: Task, lease: Lease) -> Work:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
-from registrar.ledger.journal import append
+from registrar.ledger.journal import append, written
 from registrar.ledger.tables import deployments
 from registrar.outcome import Cause
 
@@ -93,10 +93,10 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 
 
 def last(connection: Connection, model: str, version: int, target: str) -> Deployment | None:
-    """The newest of a version to a target."""
+    """That of a version to a target which was written last."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
-    query = select(deployments).where(same).order_by(deployments.c.requested_at.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
+    newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
+    row = connection.execute(select(deployments).where(same).order_by(*newest).limit(1)).one_or_none()
     return Deployment(**row._mapping) if row else None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, select, text, true
 
 from registrar.event import Actor
 from registrar.ledger.halving import Between
@@ -80,6 +80,16 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /
         "body_sha256": "",
     }
     _chain(connection, entry, said, *(last or (0, None)))
+
+
+def written(table: Table, kind: str) -> ColumnElement[int]:
+    """When a row of a table was written, as the number of the entry of that kind that tells of it: rows are in this
+    order whatever the clocks of their workers said. 0: before there was a journal.
+
+    table: has the id of the row, and of the event that it came by.
+    """
+    tells = and_(journal.c.event_id == table.c.event_id, journal.c.kind == kind, journal.c.body.contains(table.c.id))
+    return func.coalesce(select(func.max(journal.c.seq)).where(tells).correlate(table).scalar_subquery(), 0)
 
 
 def _take_turns(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
-from registrar.ledger.journal import append
+from registrar.ledger.journal import append, written
 from registrar.ledger.tables import events, promotions, votes
 from registrar.outcome import Cause
 
@@ -174,10 +174,10 @@ def get(connection: Connection, promotion_id: str) -> Promotion | None:
 
 
 def latest(connection: Connection, model: str, version: int, target: str) -> Promotion | None:
-    """The newest request for this step, open or not."""
+    """The request for this step that was written last, open or not: workers' clocks may differ, and be put back."""
     same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
-    newest = promotions.c.created_at.desc()
-    row = connection.execute(select(promotions).where(same).order_by(newest).limit(1)).one_or_none()
+    newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
+    row = connection.execute(select(promotions).where(same).order_by(*newest).limit(1)).one_or_none()
     return Promotion(**row._mapping) if row else None
 
 

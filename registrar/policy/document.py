@@ -133,10 +133,15 @@ class Policy(Strict):
 
     def _unknown_doors(self) -> list[Complaint]:
         return [
-            (("channels", name, "buttons"), f"{channel.buttons!r} is not in sources")
+            (("channels", name, "buttons"), why)
             for name, channel in self.channels.items()
-            if channel.buttons is not None and channel.buttons not in self.sources
+            if channel.buttons is not None and (why := self._no_door(channel.buttons, channel.kind))
         ]
+
+    def _no_door(self, source: str, kind: str) -> str | None:
+        if source not in self.sources:
+            return f"{source!r} is not in sources"
+        return None if self.sources[source].kind == kind else f"{source!r} takes no presses of kind {kind}"
 
     def _shared_accounts(self) -> list[Complaint]:
         accounts = [(account, who) for who, person in self.people.items() for account in person.accounts.items()]
@@ -220,6 +225,12 @@ class Policy(Strict):
     def members(self, group: str) -> list[str]:
         """The names of a group's members, for people to read."""
         return [self.people[m].name if m in self.people else m for m in self.groups.get(group, [])]
+
+    def presses(self, channel: str) -> str | None:
+        """The source by which a channel's presses come in: the one that it names, else the only one of its kind."""
+        of_kind = [name for name, source in self.sources.items() if source.kind == self.channels[channel].kind]
+        named = self.channels[channel].buttons or (of_kind[0] if len(of_kind) == 1 else None)
+        return named if named in of_kind else None
 
     def channels_for(self, outcome: str, model: str | None) -> list[str]:
         """The channels to tell about an outcome, each once, in the order of the file."""

@@ -14,7 +14,7 @@ class Channel(Strict):
     url: SecretRef | None = None
     secret: Annotated[SecretRef | None, Field(description="signs what is posted, where the kind signs")] = None
     buttons: Annotated[
-        str | None, Field(description="the source of this file that presses come in by, where a message names it")
+        str | None, Field(description="the source of this file that presses come in by; else the only one of its kind")
     ] = None
     options: Annotated[dict[str, Any], Field(description="what only this kind knows; its file says which")] = {}
 

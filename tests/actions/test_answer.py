@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from registrar.seal import REPLY
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
 
@@ -38,7 +39,7 @@ class Github:
 
     def address(self, run=RUN, root=None):
         sealed = {"kind": "github", "url": f"{root or self.listener.root}{run}", "environment": "production"}
-        return self.office.bench.seal.close(sealed)
+        return self.office.bench.seal.close(sealed, audience=REPLY)
 
     def trained(self, run="r1", **metrics):
         self.office.registry.trained(run, **{"rmse": 5.0, **metrics})
@@ -156,7 +157,7 @@ def test_another_version_and_another_target_are_no_answer(github):
 
 
 def test_who_asked_by_chat_is_still_answered_at_once_and_nobody_waits(github):
-    address = github.office.bench.seal.close({"kind": "slack", "url": f"{github.listener.root}/hook"})
+    address = github.office.bench.seal.close({"kind": "slack", "url": f"{github.listener.root}/hook"}, audience=REPLY)
     github.trained()
     event = github.office.post("promotion.request", reply_to=address, **WANTED)
     assert github.listener.paths == ["/hook"]

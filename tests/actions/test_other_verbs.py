@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from registrar.ledger import status
 from registrar.ledger.dead import letters
+from registrar.seal import REPLY
 from worker.actions.fetch import MANIFEST
 
 
@@ -82,7 +83,7 @@ def test_an_artifact_that_is_a_link_is_refused(office, tmp_path):
 
 def test_a_question_is_answered_where_it_came_from(office):
     registered(office)
-    reply_to = office.bench.seal.close({"kind": "slack", "url": "http://127.0.0.1:9/"})
+    reply_to = office.bench.seal.close({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
     event = office.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
     assert office.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]
 

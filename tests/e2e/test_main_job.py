@@ -63,9 +63,8 @@ def test_a_button_press_brings_it_to_production_and_the_next_one_archives_it(sen
         finish_training(sender, model, train(client))
         pinned = {"promotion": waiting(stack, model), "model": model, "version": number, "target": "Production"}
         until = datetime.now(UTC) + button.LIFE
-        value = seal.close(
-            button.content("approve", nonce=f"{pinned['promotion']}.approve", until=until, pinned=pinned)
-        )
+        content = button.content("approve", nonce=f"{pinned['promotion']}.approve", until=until, pinned=pinned)
+        value = seal.close(content, audience=button.Audience("slack", "slack", "team").at(None))
         before = versions(client, model)
         assert sender.press("registrar.approve", value, user="UBOB").status_code == 200
         assert sender.press("registrar.approve", value).status_code == 200

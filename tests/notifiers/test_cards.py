@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+from registrar.button import Audience
 from registrar.seal import Seal
 from tests.worker.office import KEY, POLICY, Office
 from worker.bench import Bench
 
+AUDIENCE = Audience("mattermost", "chat", "mm").at(None)
 CHANNEL = "log: {kind: log}\n  mm: {kind: mattermost, url: env:MM, buttons: chat}"
 SOURCE = 'sources:\n  chat: {kind: mattermost, secrets: ["env:TOKEN"]}'
 TOLD = POLICY.replace("log: {kind: log}", CHANNEL).replace("sources:", SOURCE).replace("to: [log]", "to: [mm]")
@@ -25,7 +27,7 @@ def test_a_card_names_the_source_that_its_presses_come_in_by(ledger, tmp_path, l
     [card] = cards(Office(ledger, tmp_path, policy=TOLD), listener, "https://registrar.example.com/")
     approve, reject = [action["integration"] for action in card["actions"]]
     assert approve["url"] == reject["url"] == "https://registrar.example.com/webhooks/chat"
-    said = [Seal(KEY).open(each["context"]["sealed"]) for each in (approve, reject)]
+    said = [Seal(KEY).open(each["context"]["sealed"], audience=AUDIENCE) for each in (approve, reject)]
     assert [each["press"] for each in said] == ["promotion.approve", "promotion.reject"]
     assert len({each["nonce"] for each in said}) == 2
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from registrar.button import Audience
 from registrar.event import Actor
 from registrar.ledger.cards import posted
 from registrar.ledger.engine import now
@@ -27,9 +28,13 @@ CHANNELS = """
   discord-hook: {kind: discord, url: "env:HOOK"}
   slack-hook: {kind: slack, url: "env:SLACK_HOOK"}
 """
-SOURCE = 'sources:\n  chat: {kind: mattermost, secrets: ["env:TOKEN"]}'
+SOURCE = """sources:
+  chat: {kind: mattermost, secrets: ["env:TOKEN"]}
+  slack: {kind: slack, secrets: ["env:SIGNING"]}
+  discord: {kind: discord, secrets: ["env:PUBLIC"]}"""
 GATES = 'gates: [{metric: rmse, op: "<", threshold: 7}],'
 KINDS = ["slack", "mattermost", "discord", "discord-hook"]
+IN_SLACK = Audience("slack", "slack", "slack").at("C0123")
 SECRET = "xoxb-very-secret"
 
 
@@ -290,7 +295,7 @@ def test_a_request_that_a_newer_version_superseded_says_so_on_its_card(office, r
 
 def nonces(message: dict[str, Any]) -> set[str]:
     elements = next(block["elements"] for block in message["blocks"] if block["type"] == "actions")
-    return {Seal(KEY).open(element["value"])["nonce"] for element in elements}
+    return {Seal(KEY).open(element["value"], audience=IN_SLACK)["nonce"] for element in elements}
 
 
 def dying(office: Office) -> Any:
@@ -359,5 +364,5 @@ def test_buttons_count_for_thirty_days_from_the_first_attempt(office, room):
     for _ in range(5):
         again(office)
     actions = card_in(room)[1]["blocks"][-1]["elements"]
-    until = Seal(KEY).open(actions[0]["value"])["until"]
+    until = Seal(KEY).open(actions[0]["value"], audience=IN_SLACK)["until"]
     assert abs(until - (now() + timedelta(days=30, hours=-5)).timestamp()) < 60

@@ -10,6 +10,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
+from registrar.button import Audience
 from registrar.outcome import Fact
 from registrar.plugins import kinds
 from registrar.seal import Seal
@@ -53,6 +54,7 @@ HELD = Fact("model_version.held_back", "taxi version 3 was held back from Stagin
 
 
 UNTIL = NOON + timedelta(days=30)
+PRESSES = {kind: Audience(kind, "chat", "team") for kind in ("slack", "mattermost", "discord")}
 APPROVED = Fact("promotion.approved", "the promotion of taxi version 2 to Production was approved by Ada")
 
 
@@ -87,12 +89,20 @@ def expected(name: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("slack__moved", notice(MOVED)), ("slack__asked", notice(ASKED)), ("slack__ended", ended())]
+    ("name", "told"),
+    [
+        ("slack__moved", notice(MOVED)),
+        ("slack__asked", notice(ASKED, presses=PRESSES["slack"])),
+        ("slack__asked_without_buttons", notice(ASKED)),
+        ("slack__ended", ended()),
+    ],
 )
 def test_the_exact_message_for_slack(name, told):
     message = slack.message(told, SEAL)
     for button in sealed_buttons(message):
-        button["value"] = SEAL.open(button["value"])  # a seal differs each time; what it holds does not
+        button["value"] = SEAL.open(
+            button["value"], audience=PRESSES["slack"].at(None)
+        )  # a seal differs each time; what it holds does not
     assert message == expected(name)
 
 
@@ -103,7 +113,7 @@ DOOR = "https://registrar.example.com/webhooks/mattermost"
     ("name", "told"),
     [
         ("mattermost__moved", notice(MOVED)),
-        ("mattermost__asked", notice(ASKED, door=DOOR)),
+        ("mattermost__asked", notice(ASKED, door=DOOR, presses=PRESSES["mattermost"])),
         ("mattermost__asked_without_buttons", notice(ASKED)),
         ("mattermost__ended", ended(door=DOOR)),
     ],
@@ -113,7 +123,7 @@ def test_the_exact_message_for_mattermost(name, told):
     for attachment in message.get("attachments", []):
         for action in attachment.get("actions", []):
             context = action["integration"]["context"]
-            context["sealed"] = SEAL.open(context["sealed"])
+            context["sealed"] = SEAL.open(context["sealed"], audience=PRESSES["mattermost"].at(None))
     assert message == expected(name)
 
 
@@ -121,8 +131,8 @@ def test_the_exact_message_for_mattermost(name, told):
     ("name", "told"),
     [
         ("discord__moved", notice(MOVED)),
-        ("discord__asked", notice(ASKED)),
-        ("discord__asked_without_buttons", notice(ASKED, secret=None)),
+        ("discord__asked", notice(ASKED, presses=PRESSES["discord"])),
+        ("discord__asked_without_buttons", notice(ASKED, secret=None, presses=PRESSES["discord"])),
         ("discord__ended", ended()),
     ],
 )
@@ -152,8 +162,8 @@ def test_teams_takes_the_card_and_gives_nothing_to_edit(listener, session):
 
 
 def test_discord_gets_buttons_from_a_bot_only(listener, session):
-    discord.post(notice(ASKED, listener.url, "bot-token"), session, SEAL)
-    discord.post(notice(ASKED, listener.url, None), session, SEAL)
+    discord.post(notice(ASKED, listener.url, "bot-token", presses=PRESSES["discord"]), session, SEAL)
+    discord.post(notice(ASKED, listener.url, None, presses=PRESSES["discord"]), session, SEAL)
     [(bots, with_buttons), (webhooks, without)] = listener.got
     assert bots["Authorization"] == "Bot bot-token"
     assert bots["User-Agent"].startswith("DiscordBot (")

@@ -54,6 +54,11 @@ def test_a_whole_file_is_read():
             "{kind: log, buttons: chat}",
             "registrar.yml:17: channels.log.buttons: 'chat' is not in sources",
         ),
+        (
+            "{kind: log}",
+            "{kind: log, buttons: ci}",
+            "registrar.yml:17: channels.log.buttons: 'ci' takes no presses of kind log",
+        ),
         ("group: leads", "group: leads, required_approvals: 2", "has too few members for 2 approvals"),
         (
             "    targets:",

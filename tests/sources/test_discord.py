@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registrar.button import Audience
 from registrar.outcome import Fact
 from registrar.seal import Seal
 from tests.sources.captured import FIXTURES, read
@@ -141,7 +142,9 @@ def test_what_the_notifier_posts_fits_and_is_understood(model: str, version: int
         "promotion.awaiting_approval", "?", model, version, {**details, "replaces": [], "metrics": {}, "gates": []}
     )
     at = PRESS.request.received_at
-    message = notifier.message(Notice("tsk_1", fact, "evt_1", at, None, "bot", until=at), CONTEXT.seal)
+    presses = Audience("discord", "discord", "team")
+    notice = Notice("tsk_1", fact, "evt_1", at, None, "bot", presses=presses, until=at)
+    message = notifier.message(notice, CONTEXT.seal)
     for button in message["components"][0]["components"]:
         assert len(button["custom_id"]) <= 100
         [event] = normalise(message=message, data={"custom_id": button["custom_id"]}).events

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from registrar.event import Event
-from registrar.seal import Seal
+from registrar.seal import REPLY, Seal
 from tests.sources.captured import FIXTURES, FOLDERS, KINDS, captures, read, sender
 from webhooks.errors import BadSignature, Rejected, StaleTimestamp
 from webhooks.senders import Sender
@@ -27,7 +27,7 @@ def plain(event: Event, seal: Seal) -> dict[str, Any]:
         "data": event.data.model_dump(mode="json"),
         "actor": {"id": event.actor.id, "name": event.actor.name},
         "occurred_at": event.occurred_at.isoformat(),
-        "reply_to": seal.open(event.reply_to) if event.reply_to else None,
+        "reply_to": seal.open(event.reply_to, audience=REPLY) if event.reply_to else None,
     }
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from registrar.policy.routes import Channel
+from registrar.seal import REPLY
 from tests.sources.captured import FIXTURES, Capture, captures, read
 from webhooks.errors import BadSignature, InvalidEvent, NotAForm
 from webhooks.github.names import IGNORED, SHAPES
@@ -333,7 +334,7 @@ def test_who_waits_at_a_protection_rule_can_be_answered_and_nobody_reads_where()
     [event] = capture.sender.normalise(capture.request).events
     assert event.reply_to is not None
     assert "api.github.com" not in event.reply_to
-    assert capture.sender.context.seal.open(event.reply_to) == {
+    assert capture.sender.context.seal.open(event.reply_to, audience=REPLY) == {
         "kind": "github",
         "url": RUN,
         "environment": "production",
@@ -364,7 +365,7 @@ def test_a_github_of_ones_own_is_answered_where_reply_to_lists_it():
     url = RUN.replace("api.github.com", "github.example.com/api/v3")
     capture = answering(WAITS, reply_to=["github.example.com"])
     [event] = changed(capture, lambda payload: payload.update(deployment_callback_url=url)).events
-    assert capture.sender.context.seal.open(event.reply_to or "")["url"] == url
+    assert capture.sender.context.seal.open(event.reply_to or "", audience=REPLY)["url"] == url
 
 
 @pytest.mark.parametrize("name", ["nobody", "log"])

@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registrar.button import Audience
+from registrar.keys import new_key
 from registrar.seal import Seal
 from tests.sources.captured import FIXTURES, read
 from webhooks.errors import BadSignature, InvalidEvent, Rejected
@@ -19,7 +20,9 @@ COMMAND = read(FIXTURES / "mattermost" / "command__approve.http")
 PRESS = read(FIXTURES / "mattermost" / "press__approve.http")
 SEAL = PRESS.sender.context.seal
 TOKEN = COMMAND.sender.context.secrets[0]
-SAID = SEAL.open(json.loads(PRESS.request.body)["context"]["sealed"])
+PRESSED = json.loads(PRESS.request.body)
+AUDIENCE = Audience("mattermost", "mattermost", "town-square").at(PRESSED["channel_id"])
+SAID = SEAL.open(PRESSED["context"]["sealed"], audience=AUDIENCE)
 
 
 def typed(**fields: str) -> Request:
@@ -29,20 +32,14 @@ def typed(**fields: str) -> Request:
     )
 
 
-def sealed_then(said: dict[str, object]) -> str:
-    """Sealed an hour before the captured press."""
-    key = json.loads((FIXTURES / "mattermost" / "_sender.json").read_text())["seal_key"]
-    return (
-        Fernet(key)
-        .encrypt_at_time(json.dumps(said).encode(), int(PRESS.request.received_at.timestamp()) - 3600)
-        .decode()
-    )
+def sealed(said: dict[str, object]) -> str:
+    return SEAL.close(said, audience=AUDIENCE)
 
 
-def pressed(sealed: object = None, **fields: object) -> Request:
+def pressed(value: object = None, **fields: object) -> Request:
     """The captured press with some of its fields changed."""
     content = {**json.loads(PRESS.request.body), **fields}
-    return replace(PRESS.request, body=json.dumps(content if sealed is None else context(sealed, content)).encode())
+    return replace(PRESS.request, body=json.dumps(content if value is None else context(value, content)).encode())
 
 
 def context(sealed: object, content: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +96,7 @@ def test_no_body_without_token_or_seal_is_verified(body: bytes):
             captured.sender.verify(replace(captured.request, body=body))
 
 
-@pytest.mark.parametrize("sealed", ["", "gAAAAA", 5, ["x"], {}, "é", Seal(Fernet.generate_key().decode()).close(SAID)])
+@pytest.mark.parametrize("sealed", ["", "gAAAAA", 5, ["x"], {}, "é", Seal(new_key()).close(SAID, audience=AUDIENCE)])
 def test_a_press_without_our_seal_is_a_bad_signature(sealed: object):
     with pytest.raises(BadSignature):
         PRESS.sender.verify(pressed(sealed))
@@ -129,13 +126,13 @@ def test_a_press_without_context_is_a_bad_signature(content: dict[str, object]):
 )
 def test_a_sealed_text_of_another_use_is_no_button(said: dict[str, object]):
     with pytest.raises(InvalidEvent):
-        normalise(pressed(sealed_then(said)))
+        normalise(pressed(sealed(said)))
 
 
 def test_a_second_press_of_the_same_person_is_the_same_delivery_whatever_mattermost_adds():
     first, second = normalise(PRESS.request), normalise(pressed(trigger_id="another", channel_name="renamed"))
     assert (first.delivery_id, first.digest) == (second.delivery_id, second.digest)
-    posted_again = normalise(pressed(sealed_then(SAID)))
+    posted_again = normalise(pressed(sealed(SAID)))
     assert (first.delivery_id, first.digest) == (posted_again.delivery_id, posted_again.digest)
 
 

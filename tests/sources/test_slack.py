@@ -15,6 +15,7 @@ from webhooks.source import Parsed, Request
 FORM = "application/x-www-form-urlencoded"
 PINNED = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}
 SAID = button.content("approve", nonce="tsk_1.approve", until=sender("slack")[1] + timedelta(days=1), pinned=PINNED)
+AUDIENCE = button.Audience("slack", "slack", "team").at(None)
 WHO = {"team_id": "T1", "user_id": "U1", "user_name": "eve"}
 
 
@@ -35,40 +36,40 @@ def seal() -> Seal:
 
 def test_a_button_of_another_installation_is_refused():
     with pytest.raises(InvalidEvent, match="not one of this installation's"):
-        press(Seal("A" * 43 + "=").close(SAID))
+        press(Seal("A" * 43 + "=").close(SAID, audience=AUDIENCE))
 
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_sealed_text_of_another_use_is_no_button(name: str):
     with pytest.raises(InvalidEvent, match=f"says nothing about.*{name}"):
-        press(seal().close({key: value for key, value in SAID.items() if key != name}))
+        press(seal().close({key: value for key, value in SAID.items() if key != name}, audience=AUDIENCE))
 
 
 def test_a_press_without_trigger_and_address_is_still_an_event():
-    parsed = press(seal().close(SAID))
+    parsed = press(seal().close(SAID, audience=AUDIENCE))
     assert (parsed.delivery_id, parsed.events[0].reply_to) == ("tsk_1.approve:T1/U1", None)
 
 
 def test_a_second_press_of_the_same_person_is_the_same_delivery_whatever_slack_adds():
-    first, second = press(seal().close(SAID), trigger_id="1.a"), press(seal().close(SAID), trigger_id="2.b")
+    first, second = (press(seal().close(SAID, audience=AUDIENCE), trigger_id=nth) for nth in ("1.a", "2.b"))
     assert (first.delivery_id, first.digest) == (second.delivery_id, second.digest)
-    assert press(seal().close(SAID), user={"id": "U2"}).delivery_id != first.delivery_id
+    assert press(seal().close(SAID, audience=AUDIENCE), user={"id": "U2"}).delivery_id != first.delivery_id
 
 
 def test_the_value_of_another_button_is_refused():
     with pytest.raises(InvalidEvent, match="another button's"):
-        press(seal().close({**SAID, "press": "promotion.reject"}))
+        press(seal().close({**SAID, "press": "promotion.reject"}, audience=AUDIENCE))
 
 
 def test_two_buttons_are_not_pressed_at_once():
-    action = {"action_id": "registrar.approve", "value": seal().close(SAID)}
+    action = {"action_id": "registrar.approve", "value": seal().close(SAID, audience=AUDIENCE)}
     with pytest.raises(InvalidEvent, match="one button"):
         press("", actions=[action, action])
 
 
 def test_an_address_that_is_not_slacks_is_refused():
     with pytest.raises(InvalidEvent, match="not one of this chat system's"):
-        press(seal().close(SAID), response_url="https://evil.example/x")
+        press(seal().close(SAID, audience=AUDIENCE), response_url="https://evil.example/x")
 
 
 def test_a_name_that_would_forge_a_log_line_is_cleaned():

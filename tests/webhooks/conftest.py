@@ -41,6 +41,8 @@ sources:
       - {events: [promotion.*, registry.query], models: ["nyc-taxi-*"]}
 people:
   ada: {name: Ada, accounts: {slack: T1/U1}}
+channels:
+  slack: {kind: slack}
 """
 
 

@@ -6,17 +6,19 @@ import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from registrar.button import Audience
 from registrar.ledger import Ledger
 from registrar.outcome import Fact
 from registrar.policy import Policy
-from registrar.seal import Seal
+from registrar.seal import REPLY, Seal
 from registrar.settings import Settings
-from tests.webhooks.conftest import Receiver
+from tests.webhooks.conftest import SLACK, Receiver
 from webhooks.app import create_app
 from worker.notifiers import Notice, discord, mattermost
 
@@ -39,6 +41,8 @@ POLICY = Policy.model_validate(
             "mattermost": {"kind": "mattermost", "secrets": ["env:MM"], "reply_to": ["chat.example.com"], "may": MAY},
             "teams": {"kind": "teams", "secrets": ["env:TEAMS"], "may": MAY},
             "discord": {"kind": "discord", "secrets": ["env:DISCORD"], "may": MAY},
+            "slack": {"kind": "slack", "secrets": ["env:SLACK"], "may": MAY},
+            "other-team": {"kind": "mattermost", "secrets": ["env:MM"], "may": MAY},
         },
         "people": {
             "ada": {
@@ -47,6 +51,11 @@ POLICY = Policy.model_validate(
             },
             "grace": {"name": "Grace", "accounts": {"mattermost": GRACE}},
         },
+        "channels": {
+            "mattermost": {"kind": "mattermost", "buttons": "mattermost"},
+            "slack": {"kind": "slack"},
+            "discord": {"kind": "discord"},
+        },
     }
 )
 
@@ -54,7 +63,7 @@ POLICY = Policy.model_validate(
 @pytest.fixture
 def receiver(ledger: Ledger, settings: Settings) -> Receiver:
     public = DISCORD.public_key().public_bytes_raw().hex()
-    settings = replace(settings, environ={"MM": TOKEN, "TEAMS": TEAMS, "DISCORD": public})
+    settings = replace(settings, environ={"MM": TOKEN, "TEAMS": TEAMS, "DISCORD": public, "SLACK": SLACK})
     return Receiver(create_app(settings, policy=POLICY).test_client(), ledger, settings)
 
 
@@ -65,19 +74,21 @@ def typed(receiver: Receiver, text: str, *, token: str = TOKEN):
     return receiver.post(urlencode(said).encode(), headers, to="mattermost")
 
 
-def notice(*, until: timedelta = timedelta(days=1)) -> Notice:
-    now = datetime.now(UTC)
-    return Notice("tsk_1", ASKED, "evt_1", now, None, "bot", "https://registrar.example.com/x", until=now + until)
+def notice(kind: str, *, until: timedelta = timedelta(days=1), source: str | None = None, **more: Any) -> Notice:
+    """For a channel that is named like its kind."""
+    now, presses = datetime.now(UTC), Audience(kind, source or kind, kind)
+    said = {"url": None, "secret": "bot", "door": "https://registrar.example.com/x", "presses": presses, **more}
+    return Notice("tsk_1", ASKED, "evt_1", now, until=now + until, **said)
 
 
-def buttons(receiver: Receiver, **more: timedelta) -> list[dict]:
-    message = mattermost.message(notice(**more), Seal(receiver.settings.secret_key))
+def buttons(receiver: Receiver, **more: Any) -> list[dict]:
+    message = mattermost.message(notice("mattermost", **more), Seal(receiver.settings.secret_key))
     return [action["integration"]["context"] for action in message["attachments"][0]["actions"]]
 
 
-def press(receiver: Receiver, context: dict, *, user: str = ADA, trigger: str = "t1"):
-    content = {"user_id": user, "user_name": "x", "post_id": "p", "trigger_id": trigger, "context": context}
-    return receiver.post(json.dumps(content).encode(), {"Content-Type": "application/json"}, to="mattermost")
+def press(receiver: Receiver, context: dict, *, to: str = "mattermost", user: str = ADA, **more: str):
+    content = {"user_id": user, "user_name": "x", "post_id": "p", "trigger_id": "t1", "context": context, **more}
+    return receiver.post(json.dumps(content).encode(), {"Content-Type": "application/json"}, to=to)
 
 
 def mention(receiver: Receiver, text: str):
@@ -101,7 +112,7 @@ def interact(receiver: Receiver, *, key: Ed25519PrivateKey = DISCORD, **content:
 
 
 def interact_by_press(receiver: Receiver, nth: int, *, posted: Notice | None = None, **more: object):
-    message = discord.message(posted or notice(), Seal(receiver.settings.secret_key))
+    message = discord.message(posted or notice("discord"), Seal(receiver.settings.secret_key))
     return interact(receiver, type=3, message=message, data=message["components"][0]["components"][nth], **more)
 
 
@@ -130,7 +141,7 @@ def test_a_wrong_command_in_mattermost_is_told_to_the_person_and_recorded_as_wha
 
 def test_a_button_that_the_notifier_posted_counts_once_for_each_person(receiver):
     approve, _ = buttons(receiver)
-    answers = [press(receiver, approve, trigger=trigger) for trigger in ("t1", "t2", "t3")]
+    answers = [press(receiver, approve, trigger_id=trigger) for trigger in ("t1", "t2", "t3")]
     answers.append(press(receiver, approve, user=GRACE))
     assert [answer.status_code for answer in answers] == [200] * 4
     assert len({answer.json["ephemeral_text"] for answer in answers}) == 1
@@ -169,7 +180,7 @@ def test_a_command_in_discord_is_an_event_of_the_person_with_a_sealed_address(re
     assert (answer.status_code, answer.json["type"], answer.json["data"]["flags"]) == (200, 4, 64)
     assert recorded(receiver) == [("discord", "promotion.approve", "ada")]
     [event] = receiver.events()
-    assert Seal(receiver.settings.secret_key).open(event.reply_to) == {
+    assert Seal(receiver.settings.secret_key).open(event.reply_to, audience=REPLY) == {
         "kind": "discord",
         "url": "https://discord.com/api/v10/webhooks/8/aW50",
     }
@@ -183,7 +194,7 @@ def test_a_button_that_the_notifier_posted_in_discord_pins_what_was_shown(receiv
 
 
 def test_a_button_in_discord_counts_once_for_each_person(receiver):
-    posted, grace = notice(), {"member": {"user": {"id": "1", "username": "g"}}}
+    posted, grace = notice("discord"), {"member": {"user": {"id": "1", "username": "g"}}}
     for id in ("7", "8"):
         assert interact_by_press(receiver, 0, posted=posted, id=id).status_code == 200
     interact_by_press(receiver, 0, posted=posted, id="9", **grace)
@@ -192,7 +203,7 @@ def test_a_button_in_discord_counts_once_for_each_person(receiver):
 
 
 def test_an_old_button_is_told_to_the_person_and_changes_nothing(receiver):
-    in_discord = interact_by_press(receiver, 0, posted=notice(until=-timedelta(seconds=1)))
+    in_discord = interact_by_press(receiver, 0, posted=notice("discord", until=-timedelta(seconds=1)))
     in_mattermost = press(receiver, buttons(receiver, until=-timedelta(seconds=1))[0])
     said = [in_discord.json["data"]["content"], in_mattermost.json["ephemeral_text"]]
     assert all("use the slash command" in text for text in said)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from registrar import button as buttons
-from registrar.seal import Seal
+from registrar.seal import REPLY, Seal
 from tests.webhooks.conftest import SLACK, Receiver
 
+AUDIENCE = buttons.Audience("slack", "slack", "slack").at(None)
 WHO = {"command": "/registry", "team_id": "T1", "user_id": "U1", "user_name": "ada", "trigger_id": "1.2.a"}
 
 
@@ -38,7 +39,7 @@ def button(receiver: Receiver, *, until: datetime | None = None, **said: object)
     pinned = {"promotion": "prm_" + "0" * 32, "model": "nyc-taxi-regressor", "version": 3, "target": "Production"}
     until = until or datetime.now(UTC) + timedelta(days=1)
     content = buttons.content("approve", nonce="tsk_1.approve", until=until, pinned={**pinned, **said})
-    return Seal(receiver.settings.secret_key).close(content)
+    return Seal(receiver.settings.secret_key).close(content, audience=AUDIENCE)
 
 
 def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
@@ -47,7 +48,10 @@ def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
     assert (answer.status_code, answer.json) == (200, {})
     assert (event.type, event.actor, event.delivery_id) == ("promotion.approve", "ada", "tsk_1.approve:T1/U1")
     assert "hooks.slack.com" not in event.reply_to
-    assert Seal(receiver.settings.secret_key).open(event.reply_to)["url"] == "https://hooks.slack.com/actions/x"
+    assert (
+        Seal(receiver.settings.secret_key).open(event.reply_to, audience=REPLY)["url"]
+        == "https://hooks.slack.com/actions/x"
+    )
 
 
 def test_a_button_counts_once_for_each_person_however_often_it_is_pressed(receiver):

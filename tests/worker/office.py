@@ -10,6 +10,7 @@ from sqlalchemy import select
 from registrar.event import Actor, Event
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.conditions import as_of, is_due
 from registrar.ledger.engine import now
 from registrar.ledger.history import history
 from registrar.ledger.inbox import Inbox
@@ -88,6 +89,20 @@ class Office:
         clock.tick(self.ledger, self.bench.inbox, self.bench.policy, self.now())
         self.work()
 
+    def jump(self, by: timedelta) -> None:
+        """The clock is set, forth or back; nothing else happens."""
+        self._ahead += by
+
+    def until_nothing_waits(self) -> None:
+        """What is to be tried again is, at its time, until it is not any more."""
+        while self._waiting():
+            self._ahead += timedelta(minutes=1)
+            self.work()
+
+    def _waiting(self) -> bool:
+        with self.ledger.read() as connection:
+            return connection.execute(select(tasks.c.id).where(tasks.c.state == "queued")).first() is not None
+
     def policy(self, text: str) -> None:
         self.bench = Bench(**{**self.bench.__dict__, "policy": parse_policy(text)})
 
@@ -119,11 +134,10 @@ class Office:
         work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
 
     def due(self) -> list[Bell]:
-        waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", tasks.c.not_before <= self.now())
+        waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", is_due(tasks.c.not_before))
+        in_order = waiting.order_by(tasks.c.event_seq, tasks.c.seq)
         with self.ledger.read() as connection:
-            return [
-                Bell(row.id, row.name) for row in connection.execute(waiting.order_by(tasks.c.event_seq, tasks.c.seq))
-            ]
+            return [Bell(row.id, row.name) for row in connection.execute(in_order, as_of(self.now()))]
 
     def tasks_of(self, event_id: str) -> list[tuple[str, str]]:
         query = select(tasks.c.name, tasks.c.state).where(tasks.c.event_id == event_id, tasks.c.name != "worker.notify")

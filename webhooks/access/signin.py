@@ -13,7 +13,7 @@ import flask
 
 from registrar.ledger import Ledger, spent
 from registrar.ledger.engine import now
-from registrar.seal import BrokenSeal, Seal
+from registrar.seal import SIGNING_IN, BrokenSeal, Seal
 from registrar.settings import Settings
 from webhooks.access import SIGN_IN, Access
 from webhooks.access.beginning import Beginning, SignInFailed
@@ -59,7 +59,8 @@ class SignIn:
         beginning = Beginning.new()
         response = _away(provider.address(beginning, self._callback()))
         said = {**beginning.to_json(), "next": local(flask.request.args.get("next"))}
-        response.set_cookie(self._cookie, self.seal.close(said), max_age=LASTS, **self._attributes())
+        sealed = self.seal.close(said, audience=SIGNING_IN)
+        response.set_cookie(self._cookie, sealed, max_age=LASTS, **self._attributes())
         return response
 
     def end(self) -> flask.Response:
@@ -105,7 +106,8 @@ class SignIn:
     def _beginning(self) -> tuple[Beginning, str]:
         """Of this browser, not long ago, and for the first time. Raises SignInFailed."""
         try:
-            said = self.seal.open(flask.request.cookies.get(self._cookie, ""), max_age=int(LASTS.total_seconds()))
+            sealed = flask.request.cookies.get(self._cookie, "")
+            said = self.seal.open(sealed, audience=SIGNING_IN, max_age=int(LASTS.total_seconds()))
             beginning, target = Beginning(said["state"], said["nonce"], said["verifier"]), str(said["next"])
         except (BrokenSeal, KeyError, TypeError, ValueError):
             raise SignInFailed("this browser did not begin here, or too long ago; begin again at /signin") from None

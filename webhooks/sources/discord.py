@@ -98,8 +98,9 @@ def _pressed(said: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         until=datetime.fromtimestamp(int(until, 16), UTC),
         pinned={**pinned, "target": _TARGETS[target]},
     )
-    if not context.seal.vouches(content, mark):
-        raise InvalidEvent("this button is not one of this installation's, or its message was changed")
+    audiences = button.audiences(said.get("channel_id"), context)
+    if not any(context.seal.vouches(content, mark, audience=audience) for audience in audiences):
+        raise InvalidEvent(f"{button.NOT_OURS} (or its message was changed)")
     return content
 
 

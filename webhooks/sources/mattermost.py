@@ -3,8 +3,9 @@
 https://developers.mattermost.com/integrate/slash-commands/custom
 https://developers.mattermost.com/integrate/plugins/interactive-messages
 A press is not signed. Mattermost keeps a button's `context` from everybody, and sends it along with the press: a
-sealed text in it, made by worker/notifiers/mattermost.py, says where the button came from. It ages, and counts once
-for each person. A person is the user_id, never the name.
+sealed text in it, made by worker/notifiers/mattermost.py for this source, says where the button came from. What was
+sealed for another chat, where people can read it, opens nothing here. It ages, and counts once for each person. A
+person is the user_id, never the name.
 """
 
 import hmac
@@ -29,8 +30,9 @@ MAX_BYTES = 65_536
 Options = button.Options
 # Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).
 _MENTIONS = frozenset({"user_mentions", "user_mentions_ids", "channel_mentions", "channel_mentions_ids"})
-# The sealed text as it stands in a press: it is opened before the JSON around it is parsed.
+# The sealed text and the channel as they stand in a press: it is opened before the JSON around it is parsed.
 _SEALED = re.compile(rb'"sealed"\s*:\s*"([A-Za-z0-9_=-]{1,4096})"')
+_PLACE = re.compile(rb'"channel_id"\s*:\s*"([a-z0-9]{26})"')
 _MOST = 4000  # characters of an answer; a post ends at 16,383
 
 
@@ -103,9 +105,10 @@ def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Map
     """
     try:
         [sealed] = _SEALED.findall(request.body)
-        said = context.seal.open(sealed.decode())
+        place = found[1].decode() if (found := _PLACE.search(request.body)) else None
+        said = button.opened(sealed.decode(), place=place, context=context)
         content = strict_json.parse(request.body)
-        if content["context"]["sealed"] != sealed.decode():
+        if (content["context"]["sealed"], content.get("channel_id")) != (sealed.decode(), place):
             raise BadSignature
         return content, said
     except (NotJson, BrokenSeal, KeyError, TypeError, AttributeError, ValueError):

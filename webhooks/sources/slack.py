@@ -92,21 +92,22 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
         return Parsed((), _delivery(payload.get("trigger_id")), _NOTHING)
     if len(pressed) > 1:
         raise InvalidEvent("one button is pressed at a time")
-    press = button.pressed(_said(pressed[0], context), by=account, request=request, context=context)
+    said = _said(pressed[0], _object(payload, "channel").get("id"), context)
+    press = button.pressed(said, by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
     event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
     return Parsed((event,), press.delivery_id, _NOTHING, press.digest)
 
 
-def _said(action: Any, context: Context) -> Mapping[str, Any]:
+def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
     """The sealed value says what is approved: nobody can make one up, nor approve what was not shown."""
     type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
     if type_ is None:
         raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
     try:
-        said = context.seal.open(str(action.get("value")))
+        said = button.opened(str(action.get("value")), place=place, context=context)
     except BrokenSeal as error:
-        raise InvalidEvent(f"this button is not one of this installation's: {error}") from None
+        raise InvalidEvent(str(error)) from None
     if said.get("press", type_) != type_:
         raise InvalidEvent("this button's value is another button's")
     return said

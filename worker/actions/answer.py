@@ -10,7 +10,7 @@ from typing import Any
 from registrar.outcome import Outcome
 from registrar.policy import Source
 from registrar.policy.routes import Channel
-from registrar.seal import BrokenSeal
+from registrar.seal import REPLY, BrokenSeal
 from worker.door import Final
 from worker.telling import commit, outside
 from worker.telling.github import access, api
@@ -48,7 +48,7 @@ def act(work: Work) -> Outcome:
 
 def _address(work: Work) -> dict[str, Any]:
     try:
-        return work.seal.open(str(work.given("to")))
+        return work.seal.open(str(work.given("to")), audience=REPLY)
     except BrokenSeal as error:
         raise Final(f"the address for the answer can't be read: {error}") from None
 

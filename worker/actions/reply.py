@@ -2,7 +2,7 @@
 
 from registrar.outcome import Outcome
 from registrar.plugins import load
-from registrar.seal import BrokenSeal
+from registrar.seal import REPLY, BrokenSeal
 from worker.door import Final
 from worker.telling import outside
 from worker.work import Work
@@ -10,7 +10,7 @@ from worker.work import Work
 
 def act(work: Work) -> Outcome:
     try:
-        address = work.seal.open(work.task.reply_to or "")
+        address = work.seal.open(work.task.reply_to or "", audience=REPLY)
     except BrokenSeal as error:
         raise Final(f"the address for the answer can't be read: {error}") from None
     source = work.policy.sources.get(work.task.source)

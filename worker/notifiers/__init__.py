@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from registrar.button import Audience
 from registrar.outcome import Fact
 
 
@@ -33,7 +34,8 @@ class Notice:
     door: the address that presses of the message's buttons are posted to, where a message says so itself.
     options: the channel's, as they stand in registrar.yml and valid for its kind. source: which installation says so,
     a URI. actor: the id of whoever is behind the event.
-    until: until when its buttons count, the same on every attempt; None: it has none.
+    presses: what its buttons are sealed for; None: no source takes them. until: until when they count, the same on
+    every attempt; None: it has none.
     thread: the ref of the promotion's card in this channel, for systems that have threads.
     page: the address of the model's page. end: of a card that is rewritten, the sentence that says how it ended.
     """
@@ -48,6 +50,7 @@ class Notice:
     options: Mapping[str, Any] = field(default_factory=dict)
     source: str = "urn:registrar:local"
     actor: str | None = None
+    presses: Audience | None = None
     until: datetime | None = None
     thread: str | None = None
     page: str | None = None

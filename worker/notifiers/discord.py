@@ -36,7 +36,7 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
     if not card.is_card(notice.fact):
         return said
     lines = [line for part in card.parts(notice) for line in part]
-    if card.pressable(notice) and not notice.secret:
+    if card.pressable(notice) and not _has_buttons(notice):
         lines.append(f"/registry {card.command('approve', notice.fact)}")
     # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
     embed = {"description": markdown.escape("\n".join(lines), most=3900), "footer": {"text": notice.fact.model}}
@@ -47,10 +47,15 @@ def _row(notice: Notice, seal: Seal) -> dict[str, Any]:
     """A message that is edited keeps what is not named anew, so that there are none is said."""
     if not card.pressable(notice):
         return {"components": []}
-    if not notice.secret:
+    if not _has_buttons(notice):
         return {}
     buttons = [_button("approve", _GREEN, notice, seal), _button("reject", _RED, notice, seal)]
     return {"components": [{"type": _ROW, "components": buttons}]}
+
+
+def _has_buttons(notice: Notice) -> bool:
+    """Of a bot alone, and where a source takes the presses."""
+    return bool(notice.secret and notice.presses)
 
 
 def _button(verdict: str, style: int, notice: Notice, seal: Seal) -> dict[str, Any]:
@@ -60,8 +65,14 @@ def _button(verdict: str, style: int, notice: Notice, seal: Seal) -> dict[str, A
     nonce = button.short_nonce(verdict, promotion=promotion, shortened=short)
     content = card.said_by_button(verdict, notice, nonce=nonce)
     said = (verdict[0], promotion.removeprefix("prm_"), str(fact.version), target[0], short, f"{content['until']:08x}")
-    custom_id = ":".join(("registrar", *said, seal.mark(content)))
+    custom_id = ":".join(("registrar", *said, seal.mark(content, audience=card.audience(notice, _place(notice)))))
     return {"type": _BUTTON, "style": style, "label": verdict.capitalize(), "custom_id": custom_id}
+
+
+def _place(notice: Notice) -> str | None:
+    """The channel's id, which a bot's url has: https://docs.discord.com/developers/resources/message#create-message"""
+    found = re.search(r"/channels/([0-9]{1,20})/messages$(?!\n)", notice.url or "")
+    return found[1] if found else None
 
 
 def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:

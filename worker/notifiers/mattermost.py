@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar import button, markdown
+from registrar import markdown
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from worker.door import Final
@@ -45,18 +45,18 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
 
 def _shown(notice: Notice, seal: Seal) -> dict[str, Any]:
     lines = [line for part in card.parts(notice) for line in part]
-    pressable = card.pressable(notice)
-    if pressable and not notice.door:
+    pressable, has_buttons = card.pressable(notice), bool(notice.door and notice.presses)
+    if pressable and not has_buttons:
         lines.append(f"to decide: /registry {card.command('approve', notice.fact)}")
     shown = {"text": markdown.escape("\n".join(lines), most=_MOST)}
-    if not pressable or not notice.door:
+    if not pressable or not has_buttons:
         return shown
     return {**shown, "actions": [_button("approve", "good", notice, seal), _button("reject", "danger", notice, seal)]}
 
 
 def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
     """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
-    sealed = seal.close(card.said_by_button(verdict, notice, nonce=button.nonce(verdict, notice.id)))
+    sealed = card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel_id)
     return {
         "id": verdict,  # letters and digits only: with any other an action's id is not routed
         "type": "button",

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar import button
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from worker.door import Doubtful, Final, Retryable
@@ -24,6 +23,7 @@ from worker.telling.post import post as send
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
+_STYLES = (("approve", "primary"), ("reject", "danger"))
 _MOST = 2900  # characters; a section's text ends at 3,000
 # The errors that pass by themselves; every other one needs somebody.
 _LATER = frozenset(
@@ -71,7 +71,7 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
         blocks += [_section(escape("\n".join(part))) for part in most]
         blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
     if card.pressable(notice):
-        blocks.append({"type": "actions", "elements": _buttons(notice, seal)})
+        blocks.append(_to_decide(notice, seal))
     return {"text": title, "blocks": blocks}
 
 
@@ -84,13 +84,16 @@ def _words(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _buttons(notice: Notice, seal: Seal) -> list[dict[str, Any]]:
-    return [_button("approve", "primary", notice, seal), _button("reject", "danger", notice, seal)]
+def _to_decide(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """Buttons, or where nothing takes their presses the way that is always open."""
+    if notice.presses is None:
+        return _section(escape(f"to decide: {card.in_a_shell('approve', notice.fact)}"))
+    return {"type": "actions", "elements": [_button(verdict, style, notice, seal) for verdict, style in _STYLES]}
 
 
 def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
     """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
-    value = seal.close(card.said_by_button(verdict, notice, nonce=button.nonce(verdict, notice.id)))
+    value = card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel)
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 

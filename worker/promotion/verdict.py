@@ -8,7 +8,7 @@ from registrar.ledger.asked import REQUEST, TASK, Asked, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 from registrar.outcome import Fact, FollowUp, Outcome
-from registrar.seal import BrokenSeal, Seal
+from registrar.seal import REPLY, BrokenSeal, Seal
 
 Step = tuple[str, int, str]  # model, version, target
 _REFUSED = (
@@ -35,7 +35,7 @@ def awaited(task: Task, seal: Seal) -> bool:
     if task.reply_to is None or task.event_type != REQUEST:
         return False
     try:
-        return "environment" in seal.open(task.reply_to)
+        return "environment" in seal.open(task.reply_to, audience=REPLY)
     except BrokenSeal:
         return False
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from registrar import button
 from registrar.outcome import Fact
+from registrar.seal import Seal
 from worker.notifiers import Notice
 from worker.telling import briefing
 
@@ -95,6 +96,19 @@ def evidence(fact: Fact) -> list[str]:
     return [line for part in briefing.parts(fact.details) for line in part]
 
 
+def sealed(verdict: str, notice: Notice, seal: Seal, *, place: str | None) -> str:
+    """The value of a button, for its source and channel alone. place: the chat's id of the channel, where known."""
+    said = said_by_button(verdict, notice, nonce=button.nonce(verdict, notice.id))
+    return seal.close(said, audience=audience(notice, place))
+
+
+def audience(notice: Notice, place: str | None) -> str:
+    """Raises ValueError for a notice whose presses no source takes."""
+    if notice.presses is None:
+        raise ValueError("a button that no source takes the presses of")
+    return notice.presses.at(place)
+
+
 def said_by_button(verdict: str, notice: Notice, *, nonce: str) -> dict[str, Any]:
     """Of a notice that is pressable: what its button holds, pinned to what is shown. Raises ValueError for another."""
     if notice.until is None:
@@ -109,3 +123,8 @@ def command(verdict: str, fact: Fact) -> str:
     """What to write where there is no button to press."""
     model = f'"{fact.model}"' if " " in (fact.model or "") else fact.model
     return f"{verdict} {model} {fact.version} {fact.details['target']}"
+
+
+def in_a_shell(verdict: str, fact: Fact) -> str:
+    """What to write where no chat takes an answer."""
+    return f"registrar promotions {verdict} {fact.details['promotion']}"

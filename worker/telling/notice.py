@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from urllib.parse import quote
 
-from registrar.button import LIFE
+from registrar.button import LIFE, Audience
 from registrar.outcome import Fact
 from registrar.plugins import load
 from registrar.policy.routes import Channel
@@ -35,6 +35,7 @@ class Told:
             options=self.channel.options,
             source=work.settings.public_url or Notice.source,
             actor=work.task.actor,
+            presses=_presses(work, self),
             # Of the first attempt: a card that is posted again has the same buttons.
             until=work.task.started_at + LIFE if card.is_card(fact) and end is None else None,
             thread=thread,
@@ -69,6 +70,11 @@ def _of_version(work: Work, fact: Fact, notifier: ModuleType) -> Fact:
 def _door(channel: Channel, public_url: str | None) -> str | None:
     """Where the receiver takes the channel's presses."""
     return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
+
+
+def _presses(work: Work, told: Told) -> Audience | None:
+    source = work.policy.presses(told.name)
+    return Audience(told.channel.kind, source, told.name) if source else None
 
 
 def _page(fact: Fact, public_url: str | None) -> str | None:

@@ -1,0 +1,72 @@
+"""Clocks that jump, and clocks of two workers that differ: what was written last is what counts, whatever they say."""
+
+from datetime import timedelta
+
+import pytest
+
+from registrar.ledger.promotions import Opened, latest
+from registrar.outcome import Cause
+from tests.worker.office import ADA, Office
+
+JUMPS = [timedelta(hours=-3), timedelta(0), timedelta(hours=3)]
+pytestmark = pytest.mark.both_ledgers
+
+
+@pytest.fixture
+def office(ledger, tmp_path) -> Office:
+    office = Office(ledger, tmp_path)
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    return office
+
+
+def ask(office: Office) -> str:
+    return office.post("promotion.request", model="taxi", version=1, target="Production")
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=str)
+def test_a_vote_is_about_what_was_asked_for_last(office, jump):
+    office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="not yet")
+    office.jump(jump)
+    ask(office)
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert office.holding()["Production"] == [1]
+    assert sorted(state for _, target, state in office.promotions() if target == "Production") == [
+        "promoted",
+        "rejected",
+    ]
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=str)
+def test_what_is_open_is_not_asked_for_again(office, jump):
+    office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="not yet")
+    office.jump(jump)
+    ask(office)
+    again = ask(office)
+    assert office.tasks_of(again) == [("request", "succeeded")]
+    assert [state for _, target, state in office.promotions() if target == "Production"].count("awaiting_approval") == 1
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=str)
+def test_the_latest_is_the_one_that_was_written_last_though_one_event_asked_for_both(office, jump):
+    """As a task does that is tried again after what it asked for has ended."""
+    office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="not yet")
+    event = ask(office)
+    office.post("promotion.cancel", by=ADA, model="taxi", version=1)
+    with office.ledger.write() as connection:
+        opened = Opened("taxi", 1, "Production", {})
+        opened.apply(connection, Cause(event, "source:ci", "ci", office.now() + jump))
+        assert latest(connection, "taxi", 1, "Production").id == opened.id
+
+
+def test_what_the_ledger_refuses_is_an_error_of_the_task_and_not_its_workers_death(office, monkeypatch):
+    """The lane goes on after the usual attempts, each of which looks at everything afresh."""
+    office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="not yet")
+    ask(office)
+    monkeypatch.setattr("worker.actions.request.latest", lambda *_: None)
+    event = ask(office)
+    assert office.tasks_of(event) == [("request", "queued")]
+    office.until_nothing_waits()
+    assert office.tasks_of(event) == [("request", "dead")]
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert office.holding()["Production"] == [1]
