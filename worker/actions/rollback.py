@@ -11,7 +11,7 @@ from dataclasses import replace
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
-from worker.door import Final, Version, present
+from worker.door import Failure, Final, Version, present
 from worker.promotion import quarantine
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
@@ -33,14 +33,25 @@ def act(work: Work) -> Outcome:
     if failed not in (None, bad):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
     good = _good(work, target_of(work, target), bad, earlier)
-    if leaving := present(work.registry, work.model, bad):
-        quarantine.impose(work, leaving, reason)
-    moved = move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
+    moved = _moved(work, good, target, bad, reason)
     text = f"{work.model} was rolled back in {target} from version {bad} to version {good.version}, by {work.who}"
     details = {"from": bad, "to": good.version, "target": target, "reason": reason, "by": work.who}
     fact = Fact("model.rolled_back", f"{text}: {reason}", work.model, good.version, details)
     deployed = ask(work, moved, good, target, on_failure="alert")
     return replace(deployed, summary=fact.text, facts=(fact, *deployed.facts))
+
+
+def _moved(work: Work, good: Version, target: str, bad: int, reason: str) -> Outcome:
+    """Where the good one can't be brought back, the bad one stays, and is free as before."""
+    leaving = present(work.registry, work.model, bad)
+    if leaving:
+        quarantine.impose(work, leaving, reason)
+    try:
+        return move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
+    except Failure as error:
+        if leaving and work.ends(error):
+            quarantine.lift(work, leaving, reason)
+        raise
 
 
 def _permit(work: Work, stage: str) -> None:
