@@ -39,10 +39,8 @@ def _check(data: ModelVersionDescribe) -> None:
     if ours := [key for key in data.tags if key.startswith("registrar.")]:
         raise Final(f"tags that begin with registrar. are kept by Registrar itself: {', '.join(ours)}")
     if wrong := [key for key in data.tags if limits.refused_key(key)]:
-        raise Final(
-            f"MLflow takes no tag named {', '.join(wrong)}: letters, digits, blanks and _ . - : / only, and nothing that "
-            "a path would not be named"
-        )
+        may = "letters, digits, blanks and _.-:/ only, and no path with // or .."
+        raise Final(f"MLflow takes no tag named {', '.join(wrong)}: {may}")
     if len(data.description or "") > limits.DESCRIPTION:
         raise Final(f"the description is too long: MLflow keeps {limits.DESCRIPTION:,} characters")
 

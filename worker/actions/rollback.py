@@ -8,6 +8,7 @@ to the same version.
 
 from dataclasses import replace
 
+from registrar.ledger.history import HeldBefore
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
@@ -29,7 +30,7 @@ def act(work: Work) -> Outcome:
     holders = held(work.ledger, work.model, work.policy.model(work.model), target_of(work, target))
     if not holders:
         raise Final(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
-    bad, *earlier = holders
+    bad, earlier = holders[0].version, holders[1:]
     if failed not in (None, bad):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
     good = _good(work, target_of(work, target), bad, earlier)
@@ -65,7 +66,7 @@ def _permit(work: Work, stage: str) -> None:
     raise Final(f"{work.who} may not roll {work.model} back in {stage}; these may: {allowed(work, groups)}")
 
 
-def _good(work: Work, target: Target, bad: int, earlier: list[int]) -> Version:
+def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Version:
     """Raises Final where none of the earlier holders will do."""
     version, passed_over = usable(work.registry, work.ledger, work.model, target, earlier)
     if version is None:

@@ -51,7 +51,7 @@ def move(
         summary=fact.text,
         facts=(fact,),
         follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
-        records=(*_records(step), *previous, *(look.records if look else ())),
+        records=(*_records(work, step), *previous, *(look.records if look else ())),
     )
 
 
@@ -146,16 +146,23 @@ def _replace(other: Version, step: Step) -> FollowUp:
     return FollowUp("worker.archive", args)
 
 
-def _records(step: Step) -> tuple[Record, ...]:
-    """An exclusive stage's former holder is released by its own archiving, when that is done."""
-    model, number = step.version.model, step.version.version
+def _records(work: Work, step: Step) -> tuple[Record, ...]:
+    """Whoever held an exclusive stage holds it no more from here on: also who left it by hand, unseen, or is archived
+    right after this.
+    """
+    model, number, promotion = step.version.model, step.version.version, step.promotion
     records: list[Record] = [Released(model, "alias", number, key) for key in sorted(step.foreign)]
     if step.staged:
         records.append(Released(model, "stage", number, keep=step.stage))
+    # A promotion brings a version to its target once; else who was there when the first attempt began has stayed there.
+    again = promotion is not None or work.task.attempts > 1
     if step.staged and step.stage != "None":
-        records.append(Held(model, "stage", step.stage, number, promotion=step.promotion))
+        alone = step.target is not None and step.target.exclusive
+        anew = again or step.version.stage != step.stage
+        records.append(Held(model, "stage", step.stage, number, alone=alone, promotion=promotion, anew=anew))
     if step.alias:
-        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=step.promotion))
+        anew = again or step.alias not in step.version.aliases
+        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=promotion, anew=anew))
     return tuple(records)
 
 
