@@ -1,4 +1,7 @@
-"""Which version a rollback goes back to: for rolling back, and for keeping that version."""
+"""Which version a rollback goes back to: for rolling back, and for keeping that version.
+
+Only one that the policy let in: what came by hand has passed neither gate nor approval.
+"""
 
 from dataclasses import replace
 
@@ -8,6 +11,8 @@ from registrar.ledger.history import HeldBefore, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.door import Registry, Version, present
 from worker.promotion import quarantine
+
+_BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
 
 
 def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[HeldBefore]:
@@ -37,7 +42,7 @@ def usable(
     passed_over = []
     for one in earlier:
         version = present(registry, model, one.version) if one.given else None
-        why = _unusable(version, target.stage, registry, ledger) if one.given else "came by hand, past the policy"
+        why = _unusable(version, target.stage, registry, ledger) if one.given else _BY_HAND
         if why:
             passed_over.append(f"version {one.version} {why}")
         elif version:
