@@ -11,9 +11,9 @@ from registrar.outcome import Fact, Outcome, Record
 from registrar.policy import Target
 from worker.door import Version
 from worker.promotion import drift, quarantine
-from worker.promotion.evidence import gather
 from worker.promotion.stages import move
 from worker.promotion.standing import standing
+from worker.promotion.way import held_back
 from worker.work import Work
 
 
@@ -25,20 +25,12 @@ def act(work: Work) -> Outcome:
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    if why := quarantine.why(version) or _held_back(work, version, stage):
+    if why := quarantine.why(version) or held_back(work, version, stage):
         return _refused(version, stage, target, why)
     moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
     # By this the record knows that a rollback may go to it (registrar.ledger.history).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     return replace(moved, facts=(adopted, *moved.facts[1:]))
-
-
-def _held_back(work: Work, version: Version, stage: str) -> str:
-    """The gates that it does not pass, of the target and of those before it; "" where it passes all."""
-    targets = work.policy.model(work.model).targets
-    stages = [target.stage for target in targets]
-    way = targets[: stages.index(stage) + 1] if stage in stages else []
-    return "; ".join(dict.fromkeys(reason for target in way for reason in gather(work, version, target).reasons))
 
 
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:

@@ -31,6 +31,11 @@ def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> lis
     return list(each.values())
 
 
+def let_in(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> set[int]:
+    """The versions that the policy let into a target, and that hold it still by the record."""
+    return {one.version for one in held(ledger, model, policy, target) if one.still and one.given}
+
+
 def usable(
     registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore]
 ) -> tuple[Version | None, list[str]]:
