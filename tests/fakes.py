@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worker import convert
+from worker import convert, limits
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Recent, Run, Version
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 class FakeRegistry:
-    """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name.
+    """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name;
+    refuse: by every call of that name, if the function says so of its arguments.
 
     clock: what changes now has this time (as Version.changed). glance: how many versions `recent` reads at no cost; of
     a model with more, it gives those alone that are asked for.
@@ -27,6 +28,7 @@ class FakeRegistry:
         self.files: dict[str, dict[str, bytes]] = {}
         self.writes: list[tuple[object, ...]] = []
         self.fail: dict[str, Exception] = {}
+        self.refuse: dict[str, Callable[..., Exception | None]] = {}
         self.clock = int(BORN.timestamp() * 1000)
         self.glance = 20
         self.before_write: Callable[[], None] = lambda: None
@@ -44,6 +46,8 @@ class FakeRegistry:
     def _write(self, call: str, *arguments: object) -> None:
         self.before_write()
         self._maybe_fail(call)
+        if error := self.refuse.get(call, lambda *_: None)(*arguments):
+            raise error
         self.writes.append((call, *arguments))
 
     def _maybe_fail(self, call: str) -> None:
@@ -176,12 +180,15 @@ class FakeRegistry:
         self._aliases[model].pop(alias, None)
 
     def set_description(self, model: str, version: int, description: str) -> None:
+        """As MLflow on PostgreSQL does."""
         self._write("set_description", model, version)
+        if len(description) > limits.DESCRIPTION:
+            raise Final(f"describing {model} version {version}: value too long for type character varying(5000)")
         self._change(model, version, description=description, changed=self.clock)
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         self._write("set_tag", model, version, key)
-        self._change(model, version, tags={**self.version(model, version).tags, key: value})
+        self._change(model, version, tags={**self.version(model, version).tags, key: limits.cut(value)})
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         self._write("drop_tag", model, version, key)

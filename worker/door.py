@@ -185,9 +185,11 @@ class Registry(Protocol):
 
     def drop_alias(self, model: str, alias: str) -> None: ...
 
-    def set_description(self, model: str, version: int, description: str) -> None: ...
+    def set_description(self, model: str, version: int, description: str) -> None:
+        """MLflow on PostgreSQL or MySQL refuses one that is longer than limits.DESCRIPTION."""
 
-    def set_tag(self, model: str, version: int, key: str, value: str) -> None: ...
+    def set_tag(self, model: str, version: int, key: str, value: str) -> None:
+        """Of a value that is longer than limits.TAG, the beginning is kept."""
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         """No error where there is no such tag."""

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from celery.signals import worker_ready
 
@@ -15,10 +15,10 @@ from registrar.plugins import kinds, load
 from registrar.queue import PEAL, Bell, ring
 from registrar.seal import Seal
 from registrar.vocabulary import VOCABULARY
-from worker import metrics, ringing, watching
+from worker import attempts, metrics, ringing, watching
 from worker.bench import Bench
 from worker.closing import HandedBack
-from worker.door import Doubtful, Failure, Retryable
+from worker.door import Failure, Retryable
 from worker.lease import Lease
 from worker.patience import patiently
 from worker.promotion import verdict
@@ -27,9 +27,7 @@ from worker.work import Work
 
 log = logging.getLogger(__name__)
 
-RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
 LONGEST_PAUSE = 60.0
-DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
 # What tells people of something else: that it could not be is told to nobody, and ends no promotion.
 _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
@@ -108,16 +106,17 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
     with Lease(bench.ledger, task, bench.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
+        work = _work(bench, task, lease)
         try:
             with metrics.attempt(task), watching.attempt(task):
-                outcome = load("worker.actions", verb).act(_work(bench, task, lease))
+                outcome = load("worker.actions", verb).act(work)
             bells = _finish(bench, task, "succeeded", outcome)
         except LeaseLost:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
             return _retry(bench, task, f"the ledger {error.reason}", pause(1))
         except Failure as error:
-            return _failed(bench, task, error)
+            return _failed(bench, work, error)
         except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
             log.exception("%s %s: unexpected error", verb, task.id)
             return _unexpected(bench, task, error)
@@ -138,15 +137,12 @@ def _work(bench: Bench, task: Task, lease: Lease) -> Work:
     )
 
 
-def _failed(bench: Bench, task: Task, error: Failure) -> list[Bell]:
-    said = bench.scrub(str(error))
-    if not isinstance(error, Retryable):
-        return _give_up(bench, task, "failed", said)
-    if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:
-        return _give_up(bench, task, "dead", f"given up after {task.attempts} attempts: {said}")
-    if bench.now() - task.started_at > RETRY_FOR:
-        return _give_up(bench, task, "dead", f"given up after {RETRY_FOR}: {said}")
-    return _retry(bench, task, said, pause(task.attempts, error.after))
+def _failed(bench: Bench, work: Work, error: Failure) -> list[Bell]:
+    if ended := attempts.end(work.task, error, at=work.now):
+        state, said = ended
+        return _give_up(bench, work.task, state, bench.scrub(said))
+    asked = error.after if isinstance(error, Retryable) else None
+    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked))
 
 
 def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:

@@ -13,7 +13,8 @@ from registrar.policy import Policy
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from registrar.vocabulary import Data, parse
-from worker.door import Final, Registry
+from worker import attempts
+from worker.door import Failure, Final, Registry
 
 Kind = TypeVar("Kind", bound=Data)
 
@@ -48,6 +49,10 @@ class Work:
             return self.settings.secret(reference) if reference else None
         except SettingsError as error:
             raise Final(f"{error}; set it for the worker, and restart it") from None
+
+    def ends(self, error: Failure) -> bool:
+        """Whether the task is given up after this error; else it is tried again, with what was done so far."""
+        return attempts.end(self.task, error, at=self.now) is not None
 
     @property
     def model(self) -> str:

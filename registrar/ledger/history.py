@@ -7,16 +7,20 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.journal import append
-from registrar.ledger.tables import holders
+from registrar.ledger.tables import events, holders, tasks
 from registrar.outcome import Cause
 from registrar.vocabulary import STAGES
+
+# What tells of changes in MLflow: what such an event brought into the record, a hand did there.
+BY_HAND = ("registry.changed", "registry.reconcile")
 
 
 @dataclass(frozen=True)
 class Held:
     """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
 
-    promotion: the one that brought it there. Written again for a holder that holds already, it changes nothing.
+    promotion: the one that brought it there. anew: it came there just now, so that a holding of its own that is still
+    open is stale, and ends; else, written again for a holder that holds already, it changes nothing.
     """
 
     model: str
@@ -25,12 +29,16 @@ class Held:
     version: int
     alone: bool = False
     promotion: str | None = None
+    anew: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         same = and_(_open(self.model, self.kind), holders.c.key == self.key)
+        own = and_(same, holders.c.version == self.version)
         if self.alone:
             _close(connection, and_(same, holders.c.version != self.version), cause)
-        if connection.execute(select(holders.c.seq).where(same, holders.c.version == self.version)).first():
+        if self.anew:
+            _close(connection, own, cause)
+        elif connection.execute(select(holders.c.seq).where(own)).first():
             return
         what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion}
         row = {
@@ -123,11 +131,46 @@ def how_long(connection: Connection, model: str) -> int:
     return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
 
 
-def versions_of(connection: Connection, model: str, kind: str, key: str) -> list[tuple[int, bool]]:
-    """(version, whether it still does) for each time that a stage or an alias was held, newest first."""
+@dataclass(frozen=True)
+class HeldBefore:
+    """One time that a version held a stage or an alias; still: it does.
+
+    given: by a promotion, a rollback or a command, or by hand with an adoption that passed; not by hand alone.
+    """
+
+    version: int
+    still: bool
+    given: bool
+
+
+def held_before(connection: Connection, model: str, kind: str, key: str) -> list[HeldBefore]:
+    """Each time that a stage or an alias was held, newest first."""
     same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
-    query = select(holders.c.version, holders.c.until).where(same).order_by(holders.c.seq.desc())
-    return [(version, until is None) for version, until in connection.execute(query)]
+    columns = (holders.c.version, holders.c.until, holders.c.promotion_id, holders.c.event_id, events.c.type)
+    joined = holders.join(events, holders.c.event_id == events.c.id)
+    rows = connection.execute(select(*columns).select_from(joined).where(same).order_by(holders.c.seq.desc())).all()
+    by_hand = {row.event_id for row in rows if row.promotion_id is None and row.type in BY_HAND}
+    adopted = _adopted(connection, by_hand, kind, key)
+    return [
+        HeldBefore(
+            row.version, row.until is None, row.event_id not in by_hand or (row.event_id, row.version) in adopted
+        )
+        for row in rows
+    ]
+
+
+def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -> set[tuple[str, int]]:
+    """(event, version) of the adoptions that passed: the facts that their tasks left say so."""
+    if not event_ids:
+        return set()
+    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == "succeeded")
+    found = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(done)).all()
+    return {
+        (row.event_id, fact["version"])
+        for row in found
+        for fact in row.outcome["facts"]
+        if fact["details"].get(kind) == key and fact["details"].get("adopted")
+    }
 
 
 def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:

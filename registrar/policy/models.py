@@ -1,8 +1,9 @@
 """What a model's versions must show, and who must agree, on the way to each stage."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from registrar.policy.approval import Approval
 from registrar.policy.duration import Duration
@@ -11,8 +12,23 @@ from registrar.policy.retention import Retention
 from registrar.policy.strict import Strict
 from registrar.vocabulary import ArtifactPath, Name, Stage
 
-# `latest` and `v1` are reserved by MLflow.
-Alias = Annotated[str, StringConstraints(pattern=r"^(?!latest$)(?!v\d+$)[A-Za-z_][\w-]{0,200}$(?!\n)")]
+# MLflow refuses these in any case (mlflow.utils.validation._validate_model_alias_name_reserved), and only when it is
+# too late: the version has been moved by then.
+_RESERVED = re.compile(r"latest|v\d+", re.IGNORECASE)
+
+
+def _not_reserved(alias: str) -> str:
+    if _RESERVED.fullmatch(alias):
+        raise ValueError(f"{alias} is reserved by MLflow, in any case; choose another alias")
+    return alias
+
+
+Alias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_][\w-]{0,200}$(?!\n)"),
+    AfterValidator(_not_reserved),
+    Field(json_schema_extra={"pattern": r"^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)(?![Vv]\d+$)[A-Za-z_][\w-]{0,200}$(?!\n)"}),
+]
 
 
 class Deploy(Strict):

@@ -77,7 +77,7 @@ WORK = {
         c, "model-1", history.Past("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
     ),
     "how long a history is": lambda c: history.how_long(c, "model-1"),
-    "versions that held a stage": lambda c: history.versions_of(c, "model-1", "stage", "Production"),
+    "versions that held a stage": lambda c: history.held_before(c, "model-1", "stage", "Production"),
     "what is held now": lambda c: history.held_now(c, "model-1", "alias"),
     "who holds": lambda c: history.holder(c, "model-1", "stage", "Production"),
     "dead list": dead.letters,

@@ -146,3 +146,17 @@ def test_an_account_belongs_to_one_person():
 def test_an_empty_file_and_a_list_are_told_apart_from_a_policy():
     assert "version is missing" in complaint("")
     assert "registrar.yml:1" in complaint("- a\n")
+
+
+@pytest.mark.parametrize("alias", ["latest", "Latest", "LATEST", "v1", "V1", "V02"])
+@pytest.mark.parametrize("key", ["alias: challenger", "alias: challenger, previous_alias: {}"])
+def test_what_mlflow_reserves_is_refused_in_any_case(alias, key):
+    wrong = key.format(alias) if "{}" in key else f"alias: {alias}"
+    said = complaint(WHOLE.replace("alias: challenger", wrong))
+    assert said.startswith("registrar.yml:14: models.taxi.targets.0.")
+    assert said.endswith(f"alias: {alias} is reserved by MLflow, in any case; choose another alias")
+
+
+@pytest.mark.parametrize("alias", ["latest1", "v1a", "vv1", "Live"])
+def test_what_only_looks_like_it_is_free(alias):
+    assert parse(WHOLE.replace("alias: challenger", f"alias: {alias}")).model("taxi").targets[0].alias == alias

@@ -1,4 +1,10 @@
-"""worker.adopt, after a drift that the policy adopts: a version moved by hand gets all that goes with its new place."""
+"""worker.adopt, after a drift that the policy adopts: a version moved by hand gets all that goes with its new place.
+
+The hand stands for the approval, and for nothing else: gates are asked as a promotion asks them, those of the targets
+before this one too. Whoever did it may have passed them by.
+"""
+
+from dataclasses import replace
 
 from registrar.ledger.history import Held
 from registrar.outcome import Fact, Outcome, Record
@@ -7,6 +13,7 @@ from worker.door import Version
 from worker.promotion import drift, quarantine
 from worker.promotion.stages import move
 from worker.promotion.standing import standing
+from worker.promotion.way import held_back
 from worker.work import Work
 
 
@@ -18,9 +25,12 @@ def act(work: Work) -> Outcome:
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    if held := quarantine.why(version):
-        return _refused(version, stage, target, held)
-    return move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
+    if why := quarantine.why(version) or held_back(work, version, stage):
+        return _refused(version, stage, target, why)
+    moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
+    # By this the record knows that a rollback may go to it (registrar.ledger.history).
+    adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
+    return replace(moved, facts=(adopted, *moved.facts[1:]))
 
 
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:

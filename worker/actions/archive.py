@@ -1,12 +1,15 @@
 """worker.archive, on model_version.archive and for whoever was replaced: a version moves to Archived.
 
-Where the policy says so (on_replace: staging), the one that was replaced goes back to Staging instead, if that is free.
+Where the policy says so (on_replace: staging), the one that was replaced goes back to Staging instead, if that is free
+and lets it in: not what was rolled back, and not past its gates.
 """
 
 from registrar.outcome import Outcome
 from worker.door import Version
+from worker.promotion import quarantine
 from worker.promotion.in_stage import seen
 from worker.promotion.stages import move
+from worker.promotion.way import held_back
 from worker.work import Work
 
 
@@ -26,8 +29,11 @@ def _goal(work: Work, version: Version, held: str) -> str:
     """Who is in an exclusive Staging already is not sent away for one that was replaced."""
     policy = work.policy.model(work.model)
     target, staging = policy.target(held), policy.target("Staging")
-    if not target or target.on_replace != "staging":
+    if not target or target.on_replace != "staging" or quarantine.why(version):
         return "Archived"
-    if staging is None or not staging.exclusive:
-        return "Staging"
-    return "Archived" if seen(work, work.model).others("Staging", version) else "Staging"
+    if work.task.attempts > 1 and version.stage == "Staging":
+        return "Staging"  # an attempt before this one judged it, and put it there
+    if held_back(work, version, "Staging"):
+        return "Archived"
+    occupied = staging and staging.exclusive and seen(work, work.model).others("Staging", version)
+    return "Archived" if occupied else "Staging"

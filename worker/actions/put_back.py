@@ -1,31 +1,99 @@
 """worker.put_back, after a drift that the policy reverts: what was moved by hand goes back where the record has it.
 
-Each step looks first, so that doing it again after a crash changes nothing; what has gone meanwhile is passed over.
+Each step looks first, so that doing it again after a crash changes nothing; what has gone meanwhile is passed over. It
+may be done late, after the world has moved on: nobody is put where the record has them no more, where somebody else is
+by now, or what is quarantined anywhere. That is told.
 """
 
-from registrar.outcome import Outcome
-from worker.door import NotFound
+from dataclasses import dataclass, field
+
+from registrar.ledger.history import Holds, Released, held_now
+from registrar.outcome import Fact, Outcome, Record
+from worker.door import Version, present
+from worker.promotion import drift, quarantine
+from worker.promotion.in_stage import exclusive, seen
 from worker.work import Work
 
 
+@dataclass
+class Done:
+    """said: of each step. untouched: of those that could not be put back. records: what does not hold any more."""
+
+    said: list[str] = field(default_factory=list)
+    untouched: list[Fact] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+
 def act(work: Work) -> Outcome:
+    done = Done()
     if alias := work.given("alias"):
-        return Outcome(_alias(work, str(alias), work.version))
-    return Outcome("; ".join(_stage(work, number, stage) for number, stage in work.given("stages")))
+        _alias(work, done, str(alias), work.version)
+    for number, stage in work.given("stages") or ():
+        _stage(work, done, number, str(stage))
+    return Outcome("; ".join(done.said), facts=tuple(done.untouched), records=tuple(done.records))
 
 
-def _alias(work: Work, alias: str, number: int) -> str:
-    holder = work.registry.by_alias(work.model, alias)
-    if holder is None or holder.version != number:
-        work.registry.set_alias(work.model, alias, number)
-    return f"@{alias} of {work.model} points at version {number} again"
+def _alias(work: Work, done: Done, alias: str, number: int) -> None:
+    version = present(work.registry, work.model, number)
+    if version is None:
+        done.said.append(f"version {number} is gone")
+    elif Holds(alias, number) not in _recorded(work, "alias"):
+        done.said.append(f"@{alias} of {work.model} stays: the record has it at {version} no more")
+    elif quarantine.why(version):
+        text = f"@{alias} of {work.model} is not put back: {_quarantined(version)}"
+        _untouched(done, version, text, Released(work.model, "alias", number, alias))
+    else:
+        if alias not in version.aliases:
+            work.registry.set_alias(work.model, alias, number)
+        done.said.append(f"@{alias} of {work.model} points at version {number} again")
 
 
-def _stage(work: Work, number: int, stage: str) -> str:
-    try:
-        version = work.registry.version(work.model, number)
-    except NotFound:
-        return f"version {number} is gone"
-    if version.stage != stage:
-        work.registry.set_stage(work.model, number, stage)
-    return f"{version} is in {stage} again"
+def _stage(work: Work, done: Done, number: int, stage: str) -> None:
+    version = present(work.registry, work.model, number)
+    if version is None:
+        done.said.append(f"version {number} is gone")
+        return
+    recorded = _recorded(work, "stage")
+    if version.stage != stage and Holds(version.stage, number) in recorded:
+        done.said.append(f"{version} stays in {version.stage}: the record has it there by now")
+    elif stage != "None" and Holds(stage, number) not in recorded:
+        done.said.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
+    elif version.stage != stage and (why := _barred(work, version, stage)):
+        _untouched(done, version, f"{version} is not put back in {stage}: {why}", *_banned(work, version, stage))
+    else:
+        if version.stage != stage:
+            work.registry.set_stage(work.model, number, stage)
+        done.said.append(f"{version} is in {stage} again")
+
+
+def _barred(work: Work, version: Version, stage: str) -> str | None:
+    """Why a version may not go back into a stage, for people."""
+    policy = work.policy.model(work.model)
+    if policy.target(stage) and (held := quarantine.why(version)):
+        return held
+    others = seen(work, work.model).others(stage, version) if stage in exclusive(policy) else []
+    return f"version {others[0].version} is there" if others else None
+
+
+def _banned(work: Work, version: Version, stage: str) -> tuple[Record, ...]:
+    """A quarantined version holds the stage no more, and does not stay where a hand put it past the policy either."""
+    if not quarantine.why(version):
+        return ()
+    if work.policy.model(work.model).target(version.stage):
+        work.registry.set_stage(work.model, version.version, "None")
+    return (Released(work.model, "stage", version.version, stage),)
+
+
+def _quarantined(version: Version) -> str:
+    return f"{version} {(quarantine.why(version) or '').removeprefix('it ')}"
+
+
+def _recorded(work: Work, kind: str) -> list[Holds]:
+    with work.ledger.read() as connection:
+        return held_now(connection, work.model, kind)
+
+
+def _untouched(done: Done, version: Version, text: str, *records: Record) -> None:
+    done.said.append(text)
+    done.untouched.append(Fact(drift.FACT, text, version.model, version.version, {"reverted": False}))
+    done.records += records

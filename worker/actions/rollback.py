@@ -8,10 +8,11 @@ to the same version.
 
 from dataclasses import replace
 
+from registrar.ledger.history import HeldBefore
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
-from worker.door import Final, Version, present
+from worker.door import Failure, Final, Version, present
 from worker.promotion import quarantine
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
@@ -29,18 +30,29 @@ def act(work: Work) -> Outcome:
     holders = held(work.ledger, work.model, work.policy.model(work.model), target_of(work, target))
     if not holders:
         raise Final(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
-    bad, *earlier = holders
+    bad, earlier = holders[0].version, holders[1:]
     if failed not in (None, bad):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
     good = _good(work, target_of(work, target), bad, earlier)
-    if leaving := present(work.registry, work.model, bad):
-        quarantine.impose(work, leaving, reason)
-    moved = move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
+    moved = _moved(work, good, target, bad, reason)
     text = f"{work.model} was rolled back in {target} from version {bad} to version {good.version}, by {work.who}"
     details = {"from": bad, "to": good.version, "target": target, "reason": reason, "by": work.who}
     fact = Fact("model.rolled_back", f"{text}: {reason}", work.model, good.version, details)
     deployed = ask(work, moved, good, target, on_failure="alert")
     return replace(deployed, summary=fact.text, facts=(fact, *deployed.facts))
+
+
+def _moved(work: Work, good: Version, target: str, bad: int, reason: str) -> Outcome:
+    """Where the good one can't be brought back, the bad one stays, and is free as before."""
+    leaving = present(work.registry, work.model, bad)
+    if leaving:
+        quarantine.impose(work, leaving, reason)
+    try:
+        return move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
+    except Failure as error:
+        if leaving and work.ends(error):
+            quarantine.lift(work, leaving, reason)
+        raise
 
 
 def _permit(work: Work, stage: str) -> None:
@@ -54,7 +66,7 @@ def _permit(work: Work, stage: str) -> None:
     raise Final(f"{work.who} may not roll {work.model} back in {stage}; these may: {allowed(work, groups)}")
 
 
-def _good(work: Work, target: Target, bad: int, earlier: list[int]) -> Version:
+def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Version:
     """Raises Final where none of the earlier holders will do."""
     version, passed_over = usable(work.registry, work.ledger, work.model, target, earlier)
     if version is None:

@@ -1,6 +1,7 @@
 """worker.transition, on model_version.transition and after an approval: a version moves to a stage.
 
-What was approved is looked at once more right before: it may have changed since, or time may not allow it yet.
+What was approved is looked at once more right before: it may have changed since, or time may not allow it yet. A target
+that has neither gates nor approvals asks from where a version comes all the same: those before it may have some.
 """
 
 from dataclasses import replace
@@ -13,9 +14,10 @@ from worker.promotion import quarantine, void
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import gather, target_of
 from worker.promotion.holds import Hold
+from worker.promotion.rollback_target import let_in
 from worker.promotion.stages import move
 from worker.promotion.standing import standing
-from worker.promotion.way import wrong_start
+from worker.promotion.way import held_back, wrong_start
 from worker.work import Work
 
 
@@ -29,6 +31,8 @@ def act(work: Work) -> Outcome:
         text = f"{stage} of {work.model} is guarded: {work.model} version {work.version} is tried against its policy"
         return Outcome(summary=text, follow_ups=(asked,))
     version = _free(work, stage)
+    if target and (why := _off_the_way(work, version, target)):
+        raise Final(f"{version} may not go to {stage}: {why}")
     return ask(work, move(work, version, stage, reason=work.given("reason")), version, stage)
 
 
@@ -38,6 +42,17 @@ def _free(work: Work, stage: str) -> Version:
     if stage in ("Staging", "Production") and (held := quarantine.why(version)):
         raise Final(f"{version} may not go to {stage}: {held}")
     return version
+
+
+def _off_the_way(work: Work, version: Version, target: Target) -> str | None:
+    """Why a version may not come to a target that asks for nothing itself, or, there by hand, be made whole there."""
+    policy = work.policy.model(work.model)
+    if standing(policy, version) != target.stage:
+        return wrong_start(work.policy, version, target)
+    # What a first attempt of ours put there is finished; what the policy let in before is not asked again.
+    if work.task.attempts > 1 or version.version in let_in(work.ledger, work.model, policy, target):
+        return None
+    return held_back(work, version, target.stage)
 
 
 def _promoted(work: Work, promotion_id: str) -> Outcome:

@@ -1,7 +1,8 @@
 """Where the registry is not as the record has it: somebody changed it by hand. Found, recorded, told, or put back.
 
 Compared is the present, never a message about the past; what agrees is nothing. Put back is only what the record knows
-a holder of: what was there before Registrar came is taken as it is.
+a holder of: what was there before Registrar came is taken as it is. Nobody is put back into an exclusive stage where
+one of its holders is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from registrar.ledger.history import Held, Holds, Released, held_now
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
 from worker.door import Model, NotFound, Version, present
+from worker.promotion import revert
 from worker.work import Work
 
 FACT = "registry.changed_by_hand"
@@ -41,7 +43,7 @@ def _of_alias(work: Work, alias: str, current: int | None, known: int | None) ->
     target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
     details = {"alias": alias, "before": known, "after": current}
     if known is not None and _to_revert(work, target) and present(work.registry, work.model, known):
-        return _put_back(work, text, known, details, {"alias": alias, "version": known})
+        return _put_back(work, text, known, details, how={"alias": alias, "version": known})
     if current is not None and target and _adopts(work):
         return _adopted(text, work.model, details, (current, target.stage))
     records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
@@ -53,14 +55,17 @@ def _of_alias(work: Work, alias: str, current: int | None, known: int | None) ->
 def of_everything(work: Work, versions: Iterable[Version]) -> list[Drift]:
     """Every alias and stage of the model that the record or the registry knows. versions: all that it has now.
 
-    Targets first: what is put back there leaves the stage that it was moved to.
+    Targets first, and of these the ones that have a holder by the record: who is put back there leaves the stage that
+    it was moved to, and is no news there.
     """
     current, known = _aliases(work), _recorded_aliases(work)
     found = [_of_alias(work, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})]
-    targets = [target.stage for target in work.policy.model(work.model).targets]
     recorded = _open(work, "stage")
+    held = {holding.key for holding in recorded}
+    targets = [target.stage for target in work.policy.model(work.model).targets]
+    targets.sort(key=lambda stage: stage not in held)
     stages = {version.version: version.stage for version in versions}
-    others = {*stages.values(), *(holding.key for holding in recorded)} - {"None", *targets}
+    others = {*stages.values(), *held} - {"None", *targets}
     found += [_of_stage(work, stage, stages, recorded) for stage in (*targets, *sorted(others))]
     return [drift for drift in found if drift]
 
@@ -87,11 +92,12 @@ def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Hol
     details = {"stage": stage, "came": came, "left": left}
     policy = work.policy.model(work.model)
     target = policy.target(stage) if policy.mode != "aliases" else None  # there a stage says nothing
-    if known and not gone and target and target.exclusive and _to_revert(work, target):
-        before = {holding.version: holding.key for holding in recorded}
-        moves = {number: before.get(number, "None") for number in came} | dict.fromkeys(left, stage)
+    if known & stages.keys() and target and target.exclusive and _to_revert(work, target):
+        moves = revert.moves(work, stage, stages, recorded)
         stages.update(moves)
-        return _put_back(work, text, left[0] if left else None, details, {"stages": list(moves.items())})
+        back = next((number for number, goal in moves if goal == stage), None)
+        stale = tuple(Released(work.model, "stage", number, stage) for number in left if number != back)
+        return _put_back(work, text, back, details, how={"stages": moves}, records=stale)
     version = came[-1] if came else None
     released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
     held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
@@ -124,10 +130,19 @@ def _adopted(
 
 
 def _put_back(
-    work: Work, text: str, version: int | None, details: Mapping[str, object], how: Mapping[str, object]
+    work: Work,
+    text: str,
+    version: int | None,
+    details: Mapping[str, object],
+    *,
+    how: Mapping[str, object],
+    records: tuple[Record, ...] = (),
 ) -> Drift:
+    """how: what worker.put_back is given; without anything to move, the records say it all."""
+    if not any(how.values()):
+        return Drift(Fact(FACT, text, work.model, version, {**details, "reverted": False}), records)
     fact = Fact(FACT, f"{text}; it is put back", work.model, version, {**details, "reverted": True})
-    return Drift(fact, follow_ups=(FollowUp("worker.put_back", how),))
+    return Drift(fact, records, (FollowUp("worker.put_back", how),))
 
 
 def _told(

@@ -1,37 +1,55 @@
-"""Which version a rollback goes back to: for rolling back, and for keeping that version."""
+"""Which version a rollback goes back to: for rolling back, and for keeping that version.
+
+Only one that the policy let in: what came by hand has passed neither gate nor approval.
+"""
+
+from dataclasses import replace
 
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import last
-from registrar.ledger.history import versions_of
+from registrar.ledger.history import HeldBefore, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.door import Registry, Version, present
 from worker.promotion import quarantine
 
+_BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
 
-def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[int]:
-    """The version that holds the target by the record, then those that held it before, newest first.
 
-    [] where none holds it.
+def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[HeldBefore]:
+    """The version that holds the target by the record, then the others that do or did, newest first; each once.
+
+    [] where none holds it. given: whether any of its times there was.
     """
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
-        found = versions_of(connection, model, *where)
-    current = [version for version, still in found if still]
-    before = [version for version, still in found if not still]
-    return list(dict.fromkeys([*current[:1], *before])) if current else []
+        times = held_before(connection, model, *where)
+    given = {time.version for time in times if time.given}
+    current = [time for time in times if time.still][:1]
+    each: dict[int, HeldBefore] = {}
+    for time in [*current, *times] if current else []:
+        each.setdefault(time.version, replace(time, given=time.version in given))
+    return list(each.values())
+
+
+def let_in(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> set[int]:
+    """The versions that the policy let into a target, and that hold it still by the record."""
+    return {one.version for one in held(ledger, model, policy, target) if one.still and one.given}
 
 
 def usable(
-    registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[int]
+    registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore]
 ) -> tuple[Version | None, list[str]]:
-    """The first of the earlier holders that is there, free to go, and whose files can be fetched.
+    """The first of the earlier holders that a promotion brought there, that is there still, free to go, and whose
+    files can be fetched.
 
     With it, in sentences, why others before it were passed over.
     """
     passed_over = []
-    for number in earlier:
-        if why := _unusable(version := present(registry, model, number), target.stage, registry, ledger):
-            passed_over.append(f"version {number} {why}")
+    for one in earlier:
+        version = present(registry, model, one.version) if one.given else None
+        why = _unusable(version, target.stage, registry, ledger) if one.given else _BY_HAND
+        if why:
+            passed_over.append(f"version {one.version} {why}")
         elif version:
             return version, passed_over
     return None, passed_over

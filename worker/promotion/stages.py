@@ -2,50 +2,24 @@
 
 Each step looks first, so that doing it again after a crash changes nothing; then what it left is read back. In the mode
 `stages` no alias is touched, in the mode `aliases` no stage.
+
+A move is whole or not at all: where a stage or an alias is refused for good, the others go back. The description only
+says so: without its line a move is a move.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from registrar.ledger.history import Held, Released, holder
 from registrar.outcome import Fact, FollowUp, Outcome, Record
-from registrar.policy import ModelPolicy, Target
-from worker.door import Retryable, Version, present
-from worker.promotion import quarantine
-from worker.promotion.in_stage import exclusive, seen
+from worker import limits
+from worker.door import Failure, Retryable, Version, present
+from worker.promotion import quarantine, undo
+from worker.promotion.in_stage import Seen, exclusive, seen
 from worker.promotion.standing import standing
+from worker.promotion.step import Step
 from worker.work import Work
 
-DESCRIPTION_LINES = 20  # MLflow's column ends at 5,000 characters: older lines about moves make room
-
-
-@dataclass(frozen=True)
-class Step:
-    """One version on its way to a stage. target None: a stage that the policy does not govern.
-
-    promotion: the one that brings it there.
-    """
-
-    version: Version
-    stage: str
-    policy: ModelPolicy
-    target: Target | None
-    promotion: str | None = None
-
-    @property
-    def staged(self) -> bool:
-        """Whether MLflow's stage is moved."""
-        return self.policy.mode != "aliases"
-
-    @property
-    def alias(self) -> str | None:
-        return self.target.alias if self.target else None
-
-    @property
-    def foreign(self) -> set[str]:
-        """The aliases of other targets, and the one of whoever was replaced in this: they don't go with the stage."""
-        others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
-        return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())
+DESCRIPTION_LINES = 20  # older lines about moves make room
 
 
 def move(
@@ -65,24 +39,33 @@ def move(
     policy = work.policy.model(version.model)
     step = Step(version, stage, policy, policy.target(stage), promotion)
     before = _before(work, step)
-    _write(work, step)
-    _describe(work, version, stage)
-    _verify(work, step)
-    previous = _name_previous(work, step, before)
-    look = seen(work, version.model) if stage in exclusive(policy) else None
+    try:
+        previous, look = _made(work, step, before)
+    except Failure as error:
+        if not work.ends(error) or (became := undo.take_back(work, step)) is None:
+            raise
+        raise type(error)(f"{error}; {became}") from error
     others = look.others(stage, version) if look else []
-    fact = _fact(work, step, reason, before)
+    fact = _fact(work, step, before, because=reason, unsaid=_describe(work, version, stage))
     return Outcome(
         summary=fact.text,
         facts=(fact,),
         follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
-        records=(*_records(step), *previous, *(look.records if look else ())),
+        records=(*_records(work, step), *previous, *(look.records if look else ())),
     )
 
 
 def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
     """The line of the description that says so. `at` is the event's time: the same on every attempt."""
     return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
+
+
+def _made(work: Work, step: Step, before: int | None) -> tuple[tuple[Record, ...], Seen | None]:
+    """All of a move but what is said of it."""
+    _write(work, step)
+    _verify(work, step)
+    previous = _name_previous(work, step, before)
+    return previous, seen(work, step.version.model) if step.stage in exclusive(step.policy) else None
 
 
 def _write(work: Work, step: Step) -> None:
@@ -118,15 +101,36 @@ def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, 
     return (Held(former.model, "alias", name, before, alone=True),)
 
 
-def _describe(work: Work, version: Version, stage: str) -> None:
+def _describe(work: Work, version: Version, stage: str) -> str | None:
+    """Add a line to the version's description. Returns why it has none, for people, where it can't have one."""
     line = transitioned(version, stage, work.task.accepted_at, work.who)
-    lines = [old for old in version.description.split("\n") if old]
+    said = _described(version.description, line)
+    if said == version.description:
+        return None
+    if len(said) > limits.DESCRIPTION:
+        return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
+    try:
+        work.registry.set_description(version.model, version.version, said)
+    except Failure as error:
+        if not work.ends(error):
+            raise
+        return str(error)
+    return None
+
+
+def _described(description: str, line: str) -> str:
+    """A description with a line about a move. What people wrote stays; the oldest lines about moves make room."""
+    lines = [old for old in description.split("\n") if old]
     if line in lines:
-        return
+        return description
     moves = [old for old in lines if " was transitioned to " in old]
     dropped = set(moves[: max(0, len(moves) + 1 - DESCRIPTION_LINES)])
-    kept = [old for old in lines if old not in dropped]
-    work.registry.set_description(version.model, version.version, "\n".join([*kept, line]))
+    kept = [*(old for old in lines if old not in dropped), line]
+    for old in moves:
+        if len("\n".join(kept)) <= limits.DESCRIPTION:
+            break
+        kept = [each for each in kept if each != old]
+    return "\n".join(kept)
 
 
 def _verify(work: Work, step: Step) -> None:
@@ -142,20 +146,28 @@ def _replace(other: Version, step: Step) -> FollowUp:
     return FollowUp("worker.archive", args)
 
 
-def _records(step: Step) -> tuple[Record, ...]:
-    """An exclusive stage's former holder is released by its own archiving, when that is done."""
-    model, number = step.version.model, step.version.version
+def _records(work: Work, step: Step) -> tuple[Record, ...]:
+    """Whoever held an exclusive stage holds it no more from here on: also who left it by hand, unseen, or is archived
+    right after this.
+    """
+    model, number, promotion = step.version.model, step.version.version, step.promotion
     records: list[Record] = [Released(model, "alias", number, key) for key in sorted(step.foreign)]
     if step.staged:
         records.append(Released(model, "stage", number, keep=step.stage))
+    # A promotion brings a version to its target once; else who was there when the first attempt began has stayed there.
+    again = promotion is not None or work.task.attempts > 1
     if step.staged and step.stage != "None":
-        records.append(Held(model, "stage", step.stage, number, promotion=step.promotion))
+        alone = step.target is not None and step.target.exclusive
+        anew = again or step.version.stage != step.stage
+        records.append(Held(model, "stage", step.stage, number, alone=alone, promotion=promotion, anew=anew))
     if step.alias:
-        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=step.promotion))
+        anew = again or step.alias not in step.version.aliases
+        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=promotion, anew=anew))
     return tuple(records)
 
 
-def _fact(work: Work, step: Step, reason: str | None, before: int | None) -> Fact:
+def _fact(work: Work, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
+    """unsaid: why the version's description does not tell of it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {
         "from": standing(step.policy, version),
@@ -166,10 +178,11 @@ def _fact(work: Work, step: Step, reason: str | None, before: int | None) -> Fac
         "commit": version.tags.get("registrar.commit"),
         "by": work.who,
     }
-    because = f": {reason}" if reason else ""
+    said = f": {because}" if because else ""
+    said += f"; its description does not say so: {unsaid}" if unsaid else ""
     if stage == "Archived":
-        text = f"{version} was archived by {work.who}{because}"
+        text = f"{version} was archived by {work.who}{said}"
         return Fact("model_version.archived", text, version.model, version.version, details)
     where = f"{stage} (@{alias})" if alias else stage
-    text = f"{version} is in {where}, by {work.who}{because}"
+    text = f"{version} is in {where}, by {work.who}{said}"
     return Fact("model_version.transitioned", text, version.model, version.version, details)

@@ -3,7 +3,7 @@
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
 from worker.door import Version
-from worker.promotion.evidence import Look
+from worker.promotion.evidence import Look, gather
 from worker.promotion.in_stage import seen
 from worker.promotion.standing import standing
 
@@ -15,6 +15,18 @@ def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
     if present in sources:
         return None
     return f"it is in {present}, and {target.stage} is reached from {' or '.join(sources)}"
+
+
+def held_back(look: Look, version: Version, stage: str) -> str | None:
+    """The gates on the way to a target, its own and those of the targets before it, that a version does not pass.
+
+    For what is there already, past them perhaps: from where it came is not to be seen any more.
+    """
+    targets = look.policy.model(version.model).targets
+    stages = [target.stage for target in targets]
+    way = targets[: stages.index(stage) + 1] if stage in stages else []
+    failed = [reason for target in way for reason in gather(look, version, target).reasons]
+    return "; ".join(dict.fromkeys(failed)) or None
 
 
 def who_may(policy: Policy, target: Target) -> str:

@@ -19,7 +19,7 @@ from mlflow.environment_variables import (
 )
 
 from registrar.credentials import login, without_login
-from worker import convert
+from worker import convert, limits
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
 from worker.registry import watched
 from worker.registry.errors import settled, sorted_errors
@@ -188,7 +188,7 @@ class MlflowRegistry(Files, Versions):
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         with self._write(f"tagging {model} version {version}"):
-            self._store.set_model_version_tag(model, version, ModelVersionTag(key, value))
+            self._store.set_model_version_tag(model, version, ModelVersionTag(key, limits.cut(value)))
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
         with self._write(f"taking a tag of {model} version {version} away"):

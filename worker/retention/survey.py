@@ -118,5 +118,5 @@ def _grounds(look: Look, model: str) -> Grounds:
 def _for_rollback(look: Look, model: str, target: Target) -> dict[int, str]:
     holders = held(look.ledger, model, look.policy.model(model), target)
     back, _ = usable(look.registry, look.ledger, model, target, holders[1:])
-    found = {holders[0]: f"the record has it in {target.stage}"} if holders else {}
+    found = {holders[0].version: f"the record has it in {target.stage}"} if holders else {}
     return {**found, back.version: f"a rollback of {target.stage} would go back to it"} if back else found

@@ -1,0 +1,156 @@
+"""A rollback goes to what the policy let in: by a promotion, by a command, or by an adoption that passed its gates."""
+
+import pytest
+
+from tests.policies import gate_on_production, model
+from tests.worker.office import ADA, POLICY
+
+pytestmark = pytest.mark.both_ledgers
+GATED = gate_on_production('{metric: rmse, op: "<", threshold: 6}')
+
+
+def trained(office, run: str, rmse: float = 5.0) -> int:
+    office.registry.trained(run, rmse=rmse)
+    number = max(office.stages(), default=0) + 1
+    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
+    office.post("training_run.finished", model="taxi", run_id=run)
+    return number
+
+
+def live(office, *runs: str) -> None:
+    for run in runs:
+        office.post("promotion.approve", by=ADA, model="taxi", version=trained(office, run))
+
+
+def came_by_hand(office, run: str, rmse: float) -> int:
+    number = trained(office, run, rmse)
+    office.registry.set_stage("taxi", number, "Production")
+    office.registry.set_alias("taxi", "champion", number)
+    office.post("registry.reconcile", model="taxi")
+    return number
+
+
+def rollback(office) -> None:
+    office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+
+
+def holder(office) -> list[int]:
+    return office.holding()["Production"]
+
+
+def test_not_to_a_version_that_came_by_hand(office):
+    """It had failed the gate, and the next promotion replaced it."""
+    live(office, "r1")
+    assert came_by_hand(office, "r2", rmse=99.0) == 2
+    live(office, "r3")
+    rollback(office)
+    assert office.stages() == {1: "Production", 2: "Archived", 3: "Archived"}
+    assert holder(office) == [1]
+
+
+def test_where_there_is_no_other_it_says_why_not(office):
+    came_by_hand(office, "r1", rmse=99.0)
+    live(office, "r2")
+    rollback(office)
+    assert office.fact("task.failed").endswith(
+        "taxi has no earlier version in Production to go back to from version 2 "
+        "(version 1 came by hand, past the policy: a promotion of it would have its gates and approvals asked)"
+    )
+    assert office.stages()[2] == "Production"
+
+
+def test_by_webhook_of_mlflow_is_by_hand_too(office):
+    office.policy(model("mode: aliases"))
+    live(office, "r1")
+    number = trained(office, "r2", 99.0)
+    office.registry.set_alias("taxi", "champion", number)
+    office.post(
+        "registry.changed", model="taxi", change="model_version_alias.created", alias="champion", version=number
+    )
+    live(office, "r3")
+    rollback(office)
+    assert office.registry.model("taxi").aliases["champion"] == 1
+
+
+def test_who_came_by_hand_and_was_promoted_later_is_one(office):
+    live(office, "r1")
+    came_by_hand(office, "r2", rmse=5.0)
+    office.registry.set_stage("taxi", 2, "Staging")
+    office.post("promotion.request", by=ADA, model="taxi", version=2, target="Production")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    live(office, "r3")
+    rollback(office)
+    assert holder(office) == [2]
+
+
+def test_what_a_rollback_brought_back_is_one(office):
+    live(office, "r1", "r2")
+    rollback(office)
+    live(office, "r3")
+    rollback(office)
+    assert holder(office) == [1]
+
+
+def test_from_one_that_came_by_hand_beside_the_holder_it_goes_to_the_holder(office):
+    live(office, "r1", "r2")
+    by_hand = trained(office, "r3", 99.0)
+    office.registry.set_stage("taxi", by_hand, "Production")
+    office.post("registry.reconcile", model="taxi")
+    assert sorted(holder(office)) == [2, 3]
+    rollback(office)
+    assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
+    assert holder(office) == [2]
+
+
+def test_where_nothing_is_asked_a_command_brings_one_there(office):
+    office.policy(POLICY.replace("approval: {rules: [{group: leads}]}", "request: on_request, approval: automatic"))
+    for run in ("r1", "r2"):
+        office.post("model_version.transition", model="taxi", version=trained(office, run), stage="Production")
+    rollback(office)
+    assert holder(office) == [1]
+
+
+# Adopted.
+def test_an_adoption_that_passed_is_one(office):
+    office.policy(model("drift: adopt", GATED))
+    live(office, "r1")
+    came_by_hand(office, "r2", rmse=5.5)
+    live(office, "r3")
+    rollback(office)
+    assert holder(office) == [2]
+
+
+@pytest.mark.parametrize(
+    ("rmse", "why"), [(6.5, "rmse 6.5 is not < 6"), (99.0, "rmse 99 is not < 7; rmse 99 is not < 6")]
+)
+def test_what_fails_a_gate_is_not_adopted(office, rmse, why):
+    office.policy(model("drift: adopt", GATED))
+    live(office, "r1")
+    came_by_hand(office, "r2", rmse=rmse)
+    told = office.fact("registry.changed_by_hand")
+    assert told.startswith(f"taxi version 2 can't be adopted in Production: {why}")
+    assert office.stages() == {1: "Production", 2: "Production"}
+    live(office, "r3")
+    rollback(office)
+    assert holder(office) == [1]
+
+
+def test_what_an_earlier_gate_holds_back_is_not_adopted_further_on(office):
+    """Production itself has none."""
+    office.policy(model("drift: adopt"))
+    live(office, "r1")
+    came_by_hand(office, "r2", rmse=99.0)
+    assert "can't be adopted in Production: rmse 99 is not < 7" in office.fact("registry.changed_by_hand")
+    office.post("registry.reconcile", model="taxi")
+    live(office, "r3")
+    rollback(office)
+    assert holder(office) == [1]
+
+
+def test_what_came_by_hand_is_not_kept_for_a_rollback(office):
+    office.policy(model("retention: {keep_last: 1, older_than: 1d, grace: 1d}"))
+    came_by_hand(office, "r1", rmse=99.0)
+    live(office, "r2")
+    office.later(days=2)
+    office.post("model.prune", model="taxi")
+    assert "registrar.prune_after" in office.registry.version("taxi", 1).tags
