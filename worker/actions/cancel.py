@@ -1,4 +1,4 @@
-"""worker.cancel, on promotion.cancel: an open request is taken back, by whoever asked or whoever may approve."""
+"""worker.cancel, on promotion.cancel: an open request is taken back, by its requester or a member of its groups."""
 
 from registrar.ledger.promotions import Decided, Promotion, get, latest, newer
 from registrar.outcome import Fact, Outcome
@@ -48,4 +48,4 @@ def _unseen(work: Work, promotion: Promotion) -> bool:
 def _may(work: Work, promotion: Promotion) -> bool:
     approval = approval_of(work, promotion)
     groups = approval.groups if approval else []
-    return work.task.actor == promotion.requested_by or work.policy.permits(work.task.actor, groups, at=work.now)
+    return work.task.actor == promotion.requested_by or work.policy.belongs(work.task.actor, groups)

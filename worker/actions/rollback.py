@@ -1,9 +1,9 @@
 """worker.rollback, on model.rollback and after a failed deployment: back to the version that really held the stage
 before, by the record.
 
-Who may approve the way there may also go back. The one that holds the stage now is quarantined first, so that no late
-event brings it back while this is under way. The record changes at the end alone: tried again after a crash, this comes
-to the same version.
+Members of the groups that approve the way there may also go back. The one that holds the stage now is quarantined
+first, so that no late event brings it back while this is under way. The record changes at the end alone: tried again
+after a crash, this comes to the same version.
 """
 
 from dataclasses import replace
@@ -49,7 +49,7 @@ def _permit(work: Work, stage: str) -> None:
     if not isinstance(approval, Approval):
         return
     groups = [*approval.groups, *([approval.break_glass.group] if approval.break_glass else [])]
-    if work.policy.permits(work.task.actor, groups, at=work.now):
+    if work.policy.belongs(work.task.actor, groups):
         return
     raise Final(f"{work.who} may not roll {work.model} back in {stage}; these may: {allowed(work, groups)}")
 

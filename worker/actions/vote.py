@@ -62,7 +62,7 @@ def _does_not_count(
     if _breaks_glass(data):
         return _glass_holds(work, data, promotion, approval)
     groups = approval.groups if approval else []
-    if not work.policy.permits(work.task.actor, groups, at=work.now):
+    if not work.policy.may_vote(work.task.actor, groups, at=work.now):
         return f"{work.who} may not {verdict} {promotion}; these may: {allowed(work, groups)}"
     if verdict == "approve" and work.task.actor in dict(agreed):
         return f"{work.who} approved {promotion} already; it waits for somebody else"
@@ -91,7 +91,7 @@ def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
 
 def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
     glass = approval.break_glass if approval else None
-    if glass is None or not work.policy.permits(work.task.actor, [glass.group], at=work.now):
+    if glass is None or not work.policy.belongs(work.task.actor, [glass.group]):
         may = f"these may: {allowed(work, [glass.group])}" if glass else "the policy has no break_glass for it"
         return f"{work.who} may not break the glass for {promotion}; {may}"
     if not (data.reason or "").strip():
@@ -108,8 +108,7 @@ def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None
     without = excluded(work, promotion, version)
     if why := without.get(work.task.actor):
         return f"{work.who} {why}, so somebody else must approve it"
-    gone = frozenset(without)
-    if not any(work.policy.counts(work.task.actor, group, at=work.now, excluded=gone) for group in groups):
+    if not work.policy.may_vote(work.task.actor, groups, at=work.now, excluded=frozenset(without)):
         return f"{work.who} stands in only for who {' or '.join(without.values())}; somebody else must approve it"
     return None
 
