@@ -59,13 +59,14 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Opened:
-    """Record: a promotion was requested."""
+    """Record: a promotion was requested. requested_by None: by whoever's event it is."""
 
     model: str
     version: int
     target: str
     evidence: Mapping[str, Any]
     state: str = "awaiting_approval"
+    requested_by: str | None = None
     reason: str | None = None
     due_at: datetime | None = None
     id: str = field(default_factory=lambda: f"prm_{uuid.uuid4().hex}")
@@ -77,7 +78,7 @@ class Opened:
             "version": self.version,
             "target": self.target,
             "state": self.state,
-            "requested_by": cause.actor,
+            "requested_by": self.requested_by or cause.actor,
             "event_id": cause.event_id,
             "evidence": dict(self.evidence),
             "reason": self.reason,
