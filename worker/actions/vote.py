@@ -2,23 +2,26 @@
 
 from datetime import datetime
 
-from registrar.ledger.promotions import Decided, Promotion, Voted, approvals, get, latest, newer
+from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.approval import Approval
 from registrar.vocabulary import PromotionApprove, Vote
 from worker.promotion import quarantine, void
 from worker.promotion.evidence import expired, gather, target_of
-from worker.promotion.voters import allowed, approval_of, excluded, missing, name
+from worker.promotion.voters import allowed, approval_of, changed, excluded, meant, missing, name
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(Vote)
     verdict = "approve" if isinstance(data, PromotionApprove) else "reject"
-    promotion, agreed = _promotion(work, data)
+    promotion = meant(work)
     if promotion is None:
         asked = f"{data.model} version {data.version} to {data.target}"
-        return _refused(work, None, verdict, f"nobody asked for {asked}; ask with promotion.request first")
+        nobody = f"nobody asked for {asked}; ask with promotion.request first"
+        return _refused(work, None, verdict, _unlike(work) or nobody)
+    with work.ledger.read() as connection:
+        agreed = approvals(connection, promotion.id)
     if why := _does_not_count(work, data, promotion, agreed, verdict):
         return _refused(work, promotion, verdict, why)
     if since := expired(work, promotion):
@@ -41,22 +44,13 @@ def _breaks_glass(data: Vote) -> bool:
     return isinstance(data, PromotionApprove) and data.break_glass
 
 
-def _promotion(work: Work, data: Vote) -> tuple[Promotion | None, list[tuple[str, datetime]]]:
-    with work.ledger.read() as connection:
-        if data.promotion:
-            found = get(connection, data.promotion)
-        else:
-            found = latest(connection, data.model, data.version, data.target)
-        return found, approvals(connection, found.id) if found else []
-
-
 def _does_not_count(
     work: Work, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
 ) -> str | None:
     """Why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
-    if why := _closed(work, data, promotion):
+    if why := _unlike(work) or _closed(work, data, promotion):
         return why
     approval = approval_of(work, promotion)
     if _breaks_glass(data):
@@ -69,16 +63,14 @@ def _does_not_count(
     return _excluded(work, promotion, groups) if verdict == "approve" else _unexplained(work, data, promotion)
 
 
-def _unseen(work: Work, promotion: Promotion) -> bool:
-    """Only for a vote that is retried can there be a later request: others are done before it, in their lane."""
-    with work.ledger.read() as connection:
-        return newer(connection, promotion, work.task.event_seq)
+def _unlike(work: Work) -> str | None:
+    """What was before it in its lane may have voided what it is about, or its time may have come."""
+    why = changed(work)
+    return f"{why}; look at it, and say it again" if why else None
 
 
 def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
     """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
-    if _unseen(work, promotion):
-        return f"{promotion} was asked for after {work.who} said so; say it again"
     if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
         return None
     if promotion.state == "waiting" and promotion.due_at:

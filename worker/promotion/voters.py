@@ -3,11 +3,25 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from registrar.ledger.promotions import Promotion
+from registrar.ledger import pinned
+from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approval import Approval
 from registrar.reading import voting
 from worker.door import Version
 from worker.work import Work
+
+
+def meant(work: Work) -> Promotion | None:
+    """The promotion that a vote or a cancellation was about when it was accepted."""
+    promotion = work.task.args.get(pinned.KEY, {}).get("promotion")
+    with work.ledger.read() as connection:
+        return get(connection, promotion) if promotion else None
+
+
+def changed(work: Work) -> str | None:
+    """Why that is not what its author was shown any more, or None."""
+    with work.ledger.read() as connection:
+        return pinned.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
 
 
 def approval_of(work: Work, promotion: Promotion) -> Approval | None:
