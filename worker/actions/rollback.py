@@ -5,7 +5,7 @@ Members of the groups that approve the way there may also go back. The one that 
 first, so that no late event brings it back while this is under way. The record changes at the end alone: tried again
 after a crash, this comes to the same version.
 
-Quarantined is only the version that held the stage when the rollback was accepted, and only where MLflow shows no other.
+It is about the version that held the stage when it was accepted; nothing is quarantined where MLflow shows another.
 """
 
 from dataclasses import replace
