@@ -205,7 +205,7 @@ def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: st
 
 def _replies(seal: Seal, task: Task, outcome: Outcome) -> list[FollowUp]:
     """The answer to the person who asked, once: by the event's first task. Who waits for more is answered later."""
-    if task.reply_to is None or task.args or task.name != VOCABULARY[task.event_type].task:
+    if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
         return []
     if verdict.awaited(task, seal):
         return []

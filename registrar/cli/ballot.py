@@ -47,6 +47,8 @@ def _voting(found: Row, voting: Mapping[str, Any]) -> Iterator[str]:
         may = ", ".join(voter["name"] for voter in rule["may"]) or "nobody"
         state = f"lacks {rule['missing']}; may still approve: {may}" if rule["missing"] else "is met"
         yield f"{'rule':<12} {rule['required']} of {rule['group']}: {state}"
+    if voting["impossible"]:
+        yield f"{'approval':<12} {voting['impossible']}"
     for each in voting["excluded"]:
         yield f"{'excluded':<12} {each['id'] or 'whoever'} {each['why']}"
     if glass := ", ".join(voter["name"] for voter in voting["may_break_glass"]):

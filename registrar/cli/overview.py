@@ -39,7 +39,7 @@ def _row(each: dict[str, object]) -> tuple[object, ...]:
     if isinstance(voting, dict):
         lacks = voting["lacks"]
         names = [voter["name"] for rule in voting["rules"] if rule["missing"] for voter in rule["may"]]
-        may = ", ".join(dict.fromkeys(names)) or "nobody"
+        may = voting["impossible"] or ", ".join(dict.fromkeys(names))
     about = (each["model"], each["version"], each["target"], each["state"], each["created_at"])
     return *about, lacks, may, each["id"]
 

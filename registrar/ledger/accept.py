@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all
 
 from registrar.event import Event
+from registrar.ledger import pinned
 from registrar.ledger.many import Insert
 from registrar.ledger.tables import archived, events, tasks
 from registrar.ledger.tasks import RING_AGAIN
@@ -134,6 +135,7 @@ class _Batch:
     def __init__(self, arrivals: Sequence[Arrival], dialect: str) -> None:
         self.receipts: list[Receipt] = []
         rows, firsts = [], []
+        self._acts: list[tuple[str, str, Mapping[str, Any]]] = []
         for arrival in arrivals:
             receipt = Receipt([], [])
             for position, event in enumerate(arrival.events):
@@ -141,6 +143,8 @@ class _Batch:
                 firsts.append(_first_task(event, event_id=rows[-1]["id"], at=arrival.at))
                 receipt.events.append((rows[-1]["id"], event.type))
                 receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
+                if event.type in pinned.ACTS:
+                    self._acts.append((firsts[-1]["id"], event.type, rows[-1]["data"]))
             self.receipts.append(receipt)
         self._ids = [row["id"] for row in rows]
         self._events = _NEW_EVENTS.ready(rows, dialect)
@@ -152,6 +156,8 @@ class _Batch:
             connection.execute(delete(events).where(events.c.id.in_(self._ids)))
             return False
         self._tasks.run(connection)
+        for act in self._acts:
+            pinned.pin(connection, *act)
         return True
 
 
@@ -220,12 +226,25 @@ def new_id() -> str:
     return f"evt_{int(time.time()):08x}{os.urandom(12).hex()}"
 
 
-def add(connection: Connection, delivery: Delivery, event: Event, *, id: str, position: int = 0, at: datetime) -> Bell:
-    """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before."""
+def add(
+    connection: Connection,
+    delivery: Delivery,
+    event: Event,
+    *,
+    id: str,
+    pins: Mapping[str, Any],
+    position: int = 0,
+    at: datetime,
+) -> Bell:
+    """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before.
+
+    pins: what an act of pinned.ACTS is about.
+    """
     row = _event(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
     first = _first_task(event, event_id=id, at=at)
-    connection.execute(insert(tasks).values(first | {"event_seq": seq}))
+    args = {pinned.KEY: dict(pins)} if event.type in pinned.ACTS else {}
+    connection.execute(insert(tasks).values(first | {"event_seq": seq, "args": args}))
     return Bell(first["id"], event.data.task)
 
 

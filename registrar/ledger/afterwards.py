@@ -71,18 +71,23 @@ def _tell(connection: Connection, cause: Cause, kind: str, letter: Letter, reaso
 
 @dataclass(frozen=True)
 class Replayed:
-    """Record: an event was sent again. of: the first one's id. event: the new one, of whoever replayed it."""
+    """Record: an event was sent again. of: the first one's id. event: the new one, of whoever replayed it.
+
+    pins: what it is about, as it was when the replay was accepted.
+    """
 
     of: str
     event: Event
     source: str
     reason: str | None
+    pins: Mapping[str, Any]
     id: str = field(default_factory=new_id)
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
         """The new event's delivery is that of the event that asked for it."""
         asked = connection.execute(select(events.c.body_sha256).where(events.c.id == cause.event_id)).scalar_one()
-        add(connection, Delivery(self.source, _REPLAY + cause.event_id, asked), self.event, id=self.id, at=cause.at)
+        delivery = Delivery(self.source, _REPLAY + cause.event_id, asked)
+        add(connection, delivery, self.event, id=self.id, pins=self.pins, at=cause.at)
         sent = {"of": self.of, "became": self.id, "type": self.event.type}
         append(connection, cause, "event.replayed", model=None, version=None, **sent, reason=self.reason)
         return (self.event.data.lane(self.id),)

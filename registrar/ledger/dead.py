@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registrar.ledger.conditions import is_failed
-from registrar.ledger.promotions import Promotion, get, latest, newer
+from registrar.ledger.pinned import changed
+from registrar.ledger.promotions import get
 from registrar.ledger.tables import events, tasks
 
 STATES = ("failed", "dead")
@@ -135,21 +136,8 @@ def _unseen(connection: Connection, found: Letter) -> str | None:
     """A vote is about what was asked for when it was given, and about nothing that came later."""
     if found.name not in _VOTES:
         return None
-    promotion = _voted_on(connection, found)
-    if promotion is None or not promotion.open or not _shown_later(connection, promotion, found):
-        return None
-    return f"{promotion} was asked for after {found.actor_name} said so; it takes a new {found.event_type}"
-
-
-def _voted_on(connection: Connection, found: Letter) -> Promotion | None:
-    if pinned := found.data.get("promotion"):
-        return get(connection, pinned)
-    return latest(connection, found.data["model"], found.data["version"], found.data["target"])
-
-
-def _shown_later(connection: Connection, promotion: Promotion, found: Letter) -> bool:
-    waited = promotion.state == "waiting" or (promotion.due_at is not None and promotion.asked_at > found.accepted_at)
-    return waited or newer(connection, promotion, found.event_seq)
+    why = changed(connection, found.event_type, found.data, found.args, found.actor_name)
+    return f"{why}; it takes a new {found.event_type}" if why else None
 
 
 def _query() -> Select[Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, promotions, votes
@@ -70,5 +70,10 @@ def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any
 
 
 def _query() -> Select[Any]:
+    """What was asked for again came with somebody else's event: the requester's name is that of an event of theirs."""
+    theirs = events.alias("theirs")
+    own = and_(theirs.c.actor == promotions.c.requested_by, theirs.c.seq <= events.c.seq)
+    name = select(theirs.c.actor_name).where(own).order_by(theirs.c.seq.desc()).limit(1).scalar_subquery()
     joined = promotions.join(events, promotions.c.event_id == events.c.id)
-    return select(promotions, events.c.actor_name.label("requested_by_name")).select_from(joined)
+    shown = func.coalesce(name, promotions.c.requested_by).label("requested_by_name")
+    return select(promotions, shown).select_from(joined)

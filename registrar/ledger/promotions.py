@@ -1,5 +1,7 @@
 """Promotions and the votes on them: requested, waiting or approved or rejected, promoted or superseded."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
 from registrar.ledger.journal import append, written
-from registrar.ledger.tables import events, promotions, votes
+from registrar.ledger.tables import promotions, votes
 from registrar.outcome import Cause
 
 OPEN = ("waiting", "awaiting_approval", "approved")
@@ -52,6 +54,11 @@ class Promotion:
         return self.state in OPEN
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of the evidence: what a vote is bound to."""
+        return hashlib.sha256(json.dumps(dict(self.evidence), sort_keys=True).encode()).hexdigest()
+
+    @property
     def asked_at(self) -> datetime:
         """Since when people are asked: what waited first was not shown to them before."""
         return self.due_at if self.state == "awaiting_approval" and self.due_at else self.created_at
@@ -59,13 +66,14 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Opened:
-    """Record: a promotion was requested."""
+    """Record: a promotion was requested. requested_by None: by whoever's event it is."""
 
     model: str
     version: int
     target: str
     evidence: Mapping[str, Any]
     state: str = "awaiting_approval"
+    requested_by: str | None = None
     reason: str | None = None
     due_at: datetime | None = None
     id: str = field(default_factory=lambda: f"prm_{uuid.uuid4().hex}")
@@ -77,7 +85,7 @@ class Opened:
             "version": self.version,
             "target": self.target,
             "state": self.state,
-            "requested_by": cause.actor,
+            "requested_by": self.requested_by or cause.actor,
             "event_id": cause.event_id,
             "evidence": dict(self.evidence),
             "reason": self.reason,
@@ -179,12 +187,6 @@ def latest(connection: Connection, model: str, version: int, target: str) -> Pro
     newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
     row = connection.execute(select(promotions).where(same).order_by(*newest).limit(1)).one_or_none()
     return Promotion(**row._mapping) if row else None
-
-
-def newer(connection: Connection, promotion: Promotion, event_seq: int) -> bool:
-    """Whether it was asked for by an event that was accepted after that one."""
-    later = select(events.c.id).where(events.c.id == promotion.event_id, events.c.seq > event_seq)
-    return connection.execute(later).first() is not None
 
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from registrar.ledger import conditions
+from registrar.ledger import conditions, pinned
 from registrar.ledger.conditions import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.tables import events, tasks
 from registrar.outcome import Cause, FollowUp, Outcome
@@ -62,6 +62,11 @@ class Task:
     source: str
     accepted_at: datetime
     reply_to: str | None
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the event's own: what follows from that is told more."""
+        return not self.args.keys() - {pinned.KEY}
 
     def cause(self, at: datetime) -> Cause:
         return Cause(self.event_id, self.actor, self.actor_name, at)

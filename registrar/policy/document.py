@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -183,21 +183,30 @@ class Policy(Strict):
                 return Actor(person_id, person.name)
         return Actor(f"{source_kind}:{account}", name)
 
-    def permits(self, actor_id: str, groups: Iterable[str], *, at: datetime) -> bool:
-        """Whether somebody may speak for one of these groups at that time."""
-        return any(self.counts(actor_id, group, at=at) for group in groups)
+    def belongs(self, actor_id: str, groups: Iterable[str]) -> bool:
+        """Whether somebody is a member of one of these groups: for all that a delegate may not do."""
+        return any(actor_id in self.groups.get(group, []) for group in groups)
 
-    def counts(self, actor_id: str, group: str, *, at: datetime, excluded: frozenset[str] = frozenset()) -> bool:
-        """Whether somebody's word is a member's at that time: their own, or that of a person whose delegate they are.
+    def may_vote(
+        self, actor_id: str, groups: Collection[str], *, at: datetime, excluded: frozenset[str] = frozenset()
+    ) -> bool:
+        """Whether somebody may approve and reject for one of these groups at that time: a member, or a delegate."""
+        speaking_for = self.represented(actor_id, at=at, excluded=excluded)
+        return any(self.belongs(member, groups) for member in speaking_for)
 
-        Nobody stands in for who is excluded.
+    def represented(self, actor_id: str, *, at: datetime, excluded: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Whose seat somebody's vote may take at that time: their own, or that of a person whose delegate they are.
+
+        Nobody stands in for who is excluded, and who is excluded stands in for nobody.
         """
-        speaking_for = {actor_id} | {
+        if actor_id in excluded:
+            return frozenset()
+        delegating = {
             who
             for who, person in self.people.items()
             if person.delegate and person.delegate.to == actor_id and at.date() <= person.delegate.until
         }
-        return actor_id not in excluded and not speaking_for.isdisjoint(set(self.groups.get(group, [])) - excluded)
+        return frozenset({actor_id} | delegating) - excluded
 
     def signed_in(self, account: str) -> str | None:
         """The person whose account that is, `web` or `email`, at a proxy or provider that signs people in."""
@@ -209,18 +218,20 @@ class Policy(Strict):
         if person not in self.people:
             return None
         found: list[Role] = [role for role in ROLES if self._is_named(person, self.access.named(role))]
-        if self.permits(person, self._deciding(), at=at):
+        if self.may_vote(person, self._approving(), at=at) or self.belongs(person, self._breaking_glass()):
             found.append("approver")
         return max(found, key=ROLES.index, default=None)
 
     def _is_named(self, person: str, named: list[str]) -> bool:
         return any(who in (person, EVERYBODY) or person in self.groups.get(who, []) for who in named)
 
-    def _deciding(self) -> set[str]:
-        """The groups whose members approve something, or may break the glass for it."""
-        approvals = [approval for _, approval in self._approvals()]
-        glass = {approval.break_glass.group for approval in approvals if approval.break_glass}
-        return glass.union(*(approval.groups for approval in approvals))
+    def _approving(self) -> set[str]:
+        """The groups whose members approve something."""
+        return {group for _, approval in self._approvals() for group in approval.groups}
+
+    def _breaking_glass(self) -> set[str]:
+        """The groups whose members may break the glass for something."""
+        return {approval.break_glass.group for _, approval in self._approvals() if approval.break_glass}
 
     def members(self, group: str) -> list[str]:
         """The names of a group's members, for people to read."""

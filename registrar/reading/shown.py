@@ -17,10 +17,9 @@ _ELSEWHERE = {
 
 def voting(asked: Voting) -> dict[str, Any]:
     """JSON-able."""
-    told = {name: value for name, value in asdict(asked).items() if name != "rules"}
-    lists = {name: list(value) for name, value in told.items()}
+    lists = {name: list(value) for name, value in asdict(asked).items() if isinstance(value, tuple) and name != "rules"}
     rules = [{**asdict(rule), "may": [asdict(voter) for voter in rule.may]} for rule in asked.rules]
-    return {"lacks": asked.lacks, "rules": rules, **lists}
+    return {"lacks": asked.lacks, "impossible": asked.impossible, "rules": rules, **lists}
 
 
 def policy(in_effect: Policy) -> dict[str, Any]:

@@ -23,7 +23,10 @@ class Voter:
 
 @dataclass(frozen=True)
 class Needed:
-    """One rule. missing: approvals that it still lacks. may: who could still give one, themselves or as a delegate."""
+    """One rule. missing: approvals that it still lacks.
+
+    may: who could still give one, themselves or as a delegate; where it lacks some, only those who bring it nearer.
+    """
 
     group: str
     required: int
@@ -41,17 +44,21 @@ class Excluded:
 
 @dataclass(frozen=True)
 class Voting:
-    """rules: all must be met, and a person counts for one. may_reject, may_break_glass: beside those of the rules."""
+    """rules: all must be met, and a person counts for one. may_reject, may_break_glass: beside those of the rules.
+
+    impossible: for people: why the rules can't be met any more; "" where those who may still approve are enough.
+    """
 
     rules: tuple[Needed, ...]
     may_reject: tuple[Voter, ...]
     may_break_glass: tuple[Voter, ...]
     excluded: tuple[Excluded, ...]
+    impossible: str = ""
 
     @property
     def lacks(self) -> str:
         """For people: "1 more of leads"; "" where nothing is missing."""
-        return ", ".join(f"{rule.missing} more of {rule.group}" for rule in self.rules if rule.missing)
+        return in_words([rule.group for rule in self.rules], [rule.missing for rule in self.rules])
 
 
 def voting(
@@ -63,32 +70,79 @@ def voting(
     if not promotion.open or promotion.state == "approved" or not isinstance(approval, Approval):
         return None
     excluded = tuple(_excluded(policy, promotion, approval))
-    without = frozenset(each.id for each in excluded if each.id)
-    groups = approval.groups
-    members = [
-        frozenset(who for who, when in agreed if policy.counts(who, group, at=when, excluded=without))
-        for group in groups
-    ]
-    voted = {who for who, _ in agreed}
-    missing = unfilled([rule.required_approvals for rule in approval.rules], members, voted)
+    seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
+    everybody = [*policy.people, *(f"source:{name}" for name in policy.sources)]
+    new = [who for who in everybody if who not in dict(agreed)]
+    helpful = [who for who in new if sum(seats.missing(who)) < sum(seats.missing())]
     rules = (
-        Needed(rule.group, rule.required_approvals, short, _may(policy, [rule.group], at, without, voted))
-        for rule, short in zip(approval.rules, missing, strict=True)
+        Needed(
+            rule.group, rule.required_approvals, count, _voters(policy, seats.for_rule(rule.group, count, new, helpful))
+        )
+        for rule, count in zip(approval.rules, seats.missing(), strict=True)
     )
     glass = [approval.break_glass.group] if approval.break_glass else []
-    return Voting(tuple(rules), _may(policy, groups, at), _may(policy, glass, at), excluded)
+    return Voting(
+        tuple(rules),
+        _voters(policy, (who for who in everybody if policy.may_vote(who, approval.groups, at=at))),
+        _voters(policy, (who for who in everybody if policy.belongs(who, glass))),
+        excluded,
+        _impossible(approval, seats.missing(*helpful)),
+    )
 
 
-def _may(
-    policy: Policy,
-    groups: Sequence[str],
-    at: datetime,
-    excluded: frozenset[str] = frozenset(),
-    voted: Iterable[str] = (),
-) -> tuple[Voter, ...]:
-    everybody = [*policy.people, *(f"source:{name}" for name in policy.sources)]
-    able = [who for who in everybody if any(policy.counts(who, group, at=at, excluded=excluded) for group in groups)]
-    return tuple(Voter(who, name(policy, who)) for who in able if who not in set(voted))
+@dataclass(frozen=True)
+class _Seats:
+    """agreed: who approved, and when. without: who is excluded."""
+
+    policy: Policy
+    approval: Approval
+    agreed: Sequence[tuple[str, datetime]]
+    without: frozenset[str]
+    at: datetime
+
+    def missing(self, *more: str) -> list[int]:
+        """What each rule would lack if these approved too."""
+        agreed = [*self.agreed, *((who, self.at) for who in more)]
+        return unfilled_seats(self.policy, self.approval, agreed, self.without)
+
+    def for_rule(self, group: str, count: int, new: Sequence[str], helpful: Sequence[str]) -> Iterator[str]:
+        """Who could still approve for one. count: what it lacks. new: who has not approved; helpful: who fill a seat.
+
+        Who counts for none of the rules that lack some still helps: somebody who sits for theirs is free for another.
+        """
+        unmet = [rule for rule, lacks in zip(self.approval.groups, self.missing(), strict=True) if lacks]
+        for who in helpful if count else new:
+            if self._may(who, [group]) or (count and not self._may(who, unmet)):
+                yield who
+
+    def _may(self, who: str, groups: Sequence[str]) -> bool:
+        return self.policy.may_vote(who, groups, at=self.at, excluded=self.without)
+
+
+def unfilled_seats(
+    policy: Policy, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
+) -> list[int]:
+    """How many approvals each rule still lacks. agreed: who approved, and when: a delegate's word counts for the time
+    it was given in. without: who is excluded.
+    """
+    required = [rule.required_approvals for rule in approval.rules]
+    seats = {who: policy.represented(who, at=when, excluded=without) for who, when in agreed}
+    return unfilled(required, [policy.groups.get(group, []) for group in approval.groups], seats)
+
+
+def in_words(groups: Sequence[str], missing: Sequence[int]) -> str:
+    """Say what each rule lacks: "1 more of leads"; "" where nothing is missing."""
+    return ", ".join(f"{count} more of {group}" for group, count in zip(groups, missing, strict=True) if count)
+
+
+def _impossible(approval: Approval, missing: Sequence[int]) -> str:
+    """missing: what would still be when all had approved who may."""
+    short = in_words(approval.groups, missing)
+    return f"can't be met any more: nobody is left who may give {short}" if short else ""
+
+
+def _voters(policy: Policy, who: Iterable[str]) -> tuple[Voter, ...]:
+    return tuple(Voter(each, name(policy, each)) for each in who)
 
 
 def name(policy: Policy, who: str) -> str:

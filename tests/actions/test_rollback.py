@@ -5,7 +5,8 @@ from sqlalchemy import update
 
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
-from tests.worker.office import ADA, CI, EVE, POLICY
+from tests.policies import model
+from tests.worker.office import ADA, BOB, CI, EVE, POLICY
 from worker.door import Retryable
 
 pytestmark = pytest.mark.both_ledgers
@@ -71,6 +72,76 @@ def test_two_rollbacks_go_back_two_versions(office):
     rollback(office)
     rollback(office)
     assert office.holding()["Production"] == [1]
+
+
+def accept(office, by=ADA) -> str:
+    return office.accept("model.rollback", by=by, model="taxi", reason="wrong fares")
+
+
+def free(office, version: int) -> bool:
+    return "registrar.quarantined" not in office.registry.version("taxi", version).tags
+
+
+def test_what_came_after_it_was_asked_for_is_not_what_was_called_bad(office):
+    """Version 2 is bad, and version 3 is approved in the same moment."""
+    promoted(office, "r1", "r2")
+    office.registry.trained("r3", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r3")
+    office.accept("promotion.approve", by=BOB, model="taxi", version=3)
+    accept(office)
+    office.work()
+    assert office.holding()["Production"] == [3]
+    assert free(office, 3)
+    said = "version 3 of taxi came to Production after Ada asked to go back, when version 2 held it"
+    assert said in office.fact("task.failed")
+
+
+def test_two_who_go_back_at_once_go_back_once(office):
+    promoted(office, "r1", "r2", "r3")
+    accept(office)
+    accept(office, BOB)
+    office.work()
+    assert office.holding()["Production"] == [2]
+    assert free(office, 2)
+    assert "came to Production after Bob asked to go back" in office.fact("task.failed")
+
+
+def test_with_another_put_there_by_hand_nobody_is_quarantined(office):
+    promoted(office, "r1", "r2")
+    office.registry.trained("r3", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r3")
+    office.registry.set_stage("taxi", 3, "Production")
+    rollback(office)
+    assert "MLflow shows version 3 of taxi in Production, and the record version 2" in office.fact("task.failed")
+    assert office.stages() == {1: "Archived", 2: "Production", 3: "Production"}
+    assert free(office, 2)
+
+
+def test_nor_where_an_alias_was_moved_by_hand(office):
+    office.policy(model("mode: aliases"))
+    promoted(office, "r1", "r2", "r3")
+    office.registry.set_alias("taxi", "champion", 1)
+    rollback(office)
+    assert "MLflow shows version 1 of taxi in Production, and the record version 3" in office.fact("task.failed")
+    assert free(office, 3)
+
+
+def test_one_that_was_taken_away_by_hand_may_be_gone_back_from(office):
+    promoted(office, "r1", "r2")
+    office.registry.set_stage("taxi", 2, "None")
+    rollback(office)
+    assert office.stages() == {1: "Production", 2: "None"}
+    assert not free(office, 2)
+
+
+def test_a_rollback_of_which_nobody_noted_what_it_meant_does_nothing(office):
+    promoted(office, "r1", "r2")
+    event = accept(office)
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.event_id == event).values(args={}))
+    office.work()
+    assert "did not note what held Production then" in office.fact("task.failed")
+    assert office.holding()["Production"] == [2]
 
 
 def test_a_version_that_is_gone_or_empty_is_passed_over(office):

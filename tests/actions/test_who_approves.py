@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from registrar.ledger import status
 from registrar.ledger.promotions import latest
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
@@ -102,6 +103,64 @@ def test_a_delegate_is_one_person_whoever_delegates(office):
     assert "still needed: 1 more of leads" in office.fact("promotion.vote_counted")
     approve(office, by=BOB)
     assert office.stages() == {1: "Production"}
+
+
+@pytest.mark.parametrize("who", [(EVE, ADA), (ADA, EVE)])
+def test_a_delegate_and_whom_they_stand_in_for_are_one_member(office, who):
+    office.policy(approval("{rules: [{group: leads, required_approvals: 2}]}", delegating(office, days=9)))
+    train(office)
+    for person in who:
+        approve(office, by=person)
+    assert "still needed: 1 more of leads" in office.fact("promotion.vote_counted")
+    assert office.stages() == {1: "Staging"}
+    approve(office, by=BOB)
+    assert office.stages() == {1: "Production"}
+
+
+def test_nor_do_they_fill_the_seats_of_two_rules(office):
+    policy = delegating(office, days=9).replace("leads: [ada, bob]", "leads: [ada, bob]\n  risk: [ada]")
+    office.policy(approval("{rules: [{group: leads}, {group: risk}]}", policy))
+    train(office)
+    approve(office, by=ADA)
+    approve(office, by=EVE)
+    assert office.stages() == {1: "Staging"}
+    approve(office, by=BOB)
+    assert office.stages() == {1: "Production"}
+
+
+def test_a_delegate_may_reject(office):
+    office.policy(delegating(office, days=0))
+    train(office)
+    office.post("promotion.reject", by=EVE, model="taxi", version=1)
+    assert office.promotions()[-1] == (1, "Production", "rejected")
+
+
+def test_a_delegate_does_not_break_the_glass(office):
+    policy = delegating(office, days=0).replace("leads: [ada, bob]", "leads: [bob]\n  oncall: [ada]")
+    office.policy(approval("{rules: [{group: leads}], break_glass: {group: oncall}}", policy))
+    train(office)
+    approve(office, by=EVE, break_glass=True, reason="prices are wrong")
+    assert "Eve may not break the glass" in office.fact("promotion.vote_refused")
+    assert office.stages() == {1: "Staging"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "said"),
+    [
+        ("model.rollback", {"reason": "prices are wrong"}, "Eve may not roll taxi back"),
+        ("model.prune", {"reason": "disk"}, "Eve may not prune taxi"),
+        ("promotion.cancel", {"version": 1}, "Eve may not cancel"),
+    ],
+)
+def test_a_delegate_may_approve_and_reject_and_do_nothing_else(office, type_, data, said):
+    policy = delegating(office, days=0).replace(
+        "  taxi:\n", "  taxi:\n    retention: {keep_last: 1, older_than: 9d, group: leads}\n"
+    )
+    office.policy(policy)
+    train(office)
+    event = office.post(type_, by=EVE, model="taxi", **data)
+    with office.ledger.read() as connection:
+        assert said in (status.event(connection, event) or {})["tasks"][0]["error"]
 
 
 def test_what_a_delegate_said_in_time_counts_later(office):

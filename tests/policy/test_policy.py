@@ -55,10 +55,10 @@ def test_a_refusal_says_what_is_granted_and_how_to_grant_more():
 
 def test_an_account_is_a_person_and_an_unknown_one_is_in_no_group():
     assert POLICY.actor("slack", "T1/U1", "ignored").id == "ada"
-    assert POLICY.permits("ada", ["leads"], at=NOON)
+    assert POLICY.may_vote("ada", ["leads"], at=NOON)
     stranger = POLICY.actor("slack", "T1/U9", "Ada")
     assert stranger.id == "slack:T1/U9"
-    assert not POLICY.permits(stranger.id, POLICY.groups, at=NOON)
+    assert not POLICY.may_vote(stranger.id, POLICY.groups, at=NOON)
 
 
 def test_the_digest_changes_with_what_an_approval_depends_on_and_nothing_else():

@@ -1,6 +1,6 @@
 """Seats are filled as well as they can be, and by nobody twice."""
 
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 from hypothesis import given
@@ -24,19 +24,45 @@ LEADS, RISK = ["ada", "bob"], ["bob", "eve"]
     ],
 )
 def test_one_person_counts_for_one_rule(required, agreed, lacking):
-    assert unfilled(required, [LEADS, RISK], agreed) == lacking
+    assert unfilled(required, [LEADS, RISK], {who: {who} for who in agreed}) == lacking
+
+
+@pytest.mark.parametrize(
+    ("agreed", "lacking"),
+    [
+        ({"ada": {"ada"}, "zoe": {"zoe", "ada"}}, [1, 0]),
+        ({"ada": {"ada"}, "zoe": {"zoe", "ada", "bob"}}, [0, 0]),
+        ({"zoe": {"zoe", "ada", "bob"}}, [1, 0]),
+        ({"yan": {"yan", "ada"}, "zoe": {"zoe", "ada"}}, [1, 0]),
+    ],
+)
+def test_a_delegate_and_whom_they_stand_in_for_fill_one_seat(agreed, lacking):
+    assert unfilled([2, 0], [LEADS, RISK], agreed) == lacking
 
 
 people = st.sets(st.sampled_from("abcd"), max_size=3)
 
 
-@given(rules=st.lists(st.tuples(st.integers(1, 2), people), min_size=1, max_size=2), agreed=people)
+@given(
+    rules=st.lists(st.tuples(st.integers(1, 2), people), min_size=1, max_size=2),
+    agreed=st.dictionaries(
+        st.sampled_from("abcd"), st.sets(st.sampled_from("abcd"), min_size=1, max_size=2), max_size=3
+    ),
+)
 def test_no_other_seating_fills_more(rules, agreed):
+    """Each voter sits for one of the members that they may speak for, or stays away; no member sits twice."""
     required, members = [count for count, _ in rules], [who for _, who in rules]
     seats = [rule for rule, count in enumerate(required) for _ in range(count)]
-    crowd = [*agreed, *[None] * len(seats)]
-    best = max(
-        sum(person in members[rule] for person, rule in zip(seating, seats, strict=True) if person)
+    choices = product(*[[None, *sorted(whom)] for whom in agreed.values()])
+    best = max(_seated([one for one in chosen if one], members, seats) for chosen in choices)
+    assert sum(unfilled(required, members, agreed)) == len(seats) - best
+
+
+def _seated(spoken_for, members, seats) -> int:
+    if len(set(spoken_for)) < len(spoken_for):
+        return 0
+    crowd = [*spoken_for, *[None] * len(seats)]
+    return max(
+        sum(member in members[rule] for member, rule in zip(seating, seats, strict=True) if member)
         for seating in permutations(crowd, len(seats))
     )
-    assert sum(unfilled(required, members, agreed)) == len(seats) - best

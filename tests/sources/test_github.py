@@ -263,6 +263,24 @@ def test_a_pull_requests_deployment_asks_for_nothing(trigger: str):
     assert "pull request" in ignored(changed(REQUESTED, lambda p: p.update(event=trigger)))
 
 
+@pytest.mark.parametrize(
+    ("creator", "sender", "who"),
+    [
+        ({"type": "Bot", "id": 41898282}, {"type": "User", "id": 583231}, "ada"),
+        ({"type": "User", "id": 7, "login": "zed"}, {"type": "User", "id": 583231}, "github:7"),
+        ({"type": "Bot", "id": 41898282}, {"type": "Bot", "id": 41898282}, "source:github"),
+        (None, None, "source:github"),
+    ],
+)
+def test_who_has_it_deployed_is_who_asks(creator: object, sender: object, who: str):
+    def change(payload: dict[str, Any]) -> None:
+        payload["deployment"]["creator"] = creator
+        payload["sender"] = sender
+
+    [event] = changed(REQUESTED, change).events
+    assert event.actor.id == who
+
+
 DEPLOYED = captured("deployment_status__success")
 
 

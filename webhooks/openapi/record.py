@@ -47,6 +47,7 @@ class Voting(Shape):
     """All rules must be met, and a person counts for one."""
 
     lacks: Annotated[str, Field(description="for people: 1 more of leads; empty where nothing is missing")]
+    impossible: Annotated[str, Field(description="why the rules can't be met any more; empty where they can")]
     rules: list[Needed]
     may_reject: list[Voter]
     may_break_glass: list[Voter]

@@ -71,7 +71,7 @@ def normalise(request: Request, context: Context) -> Parsed:
         found = _data(name, payload, cast("Options", context.options))
     except Ignored as ignored:
         return ignored.parsed
-    actor = _reviewer(payload, context) if name == "deployment_review" else _machine(context)
+    actor = _actor(name, payload, context)
     happened = _happened(name, payload, request.received_at)
     address = _callback(name, payload, context)
     return Parsed(tuple(Event(data, actor, happened, address) for data in found))
@@ -129,6 +129,27 @@ def _callback(name: str, payload: dict[str, Any], context: Context) -> str | Non
     """Without a channel that could answer nobody waits for it, and the address is not kept."""
     answering = name == "deployment_protection_rule" and cast("Options", context.options).answer_by is not None
     return callback(payload, context) if answering else None
+
+
+def _actor(name: str, payload: dict[str, Any], context: Context) -> Actor:
+    match name:
+        case "deployment_review":
+            return _reviewer(payload, context)
+        case "deployment_protection_rule":
+            return _deployer(payload, context)
+    return _machine(context)
+
+
+def _deployer(payload: dict[str, Any], context: Context) -> Actor:
+    """The user who had the deployment made, so that `exclude: [requester]` means them; else the source.
+
+    The creator of what a workflow deploys is GitHub's own bot; its sender then is the user who started the workflow.
+    """
+    for person in (at(payload, "deployment", "creator"), at(payload, "sender")):
+        account = number(person, "id")
+        if account is not None and text(person, "type") == "User":
+            return context.policy.actor("github", str(account), clean(text(person, "login")) or str(account))
+    return _machine(context)
 
 
 def _machine(context: Context) -> Actor:

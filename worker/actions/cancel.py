@@ -1,17 +1,19 @@
-"""worker.cancel, on promotion.cancel: an open request is taken back, by whoever asked or whoever may approve."""
+"""worker.cancel, on promotion.cancel: an open request is taken back, by its requester or a member of its groups."""
 
-from registrar.ledger.promotions import Decided, Promotion, get, latest, newer
+from registrar.ledger.promotions import Decided, Promotion
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import PromotionCancel
 from worker.door import Final
-from worker.promotion.voters import approval_of
+from worker.promotion.voters import approval_of, changed, meant
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(PromotionCancel)
-    promotion = _promotion(work, data)
-    if promotion is None or not promotion.open or _unseen(work, promotion):
+    promotion = meant(work)
+    if why := changed(work):
+        raise Final(f"nothing was cancelled: {why}; look at it, and say it again")
+    if promotion is None or not promotion.open:
         asked = f"{data.model} version {data.version} to {data.target}"
         raise Final(f"nothing to cancel: no promotion of {asked} is open")
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
@@ -32,20 +34,7 @@ def act(work: Work) -> Outcome:
     return Outcome(summary=text, facts=(fact,), records=(Decided(promotion.id, "cancelled", data.reason),))
 
 
-def _promotion(work: Work, data: PromotionCancel) -> Promotion | None:
-    with work.ledger.read() as connection:
-        if data.promotion:
-            return get(connection, data.promotion)
-        return latest(connection, data.model, data.version, data.target)
-
-
-def _unseen(work: Work, promotion: Promotion) -> bool:
-    """Asked for after it was to be cancelled: so when this is retried."""
-    with work.ledger.read() as connection:
-        return newer(connection, promotion, work.task.event_seq)
-
-
 def _may(work: Work, promotion: Promotion) -> bool:
     approval = approval_of(work, promotion)
     groups = approval.groups if approval else []
-    return work.task.actor == promotion.requested_by or work.policy.permits(work.task.actor, groups, at=work.now)
+    return work.task.actor == promotion.requested_by or work.policy.belongs(work.task.actor, groups)

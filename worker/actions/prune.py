@@ -41,7 +41,7 @@ def act(work: Work) -> Outcome:
 def _permit(work: Work) -> None:
     retention = work.policy.model(work.model).retention
     group = retention.group if retention else None
-    if group is None or work.task.actor == TIMER or work.policy.permits(work.task.actor, [group], at=work.now):
+    if group is None or work.task.actor == TIMER or work.policy.belongs(work.task.actor, [group]):
         return
     raise Final(f"{work.who} may not prune {work.model}; these may: {allowed(work, [group])}")
 

@@ -5,7 +5,7 @@ address that the first one's answer went to is not used again. Asked for a plan,
 """
 
 from registrar.event import Actor, Event
-from registrar.ledger import status
+from registrar.ledger import pinned, status
 from registrar.ledger.afterwards import Replayed
 from registrar.outcome import Fact, Outcome
 from registrar.replaying import NoReplay, again
@@ -30,7 +30,7 @@ def act(work: Work) -> Outcome:
         found = plan_replay(work, data)
         return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
     new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
-    done = Replayed(asked.event_id, new, work.task.source, asked.reason)
+    done = Replayed(asked.event_id, new, work.task.source, asked.reason, work.task.args.get(pinned.KEY, {}))
     because = f": {asked.reason}" if asked.reason else ""
     text = f"{new.type} {first['id']} was sent again as {done.id}, by {work.who}{because}"
     details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}

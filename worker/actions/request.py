@@ -12,6 +12,7 @@ from worker.door import Version
 from worker.promotion import asking, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
+from worker.promotion.requester import requester
 from worker.promotion.standing import standing
 from worker.promotion.way import wrong_start
 from worker.work import Work
@@ -81,7 +82,16 @@ def _waits(work: Work, evidence: Evidence, holds: list[Hold], waiting: Promotion
 def _new(work: Work, evidence: Evidence, state: str, due: datetime | None = None) -> Opened:
     version, stage = evidence.version, evidence.target.stage
     shown, reason = evidence.to_json(), work.given("reason")
-    return Opened(version.model, version.version, stage, shown, state=state, reason=reason, due_at=due)
+    return Opened(
+        version.model,
+        version.version,
+        stage,
+        shown,
+        state=state,
+        requested_by=requester(work, version, evidence.target),
+        reason=reason,
+        due_at=due,
+    )
 
 
 def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcome:
@@ -97,8 +107,7 @@ def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcom
         text = f"{version} passed all gates for {target.stage}"
         outcome = Outcome(text, follow_ups=(FollowUp("worker.transition", args),), records=(record,))
     else:
-        requester = waiting.requested_by if waiting else work.who
-        fact = asking.fact(work, evidence, promotion, requester)
+        fact = asking.fact(work, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by))
         outcome = Outcome(fact.text, facts=(fact,), records=(record,))
     return outcome if waiting else _superseding(work, outcome, target, version)
 

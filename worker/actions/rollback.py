@@ -1,13 +1,16 @@
 """worker.rollback, on model.rollback and after a failed deployment: back to the version that really held the stage
 before, by the record.
 
-Who may approve the way there may also go back. The one that holds the stage now is quarantined first, so that no late
-event brings it back while this is under way. The record changes at the end alone: tried again after a crash, this comes
-to the same version.
+Members of the groups that approve the way there may also go back. The one that holds the stage now is quarantined
+first, so that no late event brings it back while this is under way. The record changes at the end alone: tried again
+after a crash, this comes to the same version.
+
+It is about the version that held the stage when it was accepted; nothing is quarantined where MLflow shows another.
 """
 
 from dataclasses import replace
 
+from registrar.ledger import pinned
 from registrar.ledger.history import HeldBefore
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
@@ -16,6 +19,7 @@ from worker.door import Failure, Final, Version, present
 from worker.promotion import quarantine
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
+from worker.promotion.in_stage import seen
 from worker.promotion.rollback_target import held, usable
 from worker.promotion.stages import move
 from worker.promotion.voters import allowed
@@ -33,7 +37,10 @@ def act(work: Work) -> Outcome:
     bad, earlier = holders[0].version, holders[1:]
     if failed not in (None, bad):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
+    if failed is None:
+        _still_meant(work, target_of(work, target), bad)
     good = _good(work, target_of(work, target), bad, earlier)
+    _alone(work, target_of(work, target), bad, good)
     moved = _moved(work, good, target, bad, reason)
     text = f"{work.model} was rolled back in {target} from version {bad} to version {good.version}, by {work.who}"
     details = {"from": bad, "to": good.version, "target": target, "reason": reason, "by": work.who}
@@ -61,9 +68,41 @@ def _permit(work: Work, stage: str) -> None:
     if not isinstance(approval, Approval):
         return
     groups = [*approval.groups, *([approval.break_glass.group] if approval.break_glass else [])]
-    if work.policy.permits(work.task.actor, groups, at=work.now):
+    if work.policy.belongs(work.task.actor, groups):
         return
     raise Final(f"{work.who} may not roll {work.model} back in {stage}; these may: {allowed(work, groups)}")
+
+
+def _still_meant(work: Work, target: Target, bad: int) -> None:
+    """Raises Final where another version held the target when the rollback was accepted: nobody called this one bad."""
+    holders = work.task.args.get(pinned.KEY, {}).get("holders")
+    again = "look at what holds it, and ask again"
+    if holders is None:
+        raise Final(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
+    key = f"@{target.alias}" if work.policy.model(work.model).mode == "aliases" else target.stage
+    if (meant := holders.get(key)) != bad:
+        came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
+        raise Final(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
+
+
+def _alone(work: Work, target: Target, bad: int, good: Version) -> None:
+    """Raises Final where MLflow shows another version in the target than the record: neither is known to be bad.
+
+    A first attempt of ours may have brought the good one there.
+    """
+    ours = {bad, good.version} if work.task.attempts > 1 else {bad}
+    if others := sorted(_shown(work, target) - ours):
+        found = f"MLflow shows version {' and '.join(map(str, others))} of {work.model} in {target.stage}"
+        compare = f"have it compared first: registrar send registry.reconcile model={work.model}"
+        raise Final(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
+
+
+def _shown(work: Work, target: Target) -> set[int]:
+    """Who is in an exclusive target by MLflow."""
+    if work.policy.model(work.model).mode == "aliases":
+        holder = work.registry.by_alias(work.model, target.alias or "")
+        return {holder.version} if holder else set()
+    return {one.version for one in seen(work, work.model).versions.get(target.stage, [])} if target.exclusive else set()
 
 
 def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Version:

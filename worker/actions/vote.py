@@ -2,23 +2,26 @@
 
 from datetime import datetime
 
-from registrar.ledger.promotions import Decided, Promotion, Voted, approvals, get, latest, newer
+from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.approval import Approval
 from registrar.vocabulary import PromotionApprove, Vote
 from worker.promotion import quarantine, void
 from worker.promotion.evidence import expired, gather, target_of
-from worker.promotion.voters import allowed, approval_of, excluded, missing, name
+from worker.promotion.voters import allowed, approval_of, changed, excluded, meant, missing, name
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(Vote)
     verdict = "approve" if isinstance(data, PromotionApprove) else "reject"
-    promotion, agreed = _promotion(work, data)
+    promotion = meant(work)
     if promotion is None:
         asked = f"{data.model} version {data.version} to {data.target}"
-        return _refused(work, None, verdict, f"nobody asked for {asked}; ask with promotion.request first")
+        nobody = f"nobody asked for {asked}; ask with promotion.request first"
+        return _refused(work, None, verdict, _unlike(work) or nobody)
+    with work.ledger.read() as connection:
+        agreed = approvals(connection, promotion.id)
     if why := _does_not_count(work, data, promotion, agreed, verdict):
         return _refused(work, promotion, verdict, why)
     if since := expired(work, promotion):
@@ -41,44 +44,33 @@ def _breaks_glass(data: Vote) -> bool:
     return isinstance(data, PromotionApprove) and data.break_glass
 
 
-def _promotion(work: Work, data: Vote) -> tuple[Promotion | None, list[tuple[str, datetime]]]:
-    with work.ledger.read() as connection:
-        if data.promotion:
-            found = get(connection, data.promotion)
-        else:
-            found = latest(connection, data.model, data.version, data.target)
-        return found, approvals(connection, found.id) if found else []
-
-
 def _does_not_count(
     work: Work, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
 ) -> str | None:
     """Why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
-    if why := _closed(work, data, promotion):
+    if why := _unlike(work) or _closed(work, data, promotion):
         return why
     approval = approval_of(work, promotion)
     if _breaks_glass(data):
         return _glass_holds(work, data, promotion, approval)
     groups = approval.groups if approval else []
-    if not work.policy.permits(work.task.actor, groups, at=work.now):
+    if not work.policy.may_vote(work.task.actor, groups, at=work.now):
         return f"{work.who} may not {verdict} {promotion}; these may: {allowed(work, groups)}"
     if verdict == "approve" and work.task.actor in dict(agreed):
         return f"{work.who} approved {promotion} already; it waits for somebody else"
     return _excluded(work, promotion, groups) if verdict == "approve" else _unexplained(work, data, promotion)
 
 
-def _unseen(work: Work, promotion: Promotion) -> bool:
-    """Only for a vote that is retried can there be a later request: others are done before it, in their lane."""
-    with work.ledger.read() as connection:
-        return newer(connection, promotion, work.task.event_seq)
+def _unlike(work: Work) -> str | None:
+    """What was before it in its lane may have voided what it is about, or its time may have come."""
+    why = changed(work)
+    return f"{why}; look at it, and say it again" if why else None
 
 
 def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
     """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
-    if _unseen(work, promotion):
-        return f"{promotion} was asked for after {work.who} said so; say it again"
     if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
         return None
     if promotion.state == "waiting" and promotion.due_at:
@@ -91,7 +83,7 @@ def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
 
 def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
     glass = approval.break_glass if approval else None
-    if glass is None or not work.policy.permits(work.task.actor, [glass.group], at=work.now):
+    if glass is None or not work.policy.belongs(work.task.actor, [glass.group]):
         may = f"these may: {allowed(work, [glass.group])}" if glass else "the policy has no break_glass for it"
         return f"{work.who} may not break the glass for {promotion}; {may}"
     if not (data.reason or "").strip():
@@ -108,8 +100,7 @@ def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None
     without = excluded(work, promotion, version)
     if why := without.get(work.task.actor):
         return f"{work.who} {why}, so somebody else must approve it"
-    gone = frozenset(without)
-    if not any(work.policy.counts(work.task.actor, group, at=work.now, excluded=gone) for group in groups):
+    if not work.policy.may_vote(work.task.actor, groups, at=work.now, excluded=frozenset(without)):
         return f"{work.who} stands in only for who {' or '.join(without.values())}; somebody else must approve it"
     return None
 

@@ -16,7 +16,7 @@ ASKED, REMINDED, ESCALATED = card.ASKING
 
 
 def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact:
-    """promotion: its id. requester: whoever asked, by name."""
+    """promotion, requester: their ids."""
     version, target = evidence.version, evidence.target
     text = f"{version} waits for approval to go to {target.stage}: {who_may(work.policy, target)}"
     later = "; ".join(hold.reason for hold in evidence.holds)
@@ -28,7 +28,7 @@ def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: 
     """The same for a request that nobody answered. type_: REMINDED or ESCALATED. to: channels beside the routes'."""
     since = _since(promotion.asked_at, work.now)
     text = f"{promotion} waits for approval since {since}: {who_may(work.policy, evidence.target)}"
-    details = _details(work, evidence, promotion.id, name(work, promotion.requested_by))
+    details = _details(work, evidence, promotion.id, promotion.requested_by)
     return Fact(type_, text, promotion.model, promotion.version, details, to)
 
 
@@ -39,7 +39,7 @@ def _details(work: Work, evidence: Evidence, promotion: str, requester: str) -> 
         "promotion": promotion,
         "target": target.stage,
         "alias": target.alias,
-        "requested_by": requester,
+        "requested_by": work.who if requester == work.task.actor else name(work, requester),
         "commit": version.tags.get("registrar.commit"),
         "registered_at": version.created_at.isoformat(),
         "trained_at": evidence.trained_at.isoformat() if evidence.trained_at else None,

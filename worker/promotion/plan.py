@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger import Ledger
-from registrar.ledger.promotions import latest
+from registrar.ledger.promotions import Promotion, approvals, latest
 from registrar.policy import Policy, Target
+from registrar.reading.voting import voting
 from worker.door import Final, Registry, Version
 from worker.promotion import quarantine
 from worker.promotion.evidence import Evidence, Look, gather
@@ -46,11 +47,27 @@ def plan(look: Look, model: str, number: int, stage: str) -> Plan:
     if standing(look.policy.model(model), version) == target.stage:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
     evidence = gather(look, version, target)
-    blocks = [why for why in (quarantine.why(version), wrong_start(look.policy, version, target)) if why]
+    reasons = (quarantine.why(version), wrong_start(look.policy, version, target), _impossible(look, evidence))
+    blocks = [why for why in reasons if why]
     gates = [f"{'✓' if verdict.passed else '✗'} {verdict.reason}" for verdict in evidence.verdicts]
     waits = [f"… {hold.reason}" for hold in evidence.holds]
     lines = [*(f"✗ {why}" for why in blocks), *gates, *waits, *_then(look, evidence, target)]
     return Plan("blocked" if blocks or evidence.reasons or evidence.holds else "ready", lines)
+
+
+def _impossible(look: Look, evidence: Evidence) -> str | None:
+    """Why the approval can't be given: of the open request, else of one that nobody in particular makes."""
+    version, stage = evidence.version, evidence.target.stage
+    with look.ledger.read() as connection:
+        asked = latest(connection, version.model, version.version, stage)
+        agreed = approvals(connection, asked.id) if asked and asked.open else []
+    if asked is None or not asked.open:
+        step, shown = (version.model, version.version, stage), evidence.to_json()
+        asked = Promotion(
+            "", *step, "awaiting_approval", requested_by="", event_id="", evidence=shown, created_at=look.now
+        )
+    found = voting(look.policy, asked, agreed, at=look.now)
+    return f"the approval {found.impossible}" if found and found.impossible else None
 
 
 def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:

@@ -89,7 +89,7 @@ def _is_open(ledger: Ledger, task: Task) -> bool:
 
 
 def _first(task: Task, seal: Seal) -> bool:
-    return task.name == TASK and not task.args and awaited(task, seal)
+    return task.name == TASK and task.first and awaited(task, seal)
 
 
 def _told(ledger: Ledger, asked: Asked) -> bool:

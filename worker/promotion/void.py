@@ -1,4 +1,4 @@
-"""An approval holds for what was shown. When that changed, it is void, said so, and asked for again."""
+"""An approval holds for what was shown. When that changed, it is void, told, and asked for again in the same name."""
 
 from registrar.ledger.promotions import Decided, Promotion
 from registrar.outcome import Fact, FollowUp, Outcome, Record
@@ -7,7 +7,8 @@ from registrar.outcome import Fact, FollowUp, Outcome, Record
 def outcome(promotion: Promotion, why: str, *records: Record) -> Outcome:
     """records: what belongs into the same commit."""
     text = f"{why}: it is asked for again"
-    again = FollowUp("worker.request", {"version": promotion.version, "target": promotion.target})
+    step = {"version": promotion.version, "target": promotion.target}
+    again = FollowUp("worker.request", {**step, "requested_by": promotion.requested_by})
     fact = Fact(
         "promotion.void",
         text,

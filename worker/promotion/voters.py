@@ -3,11 +3,25 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from registrar.ledger.promotions import Promotion
+from registrar.ledger import pinned
+from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approval import Approval
-from registrar.reading.quorum import unfilled
+from registrar.reading import voting
 from worker.door import Version
 from worker.work import Work
+
+
+def meant(work: Work) -> Promotion | None:
+    """The promotion that a vote or a cancellation was about when it was accepted."""
+    promotion = work.task.args.get(pinned.KEY, {}).get("promotion")
+    with work.ledger.read() as connection:
+        return get(connection, promotion) if promotion else None
+
+
+def changed(work: Work) -> str | None:
+    """Why that is not what its author was shown any more, or None."""
+    with work.ledger.read() as connection:
+        return pinned.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
 
 
 def approval_of(work: Work, promotion: Promotion) -> Approval | None:
@@ -23,7 +37,7 @@ def allowed(work: Work, groups: Sequence[str]) -> str:
 
 def name(work: Work, actor: str | None) -> str:
     """Of somebody in the record."""
-    return work.policy.people[actor].name if actor in work.policy.people else str(actor)
+    return voting.name(work.policy, str(actor))
 
 
 def excluded(work: Work, promotion: Promotion, version: Version) -> dict[str, str]:
@@ -48,9 +62,4 @@ def missing(work: Work, approval: Approval, agreed: Sequence[tuple[str, datetime
     """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word
     counts for the time it was given in.
     """
-    members = [
-        frozenset(who for who, at in agreed if work.policy.counts(who, rule.group, at=at, excluded=without))
-        for rule in approval.rules
-    ]
-    seats = unfilled([rule.required_approvals for rule in approval.rules], members, {who for who, _ in agreed})
-    return ", ".join(f"{count} more of {r.group}" for r, count in zip(approval.rules, seats, strict=True) if count)
+    return voting.in_words(approval.groups, voting.unfilled_seats(work.policy, approval, agreed, without))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tests.slow.promotions.rules import Rules
 from tests.slow.promotions.world import Runs, World
@@ -30,7 +31,7 @@ class Asked:
     """One promotion. by: who asked. good: it was free to go then. agreed: whose approval counts, and for what.
 
     broke: for what the glass was broken. begun: the worker has moved the version for it. raw: what the ledger has as
-    its evidence; never looked into, but another one means that it was shown anew.
+    its evidence; never looked into, but another one means that it was shown anew. ended_by: the event it ended with.
     """
 
     id: str
@@ -47,12 +48,22 @@ class Asked:
     due: datetime | None = None
     raw: object = None
     promoted_at: datetime | None = None
+    ended_by: str | None = None
 
     @property
     def explained(self) -> bool:
         """Whether it may go: by what was shown, and by those who agreed to just that."""
         same = {who for who, shown in self.agreed.items() if shown == self.shown}
         return self.good and (self.broke == self.shown or self.shown.rules.enough(same, self.target))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What there was to vote on when a vote was posted. asked None: nothing."""
+
+    asked: Asked | None
+    raw: object = None
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Word:
     promotion: str | None
     reason: str | None
     glass: bool
+    seen: Seen
 
 
 class Chronicle:
@@ -106,16 +118,34 @@ class Chronicle:
     def waiting(self) -> list[Asked]:
         return [asked for asked in self.asked.values() if asked.state == "awaiting_approval"]
 
-    def meant(self, word: Word) -> Asked | None:
-        """The request that a vote is about."""
-        step = (word.version, word.target)
-        if word.promotion:
-            pinned = self.asked.get(word.promotion)
-            return pinned if pinned and (pinned.version, pinned.target) == step else None
-        return next((a for a in reversed(self.asked.values()) if (a.version, a.target) == step), None)
+    def seen(self, data: dict[str, Any]) -> Seen:
+        """What somebody who votes now can mean."""
+        step = (data["version"], data.get("target", "Production"))
+        asked = self.asked.get(data["promotion"]) if data.get("promotion") else self.last(*step)
+        fits = asked and (asked.version, asked.target) == step
+        return Seen(asked, asked.raw, asked.state) if asked and fits else Seen(None)
+
+    def last(self, version: int, target: str) -> Asked | None:
+        """The newest request of a step."""
+        return next((a for a in reversed(self.asked.values()) if (a.version, a.target) == (version, target)), None)
+
+    def requester(self, version: int, target: str, event_id: str, event: tuple[str, str, dict[str, Any]]) -> str:
+        """Who asks, by whatever event it came to be asked."""
+        type_, by, data = event
+        last, brought = self.last(version, target), self.last(version, self.rules.source(target))
+        if last and last.state == "superseded" and last.ended_by == event_id:
+            return last.by
+        asks = type_ in ("promotion.request", "model_version.transition")
+        if asks and (data["version"], data.get("target") or data.get("stage")) == (version, target):
+            return by
+        if last:
+            return last.by
+        return brought.by if brought and brought.state == "promoted" else by
 
     def counts(self, word: Word, asked: Asked, at: datetime) -> bool:
         """Whether this vote should count, now."""
+        if asked.raw != word.seen.raw or (word.seen.state == "waiting" and not word.glass):
+            return False
         if word.glass:
             return self._breaks(word, asked)
         if asked.state != "awaiting_approval" or not self.rules.may(word.who, word.target):

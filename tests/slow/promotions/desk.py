@@ -25,6 +25,7 @@ from worker import clock
 from worker.registry import MlflowRegistry
 from worker.tasks import work_on
 
+VOTES = ("promotion.approve", "promotion.reject")
 FINISHED = ("succeeded", "failed", "dead")
 TURNS = 60  # half a minute each; what is not done by then never will be
 
@@ -74,9 +75,12 @@ class Desk:
     # What is done from outside.
     def accept(self, type_: str, *, by: str, **data: Any) -> str:
         armed, self.trouble.armed = self.trouble.armed, None  # the receiver's troubles are tested elsewhere
+        seen = self.chronicle.seen(data) if type_ in VOTES else None
         event = self.office.accept(type_, by=Actor(by, by.title()), model=self.model, **data)
         self.trouble.armed = armed
         self.witness.posted[event] = (type_, by, data)
+        if seen:
+            self.witness.seen_by[event] = seen
         return event
 
     def policy(self, name: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 from registrar.ledger import Ledger
 from registrar.ledger.history import history
 from registrar.ledger.tables import events, promotions
-from tests.slow.promotions.chronicle import STEPS, Asked, Chronicle, Word
+from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Word
 from tests.slow.promotions.rules import ALIASES, Rules
 from tests.slow.promotions.trouble import Clock
 from tests.slow.promotions.world import Runs, World
@@ -19,6 +19,7 @@ class Witness:
 
     task: the one that somebody works on now. by_hand: something was changed in MLflow by hand. unseen: and nobody has
     looked since, so that the record can't know. awaited: by target, that whoever is there is to be confirmed.
+    seen_by: by event, what a vote was about when it was posted.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Witness:
         self.chronicle = Chronicle(self.world, runs, rules)
         self.wrong: list[str] = []
         self.posted: dict[str, tuple[str, str, dict[str, Any]]] = {}
+        self.seen_by: dict[str, Seen] = {}
         self.task: Row[Any] | None = None
         self.by_hand = self.unseen = False
         self.awaited: dict[str, bool] = {}
@@ -126,8 +128,9 @@ class Witness:
         type_, by, data = self.event(task.event_id)
         verdict, glass = type_.removeprefix("promotion."), data.get("break_glass", False)
         target, pinned = data.get("target", "Production"), data.get("promotion")
-        word = Word(verdict, by, data["version"], target, pinned, data.get("reason"), glass)
-        if (asked := self.chronicle.meant(word)) is None:
+        seen = self.seen_by[task.event_id]
+        word = Word(verdict, by, data["version"], target, pinned, data.get("reason"), glass, seen)
+        if (asked := seen.asked) is None:
             return None
         counts = self.chronicle.counts(word, asked, self.clock())
         if counts and glass:
@@ -159,7 +162,10 @@ class Witness:
 
     def _opened(self, row: Row[Any]) -> None:
         shown = self.chronicle.now_shown(row.version, row.target)
-        by, good = self.event(row.event_id)[1], self.chronicle.free(row.version, row.target, shown)
+        by = self.chronicle.requester(row.version, row.target, row.event_id, self.event(row.event_id))
+        good = self.chronicle.free(row.version, row.target, shown)
+        if row.requested_by != by:
+            self.wrong.append(f"{row.requested_by} is no requester, {by} is: {row}")
         asked = Asked(row.id, row.version, row.target, by, row.created_at, shown, good, row.state)
         asked.raw, asked.due = row.evidence, row.due_at
         self.chronicle.opened(asked)
@@ -189,6 +195,8 @@ class Witness:
             self._asked_for(asked)
         if before == row.state:
             return
+        if row.state in ENDS and self.task:
+            asked.ended_by = self.task.event_id
         if row.state not in STEPS.get(before, set()):
             self.wrong.append(f"from {before} to {row.state}: {asked}")
         self.seen[f"promotions {row.state}"] += 1

@@ -1,0 +1,38 @@
+"""Who asked for a promotion: bound at the first request, whoever's event it is that asks again or for the next step."""
+
+from registrar.ledger.promotions import Promotion, latest
+from registrar.policy import Target
+from worker.door import Version
+from worker.promotion.standing import standing
+from worker.work import Work
+
+_ASKING = ("promotion.request", "model_version.transition")
+
+
+def requester(work: Work, version: Version, target: Target) -> str:
+    """Return the actor's id.
+
+    In this order: who asked for what became void; who asks for this very step by an event of their own; who asked for
+    the step last; who asked for the step that brought the version where it is; whose event this is.
+    """
+    if kept := work.task.args.get("requested_by"):
+        return str(kept)
+    if _asks(work, version, target):
+        return work.task.actor
+    before = standing(work.policy.model(version.model), version)
+    with work.ledger.read() as connection:
+        asked = latest(connection, version.model, version.version, target.stage)
+        brought = latest(connection, version.model, version.version, before)
+    earlier = (asked, brought if brought and brought.state == "promoted" else None)
+    return next((one.requested_by for one in earlier if one and _same(one, version)), work.task.actor)
+
+
+def _asks(work: Work, version: Version, target: Target) -> bool:
+    data = work.task.data
+    asked = (data.get("version"), data.get("target") or data.get("stage"))
+    return work.task.event_type in _ASKING and asked == (version.version, target.stage)
+
+
+def _same(promotion: Promotion, version: Version) -> bool:
+    """A model made anew counts from 1 again: what was asked for another version of that number is nothing to this."""
+    return promotion.evidence.get("run_id") == version.run_id
