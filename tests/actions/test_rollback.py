@@ -120,10 +120,3 @@ def test_broken_off_before_any_write_it_comes_to_the_same_version(office):
     assert office.registry.fail == {}
     assert office.holding()["Production"] == [2]
     assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
-
-
-def test_the_quarantine_can_not_be_lifted_by_describing(office):
-    promoted(office, "r1", "r2")
-    rollback(office)
-    office.post("model_version.describe", by=ADA, model="taxi", version=2, tags={"registrar.quarantined": ""})
-    assert "are kept by Registrar itself" in office.fact("task.failed")

@@ -2,14 +2,11 @@
 
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ModelVersionDescribe
-from worker.door import Final
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(ModelVersionDescribe)
-    if ours := [key for key in data.tags if key.startswith("registrar.")]:
-        raise Final(f"tags that begin with registrar. are kept by Registrar itself: {', '.join(ours)}")
     version = work.registry.version(data.model, data.version)
     if data.description is not None and data.description != version.description:
         work.registry.set_description(data.model, data.version, data.description)
