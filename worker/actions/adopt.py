@@ -18,7 +18,7 @@ def act(work: Work) -> Outcome:
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    if held := quarantine.why(version):
+    if held := quarantine.why(work.ledger, version):
         return _refused(version, stage, target, held)
     return move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
 

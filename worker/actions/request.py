@@ -41,7 +41,7 @@ def act(work: Work) -> Outcome:
 
 def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
-    if reason := quarantine.why(version) or wrong_start(work.policy, version, target):
+    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target):
         return _held_back(work, version, target, [reason], waiting)
     evidence = gather(work, version, target)
     metrics.gates(work.policy, version.model, target, evidence.verdicts)

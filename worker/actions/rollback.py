@@ -33,14 +33,16 @@ def act(work: Work) -> Outcome:
     if failed not in (None, bad):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
     good = _good(work, target_of(work, target), bad, earlier)
-    if leaving := present(work.registry, work.model, bad):
-        quarantine.impose(work, leaving, reason)
+    leaving = present(work.registry, work.model, bad)
+    quarantined = (quarantine.impose(work, leaving, reason),) if leaving else ()
     moved = move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
     text = f"{work.model} was rolled back in {target} from version {bad} to version {good.version}, by {work.who}"
     details = {"from": bad, "to": good.version, "target": target, "reason": reason, "by": work.who}
     fact = Fact("model.rolled_back", f"{text}: {reason}", work.model, good.version, details)
     deployed = ask(work, moved, good, target, on_failure="alert")
-    return replace(deployed, summary=fact.text, facts=(fact, *deployed.facts))
+    return replace(
+        deployed, summary=fact.text, facts=(fact, *deployed.facts), records=(*quarantined, *deployed.records)
+    )
 
 
 def _permit(work: Work, stage: str) -> None:

@@ -46,7 +46,7 @@ def plan(look: Look, model: str, number: int, stage: str) -> Plan:
     if standing(look.policy.model(model), version) == target.stage:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
     evidence = gather(look, version, target)
-    blocks = [why for why in (quarantine.why(version), wrong_start(look.policy, version, target)) if why]
+    blocks = [why for why in (quarantine.why(look.ledger, version), wrong_start(look.policy, version, target)) if why]
     gates = [f"{'✓' if verdict.passed else '✗'} {verdict.reason}" for verdict in evidence.verdicts]
     waits = [f"… {hold.reason}" for hold in evidence.holds]
     lines = [*(f"✗ {why}" for why in blocks), *gates, *waits, *_then(look, evidence, target)]
