@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import convert
-from worker.door import Experiment, Final, Model, ModelSource, NotFound, Recent, Run, Version
+from worker.door import TAG_LENGTH, Experiment, Final, Model, ModelSource, NotFound, Recent, Run, Version
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -184,6 +184,8 @@ class FakeRegistry:
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
         self._write("set_tag", model, version, key)
+        if len(value) > TAG_LENGTH:
+            raise Final(f"tagging {model} version {version}: 'value' exceeds the maximum length")
         self._change(model, version, tags={**self.version(model, version).tags, key: value})
 
     def drop_tag(self, model: str, version: int, key: str) -> None:

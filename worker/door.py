@@ -9,6 +9,10 @@ from typing import Any, ClassVar, Protocol
 from registrar.problem import Problem
 
 
+# Characters of a version's tag, in MLflow before 3; later ones take more.
+TAG_LENGTH = 5000
+
+
 class Failure(Problem):
     """Something an action could not do. The message is a sentence for people."""
 
@@ -218,6 +222,11 @@ class Registry(Protocol):
         """Bytes of all its files; 0 where there are none. Raises Final where there are too many to count."""
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...
+
+
+def as_tag(text: str) -> str:
+    """What fits into a version's tag: the rest is cut off, with a mark."""
+    return text if len(text) <= TAG_LENGTH else f"{text[: TAG_LENGTH - 1]}…"
 
 
 def with_known(registry: Registry, model: str, found: Iterable[Version], known: Iterable[int]) -> list[Version]:

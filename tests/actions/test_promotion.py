@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from registrar.ledger.tables import promotions, tasks
 from tests.worker.office import ADA, BOB, EVE, POLICY
-from worker.door import Final, ModelSource
+from worker.door import TAG_LENGTH, Final, ModelSource
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -383,3 +383,17 @@ def test_an_evaluation_that_was_accepted_and_could_not_be_acted_on_counts_for_no
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     office.post("promotion.request", model="taxi", version=1, target="Staging")
     assert office.stages() == {1: "None"}
+
+
+def test_reasons_longer_than_a_tag_may_be_hold_a_version_back_all_the_same(office):
+    names = [f"{number:02}" + "x" * 200 for number in range(30)]
+    gates = ", ".join(f"{{metric: {name}, op: '<', threshold: 7}}" for name in names)
+    office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gates))
+    for _ in range(2):
+        train(office)
+        office.post("promotion.request", model="taxi", version=1, target="Staging")
+    assert all(name in office.fact("model_version.held_back") for name in names)
+    tag = office.registry.version("taxi", 1).tags["registrar.held_back.Staging"]
+    assert tag.startswith(f"{names[0]} was not logged")
+    assert (len(tag), tag[-1]) == (TAG_LENGTH, "…")
+    assert [call for call, *_ in office.registry.writes].count("set_tag") == 1

@@ -8,7 +8,7 @@ from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
 from worker import metrics
-from worker.door import Version
+from worker.door import Version, as_tag
 from worker.promotion import asking, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
@@ -53,11 +53,11 @@ def _tried(work: Work, version: Version, target: Target, waiting: Promotion | No
 
 
 def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:
-    """The version says why where a deployment engineer looks for it: in its tags."""
+    """The version says why where a deployment engineer looks for it: in its tags, as far as one goes."""
     reason = "; ".join(reasons)
-    key = f"registrar.held_back.{target.stage}"
-    if version.tags.get(key) != reason:
-        work.registry.set_tag(version.model, version.version, key, reason)
+    key, shown = f"registrar.held_back.{target.stage}", as_tag(reason)
+    if version.tags.get(key) != shown:
+        work.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from registrar.ledger import Ledger
 from registrar.ledger.version_state import Key, StateSet, current, states
-from worker.door import Version
+from worker.door import Version, as_tag
 from worker.work import Work
 
 
@@ -20,6 +20,6 @@ def put(work: Work, version: Version, key: Key, value: str | None) -> StateSet:
     tagged = version.tags.get(key)
     if value is None and tagged is not None:
         work.registry.drop_tag(version.model, version.version, key)
-    elif value is not None and tagged != value:
-        work.registry.set_tag(version.model, version.version, key, value)
+    elif value is not None and tagged != as_tag(value):
+        work.registry.set_tag(version.model, version.version, key, as_tag(value))
     return StateSet(version.model, version.version, version.created_at, key, value)
