@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Protocol
 
 from registrar.problem import Problem
 
-
 # Characters of a version's tag, in MLflow before 3; later ones take more.
 TAG_LENGTH = 5000
 
