@@ -19,7 +19,8 @@ class FakeRegistry:
     refuse: by every call of that name, if the function says so of its arguments.
 
     clock: what changes now has this time (as Version.changed). glance: how many versions `recent` reads at no cost; of
-    a model with more, it gives those alone that are asked for.
+    a model with more, it gives those alone that are asked for. unlisted: versions that no search shows, though they are
+    there.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class FakeRegistry:
         self.refuse: dict[str, Callable[..., Exception | None]] = {}
         self.clock = int(BORN.timestamp() * 1000)
         self.glance = 20
+        self.unlisted: set[tuple[str, int]] = set()
         self.before_write: Callable[[], None] = lambda: None
         self._experiments: dict[str, Experiment] = {}
         self._models: dict[str, dict[int, Version]] = {}
@@ -133,7 +135,8 @@ class FakeRegistry:
         return replace(found, aliases=aliases)
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
-        found = [v for v in self._models.get(model, {}).values() if run_id is None or v.run_id == run_id]
+        listed = [v for v in self._models.get(model, {}).values() if (model, v.version) not in self.unlisted]
+        found = [v for v in listed if run_id is None or v.run_id == run_id]
         return sorted(found, key=lambda v: -v.version)[:newest]
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:

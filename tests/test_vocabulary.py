@@ -79,3 +79,41 @@ def test_work_on_one_model_has_one_lane():
 def test_what_is_about_one_task_has_one_lane_and_not_its_models():
     retry, drop = {"task_id": TASK, "model": "taxi"}, {"task_id": TASK, "reason": "x"}
     assert parse("task.retry", retry).lane("e1") == parse("task.drop", drop).lane("e2") == f"task:{TASK}"
+
+
+WITH_TAGS = {"training_run.finished": RUN, "model_version.register": RUN, "model_version.describe": ONE}
+WITH_TAGS |= {"experiment.create": {"name": "fares"}}
+
+
+def test_these_events_carry_tags():
+    assert {kind.type for kind in VOCABULARY.values() if "tags" in kind.model_fields} == WITH_TAGS.keys()
+
+
+@pytest.mark.parametrize("type_", WITH_TAGS)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "registrar.evaluation",
+        "registrar.quarantined",
+        "registrar.prune_after",
+        "registrar.held_back.Production",
+        "registrar.",
+        "Registrar.Evaluation",
+        " registrar.evaluation",
+        "mlflow.prompt.is_prompt",
+        "mlflow.user",
+        "MLFLOW.note.content",
+    ],
+)
+def test_a_tag_that_registrar_or_mlflow_keeps_is_set_by_no_event(type_, key):
+    with pytest.raises(ValidationError) as refused:
+        parse(type_, {**WITH_TAGS[type_], "tags": {"team": "taxi", key: "x"}})
+    [error] = refused.value.errors()
+    assert (error["loc"], error["type"]) == (("tags",), "value_error")
+    assert key in error["msg"]
+    assert "choose another name, such as" in error["msg"]
+
+
+def test_a_tag_that_only_looks_like_one_is_the_senders():
+    tags = {"registrar": "x", "mlflow": "x", "my.mlflow.user": "x", "registrars.note": "x"}
+    assert parse("model_version.describe", {**ONE, "tags": tags}).tags == tags

@@ -32,6 +32,7 @@ _OPERATORS = frozenset(
         "promotion.request",
         "model.rollback",
         "model.prune",
+        "quarantine.lift",
         "model_version.register",
         "model_version.transition",
         "model_version.archive",

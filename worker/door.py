@@ -222,6 +222,17 @@ class Registry(Protocol):
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...
 
 
+def with_known(registry: Registry, model: str, found: Iterable[Version], known: Iterable[int]) -> list[Version]:
+    """What a search found, and what it did not though it is there: searches may leave versions out.
+
+    known: numbers that ought to be there.
+    """
+    listed = list(found)
+    missing = sorted(set(known) - {version.version for version in listed})
+    asked = (present(registry, model, number) for number in missing)
+    return [*listed, *(version for version in asked if version)]
+
+
 def present(registry: Registry, model: str, number: int) -> Version | None:
     """A version, or None where it is gone."""
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+from pydantic import ValidationError
 
 from registrar.ledger import Ledger
 from registrar.ledger.tasks import Task
@@ -33,8 +34,15 @@ class Work:
     now: datetime
 
     def data_as(self, kind: type[Kind]) -> Kind:
-        """The event's data, as the vocabulary class that the action handles. Raises TypeError for any other."""
-        data = parse(self.task.event_type, self.task.data)
+        """The event's data, as the vocabulary class that the action handles. Raises TypeError for any other.
+
+        Raises Final for what an earlier version of this program accepted, and this one refuses.
+        """
+        try:
+            data = parse(self.task.event_type, self.task.data)
+        except ValidationError as error:
+            said = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False))
+            raise Final(f"it was accepted by an earlier version, and is not valid any more: {said}") from None
         if not isinstance(data, kind):
             raise TypeError(f"{self.task.name} does not handle {self.task.event_type}")
         return data

@@ -12,7 +12,17 @@ from registrar.archive.rows import to_json
 from registrar.ledger.asked import REQUEST
 from registrar.ledger.dead import ABOUT, STATES
 from registrar.ledger.promotions import is_open
-from registrar.ledger.tables import archived, deployments, events, holders, journal, promotions, tasks, votes
+from registrar.ledger.tables import (
+    archived,
+    deployments,
+    events,
+    holders,
+    journal,
+    promotions,
+    tasks,
+    version_states,
+    votes,
+)
 
 _AT_ONCE = 500
 _REFERRING = (
@@ -22,6 +32,7 @@ _REFERRING = (
     votes.c.event_id,
     deployments.c.event_id,
     deployments.c.ended_by,
+    version_states.c.event_id,
     journal.c.event_id,
 )
 HISTORY = "the history, promotions, votes, deployments or the journal tell of it"

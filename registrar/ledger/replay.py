@@ -15,11 +15,14 @@ _HOLDER = ("model", "kind", "key", "version", "since", "until", "event_id", "act
 _VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
 _ASKED = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
 _DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_ASKED)
+_SAID = ("key", "value", "version_created_at")  # of a version's state
+_STATE = ("model", "version", *_SAID, "at", "event_id")
 COLUMNS = {
     "holders": (*_HOLDER, "promotion_id"),
     "promotions": _PROMOTION,
     "votes": _VOTE,
     "deployments": _DEPLOYMENT,
+    "version_states": _STATE,
 }
 
 Entry = Mapping[str, Any]
@@ -64,6 +67,10 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
         yield _released(present, entry)
     elif kind == "vote":
         yield Row("votes", {name: said.get(name, entry.get(name)) for name in _VOTE}, entry["seq"])
+    elif kind == "version.state":
+        yield Row(
+            "version_states", {name: said[name] if name in _SAID else entry[name] for name in _STATE}, entry["seq"]
+        )
     elif kind.startswith("promotion."):
         yield from _promotion(present, entry)
     elif kind == "deployment.requested":

@@ -278,6 +278,23 @@ holders = Table(
     sqlite_autoincrement=True,
 )
 
+# What decides about a version beside where it is (ledger/version_state.py). Append-only.
+version_states = Table(
+    "version_states",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("model", String(250), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("version_created_at", UtcDateTime),  # by the registry; none: not known
+    Column("key", String(64), nullable=False),
+    Column("value", Text),  # none: no more
+    Column("at", UtcDateTime, nullable=False),
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
+    Index("ix_version_states_version", "model", "version", "seq"),
+    Index("ix_version_states_event", "event_id"),
+    sqlite_autoincrement=True,
+)
+
 # Not what happened, but what was seen: who held a model's exclusive stages when it was last looked at in the registry,
 # so that the next look need not go through all versions. Lost, it is made anew.
 looks = Table(

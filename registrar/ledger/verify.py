@@ -24,6 +24,7 @@ _KEYS = {
     "promotions": ("id",),
     "votes": ("event_id", "actor", "promotion_id"),
     "deployments": ("id",),
+    "version_states": ("model", "version", "key", "at"),
 }
 
 

@@ -50,6 +50,7 @@ from registrar.vocabulary.versions import (
     ModelVersionArchive,
     ModelVersionDescribe,
     ModelVersionTransition,
+    QuarantineLift,
 )
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "PromotionCancel",
     "PromotionReject",
     "PromotionRequest",
+    "QuarantineLift",
     "Registration",
     "RegistryChanged",
     "RegistryQuery",

@@ -37,7 +37,26 @@ ArtifactPath = Annotated[
 # Shown to people, never followed. No user before the host, no characters that end a link in chat markup.
 LINK = r"^https?://[A-Za-z0-9._~:/?#&+,;=%-]{1,500}$(?!\n)"
 Link = Annotated[str, StringConstraints(pattern=LINK)]
-Tags = Annotated[dict[Name, Text], Field(max_length=50)]
+# Kept by Registrar, and by MLflow: a tag of its own has it take a version for a prompt, and hide the whole model.
+RESERVED = ("registrar.", "mlflow.")
+
+
+def _not_reserved(tags: object) -> object:
+    """Raise ValueError for keys that no sender may set. In any case: some databases tell none apart."""
+    if not isinstance(tags, dict):
+        return tags
+    if taken := [str(key)[:60] for key in tags if str(key).strip().lower().startswith(RESERVED)]:
+        own = taken[0].strip().partition(".")[2] or "note"
+        raise ValueError(
+            f"no event may set the tag {' or '.join(taken[:2])}: tags that begin with {' or '.join(RESERVED)} are kept "
+            f"by Registrar and MLflow; choose another name, such as {own!r}"
+        )
+    return tags
+
+
+# The pattern is for the JSON Schema; _not_reserved has the sentence.
+_TagKey = Annotated[str, StringConstraints(pattern=r"^(?!registrar\.)(?!mlflow\.)[^\x00-\x1f\x7f]{1,250}$(?!\n)")]
+Tags = Annotated[dict[_TagKey, Text], Field(max_length=50), BeforeValidator(_not_reserved)]
 
 
 class Data(BaseModel):

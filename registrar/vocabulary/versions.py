@@ -1,8 +1,8 @@
 """Events about one version: where it goes, what is said of it, what became of its deployment."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from registrar.vocabulary.terms import Link, Name, OneVersion, Stage, Tags, Text
 
@@ -40,6 +40,15 @@ class ModelVersionDescribe(OneVersion):
         if self.description is None and not self.tags:
             raise ValueError("give a description, tags, or both")
         return self
+
+
+class QuarantineLift(OneVersion):
+    """Let a version that was rolled back be asked for again: by whoever may approve a promotion of its model."""
+
+    type = "quarantine.lift"
+    task = "worker.lift_quarantine"
+
+    reason: Annotated[Text, Field(min_length=1, description="why it is good after all; it is kept in the record")]
 
 
 class Deployment(OneVersion):

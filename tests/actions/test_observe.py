@@ -1,8 +1,11 @@
 """What people do by hand in MLflow gets into the record and is told; what we did ourselves causes nothing."""
 
+import pytest
+
 from registrar.event import Actor
 from registrar.ledger.history import history
 from tests.worker.office import ADA
+from worker.door import ModelSource
 
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
 CHANGED = "registry.changed_by_hand"
@@ -39,7 +42,7 @@ def test_our_own_writes_that_come_back_cause_nothing(office):
         ("model_version_alias.deleted", {"alias": "challenger"}),
         ("model_version_alias.created", {"version": 1, "alias": "champion"}),
         ("model_version_tag.set", {"version": 1, "key": "reviewed", "value": "yes"}),
-        ("model_version_tag.set", {"version": 1, "key": "registrar.by", "value": "ada"}),
+        ("model_version_tag.set", {"version": 1, "key": "registrar.by", "value": "ci"}),
     ):
         event = observe(office, change, **data)
         assert office.tasks_of(event) == [("observe", "succeeded")], change
@@ -108,14 +111,69 @@ def test_a_version_that_is_gone_again_is_nothing(office):
     assert by_hand(office) == []
 
 
+def set_by_hand(office, number: int, key: str, value: str | None) -> list[str]:
+    """What is told of it."""
+    before = len(by_hand(office))
+    if value is None:
+        office.registry.drop_tag("taxi", number, key)
+        observe(office, "model_version_tag.deleted", version=number, key=key)
+    else:
+        office.registry.set_tag("taxi", number, key, value)
+        observe(office, "model_version_tag.set", version=number, key=key, value=value)
+    return by_hand(office)[before:]
+
+
 def test_tags_set_and_removed_by_hand_are_told(office):
     promoted(office)
-    observe(office, "model_version_tag.set", version=1, key="reviewed", value="no\nway")
-    observe(office, "model_version_tag.deleted", version=1, key="reviewed")
-    assert by_hand(office) == [
-        "the tag reviewed of taxi version 1 was set to 'no\\nway' by hand in MLflow",
-        "the tag reviewed of taxi version 1 was removed by hand in MLflow",
+    office.post("model_version.describe", by=ADA, model="taxi", version=1, tags={"reviewed": "yes, by two"})
+    for value in ("no\nway", "yes", ""):
+        told = set_by_hand(office, 1, "reviewed", value)
+        assert told == [f"the tag reviewed of taxi version 1 was set to {value!r} by hand in MLflow"]
+    assert set_by_hand(office, 1, "reviewed", None) == [
+        "the tag reviewed of taxi version 1 was removed by hand in MLflow"
     ]
+    assert set_by_hand(office, 1, "reviewed", "yes, by two") == []
+
+
+@pytest.mark.parametrize(
+    "key", ["run", "event", "task", "by", "evaluation", "quarantined", "prune_after", "held_back.Staging"]
+)
+def test_a_tag_of_ours_that_a_hand_set_is_told(office, key):
+    promoted(office)
+    was = office.registry.version("taxi", 1).tags.get(f"registrar.{key}")
+    [told] = set_by_hand(office, 1, f"registrar.{key}", "mallory")
+    assert told == f"the tag registrar.{key} of taxi version 1 was set to 'mallory' by hand in MLflow"
+    assert set_by_hand(office, 1, f"registrar.{key}", was) == []
+
+
+def test_what_holds_a_version_back_and_evaluates_it_is_our_own(office):
+    office.registry.trained("r1", rmse=9.0)
+    office.registry.trained("e1", None, rmse=3.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    for key, value in office.registry.version("taxi", 1).tags.items():
+        observe(office, "model_version_tag.set", version=1, key=key, value=value)
+    assert by_hand(office) == []
+
+
+def test_a_quarantine_whose_tag_a_hand_takes_away_is_told_and_stays(office):
+    promoted(office)
+    office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
+    office.registry.trained("r2", rmse=4.0)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    [told] = set_by_hand(office, 2, "registrar.quarantined", None)
+    assert told.endswith("was removed by hand in MLflow; it stays quarantined until quarantine.lift")
+
+
+def test_a_copy_of_a_version_was_registered_by_hand_though_its_tags_say_otherwise(office):
+    promoted(office)
+    first = office.registry.version("taxi", 1)
+    source = ModelSource("models:/taxi/1")
+    office.registry.create_version("taxi", source, run_id="r1", description="", tags=first.tags)
+    observe(office, "model_version.created", version=2)
+    assert by_hand(office) == ["taxi version 2 was registered by hand in MLflow from run r1"]
 
 
 def test_nothing_in_the_registry_is_changed_by_it(office):

@@ -9,6 +9,8 @@ from sqlalchemy import update
 from registrar.ledger.tables import promotions, tasks
 from registrar.seal import REPLY
 from tests.worker.office import ADA, BOB, EVE, POLICY
+from worker import limits
+from worker.door import Final, ModelSource
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -341,3 +343,59 @@ def test_an_evaluation_that_failed_is_none(office):
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     assert "run e1 ended as FAILED: it is no evaluation" in office.fact("task.failed")
     assert "registrar.evaluation" not in office.registry.version("taxi", 1).tags
+
+
+EVALUATED = POLICY.replace("{metric: rmse, op", "{metric: rmse, of: evaluation, op")
+
+
+def test_a_tag_is_no_evaluation_whoever_sets_it(office):
+    office.policy(EVALUATED)
+    office.registry.trained("r1", rmse=5.0)
+    office.registry.ensure_model("taxi")
+    tags = {"registrar.evaluation": "r1"}
+    made = office.registry.create_version("taxi", ModelSource("models:/m-r1"), run_id="r1", description="", tags=tags)
+    office.post("promotion.request", model="taxi", version=made.version, target="Staging")
+    assert "it was not evaluated" in office.fact("model_version.held_back")
+    office.registry.set_tag("taxi", 1, "registrar.evaluation", "r1")
+    office.post("promotion.request", model="taxi", version=made.version, target="Staging")
+    assert office.stages() == {1: "None"}
+
+
+def test_an_evaluation_counts_though_its_tag_is_gone_and_not_for_a_model_made_anew(office):
+    office.policy(EVALUATED)
+    train(office)
+    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.fail["set_stage"] = Final("not now")
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    office.registry.drop_tag("taxi", 1, "registrar.evaluation")
+    office.post("promotion.request", model="taxi", version=1, target="Staging")
+    assert office.stages() == {1: "Staging"}
+    office.registry.take_back("taxi", 1)
+    office.registry.create_version("taxi", ModelSource("models:/m-r1"), run_id="r1", description="", tags={})
+    office.registry._change("taxi", 1, created_at=office.now())
+    office.post("promotion.request", model="taxi", version=1, target="Staging")
+    assert "it was not evaluated" in office.fact("model_version.held_back")
+
+
+def test_an_evaluation_that_was_accepted_and_could_not_be_acted_on_counts_for_nothing(office):
+    office.policy(EVALUATED)
+    train(office)
+    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.fail["set_tag"] = Final("the registry refuses it")
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    office.post("promotion.request", model="taxi", version=1, target="Staging")
+    assert office.stages() == {1: "None"}
+
+
+def test_reasons_longer_than_a_tag_may_be_hold_a_version_back_all_the_same(office):
+    names = [f"{number:02}" + "x" * 200 for number in range(30)]
+    gates = ", ".join(f"{{metric: {name}, op: '<', threshold: 7}}" for name in names)
+    office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gates))
+    for _ in range(2):
+        train(office)
+        office.post("promotion.request", model="taxi", version=1, target="Staging")
+    assert all(name in office.fact("model_version.held_back") for name in names)
+    tag = office.registry.version("taxi", 1).tags["registrar.held_back.Staging"]
+    assert tag.startswith(f"{names[0]} was not logged")
+    assert (len(tag), tag[-1]) == (limits.TAG, "…")
+    assert [call for call, *_ in office.registry.writes].count("set_tag") == 1

@@ -8,6 +8,7 @@ from sqlalchemy import update
 from registrar.event import Actor
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
+from registrar.ledger.version_state import Key, StateSet
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
 from worker.door import Final, ModelSource, Retryable
 
@@ -38,8 +39,14 @@ def trained(office, count: int, *, days: int = 100) -> None:
 
 def marked(office, *numbers: int) -> None:
     """As if an earlier prune had done it, its time of grace over."""
+    stamp = (now() - timedelta(minutes=1)).isoformat()
     for number in numbers:
-        office.registry.set_tag("taxi", number, TAG, (now() - timedelta(minutes=1)).isoformat())
+        office.registry.set_tag("taxi", number, TAG, stamp)
+    office.record(*(mark(office.registry.version("taxi", number), stamp) for number in numbers))
+
+
+def mark(version, stamp: str) -> StateSet:
+    return StateSet(version.model, version.version, version.created_at, Key.PRUNE_AFTER, stamp)
 
 
 def prune(office, by=CI, **data) -> str:
@@ -238,13 +245,22 @@ def test_without_retention_nothing_goes_and_marks_are_taken_away(office):
     never(office, 1, "registrar.yml has no retention for taxi")
 
 
-def test_a_mark_that_came_with_a_copy_is_no_mark(office):
-    """MLflow copies a version's tags: one that was never warned of must not go at once."""
+@pytest.mark.parametrize("days", [-99, -1])
+def test_a_tag_alone_is_no_mark_whoever_set_it(office, days):
+    """MLflow copies a version's tags, and people write some: one that was never warned of must not go at once."""
     trained(office, 2)
-    office.registry.set_tag("taxi", 1, TAG, (now() - timedelta(days=99)).isoformat())
+    office.registry.set_tag("taxi", 1, TAG, (now() + timedelta(days=days)).isoformat())
     prune(office)
     assert (there(office), marks(office)) == ([1, 2], [1])
     assert office.facts()[-1][0] == "model_version.marked_for_deletion"
+
+
+def test_a_mark_of_a_model_that_was_made_anew_is_none(office):
+    trained(office, 2)
+    marked(office, 1)
+    office.registry._change("taxi", 1, created_at=now() - timedelta(days=50))
+    prune(office)
+    assert there(office) == [1, 2]
 
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-01-01T00:00:00"])

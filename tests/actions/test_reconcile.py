@@ -1,13 +1,18 @@
 """What was changed by hand is found, recorded and told; with `drift: revert` what is guarded is put back."""
 
+import uuid
+
 import pytest
+from mlflow import MlflowClient
 from sqlalchemy import update
 
 from registrar.ledger.engine import now
 from registrar.ledger.history import history
 from registrar.ledger.tables import tasks
+from tests.mlflow_server import train
 from tests.worker.office import ADA, POLICY
 from worker.door import Retryable
+from worker.registry import MlflowRegistry
 
 pytestmark = pytest.mark.both_ledgers
 CHANGED = "registry.changed_by_hand"
@@ -144,3 +149,46 @@ def reconcile_until(office) -> list[str]:
         connection.execute(update(tasks).where(tasks.c.state == "queued").values(not_before=now()))
     office.work()
     return [text for type_, text in office.facts()[before:] if type_ == CHANGED]
+
+
+@pytest.mark.parametrize("policy", [POLICY, REVERT], ids=["alert", "revert"])
+def test_what_no_search_shows_is_not_deleted(office, policy):
+    """MLflow's searches may leave out what is there."""
+    office.policy(policy)
+    promoted(office, "r1", "r2")
+    recorded = holders(office)
+    office.registry.unlisted = {("taxi", 1), ("taxi", 2)}
+    assert reconcile(office) == []
+    by_hand(office, 1, "Staging")
+    assert "version 1 left" in "".join(told := reconcile(office))
+    assert "deleted" not in "".join(told)
+    assert recorded - holders(office) <= {("Archived", 1)}
+
+
+def test_a_version_tagged_as_a_prompt_by_hand_changes_nothing(office, mlflow_address):
+    client, model = MlflowClient(mlflow_address), f"taxi-{uuid.uuid4().hex[:8]}"
+    office.let_in(MlflowRegistry(mlflow_address))
+    office.policy(POLICY.replace("  taxi:", f"  {model}:"))
+    runs = [train(client) for _ in range(2)]
+    for number, run in enumerate(runs, start=1):
+        office.post("training_run.finished", model=model, run_id=run)
+        if number == 1:
+            office.post("promotion.approve", by=ADA, model=model, version=1)
+    office.registry.set_tag(model, 1, "mlflow.prompt.is_prompt", "true")
+    assert list(client.search_model_versions(f"name = '{model}'")) == [], "MLflow hides them"
+    office.post("training_run.finished", model=model, run_id=runs[1])
+    before = office.facts()
+    office.post("registry.reconcile", model=model)
+    assert office.facts() == before
+    office.post("promotion.approve", by=ADA, model=model, version=2)
+    assert office.stages(model) == {1: "Archived", 2: "Production"}
+
+
+def test_who_holds_a_stage_makes_room_though_no_search_shows_it(office):
+    promoted(office, "r1")
+    office.registry.unlisted = {("taxi", 1)}
+    reconcile(office)
+    promoted(office, "r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    office.registry.unlisted = set()
+    assert office.stages() == {1: "Archived", 2: "Production"}

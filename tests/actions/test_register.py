@@ -3,7 +3,9 @@ import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select, update
 
+from registrar.ledger.tables import events
 from worker.actions import register
 from worker.door import Retryable
 
@@ -130,3 +132,17 @@ def test_a_metric_that_is_not_a_number_does_not_stop_the_record(office):
     event = office.post("training_run.finished", model="taxi", run_id="r1")
     assert office.tasks_of(event) == [("register", "succeeded"), ("request", "succeeded")]
     assert "rmse is NaN" in office.fact("model_version.held_back")
+
+
+@pytest.mark.edits_the_record
+def test_a_reserved_tag_that_an_earlier_version_accepted_is_set_by_nobody(office):
+    office.registry.trained("r1", rmse=5.0)
+    event = office.accept("training_run.finished", model="taxi", run_id="r1", tags={"evaluation": "r1"})
+    with office.ledger.write() as connection:
+        data = connection.execute(select(events.c.data).where(events.c.id == event)).scalar_one()
+        old = {**data, "tags": {"registrar.evaluation": "r1"}}
+        connection.execute(update(events).where(events.c.id == event).values(data=old))
+    office.work()
+    assert office.tasks_of(event) == [("register", "failed")]
+    assert "was accepted by an earlier version, and is not valid any more: no event may" in office.fact("task.failed")
+    assert office.stages() == {}

@@ -1,9 +1,12 @@
 """Back to what really held the stage before; and what was rolled back goes nowhere again."""
 
+import json
+
 import pytest
 from sqlalchemy import update
 
 from registrar.ledger.engine import now
+from registrar.ledger.journal import entries
 from registrar.ledger.tables import tasks
 from tests.policies import model
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
@@ -193,8 +196,60 @@ def test_broken_off_before_any_write_it_comes_to_the_same_version(office):
     assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
 
 
-def test_the_quarantine_can_not_be_lifted_by_describing(office):
+def lift(office, number: int, by=ADA) -> str:
+    return office.post("quarantine.lift", by=by, model="taxi", version=number, reason="it was the fares")
+
+
+def test_a_quarantine_stays_though_its_tag_is_taken_away_in_mlflow(office):
     promoted(office, "r1", "r2")
     rollback(office)
-    office.post("model_version.describe", by=ADA, model="taxi", version=2, tags={"registrar.quarantined": ""})
-    assert "are kept by Registrar itself" in office.fact("task.failed")
+    office.registry.drop_tag("taxi", 2, "registrar.quarantined")
+    office.post("model_version.transition", model="taxi", version=2, stage="None")
+    office.post("promotion.request", by=ADA, model="taxi", version=2, target="Staging")
+    assert "it is quarantined: wrong fares" in office.fact("model_version.held_back")
+    assert office.stages()[2] == "None"
+
+
+def test_a_quarantine_is_lifted_by_who_may_approve_and_the_journal_says_so(office):
+    promoted(office, "r1", "r2")
+    rollback(office)
+    office.post("model_version.transition", model="taxi", version=2, stage="None")
+    for who in (EVE, CI):
+        lift(office, 2, by=who)
+        assert "may not lift a quarantine of taxi; these may: leads: Ada, Bob" in office.fact("task.failed")
+    lift(office, 2)
+    assert "registrar.quarantined" not in office.registry.version("taxi", 2).tags
+    assert office.fact("quarantine.lifted") == "the quarantine of taxi version 2 was lifted by Ada: it was the fares"
+    office.post("promotion.request", by=ADA, model="taxi", version=2, target="Staging")
+    assert office.stages()[2] == "Staging"
+    with office.ledger.read() as connection:
+        said = [(entry["actor"], json.loads(entry["body"])["said"]) for entry in entries(connection)]
+    states = [(actor, one["value"] is None) for actor, one in said if one.get("key") == "registrar.quarantined"]
+    assert states == [("ada", False), ("ada", True)]
+
+
+def test_a_tag_set_by_hand_holds_a_version_until_it_is_lifted(office):
+    promoted(office, "r1")
+    office.registry.set_tag("taxi", 1, "registrar.quarantined", "by hand")
+    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    office.post("promotion.request", by=ADA, model="taxi", version=1, target="Staging")
+    assert "it is quarantined: by hand" in office.fact("model_version.held_back")
+    lift(office, 1)
+    office.post("promotion.request", by=ADA, model="taxi", version=1, target="Staging")
+    assert office.stages() == {1: "Staging"}
+
+
+def test_a_version_of_a_model_made_anew_is_not_the_one_that_was_quarantined(office):
+    promoted(office, "r1", "r2")
+    rollback(office)
+    office.registry.drop_tag("taxi", 2, "registrar.quarantined")
+    office.registry._change("taxi", 2, stage="None", created_at=now())
+    office.post("promotion.request", by=ADA, model="taxi", version=2, target="Staging")
+    assert office.stages()[2] == "Staging"
+
+
+def test_what_is_not_quarantined_is_not_lifted(office):
+    promoted(office, "r1")
+    event = lift(office, 1)
+    assert office.tasks_of(event) == [("lift_quarantine", "succeeded")]
+    assert "quarantine.lifted" not in [kind for kind, _ in office.facts()]

@@ -15,6 +15,8 @@ from registrar.ledger.history import Held
 from registrar.ledger.migrate import migrate
 from registrar.ledger.spent import spend
 from registrar.ledger.tasks import claim
+from registrar.ledger.verify import verify
+from registrar.ledger.version_state import Key, current, states
 from tests.ledger.chain import assert_chained, scene
 
 pytestmark = pytest.mark.both_ledgers
@@ -39,6 +41,10 @@ VALUES ('tsk_1', 'evt_3', 3, 'worker.request', 'model:taxi', '{}', 'queued', :at
 FAILED = """INSERT INTO tasks
 (id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at, finished_at)
 VALUES ('tsk_2', 'evt_1', 1, 'worker.vote', 'model:taxi', '{}', 'dead', :at, :at, :at, :at)"""
+
+EVALUATED = """INSERT INTO tasks
+(id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at, finished_at)
+VALUES (:id, :event, 4, 'worker.evaluated', 'model:taxi', '{}', :state, :at, :at, :at, :at)"""
 
 
 @pytest.fixture
@@ -78,7 +84,8 @@ def fill(ledger: Ledger) -> None:
             connection.execute(text(VOTE), values)
 
 
-def migrated(ledger: Ledger) -> Ledger:
+def before(ledger: Ledger) -> Ledger:
+    """A record of revision 0009, which grew from the first one."""
     migrate(ledger, to="0001")
     fill(ledger)
     migrate(ledger, to="0002")
@@ -91,8 +98,24 @@ def migrated(ledger: Ledger) -> Ledger:
     with ledger.write() as connection:
         connection.execute(text(FAILED), {"at": stored(ledger, 6)})
     migrate(ledger, to="0007")
-    migrate(ledger)
+    migrate(ledger, to="0009")
     return ledger
+
+
+def migrated(ledger: Ledger) -> Ledger:
+    migrate(before(ledger))
+    return ledger
+
+
+def evaluated(ledger: Ledger, event: str, run: str, state: str) -> None:
+    """An event of an evaluation, and how its task ended; as revision 0009 had them."""
+    at = stored(ledger, 6)
+    with ledger.write() as connection:
+        connection.execute(text(EVENT), {"id": event, "sha": "e" * 64, "actor": "ada", "name": "Ada", "at": at})
+        data = json.dumps({"model": "taxi", "version": 2, "run_id": run})
+        told = text("UPDATE events SET type = 'evaluation_run.finished', data = :data WHERE id = :id")
+        connection.execute(told, {"id": event, "data": data})
+        connection.execute(text(EVALUATED), {"id": f"tsk_{event}", "event": event, "state": state, "at": at})
 
 
 def test_what_the_record_holds_is_carried_over_in_the_order_of_its_times(empty):
@@ -166,3 +189,18 @@ def test_the_chain_goes_on_where_the_migration_left_it(empty):
 
 def test_an_empty_record_begins_an_empty_journal(ledger):
     assert scene(ledger).entries() == []
+
+
+def test_the_newest_evaluation_that_was_acted_on_is_carried_over(empty):
+    before(empty)
+    for event, run, state in (("evt_4", "e1", "succeeded"), ("evt_5", "e2", "succeeded"), ("evt_6", "e3", "failed")):
+        evaluated(empty, event, run, state)
+    migrate(empty)
+    with empty.read() as connection:
+        [found] = states(connection, "taxi")
+    with empty.read() as connection:
+        verify(connection)
+    assert (found.version, found.key, found.value, found.version_created_at) == (2, Key.EVALUATION, "e2", None)
+    assert current([found], 2, hour(5)) == {Key.EVALUATION: "e2"}
+    assert current([found], 2, hour(7)) == {}, "MLflow made this version later: it is another model's"
+    assert_chained(scene(empty).entries())

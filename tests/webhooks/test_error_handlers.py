@@ -95,6 +95,12 @@ def test_what_is_not_strict_json_is_400(receiver, body):
         (finished(model="a/b"), "data.model", "must match"),
         (finished(model="nyc-taxi-x\n"), "data.model", "must match"),
         (finished(metric=1), "data.metric", "its fields are model, run_id"),
+        (
+            finished(tags={"registrar.evaluation": "r1"}),
+            "data.tags",
+            "no event may set the tag registrar.evaluation: tags that begin with registrar. or mlflow. are kept by "
+            "Registrar and MLflow; choose another name, such as 'evaluation'",
+        ),
         ({"type": "training_run.finished", "data": {}}, "data.model", "data.model is missing"),
         (
             {"type": "model_version.transition", "data": {"model": "nyc-taxi-x", "version": 1, "stage": "Prod"}},

@@ -15,6 +15,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.history import history
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.tables import promotions, tasks, votes
+from registrar.outcome import Cause, Record
 from registrar.policy.load import parse as parse_policy
 from registrar.queue import Bell, celery_app
 from registrar.seal import Seal
@@ -121,6 +122,13 @@ class Office:
         event_id = self.accept(type_, by=by, reply_to=reply_to, **data)
         self.work()
         return event_id
+
+    def record(self, *records: Record) -> None:
+        """As a task of an event of their own would have written them."""
+        cause = Cause(self.post("model.review", model="taxi"), CI.id, CI.name, self.now())
+        with self.ledger.write() as connection:
+            for record in records:
+                record.apply(connection, cause)
 
     def work(self) -> None:
         """Everything that is due, until nothing is, or all of it waits behind something that is not."""

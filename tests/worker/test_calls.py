@@ -34,6 +34,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 MAKE = "POST model-versions/create"
+SEARCH = "GET model-versions/search"
 
 
 @pytest.mark.parametrize(
@@ -41,12 +42,12 @@ MAKE = "POST model-versions/create"
     [(train, "GET mlflow-artifacts/artifacts"), (train_logged_model, "GET logged-models/")],
     ids=["mlflow 2", "mlflow 3"],
 )
-def test_a_run_becomes_a_version_by_four_calls(office, mlflow_address, calls, kind, where):
+def test_a_run_becomes_a_version_by_five_calls(office, mlflow_address, calls, kind, where):
     client = MlflowClient(mlflow_address)
     office.let_in(MlflowRegistry(mlflow_address))
     model = f"calls-{uuid.uuid4().hex[:8]}"
     runs = [kind(client) for _ in range(2)]
-    looked = ["GET runs/get", where, "GET model-versions/search", MAKE]
+    looked = ["GET runs/get", where, SEARCH, SEARCH, MAKE]  # the second for what the first may have left out
     for run_id, expected in zip(runs, ([*looked, *FIRST, MAKE], looked), strict=True):
         calls.clear()
         office.post("training_run.finished", model=model, run_id=run_id)
@@ -55,7 +56,6 @@ def test_a_run_becomes_a_version_by_four_calls(office, mlflow_address, calls, ki
 
 
 WHOLE = {"GET registered-models/get", "POST registered-models/get-latest-versions"}  # MLflow reads all versions for it
-SEARCH = "GET model-versions/search"
 
 
 @pytest.fixture(params=[train, train_logged_model], ids=["mlflow 2", "mlflow 3"])

@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
+from registrar.ledger.version_state import Key, StateSet
 from tests.worker.office import ADA, POLICY
 from worker.door import ModelSource, NotFound, Retryable
 from worker.promotion.plan import Looking
 from worker.retention.plan import PrunePlan, plan_prune
 
-TAG = "registrar.prune_after"
 KEPT = POLICY.replace("  taxi:\n", "  taxi:\n    retention: {keep_last: 2, older_than: 30d, grace: 7d}\n")
 
 
@@ -27,7 +27,10 @@ def office(office):
         office.registry.files[f"models/taxi/{n}"] = {"MLmodel": b"1234567890"}
     office.registry.set_alias("taxi", "shadow", 2)
     for n, days in ((1, -1), (2, -1), (3, 2)):
-        office.registry.set_tag("taxi", n, TAG, (now() + timedelta(days=days)).isoformat())
+        stamp = (now() + timedelta(days=days)).isoformat()
+        office.registry.set_tag("taxi", n, Key.PRUNE_AFTER, stamp)
+        created_at = office.registry.version("taxi", n).created_at
+        office.record(StateSet("taxi", n, created_at, Key.PRUNE_AFTER, stamp))
     return office
 
 

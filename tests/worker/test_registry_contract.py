@@ -251,6 +251,52 @@ def test_a_deleted_version_is_gone_and_its_alias_with_it(world, name):
             call(name, 1)
 
 
+@pytest.fixture
+def hide(world):
+    """Give a version the tag by which MLflow takes it for a prompt; its own client would not."""
+
+    def tag(model: str, version: int) -> None:
+        world.registry.set_tag(model, version, "mlflow.prompt.is_prompt", "true")
+
+    return tag
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_a_prompts_tag_hides_no_version(world, name, hide, hidden):
+    """MLflow's searches leave out all versions of a model, where one has it; its client knows that one by no means."""
+    runs = [register(world, name).run_id for _ in range(3)]
+    world.registry.set_stage(name, 1, "Production")
+    world.registry.set_alias(name, "champion", hidden)
+    hide(name, hidden)
+    registry = world.registry
+    assert registry.version(name, hidden).run_id == runs[hidden - 1]
+    assert registry.by_alias(name, "champion").version == hidden
+    assert [version.version for version in registry.versions(name)] == [3, 2, 1]
+    assert [version.version for version in registry.versions(name, newest=2)] == [3, 2]
+    assert [version.version for version in registry.versions(name, run_id=runs[1])] == [2]
+    for since in (None, 1):
+        recent = registry.recent(name, since=since)
+        assert {version.version: version.stage for version in recent.versions} == {
+            1: "Production",
+            2: "None",
+            3: "None",
+        }
+        assert recent.at == max(version.changed for version in recent.versions)
+    assert registry.digest_of(name, hidden) == registry.digest_of(name, hidden)
+
+
+def test_a_copy_is_found_in_a_model_that_is_hidden(world, name, hide):
+    register(world, name)
+    run_id, copy = world.registry.version(name, 1).run_id, f"{name}-eu"
+    world.registry.ensure_model(copy)
+    for _ in range(2):
+        made = world.registry.create_version(
+            copy, ModelSource(f"models:/{name}/1"), run_id=run_id, description="", tags={}
+        )
+    hide(copy, 1)
+    assert sorted(str(found) for found in world.registry.copies(name)) == [f"{copy} version 1", str(made)]
+
+
 def test_a_search_shows_no_aliases(world, name):
     register(world, name)
     world.registry.set_alias(name, "champion", 1)
@@ -360,6 +406,7 @@ def test_a_prompt_is_no_model_to_write_to(real, name):
     real.client.register_prompt(name, "Say {{word}}")
     with pytest.raises(NotFound):
         real.registry.version(name, 1)
+    assert (real.registry.versions(name), real.registry.recent(name).versions) == ([], [])
 
 
 def test_the_model_of_an_mlflow_3_run_is_its_logged_model(real, name):

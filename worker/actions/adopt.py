@@ -25,7 +25,7 @@ def act(work: Work) -> Outcome:
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    if why := quarantine.why(version) or held_back(work, version, stage):
+    if why := quarantine.why(work.ledger, version) or held_back(work, version, stage):
         return _refused(version, stage, target, why)
     moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
     # By this the record knows that a rollback may go to it (registrar.ledger.history).

@@ -29,7 +29,7 @@ def _goal(work: Work, version: Version, held: str) -> str:
     """Who is in an exclusive Staging already is not sent away for one that was replaced."""
     policy = work.policy.model(work.model)
     target, staging = policy.target(held), policy.target("Staging")
-    if not target or target.on_replace != "staging" or quarantine.why(version):
+    if not target or target.on_replace != "staging" or quarantine.why(work.ledger, version):
         return "Archived"
     if work.task.attempts > 1 and version.stage == "Staging":
         return "Staging"  # an attempt before this one judged it, and put it there

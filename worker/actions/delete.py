@@ -7,10 +7,12 @@ rest is a task of its own: the record never lacks a version that was deleted her
 from dataclasses import dataclass, field
 
 from registrar.ledger.history import Released
+from registrar.ledger.version_state import Key, StateSet
 from registrar.outcome import Fact, FollowUp, Outcome
 from worker.door import Final, Retryable, present
+from worker.promotion.version_state import put
 from worker.retention.sizes import counted_text, named
-from worker.retention.survey import TAG, judge
+from worker.retention.survey import judge
 from worker.work import Work
 
 Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: can't be counted
@@ -18,10 +20,11 @@ Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: c
 
 @dataclass
 class Done:
-    """spared: why, by version."""
+    """spared: why, by version; unmarked: that their marks are over."""
 
     deleted: list[Sized] = field(default_factory=list)
     spared: dict[int, str] = field(default_factory=dict)
+    unmarked: list[StateSet] = field(default_factory=list)
 
 
 def act(work: Work) -> Outcome:
@@ -56,8 +59,7 @@ def _one(work: Work, each: Sized, done: Done, *, again: bool) -> None:
             raise Retryable(f"{work.model} version {number} was deleted, but is still there")
         done.deleted.append(each)
     elif fate.reasons and (again or fate.step == "spare"):
-        if TAG in fate.version.tags:
-            work.registry.drop_tag(work.model, number, TAG)
+        done.unmarked.append(put(work, fate.version, Key.PRUNE_AFTER, None))
         done.spared[number] = " and ".join(fate.reasons)
 
 
@@ -67,7 +69,7 @@ def _outcome(work: Work, done: Done, left: list[Sized]) -> Outcome:
         "; ".join(fact.text for fact in facts) or f"nothing of {work.model} is due any more",
         facts=tuple(facts),
         follow_ups=(FollowUp("worker.delete", {"versions": left, "again": True}),) if left else (),
-        records=tuple(Released(work.model, "stage", number) for number, _ in done.deleted),
+        records=(*(Released(work.model, "stage", number) for number, _ in done.deleted), *done.unmarked),
     )
 
 

@@ -36,8 +36,6 @@ def act(work: Work) -> Outcome:
 
 def _check(data: ModelVersionDescribe) -> None:
     """Raises Final for what must not, or can't, be written."""
-    if ours := [key for key in data.tags if key.startswith("registrar.")]:
-        raise Final(f"tags that begin with registrar. are kept by Registrar itself: {', '.join(ours)}")
     if wrong := [key for key in data.tags if limits.refused_key(key)]:
         may = "letters, digits, blanks and _.-:/ only, and no path with // or .."
         raise Final(f"MLflow takes no tag named {', '.join(wrong)}: {may}")

@@ -1,10 +1,11 @@
 """worker.evaluated, on evaluation_run.finished: gates look at this run now, and the next targets are tried again."""
 
+from registrar.ledger.version_state import Key
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.vocabulary import EvaluationRunFinished
 from worker.door import Final
-from worker.promotion.evidence import EVALUATION
 from worker.promotion.standing import standing
+from worker.promotion.version_state import put
 from worker.work import Work
 
 
@@ -13,11 +14,10 @@ def act(work: Work) -> Outcome:
     run, version = work.registry.run(data.run_id), work.registry.version(data.model, data.version)
     if run.deleted or run.status in ("FAILED", "KILLED"):
         raise Final(f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation")
-    if version.tags.get(EVALUATION) != run.id:
-        work.registry.set_tag(version.model, version.version, EVALUATION, run.id)
+    told = put(work, version, Key.EVALUATION, run.id)
     text = f"{version} was evaluated by run {run.name or run.id}, told by {work.who}"
     fact = Fact("model_version.evaluated", text, version.model, version.version, {"run_id": run.id})
     policy = work.policy.model(version.model)
     nexts = policy.next_targets(standing(policy, version))
     again = tuple(FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
-    return Outcome(text, facts=(fact,), follow_ups=again)
+    return Outcome(text, facts=(fact,), follow_ups=again, records=(told,))

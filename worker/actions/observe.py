@@ -4,17 +4,16 @@ MLflow does not say who changed what, and our own writes come back too. So nothi
 registry as it is now is compared with the record. This runs in the model's lane, behind whatever wrote.
 """
 
-from sqlalchemy import select
-
-from registrar.ledger.tables import events
+from registrar.ledger.own_tags import own_tags
+from registrar.ledger.version_state import Key
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import RegistryChanged
-from worker.door import NotFound
+from worker import limits
+from worker.door import NotFound, Version, present
 from worker.promotion import drift
 from worker.work import Work
 
-_OURS = "registrar."  # tags of ours begin so
-_LOOKED_AT = 50  # newest events of the model that set tags
+_REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
 
 
 def act(work: Work) -> Outcome:
@@ -22,7 +21,7 @@ def act(work: Work) -> Outcome:
     if data.alias is not None:
         return _alias(work, data.alias)
     if data.key is not None and data.version is not None:
-        return _tag(work, data.version, data.key, data.value)
+        return _tag(work, data.version, data.key)
     if data.version is not None:
         return _version(work, data.version)
     return _model(work)
@@ -39,7 +38,7 @@ def _version(work: Work, number: int) -> Outcome:
         version = work.registry.version(work.model, number)
     except NotFound:
         return _nothing(f"{work.model} version {number} is gone again")
-    if f"{_OURS}event" in version.tags:
+    if _registered_here(work, version):
         return _nothing(f"{version} was registered here")
     run = f" from run {version.run_id}" if version.run_id else ""
     return _told(work, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
@@ -48,26 +47,32 @@ def _version(work: Work, number: int) -> Outcome:
 def _model(work: Work) -> Outcome:
     """A model of ours has its first version from us; the task that made both is done, or will try again before us."""
     versions = work.registry.versions(work.model)
-    if versions and f"{_OURS}event" in versions[-1].tags:
+    if versions and _registered_here(work, versions[-1]):
         return _nothing(f"{work.model} was registered here")
     return _told(work, f"the model {work.model} was created by hand in MLflow")
 
 
-def _tag(work: Work, number: int, key: str, value: str | None) -> Outcome:
-    if key.startswith(_OURS) or (value is not None and _we_set(work, number, key, value)):
-        return _nothing(f"the tag {key} of {work.model} version {number} was set here")
-    done = "removed" if value is None else f"set to {value!r}"
-    text = f"the tag {key} of {work.model} version {number} was {done} by hand in MLflow"
-    return _told(work, text, version=number, tag=key, value=value)
+def _tag(work: Work, number: int, key: str) -> Outcome:
+    """What it is now, against the record; what has been put right again meanwhile is nothing."""
+    if (version := present(work.registry, work.model, number)) is None:
+        return _nothing(f"{work.model} version {number} is gone again")
+    found, ours = version.tags.get(key), _own(work, version).get(key)
+    if found == (None if ours is None else limits.cut(ours)):
+        return _nothing(f"the tag {key} of {version} is as the record has it")
+    done = "removed" if found is None else f"set to {found!r}"
+    text = f"the tag {key} of {version} was {done} by hand in MLflow"
+    held = "; it stays quarantined until quarantine.lift" if key == Key.QUARANTINED and ours else ""
+    return _told(work, text + held, version=number, tag=key, value=found, before=ours)
 
 
-def _we_set(work: Work, number: int, key: str, value: str) -> bool:
-    """Whether one of the model's newest descriptions says so."""
-    query = select(events.c.data).where(events.c.model == work.model, events.c.type == "model_version.describe")
+def _registered_here(work: Work, version: Version) -> bool:
+    found = _own(work, version).get(_REGISTERED)
+    return found is not None and found == version.tags.get(_REGISTERED)
+
+
+def _own(work: Work, version: Version) -> dict[str, str]:
     with work.ledger.read() as connection:
-        found = connection.execute(query.order_by(events.c.seq.desc()).limit(_LOOKED_AT)).scalars()
-        tags = [data.get("tags", {}) for data in found if data.get("version") == number]
-    return any(key in each and str(each[key]).startswith(value) for each in tags)
+        return own_tags(connection, version.model, version.version, version.created_at)
 
 
 def _nothing(text: str) -> Outcome:

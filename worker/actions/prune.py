@@ -6,13 +6,15 @@ first; what is left over is a task of its own.
 
 from collections import Counter
 
+from registrar.ledger.version_state import Key
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
 from worker.door import Final
+from worker.promotion.version_state import put
 from worker.promotion.voters import allowed
 from worker.retention.sizes import counted_text, named, sizes
-from worker.retention.survey import TAG, Fate, Step, survey
+from worker.retention.survey import Fate, Step, survey
 from worker.work import Work
 
 AT_ONCE = 25
@@ -24,18 +26,18 @@ def act(work: Work) -> Outcome:
     everything = survey(work, work.model)
     stamp = _stamp(work)
     above = int(work.task.args.get("above", 0))
-    todo = [fate for fate in everything if fate.version.version > above and _concerns(fate, stamp)]
+    todo = [fate for fate in everything if fate.version.version > above and fate.step in ("mark", "delete", "spare")]
     now, later = todo[:AT_ONCE], todo[AT_ONCE:]
     found = sizes(work, now, everything)
-    for fate in now:
-        if fate.step == "mark":
-            work.registry.set_tag(work.model, fate.version.version, TAG, stamp)
+    records = [put(work, fate.version, Key.PRUNE_AFTER, stamp) for fate in now if fate.step == "mark"]
     due = [(number, size) for number, size in found.items() if number in _of(now, "delete", "spare")]
     steps = [FollowUp("worker.delete", {"versions": due})] if due else []
     steps += [FollowUp("worker.prune", {"above": now[-1].version.version})] if later else []
-    marks = _of(now, "mark", "wait")
+    marks = _of(now, "mark")
     facts = (_marked(work, marks, found, stamp),) if marks else ()
-    return Outcome(_summary(work, everything, facts, len(due)), facts=facts, follow_ups=tuple(steps))
+    return Outcome(
+        _summary(work, everything, facts, len(due)), facts=facts, follow_ups=tuple(steps), records=tuple(records)
+    )
 
 
 def _permit(work: Work) -> None:
@@ -47,16 +49,12 @@ def _permit(work: Work) -> None:
 
 
 def _stamp(work: Work) -> str:
-    """When the marks of this task end: the same on every attempt, so that a second one knows those of the first.
+    """When the marks of this task end: the same on every attempt, so that a second one sets no tag again.
 
     Counted from the first attempt, not from the event: what waited through an outage still gives people their time.
     """
     retention = work.policy.model(work.model).retention
     return (work.task.started_at + length(retention.grace)).isoformat() if retention else ""
-
-
-def _concerns(fate: Fate, stamp: str) -> bool:
-    return fate.step in ("mark", "delete", "spare") or fate.version.tags.get(TAG) == stamp
 
 
 def _of(fates: list[Fate], *steps: Step) -> list[int]:

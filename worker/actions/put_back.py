@@ -39,8 +39,8 @@ def _alias(work: Work, done: Done, alias: str, number: int) -> None:
         done.said.append(f"version {number} is gone")
     elif Holds(alias, number) not in _recorded(work, "alias"):
         done.said.append(f"@{alias} of {work.model} stays: the record has it at {version} no more")
-    elif quarantine.why(version):
-        text = f"@{alias} of {work.model} is not put back: {_quarantined(version)}"
+    elif quarantine.why(work.ledger, version):
+        text = f"@{alias} of {work.model} is not put back: {_quarantined(work, version)}"
         _untouched(done, version, text, Released(work.model, "alias", number, alias))
     else:
         if alias not in version.aliases:
@@ -69,7 +69,7 @@ def _stage(work: Work, done: Done, number: int, stage: str) -> None:
 def _barred(work: Work, version: Version, stage: str) -> str | None:
     """Why a version may not go back into a stage, for people."""
     policy = work.policy.model(work.model)
-    if policy.target(stage) and (held := quarantine.why(version)):
+    if policy.target(stage) and (held := quarantine.why(work.ledger, version)):
         return held
     others = seen(work, work.model).others(stage, version) if stage in exclusive(policy) else []
     return f"version {others[0].version} is there" if others else None
@@ -77,15 +77,15 @@ def _barred(work: Work, version: Version, stage: str) -> str | None:
 
 def _banned(work: Work, version: Version, stage: str) -> tuple[Record, ...]:
     """A quarantined version holds the stage no more, and does not stay where a hand put it past the policy either."""
-    if not quarantine.why(version):
+    if not quarantine.why(work.ledger, version):
         return ()
     if work.policy.model(work.model).target(version.stage):
         work.registry.set_stage(work.model, version.version, "None")
     return (Released(work.model, "stage", version.version, stage),)
 
 
-def _quarantined(version: Version) -> str:
-    return f"{version} {(quarantine.why(version) or '').removeprefix('it ')}"
+def _quarantined(work: Work, version: Version) -> str:
+    return f"{version} {(quarantine.why(work.ledger, version) or '').removeprefix('it ')}"
 
 
 def _recorded(work: Work, kind: str) -> list[Holds]:

@@ -1,12 +1,15 @@
 """worker.reconcile, on registry.reconcile: every stage and alias of a model against the record.
 
-All versions are read, whatever was seen of them before: the looks that follow go on from this one.
+All versions are read, whatever was seen of them before: the looks that follow go on from this one. What the record has
+and no search shows is asked for by its number before anything is said of it.
 """
 
 from dataclasses import replace
 
+from registrar.ledger.history import held_now
 from registrar.outcome import Outcome
 from registrar.vocabulary import RegistryReconcile
+from worker.door import with_known
 from worker.promotion import drift, in_stage
 from worker.work import Work
 
@@ -14,7 +17,10 @@ from worker.work import Work
 def act(work: Work) -> Outcome:
     work.data_as(RegistryReconcile)
     found = work.registry.recent(work.model)
+    with work.ledger.read() as connection:
+        recorded = [holding.version for holding in held_now(connection, work.model, "stage")]
+    versions = with_known(work.registry, work.model, found.versions, recorded)
     stages = in_stage.exclusive(work.policy.model(work.model))
-    looked = in_stage.of(work.model, stages, found.versions, found.at).records
-    told = drift.told(drift.of_everything(work, found.versions), f"{work.model} is in MLflow as the record has it")
+    looked = in_stage.of(work.model, stages, versions, found.at).records
+    told = drift.told(drift.of_everything(work, versions), f"{work.model} is in MLflow as the record has it")
     return replace(told, records=(*told.records, *looked))

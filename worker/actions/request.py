@@ -7,7 +7,7 @@ from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, late
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
-from worker import metrics
+from worker import limits, metrics
 from worker.door import Version
 from worker.promotion import asking, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
@@ -42,7 +42,7 @@ def act(work: Work) -> Outcome:
 
 def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
-    if reason := quarantine.why(version) or wrong_start(work.policy, version, target):
+    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target):
         return _held_back(work, version, target, [reason], waiting)
     evidence = gather(work, version, target)
     metrics.gates(work.policy, version.model, target, evidence.verdicts)
@@ -54,11 +54,11 @@ def _tried(work: Work, version: Version, target: Target, waiting: Promotion | No
 
 
 def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:
-    """The version says why where a deployment engineer looks for it: in its tags."""
+    """The version says why where a deployment engineer looks for it: in its tags, as far as one goes."""
     reason = "; ".join(reasons)
-    key = f"registrar.held_back.{target.stage}"
-    if version.tags.get(key) != reason:
-        work.registry.set_tag(version.model, version.version, key, reason)
+    key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
+    if version.tags.get(key) != shown:
+        work.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)

@@ -52,14 +52,14 @@ def act(work: Work) -> Outcome:
 def _moved(work: Work, good: Version, target: str, bad: int, reason: str) -> Outcome:
     """Where the good one can't be brought back, the bad one stays, and is free as before."""
     leaving = present(work.registry, work.model, bad)
-    if leaving:
-        quarantine.impose(work, leaving, reason)
+    quarantined = (quarantine.impose(work, leaving, reason),) if leaving else ()
     try:
-        return move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
+        moved = move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
     except Failure as error:
         if leaving and work.ends(error):
-            quarantine.lift(work, leaving, reason)
+            quarantine.take_back(work, leaving, reason)
         raise
+    return replace(moved, records=(*quarantined, *moved.records))
 
 
 def _permit(work: Work, stage: str) -> None:

@@ -39,7 +39,7 @@ def act(work: Work) -> Outcome:
 def _free(work: Work, stage: str) -> Version:
     """Raises Final for a version that was rolled back."""
     version = work.registry.version(work.model, work.version)
-    if stage in ("Staging", "Production") and (held := quarantine.why(version)):
+    if stage in ("Staging", "Production") and (held := quarantine.why(work.ledger, version)):
         raise Final(f"{version} may not go to {stage}: {held}")
     return version
 

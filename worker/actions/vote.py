@@ -88,14 +88,14 @@ def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approva
         return f"{work.who} may not break the glass for {promotion}; {may}"
     if not (data.reason or "").strip():
         return f"breaking the glass for {promotion} needs a reason"
-    if held := quarantine.why(work.registry.version(promotion.model, promotion.version)):
+    if held := quarantine.why(work.ledger, work.registry.version(promotion.model, promotion.version)):
         return f"{promotion} can't be approved: {held}"
     return None
 
 
 def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None:
     version = work.registry.version(promotion.model, promotion.version)
-    if held := quarantine.why(version):
+    if held := quarantine.why(work.ledger, version):
         return f"{promotion} can't be approved: {held}"
     without = excluded(work, promotion, version)
     if why := without.get(work.task.actor):

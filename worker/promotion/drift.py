@@ -53,7 +53,9 @@ def _of_alias(work: Work, alias: str, current: int | None, known: int | None) ->
 
 
 def of_everything(work: Work, versions: Iterable[Version]) -> list[Drift]:
-    """Every alias and stage of the model that the record or the registry knows. versions: all that it has now.
+    """Every alias and stage of the model that the record or the registry knows.
+
+    versions: all that it has now, asked for by number where no search shows them: what is not among them was deleted.
 
     Targets first, and of these the ones that have a holder by the record: who is put back there leaves the stage that
     it was moved to, and is no news there.

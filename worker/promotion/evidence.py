@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from registrar.ledger import Ledger
 from registrar.ledger.history import holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
+from registrar.ledger.version_state import Key
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
 from registrar.policy.duration import length
@@ -16,9 +17,9 @@ from worker.door import Final, NotFound, Registry, Run, Version
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
 from worker.promotion.holds import Hold, Times, closed
 from worker.promotion.standing import standing
+from worker.promotion.version_state import recorded
 from worker.work import Work
 
-EVALUATION = "registrar.evaluation"  # tag of a version: the run of its newest evaluation (worker.evaluated)
 _NAMES = {
     "policy_digest": "the policy",
     "source": "the model",
@@ -143,8 +144,8 @@ def _times(look: Look, version: Version, target: Target) -> Times:
 
 
 def _evaluation(look: Look, version: Version) -> Evaluation | None:
-    """Of the version as it is tagged; none where the run is gone."""
-    if not (run := _run(look, version.tags.get(EVALUATION))):
+    """The newest that an accepted event told of; none where its run is gone. MLflow's tag of it is not asked."""
+    if not (run := _run(look, recorded(look.ledger, version).get(Key.EVALUATION))):
         return None
     return Evaluation(run.id, run.started_at, run.metrics)
 

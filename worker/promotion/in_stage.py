@@ -13,9 +13,10 @@ restored, say) read everything. So does registry.reconcile, always.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from registrar.ledger.history import held_now
 from registrar.ledger.looks import Looked, last_look
 from registrar.policy import ModelPolicy
-from worker.door import Version, present
+from worker.door import Version, present, with_known
 from worker.promotion.evidence import Look
 
 # In ms. MLflow's servers may differ in their clocks, have them put back, and take a while from a write's stamp to its
@@ -41,10 +42,11 @@ def seen(look: Look, model: str) -> Seen:
     stages = exclusive(look.policy.model(model))
     with look.ledger.read() as connection:
         before = last_look(connection, model)
-    if before and stages <= before.held.keys() and (found := _since(look, before, stages)):
+        recorded = {one.version for one in held_now(connection, model, "stage") if one.key in stages}
+    if before and stages <= before.held.keys() and (found := _since(look, before, stages, recorded)):
         return found
     everything = look.registry.recent(model)
-    return of(model, stages, everything.versions, everything.at)
+    return of(model, stages, with_known(look.registry, model, everything.versions, recorded), everything.at)
 
 
 def of(model: str, stages: set[str], versions: Iterable[Version], at: int) -> Seen:
@@ -66,11 +68,15 @@ def now_and_then(look: Look, version: Version) -> tuple[Looked, ...]:
     return seen(look, version.model).records
 
 
-def _since(look: Look, before: Looked, stages: set[str]) -> Seen | None:
-    """None where the registry is not the one of that look: it was restored, say, or another took its place."""
+def _since(look: Look, before: Looked, stages: set[str], recorded: set[int]) -> Seen | None:
+    """None where the registry is not the one of that look: it was restored, say, or another took its place.
+
+    recorded: whom the record has in the stages. As a rule they were seen then, or have changed since.
+    """
     recent = look.registry.recent(before.model, since=before.at - APART)
     if recent.whole:
-        return of(before.model, stages, recent.versions, recent.at)
+        everything = with_known(look.registry, before.model, recent.versions, recorded)
+        return of(before.model, stages, everything, recent.at)
     if recent.at < before.at:
         return None
     changed = {version.version for version in recent.versions}
@@ -82,4 +88,5 @@ def _since(look: Look, before: Looked, stages: set[str]) -> Seen | None:
             if (version.stage, version.changed) != (stage, time):
                 return None
             kept.append(version)
-    return of(before.model, stages, [*recent.versions, *kept], recent.at)
+    there = with_known(look.registry, before.model, [*recent.versions, *kept], recorded)
+    return of(before.model, stages, there, recent.at)

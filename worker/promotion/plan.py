@@ -47,7 +47,11 @@ def plan(look: Look, model: str, number: int, stage: str) -> Plan:
     if standing(look.policy.model(model), version) == target.stage:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
     evidence = gather(look, version, target)
-    reasons = (quarantine.why(version), wrong_start(look.policy, version, target), _impossible(look, evidence))
+    reasons = (
+        quarantine.why(look.ledger, version),
+        wrong_start(look.policy, version, target),
+        _impossible(look, evidence),
+    )
     blocks = [why for why in reasons if why]
     gates = [f"{'✓' if verdict.passed else '✗'} {verdict.reason}" for verdict in evidence.verdicts]
     waits = [f"… {hold.reason}" for hold in evidence.holds]

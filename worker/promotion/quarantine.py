@@ -1,33 +1,37 @@
-"""Versions that were rolled back go nowhere again, whoever asks: their tag says since when and why.
+"""Versions that were rolled back go nowhere again, whoever asks: the record says since when and why.
 
-It is a tag so that it is seen where deployment engineers look. Whoever takes it away in MLflow lifts it.
+MLflow has a tag that says the same, where deployment engineers look. Taken away there, it lifts nothing; that takes a
+quarantine.lift. Set there, by hand or by a task that is not at its end yet, it holds a version too.
 """
 
+from registrar.ledger import Ledger
+from registrar.ledger.version_state import Key, StateSet
+from worker import limits
 from worker.door import Version
+from worker.promotion.version_state import put, recorded
 from worker.work import Work
 
-TAG = "registrar.quarantined"
+
+def impose(work: Work, version: Version, reason: str) -> StateSet:
+    """Again with the same reason, it changes nothing. The record goes into the task's outcome."""
+    return put(work, version, Key.QUARANTINED, _said(work, reason))
 
 
-def impose(work: Work, version: Version, reason: str) -> None:
-    """Again with the same reason, it changes nothing."""
-    said = _said(work, reason)
-    if version.tags.get(TAG) != said:
-        work.registry.set_tag(version.model, version.version, TAG, said)
+def take_back(work: Work, version: Version, reason: str) -> None:
+    """Give the tag its value of before, where this task imposed a quarantine and can't record it.
 
-
-def lift(work: Work, version: Version, reason: str) -> None:
-    """Take back what this task imposed. version: as it was read before; what it had from elsewhere, it keeps."""
-    before = version.tags.get(TAG)
-    if before is None or before == _said(work, reason):
-        work.registry.drop_tag(version.model, version.version, TAG)
+    version: as it was read before.
+    """
+    before = version.tags.get(Key.QUARANTINED)
+    if before is None or before == limits.cut(_said(work, reason)):
+        work.registry.drop_tag(version.model, version.version, Key.QUARANTINED)
     else:
-        work.registry.set_tag(version.model, version.version, TAG, before)
+        work.registry.set_tag(version.model, version.version, Key.QUARANTINED, before)
 
 
-def why(version: Version) -> str | None:
+def why(ledger: Ledger, version: Version) -> str | None:
     """The sentence for people, or None where it is free to go."""
-    said = version.tags.get(TAG)
+    said = recorded(ledger, version).get(Key.QUARANTINED) or version.tags.get(Key.QUARANTINED)
     return f"it is quarantined: {said}" if said else None
 
 

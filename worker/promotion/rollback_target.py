@@ -58,7 +58,7 @@ def usable(
 def _unusable(version: Version | None, stage: str, registry: Registry, ledger: Ledger) -> str | None:
     if version is None:
         return "is gone"
-    if quarantine.why(version):
+    if quarantine.why(ledger, version):
         return "is quarantined"
     with ledger.read() as connection:
         deployed = last(connection, version.model, version.version, stage)

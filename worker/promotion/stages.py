@@ -94,7 +94,7 @@ def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, 
     if not name or before is None:
         return ()
     former = present(work.registry, step.version.model, before)
-    if former is None or quarantine.why(former):
+    if former is None or quarantine.why(work.ledger, former):
         return ()
     if name not in former.aliases:
         work.registry.set_alias(former.model, name, before)

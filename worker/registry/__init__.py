@@ -140,7 +140,7 @@ class MlflowRegistry(Files, Versions):
 
     def model(self, name: str) -> Model:
         with sorted_errors(f"reading model {name!r}"):
-            return convert.model(self._client.get_registered_model(name))
+            return convert.model(self._store.get_registered_model(name))
 
     def ensure_model(self, name: str) -> None:
         with sorted_errors(f"reading model {name!r}"):

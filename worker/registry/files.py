@@ -60,7 +60,7 @@ class Files:
     def digest_of(self, model: str, version: int) -> str:
         """A logged model (m-...) keeps its id for its files; those of MLflow 2 lie where anybody may change them."""
         with sorted_errors(f"reading {model} version {version}"):
-            source = self._client.get_model_version(model, str(version)).source
+            source = self._store.get_model_version(model, str(version)).source
         if logged := _LOGGED.fullmatch(source or ""):
             return logged[1]
         with sorted_errors(f"looking at the files of {model} version {version}"):

@@ -1,38 +1,50 @@
-"""Looking for versions, by calls that cost the same however many versions a model has, where MLflow has such."""
+"""Looking for versions, by calls that cost the same however many versions a model has, where MLflow has such.
+
+MLflow's searches leave out all versions of a model of which one has the tag of a prompt (SqlAlchemyStore.
+_update_query_to_exclude_prompts), and its client does not read that one. Whoever has MLflow's login can set such a tag,
+so neither is believed: where a search finds nothing, what it may have left out is looked for.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry.rest_store import RestStore
 
 from worker import convert
-from worker.door import Recent, Version
+from worker.door import NotFound, Recent, Version
 from worker.registry.errors import sorted_errors
 from worker.registry.searching import pages, quoted
 
 _PAGE = 1000
 GLANCES = (20, 200, _PAGE)  # how many of the versions that changed last are asked for, until that is far enough back
 _NEWEST, _CHANGED_LAST = ["version_number DESC"], ["last_updated_timestamp DESC"]
+_TAGGED_AS_PROMPT = "tags.`mlflow.prompt.is_prompt` = 'true'"
 
 
 class Versions:
     """The part of door.Registry that reads versions. glances: as GLANCES."""
 
     _client: MlflowClient
+    _store: RestStore
     _glances: Sequence[int]
 
     def version(self, model: str, version: int) -> Version:
         with sorted_errors(f"reading {model} version {version}"):
-            return convert.version(self._client.get_model_version(model, str(version)))
+            found = self._store.get_model_version(model, str(version))
+        if _is_prompt(found):
+            raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
+        return convert.version(found)
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
         with sorted_errors(f"listing the versions of {model}"):
-            if newest:
-                return _converted(self._found(wanted, min(newest, _PAGE), _NEWEST))
-            return list(self._all(wanted))
+            most = min(newest or _PAGE, _PAGE)
+            found = _converted(self._found(wanted, most, _NEWEST)) if newest else list(self._all(wanted))
+            return found or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
         """One search is one moment of the registry; a stage that is changed has its version come first in it."""
@@ -40,13 +52,27 @@ class Versions:
         with sorted_errors(f"looking for what changed of {model}"):
             for glance in self._glances if since is not None else self._glances[:1]:
                 found = self._found(wanted, glance, _CHANGED_LAST)
-                versions = _converted(found)
+                versions = _converted(found) or self._hidden(model)
                 at = max((version.changed for version in versions), default=0)
                 if not found.token:
                     return Recent(versions, at, whole=True)
                 if since is not None and 0 < versions[-1].changed < since:
                     return Recent([one for one in versions if one.changed >= since], at, whole=False)
             return Recent(list(self._all(wanted)), at, whole=True)
+
+    def _hidden(self, model: str) -> list[Version]:
+        """All versions of a model that MLflow's searches leave out, newest first; read one by one."""
+        tagged = self._found(f"name = {quoted(model)} and {_TAGGED_AS_PROMPT}", 1, _NEWEST)
+        if not tagged or _is_prompt(tagged[0]):
+            return []
+        newest = max((int(found.version) for found in self._store.get_latest_versions(model)), default=0)
+        return [replace(one, aliases=()) for number in range(newest, 0, -1) for one in self._at(model, number)]
+
+    def _at(self, model: str, number: int) -> list[Version]:
+        try:
+            return [self.version(model, number)]
+        except NotFound:
+            return []
 
     def _all(self, wanted: str) -> Iterator[Version]:
         """From number to number: MLflow's tokens are offsets, by which one is passed over while another is deleted."""
@@ -64,7 +90,7 @@ class Versions:
         """MLflow reads a whole model, versions and all, for the list of its aliases; not for one of them."""
         with sorted_errors(f"reading @{alias} of {model}"):
             try:
-                return convert.version(self._client.get_model_version_by_alias(model, alias))
+                return convert.version(self._store.get_model_version_by_alias(model, alias))
             except MlflowException as error:
                 unknown = error.error_code == "INVALID_PARAMETER_VALUE" and "not found" in str(error)
                 if unknown or error.error_code == "RESOURCE_DOES_NOT_EXIST":
@@ -82,7 +108,19 @@ class Versions:
 
         with sorted_errors(f"looking for copies of {model}"):
             found = [convert.version(version) for version in pages(page)]
+            found += [version for name in self._hidden_models() for version in self._hidden(name)]
         return [version for version in found if version.source.startswith(f"models:/{model}/")]
+
+    def _hidden_models(self) -> list[str]:
+        def page(token: str | None) -> Any:
+            return self._client.search_model_versions(_TAGGED_AS_PROMPT, max_results=_PAGE, page_token=token)
+
+        return sorted({version.name for version in pages(page) if not _is_prompt(version)})
+
+
+def _is_prompt(found: Any) -> bool:
+    """Of MLflow's answer: whether it is a real one. Its source is a word that stands for none, a model's an address."""
+    return "mlflow.prompt.text" in found.tags and "/" not in (found.source or "")
 
 
 def _converted(found: Any) -> list[Version]:

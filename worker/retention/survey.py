@@ -11,6 +11,7 @@ from typing import Literal
 
 from registrar.ledger.deployments import under_way
 from registrar.ledger.promotions import still_open
+from registrar.ledger.version_state import Key, State, current, states
 from registrar.policy import Target
 from registrar.policy.duration import length
 from registrar.policy.retention import Retention
@@ -18,13 +19,16 @@ from worker.door import Version, present
 from worker.promotion.evidence import Look
 from worker.promotion.rollback_target import held, usable
 
-TAG = "registrar.prune_after"  # a mark: until then it can still be seen, and saved
 Step = Literal["stay", "spare", "mark", "wait", "delete"]
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of a version. reasons: why it stays; none: it may go. due: when, by its mark."""
+    """What becomes of a version. reasons: why it stays; none: it may go. due: when, by its mark.
+
+    A mark is the record's, and can be seen and saved in MLflow until it ends: one whose tag is gone, or was changed, is
+    made anew.
+    """
 
     version: Version
     reasons: tuple[str, ...]
@@ -34,11 +38,16 @@ class Fate:
 
 @dataclass(frozen=True)
 class Grounds:
-    """What keeps versions of a model, as it was when it was read. reasons: by version."""
+    """What keeps versions of a model, as it was when it was read. reasons, states: by version."""
 
     retention: Retention | None
     aliases: Mapping[str, int]
     reasons: Mapping[int, tuple[str, ...]]
+    states: Mapping[int, list[State]]
+
+    def mark(self, version: Version) -> str | None:
+        found = current(self.states.get(version.version, ()), version.version, version.created_at)
+        return found.get(Key.PRUNE_AFTER)
 
 
 def survey(look: Look, model: str) -> list[Fate]:
@@ -56,26 +65,11 @@ def judge(look: Look, model: str, number: int) -> Fate | None:
 
 def _fate(look: Look, grounds: Grounds, version: Version) -> Fate:
     reasons = tuple(_reasons(look, grounds, version))
-    due = _due(version, grounds.retention)
-    return Fate(version, reasons, due, _step(version, reasons, due, look.now))
-
-
-def _step(version: Version, reasons: tuple[str, ...], due: datetime | None, now: datetime) -> Step:
+    mark, tag = grounds.mark(version), version.tags.get(Key.PRUNE_AFTER)
+    due = datetime.fromisoformat(mark) if mark and mark == tag else None
     if reasons:
-        return "spare" if TAG in version.tags else "stay"
-    if due is None:
-        return "mark"
-    return "wait" if due > now else "delete"
-
-
-def _due(version: Version, retention: Retention | None) -> datetime | None:
-    """When a mark ends; None without one, or with one that was not made for it: MLflow copies a version's tags too."""
-    try:
-        due = datetime.fromisoformat(version.tags[TAG])
-        earliest = version.created_at + length(retention.older_than) if retention else version.created_at
-        return due if due > earliest else None
-    except (KeyError, ValueError, TypeError):  # TypeError: a time without a zone
-        return None
+        return Fate(version, reasons, due, "spare" if mark or tag is not None else "stay")
+    return Fate(version, reasons, due, "mark" if due is None else "wait" if due > look.now else "delete")
 
 
 def _reasons(look: Look, grounds: Grounds, version: Version) -> list[str]:
@@ -112,7 +106,16 @@ def _grounds(look: Look, model: str) -> Grounds:
             why = f"its deployment to {deployment.target} is under way"
             found.setdefault(deployment.version, []).append(why)
     aliases = look.registry.model(model).aliases
-    return Grounds(policy.retention, aliases, {number: tuple(why) for number, why in found.items()})
+    reasons = {number: tuple(why) for number, why in found.items()}
+    return Grounds(policy.retention, aliases, reasons, _states(look, model))
+
+
+def _states(look: Look, model: str) -> dict[int, list[State]]:
+    found: dict[int, list[State]] = {}
+    with look.ledger.read() as connection:
+        for state in states(connection, model):
+            found.setdefault(state.version, []).append(state)
+    return found
 
 
 def _for_rollback(look: Look, model: str, target: Target) -> dict[int, str]:

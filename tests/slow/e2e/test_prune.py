@@ -8,11 +8,13 @@ import pytest
 from mlflow import MlflowClient
 
 from registrar.ledger.engine import now
+from registrar.ledger.version_state import Key, StateSet
 from tests.mlflow_server import train, train_logged_model
 from tests.worker.office import POLICY, Office
 from worker import convert
 from worker.registry import MlflowRegistry
-from worker.retention.survey import TAG
+
+TAG = Key.PRUNE_AFTER.value
 
 
 @pytest.fixture
@@ -48,8 +50,10 @@ def register(office, client, name: str) -> None:
 
 def overdue(office, name: str) -> None:
     """Every version's time of grace is over, as far as its mark goes."""
+    stamp = (now() - timedelta(minutes=1)).isoformat()
     for version in office.registry.versions(name):
-        office.registry.set_tag(name, version.version, TAG, (now() - timedelta(minutes=1)).isoformat())
+        office.registry.set_tag(name, version.version, TAG, stamp)
+        office.record(StateSet(name, version.version, version.created_at, Key.PRUNE_AFTER, stamp))
 
 
 def test_the_champion_survives(office, client, name):

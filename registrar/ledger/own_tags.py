@@ -1,0 +1,56 @@
+"""The tags that Registrar gave a version, as the record has them: what else is seen in MLflow is somebody's hand.
+
+Read from what tasks that succeeded were asked for, and told: not from MLflow, where tags go with a copy of a version
+and anybody may write some.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from registrar.ledger.tables import events, tasks
+from registrar.ledger.version_state import current, states
+
+_LOOKED_AT = 200  # newest tasks of the model that give versions tags
+_CLOCKS = timedelta(minutes=5)  # MLflow's may be so far ahead of the ledger's: what is registered is done right after
+_TASKS = ("worker.register", "worker.describe", "worker.request")
+
+
+def own_tags(connection: Connection, model: str, version: int, created_at: datetime) -> dict[str, str]:
+    """By key, whole: MLflow may have less of a long one. created_at: when MLflow made the version."""
+    found: dict[str, str] = {}
+    for row in _done(connection, model):
+        if (
+            row.finished_at >= created_at - _CLOCKS
+        ):  # of a model that was deleted and made anew, the number was another version's
+            found |= dict(_given(row, version))
+    return found | current(states(connection, model, version=version), version, created_at)
+
+
+def _done(connection: Connection, model: str) -> list[Row[Any]]:
+    """Oldest first."""
+    of_events = (events.c.id.label("event_id"), events.c.data, events.c.actor_name)
+    columns = (tasks.c.id, tasks.c.name, tasks.c.outcome, tasks.c.finished_at, *of_events)
+    query = select(*columns).join(events, tasks.c.event_id == events.c.id)
+    query = query.where(events.c.model == model, tasks.c.name.in_(_TASKS), tasks.c.state == "succeeded")
+    newest = query.order_by(events.c.seq.desc(), tasks.c.seq.desc()).limit(_LOOKED_AT)
+    return list(reversed(connection.execute(newest).all()))
+
+
+def _given(row: Row[Any], version: int) -> Iterator[tuple[str, str]]:
+    """What one task gave a version."""
+    for fact in (row.outcome or {}).get("facts") or []:
+        if fact.get("version") != version:
+            continue
+        details: Mapping[str, Any] = fact.get("details") or {}
+        if fact["type"] == "model_version.registered":
+            told = {"run": details.get("run_id"), "commit": details.get("commit"), "by": row.actor_name}
+            told |= {"event": row.event_id, "task": row.id}
+            yield from row.data.get("tags", {}).items()
+            yield from ((f"registrar.{name}", value) for name, value in told.items() if value)
+        elif fact["type"] == "model_version.described":
+            yield from row.data.get("tags", {}).items()
+        elif fact["type"] == "model_version.held_back":
+            yield f"registrar.held_back.{details['target']}", "; ".join(details["reasons"])

@@ -1,0 +1,35 @@
+"""worker.lift_quarantine, on quarantine.lift: a version that was rolled back may be asked for again.
+
+Who may approve a promotion of the model may also lift; where nobody has to approve, whoever may send the event.
+"""
+
+from registrar.ledger.version_state import Key
+from registrar.outcome import Fact, Outcome
+from registrar.policy.approval import Approval
+from registrar.vocabulary import QuarantineLift
+from worker.door import Final
+from worker.promotion import quarantine
+from worker.promotion.version_state import put
+from worker.promotion.voters import allowed
+from worker.work import Work
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(QuarantineLift)
+    _permit(work)
+    version = work.registry.version(data.model, data.version)
+    held = quarantine.why(work.ledger, version)
+    if held is None:
+        return Outcome(f"{version} is not quarantined; nothing to do")
+    text = f"the quarantine of {version} was lifted by {work.who}: {data.reason}"
+    details = {"reason": data.reason, "was": held, "by": work.who}
+    fact = Fact("quarantine.lifted", text, version.model, version.version, details)
+    return Outcome(text, facts=(fact,), records=(put(work, version, Key.QUARANTINED, None),))
+
+
+def _permit(work: Work) -> None:
+    """Raise Final for somebody who may approve no promotion of the model."""
+    approvals = [target.approval for target in work.policy.model(work.model).targets]
+    groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
+    if groups and not work.policy.permits(work.task.actor, groups, at=work.now):
+        raise Final(f"{work.who} may not lift a quarantine of {work.model}; these may: {allowed(work, groups)}")

@@ -1,0 +1,26 @@
+"""A version's state in the record, and its copy in MLflow."""
+
+from collections.abc import Mapping
+
+from registrar.ledger import Ledger
+from registrar.ledger.version_state import Key, StateSet, current, states
+from worker import limits
+from worker.door import Version
+from worker.work import Work
+
+
+def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
+    """By Key. What MLflow's tags say of it does not count."""
+    with ledger.read() as connection:
+        found = states(connection, version.model, version=version.version)
+    return current(found, version.version, version.created_at)
+
+
+def put(work: Work, version: Version, key: Key, value: str | None) -> StateSet:
+    """Set MLflow's tag, or take it away; the record that decides goes into the task's outcome."""
+    tagged = version.tags.get(key)
+    if value is None and tagged is not None:
+        work.registry.drop_tag(version.model, version.version, key)
+    elif value is not None and tagged != limits.cut(value):
+        work.registry.set_tag(version.model, version.version, key, limits.cut(value))
+    return StateSet(version.model, version.version, version.created_at, key, value)
