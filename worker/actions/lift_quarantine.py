@@ -31,5 +31,5 @@ def _permit(work: Work) -> None:
     """Raise Final for somebody who may approve no promotion of the model."""
     approvals = [target.approval for target in work.policy.model(work.model).targets]
     groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
-    if groups and not work.policy.permits(work.task.actor, groups, at=work.now):
+    if groups and not work.policy.belongs(work.task.actor, groups):
         raise Final(f"{work.who} may not lift a quarantine of {work.model}; these may: {allowed(work, groups)}")
