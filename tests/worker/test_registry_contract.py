@@ -230,6 +230,12 @@ def test_a_description_and_a_tag_are_set(world, name):
     assert (found.description, found.tags["why"]) == ("line 1\nline 2", "because")
 
 
+def test_a_long_tag_is_cut(world, name):
+    register(world, name)
+    world.registry.set_tag(name, 1, "why", "x" * 6000)
+    assert world.registry.version(name, 1).tags["why"] == "x" * 4999 + "…"
+
+
 def test_a_tag_is_taken_away_and_once_more(world, name):
     register(world, name)
     world.registry.drop_tag(name, 1, "registrar.task")

@@ -75,7 +75,7 @@ class Witness:
             case "worker.adopt":
                 fine = self.by_hand and number not in self.world.quarantined
             case "worker.archive":
-                fine = target == "Staging" and number in self.world.ever["Production"]
+                fine = target == "Staging" and number in self.world.ever["Production"] - self.world.quarantined
             case _:
                 fine = False
         said = f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained"
@@ -218,7 +218,8 @@ class Witness:
         self.seen[f"done: {task.name.removeprefix('worker.')}"] += 1
         if task.name == "worker.reconcile":
             self.unseen = False
-        if task.name in ("worker.rollback", "worker.adopt") and task.outcome["facts"]:
+        moved = any(fact["type"] == "model_version.transitioned" for fact in task.outcome["facts"])
+        if task.name in ("worker.rollback", "worker.adopt") and moved:
             self._taken(task.args.get("stage") or task.args.get("target") or self._asked_target(task))
 
     def _asked_target(self, task: Row[Any]) -> str:

@@ -1,0 +1,54 @@
+"""What is refused beforehand is what MLflow itself refuses: no more, no less."""
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.utils.validation import _validate_model_alias_name_reserved, _validate_model_version_tag
+from pydantic import ValidationError
+
+from registrar.policy import Target
+from worker import limits
+
+KEYS = [
+    "risk",
+    "a/b",
+    "a b",
+    "a:b",
+    "a.b",
+    "_",
+    "é",
+    "risk!",
+    "a//b",
+    "../a",
+    "..a",
+    "/a",
+    "a/",
+    "a/.",
+    ".",
+    "a\tb",
+    "a\\b",
+]
+ALIASES = ["champion", "latest", "Latest", "lAtEsT", "latest1", "v1", "V1", "V02", "v", "v1a", "vv1"]
+
+
+def refused(check, *given) -> bool:
+    try:
+        check(*given)
+    except (MlflowException, ValidationError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_tags_name(key):
+    assert limits.refused_key(key) == refused(_validate_model_version_tag, key, "x")
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias(alias):
+    target = {"stage": "Staging", "alias": alias, "approval": "automatic"}
+    assert refused(Target.model_validate, target) == refused(_validate_model_alias_name_reserved, alias)
+
+
+def test_a_long_text_is_cut_with_a_mark_and_a_short_one_is_not():
+    assert limits.cut("x" * limits.TAG) == "x" * limits.TAG
+    assert limits.cut("x" * (limits.TAG + 1)) == "x" * (limits.TAG - 1) + "…"
