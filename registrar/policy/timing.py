@@ -5,7 +5,8 @@
 - {max_per_day: 1}
 """
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -87,8 +88,49 @@ Timing = Soak | Freeze | MaxPerDay
 
 
 def last(cron: str, now: datetime, *, zone: str = "UTC") -> datetime | None:
-    """The latest time, not after `now`, that a cron expression names, in UTC; None for one that names none."""
-    # cronsim leaves out the time it starts from; the present minute counts.
-    local = now.astimezone(ZoneInfo(zone)).replace(second=30)
-    found = next(CronSim(cron, local, reverse=True), None)
-    return found.astimezone(UTC) if found else None
+    """The latest time, not after `now`, that a cron expression names, in UTC; None for one that names none.
+
+    Over a change of clocks as Debian's cron has it: a time that is shown twice is the first one, one that is skipped is
+    the moment after, and an expression whose minute or hour begins with * names each time that is shown.
+    """
+    minute, hour = cron.split()[-5:-3]
+    found = [_first_shown(cron, now, ZoneInfo(zone), skipped=not hour.startswith("*"))]
+    if minute.startswith("*") or hour.startswith("*"):
+        found.append(_last_shown(cron, now, ZoneInfo(zone)))
+    return max((at for at in found if at), default=None)
+
+
+def _first_shown(cron: str, now: datetime, zone: ZoneInfo, *, skipped: bool) -> datetime | None:
+    """Of the named times the latest that the clock came to first. skipped: also those that it never showed."""
+    wall = now.astimezone(zone)
+    # In an hour that is shown for the second time the clock has been further already.
+    furthest = wall.replace(tzinfo=None) + (_offset(wall.replace(fold=0)) - _offset(wall))
+    times = (_moment(named, zone) for named in _named(cron, furthest) if skipped or _is_shown(named, zone))
+    return next((at for at in times if at <= now), None)
+
+
+def _last_shown(cron: str, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The latest that the clock shows, be it for the second time."""
+    shown = (named for named in _named(cron, now.astimezone(zone).replace(tzinfo=None)) if _is_shown(named, zone))
+    times = (named.replace(tzinfo=zone, fold=1).astimezone(UTC) for named in shown)
+    return next((at for at in times if at <= now), None)
+
+
+def _named(cron: str, latest: datetime) -> Iterator[datetime]:
+    """The times on the wall, latest first, that an expression names up to one of them, that included."""
+    yield from CronSim(cron, latest.replace(microsecond=0) + timedelta(seconds=1), reverse=True)
+
+
+def _moment(named: datetime, zone: ZoneInfo) -> datetime:
+    """When the clock first shows a time, or the time after those that it skips."""
+    while not _is_shown(named, zone):
+        named += timedelta(minutes=1)
+    return named.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _is_shown(named: datetime, zone: ZoneInfo) -> bool:
+    return named.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == named
+
+
+def _offset(at: datetime) -> timedelta:
+    return at.utcoffset() or timedelta()
