@@ -9,7 +9,10 @@ from worker.door import Experiment, Model, Run, Version
 
 
 def _time(milliseconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+    except (OverflowError, ValueError, OSError):  # whoever logs a run may write any number: one of no calendar is none
+        return None
 
 
 def version(found: Any) -> Version:

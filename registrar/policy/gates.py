@@ -40,7 +40,7 @@ def named(metric: str, of: str) -> str:
 
 
 class Threshold(Strict):
-    """A metric of the version's run against a number. A missing or NaN metric fails."""
+    """A metric of the version's run against a number. One that is missing or not finite fails."""
 
     metric: Metric
     of: Origin = "training"
@@ -84,7 +84,7 @@ class RequiredTags(Strict):
 
 
 class MaxAge(Strict):
-    """The version's run began no longer ago."""
+    """The version's run began no longer ago, and not in the future."""
 
     max_age: Duration
 
@@ -93,7 +93,7 @@ class MaxAge(Strict):
 
 
 class Evaluated(Strict):
-    """Its newest evaluation, by evaluation_run.finished, began no longer ago."""
+    """Its newest evaluation, by evaluation_run.finished, began no longer ago, and not in the future."""
 
     evaluated_within: Duration
 

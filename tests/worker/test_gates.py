@@ -1,11 +1,16 @@
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from registrar.policy.gates import Comparison, Evaluated, MaxAge, RequiredTags, Signature, Threshold
+from worker import convert
 from worker.promotion.gates import Baseline, Evaluation, Seen, evaluate
 
+LARGEST = 1.7976931348623157e308  # what MLflow's database keeps of inf
+NEVER_FINITE = [math.inf, -math.inf, math.nan, LARGEST, -LARGEST]
 LIMIT = Threshold(metric="rmse", op="<", threshold=7)
 
 
@@ -17,8 +22,9 @@ LIMIT = Threshold(metric="rmse", op="<", threshold=7)
         (6.99996, True, "rmse 6.99996 is < 7"),
         (7.00001, False, "rmse 7.00001 is not < 7"),
         (9.5, False, "rmse 9.5 is not < 7"),
-        (math.inf, False, "rmse inf is not < 7"),
-        (-math.inf, True, "rmse -inf is < 7"),
+        (math.inf, False, "rmse is inf; rmse < 7 is required"),
+        (-math.inf, False, "rmse is -inf; rmse < 7 is required"),
+        (-LARGEST, False, "rmse is -inf; rmse < 7 is required"),
         (math.nan, False, "rmse is NaN; rmse < 7 is required"),
         (None, False, "rmse was not logged; rmse < 7 is required"),
     ],
@@ -32,6 +38,22 @@ def test_a_verdict_says_what_it_saw(value, passed, reason):
 def test_the_operators_mean_what_they_say_on_the_threshold(op, at):
     [verdict] = evaluate([Threshold(metric="auc", op=op, threshold=0.5)], Seen({"auc": 0.5}))
     assert verdict.passed is at
+
+
+@pytest.mark.parametrize("value", NEVER_FINITE)
+@pytest.mark.parametrize("of", ["training", "evaluation"])
+@pytest.mark.parametrize("op", ["<", "<=", ">", ">="])
+def test_what_is_not_finite_fails_whatever_is_asked_of_it(value, of, op):
+    seen = Seen({"m": value}, evaluation=Evaluation("e1", None, {"m": value}))
+    gates = [Threshold(metric="m", of=of, op=op, threshold=limit) for limit in (0, math.inf, -math.inf)]
+    gates += [
+        Comparison(metric="m", of=of, baseline="@champion", greater_is_better=greater, when_no_baseline="pass")
+        for greater in (True, False)
+    ]
+    baselines = {"@champion": Baseline(1, {"m": 1.0}, {"m": 1.0})}
+    for verdict in [*evaluate(gates, seen), *evaluate(gates, replace(seen, baselines=baselines))]:
+        assert (verdict.passed, verdict.value) == (False, None)
+        assert verdict.reason.endswith("is required")
 
 
 BEATS = Comparison(metric="rmse", baseline="@champion", greater_is_better=False, min_relative_change=0.01)
@@ -54,8 +76,11 @@ def compared(gate: Comparison, value: float, base: float | None) -> tuple[bool, 
         (7.5, 6.0, False, f"rmse 7.5 is worse than 6 of @champion (version 3) by 25 %; {ASKED}"),
         (-1.0, 0.0, True, "rmse -1 is better than 0 of @champion (version 3)"),
         (5.0, None, False, "rmse 5 can't be compared: @champion (version 3) has none"),
-        (5.0, math.nan, False, "rmse 5 can't be compared: @champion (version 3) has nan"),
+        (5.0, math.nan, False, "rmse 5 can't be compared: @champion (version 3) has NaN"),
         (math.nan, 6.0, False, f"rmse is NaN; {ASKED}"),
+        (-math.inf, 6.0, False, f"rmse is -inf; {ASKED}"),
+        (-LARGEST, 6.0, False, f"rmse is -inf; {ASKED}"),
+        (5.0, LARGEST, False, "rmse 5 can't be compared: @champion (version 3) has inf"),
     ],
 )
 def test_a_comparison_says_how_much_better_or_worse(value, base, passed, reason):
@@ -153,3 +178,30 @@ def test_an_evaluation_is_compared_with_the_holders_own():
 def test_a_model_has_a_signature_or_fails(signed):
     [verdict] = evaluate([Signature(signature="required")], Seen({}, signature=signed))
     assert verdict.passed is signed
+
+
+AHEAD = [timedelta(minutes=2), timedelta(hours=1), timedelta(days=27_000)]
+
+
+@pytest.mark.parametrize("ahead", AHEAD, ids=str)
+@pytest.mark.parametrize("within", ["1m", "7d", "400d"])
+def test_a_run_that_begins_in_the_future_is_not_young_but_wrong(ahead, within):
+    seen = Seen({}, trained_at=NOON + ahead, now=NOON, evaluation=Evaluation("e1", NOON + ahead, {}))
+    for verdict in evaluate([MaxAge(max_age=within), Evaluated(evaluated_within=within)], seen):
+        assert not verdict.passed
+        assert "which is in the future" in verdict.reason
+        assert verdict.reason.endswith(f"within {within} is required")
+
+
+def test_the_clocks_of_two_machines_may_differ_by_a_minute():
+    seen = Seen({}, trained_at=NOON + timedelta(seconds=59), now=NOON)
+    assert [verdict.passed for verdict in evaluate([MaxAge(max_age="7d")], seen)] == [True]
+
+
+@pytest.mark.parametrize("milliseconds", [10**15, 10**18, -(10**18), 0, None])
+def test_a_time_of_no_calendar_is_not_known_and_so_fails(milliseconds):
+    found = convert.experiment(
+        SimpleNamespace(experiment_id="1", name="", artifact_location="", creation_time=milliseconds)
+    )
+    [verdict] = evaluate([MaxAge(max_age="7d")], Seen({}, trained_at=found.created_at, now=NOON))
+    assert (verdict.passed, "is not known" in verdict.reason) == (False, True)

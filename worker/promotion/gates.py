@@ -4,9 +4,10 @@ A reason says the same as long as nothing changed: an approval is bound to it.
 """
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from registrar.policy.duration import length
 from registrar.policy.gates import (
@@ -21,6 +22,8 @@ from registrar.policy.gates import (
     named,
 )
 from registrar.policy.timing import Timing
+
+_CLOCKS_APART = timedelta(minutes=1)  # of the machines that train and that judge
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Verdict:
 def evaluate(gates: Iterable[Gate], seen: Seen) -> list[Verdict]:
     """One verdict per gate, in their order, but for those of time (holds.py).
 
-    A missing metric or NaN fails: silence is not consent.
+    A metric that is missing or not finite fails, and so does a time in the future: silence is not consent.
     """
     return [_verdict(gate, seen) for gate in gates if not isinstance(gate, Timing)]
 
@@ -96,8 +99,8 @@ def _metric(gate: Threshold | Comparison, seen: Seen) -> Verdict:
     value = _of(gate.of, seen).get(gate.metric)
     if value is None:
         return Verdict(str(gate), False, f"{name} was not logged; {gate} is required")
-    if math.isnan(value):
-        return Verdict(str(gate), False, f"{name} is NaN; {gate} is required")
+    if not _is_number(value):
+        return Verdict(str(gate), False, f"{name} is {_not_finite(value)}; {gate} is required")
     return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, seen)
 
 
@@ -111,25 +114,25 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
     passed = OPERATORS[gate.op](value, gate.threshold)
     verb = "is" if passed else "is not"
     reason = f"{named(gate.metric, gate.of)} {_short(value)} {verb} {gate.op} {gate.threshold:g}"
-    return Verdict(str(gate), passed, reason, _finite(value))
+    return Verdict(str(gate), passed, reason, value)
 
 
 def _comparison(gate: Comparison, value: float, seen: Seen) -> Verdict:
     said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
     if of is None:
         passed = gate.when_no_baseline == "pass"
-        return Verdict(str(gate), passed, f"{said}: nothing holds {gate.baseline} to compare with", _finite(value))
+        return Verdict(str(gate), passed, f"{said}: nothing holds {gate.baseline} to compare with", value)
     base = (of.metrics if gate.of == "training" else of.evaluated).get(gate.metric)
     holder = f"{gate.baseline} (version {of.version})"
-    if base is None or not math.isfinite(base):
-        lacking = "has none" if base is None else f"has {base}"
-        return Verdict(str(gate), False, f"{said} can't be compared: {holder} {lacking}", _finite(value))
+    if base is None or not _is_number(base):
+        lacking = "has none" if base is None else f"has {_not_finite(base)}"
+        return Verdict(str(gate), False, f"{said} can't be compared: {holder} {lacking}", value)
     better = value - base if gate.greater_is_better else base - value
     passed = better > 0 and better >= gate.min_absolute_change and _relative(better, base) >= gate.min_relative_change
     asked = f"; {gate} is required" if not passed else ""
     word = "better" if better > 0 else "worse" if better < 0 else "no better"
     share = f" by {_relative(better, base) * 100:.3g} %" if better and base else ""
-    return Verdict(str(gate), passed, f"{said} is {word} than {_short(base)} of {holder}{share}{asked}", _finite(value))
+    return Verdict(str(gate), passed, f"{said} is {word} than {_short(base)} of {holder}{share}{asked}", value)
 
 
 def _relative(better: float, base: float) -> float:
@@ -147,25 +150,35 @@ def _tags(gate: RequiredTags, seen: Seen) -> Verdict:
 def _age(gate: MaxAge, seen: Seen) -> Verdict:
     if seen.trained_at is None or seen.now is None:
         return Verdict(str(gate), False, f"when it was trained is not known; {gate} is required")
-    passed = seen.now - seen.trained_at <= length(gate.max_age)
     when = f"it was trained on {seen.trained_at:%Y-%m-%d %H:%M} UTC"
-    return Verdict(str(gate), passed, f"{when}, within {gate.max_age}" if passed else f"{when}; {gate} is required")
+    return _within(gate, gate.max_age, seen.now - seen.trained_at, when)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _evaluated(gate: Evaluated, seen: Seen) -> Verdict:
+    if seen.evaluation is None or seen.evaluation.began is None or seen.now is None:
+        return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
+    when = f"it was evaluated on {seen.evaluation.began:%Y-%m-%d %H:%M} UTC (run {seen.evaluation.run_id})"
+    return _within(gate, gate.evaluated_within, seen.now - seen.evaluation.began, when)
+
+
+def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> Verdict:
+    """A time that a run says of itself and that has not come yet is no youth: whoever wrote it may write any."""
+    if age < -_CLOCKS_APART:
+        return Verdict(str(gate), False, f"{when}, which is in the future; {gate} is required")
+    passed = age <= length(limit)
+    return Verdict(str(gate), passed, f"{when}, within {limit}" if passed else f"{when}; {gate} is required")
+
+
+def _is_number(value: float) -> bool:
+    """Whether it is finite. Of infinity MLflow's database keeps the largest number there is (sqlalchemy_store.py)."""
+    return math.isfinite(value) and abs(value) < sys.float_info.max
+
+
+def _not_finite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
 
 
 def _short(value: float) -> str:
     """Four digits, unless that would hide which side of a threshold it is on: 6.99996 is not shown as 7."""
     short = f"{value:.4g}"
     return short if math.isclose(float(short), value, rel_tol=1e-3) and float(short) % 1 else f"{value:.10g}"
-
-
-def _evaluated(gate: Evaluated, seen: Seen) -> Verdict:
-    if seen.evaluation is None or seen.evaluation.began is None or seen.now is None:
-        return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
-    passed = seen.now - seen.evaluation.began <= length(gate.evaluated_within)
-    when = f"it was evaluated on {seen.evaluation.began:%Y-%m-%d %H:%M} UTC (run {seen.evaluation.run_id})"
-    reason = f"{when}, within {gate.evaluated_within}" if passed else f"{when}; {gate} is required"
-    return Verdict(str(gate), passed, reason)
