@@ -11,7 +11,7 @@ It is about the version that held the stage when it was accepted; nothing is qua
 from dataclasses import replace
 
 from registrar.ledger import pinned
-from registrar.ledger.history import HeldBefore
+from registrar.ledger.history import HeldBefore, held_now
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
@@ -79,8 +79,8 @@ def _still_meant(work: Work, target: Target, bad: int) -> None:
     again = "look at what holds it, and ask again"
     if holders is None:
         raise Final(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
-    key = f"@{target.alias}" if work.policy.model(work.model).mode == "aliases" else target.stage
-    if (meant := holders.get(key)) != bad:
+    by_alias = work.policy.model(work.model).mode == "aliases"
+    if (meant := holders.get(f"@{target.alias}" if by_alias else target.stage)) != bad:
         came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
         raise Final(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
 
@@ -90,11 +90,19 @@ def _alone(work: Work, target: Target, bad: int, good: Version) -> None:
 
     A first attempt of ours may have brought the good one there.
     """
-    ours = {bad, good.version} if work.task.attempts > 1 else {bad}
-    if others := sorted(_shown(work, target) - ours):
+    ours = {good.version} if work.task.attempts > 1 else set()
+    if others := sorted(_shown(work, target) - _recorded(work, target) - ours):
         found = f"MLflow shows version {' and '.join(map(str, others))} of {work.model} in {target.stage}"
         compare = f"have it compared first: registrar send registry.reconcile model={work.model}"
         raise Final(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
+
+
+def _recorded(work: Work, target: Target) -> set[int]:
+    """Who is in a target by the record: also what was found there beside its holder."""
+    by_alias = work.policy.model(work.model).mode == "aliases"
+    with work.ledger.read() as connection:
+        found = held_now(connection, work.model, "alias" if by_alias else "stage")
+    return {one.version for one in found if one.key == (target.alias if by_alias else target.stage)}
 
 
 def _shown(work: Work, target: Target) -> set[int]:
