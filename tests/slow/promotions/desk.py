@@ -127,6 +127,9 @@ class Desk:
         with suppress(Died, LedgerUnavailable):
             work_on(self.office.bench, task.name.removeprefix("worker."), task.id)
         self.witness.task = outer
+        self._look(task)
+
+    def _look(self, task: Row[Any]) -> None:
         self.witness.look(next(now for now in self.all_tasks() if now.id == task.id))
 
     def all_tasks(self) -> list[Row[Any]]:
@@ -138,7 +141,9 @@ class Desk:
         return next((task for task in self.all_tasks() if task.state not in FINISHED), None)
 
     def _others_go_on(self) -> None:
-        """The worker sleeps past its lease: others do its work, and more."""
+        """The worker sleeps past its lease: others do its work, and more. It may have just written that it is done."""
+        if self.witness.task:
+            self._look(self.witness.task)
         self.clock.forward(seconds=20)
         self.sweep()
         self.work()
