@@ -131,7 +131,8 @@ def test_a_task_of_another_model_does_not_exist_for_whoever_names_theirs(office,
     assert letter(office).state == "dead"
 
 
-def test_what_is_under_way_or_done_is_not_tried_again(office):
+def test_what_is_under_way_or_done_is_not_tried_again(office, monkeypatch):
+    monkeypatch.setattr("worker.tasks.pause", lambda *_: 60.0)  # seconds: it is not due again meanwhile
     office.registry.trained("r1", rmse=9.0)
     office.registry.fail["run"] = DOWN
     event = office.post("training_run.finished", model="taxi", run_id="r1")
