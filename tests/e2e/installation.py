@@ -59,7 +59,7 @@ models:
       - {stage: Production, alias: champion, approval: {rules: [{group: leads}]}}
 channels:
   log: {kind: log}
-  team: {kind: slack, url: "file:slack.secret"}
+  team: {kind: slack, url: "file:serving.url"}
   serving: {kind: webhook, url: "file:serving.url", secret: "file:serving.whsec"}
 notify:
   - {outcomes: ["*"], to: [log]}
