@@ -35,7 +35,7 @@ _keep_folders_in_memory()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if "tests/slow" in (terminalreporter.config.getoption("ignore") or ()):
+    if terminalreporter.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         terminalreporter.write_line("tests/slow was left out; `make test-all` runs it too (docs/testing.md).")
 
 

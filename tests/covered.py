@@ -5,6 +5,7 @@ told to measure, for as long as the tests run. What is killed with SIGKILL says 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -25,10 +26,10 @@ disable_warnings = no-data-collected, module-not-imported
 skip_empty = true
 precision = 1
 """
-# One line: of a .pth file, Python runs those that begin with import.
+# One line: of a .pth file, Python runs those that begin with import. Where it is left behind, it does nothing.
 STARTS = (
-    "import os; os.environ.setdefault('COVERAGE_PROCESS_START', {config!r}); "
-    "import coverage; coverage.process_startup()"
+    "import os; os.path.exists({config!r}) and (os.environ.setdefault('COVERAGE_PROCESS_START', {config!r}), "
+    "__import__('coverage').process_startup())"
 )
 
 
@@ -41,7 +42,10 @@ def main(*arguments: str) -> int:
         starts = Path(sysconfig.get_path("purelib")) / "registrar_covered.pth"
         starts.write_text(STARTS.format(config=str(config)))
         try:
-            status = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+            tests = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is pytest's: what was measured so far is shown
+            signal.signal(signal.SIGTERM, lambda *_: tests.terminate())
+            status = tests.wait()
         finally:
             starts.unlink()
         for step in (["combine", "--quiet"], ["report"]):

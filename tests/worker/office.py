@@ -169,7 +169,10 @@ class Office:
 
     def fact(self, type_: str) -> str:
         """The text of the newest fact of a type."""
-        return next(text for kind, text in reversed(self.facts()) if kind == type_)
+        facts = self.facts()
+        found = [text for kind, text in facts if kind == type_]
+        assert found, f"no {type_} was told, but {sorted({kind for kind, _ in facts}) or 'nothing'}"
+        return found[-1]
 
     def promotions(self) -> list[tuple[int, str, str]]:
         with self.ledger.read() as connection:
