@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,10 +89,9 @@ def train_logged_model(client: MlflowClient, *, experiment: str = "taxi", name: 
     run_id = train(client, experiment=experiment, artifact="", **run)
     experiment_id = client.get_run(run_id).info.experiment_id
     model = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
-    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"logged-{model.model_id}"  # noqa: S108 (the model's id is new and random)
-    folder.mkdir(parents=True)
-    (folder / "MLmodel").write_text("flavors: {}\n")
-    client.log_model_artifacts(model.model_id, str(folder))
+    with tempfile.TemporaryDirectory(prefix="logged-") as folder:
+        (Path(folder) / "MLmodel").write_text("flavors: {}\n")
+        client.log_model_artifacts(model.model_id, folder)
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     return run_id
