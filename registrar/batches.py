@@ -1,4 +1,4 @@
-"""One thread that takes what others put, as many at once as wait: whoever puts never waits for the work."""
+"""Hand items to one thread in batches: all that wait are one batch, and putting an item never blocks."""
 
 import logging
 import threading

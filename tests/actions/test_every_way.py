@@ -2,25 +2,13 @@
 
 import pytest
 
+from tests.actions.versions import live, trained
 from tests.policies import model, production
 from tests.worker.office import ADA, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 # Staging has a gate, Production asks for nothing.
 FREE = POLICY.replace("approval: {rules: [{group: leads}]}", "request: on_request, approval: automatic")
-
-
-def trained(office, run: str, rmse: float = 5.0) -> int:
-    office.registry.trained(run, rmse=rmse)
-    number = max(office.stages(), default=0) + 1
-    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-    office.post("training_run.finished", model="taxi", run_id=run)
-    return number
-
-
-def live(office, *runs: str) -> None:
-    for run in runs:
-        office.post("promotion.approve", by=ADA, model="taxi", version=trained(office, run))
 
 
 def move(office, number: int, stage: str) -> list[tuple[str, str]]:

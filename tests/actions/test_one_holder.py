@@ -7,6 +7,7 @@ from sqlalchemy import insert, select
 
 from registrar.ledger.history import history
 from registrar.ledger.tables import holders
+from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model
 from tests.worker.office import ADA, POLICY, Office
 from worker.door import Retryable
@@ -14,19 +15,6 @@ from worker.door import Retryable
 pytestmark = pytest.mark.both_ledgers
 REVERT = model("drift: revert")
 CHANGED = "registry.changed_by_hand"
-
-
-def trained(office, run: str, rmse: float = 5.0) -> int:
-    office.registry.trained(run, rmse=rmse)
-    number = max(office.stages(), default=0) + 1
-    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-    office.post("training_run.finished", model="taxi", run_id=run)
-    return number
-
-
-def live(office, *runs: str) -> None:
-    for run in runs:
-        office.post("promotion.approve", by=ADA, model="taxi", version=trained(office, run))
 
 
 def by_hand(office, number: int, stage: str) -> None:

@@ -2,24 +2,12 @@
 
 import pytest
 
+from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model
 from tests.worker.office import ADA, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 GATED = gate_on_production('{metric: rmse, op: "<", threshold: 6}')
-
-
-def trained(office, run: str, rmse: float = 5.0) -> int:
-    office.registry.trained(run, rmse=rmse)
-    number = max(office.stages(), default=0) + 1
-    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-    office.post("training_run.finished", model="taxi", run_id=run)
-    return number
-
-
-def live(office, *runs: str) -> None:
-    for run in runs:
-        office.post("promotion.approve", by=ADA, model="taxi", version=trained(office, run))
 
 
 def came_by_hand(office, run: str, rmse: float) -> int:
