@@ -68,6 +68,11 @@ class Task:
         """Whether it is the event's own: what follows from that is told more."""
         return not self.args.keys() - {pinned.KEY}
 
+    @property
+    def told(self) -> int:
+        """The place of what the event says among all that was accepted: of a replay, that of the first event."""
+        return int(self.args.get(pinned.KEY, {}).get(pinned.TOLD, self.event_seq))
+
     def cause(self, at: datetime) -> Cause:
         return Cause(self.event_id, self.actor, self.actor_name, at)
 
