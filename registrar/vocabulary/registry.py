@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from registrar.vocabulary.filters import Filter, OrderBy
 from registrar.vocabulary.terms import Data, ModelName, Name, Stage, Text, Version
 
 
@@ -59,8 +60,8 @@ class RegistryQuery(Data):
     version: Version | None = Field(None, description="of a plan, with target: the stage it should reach")
     target: Stage | None = None
     experiment: Name | None = None
-    filter_string: Text = ""
-    order_by: Annotated[list[Text], Field(max_length=10)] = []
+    filter_string: Filter = ""
+    order_by: OrderBy = []
     max_results: Annotated[int, Field(ge=1, le=50)] = 10
 
     @model_validator(mode="after")

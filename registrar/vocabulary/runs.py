@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from registrar.vocabulary.filters import Filter, OrderBy
 from registrar.vocabulary.terms import ArtifactPath, Data, ModelName, Name, OneVersion, RunId, Tags, Text, Version
 
 
@@ -13,8 +14,8 @@ class RunSearch(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
 
     experiment: Name
-    filter_string: Text = ""
-    order_by: Annotated[list[Text], Field(max_length=10)] = []
+    filter_string: Filter = ""
+    order_by: OrderBy = []
     max_results: Annotated[int, Field(ge=1, le=1000)] = 1
     run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
 
