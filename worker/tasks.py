@@ -19,6 +19,7 @@ from worker import attempts, metrics, ringing, watching
 from worker.bench import Bench
 from worker.closing import HandedBack
 from worker.door import Failure, Retryable
+from worker.downloads import LONG
 from worker.lease import Lease
 from worker.patience import patiently
 from worker.promotion import verdict
@@ -59,7 +60,21 @@ def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
         work_on(bench, verb, task_id)
 
     run.__name__ = verb
-    return run
+    return _in_places(bench, run) if f"worker.{verb}" in LONG else run
+
+
+def _in_places(bench: Bench, run: Callable[[str], None]) -> Callable[[str], None]:
+    """Where there is a place; whoever leaves it rings for the next."""
+
+    def download(task_id: str) -> None:
+        with bench.downloads.place() as found:
+            if found:
+                run(task_id)
+        if found:
+            ringing.next_of(bench, LONG)
+
+    download.__name__ = run.__name__
+    return download
 
 
 def work_on(bench: Bench, verb: str, task_id: str) -> None:
@@ -138,11 +153,12 @@ def _work(bench: Bench, task: Task, lease: Lease) -> Work:
 
 
 def _failed(bench: Bench, work: Work, error: Failure) -> list[Bell]:
-    if ended := attempts.end(work.task, error, at=work.now):
+    if ended := attempts.end(work.task, error, at=work.now, answers=work.registry_answers):
         state, said = ended
         return _give_up(bench, work.task, state, bench.scrub(said))
     asked = error.after if isinstance(error, Retryable) else None
-    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked))
+    doubted = attempts.doubted(work.task, error, work.registry_answers)
+    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked), doubted=doubted)
 
 
 def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:
@@ -158,15 +174,14 @@ def pause(attempts: int, asked: float | None = None) -> float:
     return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
 
 
-def _retry(bench: Bench, task: Task, error: str, delay: float) -> list[Bell]:
+def _retry(bench: Bench, task: Task, error: str, delay: float, *, doubted: bool = False) -> list[Bell]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
-    def put_back() -> None:
+    def put_back() -> list[Bell]:
         with bench.ledger.write() as connection:
-            tasks.retry(connection, task, delay=delay, error=error, at=bench.now())
+            return tasks.retry(connection, task, delay=delay, error=error, at=bench.now(), doubted=doubted)
 
-    patiently(put_back)
-    return []
+    return patiently(put_back)
 
 
 def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:

@@ -35,6 +35,7 @@ class Retried:
             "state": "queued",
             "attempts": min(self.letter.attempts, 1),  # the next one is not the first: it may find what that one left
             "crashes": 0,
+            "doubts": 0,
             "not_before": cause.at,
             "ring_at": cause.at + timedelta(seconds=RING_AGAIN),
             "outcome": None,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, select, tuple_
 
 from registrar.ledger import promotions
-from registrar.ledger.conditions import QUEUED, is_failed, is_open
+from registrar.ledger.conditions import QUEUED, is_failed, is_open, place
 from registrar.ledger.dead import ABOUT
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tables import promotions as requests
@@ -39,7 +39,7 @@ def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:
     One that stands behind a running task is among them: whoever runs that may have looked already for what comes next.
     """
     earlier = tasks.alias("earlier")
-    before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
+    before = tuple_(*place(earlier)) < tuple_(*place())
     behind = exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), earlier.c.state == QUEUED, before)
     query = select(tasks.c.id).where(tasks.c.id.in_(ids), tasks.c.state == QUEUED, ~behind)
     return set(connection.execute(query).scalars())

@@ -63,9 +63,10 @@ def checked_filter(text: str) -> str:
     """The filter, if MLflow can read it and do it. Raises ValueError with what is wrong, and what would be right."""
     place, clauses, datasets = 0, 0, 0
     while text[place:].strip() or (text and not clauses):
-        if clauses and not (joined := _AND.match(text, place)):
-            raise ValueError(f"{_near(text, place)}: comparisons are joined by 'and' alone, without parentheses")
-        place = joined.end() if clauses else place
+        if clauses:
+            if (joined := _AND.match(text, place)) is None:
+                raise ValueError(f"{_near(text, place)}: comparisons are joined by 'and' alone, without parentheses")
+            place = joined.end()
         if (found := _CLAUSE.match(text, place)) is None:
             raise ValueError(f"{_near(text, place)}: a comparison is like {_EXAMPLE}")
         datasets += _checked(found).kind == "dataset"
