@@ -8,14 +8,13 @@ from datetime import datetime
 from celery.signals import worker_ready
 
 from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger.afterwards import Begun
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tasks import LeaseLost, Task
-from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.outcome import Fact, Outcome
 from registrar.plugins import kinds, load
 from registrar.queue import PEAL, Bell, ring
-from registrar.seal import Seal
-from registrar.vocabulary import VOCABULARY
-from worker import attempts, metrics, ringing, watching
+from worker import attempts, metrics, replying, ringing, watching
 from worker.bench import Bench
 from worker.closing import HandedBack
 from worker.door import Failure, Retryable
@@ -130,6 +129,8 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
             return _retry(bench, task, f"the ledger {error.reason}", pause(1))
+        except Begun as error:
+            return _retry(bench, task, str(error), pause(1))
         except Failure as error:
             return _failed(bench, work, error)
         except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
@@ -206,7 +207,7 @@ def _failure(task: Task, state: str, error: str) -> Outcome:
 
 def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
     at: datetime = bench.now()
-    notes = (*notices(bench.policy, outcome, at=at), *_replies(bench.seal, task, outcome))
+    notes = (*notices(bench.policy, outcome, at=at), *replying.replies(bench.seal, task, outcome.summary))
 
     def end() -> list[Bell]:
         answers = verdict.answers(bench.ledger, bench.seal, task, state, outcome)
@@ -216,12 +217,3 @@ def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: st
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 
     return patiently(end)
-
-
-def _replies(seal: Seal, task: Task, outcome: Outcome) -> list[FollowUp]:
-    """The answer to the person who asked, once: by the event's first task. Who waits for more is answered later."""
-    if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
-        return []
-    if verdict.awaited(task, seal):
-        return []
-    return [FollowUp("worker.reply", {"text": outcome.summary}, lane=f"reply:{task.event_id}")]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, literal_column, or_, select
 
 from registrar.ledger.tables import tasks
 
@@ -44,12 +44,17 @@ def place(table: FromClause = tasks) -> tuple[Any, Any, Any]:
 
 def is_blocked() -> Any:
     """Something before it in its lane is unfinished, or anything in its lane is running."""
-    earlier, other = tasks.alias("earlier"), tasks.alias("other")
-    before = tuple_(*place(earlier)) < tuple_(*place())
+    first, other = tasks.alias("first"), tasks.alias("other")
     return or_(
         exists().where(other.c.lane == tasks.c.lane, other.c.state == RUNNING, other.c.id != tasks.c.id),
-        exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), before),
+        tasks.c.seq != first_of_lane(first, is_open(first)),
     )
+
+
+def first_of_lane(first: Any, which: Any) -> Any:
+    """The seq of the first of these in the lane of the row of tasks: a step into an index, however long the lane is."""
+    of_it = select(first.c.seq).where(first.c.lane == tasks.c.lane, which).order_by(*place(first)).limit(1)
+    return of_it.correlate(tasks).scalar_subquery()
 
 
 def is_held() -> Any:

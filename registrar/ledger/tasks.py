@@ -89,6 +89,11 @@ def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
                 return None
     except IntegrityError:  # uq_tasks_running: on PostgreSQL, another of this lane started in the same moment
         return None
+    return get(connection, task_id)
+
+
+def get(connection: Connection, task_id: str) -> Task:
+    """A task as it is now, whoever has it; without a lease where nobody has."""
     return _task(connection.execute(_with_event(), {"task_id": task_id}).one())
 
 
