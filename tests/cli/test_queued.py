@@ -57,14 +57,10 @@ def test_what_waits_is_listed_lane_by_lane_with_what_for(house: House):
 
 
 def test_what_goes_first_is_listed_first_though_it_came_later(house: House):
-    house.office.registry.trained("r1", rmse=5.0)
-    sent(house, "model=taxi", "run_id=r1")
-    house.office.work()
     stuck(house)
-    [asked] = house.get("/v1/promotions?state=open")["promotions"]
-    assert house.run("promotions", "reject", asked["id"], "--reason", "no").exit_code == 0
+    sent(house, "--source", "operator", "model=taxi", "reason=wrong fares", type_="model.rollback")
     found = [one["event_type"] for one in listed(house, "--model", "taxi")]
-    assert found == ["promotion.reject", "training_run.finished", "training_run.failed"]
+    assert found == ["model.rollback", "training_run.finished", "training_run.failed"]
 
 
 def test_it_is_dropped_and_who_waits_for_it_is_told(house: House):
