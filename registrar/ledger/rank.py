@@ -45,7 +45,7 @@ def of(connection: Connection, type_: str, pins: Mapping[str, Any], *, lane: str
     passed = _passed(connection, rank, lane, seq)
     if type_ == ModelRollback.type:
         return Rank.ORDINARY if any(row.type in _MOVING for row in passed) else rank
-    if not pins["evidence"]:  # it stops nothing: nobody asked yet, or it is over
+    if not pins.get("evidence"):  # it stops nothing: nobody asked yet, or it is over
         return Rank.ORDINARY
     votes = [row.args.get(KEY, {}).get("promotion") for row in passed if row.type in _VOTES]
     return Rank.ORDINARY if pins["promotion"] in votes else rank
