@@ -29,11 +29,15 @@ class Fact:
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A task to be queued in the same commit. lane None: right after the present task, in its lane."""
+    """A task to be queued in the same commit. lane None: right after the present task, in its lane.
+
+    finishes: it is the rest of what was begun; nothing that moves a version comes between.
+    """
 
     name: str
     args: Mapping[str, Any] = field(default_factory=dict)
     lane: str | None = None
+    finishes: bool = False
 
 
 @dataclass(frozen=True)

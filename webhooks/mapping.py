@@ -10,15 +10,16 @@ An expression walks a payload of limited size and depth and has no loops of its 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from registrar.policy.strict import Strict
 from registrar.text import absent
 from registrar.vocabulary import VOCABULARY
+from registrar.vocabulary.filters import checked_filter, checked_order
 from webhooks.errors import InvalidEvent
 
 # A sort by a key that is no text, a number of 5,000 digits: the payload's fault, whatever jmespath raises for it.
@@ -64,6 +65,18 @@ class Rule(Strict):
     data: dict[str, Expression] | Expression
     at: Expression | None = None
 
+    @model_validator(mode="after")
+    def _possible_search(self) -> Self:
+        """What a search says whatever the payload is can be judged before one comes."""
+        said = self.data.get("search") if isinstance(self.data, dict) else None
+        found = _without_payload(said) if said else None
+        if isinstance(found, dict):
+            if isinstance(found.get("filter_string"), str):
+                checked_filter(found["filter_string"])
+            if isinstance(orders := found.get("order_by"), list) and all(isinstance(one, str) for one in orders):
+                checked_order(orders)
+        return self
+
 
 @dataclass(frozen=True)
 class Found:
@@ -88,6 +101,14 @@ def value(expression: str, payload: Any) -> Any:
         return _compiled(expression).search(payload)
     except _THEIRS:
         raise InvalidEvent(f"the payload is not what {expression!r} of registrar.yml takes") from None
+
+
+def _without_payload(expression: str) -> Any:
+    """What an expression gives of an empty payload: its own texts; None where it takes more."""
+    try:
+        return value(expression, {})
+    except InvalidEvent:
+        return None
 
 
 def _data(rule: Rule, payload: Any) -> dict[str, Any]:

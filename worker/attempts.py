@@ -1,5 +1,11 @@
-"""When a task is given up: after which error, and after how long."""
+"""When a task is given up: after which error, and after how long.
 
+A registry that is down keeps a lane: what comes after may need what comes before. Where it answers others, it is this
+task that it can't do, whatever it says (a search that is too much for its database is a 503): then the rest of the lane
+waits for minutes, and not for hours.
+"""
+
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from registrar.ledger.tasks import Task
@@ -9,15 +15,26 @@ RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited 
 DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
 
 
-def end(task: Task, error: Failure, *, at: datetime) -> tuple[str, str] | None:
+def doubted(task: Task, error: Failure, answers: Callable[[], bool]) -> bool:
+    """Whether an attempt failed though the registry does answer. Of what holds up no model, nobody asks."""
+    if not isinstance(error, Retryable) or isinstance(error, Doubtful):
+        return False
+    return task.of_model and answers()
+
+
+def end(task: Task, error: Failure, *, at: datetime, answers: Callable[[], bool]) -> tuple[str, str] | None:
     """The state of a task that ends with this error, and what to say of it; None: it is tried again.
 
-    at: when the attempt began, so that an action that asks gets the answer that the task will get.
+    at: when the attempt began, so that an action that asks gets the answer that the task will get. answers: whether the
+    registry does, when asked something else.
     """
     if not isinstance(error, Retryable):
         return "failed", str(error)
     if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:
         return "dead", f"given up after {task.attempts} attempts: {error}"
+    if task.doubts + 1 >= DOUBTFUL_ATTEMPTS and doubted(task, error, answers):
+        said = f"given up after {task.attempts} attempts; the registry answered others meanwhile"
+        return "dead", f"{said}: {error}"
     if at - task.started_at > RETRY_FOR:
         return "dead", f"given up after {RETRY_FOR}: {error}"
     return None

@@ -15,6 +15,7 @@ from registrar.seal import Seal
 from registrar.settings import Settings
 from worker.closing import Closing
 from worker.door import Registry
+from worker.downloads import Downloads
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,4 @@ class Bench:
     now: Callable[[], datetime] = now  # aware, UTC
     scrub: Callable[[str], str] = str  # what another system said, without our secrets
     closing: Closing = field(default_factory=Closing)
+    downloads: Downloads = field(default_factory=Downloads)

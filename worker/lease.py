@@ -31,11 +31,11 @@ class Lease:
         more may be written.
         """
         self._closing.check()
-        self._renew()
+        self._renew(writes=True)
 
-    def _renew(self) -> None:
+    def _renew(self, *, writes: bool = False) -> None:
         with self._ledger.write() as connection:
-            renew(connection, self._task, at=now())
+            renew(connection, self._task, at=now(), writes=writes)
 
     def _keep(self) -> None:
         for _ in range(int(LONGEST / EVERY)):

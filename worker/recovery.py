@@ -20,6 +20,7 @@ def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
 
 def outcome(type_: str, text: str, found: Letter, reason: str | None, record: Record) -> Outcome:
     because = f": {reason}" if reason else ""
-    details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was()}
+    about = {"promotion": found.promotion} if found.state == "queued" and found.promotion else {}
+    details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was(), **about}
     fact = Fact(type_, f"{text}{because}", found.model, found.args.get("version"), details)
     return Outcome(fact.text, facts=(fact,), records=(record,))

@@ -1,6 +1,7 @@
 """Ringing for work: what nobody does, what the time has brought, what a busy receiver has accepted."""
 
 import logging
+from collections.abc import Collection
 
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.backlog import first_in_line
@@ -42,6 +43,17 @@ def peal(bench: Bench, bells: list[Bell]) -> None:
         log.warning("%d bell(s) are left to the sweep: the ledger %s (%s)", len(bells), error.reason, error)
         return
     ring(bench.app, [bell for bell in bells if bell.task_id in first])
+
+
+def next_of(bench: Bench, names: Collection[str]) -> None:
+    """Ring for the next of these tasks, by their Celery names. Without the ledger the sweep does."""
+    try:
+        with bench.ledger.write() as connection:
+            bells = tasks.ring_next(connection, names, at=bench.now())
+    except LedgerUnavailable as error:
+        log.warning("what waits for a place is left to the sweep: the ledger %s (%s)", error.reason, error)
+        return
+    ring(bench.app, bells)
 
 
 def tick(bench: Bench) -> None:

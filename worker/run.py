@@ -20,12 +20,11 @@ from registrar.settings import Settings, SettingsError, from_environment
 from registrar.watching import Watching
 from worker import closing, metrics
 from worker.bench import Bench
+from worker.downloads import CONCURRENCY
 from worker.pulse import Pulse
 from worker.registry import MlflowRegistry, configure_client
 from worker.tasks import hand_back, install
 from worker.telling import channels
-
-CONCURRENCY = 4  # threads: the work is waiting for HTTP; a process each would cost 80 MB each
 
 
 def main() -> None:

@@ -8,17 +8,17 @@ from datetime import datetime
 from celery.signals import worker_ready
 
 from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger.afterwards import Begun
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tasks import LeaseLost, Task
-from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.outcome import Fact, Outcome
 from registrar.plugins import kinds, load
 from registrar.queue import PEAL, Bell, ring
-from registrar.seal import Seal
-from registrar.vocabulary import VOCABULARY
-from worker import attempts, metrics, ringing, watching
+from worker import attempts, metrics, replying, ringing, watching
 from worker.bench import Bench
 from worker.closing import HandedBack
 from worker.door import Failure, Retryable
+from worker.downloads import LONG
 from worker.lease import Lease
 from worker.patience import patiently
 from worker.promotion import verdict
@@ -59,7 +59,21 @@ def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
         work_on(bench, verb, task_id)
 
     run.__name__ = verb
-    return run
+    return _in_places(bench, run) if f"worker.{verb}" in LONG else run
+
+
+def _in_places(bench: Bench, run: Callable[[str], None]) -> Callable[[str], None]:
+    """Where there is a place; whoever leaves it rings for the next."""
+
+    def download(task_id: str) -> None:
+        with bench.downloads.place() as found:
+            if found:
+                run(task_id)
+        if found:
+            ringing.next_of(bench, LONG)
+
+    download.__name__ = run.__name__
+    return download
 
 
 def work_on(bench: Bench, verb: str, task_id: str) -> None:
@@ -115,6 +129,8 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
             return _retry(bench, task, f"the ledger {error.reason}", pause(1))
+        except Begun as error:
+            return _retry(bench, task, str(error), pause(1))
         except Failure as error:
             return _failed(bench, work, error)
         except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
@@ -138,11 +154,12 @@ def _work(bench: Bench, task: Task, lease: Lease) -> Work:
 
 
 def _failed(bench: Bench, work: Work, error: Failure) -> list[Bell]:
-    if ended := attempts.end(work.task, error, at=work.now):
+    if ended := attempts.end(work.task, error, at=work.now, answers=work.registry_answers):
         state, said = ended
         return _give_up(bench, work.task, state, bench.scrub(said))
     asked = error.after if isinstance(error, Retryable) else None
-    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked))
+    doubted = attempts.doubted(work.task, error, work.registry_answers)
+    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked), doubted=doubted)
 
 
 def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:
@@ -158,15 +175,14 @@ def pause(attempts: int, asked: float | None = None) -> float:
     return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
 
 
-def _retry(bench: Bench, task: Task, error: str, delay: float) -> list[Bell]:
+def _retry(bench: Bench, task: Task, error: str, delay: float, *, doubted: bool = False) -> list[Bell]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
-    def put_back() -> None:
+    def put_back() -> list[Bell]:
         with bench.ledger.write() as connection:
-            tasks.retry(connection, task, delay=delay, error=error, at=bench.now())
+            return tasks.retry(connection, task, delay=delay, error=error, at=bench.now(), doubted=doubted)
 
-    patiently(put_back)
-    return []
+    return patiently(put_back)
 
 
 def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
@@ -191,7 +207,7 @@ def _failure(task: Task, state: str, error: str) -> Outcome:
 
 def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
     at: datetime = bench.now()
-    notes = (*notices(bench.policy, outcome, at=at), *_replies(bench.seal, task, outcome))
+    notes = (*notices(bench.policy, outcome, at=at), *replying.replies(bench.seal, task, outcome.summary))
 
     def end() -> list[Bell]:
         answers = verdict.answers(bench.ledger, bench.seal, task, state, outcome)
@@ -201,12 +217,3 @@ def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: st
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 
     return patiently(end)
-
-
-def _replies(seal: Seal, task: Task, outcome: Outcome) -> list[FollowUp]:
-    """The answer to the person who asked, once: by the event's first task. Who waits for more is answered later."""
-    if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
-        return []
-    if verdict.awaited(task, seal):
-        return []
-    return [FollowUp("worker.reply", {"text": outcome.summary}, lane=f"reply:{task.event_id}")]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,7 +61,19 @@ class Work:
 
     def ends(self, error: Failure) -> bool:
         """Whether the task is given up after this error; else it is tried again, with what was done so far."""
-        return attempts.end(self.task, error, at=self.now) is not None
+        return attempts.end(self.task, error, at=self.now, answers=self.registry_answers) is not None
+
+    def registry_answers(self) -> bool:
+        """Whether the registry and its database answer what is none of the task's business. Asked once an attempt."""
+        return self._answers
+
+    @cached_property
+    def _answers(self) -> bool:
+        try:
+            self.registry.models(max_results=1)
+        except Failure:
+            return False
+        return True
 
     @property
     def model(self) -> str:

@@ -1,7 +1,7 @@
 """`registrar dead list | show | retry | drop`: work that failed for good, its story, and what is to become of it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -167,6 +167,11 @@ def drop(
 
     Asks for a task.drop of each, as the token's bearer or this machine's local operator.
     """
+    drop_all(ctx, how, task_ids, reason)
+
+
+def drop_all(ctx: click.Context, how: command.How, task_ids: Sequence[str], reason: str) -> NoReturn:
+    """Ask for a task.drop of each, and exit. Raises NotSent where one can't be."""
     with ctx.obj.reading() as reading:
         found = [reading.dead_one(id_) for id_ in task_ids]
     _say({each["id"]: each["no_drop"] for each in found if each["no_drop"]}, every=False)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all
+from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all, update
 
 from registrar.event import Event
 from registrar.ledger import pinned
+from registrar.ledger import rank as ranks
 from registrar.ledger.many import Insert
 from registrar.ledger.tables import archived, events, tasks
 from registrar.ledger.tasks import RING_AGAIN
@@ -157,8 +158,17 @@ class _Batch:
             return False
         self._tasks.run(connection)
         for act in self._acts:
-            pinned.pin(connection, *act)
+            _pin(connection, *act)
         return True
+
+
+def _pin(connection: Connection, task_id: str, type_: str, data: Mapping[str, Any]) -> None:
+    """Note what an act is about, with its first task, and whether it goes first: in the commit that accepts it."""
+    mine = tasks.c.id == task_id
+    lane, seq = connection.execute(select(tasks.c.lane, tasks.c.event_seq).where(mine)).one()
+    pins = pinned.about(connection, type_, data)
+    rank = ranks.of(connection, type_, pins, lane=lane, seq=seq)
+    connection.execute(update(tasks).where(mine).values(args={pinned.KEY: pins}, rank=rank))
 
 
 def _looked_up(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
@@ -243,8 +253,11 @@ def add(
     row = _event(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
     first = _first_task(event, event_id=id, at=at)
-    args = {pinned.KEY: dict(pins)} if pins or event.type in pinned.ACTS else {}
-    connection.execute(insert(tasks).values(first | {"event_seq": seq, "args": args}))
+    if pins or event.type in pinned.ACTS:
+        first |= {"args": {pinned.KEY: dict(pins)}}
+    if event.type in pinned.ACTS:
+        first |= {"rank": ranks.of(connection, event.type, pins, lane=first["lane"], seq=seq)}
+    connection.execute(insert(tasks).values(first | {"event_seq": seq}))
     return Bell(first["id"], event.data.task)
 
 

@@ -14,9 +14,11 @@ from registrar.event import Event
 from registrar.ledger.accept import Delivery, add, new_id
 from registrar.ledger.dead import STATES, Letter
 from registrar.ledger.journal import append
+from registrar.ledger.rank import Rank
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tasks import RING_AGAIN
 from registrar.outcome import Cause
+from registrar.problem import Problem
 from registrar.vocabulary import EventReplay, TaskDrop, TaskRetry
 
 _KINDS = (TaskRetry, TaskDrop, EventReplay)
@@ -35,6 +37,7 @@ class Retried:
             "state": "queued",
             "attempts": min(self.letter.attempts, 1),  # the next one is not the first: it may find what that one left
             "crashes": 0,
+            "doubts": 0,
             "not_before": cause.at,
             "ring_at": cause.at + timedelta(seconds=RING_AGAIN),
             "outcome": None,
@@ -46,16 +49,30 @@ class Retried:
         return (self.letter.lane,)
 
 
+class Begun(Problem):
+    """What was to be dropped while it waited is in a worker's hands by now: look at it again."""
+
+
 @dataclass(frozen=True)
 class Dropped:
-    """Record: a task that failed for good stays undone."""
+    """Record: a task that failed for good stays undone, or one that waits is never begun."""
 
     letter: Letter
     reason: str
 
-    def apply(self, connection: Connection, cause: Cause) -> None:
-        if _settle(connection, self.letter, {"state": "dropped"}):
-            _tell(connection, cause, "task.dropped", self.letter, self.reason)
+    def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
+        """What stood behind it in its lane may be due. Raises Begun."""
+        if self.letter.state != "queued":
+            if _settle(connection, self.letter, {"state": "dropped"}):
+                _tell(connection, cause, "task.dropped", self.letter, self.reason)
+            return ()
+        error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
+        end = {"state": "dropped", "finished_at": cause.at, "error": error}
+        waits = and_(tasks.c.id == self.letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
+        if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
+            raise Begun(f"{self.letter.id} was begun in this moment")
+        _tell(connection, cause, "task.dropped", self.letter, self.reason)
+        return (self.letter.lane,)
 
 
 def _settle(connection: Connection, letter: Letter, change: Mapping[str, Any]) -> bool:

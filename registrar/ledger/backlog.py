@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, tuple_
+from sqlalchemy import Connection, and_, func, select
 
 from registrar.ledger import promotions
-from registrar.ledger.conditions import QUEUED, is_failed, is_open
+from registrar.ledger.conditions import QUEUED, first_of_lane, is_failed, is_open
 from registrar.ledger.dead import ABOUT
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tables import promotions as requests
@@ -38,8 +38,7 @@ def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:
 
     One that stands behind a running task is among them: whoever runs that may have looked already for what comes next.
     """
-    earlier = tasks.alias("earlier")
-    before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
-    behind = exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), earlier.c.state == QUEUED, before)
-    query = select(tasks.c.id).where(tasks.c.id.in_(ids), tasks.c.state == QUEUED, ~behind)
+    first = tasks.alias("first")
+    is_first = tasks.c.seq == first_of_lane(first, and_(is_open(first), first.c.state == QUEUED))
+    query = select(tasks.c.id).where(tasks.c.id.in_(ids), tasks.c.state == QUEUED, is_first)
     return set(connection.execute(query).scalars())

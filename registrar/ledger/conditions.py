@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, exists, literal_column, or_, select
 
 from registrar.ledger.tables import tasks
 
@@ -37,14 +37,24 @@ def as_of(time: datetime) -> dict[str, datetime]:
     return {"at": time, "furthest": time + FURTHEST}
 
 
+def place(table: FromClause = tasks) -> tuple[Any, Any, Any]:
+    """Where a task stands in its lane: by its rank, then in the order of acceptance."""
+    return table.c.rank, table.c.event_seq, table.c.seq
+
+
 def is_blocked() -> Any:
     """Something before it in its lane is unfinished, or anything in its lane is running."""
-    earlier, other = tasks.alias("earlier"), tasks.alias("other")
-    before = tuple_(earlier.c.event_seq, earlier.c.seq) < tuple_(tasks.c.event_seq, tasks.c.seq)
+    first, other = tasks.alias("first"), tasks.alias("other")
     return or_(
         exists().where(other.c.lane == tasks.c.lane, other.c.state == RUNNING, other.c.id != tasks.c.id),
-        exists().where(earlier.c.lane == tasks.c.lane, is_open(earlier), before),
+        tasks.c.seq != first_of_lane(first, is_open(first)),
     )
+
+
+def first_of_lane(first: Any, which: Any) -> Any:
+    """The seq of the first of these in the lane of the row of tasks: a step into an index, however long the lane is."""
+    of_it = select(first.c.seq).where(first.c.lane == tasks.c.lane, which).order_by(*place(first)).limit(1)
+    return of_it.correlate(tasks).scalar_subquery()
 
 
 def is_held() -> Any:
@@ -57,5 +67,5 @@ def is_first_of(lanes: Sequence[Any]) -> ColumnElement[bool]:
     wait behind it.
     """
     first = tasks.alias("first")
-    in_order = select(first.c.seq).where(is_open(first)).order_by(first.c.event_seq, first.c.seq).limit(1)
+    in_order = select(first.c.seq).where(is_open(first)).order_by(*place(first)).limit(1)
     return tasks.c.seq.in_([in_order.where(first.c.lane == lane).scalar_subquery() for lane in lanes])

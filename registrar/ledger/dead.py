@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, and_, func, or_, select
 from registrar.ledger.conditions import is_failed
 from registrar.ledger.pinned import changed
 from registrar.ledger.promotions import get
+from registrar.ledger.rank import Rank
 from registrar.ledger.tables import events, tasks
 
 STATES = ("failed", "dead")
@@ -17,7 +18,8 @@ STATES = ("failed", "dead")
 ABOUT = ("worker.retry", "worker.drop", "worker.replay")
 _DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
 _VOTES = ("worker.vote", "worker.cancel")
-_TASK = ("seq", "id", "name", "state", "lane", "args", "attempts", "crashes", "error")
+_TASK = ("seq", "id", "name", "state", "lane", "rank", "args", "attempts", "crashes", "error")
+_OURS = ("data", "seq", "event_seq", "rank")  # of a letter, and nobody else's
 _TIMES = ("created_at", "started_at", "finished_at")
 _EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
 
@@ -31,6 +33,7 @@ class Letter:
     name: str
     state: str
     lane: str
+    rank: int
     args: Mapping[str, Any]
     attempts: int
     crashes: int
@@ -69,7 +72,7 @@ class Letter:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes; without the sealed address that an answer goes to."""
-        told = {name: value for name, value in asdict(self).items() if name not in ("data", "seq", "event_seq")}
+        told = {name: value for name, value in asdict(self).items() if name not in _OURS}
         return told | {"args": {name: value for name, value in self.args.items() if name != "to"}}
 
 
@@ -113,6 +116,20 @@ def closed(found: Letter) -> str | None:
         "dropped": f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
     }
     return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
+
+
+def no_drop(found: Letter) -> str | None:
+    """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
+    if found.state == "running" and found.name not in ABOUT:
+        return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
+    if found.state != "queued" or found.name in ABOUT:
+        return closed(found)
+    if found.rank != Rank.HALF_DONE:
+        return None
+    return (
+        f"{found.id} has begun to move a version in MLflow, or is what is left of a move: it is finished, or given up "
+        "and taken back. Drop it when it has failed"
+    )
 
 
 def no_retry(connection: Connection, found: Letter) -> str | None:

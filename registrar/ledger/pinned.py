@@ -9,7 +9,7 @@ What a sender reports is bound to its own time: replayed, it counts as told when
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from registrar.ledger.history import held_now
 from registrar.ledger.promotions import Promotion, get, latest
@@ -31,12 +31,6 @@ _REPORTS = frozenset({DeploymentFailed.type, DeploymentSucceeded.type, Evaluatio
 _VOTES = frozenset({PromotionApprove.type, PromotionReject.type, PromotionCancel.type})
 ACTS = _VOTES | {ModelRollback.type, EventReplay.type}  # the types of event that are pinned
 Data = Mapping[str, Any]  # of an event, as it is in the ledger
-
-
-def pin(connection: Connection, task_id: str, type_: str, data: Data) -> None:
-    """Note what an act is about, with its first task: in the commit that accepts it."""
-    pins = about(connection, type_, data)
-    connection.execute(update(tasks).where(tasks.c.id == task_id).values(args={KEY: pins}))
 
 
 def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:

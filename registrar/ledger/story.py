@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from registrar.ledger import status
-from registrar.ledger.dead import closed, letter, no_retry
+from registrar.ledger.dead import letter, no_drop, no_retry
 
 
 def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
@@ -16,5 +16,5 @@ def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
     found = letter(connection, task_id)
     if found is None:
         return None
-    may = {"no_retry": no_retry(connection, found), "no_drop": closed(found)}
+    may = {"no_retry": no_retry(connection, found), "no_drop": no_drop(found)}
     return {**found.to_json(), **may, "event": status.event(connection, found.event_id)}

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -98,13 +99,16 @@ tasks = Table(
     Column("seq", Sequence, primary_key=True, autoincrement=True),
     Column("id", String(40), nullable=False, unique=True),  # the Celery task id
     Column("event_id", String(40), ForeignKey("events.id"), nullable=False),
-    Column("event_seq", BigInteger, nullable=False),  # with seq, the place in the lane
+    Column("event_seq", BigInteger, nullable=False),  # with rank and seq, the place in the lane
     Column("name", String(64), nullable=False),
     Column("lane", String(600), nullable=False),
+    Column("rank", SmallInteger, nullable=False, server_default="3"),  # within its lane (registrar.ledger.rank)
     Column("args", JSON, nullable=False),
     Column("state", String(16), nullable=False),  # queued | running | succeeded | failed | dead | dropped
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("crashes", Integer, nullable=False, server_default="0"),
+    # Attempts that failed though the registry answered others.
+    Column("doubts", Integer, nullable=False, server_default="0"),
     Column("not_before", UtcDateTime, nullable=False),
     Column("ring_at", UtcDateTime, nullable=False),  # when the sweep rings it (again)
     Column("lease", String(40)),
@@ -118,6 +122,7 @@ tasks = Table(
     Index(
         "ix_tasks_open",
         "lane",
+        "rank",
         "event_seq",
         "seq",
         sqlite_where=text("state IN ('queued', 'running')"),

@@ -25,9 +25,11 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.ledger import conditions, pinned
 from registrar.ledger.conditions import QUEUED, RUNNING, as_of, is_due, is_open
+from registrar.ledger.rank import MOVES, Rank
 from registrar.ledger.tables import events, tasks
 from registrar.outcome import Cause, FollowUp, Outcome
 from registrar.queue import Bell
+from registrar.vocabulary import MODEL_LANE
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
@@ -51,6 +53,7 @@ class Task:
     args: dict[str, Any]
     attempts: int
     crashes: int
+    doubts: int
     started_at: datetime
     lease: str
     event_id: str
@@ -73,6 +76,11 @@ class Task:
         """The place of what the event says among all that was accepted: of a replay, that of the first event."""
         return int(self.args.get(pinned.KEY, {}).get(pinned.TOLD, self.event_seq))
 
+    @property
+    def of_model(self) -> bool:
+        """Whether it stands in a model's lane, where all work on the model waits for it."""
+        return self.lane.startswith(MODEL_LANE)
+
     def cause(self, at: datetime) -> Cause:
         return Cause(self.event_id, self.actor, self.actor_name, at)
 
@@ -86,12 +94,21 @@ def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
                 return None
     except IntegrityError:  # uq_tasks_running: on PostgreSQL, another of this lane started in the same moment
         return None
+    return get(connection, task_id)
+
+
+def get(connection: Connection, task_id: str) -> Task:
+    """A task as it is now, whoever has it; without a lease where nobody has."""
     return _task(connection.execute(_with_event(), {"task_id": task_id}).one())
 
 
-def renew(connection: Connection, task: Task, *, at: datetime) -> None:
-    """Extend the lease, right before a write to the registry. Raises LeaseLost."""
-    if not _change(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS)):
+def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = False) -> None:
+    """Extend the lease. writes: right before a write to the registry, which may leave a move half done.
+
+    Raises LeaseLost.
+    """
+    begun = {"rank": Rank.HALF_DONE} if writes and task.name in MOVES else {}
+    if not _change(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
         raise LeaseLost(task.id)
 
 
@@ -110,11 +127,18 @@ def finish(
     return ring_first(connection, {task.lane, *lanes, *woken}, at=at)
 
 
-def retry(connection: Connection, task: Task, *, delay: float, error: str, at: datetime) -> None:
-    """Put a task back to be tried again after `delay` seconds. Raises LeaseLost."""
+def retry(
+    connection: Connection, task: Task, *, delay: float, error: str, at: datetime, doubted: bool = False
+) -> list[Bell]:
+    """Put a task back to be tried again after `delay` seconds. Raises LeaseLost. Returns bells of what may overtake it.
+
+    doubted: the registry answers others, so the fault may be the task's own.
+    """
     due = at + timedelta(seconds=delay)
-    if not _change(connection, task, state="queued", not_before=due, ring_at=due, error=error, **_NO_LEASE):
+    back = {"state": "queued", "not_before": due, "ring_at": due, "error": error, "doubts": task.doubts + doubted}
+    if not _change(connection, task, **back, **_NO_LEASE):
         raise LeaseLost(task.id)
+    return ring_first(connection, {task.lane}, at=at)
 
 
 def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
@@ -156,6 +180,11 @@ def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) 
     return _rung(connection, connection.execute(_first_of(len(named)), as_of(at) | named).all(), at)
 
 
+def ring_next(connection: Connection, names: Collection[str], *, at: datetime) -> list[Bell]:
+    """The bell of the first task of these names that can begin, whatever its lane."""
+    return _rung(connection, connection.execute(_next_of(), as_of(at) | {"names": sorted(names)}).all(), at)
+
+
 def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[Bell]:
     if rows:
         rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=RING_AGAIN)}
@@ -179,6 +208,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "event_seq": task.event_seq,
         "name": follow_up.name,
         "lane": lane,
+        "rank": Rank.HALF_DONE if follow_up.finishes else Rank.ORDINARY,
         "args": dict(follow_up.args),
         "state": "queued",
         "not_before": at,
@@ -242,7 +272,7 @@ def _reaps() -> Update:
 def _can_begin(which: Any, due: Any) -> Select[Any]:
     ready = (is_open(), tasks.c.state == QUEUED, which, due, ~conditions.is_blocked())
     of_it = (tasks.c.id, tasks.c.name, tasks.c.ring_at, tasks.c.not_before)
-    return select(*of_it).where(*ready).order_by(tasks.c.event_seq, tasks.c.seq)
+    return select(*of_it).where(*ready).order_by(*conditions.place())
 
 
 @cache
@@ -256,6 +286,11 @@ def _unheard() -> Select[Any]:
 def _first_of(lanes: int) -> Select[Any]:
     which = conditions.is_first_of([bindparam(f"lane_{number}") for number in range(lanes)])
     return _can_begin(which, is_due(tasks.c.not_before))
+
+
+@cache
+def _next_of() -> Select[Any]:
+    return _can_begin(tasks.c.name.in_(bindparam("names", expanding=True)), is_due(tasks.c.not_before)).limit(1)
 
 
 @cache
@@ -274,6 +309,7 @@ def _task(row: Row[Any]) -> Task:
         args=row.tasks_args,
         attempts=row.tasks_attempts,
         crashes=row.tasks_crashes,
+        doubts=row.tasks_doubts,
         started_at=row.tasks_started_at,
         lease=row.tasks_lease,
         event_id=row.events_id,

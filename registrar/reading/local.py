@@ -18,6 +18,7 @@ from registrar.ledger.promotion_record import OPEN, STATES, votes_on
 from registrar.ledger.promotions import Promotion, approvals
 from registrar.ledger.search import Sought, search
 from registrar.ledger.story import story
+from registrar.ledger.waiting import waiting
 from registrar.policy import Policy
 from registrar.reading import shown
 from registrar.reading.cursor import decode, encode
@@ -125,6 +126,13 @@ class Local:
         if found is None:
             raise Unknown(f"the ledger has no task {_said(task_id)}; `registrar dead list` lists what failed for good")
         return found
+
+    def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        _check(model)
+        after = decode("queue", cursor, int)[0] if cursor else None
+        with self.ledger.read() as connection:
+            found = waiting(connection, at=now(), model=model, after=after, limit=limit + 1)
+        return _page("queue", found, limit, "seq")
 
     def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
         _check(source)

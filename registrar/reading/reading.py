@@ -40,8 +40,8 @@ class Page:
 
 
 class Reading(Protocol):
-    """Lists are newest first, but models by name. Each raises BadQuestion for a cursor that is none, Unknown for an
-    id or name that is not there, LedgerUnavailable or Unreachable.
+    """Lists are newest first, but models by name, and the queue in its order. Each raises BadQuestion for a cursor that
+    is none, Unknown for an id or name that is not there, LedgerUnavailable or Unreachable.
     """
 
     def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page: ...
@@ -65,6 +65,9 @@ class Reading(Protocol):
     ) -> Page: ...
     def dead_one(self, task_id: str) -> Row:
         """Any task, with its event and what may be done."""
+
+    def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        """What is not done yet, lane by lane in the order of its turns, each with what it waits for."""
 
     def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page: ...
     def overview(self) -> Row:

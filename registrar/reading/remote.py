@@ -60,6 +60,9 @@ class Remote:
     def dead_one(self, task_id: str) -> Row:
         return self._one("dead", task_id)
 
+    def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        return self._page("queue", limit, cursor, model=model)
+
     def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
         return self._page("rejections", limit, cursor, source=source)
 

@@ -30,6 +30,7 @@ from registrar.vocabulary.runs import (
 )
 from registrar.vocabulary.terms import (
     LINK,
+    MODEL_LANE,
     STAGES,
     ArtifactPath,
     Data,
@@ -55,6 +56,7 @@ from registrar.vocabulary.versions import (
 
 __all__ = [
     "LINK",
+    "MODEL_LANE",
     "STAGES",
     "VOCABULARY",
     "ArtifactPath",

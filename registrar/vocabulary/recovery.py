@@ -16,7 +16,7 @@ Model = Annotated[ModelName | None, Field(description="that the other event is a
 
 
 class _OfTask(Data):
-    """About one task that failed or is dead."""
+    """About one task that failed or is dead, or of a drop: that waits."""
 
     pressing = True
 
@@ -38,7 +38,7 @@ class TaskRetry(_OfTask):
 
 
 class TaskDrop(_OfTask):
-    """Leave work undone that failed for good: it is no open trouble any more."""
+    """Leave work undone that failed for good, or that waits for its turn: it is never begun, and in nobody's way."""
 
     type = "task.drop"
     task = "worker.drop"

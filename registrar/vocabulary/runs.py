@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from registrar.vocabulary.filters import Filter, OrderBy
 from registrar.vocabulary.terms import (
     ArtifactPath,
     Commit,
     Data,
-    Exact,
     ModelName,
     Name,
     OneVersion,
@@ -25,8 +25,8 @@ class RunSearch(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
 
     experiment: Name
-    filter_string: Exact = ""
-    order_by: Annotated[list[Exact], Field(max_length=10)] = []
+    filter_string: Filter = ""
+    order_by: OrderBy = []
     max_results: Annotated[int, Field(ge=1, le=1000)] = 1
     run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
 

@@ -154,6 +154,9 @@ _TagKey = Annotated[
 Tags = Annotated[dict[_TagKey, Text], Field(max_length=50), BeforeValidator(_tags)]
 
 
+MODEL_LANE = "model:"  # begins the lane of all work on one model
+
+
 class Data(BaseModel):
     """The `data` of one event type. Unknown fields are errors."""
 
@@ -179,7 +182,7 @@ class Data(BaseModel):
 
     def lane(self, event_id: str) -> str:
         """Work of one lane runs one at a time, in the order of acceptance (DESIGN.md section 3)."""
-        return f"model:{self.registered_model}" if self.registered_model else f"event:{event_id}"
+        return f"{MODEL_LANE}{self.registered_model}" if self.registered_model else f"event:{event_id}"
 
 
 class OneVersion(Data):

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from registrar.ledger import status
 from registrar.seal import REPLY
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
+from worker.door import Retryable
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -206,3 +208,17 @@ def test_the_token_goes_to_no_other_host(github):
     github.office.post("promotion.approve", by=ADA, **WANTED)
     assert github.listener.got == []
     assert "the address to answer at" in github.office.fact("task.failed")
+
+
+def test_it_is_refused_when_the_request_is_dropped_before_its_turn(github):
+    github.trained()
+    office = github.office
+    office.registry.fail["run"] = Retryable("reading run r9: the registry does not answer (ConnectionError)")
+    office.post("training_run.finished", model="taxi", run_id="r9")
+    waits = office.post("promotion.request", reply_to=github.address(), **WANTED)
+    with office.ledger.read() as connection:
+        [task] = (status.event(connection, waits) or {})["tasks"]
+    assert (task["state"], github.heard) == ("queued", [])
+    office.post("task.drop", by=ADA, task_id=task["id"], model="taxi", reason="not today")
+    assert github.heard == ["rejected"]
+    assert "not today" in json.loads(github.listener.got[0][1])["comment"]

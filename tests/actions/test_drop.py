@@ -1,12 +1,17 @@
 """Work that failed for good may stay undone: then it is no open trouble any more, and the record says who said so."""
 
+from datetime import timedelta
+
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from registrar.ledger import dead, status
-from registrar.ledger.tables import journal
+from registrar.ledger.afterwards import Dropped
+from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, Office
+from worker.door import Retryable
+from worker.telling import card
 
 
 def failed(office: Office) -> str:
@@ -73,3 +78,134 @@ def test_what_is_about_no_model_is_named_without_one(office):
 def test_a_drop_without_a_reason_is_none(office, reason):
     with pytest.raises(ValidationError, match="reason"):
         office.post("task.drop", task_id=f"tsk_{'0' * 32}", **reason)
+
+
+# Work that waits for its turn.
+DOWN = Retryable("reading run r9: the registry does not answer (ConnectionError)")
+
+
+def task_of(office: Office, event: str) -> str:
+    return str(shown(office, event)["tasks"][0]["id"])
+
+
+def stuck(office: Office) -> str:
+    """An event whose task waits for its next attempt."""
+    office.registry.trained("r9", rmse=5.0)
+    office.registry.fail["run"] = DOWN
+    return office.post("training_run.finished", model="taxi", run_id="r9")
+
+
+def journaled(office: Office, kind: str) -> list:
+    with office.ledger.read() as connection:
+        return list(connection.execute(select(journal).where(journal.c.kind == kind)).all())
+
+
+@pytest.mark.both_ledgers
+def test_what_waits_is_dropped_never_runs_and_its_lane_goes_on(office):
+    event = stuck(office)
+    behind = office.accept("training_run.failed", model="taxi")
+    asked = drop(office, task_of(office, event))
+    assert office.tasks_of(behind) == [("report", "succeeded")]
+    office.later(hours=7)
+    assert office.stages() == {}
+    now = shown(office, event)
+    assert now["state"] == "dropped"
+    [task] = now["tasks"]
+    assert (task["state"], task["error"]) == ("dropped", "dropped while it waited, by Ada: a typo")
+    [settled] = task["settled"]
+    assert (settled["event_id"], settled["reason"], settled["was"]["error"]) == (asked, "a typo", str(DOWN))
+    [entry] = journaled(office, "task.dropped")
+    assert (entry.event_id, entry.actor) == (asked, "ada")
+    assert "was dropped while it waited, by Ada; what its attempts may have done" in office.fact("task.dropped")
+
+
+@pytest.mark.parametrize("again", ["task.retry", "task.drop"])
+def test_it_stays_dropped(office, again):
+    event = stuck(office)
+    drop(office, task_of(office, event))
+    asked = office.post(again, by=ADA, task_id=task_of(office, event), model="taxi", reason="sorry")
+    assert "was dropped; to do it nevertheless: registrar replay" in shown(office, asked)["tasks"][0]["error"]
+
+
+@pytest.mark.both_ledgers
+def test_a_promotion_that_it_was_to_bring_on_has_failed_with_it(office):
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    approve = office.accept("promotion.approve", by=ADA, model="taxi", version=1)
+    [bell] = office.due()
+    office.run(bell)
+    move = shown(office, approve)["tasks"][1]
+    assert (move["name"], move["state"]) == ("worker.transition", "queued")
+    office.accept("task.drop", by=ADA, task_id=move["id"], model="taxi", reason="not today")
+    [bell] = [bell for bell in office.due() if bell.name == "worker.drop"]
+    office.run(bell)
+    office.work()
+    assert office.promotions()[-1] == (1, "Production", "failed")
+    assert office.stages() == {1: "Staging"}
+    with office.ledger.read() as connection:
+        edited = select(tasks.c.args).where(tasks.c.name == "worker.notify")
+        told = [row.args["fact"] for row in connection.execute(edited)]
+    [fact] = [fact for fact in told if fact["type"] == "task.dropped"]
+    assert fact["details"]["promotion"].startswith("prm_")
+    assert "task.dropped" in card.CLOSING
+
+
+def change(office: Office, task: str, **values: object) -> None:
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.id == task).values(**values))
+
+
+def test_what_a_worker_is_at_can_not_be_dropped(office):
+    event = stuck(office)
+    task = task_of(office, event)
+    change(office, task, state="running", lease="x", lease_until=office.now() + timedelta(hours=1))
+    asked = drop(office, task)
+    assert shown(office, asked)["tasks"][0]["error"] == (
+        f"{task} is running: a worker is at it right now. Drop it when it waits again, or has failed"
+    )
+    assert shown(office, event)["state"] == "unfinished"
+
+
+def test_nor_a_move_that_has_begun(office):
+    office.registry.trained("r1", rmse=5.0)
+    office.registry.refuse["set_alias"] = lambda *_: DOWN
+    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.stages() == {1: "Staging"}
+    [task] = [task for task in shown(office, event)["tasks"] if task["state"] == "queued"]
+    asked = drop(office, task["id"])
+    assert "has begun to move a version in MLflow" in shown(office, asked)["tasks"][0]["error"]
+    office.registry.refuse.clear()
+    office.until_nothing_waits()
+    assert office.holding()["@challenger"] == [1]
+
+
+def test_who_drops_what_is_begun_in_this_moment_is_told_so(office, monkeypatch):
+    event = stuck(office)
+    task = task_of(office, event)
+    apply = Dropped.apply
+
+    def late(self, connection, cause):
+        connection.execute(update(tasks).where(tasks.c.id == task, tasks.c.state == "queued").values(state="running"))
+        return apply(self, connection, cause)
+
+    monkeypatch.setattr(Dropped, "apply", late)
+    asked = drop(office, task)
+    assert shown(office, asked)["tasks"][0]["error"] == f"{task} was begun in this moment"
+    assert journaled(office, "task.dropped") == []
+    monkeypatch.undo()
+    office.until_nothing_waits()
+    assert (office.stages(), shown(office, event)["state"]) == ({1: "Staging"}, "succeeded")
+    assert shown(office, asked)["tasks"][0]["error"] == f"{task} is done"
+
+
+def test_whoever_asked_and_waits_for_the_answer_gets_one(office):
+    office.accept("training_run.failed", model="taxi")
+    approve = office.accept("promotion.approve", by=ADA, reply_to="sealed", model="taxi", version=1)
+    asked = office.accept("task.drop", by=ADA, task_id=task_of(office, approve), model="taxi", reason="late")
+    [bell] = [bell for bell in office.due() if bell.name == "worker.drop"]
+    office.run(bell)
+    with office.ledger.read() as connection:
+        reply = select(tasks).where(tasks.c.event_id == asked, tasks.c.name == "worker.reply")
+        [row] = connection.execute(reply).all()
+    assert (row.args["to"], row.args["source"], row.args["who"]) == ("sealed", "ci", "Ada")
+    assert "was dropped while it waited, by Ada: late" in row.args["text"]

@@ -13,6 +13,7 @@ from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.dead import letters
 from registrar.ledger.history import Held
 from registrar.ledger.migrate import migrate
+from registrar.ledger.rank import Rank
 from registrar.ledger.spent import spend
 from registrar.ledger.tasks import claim
 from registrar.ledger.verify import verify
@@ -152,6 +153,13 @@ def test_a_holder_learns_which_promotion_brought_it_there(empty):
 def test_work_that_waits_is_still_there_to_be_done(empty):
     with migrated(empty).write() as connection:
         assert claim(connection, "tsk_1", at=hour(7)).event_id == "evt_3"
+
+
+def test_what_waits_keeps_its_place_in_its_lane(empty):
+    """Whether it was pressing is not asked again."""
+    with migrated(empty).read() as connection:
+        rows = connection.execute(text("SELECT rank, doubts FROM tasks ORDER BY seq")).all()
+    assert [tuple(row) for row in rows] == [(Rank.ORDINARY, 0)] * 2
 
 
 def test_what_was_given_up_is_still_listed(empty):

@@ -65,6 +65,7 @@ QUESTIONS: dict[str, Ask] = {
     "history of an alias": lambda reading, ids: reading.history(
         "taxi", Past("@champion", None, NOON - timedelta(hours=5), NOON + timedelta(hours=5)), limit=1
     ),
+    "queue": lambda reading, ids: reading.queue(model="taxi", limit=1),
     "dead": lambda reading, ids: reading.dead(model="taxi", state="dead"),
     "a dead one": lambda reading, ids: reading.dead_one(reading.dead().rows[0]["id"]),
     "rejections": lambda reading, ids: reading.rejections(source="ci"),

@@ -142,6 +142,28 @@ def test_options_that_can_not_be_meant_are_refused_at_start(options: dict[str, A
     assert says in shown
 
 
+@pytest.mark.parametrize(
+    ("search", "says"),
+    [
+        ("{experiment: 'e', filter_string: 'metrics.rmse is small'}", "a comparison is like metrics.rmse < 7"),
+        ("{experiment: name, filter_string: 'attributes.owner = x'}", "is not understood"),
+        ("{experiment: 'e', order_by: ['datasets.name']}", "does not order by datasets"),
+    ],
+)
+def test_a_search_that_mlflow_can_not_do_is_refused_at_start(search: str, says: str):
+    rule = {"type": "training_run.finished", "data": {"model": "'m'", "search": search}}
+    with pytest.raises(ValidationError, match=says):
+        Options.model_validate({"verify": VERIFY, "rules": [rule]})
+
+
+@pytest.mark.parametrize("search", ["search", "{experiment: name, filter_string: join('', ['metrics.', metric])}"])
+def test_one_that_the_payload_says_is_judged_when_it_comes(search: str):
+    rule = {"type": "training_run.finished", "data": {"model": "'m'", "search": search}}
+    said = {"experiment": "e", "name": "e", "metric": "rmse is small", "filter_string": "metrics.rmse is small"}
+    with pytest.raises(InvalidEvent, match="a comparison is like"):
+        normalise({"rules": [rule]}, {**said, "search": {name: said[name] for name in ("experiment", "filter_string")}})
+
+
 def test_the_users_data_goes_before_the_rules_and_only_where_an_event_has_the_field():
     data = {"model": "name", "run_id": "'r1'", "artifact_path": "'forest'"}
     failed = {"when": "!ok", "type": "training_run.failed", "data": {"reason": "why"}}

@@ -12,7 +12,7 @@ from tests.ledger.chain import EVIDENCE, scene
 from tests.webhooks.conftest import Receiver, finished
 from webhooks.access import Principal
 
-LISTS = ["events", "promotions", "models", "dead", "rejections", "overview", "policy", "audit"]
+LISTS = ["events", "promotions", "models", "dead", "queue", "rejections", "overview", "policy", "audit"]
 
 
 def test_pages_lead_through_all_events(receiver: Receiver):

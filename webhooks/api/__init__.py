@@ -20,12 +20,13 @@ from webhooks.api import (
     probes,
     promotions,
     rejections,
+    waiting,
 )
 from webhooks.commands import Commands
 from webhooks.health import Health
 from webhooks.metrics import Metrics
 
-_RESOURCES = (events, promotions, models, dead, rejections, overview, policy, audit)
+_RESOURCES = (events, promotions, models, waiting, dead, rejections, overview, policy, audit)
 
 
 def blueprint(reading: Reading, commands: Commands, health: Health, metrics: Metrics, access: Access) -> Blueprint:

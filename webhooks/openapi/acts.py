@@ -32,7 +32,7 @@ def paths() -> dict[str, Any]:
         "/v1/models/{model}/rollback": _post("Back to the version before", "model.rollback", model, role=either),
         "/v1/models/{model}/prune": _post("Mark and delete old versions", "model.prune", model, role="operator"),
         "/v1/dead/{task}/retry": _post("Try work again that failed", "task.retry", task, role="operator"),
-        "/v1/dead/{task}/drop": _post("Leave work undone that failed", "task.drop", task, role="operator"),
+        "/v1/dead/{task}/drop": _post("Leave work undone that failed or waits", "task.drop", task, role="operator"),
         "/v1/events/{id}/replay": _post("Send an event again", "event.replay", event, role="operator"),
     }
     return {path: {"post": operation} for path, operation in found.items()}

@@ -11,6 +11,7 @@ SHAPES = (
     shapes.Events,
     shapes.Dead,
     shapes.Story,
+    shapes.Queue,
     shapes.Rejections,
     shapes.History,
     record.Promotions,
@@ -27,6 +28,7 @@ _PAST = (
     time("since", "what was still held after that"),
     time("until", "what was held before that; with `since`, whatever was held between the two"),
 )
+_DROP = "Work that waits is dropped by POST /v1/dead/{task}/drop."
 _ACT = "What is done about it is an event: POST .../retry, .../drop."
 _BY_ID = "Open to whoever has its id: 96 random bits behind its time, told to its sender alone."
 
@@ -70,6 +72,7 @@ def _others() -> dict[str, Any]:
         "/v1/models": read("Registered models that the record knows, by name", record.Models, *PAGE),
         "/v1/models/{model}": read("A registered model", record.Model, model, missing=True),
         "/v1/models/{model}/history": read(held, shapes.History, model, *PAGE, *_PAST),
+        "/v1/queue": read("What is not done yet, in the order of its turns", shapes.Queue, *PAGE, _MODEL, more=_DROP),
         "/v1/dead": read("What failed for good", shapes.Dead, *PAGE, state, _MODEL, more=_ACT),
         "/v1/dead/{task}": read("The whole story of a task", shapes.Story, task, more=_ACT, missing=True),
         "/v1/rejections": read(

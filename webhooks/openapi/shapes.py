@@ -172,6 +172,33 @@ class Story(DeadTask):
     event: Event
 
 
+class QueuedTask(Shape):
+    """A task that is queued or running, with whose event it is of."""
+
+    id: str
+    name: str
+    state: State
+    lane: str
+    attempts: int
+    error: Annotated[str | None, Field(description="of the last attempt")]
+    not_before: datetime
+    created_at: datetime
+    model: str | None
+    actor: str
+    actor_name: str
+    source: str
+    event_id: str
+    event_type: str
+    why: Annotated[str, Field(description="what it waits for, or who is at it")]
+
+
+class Queue(Shape):
+    """Lane by lane, in the order of its turns."""
+
+    queue: list[QueuedTask]
+    next: Next
+
+
 class Rejection(Shape):
     """One refused request; of many in a minute, one row says how many more (code and_more)."""
 

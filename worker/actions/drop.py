@@ -1,18 +1,38 @@
-"""worker.drop, on task.drop: work that failed for good stays undone, and is no open trouble any more."""
+"""worker.drop, on task.drop: work that failed for good stays undone, and work that waits is never begun.
 
-from registrar.ledger import dead
+Of what was waiting, all who wait for it are told: a promotion that it was to bring on has failed, a deployment is not
+let go, whoever asked is answered.
+"""
+
+from registrar.ledger import dead, tasks
 from registrar.ledger.afterwards import Dropped
-from registrar.outcome import Outcome
+from registrar.ledger.dead import Letter
+from registrar.ledger.promotions import Decided
+from registrar.outcome import FollowUp, Outcome
 from registrar.vocabulary import TaskDrop
-from worker import recovery
+from worker import recovery, replying
 from worker.door import Final
+from worker.promotion import verdict
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(TaskDrop)
     found = recovery.letter(work, data)
-    if why_not := dead.closed(found):
+    if why_not := dead.no_drop(found):
         raise Final(why_not)
-    text = f"{found} was dropped, by {work.who}"
-    return recovery.outcome("task.dropped", text, found, data.reason, Dropped(found, data.reason))
+    dropped = Dropped(found, data.reason)
+    if found.state != "queued":
+        return recovery.outcome("task.dropped", f"{found} was dropped, by {work.who}", found, data.reason, dropped)
+    left = "; what its attempts may have done in MLflow stays" if found.attempts else ""
+    text = f"{found} was dropped while it waited, by {work.who}{left}"
+    done = recovery.outcome("task.dropped", text, found, data.reason, dropped)
+    failed = (Decided(found.promotion, "failed", done.summary),) if found.promotion else ()
+    return Outcome(done.summary, done.facts, _told(work, found, done), (*done.records, *failed))
+
+
+def _told(work: Work, found: Letter, done: Outcome) -> tuple[FollowUp, ...]:
+    with work.ledger.read() as connection:
+        task = tasks.get(connection, found.id)
+    answers = verdict.answers(work.ledger, work.seal, task, "dropped", done)
+    return (*answers, *replying.replies(work.seal, task, done.summary, elsewhere=True))

@@ -10,13 +10,14 @@ from worker.work import Work
 
 def act(work: Work) -> Outcome:
     try:
-        address = work.seal.open(work.task.reply_to or "", audience=REPLY)
+        address = work.seal.open(work.task.args.get("to", work.task.reply_to) or "", audience=REPLY)
     except BrokenSeal as error:
         raise Final(f"the address for the answer can't be read: {error}") from None
-    source = work.policy.sources.get(work.task.source)
+    asked_by = str(work.task.args.get("source", work.task.source))
+    source = work.policy.sources.get(asked_by)
     if source is None:
-        raise Final(f"source {work.task.source!r} is in registrar.yml no more; nobody is answered")
+        raise Final(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
     notifier = load("worker.notifiers", address["kind"])
     with outside.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
         notifier.reply(address["url"], str(work.given("text")), http)
-    return Outcome(f"{work.who} was answered")
+    return Outcome(f"{work.task.args.get('who', work.who)} was answered")

@@ -143,7 +143,7 @@ def _verify(work: Work, step: Step) -> None:
 
 def _replace(other: Version, step: Step) -> FollowUp:
     args = {"version": other.version, "held": step.stage, "replaced_by": step.version.version}
-    return FollowUp("worker.archive", args)
+    return FollowUp("worker.archive", args, finishes=True)
 
 
 def _records(work: Work, step: Step) -> tuple[Record, ...]:

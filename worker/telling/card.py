@@ -30,6 +30,7 @@ CLOSING = frozenset(
         "model_version.promoted",
         "task.failed",
         "task.dead",
+        "task.dropped",
     }
 )
 ICONS = {
@@ -58,6 +59,7 @@ ICONS = {
     "promotion.waiting": "\N{HOURGLASS WITH FLOWING SAND}",
     "registry.changed_by_hand": "\N{WAVING HAND SIGN}",
     "task.dead": "\N{POLICE CARS REVOLVING LIGHT}",
+    "task.dropped": "\N{WASTEBASKET}",
     "task.failed": "\N{WARNING SIGN}",
     "training_run.failed": "\N{WARNING SIGN}",
 }

@@ -32,7 +32,7 @@ sources:
   ci:
     kind: standard
     secrets: ["file:ci.whsec"]
-    may: [{events: ["training_run.*", "model_version.*"], models: ["*"]}]
+    may: [{events: ["training_run.*", "model_version.*", "artifacts.fetch"], models: ["*"]}]
 models:
   "*": {targets: [{stage: Staging, approval: automatic}]}
 channels:

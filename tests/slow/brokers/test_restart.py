@@ -11,7 +11,7 @@ from tests.links import Link
 from tests.redis_server import Server
 from tests.slow.brokers.conftest import Site, accepted, installation, until
 from tests.slow.brokers.test_shutdown import worker
-from worker.run import CONCURRENCY
+from worker.downloads import CONCURRENCY
 
 
 def test_redis_killed_under_load_and_replaced_by_an_empty_one_loses_nothing(tmp_path: Path, redis: Server):

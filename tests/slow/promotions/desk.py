@@ -13,6 +13,7 @@ from sqlalchemy import Row, select, update
 
 from registrar.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
+from registrar.ledger.conditions import place
 from registrar.ledger.tables import deployments, promotions
 from registrar.ledger.tables import tasks as rows_of_tasks
 from tests.slow.promotions.chronicle import OPEN
@@ -135,7 +136,7 @@ class Desk:
     def all_tasks(self) -> list[Row[Any]]:
         lane = select(rows_of_tasks).where(rows_of_tasks.c.lane == f"model:{self.model}")
         with self.ledger.read() as connection:
-            return list(connection.execute(lane.order_by(rows_of_tasks.c.event_seq, rows_of_tasks.c.seq)))
+            return list(connection.execute(lane.order_by(*place(rows_of_tasks))))
 
     def _first(self) -> Row[Any] | None:
         return next((task for task in self.all_tasks() if task.state not in FINISHED), None)

@@ -1,0 +1,20 @@
+"""The answer to the person who asked for something with an address to answer at."""
+
+from registrar.ledger.tasks import Task
+from registrar.outcome import FollowUp
+from registrar.seal import Seal
+from registrar.vocabulary import VOCABULARY
+from worker.promotion import verdict
+
+
+def replies(seal: Seal, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
+    """Once: by the event's first task. Who waits for more is answered later.
+
+    elsewhere: another event's task says so, as this one was never done.
+    """
+    if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
+        return []
+    if verdict.awaited(task, seal):
+        return []
+    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if elsewhere else {}
+    return [FollowUp("worker.reply", {"text": text, **to}, lane=f"reply:{task.event_id}")]
