@@ -1,4 +1,5 @@
-"""What decides about a version beside where it is: its newest evaluation, a quarantine, when it may be deleted.
+"""What decides about a version beside where it is: its newest evaluation, a quarantine, when it may be deleted, who
+trained it.
 
 MLflow has a tag of the same name for people's eyes, and is never asked for it. Rows are only added; of a key, the
 newest one counts.
@@ -22,6 +23,9 @@ class Key(StrEnum):
     EVALUATION = "registrar.evaluation"  # the id of the run that evaluated it
     QUARANTINED = "registrar.quarantined"  # why, when and by whom it was rolled back
     PRUNE_AFTER = "registrar.prune_after"  # ISO 8601: from then on it may be deleted
+    AUTHOR = "registrar.author"  # the run's user when it was registered; "": the run named nobody
+    AUTHOR_SEEN = "registrar.author_seen"  # of one not registered here, or before this was kept: at the first look
+    REGISTRANT = "registrar.registrant"  # the id of the actor whose event registered it
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,22 @@ class State:
 
 @dataclass(frozen=True)
 class StateSet:
-    """Record: a version has a state from now on; value None: no more. Written again, it changes nothing."""
+    """Record: a version has a state from now on; value None: no more. Written again, it changes nothing.
+
+    once: what the version has of that key already stays.
+    """
 
     model: str
     version: int
     version_created_at: datetime
     key: Key
     value: str | None
+    once: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         before = states(connection, self.model, version=self.version)
-        if current(before, self.version, self.version_created_at).get(self.key) == self.value:
+        has = current(before, self.version, self.version_created_at).get(self.key)
+        if has == self.value or (self.once and has is not None):
             return
         said = {"key": self.key.value, "value": self.value, "version_created_at": self.version_created_at}
         row = {**said, "model": self.model, "version": self.version, "event_id": cause.event_id, "at": cause.at}

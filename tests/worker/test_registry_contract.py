@@ -222,6 +222,24 @@ def test_a_logged_model_is_known_by_its_id(mlflow_address, name):
     assert world.registry.digest_of(name, 1) == made.logged_model
 
 
+@pytest.mark.parametrize("hand", ["bob", ""])
+def test_who_began_a_run_is_not_whom_its_tag_names_later(mlflow_address, hand):
+    world = RealWorld(mlflow_address)
+    run_id = world.train(user="ada")
+    world.client.set_tag(run_id, "mlflow.user", hand)
+    assert world.registry.run(run_id).user == "ada"
+    world.client.delete_tag(run_id, "mlflow.user")
+    assert world.registry.run(run_id).user == "ada"
+
+
+def test_a_run_that_was_begun_without_a_user_has_the_one_of_its_tag(mlflow_address):
+    world = RealWorld(mlflow_address)
+    run_id = world.client.create_run("0").info.run_id
+    assert world.registry.run(run_id).user == ""
+    world.client.set_tag(run_id, "mlflow.user", "ada")
+    assert world.registry.run(run_id).user == "ada"
+
+
 def test_a_description_and_a_tag_are_set(world, name):
     register(world, name)
     world.registry.set_description(name, 1, "line 1\nline 2")

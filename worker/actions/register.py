@@ -6,6 +6,7 @@ import time
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.vocabulary import Registration
 from worker.door import ModelSource, NotFound, Run, Version
+from worker.promotion import author
 from worker.promotion.in_stage import now_and_then
 from worker.registration import chosen, registered
 from worker.work import Work
@@ -66,7 +67,8 @@ def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds:
 def _again(work: Work, run: Run, earlier: Version) -> Outcome:
     if earlier.tags.get("registrar.task") == work.task.id:
         return _done(work, run, earlier)
-    return Outcome(f"run {run.id} is {earlier} already; nothing to do")
+    first = author.seen(work.ledger, earlier, run.user)
+    return Outcome(f"run {run.id} is {earlier} already; nothing to do", records=first)
 
 
 def _done(work: Work, run: Run, version: Version) -> Outcome:
@@ -80,5 +82,5 @@ def _done(work: Work, run: Run, version: Version) -> Outcome:
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
-        records=now_and_then(work, version),
+        records=(*author.bound(work, version, run.user), *now_and_then(work, version)),
     )

@@ -14,6 +14,7 @@ from registrar.policy.approval import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, Signature
 from worker.door import Final, NotFound, Registry, Run, Version
+from worker.promotion import author
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
 from worker.promotion.holds import Hold, Times, closed
 from worker.promotion.standing import standing
@@ -94,7 +95,7 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
     A version without a run has no metrics: its gates fail.
     """
     run = look.registry.run(version.run_id) if version.run_id else None
-    metrics = run.metrics if run else {}
+    metrics, bound = run.metrics if run else {}, author.known(look.ledger, version)
     seen = Seen(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
@@ -113,7 +114,7 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         look.registry.digest_of(version.model, version.version),
         metrics,
         seen.trained_at,
-        run.user if run else "",
+        bound if bound is not None else run.user if run else "",
     )
 
 
