@@ -54,8 +54,8 @@ class Threshold(Strict):
 class Comparison(Strict):
     """A metric against that of the version which holds an alias now. The names are MLflow's (mlflow.models.evaluate).
 
-    Without a change asked for, any improvement will do. A holder without the metric fails; no holder at all is
-    when_no_baseline.
+    Without a change asked for, any improvement will do. A holder without the metric fails. Where nobody holds it now,
+    who held it last counts; where nobody ever did, when_no_baseline.
     """
 
     metric: Metric
@@ -64,7 +64,9 @@ class Comparison(Strict):
     greater_is_better: bool
     min_absolute_change: Annotated[float, Field(ge=0)] = 0
     min_relative_change: Annotated[float, Field(ge=0, description="0.01 is 1 %")] = 0
-    when_no_baseline: Literal["pass", "fail"] = "pass"
+    when_no_baseline: Annotated[
+        Literal["pass", "fail"], Field(description="where nobody ever held it; else who held it last is compared with")
+    ] = "pass"
 
     def __str__(self) -> str:
         least = [f"{self.min_absolute_change:g}"] if self.min_absolute_change else []

@@ -12,6 +12,7 @@ from worker.door import Version
 from worker.promotion import asking, author, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
+from worker.promotion.leaving import barred
 from worker.promotion.requester import requester
 from worker.promotion.standing import standing
 from worker.promotion.way import wrong_start
@@ -42,7 +43,8 @@ def act(work: Work) -> Outcome:
 
 def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
-    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target):
+    leaving = barred(work, version, target.stage)
+    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target) or leaving:
         return _held_back(work, version, target, [reason], waiting)
     evidence = gather(work, version, target)
     metrics.gates(work.policy, version.model, target, evidence.verdicts)

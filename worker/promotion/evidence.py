@@ -15,6 +15,7 @@ from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, Signature
 from worker.door import Final, NotFound, Registry, Run, Version
 from worker.promotion import author
+from worker.promotion.baseline import compared_with
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
 from worker.promotion.holds import Hold, Times, closed
 from worker.promotion.standing import standing
@@ -96,12 +97,14 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
     """
     run = look.registry.run(version.run_id) if version.run_id else None
     metrics, bound = run.metrics if run else {}, author.known(look.ledger, version)
+    baselines, held_before = _baselines(look, version, target)
     seen = Seen(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
         trained_at=run.started_at if run else None,
         now=look.now,
-        baselines=_baselines(look, version, target),
+        baselines=baselines,
+        held_before=held_before,
         evaluation=_evaluation(look, version),
         signature=_signed(look, version, target),
     )
@@ -157,17 +160,19 @@ def _signed(look: Look, version: Version, target: Target) -> bool | None:
     return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
 
 
-def _baselines(look: Look, version: Version, target: Target) -> dict[str, Baseline]:
-    """By "@alias". A version is not compared with itself."""
-    names = {gate.baseline for gate in target.gates if isinstance(gate, Comparison)}
-    found = {name: look.registry.by_alias(version.model, name[1:]) for name in sorted(names)}
-    return {name: _baseline(look, one) for name, one in found.items() if one and one.version != version.version}
+def _baselines(look: Look, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
+    """By "@alias"; and the aliases that were held once, though nobody is left to compare with."""
+    names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
+    policy = look.policy.model(version.model)
+    found = {name: compared_with(look.registry, look.ledger, policy, version, name[1:]) for name in names}
+    baselines = {name: _baseline(look, one.holder, last=one.before) for name, one in found.items() if one.holder}
+    return baselines, frozenset(name for name, one in found.items() if one.before and not one.holder)
 
 
-def _baseline(look: Look, holder: Version) -> Baseline:
+def _baseline(look: Look, holder: Version, *, last: bool) -> Baseline:
     """Without metrics where its run is gone: the comparison says so."""
     run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
-    return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {})
+    return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
 
 
 def _run(look: Look, run_id: str | None) -> Run | None:

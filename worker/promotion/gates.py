@@ -37,17 +37,22 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The version that an alias points at, its run's metrics, and those of its evaluation."""
+    """The version that an alias points at, its run's metrics, and those of its evaluation.
+
+    last: nothing that could be compared with holds the alias now; this one did last, by the record.
+    """
 
     version: int
     metrics: Mapping[str, float]
     evaluated: Mapping[str, float] = field(default_factory=dict)
+    last: bool = False
 
 
 @dataclass(frozen=True)
 class Seen:
     """What gates look at. tags: the version's and its run's. baselines: by "@alias"; one without a holder lacks.
 
+    held_before: those without a holder now that had one once, by the record, though none is left to compare with.
     signature: whether the model's MLmodel file has one; None where no gate asks.
     """
 
@@ -56,6 +61,7 @@ class Seen:
     trained_at: datetime | None = None
     now: datetime | None = None
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    held_before: frozenset[str] = frozenset()
     evaluation: Evaluation | None = None
     signature: bool | None = None
 
@@ -119,11 +125,15 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
 
 def _comparison(gate: Comparison, value: float, seen: Seen) -> Verdict:
     said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
+    if of is None and gate.baseline in seen.held_before:
+        why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
+        return Verdict(str(gate), False, f"{said}: {why}", value)
     if of is None:
         passed = gate.when_no_baseline == "pass"
         return Verdict(str(gate), passed, f"{said}: nothing holds {gate.baseline} to compare with", value)
     base = (of.metrics if gate.of == "training" else of.evaluated).get(gate.metric)
-    holder = f"{gate.baseline} (version {of.version})"
+    holder = f"{gate.baseline}'s last holder" if of.last else gate.baseline
+    holder += f" (version {of.version})"
     if base is None or not _is_number(base):
         lacking = "has none" if base is None else f"has {_not_finite(base)}"
         return Verdict(str(gate), False, f"{said} can't be compared: {holder} {lacking}", value)
