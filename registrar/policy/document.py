@@ -248,13 +248,15 @@ class Policy(Strict):
         return list(dict.fromkeys(to for route in self.notify if route.wants(outcome, model) for to in route.to))
 
     def digest(self, model: str) -> str:
-        """What an approval is bound to: SHA-256 of the model's targets and the groups they name."""
+        """What an approval is bound to: SHA-256 of the model's targets, of the groups they name, and of how much of its
+        files is compared.
+        """
         policy = self.model(model)
         approvals = [target.approval for target in policy.targets if isinstance(target.approval, Approval)]
         named = {group for approval in approvals for group in approval.groups}
         named |= {approval.break_glass.group for approval in approvals if approval.break_glass}
         content = [
-            policy.model_dump(mode="json", include={"mode", "targets"}),
+            policy.model_dump(mode="json", include={"mode", "targets", "compare_content_mb"}),
             {group: sorted(self.groups[group]) for group in sorted(named)},
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

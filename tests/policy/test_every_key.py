@@ -84,6 +84,15 @@ def signed(office: Office) -> None:
     trained(office)
 
 
+def written_over(office: Office) -> None:
+    """The weights are exchanged for others of the same size before the approval."""
+    for weights in (b"weights", b"WEIGHTS"):
+        office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "weights": weights}
+        if weights.islower():
+            trained(office)
+    approved(office)
+
+
 def patient(office: Office) -> None:
     """Hours go by between the approval and a look at what came of it."""
     trained(office)
@@ -224,6 +233,7 @@ CHANGES = {
         one, POLICY, POLICY.replace(f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n", "")
     ),
     "ModelPolicy.drift": Change(reconciled, POLICY, model("drift: revert")),
+    "ModelPolicy.compare_content_mb": Change(written_over, POLICY, model("compare_content_mb: 0")),
     "ModelPolicy.reconcile_every": Change(moved_by_hand, POLICY, model("reconcile_every: 1h")),
     "ModelPolicy.retention": Change(pruned, POLICY, KEPT),
     "Retention.keep_last": old_and_new(pruned, KEPT, "keep_last: 1", "keep_last: 2"),

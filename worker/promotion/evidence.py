@@ -1,8 +1,9 @@
 """What an approval is bound to: the version's model, its gates' verdicts, and the policy, as they are now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from registrar.ledger import Ledger
@@ -13,7 +14,8 @@ from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, Signature
-from worker.door import Final, NotFound, Registry, Run, Version
+from registrar.policy.timing import Timing
+from worker.door import FilesSeen, Final, NotFound, Registry, Run, Version
 from worker.promotion import author
 from worker.promotion.baseline import compared_with
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
@@ -35,7 +37,8 @@ _NAMES = {
 class Evidence:
     """Read afresh each time; two equal pieces of evidence show an approver the same.
 
-    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them.
+    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them. look_at_files:
+    takes time, and is done when what an approval is bound to is asked for, once.
     """
 
     version: Version
@@ -43,10 +46,14 @@ class Evidence:
     verdicts: list[Verdict]
     holds: list[Hold]
     policy_digest: str
-    model_digest: str
+    look_at_files: Callable[[], FilesSeen]
     metrics: Mapping[str, float]
     trained_at: datetime | None = None
     trained_by: str = ""
+
+    @cached_property
+    def files(self) -> FilesSeen:
+        return self.look_at_files()
 
     @property
     def reasons(self) -> list[str]:
@@ -56,7 +63,8 @@ class Evidence:
         return {
             "run_id": self.version.run_id,
             "source": self.version.source,
-            "model_digest": self.model_digest,
+            "model_digest": self.files.digest,
+            "compared": self.files.compared,  # says what the digest is made of
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
             "trained_by": self.trained_by,  # nothing is bound to it: it says who may not approve, without MLflow
@@ -114,11 +122,21 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         evaluate(target.gates, seen),
         closed(target.gates, _times(look, version, target)),
         look.policy.digest(version.model),
-        look.registry.digest_of(version.model, version.version),
+        partial(
+            look.registry.look_at_files, version.model, version.version, most=_content(look.policy, version, target)
+        ),
         metrics,
         seen.trained_at,
         bound if bound is not None else run.user if run else "",
     )
+
+
+def _content(policy: Policy, version: Version, target: Target) -> int:
+    """Bytes of the files whose content is compared. Where nobody approves and nothing waits, the move comes right after
+    the look: there names and sizes do, and MLmodel.
+    """
+    at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
+    return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
 def expired(work: Work, promotion: Promotion) -> str | None:
