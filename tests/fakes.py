@@ -160,9 +160,12 @@ class FakeRegistry:
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version:
+        """Of a long description as MLflow on PostgreSQL does."""
         if model not in self._models:
             raise NotFound(f"registering: no model {model!r}")
         self._write("create_version", model)
+        if len(description) > limits.DESCRIPTION:
+            raise Final(f"registering {model}: value too long for type character varying(5000)")
         number = max(self._models[model], default=0) + 1
         made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN, changed=self.clock)
         self._models[model][number] = made

@@ -79,6 +79,11 @@ def evaluated(office: Office) -> None:
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
 
 
+def tagged(office: Office) -> None:
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", tags={"dataset": "abc"})
+
+
 def signed(office: Office) -> None:
     office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
     trained(office)
@@ -279,6 +284,13 @@ CHANGES = {
         one, gate_on_production(BEATS), gate_on_production(BEATS.replace("pass", "fail"))
     ),
     "RequiredTags.tags": Change(one, gate_on_staging("{tags: [git_commit]}"), gate_on_staging("{tags: [dataset]}")),
+    "RequiredTags.by": Change(
+        tagged,
+        gate_on_staging("{tags: [dataset]}"),
+        gate_on_staging("{tags: [dataset], by: evals}").replace(
+            "people:", "  evals: {kind: standard, secrets: [env:EVALS]}\npeople:"
+        ),
+    ),
     "MaxAge.max_age": Change(one, gate_on_staging("{max_age: 9999d}"), gate_on_staging("{max_age: 1s}")),
     "Evaluated.evaluated_within": Change(
         evaluated, gate_on_staging("{evaluated_within: 9h}"), gate_on_staging("{evaluated_within: 4h}")

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from registrar.ledger import Ledger
 from registrar.ledger.history import holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
-from registrar.ledger.version_state import Key
+from registrar.ledger.version_state import Given, Key, given_tags, states
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
 from registrar.policy.duration import length
-from registrar.policy.gates import Comparison, Signature
+from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.timing import Timing
 from worker.door import FilesSeen, Final, NotFound, Registry, Run, Version
 from worker.promotion import author
@@ -109,6 +109,8 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
     seen = Seen(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
+        version_tags=version.tags,
+        given=_given(look, version, target),
         trained_at=run.started_at if run else None,
         now=look.now,
         baselines=baselines,
@@ -176,6 +178,15 @@ def _signed(look: Look, version: Version, target: Target) -> bool | None:
     if not any(isinstance(gate, Signature) for gate in target.gates):
         return None
     return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
+
+
+def _given(look: Look, version: Version, target: Target) -> Mapping[str, Given]:
+    """The tags that events gave it, where a gate asks whose they are."""
+    if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
+        return {}
+    with look.ledger.read() as connection:
+        found = states(connection, version.model, version=version.version)
+    return given_tags(found, version.version, version.created_at)
 
 
 def _baselines(look: Look, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
