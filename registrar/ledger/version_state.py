@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, and_, insert, select
 
+from registrar.ledger import pinned
 from registrar.ledger.journal import append
 from registrar.ledger.tables import events, version_states
 from registrar.outcome import Cause
 
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
+_STATE = ("version", "version_created_at", "key", "value", "at")
 
 
 class Key(StrEnum):
@@ -43,7 +45,7 @@ class State:
     key: str
     value: str | None
     at: datetime
-    source: str  # of the event that said so
+    source: str = ""  # of the event that said so
 
     def is_of(self, version: int, created_at: datetime) -> bool:
         if self.version != version:
@@ -121,13 +123,20 @@ def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:
     """Oldest first. version: of that number alone, whichever it was."""
-    columns = (version_states.c[name] for name in ("version", "version_created_at", "key", "value", "at"))
     joined = version_states.join(events, events.c.id == version_states.c.event_id)
-    query = select(*columns, events.c.source).select_from(joined).where(version_states.c.model == model)
-    query = query.order_by(version_states.c.seq)
+    query = select(*(version_states.c[name] for name in _STATE), events.c.source).select_from(joined)
+    query = query.where(version_states.c.model == model).order_by(version_states.c.seq)
     if version is not None:
         query = query.where(version_states.c.version == version)
     return [State(**row._mapping) for row in connection.execute(query)]
+
+
+def told(connection: Connection, model: str, version: int, created_at: datetime, key: Key) -> int | None:
+    """Return the place, among all that was accepted, of the report behind what counts now; None: there is none."""
+    query = select(*(version_states.c[name] for name in (*_STATE, "event_id"))).order_by(version_states.c.seq)
+    same = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
+    rows = [row for row in connection.execute(query.where(same)) if State(*row[:-1]).is_of(version, created_at)]
+    return pinned.told(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
 
 
 def current(found: Iterable[State], version: int, created_at: datetime) -> dict[str, str]:
