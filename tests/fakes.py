@@ -234,7 +234,7 @@ class FakeRegistry:
         small = sum(map(len, files.values())) <= most
         seen = [(name, len(text), text if small or name == "MLmodel" else None) for name, text in sorted(files.items())]
         digest = hashlib.sha256(repr(seen).encode()).hexdigest()
-        return FilesSeen(f"sha256:{digest}", "content" if small else "names and sizes")
+        return FilesSeen(f"files:sha256:{digest}", "content" if small else "names and sizes")
 
     def size_of(self, model: str, version: int) -> int:
         self._maybe_fail("size_of")

@@ -126,7 +126,9 @@ class Model:
 
 @dataclass(frozen=True)
 class FilesSeen:
-    """A version's files at one look. digest: another one, other files. compared: what it is made of, for people."""
+    """A version's files at one look. digest: files:sha256:HEX; another one, other files. compared: what it is made of,
+    for people. Two digests can be compared where that is the same.
+    """
 
     digest: str
     compared: str

@@ -124,13 +124,17 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         evaluate(target.gates, seen),
         closed(target.gates, _times(look, version, target)),
         look.policy.digest(version.model),
-        partial(
-            look.registry.look_at_files, version.model, version.version, most=_content(look.policy, version, target)
-        ),
+        partial(files_now, look, version, target),
         metrics,
         seen.trained_at,
         bound if bound is not None else run.user if run else "",
     )
+
+
+def files_now(look: Look, version: Version, target: Target) -> FilesSeen:
+    """What of a version's files an approval for a target is bound to, as they are now."""
+    most = _content(look.policy, version, target)
+    return look.registry.look_at_files(version.model, version.version, most=most)
 
 
 def _content(policy: Policy, version: Version, target: Target) -> int:

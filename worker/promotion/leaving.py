@@ -3,8 +3,9 @@
 Else whoever may send an archive could end what others approved, and have what comes next compared with nobody.
 """
 
-from registrar.ledger.history import held_now
-from registrar.policy import Target
+from registrar.ledger.history import Holds, held_now
+from registrar.ledger.promotions import latest
+from registrar.policy import ModelPolicy, Target
 from registrar.policy.approval import Approval
 from worker.door import Version
 from worker.promotion.standing import standing
@@ -41,11 +42,19 @@ def barred(work: Work, version: Version, goal: str) -> str | None:
 def _held(work: Work, version: Version) -> list[Target]:
     """The targets that it holds, by MLflow or by the record: a hand may have moved it away, which may be put right."""
     policy = work.policy.model(version.model)
+    return [
+        target
+        for target in policy.targets
+        if standing(policy, version) == target.stage
+        or target.alias in version.aliases
+        or _recorded(work, policy, version, target)
+    ]
+
+
+def _recorded(work: Work, policy: ModelPolicy, version: Version, target: Target) -> bool:
+    """Whether the record has it there: not another of that number, in a model that was deleted and made anew."""
+    place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with work.ledger.read() as connection:
-        found = {
-            kind: {one.key for one in held_now(connection, version.model, kind) if one.version == version.version}
-            for kind in ("stage", "alias")
-        }
-    stages = {standing(policy, version)} | (found["stage"] if policy.mode != "aliases" else set())
-    aliases = {*version.aliases, *found["alias"]}
-    return [target for target in policy.targets if target.stage in stages or target.alias in aliases]
+        holds = Holds(place[1], version.version) in held_now(connection, version.model, place[0])
+        brought = latest(connection, version.model, version.version, target.stage) if holds else None
+    return holds and (brought is None or brought.evidence.get("run_id") == version.run_id)
