@@ -1,6 +1,7 @@
 """A registry in memory. tests/worker/test_registry_contract.py holds it and the real one to the same claims."""
 
 import copy
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import convert, limits
-from worker.door import Experiment, Final, Model, ModelSource, NotFound, Recent, Run, Version
+from worker.door import Experiment, FilesSeen, Final, Model, ModelSource, NotFound, Recent, Run, Version
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -18,6 +19,7 @@ class FakeRegistry:
     """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name;
     refuse: by every call of that name, if the function says so of its arguments.
 
+    looks: whose files were looked at, in order.
     clock: what changes now has this time (as Version.changed). glance: how many versions `recent` reads at no cost; of
     a model with more, it gives those alone that are asked for. unlisted: versions that no search shows, though they are
     there.
@@ -33,6 +35,7 @@ class FakeRegistry:
         self.clock = int(BORN.timestamp() * 1000)
         self.glance = 20
         self.unlisted: set[tuple[str, int]] = set()
+        self.looks: list[tuple[str, int]] = []
         self.before_write: Callable[[], None] = lambda: None
         self._experiments: dict[str, Experiment] = {}
         self._models: dict[str, dict[int, Version]] = {}
@@ -157,9 +160,12 @@ class FakeRegistry:
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version:
+        """Of a long description as MLflow on PostgreSQL does."""
         if model not in self._models:
             raise NotFound(f"registering: no model {model!r}")
         self._write("create_version", model)
+        if len(description) > limits.DESCRIPTION:
+            raise Final(f"registering {model}: value too long for type character varying(5000)")
         number = max(self._models[model], default=0) + 1
         made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN, changed=self.clock)
         self._models[model][number] = made
@@ -219,10 +225,16 @@ class FakeRegistry:
         self.version(model, version)
         return convert.mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
 
-    def digest_of(self, model: str, version: int) -> str:
-        found = self.version(model, version)
-        files = self.files.get(f"models/{model}/{version}")
-        return found.source.removeprefix("models:/") if files is None else f"sha256:{hash(str(files))}"
+    def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
+        """Of all files or of none, but for MLmodel."""
+        self._maybe_fail("look_at_files")
+        self.version(model, version)
+        self.looks.append((model, version))
+        files = self.files.get(f"models/{model}/{version}", {})
+        small = sum(map(len, files.values())) <= most
+        seen = [(name, len(text), text if small or name == "MLmodel" else None) for name, text in sorted(files.items())]
+        digest = hashlib.sha256(repr(seen).encode()).hexdigest()
+        return FilesSeen(f"files:sha256:{digest}", "content" if small else "names and sizes")
 
     def size_of(self, model: str, version: int) -> int:
         self._maybe_fail("size_of")

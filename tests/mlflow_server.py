@@ -95,3 +95,10 @@ def train_logged_model(client: MlflowClient, *, experiment: str = "taxi", name: 
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     return run_id
+
+
+def write_over(address: str, client: MlflowClient, model_id: str, path: str, content: str) -> None:
+    """A file of a logged model is changed through the server's artifact proxy, past MLflow's own client."""
+    location = str(client.get_logged_model(model_id).artifact_location).partition("mlflow-artifacts:/")[2]
+    url = f"{address}/api/2.0/mlflow-artifacts/artifacts/{location.lstrip('/')}/{path}"
+    requests.put(url, data=content.encode(), timeout=10).raise_for_status()

@@ -37,7 +37,7 @@ def run(found: Any) -> Run:
         name=found.info.run_name or "",
         experiment_id=found.info.experiment_id,
         status=found.info.status,
-        user=found.data.tags.get("mlflow.user", ""),
+        user=_user(found),
         started_at=_time(found.info.start_time),
         artifact_uri=found.info.artifact_uri,
         deleted=found.info.lifecycle_stage == "deleted",
@@ -45,6 +45,15 @@ def run(found: Any) -> Run:
         tags=dict(found.data.tags),
         outputs=tuple((output.model_id, output.step) for output in outputs),
     )
+
+
+def _user(found: Any) -> str:
+    """Who began the run, as MLflow keeps it with the run itself: the tag of that name can be written by anybody later.
+
+    A run that was begun without one ("unknown", by MLflow's clients) has the tag alone.
+    """
+    began = found.info.user_id or ""
+    return began if began not in ("", "unknown") else str(found.data.tags.get("mlflow.user", ""))
 
 
 def mlmodel(text: str) -> dict[str, Any]:

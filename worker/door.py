@@ -124,6 +124,16 @@ class Model:
     created_at: datetime | None
 
 
+@dataclass(frozen=True)
+class FilesSeen:
+    """A version's files at one look. digest: files:sha256:HEX; another one, other files. compared: what it is made of,
+    for people. Two digests can be compared where that is the same.
+    """
+
+    digest: str
+    compared: str
+
+
 class Registry(Protocol):
     """Every call raises Retryable, Final or, where it names something, NotFound."""
 
@@ -211,9 +221,9 @@ class Registry(Protocol):
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         """What the version's MLmodel file says; {} where there is none, or nothing that can be read."""
 
-    def digest_of(self, model: str, version: int) -> str:
-        """What the version's model is: another digest, another model. An id that never changes its meaning, or
-        SHA-256 of its files' names and sizes and of its MLmodel file.
+    def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
+        """What serving would load, as it is now: the names and sizes of all files, and the content of MLmodel and of
+        the smallest that are `most` bytes together.
         """
 
     def size_of(self, model: str, version: int) -> int:

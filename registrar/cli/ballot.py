@@ -36,6 +36,9 @@ def _lines(found: Row) -> Iterator[str]:
     for name in ("reason", "due_at", "decided_at", "decided_by"):
         if found[name] is not None:
             yield f"{name:<12} {show.text(found[name])}"
+    for name, key in (("trained by", "trained_by"), ("compared", "compared")):
+        if said := found["evidence"].get(key):
+            yield f"{name:<12} {said}"
     if found["broke_glass"]:
         yield f"{'':<12} one person BROKE THE GLASS for it, past the rules"
     if voting := found["voting"]:

@@ -1,5 +1,6 @@
 """Which version held which stage or alias, from when to when, and by whose event."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -171,6 +172,20 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
         for fact in row.outcome["facts"]
         if fact["details"].get(kind) == key and fact["details"].get("adopted")
     }
+
+
+def ever_held(
+    connection: Connection, model: str, places: Iterable[tuple[str, str]], *, since: datetime | None = None
+) -> list[int]:
+    """The versions that came to any of these places, each (kind, key); each once, the one that came last first.
+
+    since: what came there before does not count.
+    """
+    there = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
+    query = select(holders.c.version).where(holders.c.model == model, there).order_by(holders.c.seq.desc())
+    if since is not None:
+        query = query.where(holders.c.since >= since)
+    return list(dict.fromkeys(connection.execute(query).scalars()))
 
 
 def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.version_state import current, states
+from registrar.ledger.version_state import TAG, current, states
 
 _LOOKED_AT = 200  # newest tasks of the model that give versions tags
 _CLOCKS = timedelta(minutes=5)  # MLflow's may be so far ahead of the ledger's: what is registered is done right after
@@ -26,7 +26,8 @@ def own_tags(connection: Connection, model: str, version: int, created_at: datet
             row.finished_at >= created_at - _CLOCKS
         ):  # of a model that was deleted and made anew, the number was another version's
             found |= dict(_given(row, version))
-    return found | current(states(connection, model, version=version), version, created_at)
+    recorded = current(states(connection, model, version=version), version, created_at)
+    return found | {key.removeprefix(TAG): value for key, value in recorded.items()}
 
 
 def _done(connection: Connection, model: str) -> list[Row[Any]]:

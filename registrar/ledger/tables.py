@@ -291,7 +291,7 @@ version_states = Table(
     Column("model", String(250), nullable=False),
     Column("version", Integer, nullable=False),
     Column("version_created_at", UtcDateTime),  # by the registry; none: not known
-    Column("key", String(64), nullable=False),
+    Column("key", String(300), nullable=False),  # of a tag, its name: up to 250 characters
     Column("value", Text),  # none: no more
     Column("at", UtcDateTime, nullable=False),
     Column("event_id", String(40), ForeignKey("events.id"), nullable=False),

@@ -31,7 +31,8 @@ class Escalation(Strict):
 class Approval(Strict):
     """All rules must be met, and a person counts for one of them.
 
-    exclude: who may not approve: whoever asked for it; whoever trained it, known by the account `mlflow` of people.
+    exclude: who may not approve: whoever asked for it; whoever trained it, as bound when it was registered, known
+    by the account `mlflow` of people.
     """
 
     rules: Annotated[list[Rule], Field(min_length=1, max_length=10)]

@@ -1,5 +1,6 @@
 """The whole of registrar.yml, and what can be asked of it."""
 
+import difflib
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -11,6 +12,7 @@ from pydantic import Field
 from registrar.event import Actor
 from registrar.policy.access import EVERYBODY, ROLES, Access, Role, same_account
 from registrar.policy.approval import Approval, Rule
+from registrar.policy.gates import RequiredTags
 from registrar.policy.models import ModelPolicy
 from registrar.policy.people import Members, Person
 from registrar.policy.routes import Channel, Route
@@ -52,6 +54,7 @@ class Policy(Strict):
             *self._unknown_delegates(),
             *self._unfillable_rules(),
             *self._unknown_pruners(),
+            *self._unknown_taggers(),
             *self._unknown_channels(),
             *self._unknown_doors(),
             *self._shared_accounts(),
@@ -110,6 +113,21 @@ class Policy(Strict):
             for name, model in self.models.items()
             if model.retention and model.retention.group and model.retention.group not in self.groups
         ]
+
+    def _unknown_taggers(self) -> list[Complaint]:
+        return [
+            (("models", name, "targets", index, "gates", nth, "by"), self._no_source(source))
+            for name, model in self.models.items()
+            for index, target in enumerate(model.targets)
+            for nth, gate in enumerate(target.gates)
+            if isinstance(gate, RequiredTags)
+            for source in gate.sources
+            if source not in self.sources
+        ]
+
+    def _no_source(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.sources, n=1, cutoff=0)
+        return f"{name!r} is not in sources" + (f"; did you mean {near[0]}?" if near else "")
 
     def _unknown_channels(self) -> list[Complaint]:
         return [
@@ -248,13 +266,15 @@ class Policy(Strict):
         return list(dict.fromkeys(to for route in self.notify if route.wants(outcome, model) for to in route.to))
 
     def digest(self, model: str) -> str:
-        """What an approval is bound to: SHA-256 of the model's targets and the groups they name."""
+        """What an approval is bound to: SHA-256 of the model's targets, of the groups they name, and of how much of its
+        files is compared.
+        """
         policy = self.model(model)
         approvals = [target.approval for target in policy.targets if isinstance(target.approval, Approval)]
         named = {group for approval in approvals for group in approval.groups}
         named |= {approval.break_glass.group for approval in approvals if approval.break_glass}
         content = [
-            policy.model_dump(mode="json", include={"mode", "targets"}),
+            policy.model_dump(mode="json", include={"mode", "targets", "compare_content_mb"}),
             {group: sorted(self.groups[group]) for group in sorted(named)},
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -118,6 +118,9 @@ def _registry(model: ModelPolicy) -> Iterator[str]:
             "adopt": "adopted: its alias or stage follows, the version replaced leaves",
         }
         yield f"    what is moved by hand is {done[model.drift]}"
+    if any(isinstance(target.approval, Approval) for target in model.targets):
+        content = f"the content of the smallest, {model.compare_content_mb} MB in all"
+        yield f"    an approval holds for the names and sizes of a version's files, and for {content}"
     if model.reconcile_every:
         yield f"    MLflow is compared with the record every {model.reconcile_every}"
 

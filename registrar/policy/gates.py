@@ -3,6 +3,7 @@
 - {metric: rmse, op: "<", threshold: 7}
 - {metric: rmse, baseline: "@champion", greater_is_better: false, min_relative_change: 0.01}
 - {tags: [dataset_digest]}
+- {tags: [bias_report], by: evaluator}
 - {max_age: 7d}
 - {evaluated_within: 7d}
 - {signature: required}
@@ -28,6 +29,7 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 Metric = Annotated[str, Field(min_length=1, max_length=250)]
 Reference = Annotated[str, StringConstraints(pattern=r"^@[A-Za-z_][\w-]{0,200}$(?!\n)")]
+SourceName = Annotated[str, Field(min_length=1, max_length=64)]
 Origin = Annotated[
     Literal["training", "evaluation"],
     Field(description="whose metric: of the run that trained it, or of the newest evaluation_run.finished"),
@@ -54,8 +56,8 @@ class Threshold(Strict):
 class Comparison(Strict):
     """A metric against that of the version which holds an alias now. The names are MLflow's (mlflow.models.evaluate).
 
-    Without a change asked for, any improvement will do. A holder without the metric fails; no holder at all is
-    when_no_baseline.
+    Without a change asked for, any improvement will do. A holder without the metric fails. Where nobody holds it now,
+    who held it last counts; where nobody ever did, when_no_baseline.
     """
 
     metric: Metric
@@ -64,7 +66,9 @@ class Comparison(Strict):
     greater_is_better: bool
     min_absolute_change: Annotated[float, Field(ge=0)] = 0
     min_relative_change: Annotated[float, Field(ge=0, description="0.01 is 1 %")] = 0
-    when_no_baseline: Literal["pass", "fail"] = "pass"
+    when_no_baseline: Annotated[
+        Literal["pass", "fail"], Field(description="where nobody ever held it; else who held it last is compared with")
+    ] = "pass"
 
     def __str__(self) -> str:
         least = [f"{self.min_absolute_change:g}"] if self.min_absolute_change else []
@@ -75,12 +79,24 @@ class Comparison(Strict):
 
 
 class RequiredTags(Strict):
-    """The version, or its run, has these tags, and they are not empty."""
+    """The version, or its run, has these tags, and they are not empty.
+
+    by: and an event of one of these sources gave them to the version, by the record: not a hand, and not its run.
+    """
 
     tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=250)]], Field(min_length=1, max_length=20)]
+    by: Annotated[
+        SourceName | Annotated[list[SourceName], Field(min_length=1, max_length=20)] | None,
+        Field(description="sources of this file: the tags count that their events set; else whoever set them"),
+    ] = None
+
+    @property
+    def sources(self) -> list[str]:
+        """[]: whoever set them."""
+        return [self.by] if isinstance(self.by, str) else list(self.by or ())
 
     def __str__(self) -> str:
-        return f"tagged {', '.join(self.tags)}"
+        return f"tagged {', '.join(self.tags)}" + (f" by {' or '.join(self.sources)}" if self.by else "")
 
 
 class MaxAge(Strict):

@@ -89,6 +89,15 @@ class ModelPolicy(Strict):
         Literal["stages+aliases", "stages", "aliases"], Field(description="what says in MLflow where a version is")
     ] = "stages+aliases"
     targets: Annotated[list[Target], Field(max_length=5)] = []
+    compare_content_mb: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="an approval holds for the content of a version's smallest files, so many megabytes in all, "
+            "and for the names and sizes of the others",
+        ),
+    ] = 64
     drift: Annotated[
         Literal["alert", "revert", "adopt"],
         Field(description="what becomes of what was moved by hand: told, put back, or completed as the policy has it"),

@@ -148,7 +148,7 @@ def test_a_transition_to_a_guarded_stage_goes_through_its_policy(office):
 def test_a_demotion_takes_the_alias_away(office):
     train(office)
     approve(office)
-    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    office.post("model_version.transition", by=ADA, model="taxi", version=1, stage="None")
     assert office.stages() == {1: "None"}
     assert office.registry.model("taxi").aliases == {}
     assert office.holding() == {}

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from registrar.ledger.tables import events
+from worker import limits
 from worker.actions import register
 from worker.door import Retryable
 
@@ -146,3 +147,16 @@ def test_a_reserved_tag_that_an_earlier_version_accepted_is_set_by_nobody(office
     assert office.tasks_of(event) == [("register", "failed")]
     assert "was accepted by an earlier version, and is not valid any more: no event may" in office.fact("task.failed")
     assert office.stages() == {}
+
+
+@pytest.mark.parametrize("name", ["a run", "r" * 4000, "r" * 6000])
+def test_a_description_is_no_longer_than_mlflow_keeps(office, name):
+    run = office.registry.trained("r1", rmse=5.0)
+    office.registry.runs["r1"] = replace(run, name=name, tags={"git_commit": "c" * 6000})
+    office.post("training_run.finished", model="taxi", run_id="r1", description="d" * 2000)
+    made = office.registry.version("taxi", 1)
+    said = made.description.split("\nversion 1 was")[0]
+    assert len(made.description) <= limits.DESCRIPTION
+    assert f"registered from run {name}"[:4900] in said
+    assert ("d" * 2000 in said) is (name == "a run")
+    assert len(made.tags["registrar.commit"]) == limits.TAG

@@ -231,7 +231,7 @@ def test_a_quarantine_is_lifted_by_who_may_approve_and_the_journal_says_so(offic
 def test_a_tag_set_by_hand_holds_a_version_until_it_is_lifted(office):
     promoted(office, "r1")
     office.registry.set_tag("taxi", 1, "registrar.quarantined", "by hand")
-    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    office.post("model_version.transition", by=ADA, model="taxi", version=1, stage="None")
     office.post("promotion.request", by=ADA, model="taxi", version=1, target="Staging")
     assert "it is quarantined: by hand" in office.fact("model_version.held_back")
     lift(office, 1)

@@ -76,6 +76,8 @@ def test_the_policy_is_explained_in_sentences():
         "      approval: 2 of leads: Ada Lovelace (slack T1/U1), Bob (no account: can't answer from chat); "
         "and 1 of robots: source:ci (a machine), Bob (no account: can't answer from chat)",
         "      other versions may hold Production beside it",
+        "    an approval holds for the names and sizes of a version's files, and for the content of the smallest, "
+        "64 MB in all",
         "    all but the newest 10 versions are marked once they are older than 90d, and deleted 7d later; what is in "
         "use stays",
         "      by itself at '0 3 * * *' (UTC), and when one of leads asks: Ada Lovelace, Bob",
@@ -124,7 +126,7 @@ models:
 
 def test_every_key_of_a_policy_has_its_sentence():
     said = list(explain(parse(ELABORATE)))
-    assert said[2:16] == [
+    assert said[2:17] == [
         "  taxi, logged as 'model'",
         "    None -> Production and @champion, by itself",
         "      gates: at least 24h in the stage before and not for 65h from '0 15 * * FRI' (Europe/Paris) and "
@@ -136,6 +138,8 @@ def test_every_key_of_a_policy_has_its_sentence():
         "      the version it replaces is @previous",
         "      deployed to prod by serving, to be confirmed within 15m; a failure rolls it back",
         "    what is moved by hand is adopted: its alias or stage follows, the version replaced leaves",
+        "    an approval holds for the names and sizes of a version's files, and for the content of the smallest, "
+        "64 MB in all",
         "    MLflow is compared with the record every 1h",
         "  bus, logged as 'model'",
         "    only aliases say where a version is",

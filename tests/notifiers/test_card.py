@@ -182,5 +182,6 @@ def test_what_the_request_says_is_what_the_card_shows(ledger, tmp_path):
         "replaces version 1, which is archived",
         "trained 2026-11-22 12:00 UTC, registered 2026-11-22 12:00 UTC",
         "requested by ci",
+        "files compared: content",
         "no commit given",
     ]

@@ -79,9 +79,23 @@ def evaluated(office: Office) -> None:
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
 
 
+def tagged(office: Office) -> None:
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1", tags={"dataset": "abc"})
+
+
 def signed(office: Office) -> None:
     office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
     trained(office)
+
+
+def written_over(office: Office) -> None:
+    """The weights are exchanged for others of the same size before the approval."""
+    for weights in (b"weights", b"WEIGHTS"):
+        office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "weights": weights}
+        if weights.islower():
+            trained(office)
+    approved(office)
 
 
 def patient(office: Office) -> None:
@@ -224,6 +238,7 @@ CHANGES = {
         one, POLICY, POLICY.replace(f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n", "")
     ),
     "ModelPolicy.drift": Change(reconciled, POLICY, model("drift: revert")),
+    "ModelPolicy.compare_content_mb": Change(written_over, POLICY, model("compare_content_mb: 0")),
     "ModelPolicy.reconcile_every": Change(moved_by_hand, POLICY, model("reconcile_every: 1h")),
     "ModelPolicy.retention": Change(pruned, POLICY, KEPT),
     "Retention.keep_last": old_and_new(pruned, KEPT, "keep_last: 1", "keep_last: 2"),
@@ -269,6 +284,13 @@ CHANGES = {
         one, gate_on_production(BEATS), gate_on_production(BEATS.replace("pass", "fail"))
     ),
     "RequiredTags.tags": Change(one, gate_on_staging("{tags: [git_commit]}"), gate_on_staging("{tags: [dataset]}")),
+    "RequiredTags.by": Change(
+        tagged,
+        gate_on_staging("{tags: [dataset]}"),
+        gate_on_staging("{tags: [dataset], by: evals}").replace(
+            "people:", "  evals: {kind: standard, secrets: [env:EVALS]}\npeople:"
+        ),
+    ),
     "MaxAge.max_age": Change(one, gate_on_staging("{max_age: 9999d}"), gate_on_staging("{max_age: 1s}")),
     "Evaluated.evaluated_within": Change(
         evaluated, gate_on_staging("{evaluated_within: 9h}"), gate_on_staging("{evaluated_within: 4h}")

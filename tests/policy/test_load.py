@@ -47,6 +47,16 @@ def test_a_whole_file_is_read():
             "group: leeds",
             "registrar.yml:15: models.taxi.targets.1.approval.rules.0: group 'leeds' is not",
         ),
+        (
+            "stage: Production,",
+            "stage: Production, gates: [{tags: [report], by: cj}],",
+            "gates.0.by: 'cj' is not in sources; did you mean ci?",
+        ),
+        (
+            "stage: Production,",
+            "stage: Production, gates: [{tags: [report], by: [ci, ops]}],",
+            "gates.0.by: 'ops' is not in sources; did you mean ci?",
+        ),
         ("[ada]", "[bob]", "registrar.yml:10: groups.leads.0: 'bob' is neither in people nor a source:NAME"),
         ("to: [log]", "to: [chat]", "registrar.yml:19: notify.0.to.0: 'chat' is not in channels"),
         (

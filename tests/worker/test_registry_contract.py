@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 
 from registrar.ledger.tasks import LeaseLost
 from tests.fakes import FakeRegistry
-from tests.mlflow_server import train, train_logged_model
+from tests.mlflow_server import train, train_logged_model, write_over
 from worker.door import Doubtful, Final, ModelSource, NotFound, Registry, Retryable
-from worker.registry import MlflowRegistry
+from worker.registry import MlflowRegistry, files
 from worker.registry import versions as searches
 from worker.registry.errors import SETTLE_SECONDS
 
@@ -203,23 +203,88 @@ def test_the_mlmodel_file_is_read_and_what_is_none_says_nothing(world, name):
         assert world.registry.mlmodel(name, 1) == {}
 
 
-@pytest.mark.parametrize(("path", "content"), [("MLmodel", "flavors: {other: 1}\n"), ("data/deep/w.bin", "more")])
-def test_another_file_is_another_digest(world, name, path, content):
+@pytest.mark.parametrize("most", [0, 1_000_000])
+@pytest.mark.parametrize(("path", "content"), [("MLmodel", "flavors: {a: 1}\n"), ("data/deep/w.bin", "more")])
+def test_another_file_is_another_digest(world, name, path, content, most):
     register(world, name)
-    world.rewrite(name, 1, "MLmodel", "flavors: {}\n")
-    first = world.registry.digest_of(name, 1)
-    assert world.registry.digest_of(name, 1) == first
+    world.rewrite(name, 1, "MLmodel", "flavors: {b: 1}\n")
+    first = world.registry.look_at_files(name, 1, most=most)
+    assert world.registry.look_at_files(name, 1, most=most) == first
     world.rewrite(name, 1, path, content)
-    assert world.registry.digest_of(name, 1) != first
+    assert world.registry.look_at_files(name, 1, most=most).digest != first.digest
 
 
-def test_a_logged_model_is_known_by_its_id(mlflow_address, name):
+@pytest.mark.parametrize(("most", "noticed"), [(6, False), (1_000_000, True)])
+def test_content_of_the_same_size_is_compared_as_far_as_it_may_be(world, name, most, noticed):
+    register(world, name)
+    world.rewrite(name, 1, "data/weights.txt", "weights")
+    first = world.registry.look_at_files(name, 1, most=most)
+    world.rewrite(name, 1, "data/weights.txt", "WEIGHTS")
+    assert (world.registry.look_at_files(name, 1, most=most).digest != first.digest) is noticed
+    assert first.compared.startswith("content" if noticed else "names and sizes")
+
+
+@pytest.mark.parametrize("most", [0, 1_000_000])
+def test_a_logged_models_files_are_looked_at_and_not_its_id(mlflow_address, name, most):
     world = RealWorld(mlflow_address)
     run = world.registry.run(train_logged_model(world.client))
     world.registry.ensure_model(name)
-    made = world.registry.source_of(run, "model")
-    world.registry.create_version(name, made, run_id=run.id, description="", tags={})
-    assert world.registry.digest_of(name, 1) == made.logged_model
+    source = world.registry.source_of(run, "model")
+    world.registry.create_version(name, source, run_id=run.id, description="", tags={})
+    first = world.registry.look_at_files(name, 1, most=most)
+    assert world.registry.look_at_files(name, 1, most=most) == first
+    write_over(mlflow_address, world.client, source.logged_model, "MLmodel", "flavors: []\n")
+    assert world.registry.look_at_files(name, 1, most=most).digest != first.digest
+
+
+def test_small_files_are_compared_before_large_ones(mlflow_address, name):
+    """Code and settings are small, weights are not."""
+    world = RealWorld(mlflow_address)
+    register(world, name)
+    world.rewrite(name, 1, "code/predict.py", "1 + 1")
+    world.rewrite(name, 1, "data/weights.txt", "weights" * 100)
+    first = world.registry.look_at_files(name, 1, most=100)
+    assert first.compared == "names and sizes of 3 files, content of 2"
+    world.rewrite(name, 1, "data/weights.txt", "WEIGHTS" * 100)
+    assert world.registry.look_at_files(name, 1, most=100) == first
+    world.rewrite(name, 1, "code/predict.py", "1 - 1")
+    assert world.registry.look_at_files(name, 1, most=100).digest != first.digest
+
+
+def test_each_folder_is_listed_once_and_each_file_asked_for_once(mlflow_address, name, monkeypatch):
+    world = RealWorld(mlflow_address)
+    register(world, name)
+    calls = []
+    monkeypatch.setattr(files, "list_artifacts", noting("list", files.list_artifacts, calls))
+    monkeypatch.setattr(files, "watched", lambda _, call: noting("download", call, calls))
+    world.registry.look_at_files(name, 1, most=1_000_000)
+    assert calls == ["list", "list", "download", "download"]
+
+
+def noting(what: str, call, calls: list[str]):
+    def noted(*given, **named):
+        calls.append(what)
+        return call(*given, **named)
+
+    return noted
+
+
+@pytest.mark.parametrize("hand", ["bob", ""])
+def test_who_began_a_run_is_not_whom_its_tag_names_later(mlflow_address, hand):
+    world = RealWorld(mlflow_address)
+    run_id = world.train(user="ada")
+    world.client.set_tag(run_id, "mlflow.user", hand)
+    assert world.registry.run(run_id).user == "ada"
+    world.client.delete_tag(run_id, "mlflow.user")
+    assert world.registry.run(run_id).user == "ada"
+
+
+def test_a_run_that_was_begun_without_a_user_has_the_one_of_its_tag(mlflow_address):
+    world = RealWorld(mlflow_address)
+    run_id = world.client.create_run("0").info.run_id
+    assert world.registry.run(run_id).user == ""
+    world.client.set_tag(run_id, "mlflow.user", "ada")
+    assert world.registry.run(run_id).user == "ada"
 
 
 def test_a_description_and_a_tag_are_set(world, name):
@@ -288,7 +353,7 @@ def test_a_prompts_tag_hides_no_version(world, name, hide, hidden):
             3: "None",
         }
         assert recent.at == max(version.changed for version in recent.versions)
-    assert registry.digest_of(name, hidden) == registry.digest_of(name, hidden)
+    assert registry.look_at_files(name, hidden, most=0) == registry.look_at_files(name, hidden, most=0)
 
 
 def test_a_copy_is_found_in_a_model_that_is_hidden(world, name, hide):

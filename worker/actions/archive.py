@@ -1,13 +1,15 @@
 """worker.archive, on model_version.archive and for whoever was replaced: a version moves to Archived.
 
 Where the policy says so (on_replace: staging), the one that was replaced goes back to Staging instead, if that is free
-and lets it in: not what was rolled back, and not past its gates.
+and lets it in: not what was rolled back, and not past its gates. Who holds a target that takes an approval is archived
+by those alone who could roll it back.
 """
 
 from registrar.outcome import Outcome
-from worker.door import Version
+from worker.door import Final, Version
 from worker.promotion import quarantine
 from worker.promotion.in_stage import seen
+from worker.promotion.leaving import barred
 from worker.promotion.stages import move
 from worker.promotion.way import held_back
 from worker.work import Work
@@ -17,6 +19,8 @@ def act(work: Work) -> Outcome:
     version = work.registry.version(work.model, work.version)
     held = work.task.args.get("held")
     if not held:
+        if why := barred(work, version, "Archived"):
+            raise Final(why)
         return move(work, version, "Archived", reason=work.given("reason"))
     goal = _goal(work, version, str(held))
     if version.stage not in (held, goal):

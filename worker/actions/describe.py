@@ -11,9 +11,11 @@ from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ModelVersionDescribe
 from worker import limits
 from worker.door import Failure, Final, Version
+from worker.promotion.version_state import given
 from worker.work import Work
 
-Write = tuple[str, Callable[[], None]]  # what of the version, and what writes it
+# The tag, if it is one; what of the version, for people; and what writes it.
+Write = tuple[str | None, str, Callable[[], None]]
 
 
 def act(work: Work) -> Outcome:
@@ -21,17 +23,20 @@ def act(work: Work) -> Outcome:
     _check(data)
     version = work.registry.version(data.model, data.version)
     refused: list[str] = []
-    for what, write in _writes(work, data, version):
+    tags = dict(data.tags)
+    for key, what, write in _writes(work, data, version):
         try:
             write()
         except Failure as error:
             if not work.ends(error):
                 raise
             refused.append(f"{what} ({error})")
+            tags.pop(key or "", None)
     if len(refused) == len(data.tags) + (data.description is not None):
         raise Final(f"nothing of {version} was written: {', '.join(refused)}")
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
-    return Outcome(text, facts=(Fact("model_version.described", text, data.model, data.version),))
+    fact = Fact("model_version.described", text, data.model, data.version)
+    return Outcome(text, facts=(fact,), records=given(version, tags))
 
 
 def _check(data: ModelVersionDescribe) -> None:
@@ -47,7 +52,7 @@ def _writes(work: Work, data: ModelVersionDescribe, version: Version) -> Iterato
     """What is not as asked yet."""
     if data.description is not None and data.description != version.description:
         said = data.description
-        yield "its description", partial(work.registry.set_description, data.model, data.version, said)
+        yield None, "its description", partial(work.registry.set_description, data.model, data.version, said)
     for key, value in data.tags.items():
         if version.tags.get(key) != value:
-            yield f"its tag {key}", partial(work.registry.set_tag, data.model, data.version, key, value)
+            yield key, f"its tag {key}", partial(work.registry.set_tag, data.model, data.version, key, value)

@@ -4,13 +4,15 @@ MLflow does not say who changed what, and our own writes come back too. So nothi
 registry as it is now is compared with the record. This runs in the model's lane, behind whatever wrote.
 """
 
+from dataclasses import replace
+
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
-from registrar.outcome import Fact, Outcome
+from registrar.outcome import Fact, Outcome, Record
 from registrar.vocabulary import RegistryChanged
 from worker import limits
 from worker.door import NotFound, Version, present
-from worker.promotion import drift
+from worker.promotion import author, drift
 from worker.work import Work
 
 _REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
@@ -41,7 +43,16 @@ def _version(work: Work, number: int) -> Outcome:
     if _registered_here(work, version):
         return _nothing(f"{version} was registered here")
     run = f" from run {version.run_id}" if version.run_id else ""
-    return _told(work, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
+    told = _told(work, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
+    return replace(told, records=_author(work, version))
+
+
+def _author(work: Work, version: Version) -> tuple[Record, ...]:
+    """Who trained it, as it is seen now; nothing where its run is gone."""
+    try:
+        return author.seen(work.ledger, version, work.registry.run(version.run_id).user) if version.run_id else ()
+    except NotFound:
+        return ()
 
 
 def _model(work: Work) -> Outcome:

@@ -3,10 +3,13 @@
 import math
 import time
 
-from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.vocabulary import Registration
+from worker import limits
 from worker.door import ModelSource, NotFound, Run, Version
+from worker.promotion import author
 from worker.promotion.in_stage import now_and_then
+from worker.promotion.version_state import given
 from worker.registration import chosen, registered
 from worker.work import Work
 
@@ -32,11 +35,11 @@ def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Ve
         "registrar.event": work.task.event_id,
         "registrar.task": work.task.id,
         "registrar.by": work.who,
-        **({"registrar.commit": commit} if commit else {}),
+        **({"registrar.commit": limits.cut(commit)} if commit else {}),
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {work.who}"
-    description = "\n".join(filter(None, [data.description, line]))
+    description = _described(data.description or "", line)
 
     def create() -> Version:
         return work.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
@@ -48,6 +51,13 @@ def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Ve
     ):  # of a model's first version alone: to ask each time whether the model is there would be one more call
         work.registry.ensure_model(data.model)
         return create()
+
+
+def _described(said: str, line: str) -> str:
+    """Both, within what MLflow keeps: of what is said of the version, the beginning, where there is no more room."""
+    line = limits.cut(line, limits.DESCRIPTION)
+    room = limits.DESCRIPTION - len(line) - 1
+    return "\n".join(filter(None, [limits.cut(said, room) if room > 0 else "", line]))
 
 
 def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
@@ -66,7 +76,8 @@ def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds:
 def _again(work: Work, run: Run, earlier: Version) -> Outcome:
     if earlier.tags.get("registrar.task") == work.task.id:
         return _done(work, run, earlier)
-    return Outcome(f"run {run.id} is {earlier} already; nothing to do")
+    first = author.seen(work.ledger, earlier, run.user)
+    return Outcome(f"run {run.id} is {earlier} already; nothing to do", records=first)
 
 
 def _done(work: Work, run: Run, version: Version) -> Outcome:
@@ -80,5 +91,12 @@ def _done(work: Work, run: Run, version: Version) -> Outcome:
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
-        records=now_and_then(work, version),
+        records=(*_bound(work, run, version), *now_and_then(work, version)),
     )
+
+
+def _bound(work: Work, run: Run, version: Version) -> tuple[Record, ...]:
+    """Who trained and registered it, and whose its tags are; of this run's version that somebody else made, nothing."""
+    if version.tags.get("registrar.task") != work.task.id:
+        return author.seen(work.ledger, version, run.user)
+    return (*author.bound(work, version, run.user), *given(version, work.data_as(Registration).tags))

@@ -9,9 +9,10 @@ from registrar.policy import Target
 from registrar.policy.approval import Approval
 from worker import limits, metrics
 from worker.door import Version
-from worker.promotion import asking, quarantine, verdict
+from worker.promotion import asking, author, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
+from worker.promotion.leaving import barred
 from worker.promotion.requester import requester
 from worker.promotion.standing import standing
 from worker.promotion.way import wrong_start
@@ -42,12 +43,18 @@ def act(work: Work) -> Outcome:
 
 def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
-    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target):
+    leaving = barred(work, version, target.stage)
+    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target) or leaving:
         return _held_back(work, version, target, [reason], waiting)
     evidence = gather(work, version, target)
     metrics.gates(work.policy, version.model, target, evidence.verdicts)
+    outcome = _judged(work, evidence, waiting)
+    return replace(outcome, records=(*author.seen(work.ledger, version, evidence.trained_by), *outcome.records))
+
+
+def _judged(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     if evidence.reasons:
-        return _held_back(work, version, target, evidence.reasons, waiting)
+        return _held_back(work, evidence.version, evidence.target, evidence.reasons, waiting)
     if holds := [hold for hold in evidence.holds if hold.asking]:
         return _waits(work, evidence, holds, waiting)
     return _opened(work, evidence, waiting)

@@ -14,15 +14,14 @@ from registrar.ledger import pinned
 from registrar.ledger.history import HeldBefore, held_now
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
-from registrar.policy.approval import Approval
 from worker.door import Failure, Final, Version, present
 from worker.promotion import quarantine
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
 from worker.promotion.in_stage import seen
+from worker.promotion.leaving import may_not
 from worker.promotion.rollback_target import held, usable
 from worker.promotion.stages import move
-from worker.promotion.voters import allowed
 from worker.work import Work
 
 
@@ -64,13 +63,8 @@ def _moved(work: Work, good: Version, target: str, bad: int, reason: str) -> Out
 
 def _permit(work: Work, stage: str) -> None:
     """Raises Final for somebody who could not have approved."""
-    approval = target_of(work, stage).approval
-    if not isinstance(approval, Approval):
-        return
-    groups = [*approval.groups, *([approval.break_glass.group] if approval.break_glass else [])]
-    if work.policy.belongs(work.task.actor, groups):
-        return
-    raise Final(f"{work.who} may not roll {work.model} back in {stage}; these may: {allowed(work, groups)}")
+    if these := may_not(work, target_of(work, stage)):
+        raise Final(f"{work.who} may not roll {work.model} back in {stage}; {these}")
 
 
 def _still_meant(work: Work, target: Target, bad: int) -> None:

@@ -1,7 +1,8 @@
 """worker.transition, on model_version.transition and after an approval: a version moves to a stage.
 
 What was approved is looked at once more right before: it may have changed since, or time may not allow it yet. A target
-that has neither gates nor approvals asks from where a version comes all the same: those before it may have some.
+that has neither gates nor approvals asks from where a version comes all the same: those before it may have some. Who
+holds a target that takes an approval leaves it by those alone who could roll it back, wherever it goes.
 """
 
 from dataclasses import replace
@@ -14,6 +15,7 @@ from worker.promotion import quarantine, void
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import gather, target_of
 from worker.promotion.holds import Hold
+from worker.promotion.leaving import barred
 from worker.promotion.rollback_target import let_in
 from worker.promotion.stages import move
 from worker.promotion.standing import standing
@@ -31,6 +33,8 @@ def act(work: Work) -> Outcome:
         text = f"{stage} of {work.model} is guarded: {work.model} version {work.version} is tried against its policy"
         return Outcome(summary=text, follow_ups=(asked,))
     version = _free(work, stage)
+    if why := barred(work, version, stage):
+        raise Final(why)
     if target and (why := _off_the_way(work, version, target)):
         raise Final(f"{version} may not go to {stage}: {why}")
     return ask(work, move(work, version, stage, reason=work.given("reason")), version, stage)

@@ -1,19 +1,23 @@
 """What an approval is bound to: the version's model, its gates' verdicts, and the policy, as they are now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from registrar.ledger import Ledger
 from registrar.ledger.history import holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
-from registrar.ledger.version_state import Key
+from registrar.ledger.version_state import Given, Key, given_tags, states
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
 from registrar.policy.duration import length
-from registrar.policy.gates import Comparison, Signature
-from worker.door import Final, NotFound, Registry, Run, Version
+from registrar.policy.gates import Comparison, RequiredTags, Signature
+from registrar.policy.timing import Timing
+from worker.door import FilesSeen, Final, NotFound, Registry, Run, Version
+from worker.promotion import author
+from worker.promotion.baseline import compared_with
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
 from worker.promotion.holds import Hold, Times, closed
 from worker.promotion.standing import standing
@@ -33,7 +37,8 @@ _NAMES = {
 class Evidence:
     """Read afresh each time; two equal pieces of evidence show an approver the same.
 
-    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them.
+    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them. look_at_files:
+    takes time, and is done when what an approval is bound to is asked for, once.
     """
 
     version: Version
@@ -41,10 +46,14 @@ class Evidence:
     verdicts: list[Verdict]
     holds: list[Hold]
     policy_digest: str
-    model_digest: str
+    look_at_files: Callable[[], FilesSeen]
     metrics: Mapping[str, float]
     trained_at: datetime | None = None
     trained_by: str = ""
+
+    @cached_property
+    def files(self) -> FilesSeen:
+        return self.look_at_files()
 
     @property
     def reasons(self) -> list[str]:
@@ -54,7 +63,8 @@ class Evidence:
         return {
             "run_id": self.version.run_id,
             "source": self.version.source,
-            "model_digest": self.model_digest,
+            "model_digest": self.files.digest,
+            "compared": self.files.compared,  # says what the digest is made of
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
             "trained_by": self.trained_by,  # nothing is bound to it: it says who may not approve, without MLflow
@@ -94,13 +104,17 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
     A version without a run has no metrics: its gates fail.
     """
     run = look.registry.run(version.run_id) if version.run_id else None
-    metrics = run.metrics if run else {}
+    metrics, bound = run.metrics if run else {}, author.known(look.ledger, version)
+    baselines, held_before = _baselines(look, version, target)
     seen = Seen(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
+        version_tags=version.tags,
+        given=_given(look, version, target),
         trained_at=run.started_at if run else None,
         now=look.now,
-        baselines=_baselines(look, version, target),
+        baselines=baselines,
+        held_before=held_before,
         evaluation=_evaluation(look, version),
         signature=_signed(look, version, target),
     )
@@ -110,11 +124,25 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
         evaluate(target.gates, seen),
         closed(target.gates, _times(look, version, target)),
         look.policy.digest(version.model),
-        look.registry.digest_of(version.model, version.version),
+        partial(files_now, look, version, target),
         metrics,
         seen.trained_at,
-        run.user if run else "",
+        bound if bound is not None else run.user if run else "",
     )
+
+
+def files_now(look: Look, version: Version, target: Target) -> FilesSeen:
+    """What of a version's files an approval for a target is bound to, as they are now."""
+    most = _content(look.policy, version, target)
+    return look.registry.look_at_files(version.model, version.version, most=most)
+
+
+def _content(policy: Policy, version: Version, target: Target) -> int:
+    """Bytes of the files whose content is compared. Where nobody approves and nothing waits, the move comes right after
+    the look: there names and sizes do, and MLmodel.
+    """
+    at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
+    return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
 def expired(work: Work, promotion: Promotion) -> str | None:
@@ -156,17 +184,28 @@ def _signed(look: Look, version: Version, target: Target) -> bool | None:
     return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
 
 
-def _baselines(look: Look, version: Version, target: Target) -> dict[str, Baseline]:
-    """By "@alias". A version is not compared with itself."""
-    names = {gate.baseline for gate in target.gates if isinstance(gate, Comparison)}
-    found = {name: look.registry.by_alias(version.model, name[1:]) for name in sorted(names)}
-    return {name: _baseline(look, one) for name, one in found.items() if one and one.version != version.version}
+def _given(look: Look, version: Version, target: Target) -> Mapping[str, Given]:
+    """The tags that events gave it, where a gate asks whose they are."""
+    if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
+        return {}
+    with look.ledger.read() as connection:
+        found = states(connection, version.model, version=version.version)
+    return given_tags(found, version.version, version.created_at)
 
 
-def _baseline(look: Look, holder: Version) -> Baseline:
+def _baselines(look: Look, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
+    """By "@alias"; and the aliases that were held once, though nobody is left to compare with."""
+    names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
+    policy = look.policy.model(version.model)
+    found = {name: compared_with(look.registry, look.ledger, policy, version, name[1:]) for name in names}
+    baselines = {name: _baseline(look, one.holder, last=one.before) for name, one in found.items() if one.holder}
+    return baselines, frozenset(name for name, one in found.items() if one.before and not one.holder)
+
+
+def _baseline(look: Look, holder: Version, *, last: bool) -> Baseline:
     """Without metrics where its run is gone: the comparison says so."""
     run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
-    return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {})
+    return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
 
 
 def _run(look: Look, run_id: str | None) -> Run | None:

@@ -5,10 +5,11 @@ A reason says the same as long as nothing changed: an approval is bound to it.
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from registrar.ledger.version_state import Given
 from registrar.policy.duration import length
 from registrar.policy.gates import (
     OPERATORS,
@@ -37,25 +38,34 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The version that an alias points at, its run's metrics, and those of its evaluation."""
+    """The version that an alias points at, its run's metrics, and those of its evaluation.
+
+    last: nothing that could be compared with holds the alias now; this one did last, by the record.
+    """
 
     version: int
     metrics: Mapping[str, float]
     evaluated: Mapping[str, float] = field(default_factory=dict)
+    last: bool = False
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What gates look at. tags: the version's and its run's. baselines: by "@alias"; one without a holder lacks.
+    """What gates look at. tags: the version's and its run's; version_tags: the version's alone; given: those that
+    events gave it, by the record. baselines: by "@alias"; one without a holder lacks.
 
+    held_before: those without a holder now that had one once, by the record, though none is left to compare with.
     signature: whether the model's MLmodel file has one; None where no gate asks.
     """
 
     metrics: Mapping[str, float]
     tags: Mapping[str, str] = field(default_factory=dict)
+    version_tags: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Given] = field(default_factory=dict)
     trained_at: datetime | None = None
     now: datetime | None = None
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    held_before: frozenset[str] = frozenset()
     evaluation: Evaluation | None = None
     signature: bool | None = None
 
@@ -119,11 +129,15 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
 
 def _comparison(gate: Comparison, value: float, seen: Seen) -> Verdict:
     said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
+    if of is None and gate.baseline in seen.held_before:
+        why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
+        return Verdict(str(gate), False, f"{said}: {why}", value)
     if of is None:
         passed = gate.when_no_baseline == "pass"
         return Verdict(str(gate), passed, f"{said}: nothing holds {gate.baseline} to compare with", value)
     base = (of.metrics if gate.of == "training" else of.evaluated).get(gate.metric)
-    holder = f"{gate.baseline} (version {of.version})"
+    holder = f"{gate.baseline}'s last holder" if of.last else gate.baseline
+    holder += f" (version {of.version})"
     if base is None or not _is_number(base):
         lacking = "has none" if base is None else f"has {_not_finite(base)}"
         return Verdict(str(gate), False, f"{said} can't be compared: {holder} {lacking}", value)
@@ -141,10 +155,29 @@ def _relative(better: float, base: float) -> float:
 
 
 def _tags(gate: RequiredTags, seen: Seen) -> Verdict:
+    if gate.by:
+        return _tags_by(gate, seen)
     lacking = [name for name in gate.tags if not seen.tags.get(name, "").strip()]
     if lacking:
         return Verdict(str(gate), False, f"the tag {' and '.join(lacking)} is missing on the version and on its run")
     return Verdict(str(gate), True, f"it is {gate}")
+
+
+def _tags_by(gate: RequiredTags, seen: Seen) -> Verdict:
+    if wrong := [why for name in gate.tags if (why := _not_by(name, gate.sources, seen))]:
+        return Verdict(str(gate), False, f"{'; '.join(wrong)}; {gate} is required")
+    whose = {source for name in gate.tags for source in seen.given[name].sources} & {*gate.sources}
+    return Verdict(str(gate), True, f"it is tagged {', '.join(gate.tags)}, by {' and '.join(sorted(whose))}")
+
+
+def _not_by(name: str, sources: Collection[str], seen: Seen) -> str | None:
+    """Why a tag is none of these sources', or None. What MLflow has now must be what the event gave."""
+    has, given = seen.version_tags.get(name, ""), seen.given.get(name)
+    if not has.strip():
+        return f"the tag {name} is missing on the version"
+    if given is None or given.value != has:
+        return f"the tag {name} is what no event set, by the record"
+    return None if given.sources & {*sources} else f"the tag {name} was set by {' and '.join(sorted(given.sources))}"
 
 
 def _age(gate: MaxAge, seen: Seen) -> Verdict:

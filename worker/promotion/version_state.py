@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from registrar.ledger import Ledger
-from registrar.ledger.version_state import Key, StateSet, current, states
+from registrar.ledger.version_state import Key, StateSet, TagGiven, current, states
 from worker import limits
 from worker.door import Version
 from worker.work import Work
@@ -24,3 +24,9 @@ def put(work: Work, version: Version, key: Key, value: str | None) -> StateSet:
     elif value is not None and tagged != limits.cut(value):
         work.registry.set_tag(version.model, version.version, key, limits.cut(value))
     return StateSet(version.model, version.version, version.created_at, key, value)
+
+
+def given(version: Version, tags: Mapping[str, str]) -> tuple[TagGiven, ...]:
+    """The records of the tags that this event gave a version: whose they are is known by them."""
+    about = (version.model, version.version, version.created_at)
+    return tuple(TagGiven(*about, name, value) for name, value in tags.items())

@@ -8,6 +8,7 @@ from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approval import Approval
 from registrar.reading import voting
 from worker.door import Version
+from worker.promotion import author
 from worker.work import Work
 
 
@@ -45,17 +46,21 @@ def excluded(work: Work, promotion: Promotion, version: Version) -> dict[str, st
     approval = approval_of(work, promotion)
     exclude = approval.exclude if approval else []
     found = {}
-    if "author" in exclude and (author := _author(work, version)):
-        found[author] = f"trained {promotion.model} version {promotion.version}"
+    if "author" in exclude and (trained := _author(work, promotion, version)):
+        found[trained] = f"trained {promotion.model} version {promotion.version}"
     if "requester" in exclude:
         found[promotion.requested_by] = f"asked for {promotion}"
     return found
 
 
-def _author(work: Work, version: Version) -> str | None:
-    """The person that MLflow's run names as its user, by their account `mlflow`."""
-    user = work.registry.run(version.run_id).user if version.run_id else ""
-    return next((who for who, person in work.policy.people.items() if person.accounts.get("mlflow") == user), None)
+def _author(work: Work, promotion: Promotion, version: Version) -> str | None:
+    """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
+    user = promotion.evidence.get("trained_by")
+    if user is None:
+        user = author.known(work.ledger, version)
+    if user is None:
+        user = work.registry.run(version.run_id).user if version.run_id else ""
+    return voting.by_account(work.policy, user)
 
 
 def missing(work: Work, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]) -> str:

@@ -2,22 +2,22 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from worker import convert
-from worker.door import Final
+from worker.door import FilesSeen, Final
 from worker.registry.errors import sorted_errors
-from worker.registry.watched import download_artifacts, list_artifacts, store
+from worker.registry.watched import download_artifacts, list_artifacts, store, watched
 
-_LOGGED = re.compile("models:/(m-[0-9a-f]{32})")
 _MOST_FILES = 10_000  # of one model; what is more is not looked at
 _MOST_MLMODEL = 1_000_000  # characters
+_MOST_HASHED = 1_000  # files of one model: each is a call
 
 
 class Files:
@@ -57,17 +57,28 @@ class Files:
             got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
             return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
 
-    def digest_of(self, model: str, version: int) -> str:
-        """A logged model (m-...) keeps its id for its files; those of MLflow 2 lie where anybody may change them."""
-        with sorted_errors(f"reading {model} version {version}"):
-            source = self._store.get_model_version(model, str(version)).source
-        if logged := _LOGGED.fullmatch(source or ""):
-            return logged[1]
+    def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
+        """Also those of a logged model (m-...): its id stays when somebody writes over its files."""
         with sorted_errors(f"looking at the files of {model} version {version}"):
             address = self._address(model, version)
             listing = self._listing(address)
-            content = [listing, self._mlmodel(address) if "MLmodel" in dict(listing) else ""]
-        return "sha256:" + hashlib.sha256(json.dumps(content).encode()).hexdigest()
+            content = self._hashes(address, _within(listing, most))
+        found = [(path, size, content.get(path)) for path, size in listing]
+        digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+        return FilesSeen(f"files:sha256:{digest}", _compared(len(listing), len(content)))
+
+    def _hashes(self, address: str, paths: Iterable[str]) -> dict[str, str]:
+        """SHA-256 by path. Each file is asked for alone: MLflow's own download would first list what it is in."""
+        repository = get_artifact_repository(address, tracking_uri=self._uri)
+        download = watched("download_artifacts", repository._download_file)
+        found = {}
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "file"
+            for path in paths:
+                download(path, str(file))
+                with file.open("rb") as content:
+                    found[path] = hashlib.file_digest(content, "sha256").hexdigest()
+        return found
 
     def _listing(self, address: str) -> list[tuple[str, int]]:
         """The path and size of every file at an address, as far as _MOST_FILES."""
@@ -96,3 +107,23 @@ class Files:
         with sorted_errors(f"fetching {model} version {version}"):
             address = self._address(model, version)
             return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
+
+
+def _within(listing: Iterable[tuple[str, int]], most: int) -> list[str]:
+    """The paths of MLmodel and of the smallest files, as far as so many bytes go: code and settings before weights."""
+    left, found = most, []
+    for path, size in sorted(listing, key=lambda each: (each[0] != "MLmodel", each[1], each[0])):
+        if path == "MLmodel" and size <= _MOST_MLMODEL:
+            found.append(path)
+        elif size <= left and len(found) < _MOST_HASHED:
+            found.append(path)
+            left -= size
+    return found
+
+
+def _compared(files: int, hashed: int) -> str:
+    """What an approval holds for, in words."""
+    if not files:
+        return "there are no files"
+    of = f"{files:,}" if files < _MOST_FILES else f"the first {_MOST_FILES:,}"
+    return "content" if hashed == files < _MOST_FILES else f"names and sizes of {of} files, content of {hashed:,}"

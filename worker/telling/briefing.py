@@ -50,6 +50,7 @@ def _about(details: Mapping[str, Any]) -> list[str]:
         _replaced(details),
         *([", ".join(age)] if age else []),
         f"requested by {details.get('requested_by', 'nobody known')}",
+        *([f"files compared: {details['compared']}"] if details.get("compared") else []),
         f"commit {details['commit']}" if details.get("commit") else "no commit given",
     ]
 

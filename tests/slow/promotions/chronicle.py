@@ -1,5 +1,7 @@
 """What was asked for, what was shown then, and whose word counts: kept by the test, to explain each promotion."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,12 +20,15 @@ STEPS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What an approval is bound to. Two that are equal hold for the same approval. rmse: None where no gate asks."""
+    """What an approval is bound to. Two that are equal hold for the same approval. rmse: None where no gate asks.
+
+    champion: number, rmse, and whether it is one no more.
+    """
 
     rules: Rules
     run: str
     rmse: float | None
-    champion: tuple[int, float] | None
+    champion: tuple[int, float, bool] | None
 
 
 @dataclass
@@ -81,10 +86,10 @@ class Word:
 
 
 class Chronicle:
-    """rules: the policy in force, changed by whoever drives."""
+    """rules: the policy in force, changed by whoever drives. champions: who ever was one by the record, last first."""
 
-    def __init__(self, world: World, runs: Runs, rules: Rules) -> None:
-        self.world, self.runs, self.rules = world, runs, rules
+    def __init__(self, world: World, runs: Runs, rules: Rules, champions: Callable[[], list[int]]) -> None:
+        self.world, self.runs, self.rules, self.champions = world, runs, rules, champions
         self.asked: dict[str, Asked] = {}
 
     def now_shown(self, version: int, target: str) -> Shown:
@@ -93,9 +98,15 @@ class Chronicle:
         rmse = self.runs.rmse[run] if self.rules.looks(target) else None
         return Shown(self.rules, run, rmse, self._champion(version) if compared else None)
 
-    def _champion(self, version: int) -> tuple[int, float] | None:
+    def _champion(self, version: int) -> tuple[int, float, bool] | None:
+        """Who is, else who was last; of those nobody is left, so that nothing is better: 0."""
         holder = self.world.aliases.get("champion", version)
-        return None if holder == version else (holder, self.runs.rmse[self.world.runs[holder]])
+        before = [holder] if holder != version else [number for number in self.champions() if number != version]
+        there = [number for number in before if number in self.world.stages]
+        free = there if holder != version else [number for number in there if number not in self.world.quarantined]
+        if not free:
+            return (0, -math.inf, True) if before else None
+        return free[0], self.runs.rmse[self.world.runs[free[0]]], holder == version
 
     def opened(self, asked: Asked) -> None:
         self.asked[asked.id] = asked

@@ -27,7 +27,7 @@ class Witness:
     ) -> None:
         self.model, self.ledger, self.clock, self.seen = model, ledger, clock, seen
         self.world = World(clock)
-        self.chronicle = Chronicle(self.world, runs, rules)
+        self.chronicle = Chronicle(self.world, runs, rules, self.champions)
         self.wrong: list[str] = []
         self.posted: dict[str, tuple[str, str, dict[str, Any]]] = {}
         self.seen_by: dict[str, Seen] = {}
@@ -51,6 +51,8 @@ class Witness:
                 return self._unexplained(number, target, call)
             case "set_alias", (_, ("challenger" | "champion") as alias, number):
                 return self._unexplained(number, "Production" if alias == "champion" else "Staging", call)
+            case "set_stage", (_, number, _) if self.world.stages.get(number) == "Production":
+                return self._taken_out(number)
         return None
 
     def did(self, complaint: str | None, call: str, *given: Any, came: Any) -> None:
@@ -80,6 +82,15 @@ class Witness:
                 fine = False
         said = f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained"
         return None if fine else said
+
+    def _taken_out(self, number: int) -> str | None:
+        """Whether nothing explains that the worker takes this version out of Production, and puts none there."""
+        assert self.task
+        _, by, _ = self.event(self.task.event_id)
+        commanded = self.task.name == "worker.transition" and not self.task.args.get("promotion")
+        if not commanded or self.rules.may_go_back(by, "Production"):
+            return None
+        return f"{self.task.name} for {by} takes version {number} out of Production, who could not roll it back"
 
     def _goes(self, asked: Asked | None, number: int, target: str) -> bool:
         """Approved, and what was approved is still so: at the first step, the time has come too."""
@@ -111,6 +122,12 @@ class Witness:
                 if row.until is None:
                     found.setdefault(row.key if row.kind == "stage" else f"@{row.key}", set()).add(row.version)
         return found
+
+    def champions(self) -> list[int]:
+        """Who ever was in Production, or its champion, by the ledger; who came last first."""
+        with self.ledger.read() as connection:
+            found = history(connection, self.model)
+        return [row.version for row in reversed(found) if row.key in ("Production", "champion")]
 
     def look(self, task: Row[Any]) -> None:
         """What this task has done, once it is over."""
