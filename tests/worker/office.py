@@ -112,14 +112,16 @@ class Office:
         self.registry = registry
         self.bench = Bench(**{**self.bench.__dict__, "registry": registry.guarded})
 
-    def accept(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
+    def accept(
+        self, type_: str, *, by: Actor = CI, reply_to: str | None = None, source: str = "ci", **data: Any
+    ) -> str:
         event = Event(parse(type_, data), by, self.now(), reply_to)
         with self.ledger.write() as connection:
-            receipt = accept(connection, Delivery("ci", f"msg_{uuid.uuid4().hex}", "0" * 64), [event], at=self.now())
+            receipt = accept(connection, Delivery(source, f"msg_{uuid.uuid4().hex}", "0" * 64), [event], at=self.now())
         return receipt.events[0][0]
 
-    def post(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, **data: Any) -> str:
-        event_id = self.accept(type_, by=by, reply_to=reply_to, **data)
+    def post(self, type_: str, *, by: Actor = CI, reply_to: str | None = None, source: str = "ci", **data: Any) -> str:
+        event_id = self.accept(type_, by=by, reply_to=reply_to, source=source, **data)
         self.work()
         return event_id
 
