@@ -63,13 +63,7 @@ def list_promotions(
 
 def _row(each: Row) -> tuple[object, ...]:
     about = (each["model"], each["version"], each["target"], each["requested_by_name"])
-    return each["created_at"], each["state"], *about, _lacks(each), each["id"]
-
-
-def _lacks(each: Row) -> str | None:
-    if each["state"] == "waiting":
-        return f"time, until {show.text(each['due_at'])}"
-    return each["voting"]["lacks"] or None if each["voting"] else None
+    return each["created_at"], ballot.state(each), *about, ballot.lacks(each), each["id"]
 
 
 _which = click.argument("promotion", metavar="PROMOTION|MODEL")

@@ -3,11 +3,12 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
 from registrar.ledger.journal import append, written
-from registrar.ledger.tables import deployments
+from registrar.ledger.tables import deployments, holders
 from registrar.outcome import Cause
 
 IN_VAIN = ("failed", "timed_out")
@@ -115,6 +116,27 @@ def last(connection: Connection, model: str, version: int, target: str) -> Deplo
     newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
     row = connection.execute(select(deployments).where(same).order_by(*newest).limit(1)).one_or_none()
     return Deployment(**row._mapping) if row else None
+
+
+@dataclass(frozen=True)
+class OfHolder:
+    """A deployment of a version, and a stage or alias that the version holds now."""
+
+    kind: str
+    key: str
+    deployment: Deployment
+
+
+def of_holders(connection: Connection) -> list[OfHolder]:
+    """Every deployment of whichever version holds something, oldest first."""
+    same = and_(deployments.c.model == holders.c.model, deployments.c.version == holders.c.version)
+    query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same))
+    query = query.where(holders.c.until.is_(None)).order_by(written(deployments, "deployment.requested"))
+    return [_of_holder(**row._mapping) for row in connection.execute(query)]
+
+
+def _of_holder(kind: str, key: str, **columns: Any) -> OfHolder:
+    return OfHolder(kind, key, Deployment(**columns))
 
 
 def _requested(model: str | None) -> ColumnElement[bool]:

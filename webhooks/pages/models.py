@@ -10,9 +10,12 @@ from sqlalchemy import Connection, select
 from registrar.ledger import models, promotion_record
 from registrar.ledger.engine import now
 from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.incidents import incidents
 from registrar.ledger.known_versions import Known, known_versions
+from registrar.ledger.promoted import became
 from registrar.ledger.tables import holders
 from registrar.policy import ModelPolicy, Target
+from registrar.reading.not_live import not_live
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages.house import House
@@ -23,6 +26,7 @@ MOST = 50
 _HISTORY = 200  # the newest holdings of a model that its page shows
 _PROMOTIONS = 20
 _METRICS = 30
+_INCIDENTS = 50
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ def register(pages: Blueprint, house: House) -> None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
             versions, held = known_versions(connection, name), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
+            later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
+            dark = [one for one in not_live(house.policy, connection) if one.model == name]
         policy = house.policy.model(name)
         return house.page(
             "model.html",
@@ -66,6 +72,9 @@ def register(pages: Blueprint, house: House) -> None:
             picture=timeline(held, at),
             promotions=promotions,
             asked=_asked(promotions),
+            became=later,
+            incidents=also,
+            not_live=dark,
             policy=policy,
             pair=_pair(policy, found["holders"], versions),
             metrics=_METRICS,
