@@ -52,6 +52,8 @@ def _lines(found: Row) -> Iterator[str]:
     for name in ("reason", "due_at", "decided_at", "decided_by"):
         if found[name] is not None:
             yield f"{name:<12} {show.text(found[name])}"
+    if digest := found["evidence"].get("policy_digest"):
+        yield f"{'policy':<12} {digest} (registrar policy show {digest[:12]})"
     yield from _became(found["became"] or {})
     if found["state"] == "approved" and (waits := lacks(found)):
         yield f"{'lacks':<12} {waits}"

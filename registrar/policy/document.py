@@ -248,7 +248,11 @@ class Policy(Strict):
         return list(dict.fromkeys(to for route in self.notify if route.wants(outcome, model) for to in route.to))
 
     def digest(self, model: str) -> str:
-        """What an approval is bound to: SHA-256 of the model's targets and the groups they name."""
+        """What an approval is bound to: SHA-256 of `bound`."""
+        return hashlib.sha256(self.bound(model).encode()).hexdigest()
+
+    def bound(self, model: str) -> str:
+        """The model's mode and targets, and the groups they name, as JSON. No secret is in it."""
         policy = self.model(model)
         approvals = [target.approval for target in policy.targets if isinstance(target.approval, Approval)]
         named = {group for approval in approvals for group in approval.groups}
@@ -257,4 +261,4 @@ class Policy(Strict):
             policy.model_dump(mode="json", include={"mode", "targets"}),
             {group: sorted(self.groups[group]) for group in sorted(named)},
         ]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return json.dumps(content, sort_keys=True)

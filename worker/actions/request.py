@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
@@ -48,9 +49,10 @@ def _tried(work: Work, version: Version, target: Target, waiting: Promotion | No
     metrics.gates(work.policy, version.model, target, evidence.verdicts)
     if evidence.reasons:
         return _held_back(work, version, target, evidence.reasons, waiting)
-    if holds := [hold for hold in evidence.holds if hold.asking]:
-        return _waits(work, evidence, holds, waiting)
-    return _opened(work, evidence, waiting)
+    holds = [hold for hold in evidence.holds if hold.asking]
+    outcome = _waits(work, evidence, holds, waiting) if holds else _opened(work, evidence, waiting)
+    used = PolicyUsed(evidence.policy_digest, work.policy.bound(version.model))
+    return replace(outcome, records=(used, *outcome.records))
 
 
 def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:
