@@ -54,6 +54,7 @@ class Voting:
     may_break_glass: tuple[Voter, ...]
     excluded: tuple[Excluded, ...]
     impossible: str = ""
+    reject_needs_reason: bool = False
 
     @property
     def lacks(self) -> str:
@@ -87,6 +88,7 @@ def voting(
         _voters(policy, (who for who in everybody if policy.belongs(who, glass))),
         excluded,
         _impossible(approval, seats.missing(*helpful)),
+        approval.reject_reason == "required",
     )
 
 
@@ -150,7 +152,7 @@ def name(policy: Policy, who: str) -> str:
     return policy.people[who].name if who in policy.people else who.removeprefix("source:")
 
 
-def _by_account(policy: Policy, user: str) -> str | None:
+def by_account(policy: Policy, user: str) -> str | None:
     """The person that MLflow knows by that name."""
     return next((who for who, person in policy.people.items() if person.accounts.get("mlflow") == user), None)
 
@@ -160,6 +162,6 @@ def _excluded(policy: Policy, promotion: Promotion, approval: Approval) -> Itera
         yield Excluded(promotion.requested_by, f"asked for {promotion}")
     if "author" in approval.exclude:
         trained_by = promotion.evidence.get("trained_by")
-        author = _by_account(policy, trained_by) if trained_by else None
+        author = by_account(policy, trained_by) if trained_by else None
         if author or not trained_by:
             yield Excluded(author, f"trained {promotion.model} version {promotion.version}")

@@ -12,7 +12,7 @@ from worker.door import Final, Registry, Version
 from worker.promotion import quarantine
 from worker.promotion.evidence import Evidence, Look, gather
 from worker.promotion.standing import standing
-from worker.promotion.way import becomes, replaced, who_may, wrong_start
+from worker.promotion.way import barred, becomes, replaced, who_may, wrong_start
 
 State = Literal["ready", "blocked", "nothing to do"]
 
@@ -77,7 +77,7 @@ def _impossible(look: Look, evidence: Evidence) -> str | None:
 def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     """What would follow."""
     version, policy = evidence.version, look.policy
-    asked = who_may(policy, target)
+    asked = who_may(policy, target, barred(policy, target, requester=None, trained_by=evidence.trained_by))
     alias = f", @{target.alias} with it" if target.alias else ""
     leaving = ", ".join(map(str, replaced(look, version, target)))
     move = f"{standing(policy.model(version.model), version)} -> {target.stage}{alias}"
