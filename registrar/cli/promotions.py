@@ -166,7 +166,11 @@ def reject(
     \b
     registrar promotions reject churn 3 --reason "wrong fares at night"
     """
-    _say(ctx, how, "promotion.reject", _found(ctx.obj, promotion, version, target), reason=reason)
+    found = _found(ctx.obj, promotion, version, target)
+    if found["voting"] and found["voting"]["reject_needs_reason"] and not (reason or "").strip():
+        about = f"{found['model']} version {found['version']} to {found['target']}"
+        raise click.UsageError(f"a rejection of {about} needs a reason: --reason TEXT")
+    _say(ctx, how, "promotion.reject", found, reason=reason)
 
 
 @promotions.command()

@@ -3,11 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
 from html import unescape
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from registrar.cli import main
 from registrar.ledger.journal import entries
 from registrar.ledger.verify import verify
 from tests.actions.versions import live, trained
@@ -199,3 +203,136 @@ def test_a_tag_that_a_hand_set_is_in_the_journal(house: House):
     said = "the tag registrar.evaluation of taxi version 1 was set to 'mine' by hand in MLflow"
     assert said in house.run("history", "taxi", "--incidents").output
     assert said in page(house, "/models/taxi")
+
+
+# The policy's text.
+def test_the_text_behind_a_digest_is_kept_when_it_is_first_used(house: House):
+    trained(house.office, "r1")
+    digest = house.get(f"/v1/promotions/{promotion(house, 1)['id']}")["evidence"]["policy_digest"]
+    house.office.policy(POLICY.replace("threshold: 7", "threshold: 6"))
+    (house.data / "registrar.yml").write_text(POLICY.replace("threshold: 7", "threshold: 6"))
+    trained(house.office, "r2")
+    trained(house.office, "r3")
+    shown = house.run("policy", "show", digest[:12])
+    assert ("threshold: 7" in shown.output, f"# digest {digest}" in shown.output) == (True, True), shown.output
+    whole = json.loads(house.run("policy", "show", digest, "--json").output)
+    assert sha256(whole["text"].encode()).hexdigest() == digest
+    assert whole["document"]["groups"] == {"leads": ["ada", "bob", "source:operator"]}
+    assert house.get(f"/v1/policy?digest={digest[:8]}")["text"] == whole["text"]
+    assert "threshold" in page(house, f"/policy?digest={digest}")
+    assert digest in house.run("promotions", "show", "taxi", "1").output
+    with house.office.ledger.read() as connection:
+        kept = [one for one in entries(connection) if one["kind"] == "policy.used"]
+        assert verify(connection)
+    assert len(kept) == 2
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "abcdef12"])
+def test_a_digest_that_nobody_used_is_said_to_be_unknown(house: House, digest: str):
+    shown = house.run("policy", "show", digest)
+    assert (shown.exit_code, "has no text of the policy" in shown.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("digest", ["abc", "%", "ABCDEF1234", "x" * 64])
+def test_what_is_no_digest_is_said_to_be_none(house: House, digest: str):
+    shown = house.run("policy", "show", digest)
+    assert (shown.exit_code, "hexadecimal digits" in shown.stderr) == (2, True)
+
+
+def test_a_policy_that_nothing_was_asked_under_is_found_too(house: House):
+    digest = house.get("/v1/policy?model=taxi")["model"]["digest"]
+    assert "# not used yet" in house.run("policy", "show", digest).output
+
+
+# What somebody says, and is answered.
+def test_a_vote_that_does_not_count_has_not_succeeded(house: House):
+    house.office.policy(POLICY.replace('bob, "source:operator"', "bob"))
+    trained(house.office, "r1")
+    with house.working():
+        voted = house.run("promotions", "approve", "taxi", "1")
+    assert voted.exit_code == 1
+    assert "succeeded  worker.vote" not in voted.output
+    assert re.search(r"refused +worker.vote +Your vote does not count", voted.output)
+    assert voted.output.rstrip().endswith("refused: it did not count")
+    event = re.search(r"evt_[0-9a-f]+", voted.output)[0]
+    assert "state        refused: it did not count" in house.run("events", "show", event).output
+    assert "did not count" in page(house, f"/events/{event}")
+    assert house.get(f"/v1/events/{event}")["refused"] is True
+
+
+def test_a_vote_that_comes_too_late_has_not_succeeded(house: House):
+    trained(house.office, "r1")
+    house.office.jump(timedelta(days=3))
+    with house.working():
+        voted = house.run("promotions", "approve", "taxi", "1")
+    assert (voted.exit_code, "has expired" in voted.output, voted.output.rstrip()[-9:]) == (1, True, "not count"), voted
+
+
+def test_what_is_approved_and_frozen_lacks_time(house: House):
+    frozen = POLICY.replace("alias: champion\n", "alias: champion\n        gates: [{max_per_day: 1}]\n")
+    house.office.policy(frozen)
+    (house.data / "registrar.yml").write_text(frozen)
+    live(house.office, "r1", "r2")
+    assert promotion(house, 2)["state"] == "approved"
+    due = "time, until 20"
+    assert due in house.run("promotions", "list").output
+    assert f"lacks        {due}" in house.run("promotions", "show", "taxi", "2").output
+    assert due in house.run("overview").output
+    assert "Nobody is left who may approve" not in page(house, f"/promotions/{promotion(house, 2)['id']}")
+
+
+def test_a_rejection_without_a_needed_reason_is_not_sent(house: House):
+    needed = POLICY.replace("expires_after: 2d", "reject_reason: required")
+    house.office.policy(needed)
+    (house.data / "registrar.yml").write_text(needed)
+    trained(house.office, "r1")
+    refused = house.run("promotions", "reject", "taxi", "1", "--no-wait")
+    assert refused.exit_code == 2
+    assert "a rejection of taxi version 1 to Production needs a reason: --reason TEXT" in refused.stderr
+    assert [kind for kind, _ in house.office.facts() if kind.startswith("promotion.vote")] == []
+    blank = house.run("promotions", "reject", "taxi", "1", "--no-wait", "--reason", "  ")
+    assert blank.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "rejecting", "asking"),
+    [
+        (
+            "web",
+            "needs a reason: --reason WHY, or the field reason",
+            "ask first: registrar send promotion.request model=",
+        ),
+        ("chat", "needs a reason: reject taxi 1 Production WHY", "ask first: request taxi 7 Production"),
+        ("operator", "needs a reason: the field reason", "ask first: promotion.request"),
+    ],
+)
+def test_answers_are_in_the_grammar_of_whoever_asks(house: House, source: str, rejecting: str, asking: str):
+    needed = POLICY.replace("expires_after: 2d", "reject_reason: required")
+    house.office.policy(needed.replace("people:", '  chat: {kind: slack, secrets: ["file:whsec"]}\npeople:'))
+    trained(house.office, "r1")
+    house.office.post("promotion.reject", by=ADA, source=source, model="taxi", version=1)
+    assert house.office.fact("promotion.vote_refused").endswith(rejecting)
+    house.office.post("promotion.approve", by=ADA, source=source, model="taxi", version=7)
+    assert asking in house.office.fact("promotion.vote_refused")
+
+
+# Who has an event's id alone.
+def test_who_has_an_events_id_alone_learns_how_far_it_is_and_no_more(house: House):
+    trained(house.office, "r1")
+    [event, *_] = json.loads(house.run("events", "--type", "training_run.finished", "--json").output)
+    stranger = {"X-Forwarded-For": "203.0.113.9"}
+    told = requests.get(f"{house.url}/v1/events/{event['id']}", headers=stranger, timeout=10).json()
+    assert set(told) == {"id", "type", "state", "refused", "tasks"}
+    assert (told["state"], told["tasks"][0]) == ("succeeded", {"name": "worker.register", "state": "succeeded"})
+    assert house.get(f"/v1/events/{event['id']}")["data"]["run_id"] == "r1"
+
+
+def test_a_command_with_a_token_waits_as_its_bearer(house: House):
+    trained(house.office, "r1")
+    file = house.data / "token"
+    file.write_text(house.run("token", "create", "laptop", "--role", "operator", "--person", "ada").stdout)
+    with house.working():
+        done = CliRunner().invoke(
+            main, ["--url", house.url, "--token-file", str(file), "promotions", "approve", "taxi", "1"]
+        )
+    assert (done.exit_code, "approved by Ada" in done.output) == (0, True), done.output

@@ -48,6 +48,7 @@ class Voting(Shape):
 
     lacks: Annotated[str, Field(description="for people: 1 more of leads; empty where nothing is missing")]
     impossible: Annotated[str, Field(description="why the rules can't be met any more; empty where they can")]
+    reject_needs_reason: bool
     rules: list[Needed]
     may_reject: list[Voter]
     may_break_glass: list[Voter]
@@ -212,8 +213,13 @@ class Overview(Shape):
 
 
 class PolicyInEffect(Shape):
-    """registrar.yml; digest: SHA-256 of the whole document."""
+    """registrar.yml; digest: SHA-256 of the whole document. With `digest`: of `text`, which one model's approvals are
+    bound to, and `document` is the same.
+    """
 
     digest: str
     document: dict[str, Any]
     model: ModelPolicy | None = None
+    text: str | None = None
+    used_at: Annotated[datetime | None, Field(description="when something was first asked for under it")] = None
+    event_id: Annotated[str | None, Field(description="of the event that asked")] = None

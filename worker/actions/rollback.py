@@ -23,7 +23,7 @@ from worker.promotion.in_stage import seen
 from worker.promotion.rollback_target import held, nameable, named, usable
 from worker.promotion.stages import move
 from worker.promotion.voters import allowed
-from worker.promotion.wording import how
+from worker.promotion.wording import chat_name, how
 from worker.work import Work
 
 
@@ -140,8 +140,8 @@ def _instead(work: Work, target: Target, earlier: list[HeldBefore]) -> str:
     if found := nameable(work.registry, work.ledger, work.model, target, earlier):
         which = f"version {' or '.join(map(str, found))} can be named"
         stage = "" if target.stage == "Production" else target.stage
-        chat = " ".join(filter(None, ("rollback", work.model, stage.lower(), "to", str(found[0]), "WHY")))
+        chat = " ".join(filter(None, ("rollback", chat_name(work.model), stage.lower(), "to", str(found[0]), "WHY")))
         option = f" --target {stage}" if stage else ""
-        web = f"registrar rollback {work.model}{option} --to {found[0]} --reason WHY"
+        web = f"registrar rollback {chat_name(work.model)}{option} --to {found[0]} --reason WHY"
         return f"{which}: {how(work, chat=chat, web=web, event=f'model.rollback with to: {found[0]}')}"
     return "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"

@@ -12,3 +12,8 @@ def how(work: Work, *, chat: str, web: str, event: str) -> str:
         return web
     source = work.policy.sources.get(work.task.source)
     return chat if source and source.kind in _CHATS else event
+
+
+def chat_name(model: str) -> str:
+    """A model's name as chats and shells take it."""
+    return f'"{model}"' if " " in model else model
