@@ -1,7 +1,5 @@
 """Reads the ledger here."""
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +15,6 @@ from registrar.ledger.engine import now
 from registrar.ledger.history import ALL, Past, history
 from registrar.ledger.incidents import incidents
 from registrar.ledger.journal import entries
-from registrar.ledger.policy_texts import find
 from registrar.ledger.promoted import Became, became
 from registrar.ledger.promotion_record import OPEN, STATES, votes_on
 from registrar.ledger.promotions import Promotion, approvals
@@ -25,13 +22,13 @@ from registrar.ledger.search import Sought, search
 from registrar.ledger.story import story
 from registrar.policy import Policy
 from registrar.reading import shown
+from registrar.reading.bound import bound, is_digest
 from registrar.reading.cursor import decode, encode
 from registrar.reading.not_live import not_live, told
 from registrar.reading.reading import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.reading.voting import voting
 from registrar.vocabulary import STAGES
 
-_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
 _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept waiting
 
@@ -155,27 +152,20 @@ class Local:
         _check(model)
         in_effect = self.policies()
         about = None if model is None else shown.model_policy(in_effect, model)
-        return {**shown.policy(in_effect), "model": about}
+        no_text = {"text": None, "used_at": None, "event_id": None}
+        return {**shown.policy(in_effect), "model": about, **no_text}
 
     def policy_text(self, digest: str) -> Row:
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise BadQuestion("a policy's digest is 64 hexadecimal digits, or at least its first 8, all lower case")
         with self.ledger.read() as connection:
-            found = find(connection, digest)
-        if found:
-            return shown.policy_text(**vars(found))
-        if text := self._in_effect(digest):
-            return shown.policy_text(hashlib.sha256(text.encode()).hexdigest(), text)
-        raise Unknown(
-            f"the journal has no text of the policy {digest}, or of several that begin so: it keeps those under which "
-            "a promotion was asked for since Registrar has this command"
-        )
-
-    def _in_effect(self, digest: str) -> str | None:
-        """Of those that nothing was asked for under yet."""
-        policy = self.policies()
-        texts = {policy.bound(model) for model in policy.models if policy.digest(model).startswith(digest)}
-        return texts.pop() if len(texts) == 1 else None
+            found = bound(self.policies(), connection, digest)
+        if found is None:
+            raise Unknown(
+                f"the journal has no text of the policy {digest}, or of several that begin so: it keeps those under "
+                "which a promotion was asked for since Registrar has this command"
+            )
+        return {**found, "model": None}
 
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from registrar.policy import Policy
@@ -30,13 +29,6 @@ def policy(in_effect: Policy) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     told = in_effect.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE, exclude_unset=True)
     return {"digest": digest, "document": told}
-
-
-def policy_text(digest: str, text: str, used_at: datetime | None = None, event_id: str | None = None) -> dict[str, Any]:
-    """text: what the digest is the SHA-256 of; document: the same to be read. used_at None: nothing asked under it."""
-    rules, groups = json.loads(text)
-    document = {**rules, "groups": groups}
-    return {"digest": digest, "document": document, "text": text, "used_at": used_at, "event_id": event_id}
 
 
 def model_policy(in_effect: Policy, model: str) -> dict[str, Any]:

@@ -1,20 +1,16 @@
 """/policy: registrar.yml as it is in effect, in sentences, with what approvals are bound to."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.policy_texts import find
 from registrar.policy import Policy
 from registrar.policy.explain import explain
-from registrar.reading.shown import policy_text
+from registrar.reading.bound import bound
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages.house import House
-
-_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 
 
 def register(pages: Blueprint, house: House) -> None:
@@ -30,10 +26,10 @@ def register(pages: Blueprint, house: House) -> None:
 def _text(house: House, digest: str) -> dict[str, Any]:
     """Raises NotFound."""
     with house.ledger.read() as connection:
-        found = find(connection, digest) if _DIGEST.fullmatch(digest) else None
+        found = bound(house.policy, connection, digest)
     if found is None:
         raise NotFound(f"the journal has no text of the policy {digest}")
-    return policy_text(**vars(found))
+    return found
 
 
 def _lines(policy: Policy) -> list[str]:

@@ -10,6 +10,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.promoted import Became, became
 from registrar.ledger.promotion_record import OPEN, STATES, Place
 from registrar.policy.approval import Approval
+from registrar.reading.bound import bound
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
 from webhooks.pages import asked, given
@@ -56,6 +57,7 @@ def register(pages: Blueprint, house: House) -> None:
                 "question": asked.question(house.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
                 "shown": shown.shown(connection, found),
+                "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
                 "became": became(connection, [vars(found)]).get(found.id, Became()),
             }
         target = house.policy.model(found.model).target(found.target)

@@ -13,7 +13,7 @@ from worker.door import Version
 from worker.promotion import asking, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
-from worker.promotion.requester import requester
+from worker.promotion.requester import asks, requester, same
 from worker.promotion.standing import standing
 from worker.promotion.way import wrong_start
 from worker.work import Work
@@ -30,6 +30,9 @@ def act(work: Work) -> Outcome:
     late = expired(work, earlier) if earlier else None
     if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
+    if earlier and earlier.state == "rejected" and same(earlier, version) and not asks(work, version, target):
+        why = f": {earlier.reason}" if earlier.reason else ""
+        return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
     waiting = earlier if earlier and earlier.state == "waiting" else None
     outcome = _tried(work, version, target, waiting)
     if earlier is None or not late:
