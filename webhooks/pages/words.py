@@ -21,7 +21,7 @@ _TONES = {
     ),
     "bad": (
         *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
-        *("rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
+        *("refused", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
     ),
 }
 _TONE = {state: tone for tone, states in _TONES.items() for state in states}
