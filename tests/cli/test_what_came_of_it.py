@@ -19,6 +19,7 @@ from tests.cli.house import House, living
 from tests.metrics.reading import scraped
 from tests.worker.office import ADA, BOB, CI
 from webhooks.metrics.state import State
+from worker.promotion.plan import Looking, plan
 
 POLICY = """
 version: 1
@@ -336,3 +337,30 @@ def test_a_command_with_a_token_waits_as_its_bearer(house: House):
             main, ["--url", house.url, "--token-file", str(file), "promotions", "approve", "taxi", "1"]
         )
     assert (done.exit_code, "approved by Ada" in done.output) == (0, True), done.output
+
+
+def test_who_sends_waits_also_where_they_are_no_viewer(tmp_path, ledger, ledger_url):
+    """Where the receiver has another host's name, nobody is known for being on its machine."""
+    public = "https://registrar.example.com"
+    with living(tmp_path, ledger, ledger_url, policy=POLICY, operator=None, public=public) as house:
+        house.office.registry.trained("r1", rmse=5.0)
+        done = house.done("send", "training_run.finished", "--source", "operator", "model=taxi", "run_id=r1")
+    assert done.exit_code == 0, done.output
+    assert "succeeded  worker.register" in done.output
+    assert "was registered from run" not in done.output
+
+
+def look(house: House) -> Looking:
+    bench = house.office.bench
+    return Looking(house.office.registry, bench.policy, bench.ledger, house.office.now())
+
+
+def test_a_plan_says_what_became_of_what_was_asked_before(house: House):
+    live(house.office, "r1", "r2")
+    house.office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    said = "\n".join(plan(look(house), "taxi", 2, "Production").lines)
+    assert "; rolled back (closed)" in said
+    trained(house.office, "r3")
+    house.office.post("promotion.reject", by=ADA, model="taxi", version=3, reason="wrong at night")
+    said = "\n".join(plan(look(house), "taxi", 3, "Production").lines)
+    assert "; rejected: wrong at night (closed)" in said
