@@ -33,7 +33,7 @@ def lacks(found: Row) -> str | None:
 def state(found: Row) -> str:
     """For people: of what was promoted, what it is by now."""
     became = found["became"]
-    return str(became["state"] if became else found["state"]).replace("_", " ") if became else str(found["state"])
+    return str(became["state"]).replace("_", " ") if became else str(found["state"])
 
 
 def _gate(gate: Mapping[str, Any]) -> tuple[object, ...]:
