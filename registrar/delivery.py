@@ -123,24 +123,27 @@ def _problem(answer: requests.Response) -> str:
     return f"{answer.status_code}: {said}"
 
 
-def status(url: str) -> dict[str, Any]:
-    """The event with its tasks. Raises requests.RequestException."""
-    answer = requests.get(url, timeout=TIMEOUT, proxies=proxies(url))
+def status(url: str, *, token: str | None = None) -> dict[str, Any]:
+    """The event with its tasks; with what came of them for viewers alone. Raises requests.RequestException."""
+    login = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.get(url, timeout=TIMEOUT, proxies=proxies(url), headers=login, allow_redirects=not token)
     answer.raise_for_status()
     event: dict[str, Any] = answer.json()
     return event
 
 
-def follow(url: str, *, seconds: float) -> dict[str, Any]:
+def follow(url: str, *, seconds: float, token: str | None = None) -> dict[str, Any]:
     """The event once nothing of it is unfinished, or as it is after so many seconds.
 
-    A receiver that is restarting is asked again. Raises Unreachable.
+    token: of the receiver that the address is of, and of no other. A receiver that is restarting is asked again.
+
+    Raises Unreachable.
     """
     deadline = time.monotonic() + seconds
     while True:
         late = time.monotonic() >= deadline
         try:
-            if (event := status(url))["state"] != "unfinished" or late:
+            if (event := status(url, token=token))["state"] != "unfinished" or late:
                 return event
         except requests.RequestException as error:
             if late:

@@ -67,6 +67,12 @@ class FakeRegistry:
             self.sources[run_id, model] = ModelSource(f"models:/m-{run_id}", f"m-{run_id}")
         return self.runs[run_id]
 
+    def evaluated(self, run_id: str, version: int, model: str = "taxi", **metrics: float) -> Run:
+        """A run that says it evaluated a version."""
+        run = replace(self.trained(run_id, None, **metrics), tags={"evaluated_model": f"models:/{model}/{version}"})
+        self.runs[run_id] = run
+        return run
+
     def run(self, run_id: str) -> Run:
         self._maybe_fail("run")
         if run_id not in self.runs:

@@ -101,13 +101,23 @@ def _retry(text: str) -> Fields:
     return fields | ({"reason": reason} if reason else {})
 
 
+_VERSION = re.compile(r"v?[0-9]{1,9}")
+
+
 def _rollback(text: str) -> Fields:
-    """MODEL [STAGE] reason."""
+    """MODEL [STAGE] [to VERSION] reason. Before a stage, `to` says nothing."""
     fields, rest = _words(text, "model")
-    stage, reason = _words(rest, "target")
-    if stage.get("target", "").capitalize() in STAGES:
-        return fields | {"target": stage["target"].capitalize()} | ({"reason": reason} if reason else {})
-    return fields | ({"reason": rest} if rest else {})
+    for _ in range(2):
+        word, more = first_word(rest)
+        to, after = first_word(more) if word and word.lower() == "to" else (None, "")
+        stage, behind = (to, after) if to else (word, more)
+        if stage and stage.capitalize() in STAGES and "target" not in fields:
+            fields["target"], rest = stage.capitalize(), behind
+        elif to and _VERSION.fullmatch(to.lower()):
+            fields["to"], rest = to.lower().removeprefix("v"), after
+            break
+    reason = rest.strip()
+    return fields | ({"reason": reason} if reason else {})
 
 
 COMMANDS: dict[str, Command] = {
@@ -189,8 +199,8 @@ COMMANDS: dict[str, Command] = {
         accepted="On it: cancelling {model} version {version} for {target}.",
     ),
     "rollback": Command(
-        usage="rollback MODEL [STAGE] reason",
-        what="back to the version that held it before (Production if no stage is given)",
+        usage="rollback MODEL [STAGE] [to VERSION] reason",
+        what="back to the version that held it before, or to VERSION (Production if no stage is given)",
         type="model.rollback",
         read=_rollback,
         accepted="On it: rolling {model} back in {target}.",

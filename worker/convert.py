@@ -32,6 +32,7 @@ def version(found: Any) -> Version:
 
 def run(found: Any) -> Run:
     outputs = found.outputs.model_outputs if found.outputs else []
+    inputs = (found.inputs.model_inputs or []) if found.inputs else []
     return Run(
         id=found.info.run_id,
         name=found.info.run_name or "",
@@ -44,6 +45,7 @@ def run(found: Any) -> Run:
         metrics=dict(found.data.metrics),
         tags=dict(found.data.tags),
         outputs=tuple((output.model_id, output.step) for output in outputs),
+        inputs=tuple(given.model_id for given in inputs),
     )
 
 

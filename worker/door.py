@@ -82,7 +82,7 @@ class Recent:
 
 @dataclass(frozen=True)
 class Run:
-    """A training run. outputs: ids of the models that MLflow 3 logged in it."""
+    """A run. outputs: ids of the models that MLflow 3 logged in it; inputs: of those that it evaluated."""
 
     id: str
     name: str
@@ -95,6 +95,7 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[tuple[str, int], ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

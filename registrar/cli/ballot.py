@@ -21,6 +21,21 @@ def tell(found: Row) -> None:
     show.table(_VOTES, [_vote(each) for each in found["votes"]], empty="nobody said anything yet")
 
 
+def lacks(found: Row) -> str | None:
+    """What an open promotion waits for, for people: time, or whose approvals."""
+    if found["state"] in ("waiting", "approved") and found["due_at"]:
+        return f"time, until {show.text(found['due_at'])}"
+    if found["state"] == "approved":
+        return "a worker: it is about to be moved"
+    return found["voting"]["lacks"] or None if found["voting"] else None
+
+
+def state(found: Row) -> str:
+    """For people: of what was promoted, what it is by now."""
+    became = found["became"]
+    return str(became["state"]).replace("_", " ") if became else str(found["state"])
+
+
 def _gate(gate: Mapping[str, Any]) -> tuple[object, ...]:
     return gate.get("gate"), "passed" if gate.get("passed") else "FAILED", gate.get("reason")
 
@@ -30,19 +45,38 @@ def _vote(vote: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _lines(found: Row) -> Iterator[str]:
-    for name in ("id", "model", "version", "target", "state"):
+    for name in ("id", "model", "version", "target"):
         yield f"{name:<12} {show.text(found[name])}"
+    yield f"{'state':<12} {state(found)}"
     yield f"{'asked by':<12} {found['requested_by_name']}, {show.text(found['created_at'])} ({found['event_id']})"
     for name in ("reason", "due_at", "decided_at", "decided_by"):
         if found[name] is not None:
             yield f"{name:<12} {show.text(found[name])}"
     for name, key in (("trained by", "trained_by"), ("compared", "compared")):
         if said := found["evidence"].get(key):
-            yield f"{name:<12} {said}"
+            yield f"{name:<12} {show.text(said)}"
+    if digest := found["evidence"].get("policy_digest"):
+        yield f"{'policy':<12} {digest} (registrar policy show {digest[:12]})"
+    yield from _became(found["became"] or {})
+    if found["state"] == "approved" and (waits := lacks(found)):
+        yield f"{'lacks':<12} {waits}"
     if found["broke_glass"]:
         yield f"{'':<12} one person BROKE THE GLASS for it, past the rules"
     if voting := found["voting"]:
         yield from _voting(found, voting)
+
+
+def _became(became: Mapping[str, Any]) -> Iterator[str]:
+    """What came of it after it was promoted: nothing of that is this promotion's success any more."""
+    if asked := became.get("deployment"):
+        where = f" to {asked['environment']}" if asked["environment"] else ""
+        when = f", {show.text(asked['ended_at'])}" if asked["ended_at"] else ""
+        said = asked["state"].replace("_", " ")
+        yield f"{'deployment':<12} {said}{where}{when}; asked for {show.text(asked['requested_at'])}"
+    if at := became.get("rolled_back_at"):
+        yield f"{'rolled back':<12} {show.text(at)}"
+    if why := became.get("quarantined"):
+        yield f"{'quarantined':<12} {why}"
 
 
 def _voting(found: Row, voting: Mapping[str, Any]) -> Iterator[str]:

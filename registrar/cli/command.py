@@ -17,7 +17,6 @@ from registrar.delivery import Receipt, Unreachable, follow
 from registrar.vocabulary import UnknownType, parse
 
 FAILED = 1
-_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void"})
 
 Then = Callable[[dict[str, Any]], str]
 
@@ -79,7 +78,7 @@ def check(type_: str, data: dict[str, Any]) -> None:
 def do(ctx: click.Context, how: How, type_: str, data: dict[str, Any], *, then: Then | None = None) -> NoReturn:
     """Give one command, tell of it, and exit. then: as of `tell`. Raises Problem, click.UsageError."""
     check(type_, data)
-    ctx.exit(tell([give(how.context, type_, data)], how, then=then))
+    ctx.exit(tell([give(how.context, type_, data)], how, then=then, token=how.context.receiver.token))
 
 
 def give(context: Context, type_: str, data: dict[str, Any]) -> Receipt:
@@ -93,14 +92,14 @@ def give(context: Context, type_: str, data: dict[str, Any]) -> Receipt:
         raise Unreachable(f"{error} `registrar up` starts it, or REGISTRAR_LOCAL_URL says where it listens") from None
 
 
-def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None) -> int:
-    """Return the exit code.
+def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, token: str | None = None) -> int:
+    """Return the exit code. token: of the receiver that gave the receipts.
 
     then: of an event that succeeded, the id of the one that goes on with it: waited for in its turn.
     """
     with show.working("waiting for what comes of it") if how.wait is not None else nullcontext():
         followed = [
-            (receipt, _followed(receipt, how.wait, then) if how.wait is not None else []) for receipt in receipts
+            (receipt, _followed(receipt, how.wait, then, token) if how.wait is not None else []) for receipt in receipts
         ]
     if how.as_json:
         found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
@@ -115,24 +114,31 @@ def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None) -> 
 
 def _is_done(event: dict[str, Any]) -> bool:
     """A vote that did not count, or was void, was answered, but is not what was asked for."""
-    facts = [fact for task in event["tasks"] for fact in (task["outcome"] or {}).get("facts", ())]
-    return event["state"] == "succeeded" and all(fact["type"] not in _IN_VAIN for fact in facts)
+    return event["state"] == "succeeded" and not event["refused"]
 
 
-def _followed(receipt: Receipt, seconds: float, then: Then | None) -> list[dict[str, Any]]:
-    event = follow(receipt.status_url, seconds=seconds)
+def _followed(receipt: Receipt, seconds: float, then: Then | None, token: str | None) -> list[dict[str, Any]]:
+    event = follow(receipt.status_url, seconds=seconds, token=token)
     if then is None or event["state"] != "succeeded":
         return [event]
-    return [event, follow(urljoin(receipt.status_url, then(event)), seconds=seconds)]
+    return [event, follow(urljoin(receipt.status_url, then(event)), seconds=seconds, token=token)]
 
 
 def _result(events: list[dict[str, Any]]) -> list[str]:
     """A line for each task, and one for all."""
     first, *others = events
-    more = [line for event in others for line in (f"then {event['type']} {event['id']}", *map(_task, event["tasks"]))]
-    return [*map(_task, first["tasks"]), *more, str(events[-1]["state"])]
+    ended = "refused: it did not count" if events[-1]["refused"] else str(events[-1]["state"])
+    more = [line for event in others for line in (f"then {event['type']} {event['id']}", *_tasks(event))]
+    return [*_tasks(first), *more, ended]
+
+
+def _tasks(event: dict[str, Any]) -> list[str]:
+    """The first task of a vote that did not count did its work, and yet nothing succeeded."""
+    refused = [{**task, "state": "refused"} for task in event["tasks"][:1]] if event["refused"] else []
+    return [_task(task) for task in [*refused, *event["tasks"][len(refused) :]]]
 
 
 def _task(task: dict[str, Any]) -> str:
-    summary = (task["outcome"] or {}).get("summary", "")
-    return f"  {task['state']:<9}  {task['name']:<18}  {task['error'] or summary}".rstrip()
+    """Who is no viewer there is told the names and states alone."""
+    said = task.get("error") or (task.get("outcome") or {}).get("summary", "")
+    return f"  {task['state']:<9}  {task['name']:<18}  {said}".rstrip()

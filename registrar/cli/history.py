@@ -8,9 +8,10 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
+from registrar.cli.overview import INCIDENTS, incident
 from registrar.ledger.history import Past
 from registrar.ledger.holding import approved_by
-from registrar.reading.reading import pages
+from registrar.reading.reading import Reading, Row, Unknown, pages
 
 COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event")
 
@@ -35,6 +36,7 @@ class Time(click.ParamType[datetime]):
 @click.option("--since", type=Time(), help="What was still held after that.")
 @click.option("--until", type=Time(), help="What was held before that.")
 @click.option("--limit", type=click.IntRange(1), help="The newest so many; all, if not given.")
+@click.option("--incidents", is_flag=True, help="What else happened alone, the newest 50.")
 @show.as_json
 @click.pass_obj
 def history(
@@ -46,25 +48,58 @@ def history(
     since: datetime | None,
     until: datetime | None,
     limit: int | None,
+    incidents: bool,
     as_json: bool,
 ) -> None:
     """Show which version of MODEL held which stage and alias, when, by whose event, and who approved; newest first.
+
+    Below it what else happened: changes by hand in MLflow and what was put back of them, quarantines, deployments,
+    votes that did not count, and promotions that were rejected, expired, cancelled or failed.
 
     \b
     registrar history churn
     registrar history churn --at 2026-11-22T14:30    # what was held then
     registrar history churn --target production --since 2026-11-22 --until 2026-11-23    # on that day
+    registrar history churn --incidents
 
     With --json also the approvals one by one, the gates' verdicts and the policy's digest that they were shown.
     """
     past = Past(target, at, since, until)
     with context.reading() as reading:
+        if incidents:
+            _tell_incidents(_incidents(reading, model, past), as_json=as_json)
+            return
         found = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
         if as_json:
             show.json_list(row for page in found for row in page)
             return
         rows = ([_row(each) for each in page] for page in found)
         show.paged_table(COLUMNS, rows, empty=f"no version of {model} held {_sought(past)}, as far as the ledger knows")
+        if at is None and target is None and (others := _incidents(reading, model, past)):
+            click.echo("\nwhat else happened")
+            _tell_incidents(others, as_json=False)
+
+
+def _incidents(reading: Reading, model: str, past: Past) -> list[Row]:
+    """Newest first; none of a model that no event was ever about."""
+    try:
+        found: list[Row] = reading.model(model)["incidents"]
+    except Unknown:
+        return []
+    return [one for one in found if _within(one["at"], past)]
+
+
+def _within(at: datetime, past: Past) -> bool:
+    return (past.since is None or at >= past.since) and (past.until is None or at < past.until)
+
+
+def _tell_incidents(found: list[Row], *, as_json: bool) -> None:
+    if as_json:
+        show.json_text(found)
+    else:
+        show.table(
+            INCIDENTS, [incident(each) for each in found], empty="nothing else happened, as far as the ledger knows"
+        )
 
 
 def _sought(past: Past) -> str:

@@ -1,19 +1,22 @@
-"""`registrar overview`: what waits for whom."""
+"""`registrar overview`: what waits for whom, and what is not well."""
 
 import click
 
-from registrar.cli import show
+from registrar.cli import ballot, show
 from registrar.cli.context import Context
 from registrar.plural import plural
+from registrar.reading.reading import Row
 
 COLUMNS = ("model", "version", "target", "state", "since", "lacks", "may still approve", "id")
+INCIDENTS = ("at", "what", "by", "event")
 
 
 @click.command()
 @show.as_json
 @click.pass_obj
 def overview(context: Context, *, as_json: bool) -> None:
-    """Say what waits for whom: open promotions, work that is not done, what failed for good.
+    """Say what waits for whom, and what is not well: open promotions, versions that are not live, work that is not done
+    or failed for good, and what was refused, quarantined or changed by hand in the last 24 hours.
 
     \b
     registrar overview
@@ -25,23 +28,39 @@ def overview(context: Context, *, as_json: bool) -> None:
         show.json_text({**found, "open": waits})
         return
     show.table(COLUMNS, [_row(each) for each in waits], empty="no promotion waits for anybody")
+    for each in found["not_live"]:
+        click.echo(not_live(each))
     unfinished = sum(found["unfinished"].values())
     of_each = ", ".join(f"{count:,} of {source}" for source, count in found["unfinished"].items())
     oldest = f" ({of_each}); the oldest since {show.text(found['oldest'])}" if unfinished else ""
     click.echo(f"{plural(unfinished, 'task is', 'tasks are')} not done yet{oldest}")
     more = ": registrar dead list" if found["dead"] else ""
     click.echo(f"{plural(found['dead'], 'task')} failed for good{more}")
+    if found["incidents"]:
+        click.echo("\nin the last 24 hours")
+        show.table(INCIDENTS, [incident(each) for each in found["incidents"]], empty="")
 
 
-def _row(each: dict[str, object]) -> tuple[object, ...]:
-    voting: object = each["voting"]
-    lacks, may = None, None
-    if isinstance(voting, dict):
-        lacks = voting["lacks"]
+def not_live(each: Row) -> str:
+    """Of a version that holds a target, and whose deployment came to nothing."""
+    said = "failed" if each["state"] == "failed" else "was not confirmed in time"
+    where = f" to {each['environment']}" if each["environment"] else ""
+    about = f"{each['model']} version {each['version']} holds {each['target']} and IS NOT LIVE"
+    return f"{about}: its deployment{where} {said}, {show.text(each['ended_at'])}"
+
+
+def incident(each: Row) -> tuple[object, ...]:
+    """A row of INCIDENTS."""
+    return each["at"], each["text"], each["by"], each["event_id"]
+
+
+def _row(each: Row) -> tuple[object, ...]:
+    voting, may = each["voting"], None
+    if voting and each["state"] != "waiting":
         names = [voter["name"] for rule in voting["rules"] if rule["missing"] for voter in rule["may"]]
         may = voting["impossible"] or ", ".join(dict.fromkeys(names))
     about = (each["model"], each["version"], each["target"], each["state"], each["created_at"])
-    return *about, lacks, may, each["id"]
+    return *about, ballot.lacks(each), may, each["id"]
 
 
 commands = [overview]

@@ -63,13 +63,7 @@ def list_promotions(
 
 def _row(each: Row) -> tuple[object, ...]:
     about = (each["model"], each["version"], each["target"], each["requested_by_name"])
-    return each["created_at"], each["state"], *about, _lacks(each), each["id"]
-
-
-def _lacks(each: Row) -> str | None:
-    if each["state"] == "waiting":
-        return f"time, until {show.text(each['due_at'])}"
-    return each["voting"]["lacks"] or None if each["voting"] else None
+    return each["created_at"], ballot.state(each), *about, ballot.lacks(each), each["id"]
 
 
 _which = click.argument("promotion", metavar="PROMOTION|MODEL")
@@ -172,7 +166,11 @@ def reject(
     \b
     registrar promotions reject churn 3 --reason "wrong fares at night"
     """
-    _say(ctx, how, "promotion.reject", _found(ctx.obj, promotion, version, target), reason=reason)
+    found = _found(ctx.obj, promotion, version, target)
+    if found["voting"] and found["voting"]["reject_needs_reason"] and not (reason or "").strip():
+        about = f"{found['model']} version {found['version']} to {found['target']}"
+        raise click.UsageError(f"a rejection of {about} needs a reason: --reason TEXT")
+    _say(ctx, how, "promotion.reject", found, reason=reason)
 
 
 @promotions.command()

@@ -16,20 +16,24 @@ from registrar.vocabulary import ModelPrune, ModelRollback
     show_default=True,
     help="Where from.",
 )
+@click.option("--to", type=click.IntRange(1), metavar="VERSION", help="An earlier holder; else the last that will do.")
 @command.options(wait=True)
 @click.pass_context
-def rollback(ctx: click.Context, *, model: str, reason: str, target: str, how: command.How) -> None:
+def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: int | None, how: command.How) -> None:
     """Put the version of MODEL back that was in Production before, and quarantine the one that is.
 
     \b
     registrar history churn --target production       # which one that is
     registrar rollback churn --reason "wrong fares at night"
+    registrar rollback churn --to 3 --reason "wrong fares at night, 4 and 5 too"
 
-    The record says which version held the target before. The present one gets a tag in MLflow that keeps it from every
-    target. Asks for a model.rollback, as the token's bearer or this machine's local operator. Exit code 0: it is back;
-    1: it could not be done, or may not; 3: nobody answers.
+    The record says which version held the target before. One that was deployed in vain, and never live, is passed over
+    unless it is named. What is quarantined, deleted, or came by hand alone is never gone back to. The present one
+    gets a tag in MLflow that keeps it from every target. Asks for a model.rollback, as the token's bearer or this
+    machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
     """
-    command.do(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason})
+    named = {"to": to} if to else {}
+    command.do(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
 
 
 @click.command()

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from registrar.ledger.chain import Head
+from registrar.ledger.noted import CHANGED, PUT_BACK
 from registrar.ledger.tables import events, journal, promotions
+from registrar.ledger.version_state import Key
 
 MOST = 100
 
@@ -26,6 +28,16 @@ class Entry:
     event_id: str
     actor_name: str
     said: Mapping[str, Any]
+
+    def told(self) -> dict[str, Any]:
+        """JSON-able but for the time; text: for people."""
+        names = ("seq", "at", "kind", "model", "version", "event_id", "by")
+        return {**{name: getattr(self, name) for name in names}, "text": str(self)}
+
+    @property
+    def by(self) -> str:
+        """For people. Who changed something by hand is not known: it is not whoever had it found, and put back."""
+        return {CHANGED: "by hand", PUT_BACK: "Registrar"}.get(self.kind, self.actor_name)
 
     def __str__(self) -> str:
         about = f"{self.model} version {self.version}" if self.version is not None else str(self.model or "")
@@ -63,12 +75,37 @@ def event(connection: Connection, event_id: str) -> Around | None:
 
 
 def _entries(connection: Connection, event_id: str) -> list[Entry]:
-    query = select(*_entry()).where(journal.c.event_id == event_id).order_by(journal.c.seq).limit(MOST)
-    return [_read(row) for row in connection.execute(query)]
+    query = select(*columns()).where(journal.c.event_id == event_id).order_by(journal.c.seq).limit(MOST)
+    return [read(row) for row in connection.execute(query)]
 
 
 def _place(said: Mapping[str, Any]) -> str:
     return f"@{said['key']}" if said.get("kind") == "alias" else str(said.get("key"))
+
+
+_ENDED = {
+    "live": "was confirmed: it is live",
+    "failed": "failed",
+    "timed_out": "was not confirmed in time",
+    "superseded": "was superseded by a later one",
+}
+
+
+def _because(reason: object) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _vote(about: str, said: Mapping[str, Any]) -> str:
+    what = f"{said.get('verdict')} {about}".strip()
+    return f"{what}: counted" if said.get("counted") else f"{what}: did not count{_because(said.get('why'))}"
+
+
+def _state(about: str, said: Mapping[str, Any]) -> str:
+    """A quarantine in words; any other state by its tag's name."""
+    value = said.get("value")
+    if said.get("key") == Key.QUARANTINED.value:
+        return f"{about} is quarantined: {value}" if value else f"{about} is quarantined no more"
+    return f"{about} has {said.get('key')}{_because(value)}" if value else f"{about} has {said.get('key')} no more"
 
 
 _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
@@ -76,21 +113,26 @@ _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "released": lambda about, said: f"{about} holds {_place(said)} no more",
     "promotion.opened": lambda about, said: f"{about} was asked for {said.get('target')} ({said.get('state')})",
     "promotion.judged": lambda about, said: f"the promotion of {about} is {said.get('state')}",
-    "promotion.decided": lambda about, said: f"the promotion of {about} is {said.get('state')}",
-    "vote": lambda about, said: f"{said.get('verdict')} {about}: {'counted' if said.get('counted') else 'not counted'}",
+    "promotion.decided": lambda about, said: (
+        f"the promotion of {about} is {said.get('state')}{_because(said.get('reason'))}"
+    ),
+    "vote": _vote,
     "deployment.requested": lambda about, said: f"{about} is to be deployed to {said.get('target')}",
     "token.created": lambda _, said: f"the API token {said.get('name')} was made, as {said.get('role')}",
     "token.revoked": lambda _, said: f"the API token {said.get('name')} was revoked",
-    "deployment.ended": lambda about, said: f"the deployment of {about} is {said.get('state')}",
+    "deployment.ended": lambda about, said: f"the deployment of {about} {_ENDED.get(said.get('state', ''), 'ended')}",
+    "version.state": _state,
+    CHANGED: lambda about, said: str(said.get("text")),
+    PUT_BACK: lambda about, said: str(said.get("text")),
 }
 
 
 def newest(connection: Connection, *, model: str | None = None, limit: int = MOST) -> list[Entry]:
     """Of the journal, newest first."""
-    query = select(*_entry()).order_by(journal.c.seq.desc()).limit(limit)
+    query = select(*columns()).order_by(journal.c.seq.desc()).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
-    return [_read(row) for row in connection.execute(query)]
+    return [read(row) for row in connection.execute(query)]
 
 
 def head(connection: Connection) -> Head:
@@ -99,10 +141,11 @@ def head(connection: Connection) -> Head:
     return Head(*row) if row else Head()
 
 
-def _entry() -> list[Any]:
+def columns() -> list[Any]:
+    """Of the journal: what `read` makes an Entry of."""
     return [journal.c[name] for name in ("seq", "at", "kind", "model", "version", "event_id", "actor_name", "body")]
 
 
-def _read(row: Any) -> Entry:
+def read(row: Any) -> Entry:
     said = json.loads(row.body)["said"]
     return Entry(row.seq, row.at, row.kind, row.model, row.version, row.event_id, row.actor_name, said)

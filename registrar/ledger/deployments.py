@@ -3,19 +3,23 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
 from registrar.ledger.journal import append, written
-from registrar.ledger.tables import deployments
+from registrar.ledger.tables import deployments, holders
 from registrar.outcome import Cause
 
+IN_VAIN = ("failed", "timed_out")
 _REQUESTED: ColumnElement[str] = literal_column("'requested'")  # written out, as in tasks.py, for uq_deployments_open
 
 
 @dataclass(frozen=True)
 class Deployment:
     """state: requested, then live | failed | timed_out, or superseded by a later one. due_at: to be confirmed by.
+
+    What failed or timed out is live after all where that is reported late.
 
     environment None: whichever reports. on_failure: alert | rollback, as the policy said when it was asked for.
     """
@@ -76,13 +80,14 @@ class Requested:
 
 @dataclass(frozen=True)
 class Ended:
-    """Record: a deployment that was asked for is live, has failed, or was not confirmed in time."""
+    """Record: a deployment that was asked for is live, perhaps late; has failed, or was not confirmed in time."""
 
     deployment_id: str
     state: str
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        open_ = and_(deployments.c.id == self.deployment_id, deployments.c.state == "requested")
+        before = ("requested", *IN_VAIN) if self.state == "live" else ("requested",)
+        open_ = and_(deployments.c.id == self.deployment_id, deployments.c.state.in_(before))
         _end(connection, open_, self.state, cause)
 
 
@@ -92,12 +97,46 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
     return [Deployment(**row._mapping) for row in connection.execute(query)]
 
 
+def late(connection: Connection, model: str, version: int) -> list[Deployment]:
+    """Those of a version that failed or timed out, the newest first."""
+    same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.state.in_(IN_VAIN))
+    query = select(deployments).where(same).order_by(written(deployments, "deployment.requested").desc())
+    return [Deployment(**row._mapping) for row in connection.execute(query)]
+
+
+def was_live(connection: Connection, model: str, version: int, target: str) -> bool:
+    """Whether any deployment of a version to a target was ever reported to have succeeded."""
+    same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
+    return connection.execute(select(deployments.c.id).where(same, deployments.c.state == "live")).first() is not None
+
+
 def last(connection: Connection, model: str, version: int, target: str) -> Deployment | None:
     """That of a version to a target which was written last."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
     newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
     row = connection.execute(select(deployments).where(same).order_by(*newest).limit(1)).one_or_none()
     return Deployment(**row._mapping) if row else None
+
+
+@dataclass(frozen=True)
+class OfHolder:
+    """A deployment of a version, and a stage or alias that the version holds now."""
+
+    kind: str
+    key: str
+    deployment: Deployment
+
+
+def of_holders(connection: Connection) -> list[OfHolder]:
+    """Every deployment of whichever version holds something, oldest first."""
+    same = and_(deployments.c.model == holders.c.model, deployments.c.version == holders.c.version)
+    query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same))
+    query = query.where(holders.c.until.is_(None)).order_by(written(deployments, "deployment.requested"))
+    return [_of_holder(**row._mapping) for row in connection.execute(query)]
+
+
+def _of_holder(kind: str, key: str, **columns: Any) -> OfHolder:
+    return OfHolder(kind, key, Deployment(**columns))
 
 
 def _requested(model: str | None) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registrar.ledger.chain import Damaged
+from registrar.ledger.deployments import IN_VAIN
 from registrar.ledger.journal import CARRIED_OVER
 from registrar.ledger.promotions import OPEN
 
@@ -76,7 +77,7 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
     elif kind == "deployment.requested":
         _deployed(present, entry)
     elif kind == "deployment.ended":
-        yield _ended(present, entry)
+        yield from _ended(present, entry)
     elif kind == CARRIED_OVER:
         yield from _carried_over(present, entry)
 
@@ -137,15 +138,24 @@ def _deployed(present: _Open, entry: Entry) -> None:
     present.deployments[values["id"]] = Row("deployments", values, entry["seq"])
 
 
-def _ended(present: _Open, entry: Entry) -> Row:
+def _ended(present: _Open, entry: Entry) -> Iterator[Row]:
     said = entry["said"]
-    asked = present.deployments.pop(said["deployment_id"], None)
+    asked = present.deployments.get(said["deployment_id"])
     if asked is None:
         raise Damaged(
             f"entry {entry['seq']} ends deployment {said['deployment_id']}, which no entry before it asks for"
         )
     ended = {"state": said["state"], "ended_at": entry["at"], "ended_by": entry["event_id"]}
-    return Row("deployments", asked.values | ended, entry["seq"])
+    yield from _keep_deployment(present, Row("deployments", asked.values | ended, entry["seq"]))
+
+
+def _keep_deployment(present: _Open, row: Row) -> Iterator[Row]:
+    """What failed or timed out may be reported live later."""
+    if row.values["state"] in ("requested", *IN_VAIN):
+        present.deployments[row.values["id"]] = row
+    else:
+        present.deployments.pop(row.values["id"], None)
+        yield row
 
 
 def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
@@ -155,8 +165,8 @@ def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
         yield from _keep(present, row)
     elif row.table == "holders" and row.values["until"] is None:
         _begin(present, row)
-    elif row.table == "deployments" and row.values["ended_at"] is None:
-        present.deployments[row.values["id"]] = row
+    elif row.table == "deployments":
+        yield from _keep_deployment(present, row)
     else:
         yield row
 

@@ -7,8 +7,11 @@ from sqlalchemy import Connection, select
 
 from registrar.ledger.afterwards import later, replay_of
 from registrar.ledger.tables import events, tasks
+from registrar.vocabulary import PromotionApprove, PromotionReject
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
+_VOTES = (PromotionApprove.type, PromotionReject.type)
+_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void", "promotion.expired"})  # facts of a vote's task
 _FOUND_BY = ("seq", "delivery_id")
 _TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "created_at", "started_at", "finished_at")
 
@@ -16,7 +19,8 @@ _TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "c
 def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
     """JSON-able but for the datetimes. state: unfinished, succeeded, dropped, failed or dead, the worst of its tasks'.
 
-    settled, of a task: who tried it again or dropped it. replays: as what the event was sent again.
+    refused: a vote that was answered, and did not count. settled, of a task: who tried it again or dropped it.
+    replays: as what the event was sent again.
     """
     columns = (events.c[name] for name in (*_EVENT, *_FOUND_BY))
     row = connection.execute(select(*columns).where(events.c.id == event_id)).mappings().one_or_none()
@@ -35,8 +39,20 @@ def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Ma
         "replay_of": replay_of(connection, row),
         "replays": done.replays,
         "state": state_of({task["state"] for task in found}),
+        "refused": _refused(row["type"], found),
         "tasks": found,
     }
+
+
+def for_strangers(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What whoever has its id alone is told: how far it is, and nothing that it or anybody else said."""
+    of_it = [{"name": task["name"], "state": task["state"]} for task in event["tasks"]]
+    return {**{name: event[name] for name in ("id", "type", "state", "refused")}, "tasks": of_it}
+
+
+def _refused(type_: str, of_it: Iterable[Mapping[str, Any]]) -> bool:
+    facts = [fact for task in of_it for fact in (task["outcome"] or {}).get("facts", ())]
+    return type_ in _VOTES and any(fact["type"] in _IN_VAIN for fact in facts)
 
 
 def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.ledger import conditions, pinned
 from registrar.ledger.conditions import QUEUED, RUNNING, as_of, is_due, is_open
+from registrar.ledger.noted import note
 from registrar.ledger.rank import MOVES, Rank
 from registrar.ledger.tables import events, tasks
 from registrar.outcome import Cause, FollowUp, Outcome
@@ -122,6 +123,7 @@ def finish(
     end = {"state": state, "outcome": outcome.to_json(), "error": error, "finished_at": at}
     if not _change(connection, task, **end, **_NO_LEASE):
         raise LeaseLost(task.id)
+    note(connection, task.cause(at), outcome.facts)
     woken = [lane for record in outcome.records for lane in record.apply(connection, task.cause(at)) or ()]
     lanes = [_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups]
     return ring_first(connection, {task.lane, *lanes, *woken}, at=at)

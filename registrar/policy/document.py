@@ -266,8 +266,13 @@ class Policy(Strict):
         return list(dict.fromkeys(to for route in self.notify if route.wants(outcome, model) for to in route.to))
 
     def digest(self, model: str) -> str:
-        """What an approval is bound to: SHA-256 of the model's targets, of the groups they name, and of how much of its
-        files is compared.
+        """What an approval is bound to: SHA-256 of `bound`."""
+        return hashlib.sha256(self.bound(model).encode()).hexdigest()
+
+    def bound(self, model: str) -> str:
+        """The model's mode and targets, how much of its files is compared, and the groups they name, as JSON.
+
+        No secret is in it.
         """
         policy = self.model(model)
         approvals = [target.approval for target in policy.targets if isinstance(target.approval, Approval)]
@@ -277,4 +282,4 @@ class Policy(Strict):
             policy.model_dump(mode="json", include={"mode", "targets", "compare_content_mb"}),
             {group: sorted(self.groups[group]) for group in sorted(named)},
         ]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return json.dumps(content, sort_keys=True)

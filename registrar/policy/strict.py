@@ -1,5 +1,6 @@
 """What every part of registrar.yml shares: unknown keys are errors, secrets are references, names match globs."""
 
+import re
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -27,12 +28,24 @@ SecretRef = Annotated[
 Glob = Annotated[str, Field(min_length=1, max_length=250, description="a name, or a glob such as churn-*")]
 
 
+_WILD = re.compile(r"\*|\?|\[!?(?:\]|[^\]])[^\]]*\]")  # what fnmatch takes for something else than itself
+
+
 def matches(patterns: list[str], name: str) -> bool:
-    """Whether a name matches one of the globs. Case counts."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    """Whether a name is one of these, or matches one of the globs. Case counts."""
+    return any(_fits(pattern, name) for pattern in patterns)
 
 
 def most_specific(patterns: list[str], name: str) -> str | None:
-    """The matching glob that says most: the exact name, else the one with the most literal characters."""
-    fitting = [pattern for pattern in patterns if pattern == name or fnmatchcase(name, pattern)]
-    return max(fitting, key=lambda p: (p == name, len(p) - p.count("*") - p.count("?"), p), default=None)
+    """The entry that says most of a name: the name itself, else the glob with the most literal characters.
+
+    `*`, `?` and a set such as [a-z] are none, however long. Of equal ones that with the fewest `*`, then the last one
+    in the order of the alphabet.
+    """
+    fitting = [pattern for pattern in patterns if _fits(pattern, name)]
+    return max(fitting, key=lambda p: (p == name, len(_WILD.sub("", p)), -p.count("*"), p), default=None)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """A name with brackets in it, which read as a glob is another, fits itself."""
+    return pattern == name or fnmatchcase(name, pattern)

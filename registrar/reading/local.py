@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,7 +13,9 @@ from registrar.ledger.backlog import overview
 from registrar.ledger.dead import letters
 from registrar.ledger.engine import now
 from registrar.ledger.history import ALL, Past, history
+from registrar.ledger.incidents import incidents
 from registrar.ledger.journal import entries
+from registrar.ledger.promoted import Became, became
 from registrar.ledger.promotion_record import OPEN, STATES, votes_on
 from registrar.ledger.promotions import Promotion, approvals
 from registrar.ledger.search import Sought, search
@@ -21,11 +23,14 @@ from registrar.ledger.story import story
 from registrar.ledger.waiting import waiting
 from registrar.policy import Policy
 from registrar.reading import shown
+from registrar.reading.bound import bound, is_digest
 from registrar.reading.cursor import decode, encode
+from registrar.reading.not_live import not_live, told
 from registrar.reading.reading import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.reading.voting import voting
 from registrar.vocabulary import STAGES
 
+_LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
 _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept waiting
 
 
@@ -63,7 +68,8 @@ class Local:
         before = promotion_record.Place(*decode("promotions", cursor, datetime, str)) if cursor else None
         with self.ledger.read() as connection:
             found = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
-            rows = [self._promotion(connection, row) for row in found]
+            later = became(connection, found)
+            rows = [self._promotion(connection, row, later) for row in found]
         return _page("promotions", rows, limit, "created_at", "id", hide=False)
 
     def promotion(self, promotion_id: str) -> Row:
@@ -74,17 +80,18 @@ class Local:
                     f"the ledger has no promotion {_said(promotion_id)}; `registrar promotions list` lists them"
                 )
             votes = votes_on(connection, promotion_id)
-            row = self._promotion(connection, found)
+            row = self._promotion(connection, found, became(connection, [found]))
         return {**row, "evidence": found["evidence"], "votes": votes}
 
-    def _promotion(self, connection: Connection, row: Mapping[str, Any]) -> Row:
+    def _promotion(self, connection: Connection, row: Mapping[str, Any], later: Mapping[str, Became]) -> Row:
         promotion = Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
-        told = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
+        about = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
+        about["became"] = later[promotion.id].told() if promotion.id in later else None
         if not promotion.open:
-            return {**told, "voting": None}
+            return {**about, "voting": None}
         agreed = approvals(connection, promotion.id)
         asked = voting(self.policies(), promotion, agreed, at=now())
-        return {**told, "voting": shown.voting(asked) if asked else None}
+        return {**about, "voting": shown.voting(asked) if asked else None}
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page:
         after = str(decode("models", cursor, str)[0]) if cursor else ""
@@ -95,9 +102,11 @@ class Local:
     def model(self, name: str) -> Row:
         with self.ledger.read() as connection:
             found = models.one(connection, name) if _is_text(name) else None
-        if found is None:
-            raise Unknown(f"the ledger knows no model {_said(name)}; `registrar models` lists those it does")
-        return {**found, "policy": shown.model_policy(self.policies(), name)}
+            if found is None:
+                raise Unknown(f"the ledger knows no model {_said(name)}; `registrar models` lists those it does")
+            also = [entry.told() for entry in incidents(connection, model=name)]
+            failed = [told(one) for one in not_live(self.policies(), connection) if one.model == name]
+        return {**found, "policy": shown.model_policy(self.policies(), name), "not_live": failed, "incidents": also}
 
     def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
         _check(model, past.target)
@@ -143,13 +152,28 @@ class Local:
 
     def overview(self) -> Row:
         with self.ledger.read() as connection:
-            return overview(connection)
+            failed = [told(one) for one in not_live(self.policies(), connection)]
+            lately = [entry.told() for entry in incidents(connection, since=now() - _LATELY, limit=_FEW)]
+            return {**overview(connection), "not_live": failed, "incidents": lately}
 
     def policy(self, *, model: str | None = None) -> Row:
         _check(model)
         in_effect = self.policies()
         about = None if model is None else shown.model_policy(in_effect, model)
-        return {**shown.policy(in_effect), "model": about}
+        no_text = {"text": None, "used_at": None, "event_id": None}
+        return {**shown.policy(in_effect), "model": about, **no_text}
+
+    def policy_text(self, digest: str) -> Row:
+        if not is_digest(digest):
+            raise BadQuestion("a policy's digest is 64 hexadecimal digits, or at least its first 8, all lower case")
+        with self.ledger.read() as connection:
+            found = bound(self.policies(), connection, digest)
+        if found is None:
+            raise Unknown(
+                f"the journal has no text of the policy {digest}, or of several that begin so: it keeps those under "
+                "which a promotion was asked for since Registrar has this command"
+            )
+        return {**found, "model": None}
 
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0

@@ -76,6 +76,9 @@ class Reading(Protocol):
     def policy(self, *, model: str | None = None) -> Row:
         """The document in effect and its digest; with `model`, that of the entry which an approval is bound to."""
 
+    def policy_text(self, digest: str) -> Row:
+        """What approvals of that digest are bound to, whether or not it is in effect. digest: or its beginning."""
+
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
     ) -> Iterator[Row]:

@@ -72,6 +72,9 @@ class Remote:
     def policy(self, *, model: str | None = None) -> Row:
         return self._one("policy", model=model)
 
+    def policy_text(self, digest: str) -> Row:
+        return self._one("policy", digest=digest)
+
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
     ) -> Iterator[Row]:

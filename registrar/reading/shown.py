@@ -19,7 +19,8 @@ def voting(asked: Voting) -> dict[str, Any]:
     """JSON-able."""
     lists = {name: list(value) for name, value in asdict(asked).items() if isinstance(value, tuple) and name != "rules"}
     rules = [{**asdict(rule), "may": [asdict(voter) for voter in rule.may]} for rule in asked.rules]
-    return {"lacks": asked.lacks, "impossible": asked.impossible, "rules": rules, **lists}
+    told = {"lacks": asked.lacks, "impossible": asked.impossible, "reject_needs_reason": asked.reject_needs_reason}
+    return {**told, "rules": rules, **lists}
 
 
 def policy(in_effect: Policy) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Voting:
     may_break_glass: tuple[Voter, ...]
     excluded: tuple[Excluded, ...]
     impossible: str = ""
+    reject_needs_reason: bool = False
 
     @property
     def lacks(self) -> str:
@@ -87,6 +88,7 @@ def voting(
         _voters(policy, (who for who in everybody if policy.belongs(who, glass))),
         excluded,
         _impossible(approval, seats.missing(*helpful)),
+        approval.reject_reason == "required",
     )
 
 

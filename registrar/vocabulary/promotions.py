@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from registrar.vocabulary.terms import Data, ModelName, OneVersion, Stage, Text
+from registrar.vocabulary.terms import Data, ModelName, OneVersion, Stage, Text, Version
 
 
 class PromotionRequest(OneVersion):
@@ -51,7 +51,7 @@ class PromotionCancel(Vote):
 
 
 class ModelRollback(Data):
-    """Back to the version that held the stage before; the one that holds it now is quarantined."""
+    """Back to the version that held the stage before, or to an earlier holder; the one there now is quarantined."""
 
     type = "model.rollback"
     task = "worker.rollback"
@@ -59,6 +59,7 @@ class ModelRollback(Data):
 
     model: ModelName
     target: Literal["Staging", "Production"] = "Production"
+    to: Annotated[Version | None, Field(description="an earlier holder; left out: the last one that will do")] = None
     reason: Annotated[Text, Field(min_length=1, description="why; it is shown wherever the version is held back")]
 
 

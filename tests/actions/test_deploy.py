@@ -2,6 +2,7 @@
 
 import pytest
 
+from registrar.ledger.verify import verify
 from tests.policies import production
 from tests.worker.office import ADA, CI, POLICY
 
@@ -120,3 +121,53 @@ def test_the_newer_deployment_ends_the_wait_for_the_older(office):
     office.later(hours=1)
     assert office.holding()["Production"] == [2]
     assert "deployment.timed_out" not in [type_ for type_, _ in office.facts()]
+
+
+def rollback(office, **data) -> None:
+    office.post("model.rollback", by=ADA, model="taxi", reason="wrong prices", **data)
+
+
+def test_what_was_live_once_is_gone_back_to_whatever_an_outage_says_later(office):
+    """The deploy system was down: version 2 timed out, and so did version 1's deployment after the rollback."""
+    office.policy(policy())
+    promoted(office, "r1")
+    report(office, "succeeded", 1)
+    promoted(office, "r2")
+    office.later(minutes=16)
+    office.later(minutes=16)
+    assert "version 1 was not confirmed in time" in office.fact("deployment.timed_out")
+    promoted(office, "r3")
+    rollback(office)
+    assert office.holding()["Production"] == [1]
+
+
+@pytest.mark.parametrize("before", ["nothing is heard", "failed"])
+def test_a_success_that_is_reported_late_counts(office, before):
+    office.policy(policy(DEPLOY.replace("rollback", "alert")))
+    promoted(office, "r1")
+    if before == "failed":
+        report(office, "failed", 1)
+    office.later(minutes=16)
+    report(office, "succeeded", 1)
+    assert office.fact("deployment.succeeded").startswith("taxi version 1 was deployed to prod; it had ")
+    promoted(office, "r2")
+    rollback(office)
+    assert office.holding()["Production"] == [1]
+    with office.ledger.read() as connection:
+        assert verify(connection)
+
+
+def test_a_late_success_elsewhere_or_of_another_version_counts_for_nothing(office):
+    office.policy(policy(DEPLOY.replace("rollback", "alert")))
+    promoted(office, "r1")
+    office.later(minutes=16)
+    report(office, "succeeded", 1, environment="canary")
+    report(office, "succeeded", 2)
+    promoted(office, "r2")
+    rollback(office)
+    assert office.fact("task.failed").endswith(
+        "taxi has no earlier version in Production to go back to from version 2 (version 1 was deployed in vain): "
+        "version 1 can be named: model.rollback with to: 1"
+    )
+    rollback(office, to=1)
+    assert office.holding()["Production"] == [1]

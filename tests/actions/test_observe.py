@@ -148,7 +148,7 @@ def test_a_tag_of_ours_that_a_hand_set_is_told(office, key):
 
 def test_what_holds_a_version_back_and_evaluates_it_is_our_own(office):
     office.registry.trained("r1", rmse=9.0)
-    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.evaluated("e1", 1, rmse=3.0)
     office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     for key, value in office.registry.version("taxi", 1).tags.items():

@@ -330,7 +330,7 @@ def test_an_evaluation_opens_what_waited_for_it(office):
     office.policy(POLICY.replace('{metric: rmse, op: "<", threshold: 7}', gate))
     train(office)
     assert "it was not evaluated" in office.fact("model_version.held_back")
-    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.evaluated("e1", 1, rmse=3.0)
     office.registry.runs["e1"] = replace(office.registry.runs["e1"], started_at=office.now())
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     assert office.stages() == {1: "Staging"}
@@ -339,7 +339,7 @@ def test_an_evaluation_opens_what_waited_for_it(office):
 
 def test_an_evaluation_that_failed_is_none(office):
     train(office, rmse=9.0)
-    office.registry.runs["e1"] = replace(office.registry.trained("e1", None, rmse=3.0), status="FAILED")
+    office.registry.runs["e1"] = replace(office.registry.evaluated("e1", 1, rmse=3.0), status="FAILED")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     assert "run e1 ended as FAILED: it is no evaluation" in office.fact("task.failed")
     assert "registrar.evaluation" not in office.registry.version("taxi", 1).tags
@@ -364,7 +364,7 @@ def test_a_tag_is_no_evaluation_whoever_sets_it(office):
 def test_an_evaluation_counts_though_its_tag_is_gone_and_not_for_a_model_made_anew(office):
     office.policy(EVALUATED)
     train(office)
-    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.evaluated("e1", 1, rmse=3.0)
     office.registry.fail["set_stage"] = Final("not now")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     office.registry.drop_tag("taxi", 1, "registrar.evaluation")
@@ -377,10 +377,68 @@ def test_an_evaluation_counts_though_its_tag_is_gone_and_not_for_a_model_made_an
     assert "it was not evaluated" in office.fact("model_version.held_back")
 
 
+@pytest.mark.parametrize(
+    "says", [{}, {"evaluated_model": "models:/taxi/2"}, {"evaluated_model": "models:/bus/1"}, {"evaluated_model": ""}]
+)
+def test_a_run_that_does_not_say_it_evaluated_this_version_is_no_evaluation_of_it(office, says):
+    office.policy(EVALUATED)
+    train(office)
+    office.registry.runs["e1"] = replace(office.registry.trained("e1", None, rmse=3.0), tags=says)
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert "run e1 does not say that it evaluated taxi version 1: set its tag" in office.fact("task.failed")
+    assert office.stages() == {1: "None"}
+
+
+def test_the_run_of_another_version_is_no_evaluation(office):
+    office.policy(EVALUATED)
+    train(office)
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="r1")
+    assert "does not say that it evaluated" in office.fact("task.failed")
+
+
+def test_mlflows_own_link_to_the_model_says_it(office):
+    office.policy(EVALUATED)
+    train(office)
+    run = office.registry.trained("e1", None, rmse=3.0)
+    office.registry.runs["e1"] = replace(run, inputs=(office.registry.version("taxi", 1).source[len("models:/") :],))
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert office.stages() == {1: "Staging"}
+
+
+def test_an_evaluation_of_a_version_that_had_the_number_before_is_none(office):
+    office.policy(EVALUATED)
+    train(office)
+    office.registry.evaluated("e1", 1, rmse=3.0)
+    office.registry._change("taxi", 1, created_at=office.now() + timedelta(hours=1))
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert "does not say that it evaluated" in office.fact("task.failed")
+
+
+def test_a_rejection_stands_whatever_evaluation_comes_until_somebody_asks(office):
+    train(office)
+    office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="wrong at night")
+    office.registry.evaluated("e1", 1, rmse=3.0)
+    event = office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert ("request", "succeeded") in office.tasks_of(event)
+    assert office.promotions()[-1] == (1, "Production", "rejected")
+    office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+
+
+def test_a_rejection_of_another_version_that_had_the_number_does_not_stand(office):
+    train(office)
+    office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="wrong at night")
+    office.registry._change("taxi", 1, run_id="r7")
+    office.registry.trained("r7", rmse=5.0)
+    office.registry.evaluated("e1", 1, rmse=3.0)
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+
+
 def test_an_evaluation_that_was_accepted_and_could_not_be_acted_on_counts_for_nothing(office):
     office.policy(EVALUATED)
     train(office)
-    office.registry.trained("e1", None, rmse=3.0)
+    office.registry.evaluated("e1", 1, rmse=3.0)
     office.registry.fail["set_tag"] = Final("the registry refuses it")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     office.post("promotion.request", model="taxi", version=1, target="Staging")

@@ -75,7 +75,7 @@ def test_what_is_void_and_held_back_is_still_its_requesters_when_an_evaluation_h
     office.registry.trained("r1", rmse=6.5)
     approve(office, BOB)
     office.registry.trained("r1", rmse=5.0)
-    office.registry.trained("e1", rmse=5.0)
+    office.registry.evaluated("e1", 1, rmse=5.0)
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     assert requester(office) == "dan"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.actions.versions import live, trained
-from tests.policies import gate_on_production, model
+from tests.policies import gate_on_production, model, production
 from tests.worker.office import ADA, POLICY
 
 pytestmark = pytest.mark.both_ledgers
@@ -42,7 +42,8 @@ def test_where_there_is_no_other_it_says_why_not(office):
     rollback(office)
     assert office.fact("task.failed").endswith(
         "taxi has no earlier version in Production to go back to from version 2 "
-        "(version 1 came by hand, past the policy: a promotion of it would have its gates and approvals asked)"
+        "(version 1 came by hand, past the policy: a promotion of it would have its gates and approvals asked): "
+        "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"
     )
     assert office.stages()[2] == "Production"
 
@@ -142,3 +143,55 @@ def test_what_came_by_hand_is_not_kept_for_a_rollback(office):
     office.later(days=2)
     office.post("model.prune", model="taxi")
     assert "registrar.prune_after" in office.registry.version("taxi", 1).tags
+
+
+# Named.
+def test_a_version_that_is_named_is_gone_back_to(office):
+    live(office, "r1", "r2", "r3")
+    office.post("model.rollback", by=ADA, model="taxi", to=1, reason="2 and 3 are wrong")
+    assert office.stages() == {1: "Production", 2: "Archived", 3: "Archived"}
+    assert office.fact("model.rolled_back").endswith("from version 3 to version 1, by Ada: 2 and 3 are wrong")
+
+
+@pytest.mark.parametrize(
+    ("to", "why"),
+    [
+        (1, "can't go back to version 1 in Production: it is quarantined"),
+        (2, "can't go back to version 2 in Production: it is gone"),
+        (3, "can't go back to version 3 in Production: it came by hand, past the policy"),
+        (4, "version 4 holds Production already: name an earlier one"),
+        (5, "can't go back to version 5 in Production: it was never in Production by the record"),
+        (9, "can't go back to version 9 in Production: it was never in Production by the record"),
+    ],
+)
+def test_what_is_named_and_may_not_be_is_refused(office, to, why):
+    live(office, "r1")
+    live(office, "r2")
+    office.registry.set_tag("taxi", 1, "registrar.quarantined", "wrong fares")
+    assert came_by_hand(office, "r3", rmse=99.0) == 3
+    live(office, "r4")
+    trained(office, "r5", 5.0)
+    office.registry.set_stage("taxi", 2, "None")
+    office.registry.delete_version("taxi", 2)
+    office.post("model.rollback", by=ADA, model="taxi", to=to, reason="wrong fares")
+    assert why in office.fact("task.failed")
+    assert office.stages()[4] == "Production"
+    assert "registrar.quarantined" not in office.registry.version("taxi", 4).tags
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("web", "version 1 can be named: registrar rollback taxi --to 1 --reason WHY"),
+        ("chat", "version 1 can be named: rollback taxi to 1 WHY"),
+        ("ci", "version 1 can be named: model.rollback with to: 1"),
+    ],
+)
+def test_what_can_be_named_is_said_in_the_grammar_of_whoever_asks(office, source, said):
+    deploy = "deploy: {to: [log], environment: prod, confirm_within: 15m}"
+    office.policy(production(deploy, POLICY.replace("people:", "  chat: {kind: slack, secrets: [env:C]}\npeople:")))
+    live(office, "r1")
+    office.later(minutes=16)
+    live(office, "r2")
+    office.post("model.rollback", by=ADA, via=source, model="taxi", reason="wrong fares")
+    assert office.fact("task.failed").endswith(said)

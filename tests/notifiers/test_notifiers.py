@@ -140,7 +140,7 @@ def test_the_exact_message_for_discord(name, told):
     assert discord.message(told, SEAL) == expected(name)
 
 
-PAGE = "https://registrar.example.com/v1/models/taxi/history"
+PAGE = "https://registrar.example.com/models/taxi"
 
 
 @pytest.mark.parametrize(

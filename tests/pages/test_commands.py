@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from registrar.ledger.history import Held
 from registrar.ledger.tables import events
+from registrar.outcome import Outcome
 from registrar.settings import Settings
 from tests.pages.conftest import AT_HOME, House, Lived
 from webhooks.app import create_app
@@ -99,3 +101,18 @@ def test_who_may_only_look_has_no_forms_and_is_refused(lived: Lived):
         assert 'method="post"' not in house.get(page).text
     answer = house.client.post(f"/promotions/{lived.promotion}/approve", **AT_HOME)
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(("to", "meant"), [("", None), ("1", 1)])
+def test_rolling_back_is_an_event_that_may_name_an_earlier_holder(lived: Lived, to: str, meant: int | None):
+    held = Held("taxi", "stage", "Production", 2, alone=True)
+    lived.house.happened("training_run.finished", {"model": "taxi", "run_id": "r2"}, Outcome("moved", records=(held,)))
+    page = "/models/taxi"
+    filled = form(lived.house, page, f"{page}/rollback", to=to, reason="wrong fares")
+    type_, source, actor, data = sent(lived.house, lived.house.post(f"{page}/rollback", filled))
+    assert (type_, source, actor) == ("model.rollback", "web", "ada")
+    assert data == {"model": "taxi", "target": "Production", "to": meant, "reason": "wrong fares"}
+
+
+def test_where_nothing_was_before_there_is_nothing_to_roll_back_to(lived: Lived):
+    assert "Roll back" not in lived.house.get("/models/taxi").text

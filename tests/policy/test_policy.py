@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from registrar.policy.load import parse
+from registrar.policy.strict import matches, most_specific
 from tests.policy.test_load import WHOLE
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -72,3 +73,27 @@ def test_the_digest_changes_with_what_an_approval_depends_on_and_nothing_else():
 def test_each_route_tells_its_channels_once():
     doubled = parse(WHOLE + '  - {outcomes: ["model_version.*"], models: [taxi], to: [log]}\n')
     assert doubled.channels_for("model_version.registered", "taxi") == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "name", "expected"),
+    [
+        (["taxi*", "[a-z]*"], "taxi-9", "taxi*"),
+        (["[abcdefghijkl]axi", "*axi"], "baxi", "[abcdefghijkl]axi"),
+        (["t?xi", "t*xi"], "taxi", "t?xi"),
+        (["*", "?*"], "t", "?*"),
+        (["taxi[1]", "taxi*"], "taxi1", "taxi[1]"),
+        (["taxi[1]", "taxi*"], "taxi[1]", "taxi[1]"),
+        (["taxi[", "tax*"], "taxi[", "taxi["),
+        (["bus*"], "taxi", None),
+    ],
+)
+def test_the_entry_that_says_most_of_a_name_wins(patterns, name, expected):
+    assert most_specific(patterns, name) == expected
+    assert most_specific(patterns[::-1], name) == expected
+
+
+def test_a_grant_for_a_name_with_brackets_is_for_that_name():
+    assert matches(["taxi[1]"], "taxi[1]")
+    assert matches(["taxi[12]"], "taxi2")
+    assert not matches(["taxi[12]"], "taxi3")

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from registrar.ledger.search import STATES, Sought
+from registrar.ledger.status import for_strangers
 from registrar.reading.reading import Reading
 from webhooks.access import Access
 from webhooks.api import query
@@ -26,5 +27,7 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
 
     @api.get("/v1/events/<event_id>")
     def event(event_id: str) -> dict[str, Any]:
-        """Open to whoever has the id: it is 96 random bits behind its time, told to the sender alone."""
-        return reading.event(event_id)
+        """Whoever has the id alone learns how far it is, and no more: senders are told it, tags in MLflow have it."""
+        found = reading.event(event_id)
+        principal = access.principal(request)
+        return found if principal and principal.may("viewer") else for_strangers(found)

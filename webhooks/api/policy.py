@@ -13,5 +13,7 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/policy")
     def policy() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only("model")
+        query.only("model", "digest")
+        if "digest" in request.args:
+            return reading.policy_text(request.args["digest"])
         return reading.policy(model=request.args.get("model"))

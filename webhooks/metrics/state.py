@@ -10,10 +10,13 @@ from sqlalchemy import Connection
 from registrar.ledger import Ledger, LedgerUnavailable, gauges
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat, all_known
+from registrar.ledger.promotions import approvals, still_open
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.models import Target
 from registrar.policy.naming import NONE, policy_of
+from registrar.reading.not_live import not_live
+from registrar.reading.voting import voting
 from webhooks.metrics.kept import Kept
 
 PARTS = ("worker", "beat")
@@ -44,6 +47,7 @@ class State:
         yield from _queue(gauges.queue(connection, at), at)
         yield from _dead(gauges.dead(connection), at)
         yield from _promotions(self._policy, gauges.undecided(connection), at)
+        yield from _stuck(self._policy, connection, at)
         yield from _holders(self._policy, gauges.held(connection), at)
         yield from _processes(all_known(connection), at)
 
@@ -91,6 +95,26 @@ def _promotions(policy: Policy, found: Iterable[gauges.Undecided], at: datetime)
         pending.add_metric(labels, len(each))
         ages.add_metric(labels, max(each))
     yield from (opened, pending, ages)
+
+
+def _stuck(policy: Policy, connection: Connection, at: datetime) -> Iterator[Metric]:
+    """What nobody waits for, and nothing ends by itself: somebody must look at it."""
+    impossible: dict[tuple[str, str], int] = defaultdict(int)
+    for one in still_open(connection):
+        asked = voting(policy, one, approvals(connection, one.id), at=at)
+        impossible[policy_of(policy, one.model), one.target] += bool(asked and asked.impossible)
+    help_ = "Promotions whose approval can't be met any more: nobody is left who may give what it lacks."
+    stuck = _family("registrar_approvals_impossible", help_, "policy", "target")
+    dark: dict[tuple[str, str], int] = defaultdict(int)
+    for asked_for in not_live(policy, connection):
+        dark[policy_of(policy, asked_for.model), asked_for.target] += 1
+    help_ = "Versions that hold a target and are not live: their last deployment failed, or was not confirmed in time."
+    holders = _family("registrar_holders_not_live", help_, "policy", "target")
+    for labels, count in impossible.items():
+        stuck.add_metric(labels, count)
+    for labels, count in dark.items():
+        holders.add_metric(labels, count)
+    yield from (stuck, holders)
 
 
 def _groups(policy: Policy, one: gauges.Undecided) -> Iterable[str]:

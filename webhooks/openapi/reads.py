@@ -4,10 +4,11 @@ from typing import Any
 
 from registrar.ledger import dead, promotion_record, search
 from webhooks.openapi import record, shapes
-from webhooks.openapi.operations import PAGE, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
+from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
 SHAPES = (
     shapes.Event,
+    shapes.EventProgress,
     shapes.Events,
     shapes.Dead,
     shapes.Story,
@@ -30,7 +31,7 @@ _PAST = (
 )
 _DROP = "Work that waits is dropped by POST /v1/dead/{task}/drop."
 _ACT = "What is done about it is an event: POST .../retry, .../drop."
-_BY_ID = "Open to whoever has its id: 96 random bits behind its time, told to its sender alone."
+_BY_ID = f"{VIEWERS} Whoever has the id alone (it is told to the sender) learns how far it is, and no more."
 
 
 def paths() -> dict[str, Any]:
@@ -49,6 +50,9 @@ def _events() -> dict[str, Any]:
     )
     one = get("What became of an event", _BY_ID, shapes.Event, 404, parameters=[path("id", "from an answer or a list")])
     one["responses"] |= tagged(one["responses"])
+    seen = [{"$ref": REF + shape.__name__} for shape in (shapes.Event, shapes.EventProgress)]
+    one["responses"]["200"]["content"] = {"application/json": {"schema": {"anyOf": seen}}}
+    one["security"] = TOKEN
     return {"/v1/events": read("Events, the newest first", shapes.Events, *PAGE, *sought), "/v1/events/{id}": one}
 
 
@@ -68,6 +72,7 @@ def _others() -> dict[str, Any]:
     state = query("state", "failed: it can't work; dead: its time is used up", enum=list(dead.STATES))
     held = "Which version held what, from when to when, and who approved; the newest first"
     governed = query("model", "and what is in effect for this registered model")
+    digest = query("digest", "instead, the text behind a digest that the record names, or its beginning")
     return {
         "/v1/models": read("Registered models that the record knows, by name", record.Models, *PAGE),
         "/v1/models/{model}": read("A registered model", record.Model, model, missing=True),
@@ -79,7 +84,7 @@ def _others() -> dict[str, Any]:
             "What was refused, and why", shapes.Rejections, *PAGE, query("source", "by this source alone")
         ),
         "/v1/overview": read("How much waits for what", record.Overview),
-        "/v1/policy": read("The policy in effect", record.PolicyInEffect, governed, more=_POLICY),
+        "/v1/policy": read("The policy in effect", record.PolicyInEffect, governed, digest, more=_POLICY, missing=True),
         "/v1/audit": _audit(),
     }
 

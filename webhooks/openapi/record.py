@@ -48,10 +48,31 @@ class Voting(Shape):
 
     lacks: Annotated[str, Field(description="for people: 1 more of leads; empty where nothing is missing")]
     impossible: Annotated[str, Field(description="why the rules can't be met any more; empty where they can")]
+    reject_needs_reason: bool
     rules: list[Needed]
     may_reject: list[Voter]
     may_break_glass: list[Voter]
     excluded: list[Excluded]
+
+
+class ItsDeployment(Shape):
+    """That a promotion asked for."""
+
+    id: str
+    state: Literal["requested", "live", "failed", "timed_out", "superseded"]
+    environment: str | None
+    requested_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+
+
+class Became(Shape):
+    """What a promotion that was done is by now. quarantined: why its version is; null: it is not."""
+
+    state: Literal["promoted", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"]
+    rolled_back_at: datetime | None
+    quarantined: str | None
+    deployment: ItsDeployment | None
 
 
 class Promotion(Shape):
@@ -71,6 +92,7 @@ class Promotion(Shape):
     decided_at: datetime | None
     decided_by: str | None
     broke_glass: bool
+    became: Annotated[Became | None, Field(description="null unless it was promoted")]
     voting: Annotated[Voting | None, Field(description="null where nobody is asked")]
 
 
@@ -112,6 +134,32 @@ class Held(Shape):
     since: datetime
 
 
+class NotLive(Shape):
+    """A version that holds a target, and whose last deployment failed or was not confirmed in time."""
+
+    model: str
+    version: int
+    target: str
+    state: Literal["failed", "timed_out"]
+    environment: str | None
+    requested_at: datetime
+    due_at: datetime | None
+    ended_at: datetime | None
+
+
+class Incident(Shape):
+    """An entry of the journal: a change by hand, a quarantine, the end of a deployment, or what was refused."""
+
+    seq: int
+    at: datetime
+    kind: str
+    model: str | None
+    version: int | None
+    event_id: str
+    by: Annotated[str, Field(description="for people; `by hand`: MLflow does not say who")]
+    text: Annotated[str, Field(description="a sentence for people")]
+
+
 class ListedModel(Shape):
     """A registered model that an event was about."""
 
@@ -141,6 +189,8 @@ class Model(ListedModel):
     """With the policy in effect for it."""
 
     policy: ModelPolicy
+    not_live: list[NotLive]
+    incidents: Annotated[list[Incident], Field(description="the newest 50, newest first")]
 
 
 class Open(Shape):
@@ -158,11 +208,18 @@ class Overview(Shape):
     oldest: Annotated[datetime | None, Field(description="when the oldest of them was made")]
     promotions: Open
     dead: Annotated[int, Field(description="tasks that failed for good")]
+    not_live: list[NotLive]
+    incidents: Annotated[list[Incident], Field(description="of the last 24 hours, the newest 20, newest first")]
 
 
 class PolicyInEffect(Shape):
-    """registrar.yml; digest: SHA-256 of the whole document."""
+    """registrar.yml; digest: SHA-256 of the whole document. With `digest`: of `text`, which one model's approvals are
+    bound to, and `document` is the same.
+    """
 
     digest: str
     document: dict[str, Any]
     model: ModelPolicy | None = None
+    text: str | None = None
+    used_at: Annotated[datetime | None, Field(description="when something was first asked for under it")] = None
+    event_id: Annotated[str | None, Field(description="of the event that asked")] = None

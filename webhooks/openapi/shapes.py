@@ -124,7 +124,25 @@ class Event(_Event):
 
     replay_of: Annotated[str | None, Field(description="the id of the event that this one repeats")]
     replays: Annotated[list[Replay], Field(description="oldest first")]
+    refused: Annotated[bool, Field(description="a vote that was answered, and did not count")]
     tasks: list[Task]
+
+
+class ItsTask(Shape):
+    """How far one of its tasks is."""
+
+    name: str
+    state: State
+
+
+class EventProgress(Shape):
+    """How far an event is, for whoever has its id and is no viewer."""
+
+    id: str
+    type: str
+    state: Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
+    refused: bool
+    tasks: list[ItsTask]
 
 
 class Events(Shape):

@@ -76,7 +76,8 @@ class House:
             return None
         first = found["tasks"][0] if found["tasks"] else {}
         said = (first.get("outcome") or {}).get("summary") or first.get("error")
-        return {"id": event_id, "type": found["type"], "state": found["state"], "said": said}
+        state = "refused" if found["refused"] else found["state"]
+        return {"id": event_id, "type": found["type"], "state": state, "said": said}
 
 
 def here() -> str:

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection, select
 
 from registrar.ledger import models, promotion_record
 from registrar.ledger.engine import now
+from registrar.ledger.history import held_before
 from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.incidents import incidents
 from registrar.ledger.known_versions import Known, known_versions
+from registrar.ledger.promoted import became
 from registrar.ledger.tables import holders
 from registrar.policy import ModelPolicy, Target
+from registrar.reading.not_live import not_live
+from registrar.vocabulary import ModelRollback
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages.house import House
@@ -23,6 +28,8 @@ MOST = 50
 _HISTORY = 200  # the newest holdings of a model that its page shows
 _PROMOTIONS = 20
 _METRICS = 30
+_INCIDENTS = 50
+_EARLIER = 20
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,15 @@ class Side:
     version: int
     of: str
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """A target that can be rolled back. earlier: its holders before, the newest first; not all of them may do."""
+
+    target: str
+    holder: int
+    earlier: tuple[int, ...]
 
 
 def register(pages: Blueprint, house: House) -> None:
@@ -53,6 +69,9 @@ def register(pages: Blueprint, house: House) -> None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
             versions, held = known_versions(connection, name), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
+            later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
+            ways_back = _ways_back(connection, name, house.policy.model(name))
+            dark = [one for one in not_live(house.policy, connection) if one.model == name]
         policy = house.policy.model(name)
         return house.page(
             "model.html",
@@ -66,10 +85,38 @@ def register(pages: Blueprint, house: House) -> None:
             picture=timeline(held, at),
             promotions=promotions,
             asked=_asked(promotions),
+            became=later,
+            incidents=also,
+            not_live=dark,
+            ways_back=ways_back,
             policy=policy,
             pair=_pair(policy, found["holders"], versions),
             metrics=_METRICS,
         )
+
+    @pages.post("/models/<name>/rollback")
+    def roll_back(name: str) -> Response:
+        """Whether it may, and whether the version will do, the worker says, as to chat."""
+        house.guest()
+        said: dict[str, Any] = {field: request.form.get(field, "").strip() for field in ("target", "to", "reason")}
+        then = url_for("pages.model", name=name)
+        return house.do(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
+
+
+def _ways_back(connection: Connection, model: str, policy: ModelPolicy) -> list[WayBack]:
+    """Of each target that a version holds, if the policy brought others there before."""
+    found = [_way_back(connection, model, policy, target) for target in policy.targets]
+    return [way for way in found if way and way.earlier]
+
+
+def _way_back(connection: Connection, model: str, policy: ModelPolicy, target: Target) -> WayBack | None:
+    where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
+    times = held_before(connection, model, *where)
+    if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
+        return None
+    holder = next(time.version for time in times if time.still)
+    earlier = dict.fromkeys(time.version for time in times if time.given and time.version != holder)
+    return WayBack(target.stage, holder, tuple(earlier)[:_EARLIER])
 
 
 def _held(connection: Connection, model: str) -> list[Holding]:

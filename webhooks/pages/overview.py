@@ -7,14 +7,15 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import Connection
 
-from registrar.ledger import dead, deployments, feed, gauges, heartbeats, promotions, rejections
+from registrar.ledger import dead, deployments, feed, gauges, heartbeats, incidents, promotions, rejections
 from registrar.ledger.engine import now
+from registrar.reading.not_live import not_live
 from webhooks.errors import NotReady
 from webhooks.pages import asked
 from webhooks.pages.house import House
 
 LATELY = timedelta(hours=24)
-_FEW = 5
+_FEW, _INCIDENTS = 5, 10
 _PARTS = ("worker", "beat")
 
 
@@ -36,6 +37,8 @@ def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
         "waiting": asked.questions(house.policy, connection, open_, at=at),
         "queue": gauges.queue(connection, at),
         "deploying": deployments.under_way(connection),
+        "not_live": not_live(house.policy, connection),
+        "incidents": incidents.incidents(connection, since=since, limit=_INCIDENTS),
         "dead": dead.letters(connection, limit=_FEW),
         "dead_count": sum(one.count for one in gauges.dead(connection)),
         "refused": [row for row in rejections.latest(connection, limit=_FEW) if row["at"] >= since],

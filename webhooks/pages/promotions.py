@@ -4,11 +4,13 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from registrar.ledger import deployments, promotion_record, shown
+from registrar.ledger import promotion_record, shown
 from registrar.ledger import promotions as record
 from registrar.ledger.engine import now
+from registrar.ledger.promoted import Became, became
 from registrar.ledger.promotion_record import OPEN, STATES, Place
 from registrar.policy.approval import Approval
+from registrar.reading.bound import bound
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
 from webhooks.pages import asked, given
@@ -30,6 +32,7 @@ def register(pages: Blueprint, house: House) -> None:
             )
             open_ = record.still_open(connection) if first and not state and not model else []
             waiting = asked.questions(house.policy, connection, open_, at=at)
+            later = became(connection, found[:MOST])
         kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
         older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
         return house.page(
@@ -37,6 +40,7 @@ def register(pages: Blueprint, house: House) -> None:
             guest,
             now=at,
             found=found[:MOST],
+            became=later,
             waiting=waiting,
             older=older,
             first=first,
@@ -53,7 +57,8 @@ def register(pages: Blueprint, house: House) -> None:
                 "question": asked.question(house.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
                 "shown": shown.shown(connection, found),
-                "deployment": deployments.last(connection, found.model, found.version, found.target),
+                "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
+                "became": became(connection, [vars(found)]).get(found.id, Became()),
             }
         target = house.policy.model(found.model).target(found.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None

@@ -19,7 +19,10 @@ _TONES = {
         *("unfinished", "queued", "running", "waiting", "awaiting_approval", "approved", "requested"),
         *("warn", "idle"),
     ),
-    "bad": ("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
+    "bad": (
+        *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
+        *("refused", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
+    ),
 }
 _TONE = {state: tone for tone, states in _TONES.items() for state in states}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

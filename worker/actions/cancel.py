@@ -5,6 +5,7 @@ from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import PromotionCancel
 from worker.door import Final
 from worker.promotion.voters import approval_of, changed, meant
+from worker.promotion.wording import how
 from worker.work import Work
 
 
@@ -21,7 +22,8 @@ def act(work: Work) -> Outcome:
     if not _may(work, promotion):
         raise Final(f"{work.who} may not cancel {promotion}: neither asked for it nor may approve it")
     if promotion.state == "approved" and promotion.due_at is None:
-        raise Final(f"{promotion} is approved already and under way; model.rollback brings the version before back")
+        back = how(work, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
+        raise Final(f"{promotion} is approved already and under way; {back} brings the version before back")
     reason = f": {data.reason}" if data.reason else ""
     text = f"the promotion of {promotion} was cancelled by {work.who}{reason}"
     fact = Fact(

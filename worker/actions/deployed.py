@@ -1,7 +1,10 @@
-"""worker.deployed, on deployment.succeeded and deployment.failed: what was asked for is live, or goes back."""
+"""worker.deployed, on deployment.succeeded and deployment.failed: what was asked for is live, or goes back.
 
+A success counts late, too: of what had timed out or failed. Nothing is moved by that, but a rollback may go there.
+"""
+
+from registrar.ledger.deployments import IN_VAIN, Ended, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
-from registrar.ledger.deployments import Ended, under_way
 from registrar.ledger.pinned import told
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import Deployment, DeploymentSucceeded
@@ -17,7 +20,7 @@ def act(work: Work) -> Outcome:
     version = f"{data.model} version {data.version}"
     again = "" if work.task.told == work.task.event_seq else AGAIN
     if isinstance(data, DeploymentSucceeded):
-        text = f"{version} was deployed to {data.environment}" + (f": {asked.target} is live" if asked else again)
+        text = f"{version} was deployed to {data.environment}" + (_live(asked) if asked else again)
     else:
         text = f"the deployment of {version} to {data.environment} failed" + ("" if asked else again)
     details = {"environment": data.environment, "url": data.url, "commit": data.commit}
@@ -29,13 +32,20 @@ def act(work: Work) -> Outcome:
     return failed(work, asked, "failed", text, fact)
 
 
+def _live(asked: Asked) -> str:
+    before = {"timed_out": "it had not been confirmed in time", "failed": "it had been said to have failed"}
+    return f"; {before[asked.state]}" if asked.state in IN_VAIN else f": {asked.target} is live"
+
+
 def _asked(work: Work, data: Deployment) -> Asked | None:
-    """The one that is awaited of this version. A report about another version, place or time ends nothing."""
+    """The one that is awaited of this version; for a success also the last one that was awaited in vain.
+
+    A report about another version, place or time ends nothing.
+    """
     with work.ledger.read() as connection:
-        found = [
-            one
-            for one in under_way(connection, model=data.model)
-            if one.version == data.version and one.environment in (None, data.environment)
-        ]
+        found = under_way(connection, model=data.model)
+        if isinstance(data, DeploymentSucceeded):
+            found += late(connection, data.model, data.version)
+        same = [one for one in found if one.version == data.version and one.environment in (None, data.environment)]
         # A replay, or a task that is tried again, may be about one that was asked for before.
-        return next((one for one in found if told(connection, one.event_id) < work.task.told), None)
+        return next((one for one in same if told(connection, one.event_id) < work.task.told), None)

@@ -1,12 +1,21 @@
-"""worker.evaluated, on evaluation_run.finished: gates look at this run now, and the next targets are tried again."""
+"""worker.evaluated, on evaluation_run.finished: gates look at this run now, and the next targets are tried again.
+
+The run itself must say that it evaluated this version: else any good run would do for any version.
+"""
+
+from datetime import timedelta
 
 from registrar.ledger.version_state import Key, told
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.vocabulary import EvaluationRunFinished
-from worker.door import Final, Version
+from worker.door import Final, Run, Version
 from worker.promotion.standing import standing
 from worker.promotion.version_state import put, recorded
 from worker.work import Work
+
+_LOGGED = "models:/"
+TAG = "evaluated_model"  # of the run
+_CLOCKS = timedelta(minutes=1)  # MLflow's and that of whoever evaluates
 
 
 def act(work: Work) -> Outcome:
@@ -16,6 +25,11 @@ def act(work: Work) -> Outcome:
         raise Final(f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation")
     if newer := _newer(work, version):
         return Outcome(f"{version} was evaluated by run {newer} since this was told, which counts; nothing to do")
+    if not _says_so(run, version):
+        raise Final(
+            f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "
+            f"models:/{version.model}/{version.version}, or evaluate the logged model by its model_id"
+        )
     evaluated = put(work, version, Key.EVALUATION, run.id)
     text = f"{version} was evaluated by run {run.name or run.id}, told by {work.who}"
     fact = Fact("model_version.evaluated", text, version.model, version.version, {"run_id": run.id})
@@ -30,3 +44,14 @@ def _newer(work: Work, version: Version) -> str | None:
     with work.ledger.read() as connection:
         newest = told(connection, version.model, version.version, version.created_at, Key.EVALUATION)
     return recorded(work.ledger, version).get(Key.EVALUATION) if newest and newest > work.task.told else None
+
+
+def _says_so(run: Run, version: Version) -> bool:
+    """By MLflow's own link to the logged model that the version was made of, or by the tag.
+
+    Before there was such a version, the tag named another one of that number.
+    """
+    if version.source.startswith(_LOGGED) and version.source.removeprefix(_LOGGED) in run.inputs:
+        return True
+    named = run.tags.get(TAG, "").removeprefix(_LOGGED) == f"{version.model}/{version.version}"
+    return named and run.started_at is not None and run.started_at >= version.created_at - _CLOCKS

@@ -8,6 +8,7 @@ by now, or what is quarantined anywhere. That is told.
 from dataclasses import dataclass, field
 
 from registrar.ledger.history import Holds, Released, held_now
+from registrar.ledger.noted import PutBack
 from registrar.outcome import Fact, Outcome, Record
 from worker.door import Version, present
 from worker.promotion import drift, quarantine
@@ -17,7 +18,9 @@ from worker.work import Work
 
 @dataclass
 class Done:
-    """said: of each step. untouched: of those that could not be put back. records: what does not hold any more."""
+    """said: of each step. untouched: of those that could not be put back. records: what does not hold any more, and
+    what was put back.
+    """
 
     said: list[str] = field(default_factory=list)
     untouched: list[Fact] = field(default_factory=list)
@@ -45,7 +48,7 @@ def _alias(work: Work, done: Done, alias: str, number: int) -> None:
     else:
         if alias not in version.aliases:
             work.registry.set_alias(work.model, alias, number)
-        done.said.append(f"@{alias} of {work.model} points at version {number} again")
+        _back(done, version, f"@{alias} of {work.model} points at version {number} again")
 
 
 def _stage(work: Work, done: Done, number: int, stage: str) -> None:
@@ -63,7 +66,7 @@ def _stage(work: Work, done: Done, number: int, stage: str) -> None:
     else:
         if version.stage != stage:
             work.registry.set_stage(work.model, number, stage)
-        done.said.append(f"{version} is in {stage} again")
+        _back(done, version, f"{version} is in {stage} again")
 
 
 def _barred(work: Work, version: Version, stage: str) -> str | None:
@@ -91,6 +94,12 @@ def _quarantined(work: Work, version: Version) -> str:
 def _recorded(work: Work, kind: str) -> list[Holds]:
     with work.ledger.read() as connection:
         return held_now(connection, work.model, kind)
+
+
+def _back(done: Done, version: Version, text: str) -> None:
+    """Written down also where an attempt before this one has done it."""
+    done.said.append(text)
+    done.records.append(PutBack(version.model, version.version, text))
 
 
 def _untouched(done: Done, version: Version, text: str, *records: Record) -> None:

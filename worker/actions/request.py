@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
@@ -13,7 +14,7 @@ from worker.promotion import asking, author, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
 from worker.promotion.leaving import barred
-from worker.promotion.requester import requester
+from worker.promotion.requester import asks, requester, same
 from worker.promotion.standing import standing
 from worker.promotion.way import wrong_start
 from worker.work import Work
@@ -30,6 +31,9 @@ def act(work: Work) -> Outcome:
     late = expired(work, earlier) if earlier else None
     if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
+    if earlier and earlier.state == "rejected" and same(earlier, version) and not asks(work, version, target):
+        why = f": {earlier.reason}" if earlier.reason else ""
+        return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
     waiting = earlier if earlier and earlier.state == "waiting" else None
     outcome = _tried(work, version, target, waiting)
     if earlier is None or not late:
@@ -55,9 +59,10 @@ def _tried(work: Work, version: Version, target: Target, waiting: Promotion | No
 def _judged(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     if evidence.reasons:
         return _held_back(work, evidence.version, evidence.target, evidence.reasons, waiting)
-    if holds := [hold for hold in evidence.holds if hold.asking]:
-        return _waits(work, evidence, holds, waiting)
-    return _opened(work, evidence, waiting)
+    holds = [hold for hold in evidence.holds if hold.asking]
+    outcome = _waits(work, evidence, holds, waiting) if holds else _opened(work, evidence, waiting)
+    used = PolicyUsed(evidence.policy_digest, work.policy.bound(evidence.version.model))
+    return replace(outcome, records=(used, *outcome.records))
 
 
 def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:

@@ -1,5 +1,5 @@
 """worker.rollback, on model.rollback and after a failed deployment: back to the version that really held the stage
-before, by the record.
+before, by the record, or to the earlier holder that is named.
 
 Members of the groups that approve the way there may also go back. The one that holds the stage now is quarantined
 first, so that no late event brings it back while this is under way. The record changes at the end alone: tried again
@@ -20,8 +20,9 @@ from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
 from worker.promotion.in_stage import seen
 from worker.promotion.leaving import may_not
-from worker.promotion.rollback_target import held, usable
+from worker.promotion.rollback_target import held, nameable, named, usable
 from worker.promotion.stages import move
+from worker.promotion.wording import chat_name, how
 from worker.work import Work
 
 
@@ -108,9 +109,33 @@ def _shown(work: Work, target: Target) -> set[int]:
 
 
 def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Version:
-    """Raises Final where none of the earlier holders will do."""
+    """Raises Final where none of the earlier holders will do, or the one that is named won't."""
+    if (to := work.given("to")) is not None:
+        return _named(work, target, bad, earlier, int(to))
     version, passed_over = usable(work.registry, work.ledger, work.model, target, earlier)
     if version is None:
         tried = f" ({'; '.join(passed_over)})" if passed_over else ""
-        raise Final(f"{work.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}")
+        none = f"{work.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}"
+        raise Final(f"{none}: {_instead(work, target, earlier)}")
     return version
+
+
+def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: int) -> Version:
+    if to == bad:
+        raise Final(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
+    version, why = named(work.registry, work.ledger, work.model, target, earlier, number=to)
+    if version is None:
+        raise Final(f"{work.model} can't go back to version {to} in {target.stage}: it {why}")
+    return version
+
+
+def _instead(work: Work, target: Target, earlier: list[HeldBefore]) -> str:
+    """What can be done where it goes to none by itself."""
+    if found := nameable(work.registry, work.ledger, work.model, target, earlier):
+        which = f"version {' or '.join(map(str, found))} can be named"
+        stage = "" if target.stage == "Production" else target.stage
+        chat = " ".join(filter(None, ("rollback", chat_name(work.model), stage.lower(), "to", str(found[0]), "WHY")))
+        option = f" --target {stage}" if stage else ""
+        web = f"registrar rollback {chat_name(work.model)}{option} --to {found[0]} --reason WHY"
+        return f"{which}: {how(work, chat=chat, web=web, event=f'model.rollback with to: {found[0]}')}"
+    return "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"

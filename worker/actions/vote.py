@@ -9,6 +9,7 @@ from registrar.vocabulary import PromotionApprove, Vote
 from worker.promotion import quarantine, void
 from worker.promotion.evidence import expired, gather, target_of
 from worker.promotion.voters import allowed, approval_of, changed, excluded, meant, missing, name
+from worker.promotion.wording import chat_name, how
 from worker.work import Work
 
 
@@ -18,14 +19,14 @@ def act(work: Work) -> Outcome:
     promotion = meant(work)
     if promotion is None:
         asked = f"{data.model} version {data.version} to {data.target}"
-        nobody = f"nobody asked for {asked}; ask with promotion.request first"
+        nobody = f"nobody asked for {asked}; ask first: {_asking(work, data)}"
         return _refused(work, None, verdict, _unlike(work) or nobody)
     with work.ledger.read() as connection:
         agreed = approvals(connection, promotion.id)
     if why := _does_not_count(work, data, promotion, agreed, verdict):
         return _refused(work, promotion, verdict, why)
     if since := expired(work, promotion):
-        return _expired(work, promotion, verdict, since)
+        return _expired(work, data, promotion, verdict, since)
     return _counted(work, data, promotion, Voted(promotion.id, verdict, True, data.reason or ""), agreed)
 
 
@@ -108,8 +109,19 @@ def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None
 def _unexplained(work: Work, data: Vote, promotion: Promotion) -> str | None:
     approval = approval_of(work, promotion)
     if approval and approval.reject_reason == "required" and not (data.reason or "").strip():
-        return f"a rejection of {promotion} needs a reason: reject {data.model} {data.version} {data.target} WHY"
+        step = f"{chat_name(data.model)} {data.version} {data.target}"
+        web = "--reason WHY, or the field reason"
+        return f"a rejection of {promotion} needs a reason: " + how(
+            work, chat=f"reject {step} WHY", web=web, event="the field reason"
+        )
     return None
+
+
+def _asking(work: Work, data: Vote) -> str:
+    """How the promotion that nobody asked for is asked for."""
+    step = f"{chat_name(data.model)} {data.version}"
+    event = f"promotion.request model={chat_name(data.model)} version={data.version} target={data.target}"
+    return how(work, chat=f"request {step} {data.target}", web=f"registrar send {event}", event="promotion.request")
 
 
 def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
@@ -118,8 +130,8 @@ def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) ->
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,))
 
 
-def _expired(work: Work, promotion: Promotion, verdict: str, since: str) -> Outcome:
-    why = f"{promotion} was asked for {since} ago and has expired; ask again with promotion.request"
+def _expired(work: Work, data: Vote, promotion: Promotion, verdict: str, since: str) -> Outcome:
+    why = f"{promotion} was asked for {since} ago and has expired; ask again: {_asking(work, data)}"
     records: tuple[Record, ...] = (Voted(promotion.id, verdict, False, why), Decided(promotion.id, "expired", why))
     fact = Fact(
         "promotion.expired",

@@ -37,7 +37,8 @@ class Notice:
     presses: what its buttons are sealed for; None: no source takes them. until: until when they count, the same on
     every attempt; None: it has none.
     thread: the ref of the promotion's card in this channel, for systems that have threads.
-    page: the address of the model's page. end: of a card that is rewritten, the sentence that says how it ended.
+    page: the address of the promotion's page, or of the model's.
+    end: of a card that is rewritten, the sentence that says how it ended.
     """
 
     id: str

@@ -39,7 +39,8 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
     if card.pressable(notice) and not _has_buttons(notice):
         lines.append(f"/registry {card.command('approve', notice.fact)}")
     # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
-    embed = {"description": markdown.escape("\n".join(lines), most=3900), "footer": {"text": notice.fact.model}}
+    link = {"title": card.OPEN, "url": notice.page} if notice.page else {}
+    embed = {**link, "description": markdown.escape("\n".join(lines), most=3900), "footer": {"text": notice.fact.model}}
     return {**said, "embeds": [embed], **_row(notice, seal)}
 
 

@@ -58,6 +58,8 @@ def _text(notice: Notice) -> str:
     lines = [fact.text]
     if fact.type == card.ASKED:
         lines += ["", *card.evidence(fact), "", f"To decide, in chat: /registry {card.command('approve', fact)}"]
+    if notice.page:
+        lines += ["", f"{card.OPEN}: {notice.page}"]
     if url := commit.link(fact):
         lines += ["", url]
     return "\n".join([*map(_line, lines), "", "-- ", f"{fact.type}, event {notice.event_id}"]) + "\n"

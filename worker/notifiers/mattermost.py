@@ -39,7 +39,8 @@ class Options(Strict):
 def message(notice: Notice, seal: Seal) -> dict[str, Any]:
     """The JSON of an incoming webhook's message."""
     text = markdown.escape(card.title(notice), most=_MOST)
-    attachments = [{"fallback": text, **_shown(notice, seal)}] if card.is_card(notice.fact) else []
+    link = {"title": card.OPEN, "title_link": notice.page} if notice.page else {}
+    attachments = [{"fallback": text, **link, **_shown(notice, seal)}] if card.is_card(notice.fact) else []
     return {"text": text, **({"attachments": attachments} if attachments else {})}
 
 

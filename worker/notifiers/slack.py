@@ -92,6 +92,7 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
         *most, about = card.parts(notice)
         blocks += [_section(escape("\n".join(part))) for part in most]
         blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
+        blocks += [_section(f"<{notice.page}|{card.OPEN}>")] if notice.page else []
     if card.pressable(notice):
         blocks.append(_to_decide(notice, seal))
     return {"text": title, "blocks": blocks}

@@ -26,7 +26,7 @@ def message(notice: Notice) -> dict[str, Any]:
     body = [_line(card.title(notice), size="medium", weight="bolder")]
     if card.is_card(notice.fact):
         body += _fitting([_line(line, spacing="small") for line in _lines(notice)])
-    page = [{"type": "Action.OpenUrl", "title": "Open", "url": notice.page}] if notice.page else []
+    page = [{"type": "Action.OpenUrl", "title": card.OPEN, "url": notice.page}] if notice.page else []
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

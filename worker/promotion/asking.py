@@ -8,7 +8,7 @@ from registrar.outcome import Fact
 from worker.promotion.champion import compared
 from worker.promotion.evidence import Evidence
 from worker.promotion.voters import name
-from worker.promotion.way import becomes, replaced, who_may
+from worker.promotion.way import barred, becomes, replaced, who_may
 from worker.telling import card
 from worker.work import Work
 
@@ -18,7 +18,7 @@ ASKED, REMINDED, ESCALATED = card.ASKING
 def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact:
     """promotion, requester: their ids."""
     version, target = evidence.version, evidence.target
-    text = f"{version} waits for approval to go to {target.stage}: {who_may(work.policy, target)}"
+    text = f"{version} waits for approval to go to {target.stage}: {_who(work, evidence, requester)}"
     later = "; ".join(hold.reason for hold in evidence.holds)
     text += f"; once approved it waits: {later}" if later else ""
     return Fact(ASKED, text, version.model, version.version, _details(work, evidence, promotion, requester))
@@ -27,9 +27,15 @@ def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact
 def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
     """The same for a request that nobody answered. type_: REMINDED or ESCALATED. to: channels beside the routes'."""
     since = _since(promotion.asked_at, work.now)
-    text = f"{promotion} waits for approval since {since}: {who_may(work.policy, evidence.target)}"
+    text = f"{promotion} waits for approval since {since}: {_who(work, evidence, promotion.requested_by)}"
     details = _details(work, evidence, promotion.id, promotion.requested_by)
     return Fact(type_, text, promotion.model, promotion.version, details, to)
+
+
+def _who(work: Work, evidence: Evidence, requester: str) -> str:
+    """Nobody is named whose approval would not count. requester: the id."""
+    without = barred(work.policy, evidence.target, requester=requester, trained_by=evidence.trained_by)
+    return who_may(work.policy, evidence.target, without)
 
 
 def _details(work: Work, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:

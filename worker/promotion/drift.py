@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registrar.ledger.history import Held, Holds, Released, held_now
+from registrar.ledger.noted import CHANGED
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy import Target
 from worker.door import Model, NotFound, Version, present
 from worker.promotion import revert
 from worker.work import Work
 
-FACT = "registry.changed_by_hand"
+FACT = CHANGED  # the journal tells each such fact, too: registrar.ledger.tasks
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger import Ledger
+from registrar.ledger.promoted import became
 from registrar.ledger.promotions import Promotion, approvals, latest
 from registrar.policy import Policy, Target
 from registrar.reading.voting import voting
@@ -12,7 +13,7 @@ from worker.door import Final, Registry, Version
 from worker.promotion import quarantine
 from worker.promotion.evidence import Evidence, Look, gather
 from worker.promotion.standing import standing
-from worker.promotion.way import becomes, replaced, who_may, wrong_start
+from worker.promotion.way import barred, becomes, replaced, who_may, wrong_start
 
 State = Literal["ready", "blocked", "nothing to do"]
 
@@ -77,7 +78,7 @@ def _impossible(look: Look, evidence: Evidence) -> str | None:
 def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     """What would follow."""
     version, policy = evidence.version, look.policy
-    asked = who_may(policy, target)
+    asked = who_may(policy, target, barred(policy, target, requester=None, trained_by=evidence.trained_by))
     alias = f", @{target.alias} with it" if target.alias else ""
     leaving = ", ".join(map(str, replaced(look, version, target)))
     move = f"{standing(policy.model(version.model), version)} -> {target.stage}{alias}"
@@ -93,7 +94,10 @@ def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
 def _open(ledger: Ledger, version: Version, stage: str) -> str:
     with ledger.read() as connection:
         earlier = latest(connection, version.model, version.version, stage)
+        later = became(connection, [vars(earlier)]) if earlier else {}
     if earlier is None:
         return "asked for: not yet"
+    state = later[earlier.id].state if earlier.id in later else earlier.state
+    because = f": {earlier.reason}" if earlier.reason and not earlier.open else ""
     when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {earlier.requested_by}"
-    return f"asked for: {when}; {earlier.state.replace('_', ' ')}" + ("" if earlier.open else " (closed)")
+    return f"asked for: {when}; {state.replace('_', ' ')}{because}" + ("" if earlier.open else " (closed)")

@@ -17,22 +17,26 @@ def requester(work: Work, version: Version, target: Target) -> str:
     """
     if kept := work.task.args.get("requested_by"):
         return str(kept)
-    if _asks(work, version, target):
+    if asks(work, version, target):
         return work.task.actor
     before = standing(work.policy.model(version.model), version)
     with work.ledger.read() as connection:
         asked = latest(connection, version.model, version.version, target.stage)
         brought = latest(connection, version.model, version.version, before)
     earlier = (asked, brought if brought and brought.state == "promoted" else None)
-    return next((one.requested_by for one in earlier if one and _same(one, version)), work.task.actor)
+    return next((one.requested_by for one in earlier if one and same(one, version)), work.task.actor)
 
 
-def _asks(work: Work, version: Version, target: Target) -> bool:
+def asks(work: Work, version: Version, target: Target) -> bool:
+    """Whether this event asks for this very step itself, and is none that it follows from."""
     data = work.task.data
     asked = (data.get("version"), data.get("target") or data.get("stage"))
     return work.task.event_type in _ASKING and asked == (version.version, target.stage)
 
 
-def _same(promotion: Promotion, version: Version) -> bool:
-    """A model made anew counts from 1 again: what was asked for another version of that number is nothing to this."""
+def same(promotion: Promotion, version: Version) -> bool:
+    """Whether a promotion is of this very version.
+
+    A model made anew counts from 1 again: what was asked for another version of that number is nothing to this.
+    """
     return promotion.evidence.get("run_id") == version.run_id

@@ -1,12 +1,13 @@
 """Which version a rollback goes back to: for rolling back, and for keeping that version.
 
-Only one that the policy let in: what came by hand has passed neither gate nor approval.
+Only one that the policy let in: what came by hand has passed neither gate nor approval. By itself it goes to none that
+was deployed in vain and was never live; whoever names that one gets it.
 """
 
 from dataclasses import replace
 
 from registrar.ledger import Ledger
-from registrar.ledger.deployments import last
+from registrar.ledger.deployments import IN_VAIN, last, was_live
 from registrar.ledger.history import HeldBefore, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.door import Registry, Version, present
@@ -47,7 +48,7 @@ def usable(
     passed_over = []
     for one in earlier:
         version = present(registry, model, one.version) if one.given else None
-        why = _unusable(version, target.stage, registry, ledger) if one.given else _BY_HAND
+        why = _unusable(version, registry, ledger) or _in_vain(version, target, ledger) if one.given else _BY_HAND
         if why:
             passed_over.append(f"version {one.version} {why}")
         elif version:
@@ -55,15 +56,41 @@ def usable(
     return None, passed_over
 
 
-def _unusable(version: Version | None, stage: str, registry: Registry, ledger: Ledger) -> str | None:
+def named(
+    registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore], *, number: int
+) -> tuple[Version | None, str]:
+    """The earlier holder that somebody names, where it can be gone back to; else None and why not, for people."""
+    one = next((one for one in earlier if one.version == number), None)
+    if one is None:
+        return None, f"was never in {target.stage} by the record: a promotion of it would have its gates asked"
+    if not one.given:
+        return None, _BY_HAND
+    version = present(registry, model, number)
+    why = _unusable(version, registry, ledger)
+    return (None, why) if why else (version, "")
+
+
+def nameable(registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore]) -> list[int]:
+    """The versions that a rollback can be told to go to, the newest holder first."""
+    return [one.version for one in earlier if named(registry, ledger, model, target, earlier, number=one.version)[0]]
+
+
+def _unusable(version: Version | None, registry: Registry, ledger: Ledger) -> str | None:
     if version is None:
         return "is gone"
     if quarantine.why(ledger, version):
         return "is quarantined"
-    with ledger.read() as connection:
-        deployed = last(connection, version.model, version.version, stage)
-    if deployed and deployed.state in ("failed", "timed_out"):
-        return "was deployed in vain"
     if "MLmodel" not in registry.files_of(version.model, version.version):
         return "has no files any more"
     return None
+
+
+def _in_vain(version: Version | None, target: Target, ledger: Ledger) -> str | None:
+    """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
+    if version is None:
+        return None
+    asked = (version.model, version.version, target.stage)
+    with ledger.read() as connection:
+        deployed = last(connection, *asked)
+        in_vain = deployed and deployed.state in IN_VAIN and not was_live(connection, *asked)
+    return "was deployed in vain" if in_vain else None

@@ -1,7 +1,10 @@
 """The way of a version to a target, as far as it can be told without doing anything: for requests, and for plans."""
 
+from collections.abc import Collection
+
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
+from registrar.reading.voting import by_account
 from worker.door import Version
 from worker.promotion.evidence import Look, gather
 from worker.promotion.in_stage import seen
@@ -29,12 +32,25 @@ def held_back(look: Look, version: Version, stage: str) -> str | None:
     return "; ".join(dict.fromkeys(failed)) or None
 
 
-def who_may(policy: Policy, target: Target) -> str:
-    """Whose approvals it takes, for people; "" where it takes none."""
+def who_may(policy: Policy, target: Target, without: Collection[str] = ()) -> str:
+    """Whose approvals it takes, for people; "" where it takes none. without: the ids of who is excluded."""
     rules = target.approval.rules if isinstance(target.approval, Approval) else []
     return " and ".join(
-        f"{rule.required_approvals} of {', '.join(policy.members(rule.group))} ({rule.group})" for rule in rules
+        f"{rule.required_approvals} of {_members(policy, rule.group, without)} ({rule.group})" for rule in rules
     )
+
+
+def _members(policy: Policy, group: str, without: Collection[str]) -> str:
+    named = zip(policy.groups.get(group, ()), policy.members(group), strict=True)
+    return ", ".join(name for who, name in named if who not in without) or "nobody who may"
+
+
+def barred(policy: Policy, target: Target, *, requester: str | None, trained_by: str) -> frozenset[str]:
+    """The ids of those whose approval the policy excludes. trained_by: MLflow's name of the author."""
+    exclude = target.approval.exclude if isinstance(target.approval, Approval) else []
+    author = by_account(policy, trained_by) if trained_by else None
+    found = {requester if "requester" in exclude else None, author if "author" in exclude else None}
+    return frozenset(who for who in found if who)
 
 
 def replaced(look: Look, version: Version, target: Target) -> list[int]:

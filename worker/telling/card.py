@@ -63,6 +63,7 @@ ICONS = {
     "task.failed": "\N{WARNING SIGN}",
     "training_run.failed": "\N{WARNING SIGN}",
 }
+OPEN = "Open in Registrar"  # what a link to the page is called
 _OTHER = "\N{INFORMATION SOURCE}"
 
 

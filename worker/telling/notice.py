@@ -78,6 +78,10 @@ def _presses(work: Work, told: Told) -> Audience | None:
 
 
 def _page(fact: Fact, public_url: str | None) -> str | None:
+    """The dashboard's page about a fact: of its promotion, where it is about one, else of its model."""
     if not public_url or not fact.model:
         return None
-    return f"{public_url.rstrip('/')}/v1/models/{quote(fact.model, safe='')}/history"
+    base = public_url.rstrip("/")
+    if promotion := fact.details.get("promotion"):
+        return f"{base}/promotions/{quote(str(promotion), safe='')}"
+    return f"{base}/models/{quote(fact.model, safe='')}"

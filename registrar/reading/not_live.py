@@ -1,0 +1,29 @@
+"""Versions that hold a target and were never seen live there: their last deployment failed, or nobody confirmed it."""
+
+from sqlalchemy import Connection
+
+from registrar.ledger.deployments import IN_VAIN, Deployment, of_holders
+from registrar.policy import Policy
+
+
+def not_live(policy: Policy, connection: Connection) -> list[Deployment]:
+    """The last deployment of each such version, by model and target."""
+    last: dict[tuple[str, str, int], Deployment] = {}
+    for one in of_holders(connection):
+        asked = one.deployment
+        if (one.kind, one.key) == place(policy, asked.model, asked.target):
+            last[asked.model, asked.target, asked.version] = asked
+    return [asked for _, asked in sorted(last.items()) if asked.state in IN_VAIN]
+
+
+def place(policy: Policy, model: str, stage: str) -> tuple[str, str]:
+    """(kind, key) of what says which version has a target."""
+    of_model = policy.model(model)
+    target = of_model.target(stage)
+    return ("alias", target.alias) if of_model.mode == "aliases" and target and target.alias else ("stage", stage)
+
+
+def told(asked: Deployment) -> dict[str, object]:
+    """JSON-able but for the datetimes."""
+    names = ("model", "version", "target", "state", "environment", "requested_at", "due_at", "ended_at")
+    return {name: getattr(asked, name) for name in names}
