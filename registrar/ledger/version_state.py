@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from registrar.ledger.journal import append
-from registrar.ledger.tables import version_states
+from registrar.ledger.tables import events, version_states
 from registrar.outcome import Cause
 
 
@@ -71,6 +71,18 @@ def states(connection: Connection, model: str, *, version: int | None = None) ->
     if version is not None:
         query = query.where(version_states.c.version == version)
     return [State(*row) for row in connection.execute(query)]
+
+
+def last_told(connection: Connection, model: str, version: int, created_at: datetime, key: Key) -> int:
+    """The number of the newest event that told of a state of a version; 0: none did."""
+    same = (
+        version_states.c.model == model,
+        version_states.c.version == version,
+        version_states.c.version_created_at == created_at,
+        version_states.c.key == key.value,
+    )
+    joined = version_states.join(events, version_states.c.event_id == events.c.id)
+    return connection.execute(select(func.max(events.c.seq)).select_from(joined).where(*same)).scalar() or 0
 
 
 def current(found: Iterable[State], version: int, created_at: datetime) -> dict[str, str]:

@@ -296,6 +296,22 @@ def test_task_retry_can_not_have_a_vote_count_for_what_was_asked_for_later(offic
     assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
 
+def test_task_retry_can_not_have_an_old_evaluation_count_before_a_newer_one(office):
+    """One that died while the registry was down, and another that came since."""
+    office.policy(EVALUATED)
+    train(office)
+    for run, rmse in (("good", 1.0), ("bad", 99.0)):
+        office.registry.trained(run, rmse=rmse)
+    said = office.accept("evaluation_run.finished", model="taxi", version=1, run_id="good")
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.event_id == said).values(state="dead", finished_at=now()))
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
+    retry(office, letter(office).id, by=CI)
+    approve(office)
+    assert office.registry.version("taxi", 1).tags["registrar.evaluation"] == "bad"
+    assert office.stages() == {1: "Staging"}
+
+
 def test_event_replay_can_not_replay_what_it_may_not_send(office):
     office.registry.trained("r1", rmse=5.0)
     first = office.post("training_run.finished", model="taxi", run_id="r1")
