@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -10,9 +11,16 @@ import click
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.cli.history import Time
+from registrar.doctor.asking import Silence
+from registrar.doctor.holders_shown import otherwise
+from registrar.doctor.mlflow_server import Server
 from registrar.ledger import export as exports
 from registrar.ledger.chain import Damaged, Head, Walk
+from registrar.ledger.verify import Proof
 from registrar.ledger.verify import verify as verify_ledger
+from registrar.settings import SettingsError
+
+OTHERWISE = 1
 
 
 class HeadType(click.ParamType[Head]):
@@ -41,10 +49,13 @@ def audit() -> None:
 @click.option("--expect", type=HeadType(), multiple=True, help="A head that was noted earlier; may be given again.")
 @click.option("--file", type=click.File(encoding="utf-8"), help="An export (jsonl) in place of the ledger; - is stdin.")
 @click.option("--part", is_flag=True, help="With --file: entries were left out on purpose, by model or time.")
+@click.option("--offline", is_flag=True, help="Do not ask MLflow what it shows.")
 @show.as_json
-@click.pass_obj
-def verify(context: Context, *, expect: tuple[Head, ...], file: TextIO | None, part: bool, as_json: bool) -> None:
-    """Walk the journal, and compare the record with it.
+@click.pass_context
+def verify(
+    ctx: click.Context, *, expect: tuple[Head, ...], file: TextIO | None, part: bool, offline: bool, as_json: bool
+) -> None:
+    """Walk the journal, and compare the record and its history with it; then MLflow with the record.
 
     \b
     registrar audit verify --expect 4711:9f2c...
@@ -52,30 +63,68 @@ def verify(context: Context, *, expect: tuple[Head, ...], file: TextIO | None, p
 
     Prints the number of entries and the newest one's number and hash, the head. Note it where nobody who may write to
     the ledger can: with --expect it shows later that nothing up to it was changed or cut off. Of a receiver elsewhere
-    (--url) the chain alone is walked. Exit code 2: damage, told on stderr.
+    (--url) the chain alone is walked. Exit code 2: damage, told on stderr. 1: the record is intact, and MLflow shows
+    otherwise; where MLflow does not answer, that is said and is no failure.
     """
+    context: Context = ctx.obj
     if part and file is None:
         raise click.UsageError("--part is about an export: name it with --file")
     with show.working("walking the journal") as say:
-        walk = _walked(context, file, expect=expect, part=part, say=say)
+        proof = _proven(context, file, expect=expect, part=part, say=say)
+        here = file is None and not context.remote
+        shown = _mlflow(context, say) if here and not offline else Shown()
     if as_json:
-        show.json_text({"entries": walk.count, "head": str(walk.head), "part": part})
-        return
-    click.echo(f"{walk.count} entries, {'each intact, a part' if part else 'intact'}; head {walk.head}")
-    if file is None and context.remote:
-        click.echo("of the chain alone: whether the record agrees with it is verified on its machine", err=True)
+        found = {"entries": proof.walk.count, "head": str(proof.walk.head), "part": part}
+        show.json_text({**found, "unsaid": proof.sentences(), "mlflow": shown.otherwise, "not_asked": shown.not_asked})
+    else:
+        _tell(proof, shown, part=part)
+        if file is None and context.remote:
+            click.echo("of the chain alone: whether the record agrees with it is verified on its machine", err=True)
+    if shown.otherwise:
+        ctx.exit(OTHERWISE)
 
 
-def _walked(
+@dataclass(frozen=True)
+class Shown:
+    """otherwise: what MLflow shows otherwise, in sentences; None: it was not asked. not_asked: why it was not."""
+
+    otherwise: list[str] | None = None
+    not_asked: str | None = None
+
+
+def _tell(proof: Proof, shown: Shown, *, part: bool) -> None:
+    click.echo(f"{proof.walk.count} entries, {'each intact, a part' if part else 'intact'}; head {proof.walk.head}")
+    for sentence in proof.sentences():
+        click.echo(f"not proven: {sentence}", err=True)
+    if shown.not_asked:
+        click.echo(f"MLflow was not asked what it shows: {shown.not_asked}", err=True)
+    if shown.otherwise:
+        click.echo("the record is intact; MLflow shows otherwise:")
+    for sentence in shown.otherwise or ():
+        click.echo(f"  {sentence}")
+
+
+def _mlflow(context: Context, say: Callable[[str], None]) -> Shown:
+    say("asking MLflow")
+    try:
+        settings = context.settings()
+        server = Server(settings.mlflow_uri, settings.environ)
+        with context.ledger() as ledger, ledger.read() as connection:
+            return Shown(list(otherwise(connection, server)))
+    except (Silence, SettingsError) as error:
+        return Shown(not_asked=str(error))
+
+
+def _proven(
     context: Context, file: TextIO | None, *, expect: tuple[Head, ...], part: bool, say: Callable[[str], None]
-) -> Walk:
+) -> Proof:
     if file is None and not context.remote:
         with context.ledger() as ledger, ledger.read() as connection:
             return verify_ledger(connection, expect=expect)
     if file:
-        return _through(Walk(_lines(file), expect=expect, part=part), say)
+        return Proof(_through(Walk(_lines(file), expect=expect, part=part), say), {})
     with context.reading() as reading:
-        return _through(Walk(reading.audit(), expect=expect, part=part), say)
+        return Proof(_through(Walk(reading.audit(), expect=expect, part=part), say), {})
 
 
 def _through(walk: Walk, say: Callable[[str], None]) -> Walk:

@@ -13,7 +13,7 @@ from registrar.address import at_loopback
 from registrar.credentials import without_login
 from registrar.doctor import PATIENCE
 
-_MOST = 200_000  # bytes
+MOST = 200_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def ask(
     headers: Mapping[str, str] | None = None,
     auth: tuple[str, str] | None = None,
     verify: bool | str = True,
+    most: int = MOST,
 ) -> Answer:
     """GET. Redirects are not followed, no login of ~/.netrc is sent. Raises Silence."""
     session = requests.Session()
@@ -51,11 +52,20 @@ def ask(
             verify=verify,
             proxies={"no_proxy": "*"} if at_loopback(url) else None,  # a proxy is for the world, not for this machine
         ) as said:
-            body = next(said.iter_content(_MOST), b"")
+            body = _read(said, most)
             between = began + (datetime.now(UTC) - began) / 2
             return Answer(said.status_code, body.decode("utf-8", "replace"), _off(said, between), _json(said, body))
     except (requests.RequestException, ValueError) as error:
         raise Silence(f"{without_login(url)} {_why(error)}") from None
+
+
+def _read(said: requests.Response, most: int) -> bytes:
+    body = bytearray()
+    for piece in said.iter_content(65_536):
+        body += piece
+        if len(body) >= most:
+            break
+    return bytes(body[:most])
 
 
 def _as_given(auth: tuple[str, str] | None) -> Any:

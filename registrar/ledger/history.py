@@ -21,7 +21,8 @@ class Held:
     """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
 
     promotion: the one that brought it there. anew: it came there just now, so that a holding of its own that is still
-    open is stale, and ends; else, written again for a holder that holds already, it changes nothing.
+    open is stale, and ends; else, written again for a holder that holds already, it changes nothing. adopted: it came
+    by hand, and passed what the policy asks.
     """
 
     model: str
@@ -31,6 +32,7 @@ class Held:
     alone: bool = False
     promotion: str | None = None
     anew: bool = False
+    adopted: bool = False
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         same = and_(_open(self.model, self.kind), holders.c.key == self.key)
@@ -52,7 +54,8 @@ class Held:
             "actor_name": cause.actor_name,
         }
         connection.execute(insert(holders).values(row))
-        append(connection, cause, "held", model=self.model, version=self.version, **what)
+        how = {"adopted": True} if self.adopted else {}
+        append(connection, cause, "held", model=self.model, version=self.version, **what, **how)
 
 
 @dataclass(frozen=True)

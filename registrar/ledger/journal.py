@@ -7,7 +7,7 @@ auditors.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,11 @@ CARRIED_OVER = "carried over"  # what the record held when it got its journal: m
 _APPENDING = 0x4A6F_7572  # any constant: PostgreSQL's advisory lock of whoever appends
 
 _LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
-_EVENT = select(events.c.model, events.c.type, events.c.source, events.c.body_sha256, _LAST.c.seq, _LAST.c.hash)
+# What of an event is in no column of an entry: its digest is said with it.
+_REST = ("delivery_id", "position", "model", "occurred_at", "accepted_at", "data")
+_EVENT = select(
+    events.c.type, events.c.source, events.c.body_sha256, *(events.c[name] for name in _REST), _LAST.c.seq, _LAST.c.hash
+)
 _EVENT_AND_LAST = _EVENT.select_from(events.outerjoin(_LAST, true()))
 
 
@@ -60,7 +64,8 @@ def append(
         "actor_name": cause.actor_name,
         "body_sha256": found.body_sha256,
     }
-    _chain(connection, entry, said, found.seq, found.hash)
+    more = {"said": said, "event_sha256": event_digest(dict(found._mapping))}
+    _chain(connection, entry, more, found.seq, found.hash)
 
 
 def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /, **said: Any) -> None:
@@ -79,7 +84,7 @@ def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /
         "actor_name": actor.name,
         "body_sha256": "",
     }
-    _chain(connection, entry, said, *(last or (0, None)))
+    _chain(connection, entry, {"said": said}, *(last or (0, None)))
 
 
 def written(table: Table, kind: str) -> ColumnElement[int]:
@@ -98,11 +103,11 @@ def _take_turns(connection: Connection) -> None:
 
 
 def _chain(
-    connection: Connection, entry: dict[str, Any], said: dict[str, Any], last: int | None, hash_: str | None
+    connection: Connection, entry: dict[str, Any], more: dict[str, Any], last: int | None, hash_: str | None
 ) -> None:
-    """last, hash_: of the entry before, if there is one."""
+    """more: what its text alone says. last, hash_: of the entry before, if there is one."""
     entry, previous = {"seq": (last or 0) + 1, **entry}, hash_ or GENESIS
-    body = canonical({**entry, "said": said})
+    body = canonical({**entry, **more})
     connection.execute(
         insert(journal).values(entry | {"body": body, "previous": previous, "hash": link(previous, body)})
     )
@@ -125,6 +130,11 @@ def entries(
     for row in connection.execute(query.execution_options(yield_per=1000)):
         entry = dict(zip(COLUMNS, row, strict=True))
         yield entry | {"at": iso(entry["at"])}
+
+
+def event_digest(event: Mapping[str, Any]) -> str:
+    """SHA-256, in hexadecimal, of what of an event is in no column of an entry. event: a row, or some columns of it."""
+    return hashlib.sha256(canonical({name: event[name] for name in _REST}).encode()).hexdigest()
 
 
 def canonical(value: object) -> str:

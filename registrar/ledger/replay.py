@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from registrar.ledger import beside
 from registrar.ledger.chain import Damaged
 from registrar.ledger.deployments import IN_VAIN
-from registrar.ledger.journal import CARRIED_OVER
+from registrar.ledger.journal import CARRIED_OVER, canonical
 from registrar.ledger.promotions import OPEN
 
 # Of a promotion, what an entry about it may change.
-DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence")
+DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence", "due_at", "reminded_at", "escalated_at")
+_UNDECIDED = dict.fromkeys(("decided_at", "decided_by", "reminded_at", "escalated_at"))
 _PROMOTION = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "decided_at", *DECIDED)
 _HOLDER = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
 _VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
@@ -18,12 +20,27 @@ _ASKED = ("target", "state", "due_at", "environment", "on_failure")  # of a depl
 _DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_ASKED)
 _SAID = ("key", "value", "version_created_at")  # of a version's state
 _STATE = ("model", "version", *_SAID, "at", "event_id")
+_TOKEN = ("name", "role", "person", "expires_at", "fingerprint")
 COLUMNS = {
     "holders": (*_HOLDER, "promotion_id"),
     "promotions": _PROMOTION,
     "votes": _VOTE,
     "deployments": _DEPLOYMENT,
     "version_states": _STATE,
+    "tokens": (*_TOKEN, "created_at", "revoked_at"),
+    **beside.COLUMNS,
+}
+# Columns of which entries of earlier versions of Registrar, or what was carried over, may say nothing.
+LATER = {"promotions": {"due_at", "reminded_at", "escalated_at"}, "tokens": {"fingerprint"}}
+# What a row is told by, and found by in both.
+KEYS = {
+    "holders": ("model", "kind", "key", "version", "since"),
+    "promotions": ("id",),
+    "votes": ("event_id", "actor", "promotion_id"),
+    "deployments": ("id",),
+    "version_states": ("model", "version", "key", "at"),
+    "tokens": ("name",),
+    **beside.KEYS,
 }
 
 Entry = Mapping[str, Any]
@@ -31,11 +48,18 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """Of a table, and the number of the entry that said the last of it."""
+    """Of a table, and the number of the entry that said the last of it. values: without what no entry says (LATER)."""
 
     table: str
     values: dict[str, Any]
     seq: int
+
+    def __str__(self) -> str:
+        return f"{self.table} {' '.join(self.shown(name) for name in KEYS[self.table])}"
+
+    def shown(self, column: str) -> str:
+        value: Any = self.values[column]
+        return value if isinstance(value, str) else canonical(value).strip('"')
 
 
 @dataclass
@@ -45,19 +69,22 @@ class _Open:
     holders: dict[tuple[Any, ...], Row] = field(default_factory=dict)
     promotions: dict[str, Row] = field(default_factory=dict)
     deployments: dict[str, Row] = field(default_factory=dict)
+    tokens: dict[str, Row] = field(default_factory=dict)
 
 
-def replay(entries: Iterable[Entry]) -> Iterator[Row]:
-    """Raises Damaged where an entry can't have been written after those before it."""
+def replay(entries: Iterable[Entry], order: beside.Order) -> Iterator[Row]:
+    """With the rows of beside.py. Raises Damaged where an entry can't have been written after those before it."""
     present = _Open()
     for entry in entries:
         try:
+            yield from (Row(table, values, entry["seq"]) for table, values in beside.said(entry, order))
             yield from _read(present, entry)
         except (KeyError, TypeError, AttributeError):
             raise Damaged(f"entry {entry['seq']} lacks what a {entry['kind']!r} says") from None
     yield from present.holders.values()
     yield from present.promotions.values()
     yield from present.deployments.values()
+    yield from present.tokens.values()
 
 
 def _read(present: _Open, entry: Entry) -> Iterator[Row]:
@@ -78,6 +105,13 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
         _deployed(present, entry)
     elif kind == "deployment.ended":
         yield from _ended(present, entry)
+    elif kind == "token.created":
+        values = {name: said[name] for name in _TOKEN if name in said or name not in LATER["tokens"]}
+        present.tokens[said["name"]] = Row(
+            "tokens", values | {"created_at": entry["at"], "revoked_at": None}, entry["seq"]
+        )
+    elif kind == "token.revoked":
+        yield _revoked(present, entry)
     elif kind == CARRIED_OVER:
         yield from _carried_over(present, entry)
 
@@ -110,7 +144,7 @@ def _promotion(present: _Open, entry: Entry) -> Iterator[Row]:
     if entry["kind"] == "promotion.opened":
         told = {name: entry[name] for name in ("model", "version", "event_id")}
         asked = {"id": id_, "target": said["target"], "requested_by": said["requested_by"]}
-        before = {**told, **asked, "created_at": entry["at"], "decided_at": None, "decided_by": None}
+        before = {**told, **asked, **_UNDECIDED, "created_at": entry["at"]}
     elif id_ in present.promotions:
         before = present.promotions[id_].values
     else:
@@ -158,9 +192,17 @@ def _keep_deployment(present: _Open, row: Row) -> Iterator[Row]:
         yield row
 
 
+def _revoked(present: _Open, entry: Entry) -> Row:
+    name = entry["said"]["name"]
+    if (made := present.tokens.pop(name, None)) is None:
+        raise Damaged(f"entry {entry['seq']} revokes the token {name}, which no entry before it made")
+    return Row("tokens", made.values | {"revoked_at": entry["at"]}, entry["seq"])
+
+
 def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
     table, said = entry["said"]["table"], entry["said"]["row"]
-    row = Row(table, {name: said[name] for name in COLUMNS[table]}, entry["seq"])
+    later = LATER.get(table, set())
+    row = Row(table, {name: said[name] for name in COLUMNS[table] if name in said or name not in later}, entry["seq"])
     if row.table == "promotions":
         yield from _keep(present, row)
     elif row.table == "holders" and row.values["until"] is None:

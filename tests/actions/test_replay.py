@@ -154,6 +154,7 @@ def test_a_replay_is_not_replayed_but_what_it_sent_may_be(office):
     assert shown(office, third)["replay_of"] == became(office, asked)
 
 
+@pytest.mark.edits_the_record
 def test_what_this_version_does_not_take_any_more_is_said(office):
     first = trained(office)
     with office.ledger.write() as connection:

@@ -61,16 +61,16 @@ def run(data: Path) -> Run:
     return run
 
 
-def approve(record: Ledger, version: int, at: datetime, *, who: str = "Ada") -> str:
+def approve(record: Ledger, version: int, at: datetime, *, who: str = "Ada", model: str = "taxi") -> str:
     """Somebody's approval put a version in Production. Returns the event's id."""
-    event = Event(parse("promotion.approve", {"model": "taxi", "version": version}), Actor(who.lower(), who), at)
+    event = Event(parse("promotion.approve", {"model": model, "version": version}), Actor(who.lower(), who), at)
     with record.write() as connection:
         receipt = accept(connection, Delivery("slack", f"{version}", "a" * 64), [event], at=at)
         task = tasks.claim(connection, receipt.bells[0].task_id, at=at)
         assert task
         held = (
-            Held("taxi", "stage", "Production", version, alone=True),
-            Held("taxi", "alias", "champion", version, True),
+            Held(model, "stage", "Production", version, alone=True),
+            Held(model, "alias", "champion", version, True),
         )
         tasks.finish(connection, task, "succeeded", Outcome(f"version {version} is in Production", records=held), at=at)
     return receipt.events[0][0]

@@ -5,15 +5,20 @@ import io
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from sqlalchemy import text
 
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
 from registrar.ledger.history import Held
 from registrar.ledger.promotions import Voted
 from tests.cli.conftest import EVENING, NOON, approve
 from tests.ledger.chain import scene
+from tests.mlflow_server import train
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def export(run, tmp_path, *options: str) -> str:
 
 
 def test_an_intact_journal_is_one_line_with_its_head_and_exit_0(run, record, head):
-    for result in (run("audit", "verify"), run("audit", "verify", "--expect", head)):
+    for result in (run("audit", "verify", "--offline"), run("audit", "verify", "--offline", "--expect", head)):
         assert (result.exit_code, result.stdout, result.stderr) == (0, f"6 entries, intact; head {head}\n", "")
 
 
@@ -151,3 +156,89 @@ def test_the_lines_of_the_doc_find_what_is_wrong(run, record, head, tmp_path):
     ):
         Path(path).write_text("".join(changed))
         assert by_the_doc(path) == (1, said)
+
+
+@pytest.fixture
+def mlflow(mlflow_address, monkeypatch) -> MlflowClient:
+    """A real one, with versions 1 and 2 of the model as the record has them."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_address)
+    client = MlflowClient(mlflow_address)
+    make(client)
+    yield client
+    client.delete_registered_model("fares")
+
+
+def make(client: MlflowClient) -> None:
+    run = client.get_run(train(client))
+    client.create_registered_model("fares")
+    for _ in range(2):
+        client.create_model_version("fares", f"{run.info.artifact_uri}/model", run_id=run.info.run_id)
+    client.transition_model_version_stage("fares", "2", "Production")
+    client.set_registered_model_alias("fares", "champion", "2")
+
+
+@pytest.fixture
+def held(record, mlflow) -> Ledger:
+    """By the record, since after MLflow made them: version 2 took Production from version 1."""
+    for version in (1, 2):
+        approve(record, version, now(), model="fares")
+    return record
+
+
+def test_what_mlflow_shows_as_the_record_has_it_is_no_difference(run, held):
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "shows otherwise" not in result.stdout
+
+
+def test_what_mlflow_shows_otherwise_is_told_and_the_record_intact(run, held, mlflow):
+    mlflow.transition_model_version_stage("fares", "1", "Production")
+    mlflow.delete_registered_model_alias("fares", "champion")
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.splitlines()[1:] == [
+        "the record is intact; MLflow shows otherwise:",
+        "  fares: @champion is version 2 by the record; MLflow shows nothing",
+        "  fares: Production is version 2 by the record; MLflow shows version 1 and 2",
+    ]
+    assert run("audit", "verify", "--offline").exit_code == 0
+    assert len(json.loads(run("audit", "verify", "--json").stdout)["mlflow"]) == 2
+
+
+def test_a_version_that_is_gone_from_mlflow_is_told(run, held, mlflow):
+    mlflow.transition_model_version_stage("fares", "2", "Archived")
+    mlflow.delete_model_version("fares", "2")
+    result = run("audit", "verify")
+    assert result.exit_code == 1
+    assert "fares version 2 has Production, @champion by the record; MLflow has no such version" in result.stdout
+
+
+def test_a_version_that_was_made_anew_is_told(run, record, mlflow):
+    """With a number, a stage and an alias like the one that the record is about."""
+    long_ago = now() - timedelta(hours=1)
+    for version in (1, 2):
+        approve(record, version, long_ago, model="fares")
+    result = run("audit", "verify")
+    assert result.exit_code == 1
+    assert "fares version 2 was made anew in MLflow, " in result.stdout
+
+
+def test_a_version_that_no_search_shows_is_not_taken_for_gone(run, held, mlflow):
+    mlflow.set_model_version_tag("fares", "2", "mlflow.prompt.is_prompt", "true")
+    assert run("audit", "verify").exit_code == 0
+
+
+def test_an_mlflow_that_does_not_answer_fails_no_proof(run, record, head):
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stdout) == (0, f"6 entries, intact; head {head}\n")
+    assert "MLflow was not asked what it shows: http://127.0.0.1:2" in result.stderr
+    assert "refuses connections" in result.stderr
+
+
+def test_damage_comes_before_what_mlflow_shows(run, held, mlflow):
+    mlflow.delete_registered_model_alias("fares", "champion")
+    with held.write() as connection:
+        connection.execute(text("UPDATE holders SET actor = 'eve' WHERE version = 2"))
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "the table says actor eve" in result.stderr

@@ -50,7 +50,7 @@ def tampering(ledger: Ledger) -> Iterator[Connection]:
 
 def verified(ledger: Ledger, *expect: Head) -> tuple[int, Head]:
     with ledger.read() as connection:
-        walk = verify(connection, expect=expect)
+        walk = verify(connection, expect=expect).walk
     return walk.count, walk.head
 
 

@@ -30,7 +30,15 @@ def act(work: Work) -> Outcome:
     moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
     # By this the record knows that a rollback may go to it (registrar.ledger.history).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
-    return replace(moved, facts=(adopted, *moved.facts[1:]))
+    records = tuple(_adopted(record, version) for record in moved.records)
+    return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
+
+
+def _adopted(record: Record, version: Version) -> Record:
+    """The journal tells it from what a hand did past the policy."""
+    if isinstance(record, Held) and record.version == version.version:
+        return replace(record, adopted=True)
+    return record
 
 
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-from registrar.credentials import login, without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.doctor.asking import Answer, Silence, ask
+from registrar.doctor.asking import Answer, Silence
+from registrar.doctor.mlflow_server import API, Server
 from registrar.doctor.opening import Unopened, opened
 from registrar.ledger.history import held_now, models_held
 
-_API = "/api/2.0/mlflow"
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
 _MOST = 20  # models whose aliases are looked up
 _NEEDED = {
@@ -28,10 +26,10 @@ def look(site: Site) -> Iterator[Finding]:
         advice = "Its server's, such as http://mlflow:5000; for one beside it without a login see `mlflow server`"
         yield fail("MLFLOW_TRACKING_URI is no server's address", advice)
         return
-    server = _Server(uri, site.settings.environ)
+    server = Server(uri, site.settings.environ)
     try:
         yield from _version(server)
-        models = server.get(f"{_API}/registered-models/search?max_results=1")
+        models = server.get(f"{API}/registered-models/search?max_results=1")
         refused = _refusal(models, server)
         if refused:
             yield refused
@@ -43,28 +41,7 @@ def look(site: Site) -> Iterator[Finding]:
         yield fail(str(silence), "Is MLflow up, and MLFLOW_TRACKING_URI right? Work waits for it for six hours")
 
 
-class _Server:
-    """Asked as the worker's client asks it: the same login, the same trust."""
-
-    def __init__(self, uri: str, environ: Any) -> None:
-        self.root = without_login(uri).rstrip("/")
-        self.host = urlsplit(self.root).netloc
-        found = login(uri)
-        user = found.user if found else environ.get("MLFLOW_TRACKING_USERNAME")
-        password = found.password if found else environ.get("MLFLOW_TRACKING_PASSWORD")
-        self._auth = (user, password) if user and password else None
-        token = environ.get("MLFLOW_TRACKING_TOKEN")
-        self._headers = {"Authorization": f"Bearer {token}"} if token and not self._auth else {}
-        self.logs_in = bool(self._auth or token)
-        insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
-        self._verify: bool | str = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
-
-    def get(self, path: str) -> Answer:
-        """Raises Silence."""
-        return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify)
-
-
-def _version(server: _Server) -> Iterator[Finding]:
+def _version(server: Server) -> Iterator[Finding]:
     said = server.get("/version")
     version = said.text.strip()[:40]
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
@@ -76,7 +53,7 @@ def _version(server: _Server) -> Iterator[Finding]:
         yield ok(f"MLflow {version}")
 
 
-def _refusal(said: Answer, server: _Server) -> Finding | None:
+def _refusal(said: Answer, server: Server) -> Finding | None:
     """What keeps us from the registry, each kind told apart."""
     name, _, port = server.host.partition(":")
     if said.status == 403 and "Invalid Host header" in said.text:
@@ -99,15 +76,15 @@ def _refusal(said: Answer, server: _Server) -> Finding | None:
     return None
 
 
-def _files(server: _Server) -> Iterator[Finding]:
+def _files(server: Server) -> Iterator[Finding]:
     """Of the newest version that there is: can its files be listed from here?"""
-    said = server.get(f"{_API}/model-versions/search?max_results=1&order_by=last_updated_timestamp%20DESC")
+    said = server.get(f"{API}/model-versions/search?max_results=1&order_by=last_updated_timestamp%20DESC")
     versions = said.json.get("model_versions", []) if isinstance(said.json, dict) else []
     if not versions:
         yield ok("it has no version yet, so no artifacts were looked at")
         return
     model, version = versions[0]["name"], versions[0]["version"]
-    where = f"{_API}/model-versions/get-download-uri?name={quote(model)}&version={version}"
+    where = f"{API}/model-versions/get-download-uri?name={quote(model)}&version={version}"
     answer = server.get(where)
     place = str(answer.json.get("artifact_uri", "")) if isinstance(answer.json, dict) else ""
     scheme, _, path = place.partition(":")
@@ -135,12 +112,12 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _aliases(server: _Server, site: Site) -> Iterator[Finding]:
+def _aliases(server: Server, site: Site) -> Iterator[Finding]:
     """Whether MLflow's stages and aliases are those of the record."""
     held = _held(site.settings.ledger_url)
     gone = []
     for model, kind, key, version in held:
-        said = server.get(f"{_API}/model-versions/get?name={quote(model)}&version={version}")
+        said = server.get(f"{API}/model-versions/get?name={quote(model)}&version={version}")
         found = said.json.get("model_version", {}) if isinstance(said.json, dict) else {}
         names = found.get("aliases", []) if kind == "alias" else [found.get("current_stage")]
         if said.status != 200 or key not in names:

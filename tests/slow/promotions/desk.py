@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from registrar.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
 from registrar.ledger.conditions import place
-from registrar.ledger.tables import deployments, promotions
+from registrar.ledger.deployments import Ended, under_way
+from registrar.ledger.promotions import Decided, still_open
+from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
-from tests.slow.promotions.chronicle import OPEN
+from registrar.outcome import Cause
 from tests.slow.promotions.rules import POLICIES
 from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, Trouble
 from tests.slow.promotions.witness import Witness
@@ -65,11 +67,15 @@ class Desk:
         self.stirred = False
 
     def close(self) -> None:
-        """The clock looks at all models: what is open here is nothing to the next example."""
-        ours = promotions.c.model == self.model
+        """The clock looks at all models: what is open here is nothing to the next example. The journal says so too."""
+        newest = select(events).where(events.c.model == self.model).order_by(events.c.seq.desc()).limit(1)
         with self.ledger.write() as connection:
-            connection.execute(update(promotions).where(ours, promotions.c.state.in_(OPEN)).values(state="cancelled"))
-            connection.execute(deployments.delete().where(deployments.c.model == self.model))
+            event = connection.execute(newest).one()
+            cause = Cause(event.id, event.actor, event.actor_name, self.office.now())
+            for asked in still_open(connection, model=self.model):
+                Decided(asked.id, "cancelled").apply(connection, cause)
+            for awaited in under_way(connection, model=self.model):
+                Ended(awaited.id, "superseded").apply(connection, cause)
         self.ledger.close()
         self.office.ledger.close()
 

@@ -1,7 +1,7 @@
 """The promotion's state machine, driven at random against MLflow itself; `make machine N=500` drives it for longer.
 
 At every step: never two holders of an exclusive target, never a promotion without the approvals that its policy asks
-for, never an approval used for other evidence, and the history is what MLflow shows.
+for, never an approval used for other evidence, and the history is what MLflow shows. In the end the journal proves it.
 """
 
 import os
@@ -16,6 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from mlflow import MlflowClient
 
 from registrar.ledger import Ledger
+from registrar.ledger.verify import verify
 from tests.slow.promotions.desk import Parts
 from tests.slow.promotions.machine import Machine
 from tests.slow.promotions.trouble import Clock
@@ -52,6 +53,8 @@ def test_whatever_happens_promotions_keep_their_word(
             run_state_machine_as_test(_machine(parts), settings=_settings(examples))
     finally:
         print("\n".join(f"{count:6} {what}" for what, count in sorted(seen.items())))
+    with ledger.read() as connection:
+        verify(connection)
     assert seen["examples with a promotion to Production"] >= seen["examples"] / 3
 
 

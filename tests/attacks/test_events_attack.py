@@ -1,0 +1,348 @@
+"""What a source can't do with an event type that it is granted."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from registrar.ledger.engine import now
+from registrar.ledger.tables import tasks
+from tests import policies
+from tests.actions.test_deploy import policy as deploying
+from tests.actions.test_replay import became, grant, replay
+from tests.actions.test_retry import died, letter, retry
+from tests.attacks.play import approve, entries, error, live, told, train
+from tests.webhooks.conftest import finished
+from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+
+EVALUATED = policies.gate_on_production('{metric: rmse, of: evaluation, op: "<", threshold: 4}')
+KEPT = policies.model("retention: {keep_last: 1, older_than: 30d, grace: 7d}")
+OURS = ({"registrar.evaluation": "r1"}, {"registrar.quarantined": ""}, {"mlflow.prompt.is_prompt": "true"})
+
+
+@pytest.mark.parametrize("tags", OURS)
+def test_training_run_finished_can_not_set_a_tag_of_registrar_or_of_mlflow(granted, tags):
+    assert granted.send(finished(tags=tags)).status_code == 422
+    assert granted.events() == []
+
+
+def test_training_run_finished_can_not_evaluate_its_own_version(office):
+    office.policy(EVALUATED)
+    train(office, rmse=3.0)
+    approve(office)
+    assert office.stages() == {1: "Staging"}
+
+
+def test_training_run_finished_can_not_approve_it(office):
+    train(office, description="approved by Ada", tags={"approved_by": "ada"})
+    approve(office, by=CI)
+    assert (office.stages(), office.votes()) == ({1: "Staging"}, [("source:ci", "approve", False)])
+
+
+def test_training_run_finished_can_not_pass_a_gate_by_an_event(office):
+    train(office, rmse=99.0, tags={"rmse": "1"})
+    office.post("model_version.register", model="taxi", run_id="r1")
+    assert office.stages() == {1: "None"}
+
+
+def test_training_run_failed_can_not_change_the_registry_or_the_record(office):
+    live(office, "r1")
+    written, said = list(office.registry.writes), entries(office)
+    office.post("training_run.failed", model="taxi", run_id="r1", reason="x")
+    assert (office.registry.writes, entries(office)) == (written, said)
+
+
+def test_evaluation_run_finished_can_not_approve(office):
+    office.policy(EVALUATED)
+    train(office)
+    office.registry.trained("e1", rmse=1.0)
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+
+
+def test_evaluation_run_finished_can_not_name_a_run_that_failed_or_is_not_there(office):
+    office.policy(EVALUATED)
+    train(office)
+    office.registry.runs["e1"] = _ended(office, "FAILED")
+    for run in ("e1", "gone"):
+        office.post("evaluation_run.finished", model="taxi", version=1, run_id=run)
+    assert "registrar.evaluation" not in office.registry.version("taxi", 1).tags
+    assert "ended as FAILED" in office.facts()[-2][1]
+
+
+def _ended(office, status):
+    return replace(office.registry.trained("e1", rmse=1.0), status=status)
+
+
+def test_experiment_create_can_not_touch_one_that_is_there(office):
+    for tags in ({}, {"owner": "eve"}):
+        office.post("experiment.create", name="taxi", tags=tags)
+    assert [write[0] for write in office.registry.writes] == ["create_experiment"]
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "model/../../x", "a\\..\\b"])
+def test_artifacts_fetch_can_not_choose_where_files_are_written(granted, path):
+    assert granted.send({"type": "artifacts.fetch", "data": {"run_id": "4c8ef2a1", "path": path}}).status_code == 422
+
+
+@pytest.mark.parametrize("run", ["http://203.0.113.9/x", "s3://bucket/x", "file:///etc/passwd", "../x"])
+def test_artifacts_fetch_can_not_name_an_address(granted, run):
+    assert granted.send({"type": "artifacts.fetch", "data": {"run_id": run}}).status_code == 422
+
+
+def test_model_version_transition_can_not_pass_an_approval(office):
+    train(office)
+    office.post("model_version.transition", model="taxi", version=1, stage="Production")
+    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+
+
+def test_model_version_transition_can_not_pass_a_gate(office):
+    office.policy(POLICY.replace(f"approval: {policies.RULES}", "approval: automatic"))
+    train(office, rmse=99.0)
+    for stage in ("Staging", "Production"):
+        office.post("model_version.transition", model="taxi", version=1, stage=stage)
+    assert office.stages() == {1: "None"}
+
+
+def test_model_version_transition_can_not_move_what_is_quarantined_to_a_target(office):
+    live(office, "r1", "r2")
+    office.post("model.rollback", by=ADA, model="taxi", reason="bad")
+    for stage in ("None", "Staging", "Production"):
+        office.post("model_version.transition", model="taxi", version=2, stage=stage)
+    assert office.stages() == {1: "Production", 2: "None"}
+
+
+def test_model_version_archive_can_not_bring_a_version_to_a_target(granted):
+    asked = {"model": "taxi", "version": 1, "stage": "Production"}
+    assert granted.send({"type": "model_version.archive", "data": asked}).status_code == 422
+
+
+@pytest.mark.parametrize("tags", OURS)
+def test_model_version_describe_can_not_set_a_tag_of_registrar_or_of_mlflow_by_describing(granted, tags):
+    asked = {"model": "taxi", "version": 1, "tags": tags}
+    assert granted.send({"type": "model_version.describe", "data": asked}).status_code == 422
+
+
+def test_promotion_request_can_not_approve_what_it_asked_for(office):
+    train(office)
+    for _ in range(3):
+        office.post("promotion.request", model="taxi", version=1, target="Production")
+    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+
+
+def test_promotion_request_can_not_pass_a_gate_by_asking(office):
+    train(office, rmse=99.0)
+    for target in ("Staging", "Production"):
+        office.post("promotion.request", model="taxi", version=1, target=target)
+    assert office.stages() == {1: "None"}
+
+
+def test_promotion_approve_can_not_vote_where_its_name_is_in_no_group(office):
+    train(office)
+    for kind in ("approve", "reject"):
+        office.post(f"promotion.{kind}", by=CI, model="taxi", version=1, reason="x")
+    assert [counted for *_, counted in office.votes()] == [False, False]
+    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+
+
+def test_promotion_approve_can_not_vote_as_a_person_in_another_name(granted):
+    vote = {"model": "taxi", "version": 1}
+    assert granted.send({"type": "promotion.approve", "data": {**vote, "actor": "ada"}}).status_code == 422
+    assert granted.send({"type": "promotion.approve", "actor": "ada", "data": vote}).status_code in (202, 422)
+    assert {event.actor for event in granted.events()} <= {"source:ci"}
+
+
+def test_promotion_approve_can_not_count_twice(office):
+    office.policy(policies.approval("{rules: [{group: leads, required_approvals: 2}]}"))
+    train(office)
+    for _ in range(3):
+        approve(office)
+    assert office.stages() == {1: "Staging"}
+
+
+def test_promotion_approve_can_not_vote_for_what_was_asked_for_later(office):
+    office.registry.trained("r1", rmse=5.0)
+    office.accept("training_run.finished", model="taxi", run_id="r1")
+    office.accept("promotion.approve", by=ADA, model="taxi", version=1)
+    office.work()
+    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+
+
+def test_promotion_cancel_can_not_cancel_what_is_others_to_decide(office):
+    train(office)
+    said = office.post("promotion.cancel", by=EVE, model="taxi", version=1)
+    assert "Eve may not cancel" in error(office, said)
+    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+
+
+@pytest.mark.parametrize("who", [EVE, CI])
+def test_model_rollback_can_not_roll_back_where_it_could_not_approve(office, who):
+    live(office, "r1", "r2")
+    said = office.post("model.rollback", by=who, model="taxi", reason="bad")
+    assert "may not roll taxi back" in error(office, said)
+    assert office.stages() == {1: "Archived", 2: "Production"}
+
+
+def test_model_rollback_can_not_quarantine_what_does_not_hold_the_target(office):
+    live(office, "r1", "r2")
+    train(office, "r3")
+    asked = office.accept("model.rollback", by=ADA, model="taxi", reason="version 2 is bad")
+    office.registry.set_stage("taxi", 2, "Archived")
+    office.registry.set_stage("taxi", 3, "Production")
+    office.registry.set_alias("taxi", "champion", 3)
+    office.work()
+    assert error(office, asked)
+    assert not any("registrar.quarantined" in version.tags for version in office.registry.versions("taxi"))
+
+
+@pytest.mark.parametrize("who", [EVE, CI])
+def test_quarantine_lift_can_not_free_what_it_could_not_approve(office, who):
+    live(office, "r1", "r2")
+    office.post("model.rollback", by=ADA, model="taxi", reason="bad")
+    office.post("quarantine.lift", by=who, model="taxi", version=2, reason="it is fine")
+    assert "registrar.quarantined" in office.registry.version("taxi", 2).tags
+
+
+def test_registry_changed_can_not_state_what_mlflow_does_not_show(office):
+    live(office, "r1", "r2")
+    before = told(office)
+    for change, more in (
+        ("model_version_alias.created", {"alias": "champion", "version": 1}),
+        ("model_version_alias.deleted", {"alias": "champion"}),
+        ("model_version_tag.set", {"version": 1, "key": "registrar.evaluation", "value": "r1"}),
+        ("model_version.created", {"version": 9}),
+    ):
+        office.post("registry.changed", model="taxi", change=change, **more)
+    office.post("registry.reconcile", model="taxi")
+    assert told(office) == before
+
+
+def test_model_review_can_not_bring_anything_forward_before_its_time(office):
+    office.policy(policies.gate_on_production("{soak: 24h}"))
+    train(office)
+    for _ in range(3):
+        office.post("model.review", model="taxi")
+    assert office.promotions()[-1] == (1, "Production", "waiting")
+    office.later(hours=25)
+    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+
+
+def test_registry_query_can_not_change_anything(office):
+    live(office, "r1")
+    written, said = list(office.registry.writes), entries(office)
+    for question in ("models", "versions", "history", "plan_prune", "dead"):
+        office.post("registry.query", by=ADA, question=question, model="taxi")
+    assert (office.registry.writes, entries(office)) == (written, said)
+
+
+def test_model_prune_can_not_delete_what_holds_a_target(office):
+    office.policy(KEPT)
+    live(office, "r1")
+    train(office, "r2")
+    train(office, "r3", rmse=99.0)
+    for number in (1, 2, 3):
+        office.registry._change("taxi", number, created_at=now() - timedelta(days=400))
+    for _ in range(2):
+        office.post("model.prune", model="taxi")
+        office.later(days=8)
+    assert {1, 2} <= set(office.stages())
+
+
+def test_model_prune_can_not_delete_where_no_retention_is_written(office):
+    train(office, rmse=99.0)
+    train(office, "r2", rmse=99.0)
+    for number in (1, 2):
+        office.registry._change("taxi", number, created_at=now() - timedelta(days=400))
+    for _ in range(2):
+        office.post("model.prune", model="taxi")
+        office.later(days=30)
+    assert set(office.stages()) == {1, 2}
+
+
+def test_deployment_succeeded_can_not_report_one_that_nobody_waits_for(office):
+    office.policy(deploying())
+    live(office, "r1", "r2")
+    said = entries(office)
+    for kind, version, where in (("failed", 1, "prod"), ("failed", 2, "test"), ("succeeded", 7, "prod")):
+        office.post(f"deployment.{kind}", model="taxi", version=version, environment=where)
+    assert (office.stages(), entries(office)) == ({1: "Archived", 2: "Production"}, said)
+
+
+def test_deployment_succeeded_can_not_go_back_twice_for_one_deployment(office):
+    office.policy(deploying())
+    live(office, "r1", "r2", "r3")
+    for _ in range(2):
+        office.post("deployment.failed", model="taxi", version=3, environment="prod")
+    assert office.stages()[2] == "Production"
+
+
+def test_task_retry_can_not_touch_a_task_of_another_model(office):
+    died(office)
+    for kind in ("task.retry", "task.drop"):
+        said = office.post(kind, by=CI, task_id=letter(office).id, model="bus", reason="x")
+        assert error(office, said).startswith(f"there is no task {letter(office).id} about bus")
+    assert letter(office).state == "dead"
+
+
+def test_task_retry_can_not_have_a_vote_count_for_what_was_asked_for_later(office):
+    train(office)
+    said = office.accept("promotion.approve", by=ADA, model="taxi", version=1)
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.event_id == said).values(state="dead", finished_at=now()))
+    office.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    office.post("promotion.request", model="taxi", version=1, target="Production")
+    retry(office, letter(office).id, by=CI)
+    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+
+
+def test_task_retry_can_not_have_an_old_evaluation_count_before_a_newer_one(office):
+    """One that died while the registry was down, and another that came since."""
+    office.policy(EVALUATED)
+    train(office)
+    for run, rmse in (("good", 1.0), ("bad", 99.0)):
+        office.registry.trained(run, rmse=rmse)
+    said = office.accept("evaluation_run.finished", model="taxi", version=1, run_id="good")
+    with office.ledger.write() as connection:
+        connection.execute(update(tasks).where(tasks.c.event_id == said).values(state="dead", finished_at=now()))
+    office.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
+    retry(office, letter(office).id, by=CI)
+    approve(office)
+    assert office.registry.version("taxi", 1).tags["registrar.evaluation"] == "bad"
+    assert office.stages() == {1: "Staging"}
+
+
+def test_event_replay_can_not_replay_what_it_may_not_send(office):
+    office.registry.trained("r1", rmse=5.0)
+    first = office.post("training_run.finished", model="taxi", run_id="r1")
+    grant(office, "event.replay")
+    assert "may not send training_run.finished" in error(office, replay(office, first))
+
+
+def test_event_replay_can_not_vote_in_the_first_voter_s_name(office):
+    two = policies.approval("{rules: [{group: leads, required_approvals: 2}]}")
+    grant(office, '"*"', two)
+    train(office)
+    vote = approve(office)
+    became(office, replay(office, vote, by=EVE))
+    assert office.votes() == [("ada", "approve", True), ("eve", "approve", False)]
+
+
+@pytest.mark.parametrize("kind", ["evaluation_run.finished", "deployment.failed", "deployment.succeeded"])
+def test_event_replay_can_not_state_a_fact_out_of_its_time(office, kind):
+    """What was good, or failed, long ago is not so by being said again."""
+    policy = deploying().replace("{metric: rmse, op", "{metric: rmse, of: evaluation, op")
+    grant(office, '"*"', policy if kind == "evaluation_run.finished" else deploying())
+    train(office)
+    office.registry.trained("e1", rmse=1.0)
+    office.registry.trained("e2", rmse=99.0)
+    named = {"run_id": "e1"} if kind == "evaluation_run.finished" else {"environment": "prod"}
+    first = office.post(kind, model="taxi", version=1, **named)
+    if kind == "evaluation_run.finished":
+        office.post(kind, model="taxi", version=1, run_id="e2")
+    else:
+        live(office, "r2")
+        approve(office, 1)
+    before = (office.stages(), entries(office))
+    assert f"{kind} states what was so then" in error(office, replay(office, first))
+    assert (office.stages(), entries(office)) == before
