@@ -113,8 +113,8 @@ def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, tok
 
 
 def _is_done(event: dict[str, Any]) -> bool:
-    """A vote that did not count, or was void, was answered, but is not what was asked for."""
-    return event["state"] == "succeeded" and not event["refused"]
+    """A vote that did not count was answered, but is not what was asked for. Earlier receivers do not say."""
+    return event["state"] == "succeeded" and not event.get("refused")
 
 
 def _followed(receipt: Receipt, seconds: float, then: Then | None, token: str | None) -> list[dict[str, Any]]:
@@ -127,14 +127,14 @@ def _followed(receipt: Receipt, seconds: float, then: Then | None, token: str | 
 def _result(events: list[dict[str, Any]]) -> list[str]:
     """A line for each task, and one for all."""
     first, *others = events
-    ended = "refused: it did not count" if events[-1]["refused"] else str(events[-1]["state"])
+    ended = "refused: it did not count" if events[-1].get("refused") else str(events[-1]["state"])
     more = [line for event in others for line in (f"then {event['type']} {event['id']}", *_tasks(event))]
     return [*_tasks(first), *more, ended]
 
 
 def _tasks(event: dict[str, Any]) -> list[str]:
     """The first task of a vote that did not count did its work, and yet nothing succeeded."""
-    refused = [{**task, "state": "refused"} for task in event["tasks"][:1]] if event["refused"] else []
+    refused = [{**task, "state": "refused"} for task in event["tasks"][:1]] if event.get("refused") else []
     return [_task(task) for task in [*refused, *event["tasks"][len(refused) :]]]
 
 

@@ -175,7 +175,7 @@ def _line(row: Row) -> str:
 
 def tell(event: dict[str, Any]) -> None:
     """One event, for people."""
-    shown = {**event, "state": "refused: it did not count" if event["refused"] else event["state"]}
+    shown = {**event, "state": "refused: it did not count" if event.get("refused") else event["state"]}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {show.text(shown[name])}")
     click.echo(f"{'data':<12} {show.dumped(event['data'])}")
