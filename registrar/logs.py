@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from textwrap import indent
 from types import MappingProxyType
 from typing import Any, TextIO
 
+from registrar.text import escaped, shown
 from registrar.watching import Watching
 
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
@@ -49,8 +51,12 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 class Console(logging.Formatter):
-    """A line for people. What it is about stands behind it, so far as the line does not say so itself."""
+    """A line for people. What it is about stands behind it, so far as the line does not say so itself.
 
+    scrub: takes secrets out before what can't be seen is escaped, when they are no longer found.
+    """
+
+    scrub: Callable[[str], str] = staticmethod(str)
     _second: tuple[int, str] = (0, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
@@ -64,7 +70,11 @@ class Console(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
         more = " ".join(f"{name}={value}" for name, value in _fields(record).items() if str(value) not in line)
-        return f"{line} [{more}]" if more else line
+        return shown(self.scrub(f"{line} [{more}]" if more else line))
+
+    def formatException(self, ei: Any) -> str:
+        """Set in: a message of several lines must not pass for a line of the log."""
+        return indent(shown(self.scrub(super().formatException(ei)), lines=True), "    ")
 
 
 class Json(logging.Formatter):
@@ -88,7 +98,7 @@ class Json(logging.Formatter):
         if record.stack_info:
             said["stack"] = record.stack_info
         clean = {name: self.scrub(value) if isinstance(value, str) else value for name, value in said.items()}
-        return json.dumps(clean, ensure_ascii=False)
+        return escaped(json.dumps(clean, ensure_ascii=False))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

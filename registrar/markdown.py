@@ -5,6 +5,8 @@ A zero-width space after @ and < takes their meaning: @channel, <@1>, <!here>. A
 
 import re
 
+from registrar.text import shown
+
 FENCE = "```"  # a line of its own, around a table (worker/queries.py)
 _FORMATTING = re.compile(r"[\\`*_~|#>\[\]]")
 _CALLING = re.compile("[@<]")
@@ -26,7 +28,7 @@ def escape(text: str, *, most: int) -> str:
 
 def uncalled(text: str) -> str:
     """The text, calling nobody; for systems that take it as it stands."""
-    return _CALLING.sub("\\g<0>\u200b", text)
+    return _CALLING.sub("\\g<0>\u200b", shown(text, lines=True))
 
 
 def unreferred(text: str, *, most: int) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from registrar.credentials import logins
 from registrar.keys import TOKEN
-from registrar.logs import Json
+from registrar.logs import Console, Json
 from registrar.policy import Policy
 from registrar.settings import Settings, SettingsError
 
@@ -68,7 +68,7 @@ class _Formatter(logging.Formatter):
     def __init__(self, inner: logging.Formatter, scrub: Scrub) -> None:
         super().__init__()
         self.inner, self._scrub = inner, scrub
-        if isinstance(inner, Json):
+        if isinstance(inner, Json | Console):
             inner.scrub = scrub
 
     def format(self, record: logging.LogRecord) -> str:

@@ -26,6 +26,7 @@ from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
 from registrar.seal import Seal
 from registrar.settings import Settings
+from registrar.text import shown
 from webhooks import api, headers, openapi, pages, senders
 from webhooks.access import Access, signin
 from webhooks.access.client_address import parse_networks
@@ -90,6 +91,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     health = Health(ledger, dispatcher, capacity)
 
     app = flask.Flask("webhooks", static_folder=None)
+    app.jinja_options = {**app.jinja_options, "finalize": _shown}
     app.json = _Json(app)
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
     app.register_blueprint(api.blueprint(Local(ledger, lambda: policy), commands, health, metrics, access))
@@ -209,3 +211,8 @@ def _complete(access: Access, response: flask.Response) -> flask.Response:
     if not flask.request.path.startswith(WEBHOOKS):
         access.renew(response)
     return headers.add(response)
+
+
+def _shown(value: object) -> object:
+    """Of what a page shows, nothing moves what stands beside it."""
+    return shown(value, lines=True) if type(value) is str else value

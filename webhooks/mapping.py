@@ -17,6 +17,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, Field
 
 from registrar.policy.strict import Strict
+from registrar.text import absent
 from registrar.vocabulary import VOCABULARY
 from webhooks.errors import InvalidEvent
 
@@ -90,14 +91,14 @@ def value(expression: str, payload: Any) -> Any:
 
 
 def _data(rule: Rule, payload: Any) -> dict[str, Any]:
-    """What is null is left out: a field that may lack may lack in the payload."""
+    """What is null or empty is left out: a field that may lack may lack in the payload, or be empty."""
     if isinstance(rule.data, str):
         found = value(rule.data, payload)
         if not isinstance(found, dict):
             raise InvalidEvent(f"{rule.data} of the payload must be an object: the data of {rule.type}")
         return found
     fields = {name: value(expression, payload) for name, expression in rule.data.items()}
-    return {name: found for name, found in fields.items() if found is not None}
+    return {name: found for name, found in fields.items() if not absent(found)}
 
 
 def with_data(rules: Sequence[Rule], more: Mapping[str, str]) -> list[Rule]:

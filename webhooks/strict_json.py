@@ -2,19 +2,23 @@
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from webhooks.errors import NotJson
 
 MAX_DEPTH = 64
-MAX_DIGITS = 18  # what every database and every other JSON library holds exactly: 64 bits
+LARGEST = 2**63 - 1  # what every database holds: 64 bits, as a time in nanoseconds takes
+MAX_DIGITS = 19
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def parse(raw: bytes) -> Any:
     """The value of a UTF-8 text. Raises NotJson.
 
     Also refused: a byte order mark, NaN, Infinity and 1e999, keys that stand twice, more than MAX_DEPTH levels,
-    whole numbers beyond MAX_DIGITS digits, lone surrogates and NUL characters.
+    whole numbers of more than 64 bits, and NUL characters. Half a surrogate pair in a value is what is left of an emoji
+    that was cut, and becomes \ufffd.
     """
     if raw.startswith(b"\xef\xbb\xbf"):
         raise NotJson("the body starts with a byte order mark; send plain UTF-8")
@@ -28,28 +32,33 @@ def parse(raw: bytes) -> Any:
         raise _too_deep() from None
     # As they stand, Python's parser refuses what texts may not hold; and with so few brackets nothing is deep.
     if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-        _check(value, depth=0)
+        return _whole(value, depth=0)
     return value
 
 
-def _check(value: object, *, depth: int) -> None:
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, dict | list) and depth == MAX_DEPTH:
+def _whole(value: Any, *, depth: int) -> Any:
+    """The same of whole characters. Both pass Python's parser as escapes: PostgreSQL refuses NUL, no encoder takes a
+    half. Raises NotJson.
+    """
+    if isinstance(value, dict | list) and depth == MAX_DEPTH:
         raise _too_deep()
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key)
-            _check(item, depth=depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _check(item, depth=depth + 1)
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", _without_nul(value))
+    if isinstance(value, dict):
+        return {_key(key): _whole(item, depth=depth + 1) for key, item in value.items()}
+    return [_whole(item, depth=depth + 1) for item in value] if isinstance(value, list) else value
 
 
-def _check_text(text: str) -> None:
-    """Both pass Python's parser as escapes: PostgreSQL refuses NUL, and no encoder takes a lone surrogate."""
-    if "\0" in text or (not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)):
-        raise NotJson("a text in the body holds a NUL or half a surrogate pair; send whole characters")
+def _key(key: str) -> str:
+    if _HALF.search(key):
+        raise NotJson("a key in the body holds half a surrogate pair; send whole characters")
+    return _without_nul(key)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise NotJson("a text in the body holds a NUL; send whole characters")
+    return text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -60,8 +69,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > MAX_DIGITS:
-        raise NotJson(f"a whole number has more than {MAX_DIGITS} digits; send it as a text")
+    if len(digits.lstrip("-")) > MAX_DIGITS or abs(int(digits)) > LARGEST:
+        raise NotJson("a whole number has more than 64 bits; send it as a text")
     return int(digits)
 
 

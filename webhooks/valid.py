@@ -10,6 +10,13 @@ from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
 
 _MOST = 20  # complaints in one answer
+_SAID = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a field of it",
+    "string_too_short": "is empty",
+    "string_pattern_mismatch": "has characters or a form that are not allowed",
+}
+_SENTENCES = ("is ", "has ")  # so begins what the vocabulary says itself of a field
 
 
 def data(type_: str, content: Mapping[str, Any]) -> Data:
@@ -35,12 +42,9 @@ def _field(detail: Any) -> str:
 
 def _message(detail: Any, type_: str) -> str:
     match detail["type"]:
-        case "missing":
-            return "is missing"
         case "extra_forbidden" if len(detail["loc"]) == 1:
             return f"is not a field of {type_}; its fields are {', '.join(VOCABULARY[type_].model_fields)}"
-        case "extra_forbidden":
-            return "is not a field of it"
-        case "string_pattern_mismatch":
-            return f"has characters or a form that are not allowed; it must match {detail['ctx']['pattern']}"
-    return "is wrong: " + clean(detail["msg"].removeprefix("Value error, "), length=300)
+        case "string_too_long":
+            return f"is longer than {detail['ctx']['max_length']:,} characters"
+    said = clean(detail["msg"].removeprefix("Value error, "), length=300)
+    return _SAID.get(detail["type"]) or (said if said.startswith(_SENTENCES) else f"is wrong: {said}")

@@ -1,6 +1,5 @@
 """`registrar events list | show | tail`: what was accepted, and what became of it."""
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -138,7 +137,7 @@ def tail(context: Context, *, sought: Sought, last: int, count: int | None, ever
     """
     with context.reading() as reading:
         for number, row in enumerate(_coming(reading, sought, last=last, every=every), start=1):
-            click.echo(json.dumps(row, ensure_ascii=False, default=show.jsonable) if as_json else _line(row))
+            click.echo(show.dumped(row) if as_json else _line(row))
             if number == count:
                 return
 
@@ -169,7 +168,8 @@ def _since(reading: Reading, sought: Sought, seen: set[str]) -> Iterator[Row]:
 
 
 def _line(row: Row) -> str:
-    cells = (show.text(row["accepted_at"]), f"{row['type']:<24}", f"{show.text(row['model']):<24}", row["actor_name"])
+    name = show.text(row["actor_name"])
+    cells = (show.text(row["accepted_at"]), f"{row['type']:<24}", f"{show.text(row['model']):<24}", name)
     return "  ".join((*cells, row["id"]))
 
 
@@ -177,7 +177,7 @@ def tell(event: dict[str, Any]) -> None:
     """One event, for people."""
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {show.text(event[name])}")
-    click.echo(f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}")
+    click.echo(f"{'data':<12} {show.dumped(event['data'])}")
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")
     click.echo("\n".join([*deeds.replays(event), *deeds.settled(event["tasks"]), ""]))
@@ -185,7 +185,7 @@ def tell(event: dict[str, Any]) -> None:
     for task in event["tasks"]:
         said = task["error"] or (task["outcome"] or {}).get("summary")
         if said:
-            click.echo(f"{task['name']}: {said}")
+            click.echo(f"{task['name']}: {show.sentence(said)}")
 
 
 commands = [events]

@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from registrar.text import escaped, shown
+
 # Wide enough that nothing is ever cut or folded for whoever reads the pipe.
 _PIPE_COLUMNS = 10_000
 
@@ -66,14 +68,19 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 def json_text(value: object) -> None:
     """Indented JSON; times in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=jsonable))
+    click.echo(dumped(value, indent=2))
+
+
+def dumped(value: object, *, indent: int | None = None) -> str:
+    """JSON in which nothing moves what stands beside it."""
+    return escaped(json.dumps(value, indent=indent, ensure_ascii=False, default=jsonable))
 
 
 def json_list(values: Iterable[object]) -> None:
     """A JSON array, each value printed as it comes."""
     begun = False
     for value in values:
-        told = json.dumps(value, indent=2, ensure_ascii=False, default=jsonable)
+        told = dumped(value, indent=2)
         click.echo((",\n" if begun else "[\n") + indent(told, "  "), nl=False)
         begun = True
     click.echo("\n]" if begun else "[]")
@@ -85,7 +92,12 @@ def text(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return str(value)
+    return shown(str(value))
+
+
+def sentence(value: object, *, indent: str = "  ") -> str:
+    """What somebody wrote, behind a label: its further lines are set in, so that none passes for one of ours."""
+    return shown(str(value), lines=True).replace("\n", f"\n{indent}")
 
 
 def pick(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Any]]:

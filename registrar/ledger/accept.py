@@ -238,12 +238,12 @@ def add(
 ) -> Bell:
     """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before.
 
-    pins: what an act of pinned.ACTS is about.
+    pins: what an act of pinned.ACTS is about, or since when a report was known.
     """
     row = _event(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
     first = _first_task(event, event_id=id, at=at)
-    args = {pinned.KEY: dict(pins)} if event.type in pinned.ACTS else {}
+    args = {pinned.KEY: dict(pins)} if pins or event.type in pinned.ACTS else {}
     connection.execute(insert(tasks).values(first | {"event_seq": seq, "args": args}))
     return Bell(first["id"], event.data.task)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from registrar.ledger.journal import TOLD, canonical
+from registrar.text import shown
 
 Entries = Iterable[Mapping[str, Any]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
@@ -41,4 +42,6 @@ def _cells(entries: Entries) -> Iterator[Sequence[object]]:
 
 
 def _defused(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    if not isinstance(cell, str):
+        return cell
+    return shown(f"'{cell}" if cell.startswith(_FORMULA) else cell)

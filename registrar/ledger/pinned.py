@@ -2,6 +2,8 @@
 
 A vote or a cancellation is bound to a promotion and its evidence, a rollback to who holds the target; a replay of such
 an event to the same. It is kept with the event's first task, and compared when its turn comes.
+
+What a sender reports is bound to its own time: replayed, it counts as told when it was accepted first.
 """
 
 from collections.abc import Mapping
@@ -12,9 +14,20 @@ from sqlalchemy import Connection, select, update
 from registrar.ledger.history import held_now
 from registrar.ledger.promotions import Promotion, get, latest
 from registrar.ledger.tables import events, tasks
-from registrar.vocabulary import EventReplay, ModelRollback, PromotionApprove, PromotionCancel, PromotionReject
+from registrar.vocabulary import (
+    DeploymentFailed,
+    DeploymentSucceeded,
+    EvaluationRunFinished,
+    EventReplay,
+    ModelRollback,
+    PromotionApprove,
+    PromotionCancel,
+    PromotionReject,
+)
 
 KEY = "pinned"  # of a task's args
+TOLD = "told"  # of what is pinned: the seq of the event that a replay says again
+_REPORTS = frozenset({DeploymentFailed.type, DeploymentSucceeded.type, EvaluationRunFinished.type})
 _VOTES = frozenset({PromotionApprove.type, PromotionReject.type, PromotionCancel.type})
 ACTS = _VOTES | {ModelRollback.type, EventReplay.type}  # the types of event that are pinned
 Data = Mapping[str, Any]  # of an event, as it is in the ledger
@@ -43,6 +56,18 @@ def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
         first = connection.execute(select(events.c.type, events.c.data).where(events.c.id == data["event_id"])).first()
         return about(connection, first.type, first.data) if first and first.type != type_ else {}
     return {}
+
+
+def replayed(connection: Connection, event_id: str, type_: str) -> dict[str, int]:
+    """Return what a replay of an event is bound to beside what its author saw; {} where nothing depends on its time."""
+    return {TOLD: told(connection, event_id)} if type_ in _REPORTS else {}
+
+
+def told(connection: Connection, event_id: str) -> int:
+    """Return the seq of an event; of a replay, that of the event which was accepted first."""
+    query = select(events.c.seq, tasks.c.args).join(tasks, tasks.c.event_id == events.c.id)
+    row = connection.execute(query.where(events.c.id == event_id).order_by(tasks.c.seq).limit(1)).one()
+    return int(row.args.get(KEY, {}).get(TOLD, row.seq))
 
 
 def changed(connection: Connection, type_: str, data: Data, args: Mapping[str, Any], who: str) -> str | None:

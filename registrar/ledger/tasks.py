@@ -68,6 +68,11 @@ class Task:
         """Whether it is the event's own: what follows from that is told more."""
         return not self.args.keys() - {pinned.KEY}
 
+    @property
+    def told(self) -> int:
+        """The place of what the event says among all that was accepted: of a replay, that of the first event."""
+        return int(self.args.get(pinned.KEY, {}).get(pinned.TOLD, self.event_seq))
+
     def cause(self, at: datetime) -> Cause:
         return Cause(self.event_id, self.actor, self.actor_name, at)
 
@@ -113,8 +118,11 @@ def retry(connection: Connection, task: Task, *, delay: float, error: str, at: d
 
 
 def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
-    """Put a task back as if this attempt had not been: its worker stops. Returns bells to ring; none if it lost it."""
-    back = {"state": "queued", "attempts": task.attempts - 1, "not_before": at, "ring_at": at}
+    """Put a task back at once: its worker stops. Returns bells to ring; none if it lost it.
+
+    The attempt counts: it may have written to the registry, and the next one must know that it is not the first.
+    """
+    back = {"state": "queued", "not_before": at, "ring_at": at}
     if not _change(connection, task, **back, **_NO_LEASE):
         return []
     return ring_first(connection, {task.lane}, at=at)

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, and_, insert, select
 
+from registrar.ledger import pinned
 from registrar.ledger.journal import append
-from registrar.ledger.tables import events, version_states
+from registrar.ledger.tables import version_states
 from registrar.outcome import Cause
+
+_STATE = ("version", "version_created_at", "key", "value", "at")
 
 
 class Key(StrEnum):
@@ -66,23 +69,19 @@ class StateSet:
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:
     """Oldest first. version: of that number alone, whichever it was."""
-    columns = (version_states.c[name] for name in ("version", "version_created_at", "key", "value", "at"))
+    columns = (version_states.c[name] for name in _STATE)
     query = select(*columns).where(version_states.c.model == model).order_by(version_states.c.seq)
     if version is not None:
         query = query.where(version_states.c.version == version)
     return [State(*row) for row in connection.execute(query)]
 
 
-def last_told(connection: Connection, model: str, version: int, created_at: datetime, key: Key) -> int:
-    """The number of the newest event that told of a state of a version; 0: none did."""
-    same = (
-        version_states.c.model == model,
-        version_states.c.version == version,
-        version_states.c.version_created_at == created_at,
-        version_states.c.key == key.value,
-    )
-    joined = version_states.join(events, version_states.c.event_id == events.c.id)
-    return connection.execute(select(func.max(events.c.seq)).select_from(joined).where(*same)).scalar() or 0
+def told(connection: Connection, model: str, version: int, created_at: datetime, key: Key) -> int | None:
+    """Return the place, among all that was accepted, of the report behind what counts now; None: there is none."""
+    query = select(*(version_states.c[name] for name in (*_STATE, "event_id"))).order_by(version_states.c.seq)
+    same = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
+    rows = [row for row in connection.execute(query.where(same)) if State(*row[:-1]).is_of(version, created_at)]
+    return pinned.told(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
 
 
 def current(found: Iterable[State], version: int, created_at: datetime) -> dict[str, str]:

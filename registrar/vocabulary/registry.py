@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from registrar.vocabulary.terms import Data, ModelName, Name, Stage, Text, Version
+from registrar.vocabulary.terms import Data, Exact, ModelName, Name, Stage, Text, Version
 
 
 class RegistryChanged(Data):
@@ -59,8 +59,8 @@ class RegistryQuery(Data):
     version: Version | None = Field(None, description="of a plan, with target: the stage it should reach")
     target: Stage | None = None
     experiment: Name | None = None
-    filter_string: Text = ""
-    order_by: Annotated[list[Text], Field(max_length=10)] = []
+    filter_string: Exact = ""
+    order_by: Annotated[list[Exact], Field(max_length=10)] = []
     max_results: Annotated[int, Field(ge=1, le=50)] = 10
 
     @model_validator(mode="after")

@@ -4,7 +4,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from registrar.vocabulary.terms import ArtifactPath, Data, ModelName, Name, OneVersion, RunId, Tags, Text, Version
+from registrar.vocabulary.terms import (
+    ArtifactPath,
+    Commit,
+    Data,
+    Exact,
+    ModelName,
+    Name,
+    OneVersion,
+    RunId,
+    Tags,
+    Text,
+    Version,
+)
 
 
 class RunSearch(BaseModel):
@@ -13,8 +25,8 @@ class RunSearch(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
 
     experiment: Name
-    filter_string: Text = ""
-    order_by: Annotated[list[Text], Field(max_length=10)] = []
+    filter_string: Exact = ""
+    order_by: Annotated[list[Exact], Field(max_length=10)] = []
     max_results: Annotated[int, Field(ge=1, le=1000)] = 1
     run_view_type: Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"] = "ACTIVE_ONLY"
 
@@ -28,7 +40,7 @@ class Registration(Data):
     run_id: RunId | None = None
     search: RunSearch | None = None
     artifact_path: ArtifactPath | None = Field(None, description="name the model was logged under; the policy's else")
-    commit: Name | None = Field(None, description="the commit that was trained")
+    commit: Commit | None = Field(None, description="the commit that was trained")
     description: Text | None = None
     tags: Tags = {}
 
@@ -54,7 +66,7 @@ class TrainingRunFailed(Data):
     model: ModelName
     run_id: RunId | None = None
     reason: Text | None = None
-    commit: Name | None = None
+    commit: Commit | None = None
 
 
 class ModelVersionRegister(Registration):

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from registrar.vocabulary.terms import Link, Name, OneVersion, Stage, Tags, Text
+from registrar.vocabulary.terms import Commit, Link, Name, OneVersion, Stage, Tags, Text
 
 
 class ModelVersionTransition(OneVersion):
@@ -58,7 +58,7 @@ class Deployment(OneVersion):
 
     environment: Name
     url: Link | None = None
-    commit: Name | None = None
+    commit: Commit | None = None
 
 
 class DeploymentSucceeded(Deployment):

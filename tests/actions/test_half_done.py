@@ -8,6 +8,7 @@ from registrar.ledger.tables import tasks
 from tests.policies import model, production
 from tests.worker.office import ADA, POLICY
 from worker import attempts, limits
+from worker.closing import HandedBack
 from worker.door import Doubtful, Final, Retryable
 
 pytestmark = pytest.mark.both_ledgers
@@ -113,6 +114,17 @@ CALLS = {
     "set_alias": lambda _, alias, number: NO if (alias, number) == ("champion", 2) else None,
     "drop_alias": lambda _, alias: NO if alias == "challenger" else None,
 }
+
+
+def test_what_a_worker_that_stopped_had_done_is_taken_back_too(office):
+    live(office, "r1")
+    trained(office, "r2")
+    before = office.stages(), aliases(office), office.holding()
+    met = iter([HandedBack()])
+    office.registry.refuse["set_alias"] = lambda *_: next(met, NO)
+    approve(office, 2)
+    assert (office.stages(), aliases(office), office.holding()) == before
+    assert "taken back: taxi version 2 is in Staging" in office.fact("task.failed")
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ def test_no_name_makes_a_header_or_ends_the_mail(mailbox):
     mail = mime.message_from_bytes(content, policy=default)
     assert mail["Bcc"] is None
     assert to == ["ml@example.com", "bob@example.com"]
-    assert mail["Subject"] == "taxi Bcc: eve@example.com . MAIL FROM:<eve@example.com> ünï"
-    assert mail.get_content().splitlines()[0] == mail["Subject"]
+    said = "taxi Bcc: eve@example.com . MAIL FROM:<eve@example.com>\\x07 \\u202eünï"
+    assert " ".join(mail["Subject"].split()) == said  # Python folds it with a second blank
+    assert mail.get_content().splitlines()[0] == said
     assert mail.get_content_type() == "text/plain"
 
 

@@ -159,6 +159,9 @@ def test_a_run_is_found_by_the_commit_and_by_nothing_that_only_looks_like_one():
     assert event.data.search.filter_string == f"tags.git_commit = '{COMMIT}'"
     [event] = normalise(options, {"commit": COMMIT, "run": "r1"}).events
     assert (event.data.run_id, event.data.search) == ("r1", None)
+    for nothing in ("", "  ", None):  # a variable of CI that is not set
+        [event] = normalise(options, {"commit": COMMIT, "run": nothing}).events
+        assert event.data.search is not None
     for commit in ("main", COMMIT[:7], COMMIT + "' OR '1'='1", None, 7, [COMMIT], COMMIT.upper()):
         with pytest.raises(InvalidEvent, match="not a commit's SHA"):
             normalise(options, {"commit": commit})

@@ -229,6 +229,15 @@ def test_a_reviewer_is_the_accounts_number_and_not_its_login():
     assert (event.actor.id, event.actor.name) == ("github:99", "ada-l")
 
 
+@pytest.mark.parametrize(
+    ("comment", "kept"),
+    [("looked\r\nfine", "looked\nfine"), ("x" * 2500, f"{'x' * 1993}… (cut)"), ("  ", None), ("\x1b[1m", "\ufffd[1m")],
+)
+def test_a_review_counts_whatever_its_comment(comment: str, kept: str | None):
+    [event] = changed(APPROVED, lambda p: p.update(comment=comment)).events
+    assert event.data.reason == kept
+
+
 @pytest.mark.parametrize("id", ["583231", None, True])
 def test_a_review_by_nobody_is_refused(id: object):
     with pytest.raises(InvalidEvent, match="who reviewed"):

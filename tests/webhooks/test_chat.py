@@ -80,7 +80,7 @@ def test_help_lists_every_command_and_does_nothing(text):
         ("approve taxi latest", "a whole number such as 3"),
         ("approve taxi 3 Prodution", "Prodution is no stage; did you mean Production?"),
         ("request taxi 3 stagng please", "did you mean Staging?"),
-        ("approve a/b 3", "model has characters or a form that are not allowed"),
+        ("approve a/b 3", "model is no name for a model: it has 1 to 250 characters, no / or :"),
         ("x" * 5000, "is nothing I know"),
         ("\u202e\x1b[31mroot", "root is nothing I know"),
     ],

@@ -38,7 +38,7 @@ def test_after_that_a_task_is_handed_back_before_it_writes(office: Office, monke
     begin(office)
     office.run(office.due()[0])
     assert office.registry.writes == []
-    assert first(office, event) == ("queued", 0, 0)
+    assert first(office, event) == ("queued", 1, 0)
 
 
 def test_what_hangs_is_handed_back_and_the_process_ends(office: Office, monkeypatch):
@@ -58,11 +58,11 @@ def test_what_hangs_is_handed_back_and_the_process_ends(office: Office, monkeypa
     assert hangs.wait(30)
     left = begin(office)
     assert left.wait(30)
-    assert first(office, event) == ("queued", 0, 0)
+    assert first(office, event) == ("queued", 1, 0)
     go_on.set()
     thread.join(30)
     assert office.registry.writes == []
-    assert first(office, event) == ("queued", 0, 0)
+    assert first(office, event) == ("queued", 1, 0)
 
 
 def test_it_begins_once(office: Office, monkeypatch):

@@ -14,6 +14,7 @@ from pydantic import model_validator
 from registrar import plugins
 from registrar.event import Actor, Event
 from registrar.policy.strict import Strict
+from registrar.text import absent
 from webhooks import configured, mapping, strict_json, valid
 from webhooks.ci import training
 from webhooks.ci.payload import Ignored, moment
@@ -118,7 +119,8 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 def _with_run(found: Found, options: Options) -> dict[str, Any]:
     """A commit goes into a search of runs, so nothing but a whole SHA may pass."""
-    if options.run is None or found.type != "training_run.finished" or "run_id" in found.data or "search" in found.data:
+    named = not (absent(found.data.get("run_id")) and absent(found.data.get("search")))
+    if options.run is None or found.type != "training_run.finished" or named:
         return found.data
     commit = found.data.get("commit")
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):

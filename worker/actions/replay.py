@@ -19,6 +19,7 @@ def act(work: Work) -> Outcome:
     asked = work.data_as(EventReplay)
     with work.ledger.read() as connection:
         first = status.event(connection, asked.event_id)
+        told = pinned.replayed(connection, first["id"], first["type"]) if first else {}
     if first is None or first["model"] != asked.model:
         about = f"about {asked.model}" if asked.model else "about no model"
         raise Final(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
@@ -30,7 +31,7 @@ def act(work: Work) -> Outcome:
         found = plan_replay(work, data)
         return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
     new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
-    done = Replayed(asked.event_id, new, work.task.source, asked.reason, work.task.args.get(pinned.KEY, {}))
+    done = Replayed(asked.event_id, new, work.task.source, asked.reason, work.task.args.get(pinned.KEY, {}) | told)
     because = f": {asked.reason}" if asked.reason else ""
     text = f"{new.type} {first['id']} was sent again as {done.id}, by {work.who}{because}"
     details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}

@@ -5,7 +5,6 @@ A mail that is sent again, where the first one's answer was lost, has the same M
 """
 
 import re
-import unicodedata
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Annotated
@@ -15,6 +14,7 @@ from pydantic import AfterValidator, Field
 
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
+from registrar.text import shown
 from worker.notifiers import Notice
 from worker.telling import card, commit, mailserver
 
@@ -65,7 +65,7 @@ def _text(notice: Notice) -> str:
 
 def _line(text: str) -> str:
     """No line break, no control character, and nothing that turns the direction of writing."""
-    return " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).split())
+    return " ".join(shown(" ".join(text.split())).split())
 
 
 def post(notice: Notice, http: requests.Session, seal: Seal) -> None:

@@ -8,13 +8,16 @@ threads; an incoming webhook can't.
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import requests
 from pydantic import Field
 
+from registrar.markdown import FENCE
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
+from registrar.text import shown
 from worker.door import Doubtful, Final, Retryable
 from worker.notifiers import Notice
 from worker.telling import card
@@ -23,6 +26,9 @@ from worker.telling.post import post as send
 
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
+_LIKE = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}"})
+_ITALIC = re.compile(r"(?<!\w)_(\S(?:[^\n]*?\S)?)_(?!\w)")
+_QUOTE = re.compile("^>")
 _STYLES = (("approve", "primary"), ("reject", "danger"))
 _MOST = 2900  # characters; a section's text ends at 3,000
 # The errors that pass by themselves; every other one needs somebody.
@@ -56,10 +62,26 @@ class Options(Strict):
 
 
 def escape(text: str, most: int = _MOST) -> str:
-    """Slack's three control characters, and the names of everybody: a model's name must not call anyone."""
-    quiet = re.sub("@(?=(channel|here|everyone)\\b)", "@\u200b", text, flags=re.IGNORECASE)
+    """Slack's three control characters, its marks, and the names of everybody: a model's name must not call anyone.
+
+    mrkdwn has no escape for its marks, so that what looks like them stands in their place. A table keeps its fences.
+    """
+    plain = "\n".join(_unmarked(shown(text, lines=True).split("\n")))
+    quiet = re.sub("@(?=(channel|here|everyone)\\b)", "@\u200b", plain, flags=re.IGNORECASE)
     escaped = quiet.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped if len(escaped) <= most else re.sub("&[a-z]{0,4}$", "", escaped[: most - 1]) + "…"
+
+
+def _unmarked(lines: Iterable[str]) -> Iterator[str]:
+    """https://docs.slack.dev/messaging/formatting-message-text: bold, strike, code, italics of whole words, quotes."""
+    inside = False
+    for line in lines:
+        inside ^= line == FENCE
+        if line == FENCE:
+            yield line
+        else:
+            plain = line.replace("`", "\N{MODIFIER LETTER GRAVE ACCENT}")
+            yield plain if inside else _QUOTE.sub("\u200b>", _ITALIC.sub("\uff3f\\1\uff3f", plain.translate(_LIKE)))
 
 
 def message(notice: Notice, seal: Seal) -> dict[str, Any]:

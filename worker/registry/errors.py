@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
 
 from worker.door import Doubtful, Final, NotFound, Retryable
+from worker.registry.answers import WHO, NotMlflow
 
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 _RETRYABLE_STATUS = {408, 429, 502, 503, 504}
 # SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
 _RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
-_STATUS = re.compile(r"too many (\d{3}) error responses")
 
 
 # A write that nobody answered may still be on its way: it is looked for no sooner than so many seconds after.
@@ -34,6 +34,10 @@ def as_ours(what: str, error: Exception) -> Exception:
     match error:
         case MlflowException():
             return _sorted(what, error)
+        case requests.HTTPError(response=requests.Response() as answer):  # of the artifacts, whose client sorts none
+            return _sorted(what, RestException(answer.json()))
+        case NotMlflow():
+            return Retryable(f"{what}: {error}", after=error.after)
         case requests.RequestException():
             return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
         case ModuleNotFoundError():
@@ -55,6 +59,8 @@ def settled(what: str) -> Iterator[None]:
 def _sorted(what: str, error: MlflowException) -> Retryable | Final:
     if isinstance(error.__context__, requests.RequestException):
         return _unanswered(what, error.__context__)
+    if WHO in str(error):  # a download says of several files in one text what became of them
+        return Retryable(f"{what}: {str(error)[str(error).index(WHO) :].splitlines()[0][:500]}")
     text, status = f"{what}: {_first_line(error)}", error.get_http_status_code()
     if error.error_code in _NOT_FOUND:
         return NotFound(text)
@@ -68,11 +74,9 @@ def _sorted(what: str, error: MlflowException) -> Retryable | Final:
 
 
 def _unanswered(what: str, error: requests.RequestException) -> Retryable:
-    """3.17's client loses the body of a 5xx, and says its status only in words; 3.18's gives both."""
-    if not (said := _STATUS.search(str(error))):
-        return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
-    kind = Doubtful if said[1] == "500" else Retryable
-    return kind(f"{what}: the registry answered {said[1]}")
+    if isinstance(error, NotMlflow):
+        return Retryable(f"{what}: {error}", after=error.after)
+    return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
 
 
 def _first_line(error: MlflowException) -> str:

@@ -11,6 +11,7 @@ from mlflow.store.model_registry.rest_store import RestStore
 from mlflow.utils.credentials import get_default_host_creds
 
 from worker import metrics
+from worker.registry import answers
 from worker.registry.errors import as_ours
 
 Given = ParamSpec("Given")
@@ -19,11 +20,13 @@ Found = TypeVar("Found")
 
 def client(uri: str) -> MlflowClient:
     """uri: of tracking server and registry."""
+    answers.listen()
     return cast("MlflowClient", _Watched(MlflowClient(tracking_uri=uri, registry_uri=uri)))
 
 
 def store(uri: str) -> RestStore:
     """What a client calls in the end, for calls that are to be made alone. uri: of the registry's server."""
+    answers.listen()
     return cast("RestStore", _Watched(RestStore(partial(get_default_host_creds, uri))))
 
 

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from registrar.ledger.engine import now
 from worker.door import Final, Retryable
+from worker.retry_after import seconds
 
 TIMEOUT = (3.05, 10)  # seconds to connect, and between bytes
 SECONDS = 10.0  # for all of an answer's body
@@ -96,9 +98,8 @@ def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
 
 
 def waits(answer: Answer) -> float | None:
-    """Retry-After, in seconds; a date is not understood."""
-    said = answer.headers.get("Retry-After", "")
-    return float(said) if said.isascii() and said.isdigit() else None
+    """What its Retry-After asks for, in seconds."""
+    return seconds(answer.headers.get("Retry-After", ""), at=now())
 
 
 def _host(url: str) -> str:

@@ -1,0 +1,55 @@
+"""What people and other systems wrote: what is kept of it, and how it is shown.
+
+A text is kept as it came but for line breaks, control characters and its length. Where it is shown, nothing in it can
+pass for more than a text: no line of its own in a log or a table, no colour, no change of direction.
+"""
+
+import json
+import re
+import unicodedata
+
+MOST = 2000  # characters of a text that are kept
+CUT = "… (cut)"
+_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # all that str.splitlines() breaks at, but \n
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # half a surrogate pair: a cut emoji
+# What JSON leaves as it is, and no terminal should see: C1 controls, what turns the direction, what has no width.
+_MOVING = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+_JOINER = "\u200d"  # between the parts of an emoji, and within words of some scripts
+
+
+def kept(text: str, *, most: int = MOST) -> str:
+    """Line breaks as \\n, other control characters as \N{REPLACEMENT CHARACTER}, and cut to `most` characters."""
+    clean = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", text)).strip()
+    return clean if len(clean) <= most else clean[: most - len(CUT)] + CUT
+
+
+def absent(value: object) -> bool:
+    """Whether a field says nothing: null, or a text without anything in it."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def shown(text: str, *, lines: bool = False) -> str:
+    """What can't be seen, or moves what stands beside it, as an escape such as \\u202e. lines: keep its line breaks."""
+    if text.isprintable():
+        return text
+    before = [" ", *text[:-1]]
+    return "".join(_shown(char, after, lines=lines) for after, char in zip(before, text, strict=True))
+
+
+def escaped(text: str) -> str:
+    """JSON, with what `shown` escapes written as JSON escapes it."""
+    return _MOVING.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def unseen(text: str) -> str | None:
+    """The first character that can't be seen, as U+202E; None: all can. Blanks can."""
+    found = next((char for char in text if not char.isprintable() and unicodedata.category(char) != "Zs"), None)
+    return f"U+{ord(found):04X}" if found else None
+
+
+def _shown(char: str, after: str, *, lines: bool) -> str:
+    if char.isprintable() or (lines and char == "\n") or (char == _JOINER and not after.isascii()):
+        return char
+    return " " if unicodedata.category(char) == "Zs" else char.encode("unicode_escape").decode("ascii")
