@@ -7,21 +7,9 @@ from pydantic import ValidationError
 
 from registrar.policy import Policy
 from registrar.policy.document import WEB
-from registrar.vocabulary import (
-    Data,
-    DeploymentFailed,
-    DeploymentSucceeded,
-    EvaluationRunFinished,
-    EventReplay,
-    TaskDrop,
-    TaskRetry,
-    UnknownType,
-    parse,
-)
+from registrar.vocabulary import Data, EventReplay, TaskDrop, TaskRetry, UnknownType, parse
 
 _OF_OTHERS = frozenset({EventReplay.type, TaskRetry.type, TaskDrop.type})
-# What decides by being the newest: said again, an old result would take the place of those that came after it.
-_OF_THEIR_TIME = frozenset({EvaluationRunFinished.type, DeploymentSucceeded.type, DeploymentFailed.type})
 
 
 class NoReplay(ValueError):
@@ -32,8 +20,6 @@ def again(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> D
     """The data of the new event: what the source could send now itself. Raises NoReplay."""
     if type_ in _OF_OTHERS:
         raise NoReplay(f"{type_} is not replayed: send it again")
-    if type_ in _OF_THEIR_TIME:
-        raise NoReplay(f"{type_} states what was so then; whoever knows that it is so now sends it anew")
     try:
         found = parse(type_, dict(data))
     except (UnknownType, ValidationError):

@@ -89,7 +89,7 @@ def evaluated(office: Office, *runs: float) -> list[str]:
     office.post("training_run.finished", model="taxi", run_id="r1")
     told = []
     for number, rmse in enumerate(runs):
-        office.registry.trained(f"e{number}", rmse=rmse)
+        office.registry.evaluated(f"e{number}", 1, rmse=rmse)
         told.append(office.post("evaluation_run.finished", model="taxi", version=1, run_id=f"e{number}"))
     return told
 
@@ -108,8 +108,8 @@ def test_an_evaluation_that_is_replayed_replaces_no_newer_one(office):
 def test_an_evaluation_that_is_tried_again_replaces_no_newer_one(office):
     allow(office, EVALUATED)
     evaluated(office)
-    office.registry.trained("good", rmse=5.0)
-    office.registry.trained("bad", rmse=50.0)
+    office.registry.evaluated("good", 1, rmse=5.0)
+    office.registry.evaluated("bad", 1, rmse=50.0)
     office.registry.fail["run"] = Retryable("reading run good: the registry does not answer (ConnectionError)")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="good")
     office.registry.fail["run"] = Retryable("reading run good: the registry does not answer (ConnectionError)")
