@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, insert, select
 
 from registrar.ledger import pinned
 from registrar.ledger.journal import append
-from registrar.ledger.tables import version_states
+from registrar.ledger.tables import events, version_states
 from registrar.outcome import Cause
 
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
