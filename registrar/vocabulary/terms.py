@@ -146,7 +146,7 @@ def _tag(value: object) -> object:
 _TagKey = Annotated[
     str,
     _Form(
-        r"^(?!registrar\.)(?!mlflow\.)(?!/)(?!.*//)(?!(.*/)?\.\.?(/|$))[\w.\- /:]{1,250}(?<!/)$(?!\n)",
+        r"^(?!registrar\.)(?!mlflow\.)(?!/)(?!\.\.)(?!.*//)(?!(.*/)?\.\.?(/|$))[\w.\- /:]{1,250}(?<!/)$(?!\n)",
         "is no key that MLflow takes: it has letters, digits, blanks and _ - . : / only, 250 at most, and is no path "
         "with // or .., or with a / at an end",
     ),

@@ -215,15 +215,6 @@ def test_a_rollback_that_fails_frees_the_version_again(office):
 
 
 # Describing by event.
-def test_a_tag_that_mlflow_refuses_by_its_name_is_known_before_anything_is_written(office):
-    trained(office, "r1")
-    before = office.registry.version("taxi", 1)
-    for key in ("risk!", "a//b", "../a", "/a", "a/."):
-        office.post("model_version.describe", model="taxi", version=1, description="new", tags={"ok": "1", key: "x"})
-        assert f"MLflow takes no tag named {key}" in office.fact("task.failed")
-    assert office.registry.version("taxi", 1) == before
-
-
 def test_what_was_described_is_told_with_what_was_not(office):
     trained(office, "r1")
     office.registry.refuse["set_tag"] = lambda _, __, key: Final("tagging: no") if key == "b" else None

@@ -6,6 +6,7 @@ from mlflow.utils.validation import _validate_model_alias_name_reserved, _valida
 from pydantic import ValidationError
 
 from registrar.policy import Target
+from registrar.vocabulary import parse
 from worker import limits
 
 KEYS = [
@@ -40,7 +41,8 @@ def refused(check, *given) -> bool:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_tags_name(key):
-    assert limits.refused_key(key) == refused(_validate_model_version_tag, key, "x")
+    said = {"model": "taxi", "version": 1, "tags": {key: "x"}}
+    assert refused(parse, "model_version.describe", said) == refused(_validate_model_version_tag, key, "x")
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -9,7 +9,6 @@ from functools import partial
 
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ModelVersionDescribe
-from worker import limits
 from worker.door import Failure, Final, Version
 from worker.promotion.version_state import given
 from worker.work import Work
@@ -20,7 +19,6 @@ Write = tuple[str | None, str, Callable[[], None]]
 
 def act(work: Work) -> Outcome:
     data = work.data_as(ModelVersionDescribe)
-    _check(data)
     version = work.registry.version(data.model, data.version)
     refused: list[str] = []
     tags = dict(data.tags)
@@ -37,15 +35,6 @@ def act(work: Work) -> Outcome:
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
     fact = Fact("model_version.described", text, data.model, data.version)
     return Outcome(text, facts=(fact,), records=given(version, tags))
-
-
-def _check(data: ModelVersionDescribe) -> None:
-    """Raises Final for what must not, or can't, be written."""
-    if wrong := [key for key in data.tags if limits.refused_key(key)]:
-        may = "letters, digits, blanks and _.-:/ only, and no path with // or .."
-        raise Final(f"MLflow takes no tag named {', '.join(wrong)}: {may}")
-    if len(data.description or "") > limits.DESCRIPTION:
-        raise Final(f"the description is too long: MLflow keeps {limits.DESCRIPTION:,} characters")
 
 
 def _writes(work: Work, data: ModelVersionDescribe, version: Version) -> Iterator[Write]:
