@@ -1,11 +1,14 @@
 """Deployments that were asked for: promoted is not live until somebody confirms it."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
+from registrar.incarnation import Incarnation
+from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append, written
 from registrar.ledger.tables import deployments
 from registrar.outcome import Cause
@@ -32,6 +35,7 @@ class Deployment:
     ended_at: datetime | None = None
     ended_by: str | None = None
     environment: str | None = None
+    incarnation: int | None = None  # its version's (ledger/incarnations.py)
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,10 @@ class Requested:
             "due_at": self.due_at,
             "environment": self.environment,
             "on_failure": self.on_failure,
+            "incarnation": note(connection, cause, self.model, self.version),
         }
         connection.execute(insert(deployments).values(row))
-        said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure")}
+        said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure", "incarnation")}
         append(
             connection,
             cause,
@@ -92,12 +97,23 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
     return [Deployment(**row._mapping) for row in connection.execute(query)]
 
 
-def last(connection: Connection, model: str, version: int, target: str) -> Deployment | None:
-    """That of a version to a target which was written last."""
+def last(
+    connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
+) -> Deployment | None:
+    """That of a version to a target which was written last. of: as of promotions.latest."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
     newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
-    row = connection.execute(select(deployments).where(same).order_by(*newest).limit(1)).one_or_none()
-    return Deployment(**row._mapping) if row else None
+    which = known(connection, model) if of else {}
+    for row in connection.execute(select(deployments).where(same).order_by(*newest)):
+        found = Deployment(**row._mapping)
+        if of is None or recorded(found, which).is_of(of):
+            return found
+    return None
+
+
+def recorded(deployment: Deployment, which: Mapping[int, Incarnation]) -> Recorded:
+    """Which version a deployment is about. which: as of incarnations.known."""
+    return Recorded(deployment.version, deployment.requested_at, which.get(deployment.incarnation or 0))
 
 
 def _requested(model: str | None) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ _KEYS = {
     "votes": ("event_id", "actor", "promotion_id"),
     "deployments": ("id",),
     "version_states": ("model", "version", "key", "at"),
+    "incarnations": ("model", "version", "created_at"),
 }
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select
 
+from registrar.ledger.incarnations import is_about
 from registrar.ledger.journal import append
 from registrar.ledger.tables import version_states
 from registrar.outcome import Cause
@@ -41,7 +42,7 @@ class State:
     def is_of(self, version: int, created_at: datetime) -> bool:
         if self.version != version:
             return False
-        return self.at >= created_at if self.version_created_at is None else self.version_created_at == created_at
+        return is_about(created_at, recorded=self.version_created_at, since=self.at)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def act(work: Work) -> Outcome:
     if len(refused) == len(data.tags) + (data.description is not None):
         raise Final(f"nothing of {version} was written: {', '.join(refused)}")
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
-    return Outcome(text, facts=(Fact("model_version.described", text, data.model, data.version),))
+    details = {"created_at": version.created_at.isoformat()}
+    return Outcome(text, facts=(Fact("model_version.described", text, data.model, data.version, details),))
 
 
 def _check(data: ModelVersionDescribe) -> None:

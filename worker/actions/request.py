@@ -25,7 +25,8 @@ def act(work: Work) -> Outcome:
         text = f"{version} is in {target.stage} already; nothing to do"
         return Outcome(text, follow_ups=verdict.already(work.task, work.seal, text))
     with work.ledger.read() as connection:
-        earlier = latest(connection, version.model, version.version, target.stage)
+        of = version.incarnation(work.registry.address)
+        earlier = latest(connection, version.model, version.version, target.stage, of=of)
     late = expired(work, earlier) if earlier else None
     if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
@@ -61,6 +62,7 @@ def _held_back(work: Work, version: Version, target: Target, reasons: list[str],
         work.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
+    details |= {"created_at": version.created_at.isoformat()}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)
     ended = (Decided(waiting.id, "failed", reason),) if waiting else ()
     return Outcome(summary=text, facts=(fact,), records=ended)

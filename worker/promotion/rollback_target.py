@@ -5,6 +5,7 @@ Only one that the policy let in: what came by hand has passed neither gate nor a
 
 from dataclasses import replace
 
+from registrar.incarnation import Incarnation
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import last
 from registrar.ledger.history import HeldBefore, held_before
@@ -16,18 +17,21 @@ _BY_HAND = "came by hand, past the policy: a promotion of it would have its gate
 
 
 def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[HeldBefore]:
-    """The version that holds the target by the record, then the others that do or did, newest first; each once.
+    """The version that holds the target by the record, then the others that do or did, newest first; each once, and
+    apart from others that had its number.
 
     [] where none holds it. given: whether any of its times there was.
     """
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
         times = held_before(connection, model, *where)
-    given = {time.version for time in times if time.given}
+    given = {(time.version, time.noted) for time in times if time.given}
     current = [time for time in times if time.still][:1]
-    each: dict[int, HeldBefore] = {}
+    each: dict[tuple[int, Incarnation | None], HeldBefore] = {}
     for time in [*current, *times] if current else []:
-        each.setdefault(time.version, replace(time, given=time.version in given))
+        if not each or time.version != current[0].version:
+            which = (time.version, time.noted)
+            each.setdefault(which, replace(time, given=which in given))
     return list(each.values())
 
 
@@ -47,7 +51,7 @@ def usable(
     passed_over = []
     for one in earlier:
         version = present(registry, model, one.version) if one.given else None
-        why = _unusable(version, target.stage, registry, ledger) if one.given else _BY_HAND
+        why = _unusable(version, one, target.stage, registry, ledger) if one.given else _BY_HAND
         if why:
             passed_over.append(f"version {one.version} {why}")
         elif version:
@@ -55,13 +59,17 @@ def usable(
     return None, passed_over
 
 
-def _unusable(version: Version | None, stage: str, registry: Registry, ledger: Ledger) -> str | None:
+def _unusable(version: Version | None, time: HeldBefore, stage: str, registry: Registry, ledger: Ledger) -> str | None:
+    """time: when it held the target."""
     if version is None:
         return "is gone"
+    of = version.incarnation(registry.address)
+    if not time.is_of(of):
+        return f"was another one then, before {version.model} was made anew"
     if quarantine.why(ledger, version):
         return "is quarantined"
     with ledger.read() as connection:
-        deployed = last(connection, version.model, version.version, stage)
+        deployed = last(connection, version.model, version.version, stage, of=of)
     if deployed and deployed.state in ("failed", "timed_out"):
         return "was deployed in vain"
     if "MLmodel" not in registry.files_of(version.model, version.version):
