@@ -20,11 +20,15 @@ ARCHIVED = "Archived"  # where versions are without number
 
 @dataclass(frozen=True)
 class Open(Recorded):
-    """One of them. what: for people. kind: stage | alias | promotion | deployment. key: of a holding, else its id."""
+    """One of them. what: for people. kind: stage | alias | promotion | deployment. key: of a holding, else its id.
+
+    target: of a promotion or a deployment.
+    """
 
     what: str = ""
     kind: str = ""
     key: str = ""
+    target: str = ""
 
     @property
     def live(self) -> bool:
@@ -45,11 +49,11 @@ def open_records(connection: Connection, model: str, *, about: Collection[int] |
     return [
         *_holdings(connection, model, which, about),
         *(
-            _open(promotions.recorded(one, which), f"its promotion to {one.target}", "promotion", one.id)
+            _open(promotions.recorded(one, which), f"its promotion to {one.target}", "promotion", one.id, one.target)
             for one in promotions.still_open(connection, model=model)
         ),
         *(
-            _open(deployments.recorded(one, which), f"its deployment to {one.target}", "deployment", one.id)
+            _open(deployments.recorded(one, which), f"its deployment to {one.target}", "deployment", one.id, one.target)
             for one in deployments.under_way(connection, model=model)
         ),
     ]
@@ -66,5 +70,5 @@ def _holdings(
         yield _open(found, row.key if row.kind == "stage" else f"@{row.key}", row.kind, row.key)
 
 
-def _open(found: Recorded, what: str, kind: str, key: str) -> Open:
-    return Open(found.version, found.since, found.noted, found.run_id, what=what, kind=kind, key=key)
+def _open(found: Recorded, what: str, kind: str, key: str, target: str = "") -> Open:
+    return Open(found.version, found.since, found.noted, found.run_id, what=what, kind=kind, key=key, target=target)

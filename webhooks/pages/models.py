@@ -8,6 +8,7 @@ from flask import Blueprint, request, url_for
 from sqlalchemy import Connection, select
 
 from registrar.ledger import models, promotion_record
+from registrar.ledger.disputes import dispute
 from registrar.ledger.engine import now
 from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.known_versions import Known, known_versions
@@ -53,12 +54,14 @@ def register(pages: Blueprint, house: House) -> None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
             versions, held = known_versions(connection, name), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
+            unsettled = dispute(connection, name)
         policy = house.policy.model(name)
         return house.page(
             "model.html",
             guest,
             now=at,
             found=found,
+            dispute=unsettled,
             versions=versions,
             holds=_holds(found["holders"]),
             now_held=_now(found["holders"]),

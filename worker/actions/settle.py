@@ -95,7 +95,10 @@ def _aliases(work: Work) -> dict[str, int]:
 
 
 def _taken_over(work: Work, both: Both, why: str) -> tuple[list[Record], list[FollowUp]]:
-    left = [one.ended(work.model, why) for one in both.records if _place(one) in both.left]
+    """What is there already waits for no approval any more."""
+    asked = [one for one in both.records if one.kind == "promotion"]
+    there = {one.key for one in asked if ("stage", one.target, one.version) in both.shown}
+    left = [one.ended(work.model, why) for one in both.records if _place(one) in both.left or one.key in there]
     return [*left, *(Held(work.model, kind, key, number) for kind, key, number in both.came)], []
 
 
