@@ -15,6 +15,7 @@ from registrar.ledger.history import history
 from registrar.ledger.journal import entries
 from registrar.ledger.known_versions import known_versions
 from registrar.ledger.promotions import still_open
+from tests.actions.versions import trained
 from tests.mlflow_server import train
 from tests.worker.office import ADA, BOB, POLICY, Office
 from worker.registry import MlflowRegistry
@@ -270,3 +271,73 @@ def test_of_a_version_that_was_known_before_nothing_is_said_of_this_one(real):
     with real.office.ledger.read() as connection:
         [one] = known_versions(connection, real.name)
     assert (one.version, one.held_back) == (1, ())
+
+
+# In the middle of what is done.
+def test_what_is_made_anew_in_the_middle_of_its_move_is_not_left_there(office):
+    """Right before the stage is set: MLflow knows the version by its number."""
+    number = trained(office, "r1")
+    registry = office.registry
+
+    def meanwhile(*_: object) -> None:
+        registry.refuse.clear()
+        registry.delete_model("taxi")
+        registry.born += timedelta(hours=1)
+        registry.trained("r9", rmse=99.0)
+        registry.ensure_model("taxi")
+        registry.create_version("taxi", registry.sources["r9", "model"], run_id="r9", description="", tags={})
+
+    registry.refuse["set_stage"] = meanwhile
+    office.post("promotion.approve", by=ADA, model="taxi", version=number)
+    assert office.stages() == {1: "None"}
+    assert registry.model("taxi").aliases == {}
+    assert office.promotions()[-1] == (1, "Production", "superseded")
+    assert office.holding() == {}
+
+
+def test_what_is_put_back_late_is_what_was_approved(office):
+    """Its files were overwritten, and then the hand's move is to be reverted."""
+    office.policy(revert())
+    for run in ("r1", "r2"):
+        office.registry.trained(run, rmse=5.0)
+        office.post("training_run.finished", model="taxi", run_id=run)
+        office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
+    office.registry.set_stage("taxi", 2, "None")
+    office.registry.drop_alias("taxi", "champion")
+    office.registry.files["models/taxi/2"] = {"MLmodel": b"another"}
+    office.post("registry.reconcile", model="taxi")
+    assert office.stages() == {1: "Archived", 2: "None"}
+    assert office.registry.model("taxi").aliases == {}
+    assert "its files are not those that were approved" in office.fact("registry.changed_by_hand")
+
+
+def test_a_number_that_comes_again_in_the_same_model_is_another_version(office):
+    """Some stores of MLflow give the number of a deleted version again."""
+    trained(office, "r1")
+    trained(office, "r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    office.registry.take_back("taxi", 2)
+    office.registry.born += timedelta(hours=1)
+    assert trained(office, "r3", 99.0) == 2
+    assert office.stages() == {1: "Archived", 2: "None"}
+    assert office.holding() == {"Archived": [1]}, "what is there still goes on"
+    assert office.fact(ANEW).startswith("of taxi, a version was made anew under its number: taxi version 2, made on")
+
+
+def test_clocks_of_mlflows_servers_that_are_apart_make_nothing_anew(office):
+    trained(office, "r1")
+    office.registry.born -= timedelta(seconds=30)
+    trained(office, "r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert office.stages() == {1: "Archived", 2: "Production"}
+    assert ANEW not in [kind for kind, _ in office.facts()]
+
+
+def test_a_task_that_has_written_already_goes_on_with_what_it_wrote(office):
+    """The old one was deleted by hand, and the registration is the first that sees the new one."""
+    trained(office, "r1")
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+    assert trained(office, "r2") == 1
+    assert office.stages() == {1: "Staging"}
+    assert [call for call, *_ in office.registry.writes].count("create_version") == 2

@@ -14,7 +14,7 @@ from registrar.ledger.open_records import Open, open_records
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.vocabulary import RegistrySettle
 from worker.door import NotFound, Version, with_known
-from worker.promotion import disputes
+from worker.promotion import disputes, in_stage
 from worker.work import Work
 
 _FACT = "registry.settled"
@@ -23,12 +23,16 @@ Place = tuple[str, str, int]  # stage | alias, its name, a version
 
 @dataclass(frozen=True)
 class Both:
-    """What MLflow shows and what the record says of a model. shown: who is where. lost: records about what is gone."""
+    """What MLflow shows and what the record says of a model. shown: who is where. lost: records about what is gone.
+
+    look: what later looks go on from.
+    """
 
     shown: Sequence[Place]
     records: Sequence[Open]
     lost: Sequence[Open]
     lacking: Sequence[Version]
+    look: tuple[Record, ...]
 
     @property
     def held(self) -> list[Place]:
@@ -62,7 +66,7 @@ def act(work: Work) -> Outcome:
     gone: list[Record] = [one.ended(work.model, why) for one in both.lost]
     known = [Noted(work.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(work, both, why) if data.trust == "mlflow" else _put_back(work, both)
-    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, Settled(work.model, text)))
+    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(work.model, text)))
 
 
 def _name(trust: str | None) -> str:
@@ -72,10 +76,9 @@ def _name(trust: str | None) -> str:
 def _both(work: Work) -> Both:
     with work.ledger.read() as connection:
         records = open_records(connection, work.model)
-    found = work.registry.recent(work.model).versions
-    versions = {
-        one.version: one for one in with_known(work.registry, work.model, found, {one.version for one in records})
-    }
+    found = work.registry.recent(work.model)
+    live = {one.version for one in records if one.live}
+    versions = {one.version: one for one in with_known(work.registry, work.model, found.versions, live)}
     lost = [
         one
         for one in records
@@ -84,7 +87,9 @@ def _both(work: Work) -> Both:
     shown = [("stage", one.stage, one.version) for one in versions.values() if one.stage != "None"]
     shown += [("alias", alias, number) for alias, number in _aliases(work).items()]
     lacking = [one for one, _ in disputes.lacks(work, list(versions.values()))]
-    return Both(sorted(shown), records, lost, lacking)
+    stages = in_stage.exclusive(work.policy.model(work.model))
+    look = in_stage.of(work, work.model, stages, versions.values(), found.at).records
+    return Both(sorted(shown), records, lost, lacking, look)
 
 
 def _aliases(work: Work) -> dict[str, int]:

@@ -100,7 +100,7 @@ class Sightings:
             raise Final(unsettled(self._model, open_))
         if why := self._contradiction(others, there):
             raise disputed(self._model, why)
-        raise _made_anew(self._model, [*others, *gone], [there[one.version] for one in others])
+        raise _made_anew(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
 
     def _there(self, records: Sequence[Open]) -> dict[int, Incarnation]:
         """By number, the versions that are there. What no search shows is asked for, unless it is archived."""
@@ -165,12 +165,14 @@ def unsettled(model: str, found: Dispute | str) -> str:
     )
 
 
-def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation]) -> Another:
+def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> Another:
+    """there: what is there instead. whole: the model was, with all its versions."""
     now = ", ".join(sorted({str(one) for one in there})) or "none of those versions is there any more"
-    because = f"{model} was made anew in MLflow: {now}"
-    what = "; ".join(dict.fromkeys(f"version {one.version}: {one.what}" for one in ended if one.live))
-    what = what or "whom it had archived"
-    text = f"{because}. What the record had of those before has ended ({what})"
+    what = f"{model} was made anew in MLflow" if whole else f"of {model}, a version was made anew under its number"
+    because = f"{what}: {now}"
+    old = "; ".join(dict.fromkeys(f"version {one.version}: {one.what}" for one in ended if one.live))
+    old = old or "whom it had archived"
+    text = f"{because}. What the record had of those before has ended ({old})"
     records: list[Record] = [one.ended(model, because) for one in ended]
     records.append(Settled(model, because))
     details = {"versions": sorted({one.version for one in ended})}
