@@ -2,12 +2,13 @@
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from celery.signals import worker_ready
 
+from registrar.incarnation import Incarnation
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tasks import LeaseLost, Task
@@ -33,6 +34,7 @@ LONGEST_PAUSE = 60.0
 # What tells people of something else: that it could not be is told to nobody, and ends no promotion.
 _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 _SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
+_MADE = "version_created_at"  # of a task's args: of the version that it is to be done with
 _AGAIN = 10  # times that a task begins anew since what it saw was made anew
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
@@ -152,14 +154,22 @@ def _sightings(bench: Bench, task: Task) -> Sightings | None:
     if model is None or task.lane != f"model:{model}":
         return None
     inner = bench.registry(lambda: None)
-    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING)
+    number, made = task.args.get("version"), task.args.get(_MADE)
+    meant = (number, made) if number and made else None
+    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant)
+
+
+def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
+    """What follows for a version is to be done with that one, however late, and not with what has its number then."""
+    which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
+    return replace(step, args={**step.args, _MADE: which.created_at.isoformat()}) if which and not step.lane else step
 
 
 def _tell(bench: Bench, task: Task, found: Outcome) -> None:
     """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
     at = bench.now()
     log.warning("%s %s: %s", task.name, task.id, found.summary)
-    answers = verdict.answers(bench.ledger, bench.seal, task, "succeeded", found)
+    answers = verdict.answers(bench.ledger, bench.seal, task, "succeeded", found, others=True)
     told = Outcome(found.summary, found.facts, (*notices(bench.policy, found, at=at), *answers), found.records)
 
     def write() -> list[Bell]:
@@ -247,7 +257,8 @@ def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: st
 
     def end() -> list[Bell]:
         answers = verdict.answers(bench.ledger, bench.seal, task, state, outcome)
-        told = (*outcome.follow_ups, *notes, *answers)
+        steps = (_bound(step, task, outcome.seen) for step in outcome.follow_ups)
+        told = (*steps, *notes, *answers)
         complete = replace(outcome, follow_ups=told)
         with bench.ledger.write() as connection:
             return tasks.finish(connection, task, state, complete, error=error, at=at)

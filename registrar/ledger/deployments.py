@@ -103,7 +103,7 @@ def last(
     """That of a version to a target which was written last. of: as of promotions.latest."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
     newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
-    which = known(connection, model) if of else {}
+    which = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(deployments).where(same).order_by(*newest)):
         found = Deployment(**row._mapping)
         if of is None or recorded(found, which).is_of(of):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
+from registrar.incarnation import Incarnation
 from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append
@@ -194,10 +195,16 @@ def moved_at(connection: Connection, model: str, version: int) -> list[datetime]
     return list(connection.execute(query.where(holders.c.model == model, holders.c.version == version)).scalars())
 
 
-def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:
-    """Since when a version holds a stage or an alias, if it does."""
-    same = and_(_open(model, kind), holders.c.key == key, holders.c.version == version)
-    return connection.execute(select(holders.c.since).where(same)).scalar_one_or_none()
+def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
+    """Since when that very version holds a stage or an alias, if it does."""
+    same = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
+    joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(same)
+    if (row := connection.execute(query).one_or_none()) is None:
+        return None
+    which = known(connection, of.model, version=of.version)
+    held = Recorded(of.version, row.since, which.get(row.incarnation), (row.evidence or {}).get("run_id"))
+    return held.since if held.is_of(of) else None
 
 
 def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:

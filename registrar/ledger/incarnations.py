@@ -17,7 +17,7 @@ from registrar.outcome import Cause
 
 NAMES = ("model", "version", "created_at", "run_id", "source", "registry")
 CLOCKS = timedelta(minutes=5)  # the registry's may be so far ahead of the ledger's, where the run says it is the same
-_COLUMNS = tuple(incarnations.c[name] for name in NAMES)
+COLUMNS = tuple(incarnations.c[name] for name in NAMES)
 
 
 def is_about(created_at: datetime, *, recorded: datetime | None, since: datetime) -> bool:
@@ -79,7 +79,9 @@ class Noted:
         note(connection, cause, self.model, self.version)
 
 
-def known(connection: Connection, model: str) -> Mapping[int, Incarnation]:
-    """All that were noted of a model's versions, by the number that records have of them."""
-    query = select(incarnations.c.seq, *_COLUMNS).where(incarnations.c.model == model).order_by(incarnations.c.seq)
+def known(connection: Connection, model: str, *, version: int | None = None) -> Mapping[int, Incarnation]:
+    """All that were noted of a model's versions, or of one number, by the number that records have of them."""
+    query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.model == model).order_by(incarnations.c.seq)
+    if version is not None:
+        query = query.where(incarnations.c.version == version)
     return {number: Incarnation(*row) for number, *row in connection.execute(query)}

@@ -194,7 +194,7 @@ def latest(
     """
     same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
     newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
-    which = known(connection, model) if of else {}
+    which = known(connection, model, version=version) if of else {}
     for row in connection.execute(select(promotions).where(same).order_by(*newest)):
         found = Promotion(**row._mapping)
         if of is None or recorded(found, which).is_of(of):

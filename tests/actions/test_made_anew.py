@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from mlflow import MlflowClient
 
+from registrar.ledger.dead import letters
 from registrar.ledger.history import history
 from registrar.ledger.journal import entries
 from registrar.ledger.known_versions import known_versions
@@ -18,6 +19,7 @@ from registrar.ledger.promotions import still_open
 from tests.actions.versions import trained
 from tests.mlflow_server import train
 from tests.worker.office import ADA, BOB, POLICY, Office
+from worker.door import Final
 from worker.registry import MlflowRegistry
 
 ANEW = "registry.made_anew"
@@ -341,3 +343,32 @@ def test_a_task_that_has_written_already_goes_on_with_what_it_wrote(office):
     assert trained(office, "r2") == 1
     assert office.stages() == {1: "Staging"}
     assert [call for call, *_ in office.registry.writes].count("create_version") == 2
+
+
+def test_what_is_tried_again_late_is_not_done_with_another_version(office):
+    """Version 1 was to be archived, since version 2 took its place; the task died, and is retried."""
+    for run in ("r1", "r2"):
+        trained(office, run)
+        if run == "r2":
+            office.registry.refuse["set_stage"] = lambda *args: Final("no") if args[-1] == "Archived" else None
+        office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
+    office.registry.refuse.clear()
+    with office.ledger.read() as connection:
+        [letter] = letters(connection)
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+    trained(office, "r3")
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert office.stages() == {1: "Production"}
+    office.post("task.retry", by=ADA, task_id=letter.id, model="taxi")
+    assert office.stages() == {1: "Production"}
+    assert "this was to be done with another version of that number" in office.fact("task.failed")
+
+
+def test_a_promotion_that_ends_so_is_told_as_one(office):
+    trained(office, "r1")
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+    trained(office, "r2")
+    told = "the promotion of taxi version 1 to Production is superseded: taxi was made anew in MLflow: "
+    assert office.fact("promotion.superseded").startswith(told)

@@ -32,10 +32,19 @@ class Another(Retryable):
 class Sightings:
     """Of one attempt, of one model. seen: the versions. wrote: whether anything was written to the registry.
 
-    judging: whether what is seen is held against the record; else it is only noted.
+    judging: whether what is seen is held against the record; else it is only noted. meant: the number of the version
+    that the task was queued for, and when that one was made.
     """
 
-    def __init__(self, ledger: Ledger, inner: Registry, model: str, *, judging: bool = True) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        inner: Registry,
+        model: str,
+        *,
+        judging: bool = True,
+        meant: tuple[int, str] | None = None,
+    ) -> None:
         self.seen: dict[tuple[str, int], Incarnation] = {}
         self.wrote = False
         self._ledger, self._inner, self._model = ledger, inner, model
@@ -43,6 +52,7 @@ class Sightings:
         self._asked: set[int] = set()
         self._judged = not judging
         self._in_order = False
+        self._meant = meant
 
     def before_write(self) -> None:
         """Raises Final where an operator has to say first what counts."""
@@ -62,6 +72,9 @@ class Sightings:
         self._load([one.version for one in mine])
         if any(self._differs(one) for one in mine):
             self._judge({one.version: one for one in mine})
+        for one in mine:
+            if self._meant and one.version == self._meant[0] and one.created_at.isoformat() != self._meant[1]:
+                raise Final(f"this was to be done with another version of that number; now it is {one}")
 
     def _load(self, numbers: Sequence[int]) -> None:
         """What the record says of them; and, whatever their numbers, of those that are not archived."""
@@ -176,7 +189,14 @@ def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], 
     records: list[Record] = [one.ended(model, because) for one in ended]
     records.append(Settled(model, because))
     details = {"versions": sorted({one.version for one in ended})}
-    return Another(text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details),), records=tuple(records)))
+    asked = [_superseded(model, one, because) for one in ended if one.kind == "promotion"]
+    return Another(text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details), *asked), records=tuple(records)))
+
+
+def _superseded(model: str, one: Open, because: str) -> Fact:
+    text = f"the promotion of {model} version {one.version} to {one.target} is superseded: {because}"
+    details = {"promotion": one.key, "target": one.target}
+    return Fact("promotion.superseded", text, model, one.version, details)
 
 
 def _by_number(records: Sequence[Open]) -> dict[int, list[Open]]:
