@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from registrar.ledger.tables import archived, archives, events
 
@@ -27,6 +27,12 @@ def ever_accepted(connection: Connection, ids: Sequence[str]) -> set[str]:
             query = select(column).where(column.in_(ids[some : some + 500]))
             found.update(connection.execute(query).scalars())
     return found
+
+
+def any_accepted(connection: Connection, model: str, *, since: datetime, until: datetime) -> bool:
+    """Whether the ledger has an event about a model that was accepted then."""
+    then = (events.c.accepted_at >= since, events.c.accepted_at < until)
+    return bool(connection.scalar(select(exists().where(events.c.model == model, *then))))
 
 
 def place(connection: Connection, event_id: str) -> Place | None:

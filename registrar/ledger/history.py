@@ -188,13 +188,6 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
     }
 
 
-def moved_at(connection: Connection, model: str, version: int) -> list[datetime]:
-    """When those events were accepted that brought a version to wherever it was."""
-    joined = holders.join(events, holders.c.event_id == events.c.id)
-    query = select(events.c.accepted_at).select_from(joined)
-    return list(connection.execute(query.where(holders.c.model == model, holders.c.version == version)).scalars())
-
-
 def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
     """Since when that very version holds a stage or an alias, if it does."""
     same = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)

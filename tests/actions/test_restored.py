@@ -351,3 +351,15 @@ def forget(office) -> None:
     with office.ledger.write() as connection:
         for table in (holders, promotions, deployments):
             connection.execute(update(table).values(incarnation=None))
+
+
+def test_nor_is_a_move_that_changed_nothing(office):
+    """The description tells of it, and the record has its event and no holding of it."""
+    one_after_the_other(office, "r1")
+    office.jump(timedelta(minutes=5))
+    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    for stage in ("Archived", "None"):
+        tick(office)
+        office.registry.set_stage("taxi", 1, stage)
+        reconcile(office)
+    assert in_dispute(office) is None

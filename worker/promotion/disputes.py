@@ -7,11 +7,11 @@ of. That a number stands for an older version is seen wherever one is read (sigh
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from registrar.ledger.archived import ever_accepted
+from registrar.ledger.archived import any_accepted, ever_accepted
 from registrar.ledger.disputes import Settled, dispute, settled_at
-from registrar.ledger.history import Holds, held_now, moved_at
+from registrar.ledger.history import Holds, held_now
 from registrar.ledger.incarnations import known
 from registrar.ledger.looks import last_look
 from registrar.outcome import Outcome
@@ -20,6 +20,7 @@ from worker.promotion.sightings import disputed
 from worker.work import Work
 
 EVENT = "registrar.event"  # the tag that each version registered here has
+_MINUTE = timedelta(minutes=1)
 _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from, tags and all
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
@@ -75,29 +76,29 @@ def _unknown(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str
 
 
 def _unrecorded(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Those whose description tells of their move to where they are, of which the record has nothing."""
+    """Those whose description tells of their move to where they are, by an event that the ledger does not have."""
+    found = []
     with work.ledger.read() as connection:
         recorded, since = held_now(connection, work.model, "stage"), settled_at(connection, work.model)
-        found = []
         for one in versions:
-            line = _line(one)
-            if line is None or Holds(one.stage, one.version) in recorded or (since and line < since):
+            at = _moved_at(one)
+            if at is None or Holds(one.stage, one.version) in recorded or (since and at < since):
                 continue
-            if f"{line:%Y-%m-%d %H:%M}" not in {
-                f"{at:%Y-%m-%d %H:%M}" for at in moved_at(connection, work.model, one.version)
-            }:
-                found.append((one, f"{one} was moved to {one.stage} on {line:%Y-%m-%d %H:%M} UTC, which it lacks"))
+            if not any_accepted(connection, work.model, since=at, until=at + _MINUTE):
+                found.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
     return found
 
 
-def _line(version: Version) -> datetime | None:
-    """When the version came to its stage, by its description."""
-    times = [
-        at
-        for number, stage, at in _MOVED.findall(version.description)
-        if (int(number), stage) == (version.version, version.stage)
-    ]
-    return datetime.strptime(times[-1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if times else None
+def _moved_at(version: Version) -> datetime | None:
+    """When the version came to its stage, by its description, to the minute. Who is in None holds nothing."""
+    if version.stage == "None":
+        return None
+    told = [at for number, stage, at in _MOVED.findall(version.description) if (int(number), stage) == _now(version)]
+    return datetime.strptime(told[-1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if told else None
+
+
+def _now(version: Version) -> tuple[int, str]:
+    return version.version, version.stage
 
 
 def _went_back(work: Work, at: int) -> str | None:
