@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from registrar.incarnation import Incarnation
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -42,12 +44,13 @@ class FollowUp:
 
 @dataclass(frozen=True)
 class Cause:
-    """The event behind a record, and when it is written."""
+    """The event behind a record, and when it is written. seen: versions, by model and number, as the task saw them."""
 
     event_id: str
     actor: str
     actor_name: str
     at: datetime
+    seen: Mapping[tuple[str, int], Incarnation] = field(default_factory=dict)
 
 
 class Record(Protocol):
@@ -59,12 +62,13 @@ class Record(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """summary: one sentence; it is what the person who asked is answered."""
+    """summary: one sentence; it is what the person who asked is answered. seen: as of Cause, for the records."""
 
     summary: str
     facts: tuple[Fact, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
     records: tuple[Record, ...] = ()
+    seen: Mapping[tuple[str, int], Incarnation] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {"summary": self.summary, "facts": [fact.to_json() for fact in self.facts]}

@@ -19,7 +19,8 @@ class FakeRegistry:
     """writes: what was written, in order, as (call, arguments...). fail: raised by the next call of that name;
     refuse: by every call of that name, if the function says so of its arguments.
 
-    looks: whose files were looked at, in order.
+    born: when what is registered now is made. looks: whose files were looked at, in order.
+
     clock: what changes now has this time (as Version.changed). glance: how many versions `recent` reads at no cost; of
     a model with more, it gives those alone that are asked for. unlisted: versions that no search shows, though they are
     there.
@@ -32,6 +33,8 @@ class FakeRegistry:
         self.writes: list[tuple[object, ...]] = []
         self.fail: dict[str, Exception] = {}
         self.refuse: dict[str, Callable[..., Exception | None]] = {}
+        self.address = "fake://registry"
+        self.born = BORN
         self.clock = int(BORN.timestamp() * 1000)
         self.glance = 20
         self.unlisted: set[tuple[str, int]] = set()
@@ -40,6 +43,7 @@ class FakeRegistry:
         self._experiments: dict[str, Experiment] = {}
         self._models: dict[str, dict[int, Version]] = {}
         self._aliases: dict[str, dict[str, int]] = {}
+        self._changed: dict[str, int] = {}
         self._ids = itertools.count(1)
 
     def guarded(self, before_write: Callable[[], None]) -> "FakeRegistry":
@@ -58,6 +62,10 @@ class FakeRegistry:
     def _maybe_fail(self, call: str) -> None:
         if call in self.fail:
             raise self.fail.pop(call)
+
+    def delete_model(self, name: str) -> None:
+        """By hand, with all its versions; their numbers begin anew."""
+        del self._models[name], self._aliases[name]
 
     # What a test says is there.
     def trained(self, run_id: str, model: str | None = "model", **metrics: float) -> Run:
@@ -128,7 +136,7 @@ class FakeRegistry:
     def model(self, name: str) -> Model:
         if name not in self._models:
             raise NotFound(f"reading model {name!r}: no such model")
-        return Model(name, "", {}, dict(self._aliases[name]), BORN)
+        return Model(name, "", {}, dict(self._aliases[name]), BORN, self._changed.get(name, self.clock))
 
     def ensure_model(self, name: str) -> None:
         if name not in self._models:
@@ -173,13 +181,16 @@ class FakeRegistry:
         if len(description) > limits.DESCRIPTION:
             raise Final(f"registering {model}: value too long for type character varying(5000)")
         number = max(self._models[model], default=0) + 1
-        made = Version(model, number, "None", run_id, source.uri, description, dict(tags), BORN, changed=self.clock)
+        what = (run_id, source.uri, description, dict(tags), self.born)
+        made = Version(model, number, "None", *what, changed=self.clock)
         self._models[model][number] = made
+        self._changed[model] = self.clock
         return made
 
     def _change(self, model: str, version: int, **changes: object) -> None:
         self.version(model, version)
         self._models[model][version] = replace(self._models[model][version], **changes)  # type: ignore[arg-type]
+        self._changed[model] = self.clock
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         self._write("set_stage", model, version, stage)
@@ -217,6 +228,7 @@ class FakeRegistry:
     def take_back(self, model: str, version: int) -> None:
         self.version(model, version)
         del self._models[model][version]
+        self._changed[model] = self.clock
         self._aliases[model] = {a: n for a, n in self._aliases[model].items() if n != version}
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:

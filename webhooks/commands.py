@@ -40,6 +40,7 @@ _OPERATORS = frozenset(
         "experiment.create",
         "artifacts.fetch",
         "registry.reconcile",
+        "registry.settle",
         "task.retry",
         "task.drop",
         "event.replay",

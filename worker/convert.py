@@ -73,4 +73,5 @@ def experiment(found: Any) -> Experiment:
 
 def model(found: Any) -> Model:
     aliases = {alias: int(version) for alias, version in (found.aliases or {}).items()}
-    return Model(found.name, found.description or "", dict(found.tags or {}), aliases, _time(found.creation_timestamp))
+    made, changed = _time(found.creation_timestamp), int(found.last_updated_timestamp or 0)
+    return Model(found.name, found.description or "", dict(found.tags or {}), aliases, made, changed)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from registrar.incarnation import Incarnation
 from registrar.problem import Problem
 
 
@@ -67,6 +68,10 @@ class Version:
     def __str__(self) -> str:
         return f"{self.model} version {self.version}"
 
+    def incarnation(self, registry: str) -> Incarnation:
+        """Which one it is. registry: the address of where it was seen."""
+        return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
+
 
 @dataclass(frozen=True)
 class Recent:
@@ -116,13 +121,19 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model. aliases: version by alias."""
+    """A registered model. aliases: version by alias. changed: when the registry last changed it, or moved or deleted a
+    version of it; as Version.changed.
+    """
 
     name: str
     description: str
     tags: Mapping[str, str]
     aliases: Mapping[str, int]
     created_at: datetime | None
+    changed: int = 0
+
+
+FILES = "files:sha256:"  # begins a digest of them; earlier ones began otherwise
 
 
 @dataclass(frozen=True)
@@ -137,6 +148,10 @@ class FilesSeen:
 
 class Registry(Protocol):
     """Every call raises Retryable, Final or, where it names something, NotFound."""
+
+    @property
+    def address(self) -> str:
+        """Without a login."""
 
     def run(self, run_id: str) -> Run: ...
 

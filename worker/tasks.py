@@ -2,16 +2,18 @@
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from celery.signals import worker_ready
 
+from registrar.incarnation import Incarnation
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.afterwards import Begun
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tasks import LeaseLost, Task
-from registrar.outcome import Fact, Outcome
+from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import kinds, load
 from registrar.queue import PEAL, Bell, ring
 from worker import attempts, metrics, replying, ringing, watching
@@ -22,6 +24,7 @@ from worker.downloads import LONG
 from worker.lease import Lease
 from worker.patience import patiently
 from worker.promotion import verdict
+from worker.promotion.sightings import Another, Sightings, compared
 from worker.telling.notices import notices
 from worker.work import Work
 
@@ -30,6 +33,9 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE = 60.0
 # What tells people of something else: that it could not be is told to nobody, and ends no promotion.
 _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
+_SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
+_MADE = "version_created_at"  # of a task's args: of the version that it is to be done with
+_AGAIN = 10  # times that a task begins anew since what it saw was made anew
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
@@ -120,10 +126,10 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
     with Lease(bench.ledger, task, bench.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
-        work = _work(bench, task, lease)
+        work = _work(bench, task, lease.renew)
         try:
             with metrics.attempt(task), watching.attempt(task):
-                outcome = load("worker.actions", verb).act(work)
+                outcome = _acted(bench, verb, task, lease)
             bells = _finish(bench, task, "succeeded", outcome)
         except LeaseLost:
             raise
@@ -140,10 +146,66 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
         return bells
 
 
-def _work(bench: Bench, task: Task, lease: Lease) -> Work:
+def _acted(bench: Bench, verb: str, task: Task, lease: Lease) -> Outcome:
+    """Whatever the action reads of its model is held against the record first (worker/promotion/sightings.py).
+
+    Raises Failure. After a write, it begins again as if this attempt had been cut off there.
+    """
+    written = 0
+    for _ in range(_AGAIN):
+        sightings = _sightings(bench, task)
+        work = _work(bench, replace(task, attempts=task.attempts + written), lease.renew, sightings)
+        try:
+            outcome: Outcome = load("worker.actions", verb).act(work)
+            return replace(outcome, seen=sightings.seen if sightings else {})
+        except Another as found:
+            _tell(bench, task, found.outcome)
+            written += bool(sightings and sightings.wrote)
+    raise Retryable(f"{task.data.get('model')} is made anew again and again in MLflow")
+
+
+def _sightings(bench: Bench, task: Task) -> Sightings | None:
+    """Of what works in the lane of a model."""
+    model = task.data.get("model")
+    if model is None or task.lane != f"model:{model}":
+        return None
+    inner = bench.registry(lambda: None)
+    number, made = task.args.get("version"), task.args.get(_MADE)
+    meant = (number, made) if number and made else None
+    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant)
+
+
+def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
+    """What follows for a version is to be done with that one, however late, and not with what has its number then."""
+    which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
+    return replace(step, args={**step.args, _MADE: which.created_at.isoformat()}) if which and not step.lane else step
+
+
+def _tell(bench: Bench, task: Task, found: Outcome) -> None:
+    """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
+    at = bench.now()
+    log.warning("%s %s: %s", task.name, task.id, found.summary)
+    answers = verdict.answers(bench.ledger, bench.seal, task, "succeeded", found, others=True)
+    told = Outcome(found.summary, found.facts, (*notices(bench.policy, found, at=at), *answers), found.records)
+
+    def write() -> list[Bell]:
+        with bench.ledger.write() as connection:
+            return tasks.come_to_light(connection, task, told, at=at)
+
+    ring(bench.app, patiently(write))
+
+
+def _work(bench: Bench, task: Task, before_write: Callable[[], None], sightings: Sightings | None = None) -> Work:
+    def check() -> None:
+        if sightings:
+            sightings.before_write()
+        before_write()
+
+    registry = bench.registry(check)
     return Work(
         task=task,
-        registry=bench.registry(lease.renew),
+        registry=compared(registry, sightings) if sightings else registry,
+        unseen=registry,
         ledger=bench.ledger,
         policy=bench.policy,
         settings=bench.settings,
@@ -211,8 +273,9 @@ def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: st
 
     def end() -> list[Bell]:
         answers = verdict.answers(bench.ledger, bench.seal, task, state, outcome)
-        told = (*outcome.follow_ups, *notes, *answers)
-        complete = Outcome(outcome.summary, outcome.facts, told, outcome.records)
+        steps = (_bound(step, task, outcome.seen) for step in outcome.follow_ups)
+        told = (*steps, *notes, *answers)
+        complete = replace(outcome, follow_ups=told)
         with bench.ledger.write() as connection:
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 

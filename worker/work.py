@@ -23,10 +23,14 @@ Kind = TypeVar("Kind", bound=Data)
 
 @dataclass(frozen=True)
 class Work:
-    """registry: checks the lease before each write. now: when this attempt began, aware, UTC."""
+    """registry: checks the lease before each write, and holds each version that it gives against the record.
+
+    unseen: the same, without holding it against anything. now: when this attempt began, aware, UTC.
+    """
 
     task: Task
     registry: Registry
+    unseen: Registry
     ledger: Ledger
     policy: Policy
     settings: Settings

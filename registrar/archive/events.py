@@ -17,6 +17,7 @@ from registrar.ledger.tables import (
     deployments,
     events,
     holders,
+    incarnations,
     journal,
     promotions,
     tasks,
@@ -33,6 +34,7 @@ _REFERRING = (
     deployments.c.event_id,
     deployments.c.ended_by,
     version_states.c.event_id,
+    incarnations.c.event_id,
     journal.c.event_id,
 )
 HISTORY = "the history, promotions, votes, deployments or the journal tell of it"

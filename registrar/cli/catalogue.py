@@ -17,7 +17,7 @@ GROUP = "registrar.commands"
 # A command that is in none is listed under "More".
 SECTIONS = {
     "Start here": ("up", "demo", "doctor", "overview"),
-    "Ask for something": ("send", "promotions", "rollback", "plan", "prune", "replay", "dead", "queue"),
+    "Ask for something": ("send", "promotions", "rollback", "plan", "prune", "reconcile", "replay", "dead", "queue"),
     "Look things up": ("events", "models", "history", "rejections", "policy", "audit"),
     "Look into MLflow": ("experiments", "runs", "versions"),
     "Set up and look after": (

@@ -13,7 +13,7 @@ from registrar.ledger.history import Past
 from registrar.ledger.holding import approved_by
 from registrar.reading.reading import Reading, Row, Unknown, pages
 
-COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event")
+COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why it ended")
 
 
 class Time(click.ParamType[datetime]):
@@ -112,7 +112,7 @@ def _sought(past: Past) -> str:
 def _row(holding: Mapping[str, Any]) -> tuple[object, ...]:
     holds = f"@{holding['key']}" if holding["kind"] == "alias" else holding["key"]
     who = (holding["actor_name"], approved_by((each["name"] for each in holding["approvals"]), holding["broke_glass"]))
-    event = (holding["event_type"], holding["event_id"])
+    event = (holding["event_type"], holding["event_id"], holding.get("until_because"))
     return holds, holding["version"], holding["since"], holding["until"] or "now", *who, *event
 
 

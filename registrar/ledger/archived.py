@@ -1,11 +1,12 @@
 """Where an event is that is no longer in the ledger."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
-from registrar.ledger.tables import archived, archives
+from registrar.ledger.tables import archived, archives, events
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,22 @@ class Place:
     folder: str
     sha256: str
     started_at: datetime
+
+
+def ever_accepted(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of some events that the ledger has, or had before they were archived."""
+    found: set[str] = set()
+    for column in (events.c.id, archived.c.event_id):
+        for some in range(0, len(ids), 500):
+            query = select(column).where(column.in_(ids[some : some + 500]))
+            found.update(connection.execute(query).scalars())
+    return found
+
+
+def any_accepted(connection: Connection, model: str, *, since: datetime, until: datetime) -> bool:
+    """Whether the ledger has an event about a model that was accepted then."""
+    then = (events.c.accepted_at >= since, events.c.accepted_at < until)
+    return bool(connection.scalar(select(exists().where(events.c.model == model, *then))))
 
 
 def place(connection: Connection, event_id: str) -> Place | None:

@@ -1,12 +1,15 @@
 """Deployments that were asked for: promoted is not live until somebody confirms it."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, or_, select, update
 
+from registrar.incarnation import Incarnation
+from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append, written
 from registrar.ledger.tables import deployments, holders
 from registrar.outcome import Cause
@@ -36,6 +39,7 @@ class Deployment:
     ended_at: datetime | None = None
     ended_by: str | None = None
     environment: str | None = None
+    incarnation: int | None = None  # its version's (ledger/incarnations.py)
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,10 @@ class Requested:
             "due_at": self.due_at,
             "environment": self.environment,
             "on_failure": self.on_failure,
+            "incarnation": note(connection, cause, self.model, self.version),
         }
         connection.execute(insert(deployments).values(row))
-        said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure")}
+        said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure", "incarnation")}
         append(
             connection,
             cause,
@@ -104,18 +109,31 @@ def late(connection: Connection, model: str, version: int) -> list[Deployment]:
     return [Deployment(**row._mapping) for row in connection.execute(query)]
 
 
-def was_live(connection: Connection, model: str, version: int, target: str) -> bool:
-    """Whether any deployment of a version to a target was ever reported to have succeeded."""
-    same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
-    return connection.execute(select(deployments.c.id).where(same, deployments.c.state == "live")).first() is not None
+def was_live(connection: Connection, target: str, *, of: Incarnation) -> bool:
+    """Whether any deployment of that very version to a target was ever reported to have succeeded."""
+    same = and_(deployments.c.model == of.model, deployments.c.version == of.version, deployments.c.target == target)
+    found = connection.execute(select(deployments).where(same, deployments.c.state == "live")).all()
+    which = known(connection, of.model, version=of.version) if found else {}
+    return any(recorded(Deployment(**row._mapping), which).is_of(of) for row in found)
 
 
-def last(connection: Connection, model: str, version: int, target: str) -> Deployment | None:
-    """That of a version to a target which was written last."""
+def last(
+    connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
+) -> Deployment | None:
+    """That of a version to a target which was written last. of: as of promotions.latest."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
     newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
-    row = connection.execute(select(deployments).where(same).order_by(*newest).limit(1)).one_or_none()
-    return Deployment(**row._mapping) if row else None
+    which = known(connection, model, version=version) if of else {}
+    for row in connection.execute(select(deployments).where(same).order_by(*newest)):
+        found = Deployment(**row._mapping)
+        if of is None or recorded(found, which).is_of(of):
+            return found
+    return None
+
+
+def recorded(deployment: Deployment, which: Mapping[int, Incarnation]) -> Recorded:
+    """Which version a deployment is about. which: as of incarnations.known."""
+    return Recorded(deployment.version, deployment.requested_at, which.get(deployment.incarnation or 0))
 
 
 @dataclass(frozen=True)
@@ -129,7 +147,12 @@ class OfHolder:
 
 def of_holders(connection: Connection) -> list[OfHolder]:
     """Every deployment of whichever version holds something, oldest first."""
-    same = and_(deployments.c.model == holders.c.model, deployments.c.version == holders.c.version)
+    one = or_(
+        deployments.c.incarnation == holders.c.incarnation,
+        deployments.c.incarnation.is_(None),  # not noted before schema 0011
+        holders.c.incarnation.is_(None),
+    )
+    same = and_(deployments.c.model == holders.c.model, deployments.c.version == holders.c.version, one)
     query = select(holders.c.kind, holders.c.key, deployments).select_from(holders.join(deployments, same))
     query = query.where(holders.c.until.is_(None)).order_by(written(deployments, "deployment.requested"))
     return [_of_holder(**row._mapping) for row in connection.execute(query)]

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
+from registrar.incarnation import Incarnation
 from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append
-from registrar.ledger.tables import events, holders, tasks
+from registrar.ledger.tables import events, holders, promotions, tasks
 from registrar.outcome import Cause
 from registrar.vocabulary import STAGES
 
@@ -43,7 +45,8 @@ class Held:
             _close(connection, own, cause)
         elif connection.execute(select(holders.c.seq).where(own)).first():
             return
-        what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion}
+        which = note(connection, cause, self.model, self.version)
+        what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion, "incarnation": which}
         row = {
             **what,
             "model": self.model,
@@ -60,13 +63,17 @@ class Held:
 
 @dataclass(frozen=True)
 class Released:
-    """Record: a version holds a stage or alias no longer. key None: any of that kind, but for `keep`."""
+    """Record: a version holds a stage or alias no longer. key None: any of that kind, but for `keep`.
+
+    because: why, where no move ended it.
+    """
 
     model: str
     kind: str
     version: int
     key: str | None = None
     keep: str | None = None
+    because: str | None = None
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         which = and_(_open(self.model, self.kind), holders.c.version == self.version)
@@ -74,7 +81,7 @@ class Released:
             which = and_(which, holders.c.key == self.key)
         if self.keep is not None:
             which = and_(which, holders.c.key != self.keep)
-        _close(connection, which, cause)
+        _close(connection, which, cause, self.because)
 
 
 @dataclass(frozen=True)
@@ -136,28 +143,38 @@ def how_long(connection: Connection, model: str) -> int:
 
 
 @dataclass(frozen=True)
-class HeldBefore:
+class HeldBefore(Recorded):
     """One time that a version held a stage or an alias; still: it does.
 
     given: by a promotion, a rollback or a command, or by hand with an adoption that passed; not by hand alone.
     """
 
-    version: int
-    still: bool
-    given: bool
+    still: bool = False
+    given: bool = False
+    digest: str | None = None  # of the files that its promotion was approved for
+    compared: str | None = None  # what of them the digest covers
 
 
 def held_before(connection: Connection, model: str, kind: str, key: str) -> list[HeldBefore]:
     """Each time that a stage or an alias was held, newest first."""
     same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
-    columns = (holders.c.version, holders.c.until, holders.c.promotion_id, holders.c.event_id, events.c.type)
     joined = holders.join(events, holders.c.event_id == events.c.id)
-    rows = connection.execute(select(*columns).select_from(joined).where(same).order_by(holders.c.seq.desc())).all()
+    joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    query = select(holders, events.c.type, promotions.c.evidence).select_from(joined).where(same)
+    rows = connection.execute(query.order_by(holders.c.seq.desc())).all()
     by_hand = {row.event_id for row in rows if row.promotion_id is None and row.type in BY_HAND}
     adopted = _adopted(connection, by_hand, kind, key)
+    which = known(connection, model)
     return [
         HeldBefore(
-            row.version, row.until is None, row.event_id not in by_hand or (row.event_id, row.version) in adopted
+            row.version,
+            row.since,
+            which.get(row.incarnation),
+            (row.evidence or {}).get("run_id"),
+            still=row.until is None,
+            given=row.event_id not in by_hand or (row.event_id, row.version) in adopted,
+            digest=(row.evidence or {}).get("model_digest"),
+            compared=(row.evidence or {}).get("compared"),
         )
         for row in rows
     ]
@@ -191,10 +208,16 @@ def ever_held(
     return list(dict.fromkeys(connection.execute(query).scalars()))
 
 
-def holding_since(connection: Connection, model: str, kind: str, key: str, version: int) -> datetime | None:
-    """Since when a version holds a stage or an alias, if it does."""
-    same = and_(_open(model, kind), holders.c.key == key, holders.c.version == version)
-    return connection.execute(select(holders.c.since).where(same)).scalar_one_or_none()
+def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
+    """Since when that very version holds a stage or an alias, if it does."""
+    same = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
+    joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(same)
+    if (row := connection.execute(query).one_or_none()) is None:
+        return None
+    which = known(connection, of.model, version=of.version)
+    held = Recorded(of.version, row.since, which.get(row.incarnation), (row.evidence or {}).get("run_id"))
+    return held.since if held.is_of(of) else None
 
 
 def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
@@ -227,9 +250,10 @@ def _open(model: str, kind: str) -> ColumnElement[bool]:
     return and_(holders.c.model == model, holders.c.kind == kind, holders.c.until.is_(None))
 
 
-def _close(connection: Connection, which: ColumnElement[bool], cause: Cause) -> None:
+def _close(connection: Connection, which: ColumnElement[bool], cause: Cause, because: str | None = None) -> None:
     closed = connection.execute(select(holders).where(which).order_by(holders.c.seq)).all()
     for row in closed:
-        ended = {"until": cause.at, "until_event_id": cause.event_id}
+        ended = {"until": cause.at, "until_event_id": cause.event_id, "until_because": because}
         connection.execute(update(holders).where(holders.c.seq == row.seq).values(ended))
-        append(connection, cause, "released", model=row.model, version=row.version, kind=row.kind, key=row.key)
+        said = {"kind": row.kind, "key": row.key, "because": because}
+        append(connection, cause, "released", model=row.model, version=row.version, **said)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
 
-from registrar.ledger.tables import events, holders, promotions, votes
+from registrar.ledger.tables import events, holders, incarnations, promotions, votes
 
 _HELD = (
     "seq",
@@ -22,6 +22,7 @@ _HELD = (
     "actor",
     "actor_name",
     "promotion_id",
+    "until_because",
 )
 
 
@@ -39,6 +40,9 @@ class Approval:
 @dataclass(frozen=True)
 class Holding:
     """One row of a model's history. seq: its number, in the order of writing. until None: it still holds.
+
+    until_because: why it ended, where no move ended it. version_created_at, run_id: which version it was, as the
+    registry had made it; None: not known.
 
     The rest is of the promotion that brought it there, if one did: who approved, the gates' verdicts that they were
     shown, and the policy in effect. broke_glass: one person approved it, past the rules.
@@ -60,6 +64,9 @@ class Holding:
     gates: tuple[Mapping[str, Any], ...] = ()
     policy_digest: str | None = None
     broke_glass: bool = False
+    until_because: str | None = None
+    version_created_at: datetime | None = None
+    run_id: str | None = None
 
     def told(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""
@@ -81,7 +88,9 @@ def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding
     """Oldest first. which: of holders."""
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
-    columns = (holders, events.c.type.label("event_type"), promotions.c.evidence, promotions.c.broke_glass)
+    joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
+    made = (incarnations.c.created_at.label("version_created_at"), incarnations.c.run_id)
+    columns = (holders, events.c.type.label("event_type"), promotions.c.evidence, promotions.c.broke_glass, *made)
     query = select(*columns).select_from(joined).where(which).order_by(holders.c.seq)
     rows = connection.execute(query).mappings().all()
     approvals = _approvals(connection, {row["promotion_id"] for row in rows} - {None})
@@ -97,6 +106,8 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
         gates=tuple(evidence.get("gates", ())),
         policy_digest=evidence.get("policy_digest"),
         broke_glass=bool(row["broke_glass"]),
+        version_created_at=row["version_created_at"],
+        run_id=row["run_id"],
     )
 
 

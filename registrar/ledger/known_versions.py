@@ -47,6 +47,8 @@ def known_versions(connection: Connection, model: str) -> list[Known]:
     rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
     found: dict[int, Known] = {}
     for row, fact in _facts(rows):
+        if fact["type"] == "model_version.registered":  # numbers grow: those from it on were of the model before
+            found = {number: known for number, known in found.items() if number < fact["version"]}
         earlier = found.get(fact["version"], Known(fact["version"]))
         found[fact["version"]] = _with(earlier, row, fact)
     return sorted(found.values(), key=lambda known: known.version, reverse=True)

@@ -14,16 +14,17 @@ class Looked:
     """Record: what a look saw. It takes the place of what the look before it saw.
 
     at: the newest change of the model that was seen; held: by stage, the versions in it, and by version when it had
-    last changed. Both in ms by the registry's own clock.
+    last changed. Both in ms by the registry's own clock. registry: its address; None: not known.
     """
 
     model: str
     at: int
     held: Mapping[str, Mapping[int, int]]
+    registry: str | None = None
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         pairs = {stage: [list(pair) for pair in versions.items()] for stage, versions in self.held.items()}
-        values = {"model": self.model, "at": self.at, "held": pairs}
+        values = {"model": self.model, "at": self.at, "held": pairs, "registry": self.registry}
         if connection.execute(update(looks).where(looks.c.model == self.model).values(values)).rowcount == 0:
             connection.execute(insert(looks).values(values))
 
@@ -34,4 +35,4 @@ def last_look(connection: Connection, model: str) -> Looked | None:
     if row is None:
         return None
     held = {stage: {int(version): int(changed) for version, changed in pairs} for stage, pairs in row.held.items()}
-    return Looked(model, row.at, held)
+    return Looked(model, row.at, held, row.registry)

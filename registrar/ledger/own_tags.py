@@ -5,16 +5,16 @@ and anybody may write some.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.version_state import TAG, current, states
 
 _LOOKED_AT = 200  # newest tasks of the model that give versions tags
-_CLOCKS = timedelta(minutes=5)  # MLflow's may be so far ahead of the ledger's: what is registered is done right after
 _TASKS = ("worker.register", "worker.describe", "worker.request")
 
 
@@ -22,10 +22,9 @@ def own_tags(connection: Connection, model: str, version: int, created_at: datet
     """By key, whole: MLflow may have less of a long one. created_at: when MLflow made the version."""
     found: dict[str, str] = {}
     for row in _done(connection, model):
-        if (
-            row.finished_at >= created_at - _CLOCKS
-        ):  # of a model that was deleted and made anew, the number was another version's
-            found |= dict(_given(row, version))
+        # Of a model that was deleted and made anew, the number was another version's.
+        if row.finished_at >= created_at - CLOCKS:
+            found |= dict(_given(row, version, created_at))
     recorded = current(states(connection, model, version=version), version, created_at)
     return found | {key.removeprefix(TAG): value for key, value in recorded.items()}
 
@@ -40,12 +39,12 @@ def _done(connection: Connection, model: str) -> list[Row[Any]]:
     return list(reversed(connection.execute(newest).all()))
 
 
-def _given(row: Row[Any], version: int) -> Iterator[tuple[str, str]]:
+def _given(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[str, str]]:
     """What one task gave a version."""
     for fact in (row.outcome or {}).get("facts") or []:
-        if fact.get("version") != version:
-            continue
         details: Mapping[str, Any] = fact.get("details") or {}
+        if fact.get("version") != version or details.get("created_at") not in (None, created_at.isoformat()):
+            continue
         if fact["type"] == "model_version.registered":
             told = {"run": details.get("run_id"), "commit": details.get("commit"), "by": row.actor_name}
             told |= {"event": row.event_id, "task": row.id}

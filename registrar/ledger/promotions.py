@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
+from registrar.incarnation import Incarnation
+from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append, written
 from registrar.ledger.tables import promotions, votes
 from registrar.outcome import Cause
@@ -18,7 +20,7 @@ OPEN = ("waiting", "awaiting_approval", "approved")
 # Written out, as in tasks.py: so SQLite sees that uq_promotions_open fits.
 _OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in OPEN]
 # What the journal tells of a promotion that was opened, and of one that was decided.
-REQUEST = ("target", "state", "requested_by", "reason", "evidence", "due_at", "broke_glass")
+REQUEST = ("target", "state", "requested_by", "reason", "evidence", "due_at", "broke_glass", "incarnation")
 DECISION = ("state", "reason", "decided_by", "broke_glass")
 
 
@@ -45,6 +47,7 @@ class Promotion:
     reminded_at: datetime | None = None
     escalated_at: datetime | None = None
     broke_glass: bool = False
+    incarnation: int | None = None  # its version's (ledger/incarnations.py)
 
     def __str__(self) -> str:
         return f"{self.model} version {self.version} to {self.target}"
@@ -91,6 +94,7 @@ class Opened:
             "reason": self.reason,
             "created_at": cause.at,
             "due_at": self.due_at,
+            "incarnation": note(connection, cause, self.model, self.version),
         }
         connection.execute(insert(promotions).values(row))
         tell(connection, cause, "promotion.opened", self.id, *REQUEST)
@@ -181,12 +185,27 @@ def get(connection: Connection, promotion_id: str) -> Promotion | None:
     return Promotion(**row._mapping) if row else None
 
 
-def latest(connection: Connection, model: str, version: int, target: str) -> Promotion | None:
-    """The request for this step that was written last, open or not: workers' clocks may differ, and be put back."""
+def latest(
+    connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
+) -> Promotion | None:
+    """The request for this step that was written last, open or not: workers' clocks may differ, and be put back.
+
+    of: for that very version, and no other that had its number; None: for whichever had it.
+    """
     same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
     newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
-    row = connection.execute(select(promotions).where(same).order_by(*newest).limit(1)).one_or_none()
-    return Promotion(**row._mapping) if row else None
+    which = known(connection, model, version=version) if of else {}
+    for row in connection.execute(select(promotions).where(same).order_by(*newest)):
+        found = Promotion(**row._mapping)
+        if of is None or recorded(found, which).is_of(of):
+            return found
+    return None
+
+
+def recorded(promotion: Promotion, which: Mapping[int, Incarnation]) -> Recorded:
+    """Which version a promotion is about. which: as of incarnations.known."""
+    noted = which.get(promotion.incarnation or 0)
+    return Recorded(promotion.version, promotion.created_at, noted, promotion.evidence.get("run_id"))
 
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:

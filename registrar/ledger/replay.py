@@ -13,20 +13,24 @@ from registrar.ledger.promotions import OPEN
 # Of a promotion, what an entry about it may change.
 DECIDED = ("state", "reason", "decided_by", "broke_glass", "evidence", "due_at", "reminded_at", "escalated_at")
 _UNDECIDED = dict.fromkeys(("decided_at", "decided_by", "reminded_at", "escalated_at"))
-_PROMOTION = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "decided_at", *DECIDED)
-_HOLDER = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
+_OPENED = ("id", "model", "version", "target", "requested_by", "event_id", "created_at", "incarnation")
+_PROMOTION = (*_OPENED, "decided_at", *DECIDED)
+_HELD = ("model", "kind", "key", "version", "since", "until", "event_id", "actor", "actor_name", "until_event_id")
+_HOLDER = (*_HELD, "promotion_id", "until_because", "incarnation")
 _VOTE = ("promotion_id", "event_id", "actor", "verdict", "counted", "why", "at")
 _ASKED = ("target", "state", "due_at", "environment", "on_failure")  # of a deployment
-_DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_ASKED)
+_DEPLOYMENT = ("id", "model", "version", "event_id", "requested_at", "ended_at", "ended_by", *_ASKED, "incarnation")
 _SAID = ("key", "value", "version_created_at")  # of a version's state
 _STATE = ("model", "version", *_SAID, "at", "event_id")
 _TOKEN = ("name", "role", "person", "expires_at", "fingerprint")
+_SEEN = ("created_at", "run_id", "source", "registry")
 COLUMNS = {
-    "holders": (*_HOLDER, "promotion_id"),
+    "holders": _HOLDER,
     "promotions": _PROMOTION,
     "votes": _VOTE,
     "deployments": _DEPLOYMENT,
     "version_states": _STATE,
+    "incarnations": ("seq", "model", "version", *_SEEN, "event_id", "at"),
     "tokens": (*_TOKEN, "created_at", "revoked_at"),
     **beside.COLUMNS,
 }
@@ -40,8 +44,11 @@ KEYS = {
     "deployments": ("id",),
     "version_states": ("model", "version", "key", "at"),
     "tokens": ("name",),
+    "incarnations": ("model", "version", "created_at"),
     **beside.KEYS,
 }
+# Columns that entries before schema 0011 say nothing of.
+_LATER = dict.fromkeys(("incarnation", "until_because"))
 
 Entry = Mapping[str, Any]
 
@@ -99,6 +106,9 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
         yield Row(
             "version_states", {name: said[name] if name in _SAID else entry[name] for name in _STATE}, entry["seq"]
         )
+    elif kind == "version.seen":
+        told = {**{name: entry[name] for name in ("model", "version", "event_id", "at")}, "seq": said["incarnation"]}
+        yield Row("incarnations", {**told, **{name: said[name] for name in _SEEN}}, entry["seq"])
     elif kind.startswith("promotion."):
         yield from _promotion(present, entry)
     elif kind == "deployment.requested":
@@ -126,7 +136,8 @@ def _begin(present: _Open, row: Row) -> None:
 def _holder(entry: Entry) -> dict[str, Any]:
     told = {name: entry[name] for name in ("model", "version", "event_id", "actor", "actor_name")}
     what = {name: entry["said"][name] for name in ("kind", "key", "promotion_id")}
-    return {**told, **what, "since": entry["at"], "until": None, "until_event_id": None}
+    which = {**_LATER, "incarnation": entry["said"].get("incarnation")}
+    return {**told, **what, **which, "since": entry["at"], "until": None, "until_event_id": None}
 
 
 def _released(present: _Open, entry: Entry) -> Row:
@@ -134,7 +145,7 @@ def _released(present: _Open, entry: Entry) -> Row:
     held = present.holders.pop((entry["model"], said["kind"], said["key"], entry["version"]), None)
     if held is None:
         raise Damaged(f"entry {entry['seq']} releases {_where({**entry, **said})}, which no entry before it says")
-    ended = {"until": entry["at"], "until_event_id": entry["event_id"]}
+    ended = {"until": entry["at"], "until_event_id": entry["event_id"], "until_because": said.get("because")}
     return Row("holders", held.values | ended, entry["seq"])
 
 
@@ -144,6 +155,7 @@ def _promotion(present: _Open, entry: Entry) -> Iterator[Row]:
     if entry["kind"] == "promotion.opened":
         told = {name: entry[name] for name in ("model", "version", "event_id")}
         asked = {"id": id_, "target": said["target"], "requested_by": said["requested_by"]}
+        asked |= {"incarnation": said.get("incarnation")}
         before = {**told, **asked, **_UNDECIDED, "created_at": entry["at"]}
     elif id_ in present.promotions:
         before = present.promotions[id_].values
@@ -168,7 +180,7 @@ def _deployed(present: _Open, entry: Entry) -> None:
     said = entry["said"]
     told = {name: entry[name] for name in ("model", "version", "event_id")}
     new = {"id": said["deployment_id"], "requested_at": entry["at"], "ended_at": None, "ended_by": None}
-    values = {**told, **new, **{name: said[name] for name in _ASKED}}
+    values = {**told, **new, **{name: said[name] for name in _ASKED}, "incarnation": said.get("incarnation")}
     present.deployments[values["id"]] = Row("deployments", values, entry["seq"])
 
 
@@ -201,7 +213,7 @@ def _revoked(present: _Open, entry: Entry) -> Row:
 
 def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
     table, said = entry["said"]["table"], entry["said"]["row"]
-    later = LATER.get(table, set())
+    later, said = LATER.get(table, set()), {**_LATER, **said}
     row = Row(table, {name: said[name] for name in COLUMNS[table] if name in said or name not in later}, entry["seq"])
     if row.table == "promotions":
         yield from _keep(present, row)

@@ -67,6 +67,31 @@ metadata = MetaData(
 # SQLite numbers rows by itself only in a column of type INTEGER.
 Sequence = BigInteger().with_variant(Integer, "sqlite")
 
+# Each version that a record is about, as the registry made it: numbers begin anew in a model that was deleted and made
+# again. Append-only.
+incarnations = Table(
+    "incarnations",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("model", String(250), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),  # by the registry
+    Column("run_id", String(256)),
+    Column("source", Text, nullable=False),  # where its model is: models:/m-..., or a path
+    Column("registry", Text, nullable=False),  # its address when it was first seen
+    Column("event_id", String(40), ForeignKey("events.id"), nullable=False),  # by which it was
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_incarnations_version", "model", "version", "seq"),
+    Index("ix_incarnations_event", "event_id"),
+    sqlite_autoincrement=True,
+)
+
+
+def _incarnation() -> Column[int]:
+    """Of a record about a version: which one it is about; none: it was not noted, before schema 0011."""
+    return Column("incarnation", BigInteger, ForeignKey("incarnations.seq"))
+
+
 events = Table(
     "events",
     metadata,
@@ -178,6 +203,7 @@ promotions = Table(
     Column("reminded_at", UtcDateTime),
     Column("escalated_at", UtcDateTime),
     Column("broke_glass", Boolean, nullable=False, server_default=false()),
+    _incarnation(),
     Index(
         "uq_promotions_open",
         "model",
@@ -208,6 +234,7 @@ deployments = Table(
     Column("ended_by", String(40), ForeignKey("events.id")),
     Column("environment", String(250)),
     Column("on_failure", String(16), nullable=False),  # alert | rollback
+    _incarnation(),
     Index("ix_deployments_model", "model", "requested_at"),
     Index("ix_deployments_event", "event_id"),
     Index("ix_deployments_ended_by", "ended_by"),
@@ -266,6 +293,8 @@ holders = Table(
     Column("actor_name", String(320), nullable=False),
     Column("until_event_id", String(40), ForeignKey("events.id")),
     Column("promotion_id", String(40), ForeignKey("promotions.id")),  # that brought it there
+    Column("until_because", Text),  # why it ended, where no move ended it
+    _incarnation(),
     Index("ix_holders_about", "model", "seq"),
     Index("ix_holders_place", "model", "kind", "key", "seq"),
     Index("ix_holders_event", "event_id"),
@@ -308,6 +337,7 @@ looks = Table(
     Column("model", String(250), primary_key=True),
     Column("at", BigInteger, nullable=False),  # the newest change that was seen: ms, by the registry's own clock
     Column("held", JSON, nullable=False),  # {stage: [[version, when it had changed], ...]}
+    Column("registry", Text),  # its address; none: not noted
 )
 
 # Append-only: triggers refuse all else (migration 0003). It stands by itself: no key holds it to another table, and
@@ -331,6 +361,13 @@ journal = Table(
     Column("hash", String(64), nullable=False),
     Index("ix_journal_model", "model", "seq"),
     Index("ix_journal_event", "event_id"),
+    Index(
+        "ix_journal_disputes",
+        "model",
+        "seq",
+        sqlite_where=text("kind IN ('record.disputed', 'record.settled')"),
+        postgresql_where=text("kind IN ('record.disputed', 'record.settled')"),
+    ),
 )
 
 rejections = Table(

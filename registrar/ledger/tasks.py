@@ -82,8 +82,8 @@ class Task:
         """Whether it stands in a model's lane, where all work on the model waits for it."""
         return self.lane.startswith(MODEL_LANE)
 
-    def cause(self, at: datetime) -> Cause:
-        return Cause(self.event_id, self.actor, self.actor_name, at)
+    def cause(self, at: datetime, outcome: Outcome) -> Cause:
+        return Cause(self.event_id, self.actor, self.actor_name, at, outcome.seen)
 
 
 def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
@@ -123,10 +123,23 @@ def finish(
     end = {"state": state, "outcome": outcome.to_json(), "error": error, "finished_at": at}
     if not _change(connection, task, **end, **_NO_LEASE):
         raise LeaseLost(task.id)
-    note(connection, task.cause(at), outcome.facts)
-    woken = [lane for record in outcome.records for lane in record.apply(connection, task.cause(at)) or ()]
-    lanes = [_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups]
-    return ring_first(connection, {task.lane, *lanes, *woken}, at=at)
+    note(connection, task.cause(at, outcome), outcome.facts)
+    return ring_first(connection, {task.lane, *_left_behind(connection, task, outcome, at)}, at=at)
+
+
+def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[Bell]:
+    """Write what a task found before it goes on. Its summary and facts are not kept: tell of them by follow-ups, in
+    lanes of their own. Raises LeaseLost.
+    """
+    renew(connection, task, at=at)
+    return ring_first(connection, _left_behind(connection, task, outcome, at) - {task.lane}, at=at)
+
+
+def _left_behind(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
+    """Write an outcome's records and follow-ups; the lanes in which something became due."""
+    cause = task.cause(at, outcome)
+    woken = [lane for record in outcome.records for lane in record.apply(connection, cause) or ()]
+    return {*woken, *(_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups)}
 
 
 def retry(

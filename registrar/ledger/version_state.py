@@ -13,6 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, and_, insert, select
 
 from registrar.ledger import pinned
+from registrar.ledger.incarnations import is_about
 from registrar.ledger.journal import append
 from registrar.ledger.tables import events, version_states
 from registrar.outcome import Cause
@@ -50,7 +51,7 @@ class State:
     def is_of(self, version: int, created_at: datetime) -> bool:
         if self.version != version:
             return False
-        return self.at >= created_at if self.version_created_at is None else self.version_created_at == created_at
+        return is_about(created_at, recorded=self.version_created_at, since=self.at)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from registrar.vocabulary.promotions import (
     Vote,
 )
 from registrar.vocabulary.recovery import EventReplay, TaskDrop, TaskRetry
-from registrar.vocabulary.registry import ModelPrune, RegistryChanged, RegistryQuery, RegistryReconcile
+from registrar.vocabulary.registry import ModelPrune, RegistryChanged, RegistryQuery, RegistryReconcile, RegistrySettle
 from registrar.vocabulary.runs import (
     ArtifactsFetch,
     EvaluationRunFinished,
@@ -88,6 +88,7 @@ __all__ = [
     "RegistryChanged",
     "RegistryQuery",
     "RegistryReconcile",
+    "RegistrySettle",
     "RunId",
     "RunSearch",
     "Stage",

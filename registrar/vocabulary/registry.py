@@ -38,6 +38,28 @@ class RegistryReconcile(Data):
     model: ModelName
 
 
+class RegistrySettle(Data):
+    """Say which counts where MLflow and the record of a model don't fit together: one of them was restored, say.
+
+    `mlflow`: the record takes over what MLflow shows. `ledger`: MLflow is put back as the record has it, where the
+    versions are the same. `plan`: only say what either would do.
+    """
+
+    type = "registry.settle"
+    task = "worker.settle"
+
+    model: ModelName
+    trust: Literal["mlflow", "ledger"] | None = None
+    plan: bool = False
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _said(self) -> Self:
+        if self.trust is None and not self.plan:
+            raise ValueError("say which counts: trust is mlflow or ledger; or ask for a plan")
+        return self
+
+
 class ModelPrune(Data):
     """Mark old versions as the model's retention says, and delete those marked before whose grace is over."""
 

@@ -121,3 +121,27 @@ def test_what_was_moved_by_hand_is_said(site: SiteOf, server: Pages, ledger: Led
 def test_one_that_is_not_there_is_said(site: SiteOf, uri: str, says: str):
     [(level, seen, _)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=uri))
     assert (level, says in seen) == ("FAIL", True)
+
+
+def test_a_version_that_is_another_than_the_records_is_said(site: SiteOf, server: Pages, ledger: Ledger):
+    approve(ledger, 4, NOON)
+    held = {"name": "taxi", "version": "4", "aliases": ["champion"], "current_stage": "Production", "run_id": "r1"}
+    made = int(NOON.timestamp() * 1000)
+    server.say(f"{API}/model-versions/get", {"model_version": {**held, "creation_timestamp": made - 60_000}})
+    assert troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root)) == []
+    server.say(f"{API}/model-versions/get", {"model_version": {**held, "creation_timestamp": made + 86_400_000}})
+    [(level, seen, do)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
+    assert (level, "is another one than the record has as" in seen) == ("FAIL", True)
+    assert "registrar reconcile taxi --plan" in do
+
+
+def test_that_the_record_is_older_than_mlflow_is_said(site: SiteOf, server: Pages, ledger: Ledger):
+    """It was restored from a backup."""
+    approve(ledger, 4, NOON)
+    server.say(f"{API}/model-versions/get", {"model_version": {"aliases": ["champion"], "current_stage": "Production"}})
+    tags = [{"key": "registrar.event", "value": "evt_lost"}]
+    late = {"name": "taxi", "version": "5", "source": "models:/m-5", "tags": tags}
+    server.say(f"{API}/model-versions/search", {"model_versions": [late]})
+    [(level, seen, do)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
+    assert (level, "version 5 was registered by event evt_lost, which the record lacks" in seen) == ("FAIL", True)
+    assert "registrar reconcile taxi --plan" in do

@@ -28,7 +28,7 @@ def test_an_entry_says_what_changed_and_copies_the_event_behind_it(taxi):
     assert (row.event_type, row.source, row.actor, row.actor_name) == ("training_run.failed", "ci", "ada", "Ada")
     assert (row.body_sha256, row.previous) == ("b" * 64, GENESIS)
     said = json.loads(row.body)
-    assert said["said"] == {"kind": "stage", "key": "Production", "promotion_id": None}
+    assert said["said"] == {"kind": "stage", "key": "Production", "promotion_id": None, "incarnation": None}
     assert said["at"] == row.at.isoformat(timespec="microseconds")
     assert {name: said[name] for name in ("seq", "kind", "event_id", "actor")} == {
         "seq": 1,
@@ -69,6 +69,7 @@ def test_a_promotion_is_told_from_its_request_to_its_end(taxi):
             "evidence": EVIDENCE,
             "due_at": None,
             "broke_glass": False,
+            "incarnation": None,
         },
     )
     assert vote == ("vote", {"promotion_id": "prm_1", "verdict": "approve", "counted": True, "why": "fine"})

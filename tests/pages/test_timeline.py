@@ -3,7 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from registrar.ledger.disputes import Disputed, Settled
+from registrar.ledger.history import Released
 from registrar.ledger.holding import Holding
+from registrar.outcome import Outcome
 from tests.pages.conftest import Lived
 from webhooks.pages.timeline import timeline
 
@@ -57,3 +60,20 @@ def test_the_pages_say_it_once(lived: Lived):
     assert text.count("<td>Production @champion</td>") == 1
     assert "<dt>Production @champion, since" in text
     assert "Production @champion: version 1</span>" in lived.house.get("/models").text
+
+
+def test_what_ended_since_its_version_was_made_anew_says_so(lived: Lived):
+    because = "taxi was made anew in MLflow: taxi version 1, made on 2026-11-29 12:00:00 UTC"
+    gone = Outcome("gone", records=(Released("taxi", "stage", 1, "Production", because=because),))
+    lived.house.happened("registry.reconcile", {"model": "taxi"}, gone)
+    assert because in lived.house.get("/models/taxi").text
+
+
+def test_a_model_in_dispute_says_why(lived: Lived):
+    why = "MLflow and the record of taxi don't fit together"
+    lived.house.happened("registry.reconcile", {"model": "taxi"}, Outcome(why, records=(Disputed("taxi", why),)))
+    page = lived.house.get("/models/taxi").text
+    assert "In dispute since" in page
+    assert "MLflow and the record of taxi don&#39;t fit together" in page
+    lived.house.happened("registry.reconcile", {"model": "taxi"}, Outcome("so", records=(Settled("taxi", "so"),)))
+    assert "In dispute" not in lived.house.get("/models/taxi").text

@@ -119,6 +119,8 @@ def test_what_a_clock_far_behind_hides_is_found_by_reconcile(office):
     office.registry.delete_version("taxi", 9)
     assert told(office)["Production"] == [4]
     office.post("registry.reconcile", model="taxi")
+    assert "MLflow changed it last on" in office.fact("registry.disputed")
+    office.post("registry.settle", model="taxi", trust="mlflow")
     office.registry.clock += 9 * DAY
     made(office, 1)
     assert told(office)["Production"] == [4]

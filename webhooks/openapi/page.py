@@ -70,12 +70,13 @@ _EXAMPLES: dict[str, Any] = {
     "change": "model_version_alias.created",
     "alias": "champion",
     "reason": "wrong fares",
+    "trust": "mlflow",
     "description": "trained on the rides of 2025",
 }
 # Fields that no single one of is required: which of them an example shows.
 _ONE_OF = {"training_run.finished": ("run_id",), "model_version.register": ("run_id",), "registry.changed": ("alias",)}
 _ONE_OF |= {"task.retry": ("model",), "task.drop": ("model",), "event.replay": ("model",)}
-_ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("description",)}
+_ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("description",), "registry.settle": ("trust",)}
 
 
 def page(document: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection, select
 
 from registrar.ledger import models, promotion_record
+from registrar.ledger.disputes import dispute
 from registrar.ledger.engine import now
 from registrar.ledger.history import held_before
 from registrar.ledger.holding import Holding, holdings
@@ -72,12 +73,14 @@ def register(pages: Blueprint, house: House) -> None:
             later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
             ways_back = _ways_back(connection, name, house.policy.model(name))
             dark = [one for one in not_live(house.policy, connection) if one.model == name]
+            unsettled = dispute(connection, name)
         policy = house.policy.model(name)
         return house.page(
             "model.html",
             guest,
             now=at,
             found=found,
+            dispute=unsettled,
             versions=versions,
             holds=_holds(found["holders"]),
             now_held=_now(found["holders"]),

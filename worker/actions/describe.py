@@ -33,7 +33,8 @@ def act(work: Work) -> Outcome:
     if len(refused) == len(data.tags) + (data.description is not None):
         raise Final(f"nothing of {version} was written: {', '.join(refused)}")
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
-    fact = Fact("model_version.described", text, data.model, data.version)
+    details = {"created_at": version.created_at.isoformat()}
+    fact = Fact("model_version.described", text, data.model, data.version, details)
     return Outcome(text, facts=(fact,), records=given(version, tags))
 
 

@@ -1,6 +1,7 @@
 """worker.fetch, on artifacts.fetch: artifacts of a run or version into the artifacts folder, with a manifest.
 
-Nothing is unpickled or run. What arrives is looked at in a folder of its own and only then put in place, whole.
+Nothing is unpickled or run. What arrives is looked at in a folder of its own and only then put in place, whole. A
+version's manifest says which one it is: another one of its number is fetched anew, as is what does not say.
 """
 
 import hashlib
@@ -9,11 +10,12 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ArtifactsFetch
-from worker.door import Final
+from worker.door import Final, Retryable
 from worker.work import Work
 
 MANIFEST = "registrar-manifest.json"
@@ -21,15 +23,17 @@ MANIFEST = "registrar-manifest.json"
 
 def act(work: Work) -> Outcome:
     data = work.data_as(ArtifactsFetch)
-    goal = place(work.artifacts_folder, data)
-    if (goal / MANIFEST).is_file() and data.version is not None:
+    goal, which = place(work.artifacts_folder, data), _which(work, data)
+    if which and _fetched(goal) == which:
         return _told(work, data, goal, "is there already")
     goal.parent.mkdir(parents=True, exist_ok=True)
     # Beside its goal, so that the last step is a rename within one file system.
     arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=goal.parent))
     try:
         content = _download(work, data, arriving)
-        write_manifest(content, _origin(data))
+        write_manifest(content, _origin(data), which)
+        if which != _which(work, data):
+            raise Retryable(f"{_origin(data)} was made anew while it was fetched")
         _put(content, goal)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
@@ -41,6 +45,23 @@ def place(folder: Path, data: ArtifactsFetch) -> Path:
     if data.run_id:
         return folder / "runs" / data.run_id / (data.path or "")
     return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
+
+
+def _which(work: Work, data: ArtifactsFetch) -> dict[str, Any] | None:
+    """What the manifest says of a version; None of a run, whose id no other has."""
+    if data.run_id:
+        return None
+    found = work.registry.version(data.model or "", data.version or 0).incarnation(work.registry.address)
+    return {**vars(found), "created_at": found.created_at.isoformat()}
+
+
+def _fetched(goal: Path) -> dict[str, Any] | None:
+    """Which version a folder holds, as far as it says so."""
+    try:
+        found = json.loads((goal / MANIFEST).read_text(encoding="utf-8")).get("version")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _download(work: Work, data: ArtifactsFetch, folder: Path) -> Path:
@@ -64,8 +85,11 @@ def _origin(data: ArtifactsFetch) -> str:
     return f"{data.model} version {data.version}"
 
 
-def write_manifest(folder: Path, origin: str) -> None:
-    """Every file's size and SHA-256, by its path. Raises Final for links: they may lead anywhere."""
+def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = None) -> None:
+    """Every file's size and SHA-256, by its path. Raises Final for links: they may lead anywhere.
+
+    version: which one it is.
+    """
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
@@ -74,7 +98,8 @@ def write_manifest(folder: Path, origin: str) -> None:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
-    (folder / MANIFEST).write_text(json.dumps({"origin": origin, "files": files}, indent=2), encoding="utf-8")
+    told = {"origin": origin, **({"version": version} if version else {}), "files": files}
+    (folder / MANIFEST).write_text(json.dumps(told, indent=2), encoding="utf-8")
 
 
 def _put(content: Path, goal: Path) -> None:

@@ -12,7 +12,7 @@ from registrar.outcome import Fact, Outcome, Record
 from registrar.vocabulary import RegistryChanged
 from worker import limits
 from worker.door import NotFound, Version, present
-from worker.promotion import author, drift
+from worker.promotion import author, disputes, drift
 from worker.work import Work
 
 _REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
@@ -20,6 +20,8 @@ _REGISTERED = "registrar.event"  # a tag that every version registered here has 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(RegistryChanged)
+    if unsettled := disputes.unsettled(work):
+        return unsettled
     if data.alias is not None:
         return _alias(work, data.alias)
     if data.key is not None and data.version is not None:
@@ -31,6 +33,8 @@ def act(work: Work) -> Outcome:
 
 def _alias(work: Work, alias: str) -> Outcome:
     found = drift.of_alias(work, alias)
+    if found and (version := work.registry.by_alias(work.model, alias)):
+        disputes.check_record(work, [version])
     same = f"@{alias} of {work.model} is as the record has it; nothing to do"
     return drift.told([found] if found else [], same)
 

@@ -2,16 +2,17 @@
 
 Each step looks first, so that doing it again after a crash changes nothing; what has gone meanwhile is passed over. It
 may be done late, after the world has moved on: nobody is put where the record has them no more, where somebody else is
-by now, or what is quarantined anywhere. That is told.
+by now, what is quarantined anywhere, or whose files are not those that were approved. That is told.
 """
 
 from dataclasses import dataclass, field
 
-from registrar.ledger.history import Holds, Released, held_now
+from registrar.ledger.history import HeldBefore, Holds, Released, held_before, held_now
 from registrar.ledger.noted import PutBack
 from registrar.outcome import Fact, Outcome, Record
-from worker.door import Version, present
+from worker.door import FILES, Version, present
 from worker.promotion import drift, quarantine
+from worker.promotion.evidence import files_now
 from worker.promotion.in_stage import exclusive, seen
 from worker.work import Work
 
@@ -30,7 +31,10 @@ class Done:
 def act(work: Work) -> Outcome:
     done = Done()
     if alias := work.given("alias"):
-        _alias(work, done, str(alias), work.version)
+        if work.given("version") is None:
+            _dropped(work, done, str(alias))
+        else:
+            _alias(work, done, str(alias), work.version)
     for number, stage in work.given("stages") or ():
         _stage(work, done, number, str(stage))
     return Outcome("; ".join(done.said), facts=tuple(done.untouched), records=tuple(done.records))
@@ -45,10 +49,22 @@ def _alias(work: Work, done: Done, alias: str, number: int) -> None:
     elif quarantine.why(work.ledger, version):
         text = f"@{alias} of {work.model} is not put back: {_quarantined(work, version)}"
         _untouched(done, version, text, Released(work.model, "alias", number, alias))
+    elif alias not in version.aliases and (why := _not_approved(work, version, "alias", alias)):
+        _untouched(done, version, f"@{alias} of {work.model} is not put back to {version}: {why}")
     else:
         if alias not in version.aliases:
             work.registry.set_alias(work.model, alias, number)
         _back(done, version, f"@{alias} of {work.model} points at version {number} again")
+
+
+def _dropped(work: Work, done: Done, alias: str) -> None:
+    """An alias that the record gives to nobody."""
+    if alias in {held.key for held in _recorded(work, "alias")}:
+        done.said.append(f"@{alias} of {work.model} stays: the record has it again")
+        return
+    if work.registry.by_alias(work.model, alias):
+        work.registry.drop_alias(work.model, alias)
+    done.said.append(f"@{alias} of {work.model} points at nothing again")
 
 
 def _stage(work: Work, done: Done, number: int, stage: str) -> None:
@@ -74,8 +90,30 @@ def _barred(work: Work, version: Version, stage: str) -> str | None:
     policy = work.policy.model(work.model)
     if policy.target(stage) and (held := quarantine.why(work.ledger, version)):
         return held
+    if policy.target(stage) and (other := _not_approved(work, version, "stage", stage)):
+        return other
     others = seen(work, work.model).others(stage, version) if stage in exclusive(policy) else []
     return f"version {others[0].version} is there" if others else None
+
+
+def _not_approved(work: Work, version: Version, kind: str, key: str) -> str | None:
+    """Why a version is not what was let in there, for people."""
+    with work.ledger.read() as connection:
+        times = held_before(connection, work.model, kind, key)
+    held = next((time for time in times if time.still and time.version == version.version), None)
+    if held and not held.is_of(version.incarnation(work.registry.address)):
+        return "another version had that number when it was let in"
+    return "its files are not those that were approved" if held and _rewritten(work, version, held, key) else None
+
+
+def _rewritten(work: Work, version: Version, held: HeldBefore, key: str) -> bool:
+    """Whether the files are others now; False where the approval covered others of them than a look does today."""
+    policy = work.policy.model(work.model)
+    target = next((one for one in policy.targets if key in (one.stage, one.alias)), None)
+    if target is None or not (held.digest or "").startswith(FILES):
+        return False
+    now = files_now(work, version, target)
+    return now.compared == held.compared and now.digest != held.digest
 
 
 def _banned(work: Work, version: Version, stage: str) -> tuple[Record, ...]:

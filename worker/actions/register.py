@@ -84,6 +84,7 @@ def _done(work: Work, run: Run, version: Version) -> Outcome:
     text = f"{version} was registered from run {run.name or run.id}, by {work.who}"
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
+    details |= {"created_at": version.created_at.isoformat()}
     asked = work.policy.model(version.model).next_targets("None")
     return Outcome(
         summary=text,

@@ -14,7 +14,7 @@ from worker.promotion import asking, author, quarantine, verdict
 from worker.promotion.evidence import Evidence, expired, gather, target_of
 from worker.promotion.holds import Hold
 from worker.promotion.leaving import barred
-from worker.promotion.requester import asks, requester, same
+from worker.promotion.requester import asks, requester
 from worker.promotion.standing import standing
 from worker.promotion.way import wrong_start
 from worker.work import Work
@@ -27,11 +27,12 @@ def act(work: Work) -> Outcome:
         text = f"{version} is in {target.stage} already; nothing to do"
         return Outcome(text, follow_ups=verdict.already(work.task, work.seal, text))
     with work.ledger.read() as connection:
-        earlier = latest(connection, version.model, version.version, target.stage)
+        of = version.incarnation(work.registry.address)
+        earlier = latest(connection, version.model, version.version, target.stage, of=of)
     late = expired(work, earlier) if earlier else None
     if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
-    if earlier and earlier.state == "rejected" and same(earlier, version) and not asks(work, version, target):
+    if earlier and earlier.state == "rejected" and not asks(work, version, target):
         why = f": {earlier.reason}" if earlier.reason else ""
         return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
     waiting = earlier if earlier and earlier.state == "waiting" else None
@@ -73,6 +74,7 @@ def _held_back(work: Work, version: Version, target: Target, reasons: list[str],
         work.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
+    details |= {"created_at": version.created_at.isoformat()}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)
     ended = (Decided(waiting.id, "failed", reason),) if waiting else ()
     return Outcome(summary=text, facts=(fact,), records=ended)

@@ -162,9 +162,10 @@ def _times(look: Look, version: Version, target: Target) -> Times:
     stage = standing(policy, version)
     before = policy.target(stage)
     kind, key = ("alias", before.alias or "") if before and policy.mode == "aliases" else ("stage", stage)
+    of = version.incarnation(look.registry.address)
     with look.ledger.read() as connection:
-        since = holding_since(connection, version.model, kind, key, version.version)
-        asked = latest(connection, version.model, version.version, target.stage)
+        since = holding_since(connection, kind, key, of=of)
+        asked = latest(connection, version.model, version.version, target.stage, of=of)
         promoted = promoted_at(connection, version.model, target.stage)
     if since is None:
         since = version.created_at if stage == "None" else asked.created_at if asked and asked.open else None

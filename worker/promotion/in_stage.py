@@ -43,17 +43,18 @@ def seen(look: Look, model: str) -> Seen:
     with look.ledger.read() as connection:
         before = last_look(connection, model)
         recorded = {one.version for one in held_now(connection, model, "stage") if one.key in stages}
-    if before and stages <= before.held.keys() and (found := _since(look, before, stages, recorded)):
+    known = before and before.registry in (None, look.registry.address)
+    if before and known and stages <= before.held.keys() and (found := _since(look, before, stages, recorded)):
         return found
     everything = look.registry.recent(model)
-    return of(model, stages, with_known(look.registry, model, everything.versions, recorded), everything.at)
+    return of(look, model, stages, with_known(look.registry, model, everything.versions, recorded), everything.at)
 
 
-def of(model: str, stages: set[str], versions: Iterable[Version], at: int) -> Seen:
+def of(look: Look, model: str, stages: set[str], versions: Iterable[Version], at: int) -> Seen:
     """What is seen in all versions of a model, or in all that may be in its stages. at: as of door.Recent."""
     found = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
     held = {stage: {one.version: one.changed for one in there} for stage, there in found.items()}
-    return Seen(found, (Looked(model, at, held),) if at and stages else ())
+    return Seen(found, (Looked(model, at, held, look.registry.address),) if at and stages else ())
 
 
 def exclusive(policy: ModelPolicy) -> set[str]:
@@ -76,7 +77,7 @@ def _since(look: Look, before: Looked, stages: set[str], recorded: set[int]) -> 
     recent = look.registry.recent(before.model, since=before.at - APART)
     if recent.whole:
         everything = with_known(look.registry, before.model, recent.versions, recorded)
-        return of(before.model, stages, everything, recent.at)
+        return of(look, before.model, stages, everything, recent.at)
     if recent.at < before.at:
         return None
     changed = {version.version for version in recent.versions}
@@ -89,4 +90,4 @@ def _since(look: Look, before: Looked, stages: set[str], recorded: set[int]) -> 
                 return None
             kept.append(version)
     there = with_known(look.registry, before.model, [*recent.versions, *kept], recorded)
-    return of(before.model, stages, there, recent.at)
+    return of(look, before.model, stages, there, recent.at)

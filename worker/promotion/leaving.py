@@ -3,8 +3,7 @@
 Else whoever may send an archive could end what others approved, and have what comes next compared with nobody.
 """
 
-from registrar.ledger.history import Holds, held_now
-from registrar.ledger.promotions import latest
+from registrar.ledger.history import holding_since
 from registrar.policy import ModelPolicy, Target
 from registrar.policy.approval import Approval
 from worker.door import Version
@@ -52,9 +51,7 @@ def _held(work: Work, version: Version) -> list[Target]:
 
 
 def _recorded(work: Work, policy: ModelPolicy, version: Version, target: Target) -> bool:
-    """Whether the record has it there: not another of that number, in a model that was deleted and made anew."""
+    """Whether the record has that very version there."""
     place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with work.ledger.read() as connection:
-        holds = Holds(place[1], version.version) in held_now(connection, version.model, place[0])
-        brought = latest(connection, version.model, version.version, target.stage) if holds else None
-    return holds and (brought is None or brought.evidence.get("run_id") == version.run_id)
+        return holding_since(connection, *place, of=version.incarnation(work.registry.address)) is not None

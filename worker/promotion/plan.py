@@ -64,7 +64,7 @@ def _impossible(look: Look, evidence: Evidence) -> str | None:
     """Why the approval can't be given: of the open request, else of one that nobody in particular makes."""
     version, stage = evidence.version, evidence.target.stage
     with look.ledger.read() as connection:
-        asked = latest(connection, version.model, version.version, stage)
+        asked = latest(connection, version.model, version.version, stage, of=version.incarnation(look.registry.address))
         agreed = approvals(connection, asked.id) if asked and asked.open else []
     if asked is None or not asked.open:
         step, shown = (version.model, version.version, stage), evidence.to_json()
@@ -83,7 +83,7 @@ def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     leaving = ", ".join(map(str, replaced(look, version, target)))
     move = f"{standing(policy.model(version.model), version)} -> {target.stage}{alias}"
     return [
-        _open(look.ledger, version, target.stage),
+        _open(look, version, target.stage),
         f"approval: {asked}" if asked else "approval: nobody is asked",
         f"then: {move}" + (f"; version {leaving} {becomes(target)}" if leaving else ""),
         *([f"then told to deploy: {', '.join(target.deploy.to)}"] if target.deploy else []),
@@ -91,9 +91,10 @@ def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     ]
 
 
-def _open(ledger: Ledger, version: Version, stage: str) -> str:
-    with ledger.read() as connection:
-        earlier = latest(connection, version.model, version.version, stage)
+def _open(look: Look, version: Version, stage: str) -> str:
+    with look.ledger.read() as connection:
+        of = version.incarnation(look.registry.address)
+        earlier = latest(connection, version.model, version.version, stage, of=of)
         later = became(connection, [vars(earlier)]) if earlier else {}
     if earlier is None:
         return "asked for: not yet"

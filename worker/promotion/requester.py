@@ -1,6 +1,6 @@
 """Who asked for a promotion: bound at the first request, whoever's event it is that asks again or for the next step."""
 
-from registrar.ledger.promotions import Promotion, latest
+from registrar.ledger.promotions import latest
 from registrar.policy import Target
 from worker.door import Version
 from worker.promotion.standing import standing
@@ -21,10 +21,11 @@ def requester(work: Work, version: Version, target: Target) -> str:
         return work.task.actor
     before = standing(work.policy.model(version.model), version)
     with work.ledger.read() as connection:
-        asked = latest(connection, version.model, version.version, target.stage)
-        brought = latest(connection, version.model, version.version, before)
+        of = version.incarnation(work.registry.address)
+        asked = latest(connection, version.model, version.version, target.stage, of=of)
+        brought = latest(connection, version.model, version.version, before, of=of)
     earlier = (asked, brought if brought and brought.state == "promoted" else None)
-    return next((one.requested_by for one in earlier if one and same(one, version)), work.task.actor)
+    return next((one.requested_by for one in earlier if one), work.task.actor)
 
 
 def asks(work: Work, version: Version, target: Target) -> bool:
@@ -32,11 +33,3 @@ def asks(work: Work, version: Version, target: Target) -> bool:
     data = work.task.data
     asked = (data.get("version"), data.get("target") or data.get("stage"))
     return work.task.event_type in _ASKING and asked == (version.version, target.stage)
-
-
-def same(promotion: Promotion, version: Version) -> bool:
-    """Whether a promotion is of this very version.
-
-    A model made anew counts from 1 again: what was asked for another version of that number is nothing to this.
-    """
-    return promotion.evidence.get("run_id") == version.run_id

@@ -6,6 +6,7 @@ was deployed in vain and was never live; whoever names that one gets it.
 
 from dataclasses import replace
 
+from registrar.incarnation import Incarnation
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import IN_VAIN, last, was_live
 from registrar.ledger.history import HeldBefore, held_before
@@ -17,18 +18,21 @@ _BY_HAND = "came by hand, past the policy: a promotion of it would have its gate
 
 
 def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[HeldBefore]:
-    """The version that holds the target by the record, then the others that do or did, newest first; each once.
+    """The version that holds the target by the record, then the others that do or did, newest first; each once, and
+    apart from others that had its number.
 
     [] where none holds it. given: whether any of its times there was.
     """
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
         times = held_before(connection, model, *where)
-    given = {time.version for time in times if time.given}
+    given = {(time.version, time.noted) for time in times if time.given}
     current = [time for time in times if time.still][:1]
-    each: dict[int, HeldBefore] = {}
+    each: dict[tuple[int, Incarnation | None], HeldBefore] = {}
     for time in [*current, *times] if current else []:
-        each.setdefault(time.version, replace(time, given=time.version in given))
+        if not each or time.version != current[0].version:
+            which = (time.version, time.noted)
+            each.setdefault(which, replace(time, given=which in given))
     return list(each.values())
 
 
@@ -48,7 +52,8 @@ def usable(
     passed_over = []
     for one in earlier:
         version = present(registry, model, one.version) if one.given else None
-        why = _unusable(version, registry, ledger) or _in_vain(version, target, ledger) if one.given else _BY_HAND
+        why = _unusable(version, one, registry, ledger) or _in_vain(version, target, registry, ledger)
+        why = why if one.given else _BY_HAND
         if why:
             passed_over.append(f"version {one.version} {why}")
         elif version:
@@ -66,7 +71,7 @@ def named(
     if not one.given:
         return None, _BY_HAND
     version = present(registry, model, number)
-    why = _unusable(version, registry, ledger)
+    why = _unusable(version, one, registry, ledger)
     return (None, why) if why else (version, "")
 
 
@@ -75,9 +80,13 @@ def nameable(registry: Registry, ledger: Ledger, model: str, target: Target, ear
     return [one.version for one in earlier if named(registry, ledger, model, target, earlier, number=one.version)[0]]
 
 
-def _unusable(version: Version | None, registry: Registry, ledger: Ledger) -> str | None:
+def _unusable(version: Version | None, time: HeldBefore, registry: Registry, ledger: Ledger) -> str | None:
+    """time: when it held the target."""
     if version is None:
         return "is gone"
+    of = version.incarnation(registry.address)
+    if not time.is_of(of):
+        return f"was another one then, before {version.model} was made anew"
     if quarantine.why(ledger, version):
         return "is quarantined"
     if "MLmodel" not in registry.files_of(version.model, version.version):
@@ -85,12 +94,12 @@ def _unusable(version: Version | None, registry: Registry, ledger: Ledger) -> st
     return None
 
 
-def _in_vain(version: Version | None, target: Target, ledger: Ledger) -> str | None:
+def _in_vain(version: Version | None, target: Target, registry: Registry, ledger: Ledger) -> str | None:
     """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
     if version is None:
         return None
-    asked = (version.model, version.version, target.stage)
+    of = version.incarnation(registry.address)
     with ledger.read() as connection:
-        deployed = last(connection, *asked)
-        in_vain = deployed and deployed.state in IN_VAIN and not was_live(connection, *asked)
+        deployed = last(connection, version.model, version.version, target.stage, of=of)
+        in_vain = deployed and deployed.state in IN_VAIN and not was_live(connection, target.stage, of=of)
     return "was deployed in vain" if in_vain else None

@@ -15,6 +15,7 @@ from worker import limits
 from worker.door import Failure, Retryable, Version, present
 from worker.promotion import quarantine, undo
 from worker.promotion.in_stage import Seen, exclusive, seen
+from worker.promotion.sightings import Another
 from worker.promotion.standing import standing
 from worker.promotion.step import Step
 from worker.work import Work
@@ -41,6 +42,9 @@ def move(
     before = _before(work, step)
     try:
         previous, look = _made(work, step, before)
+    except Another:
+        undo.let_go(work, step)
+        raise
     except Failure as error:
         if not work.ends(error) or (became := undo.take_back(work, step)) is None:
             raise

@@ -7,7 +7,7 @@ changes at a move's end alone.
 from collections.abc import Mapping
 
 from registrar.ledger.history import held_now
-from worker.door import Failure
+from worker.door import Failure, NotFound
 from worker.promotion.step import Step
 from worker.work import Work
 
@@ -28,6 +28,24 @@ def take_back(work: Work, step: Step) -> str | None:
         return f"what had been done could not be taken back ({error}): look at {step.version} in MLflow"
     where = f"{step.version} is in {stage}" if step.staged else f"the aliases of {step.version.model} are as before"
     return f"what had been done was taken back: {where}" if done else None
+
+
+def let_go(work: Work, step: Step) -> None:
+    """Where the version was made anew in the middle of its move, what was written may be another's: nobody let that in.
+
+    Nothing is done where it is the same still, and another of the model is new.
+    """
+    model, number = step.version.model, step.version.version
+    try:
+        found = work.unseen.version(model, number)
+    except NotFound:
+        return
+    if found.incarnation("").same(step.version.incarnation("")):
+        return
+    if step.staged and found.stage == step.stage:
+        work.unseen.set_stage(model, number, "None")
+    if step.alias in found.aliases:
+        work.unseen.drop_alias(model, str(step.alias))
 
 
 def _aliases(work: Work, step: Step) -> bool:

@@ -45,9 +45,14 @@ def already(task: Task, seal: Seal, text: str) -> tuple[FollowUp, ...]:
     return (_answer(_own(task), "approved", text),) if _first(task, seal) else ()
 
 
-def answers(ledger: Ledger, seal: Seal, task: Task, state: str, outcome: Outcome) -> list[FollowUp]:
-    """A task for each deployment that is let go, or is not. state: how the present task ended."""
-    own = [_own(task)] if _first(task, seal) and not _told(ledger, _own(task)) else []
+def answers(
+    ledger: Ledger, seal: Seal, task: Task, state: str, outcome: Outcome, *, others: bool = False
+) -> list[FollowUp]:
+    """A task for each deployment that is let go, or is not. state: how the present task ended.
+
+    others: it has not, and only those of other events' requests are meant.
+    """
+    own = [_own(task)] if not others and _first(task, seal) and not _told(ledger, _own(task)) else []
     if own and state != "succeeded":
         return [_answer(own[0], "rejected", outcome.summary)]
     mine = _step(task) if own else None
@@ -56,7 +61,8 @@ def answers(ledger: Ledger, seal: Seal, task: Task, state: str, outcome: Outcome
         for verdict in _decided(ledger, task, state, outcome)
         for asked in (*_unanswered(ledger, verdict), *(own if verdict.step == mine else ()))
     ]
-    return list({step.lane: step for step in told}.values())
+    mute = _own(task).lane if others else None
+    return list({step.lane: step for step in told if step.lane != mute}.values())
 
 
 def _decided(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> Iterator[_Verdict]:

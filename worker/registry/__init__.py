@@ -61,6 +61,10 @@ class MlflowRegistry(Files, Versions):
         self._before_write = before_write
         self._glances = glances
 
+    @property
+    def address(self) -> str:
+        return self._uri.rstrip("/")
+
     def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
         """The same registry, for one task: before_write checks that the task is still ours."""
         return MlflowRegistry(self._uri, before_write=before_write, client=self._client, glances=self._glances)

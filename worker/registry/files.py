@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from worker import convert
-from worker.door import FilesSeen, Final
+from worker.door import FILES, FilesSeen, Final
 from worker.registry.errors import sorted_errors
 from worker.registry.watched import download_artifacts, list_artifacts, store, watched
 
@@ -65,7 +65,7 @@ class Files:
             content = self._hashes(address, _within(listing, most))
         found = [(path, size, content.get(path)) for path, size in listing]
         digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
-        return FilesSeen(f"files:sha256:{digest}", _compared(len(listing), len(content)))
+        return FilesSeen(f"{FILES}{digest}", _compared(len(listing), len(content)))
 
     def _hashes(self, address: str, paths: Iterable[str]) -> dict[str, str]:
         """SHA-256 by path. Each file is asked for alone: MLflow's own download would first list what it is in."""

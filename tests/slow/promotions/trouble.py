@@ -129,6 +129,7 @@ class FrailDoor:
         self, inner: Any, trouble: Trouble, before: Callable[..., str | None], did: Callable[..., None]
     ) -> None:
         self._inner, self._trouble, self._before, self._did = inner, trouble, before, did
+        self.address = inner.address
 
     def guarded(self, before_write: Callable[[], None]) -> Registry:
         view: Any = FrailDoor(self._inner.guarded(before_write), self._trouble, self._before, self._did)

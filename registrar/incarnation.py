@@ -1,0 +1,28 @@
+"""Which version a number stands for: numbers begin anew in a model that is deleted and made again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Incarnation:
+    """A version as the registry made it, and as no other is.
+
+    created_at: by the registry. source: where its model is. registry: the address at which it was seen.
+    """
+
+    model: str
+    version: int
+    created_at: datetime
+    run_id: str | None
+    source: str
+    registry: str
+
+    def __str__(self) -> str:
+        run = f" from run {self.run_id}" if self.run_id else ""
+        return f"{self.model} version {self.version}, made on {self.created_at:%Y-%m-%d %H:%M:%S} UTC{run}"
+
+    def same(self, other: "Incarnation") -> bool:
+        """Wherever the two were seen: a registry may get another name."""
+        mine = (self.model, self.version, self.created_at, self.run_id)
+        return mine == (other.model, other.version, other.created_at, other.run_id)

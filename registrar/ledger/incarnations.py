@@ -1,0 +1,87 @@
+"""Which version each record is about: noted with holdings, promotions and deployments, compared before they count.
+
+What was written before schema 0011 has no note. It is about a version where it began after the registry had made that,
+from the same run where the run is known; nothing is guessed beyond that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, insert, select
+
+from registrar.incarnation import Incarnation
+from registrar.ledger.journal import append
+from registrar.ledger.tables import incarnations
+from registrar.outcome import Cause
+
+NAMES = ("model", "version", "created_at", "run_id", "source", "registry")
+CLOCKS = timedelta(minutes=5)  # the registry's may be so far ahead of the ledger's, where the run says it is the same
+COLUMNS = tuple(incarnations.c[name] for name in NAMES)
+
+
+def is_about(created_at: datetime, *, recorded: datetime | None, since: datetime) -> bool:
+    """Whether a record is about the version that the registry made at `created_at`: the rule for all records.
+
+    recorded: what the record has for that; None: nothing, and it must have begun later.
+    """
+    return since >= created_at if recorded is None else recorded == created_at
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A record about a version. since: when it began. noted: which version it is about; None: not known.
+
+    run_id: of its promotion's evidence, which tells more where nothing was noted.
+    """
+
+    version: int
+    since: datetime
+    noted: Incarnation | None = None
+    run_id: str | None = None
+
+    def is_of(self, found: Incarnation) -> bool:
+        """Whether it is about the version that was found under its number."""
+        if self.version != found.version:
+            return False
+        if self.noted is not None:
+            return self.noted.same(found)
+        if self.run_id and found.run_id and self.run_id != found.run_id:
+            return False
+        slack = CLOCKS if self.run_id and self.run_id == found.run_id else timedelta()
+        return is_about(found.created_at, recorded=None, since=self.since + slack)
+
+
+def note(connection: Connection, cause: Cause, model: str, version: int) -> int | None:
+    """Return the number of the version that the task saw, written down first if it is new; None: it saw none."""
+    seen = cause.seen.get((model, version))
+    if seen is None:
+        return None
+    same = and_(incarnations.c.created_at == seen.created_at, incarnations.c.run_id.is_not_distinct_from(seen.run_id))
+    known = select(incarnations.c.seq).where(incarnations.c.model == model, incarnations.c.version == version, same)
+    if (number := connection.execute(known).scalar()) is not None:
+        return int(number)
+    row = {name: getattr(seen, name) for name in NAMES} | {"event_id": cause.event_id, "at": cause.at}
+    number = connection.execute(insert(incarnations).values(row).returning(incarnations.c.seq)).scalar_one()
+    said = {name: row[name] for name in ("created_at", "run_id", "source", "registry")}
+    append(connection, cause, "version.seen", model=model, version=version, incarnation=number, **said)
+    return int(number)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Record: a version is known, though nothing else is written about it. It must have been seen."""
+
+    model: str
+    version: int
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        note(connection, cause, self.model, self.version)
+
+
+def known(connection: Connection, model: str, *, version: int | None = None) -> Mapping[int, Incarnation]:
+    """All that were noted of a model's versions, or of one number, by the number that records have of them."""
+    query = select(incarnations.c.seq, *COLUMNS).where(incarnations.c.model == model).order_by(incarnations.c.seq)
+    if version is not None:
+        query = query.where(incarnations.c.version == version)
+    return {number: Incarnation(*row) for number, *row in connection.execute(query)}

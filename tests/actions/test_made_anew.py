@@ -1,0 +1,374 @@
+"""A model that is deleted and made anew counts from 1 again: nothing of the one before is taken for what is there now.
+
+On the real MLflow, where numbers begin anew. Each of these put a version where nobody had let it in, or counted what
+another one had earned.
+"""
+
+import json
+import uuid
+from datetime import timedelta
+
+import pytest
+from mlflow import MlflowClient
+
+from registrar.ledger.dead import letters
+from registrar.ledger.history import history
+from registrar.ledger.journal import entries
+from registrar.ledger.known_versions import known_versions
+from registrar.ledger.promotions import still_open
+from tests.actions.versions import trained
+from tests.mlflow_server import train
+from tests.worker.office import ADA, BOB, POLICY, Office
+from worker.door import Final
+from worker.registry import MlflowRegistry
+
+ANEW = "registry.made_anew"
+
+
+class Real:
+    """A model of its own in MLflow, in the record of an office."""
+
+    def __init__(self, office: Office, address: str) -> None:
+        self.office, self.client = office, MlflowClient(address)
+        self.name = f"anew-{uuid.uuid4().hex[:8]}"
+        office.let_in(MlflowRegistry(address))
+        self.policy(POLICY)
+
+    def policy(self, text: str) -> None:
+        self.office.policy(text.replace("  taxi:\n", f"  {self.name}:\n"))
+
+    def post(self, type_: str, **data) -> str:
+        return self.office.post(type_, model=self.name, **data)
+
+    def trained(self, rmse: float = 5.0) -> int:
+        run = train(self.client, rmse=rmse)
+        self.post("training_run.finished", run_id=run)
+        return max(int(v.version) for v in self.client.search_model_versions(f"name = '{self.name}'"))
+
+    def live(self, rmse: float = 5.0) -> int:
+        number = self.trained(rmse)
+        self.approve(number)
+        return number
+
+    def approve(self, number: int) -> None:
+        self.post("promotion.approve", by=ADA, version=number)
+
+    def delete(self) -> None:
+        self.client.delete_registered_model(self.name)
+
+    def by_hand(self, rmse: float = 99.0) -> int:
+        """Made anew, or a version more, past Registrar."""
+        run = train(self.client, rmse=rmse)
+        if not self.client.search_registered_models(f"name = '{self.name}'"):
+            self.client.create_registered_model(self.name)
+        uri = f"{self.client.get_run(run).info.artifact_uri}/model"
+        return int(self.client.create_model_version(self.name, uri, run_id=run).version)
+
+    def stages(self) -> dict[int, str]:
+        return self.office.stages(self.name)
+
+    def aliases(self) -> dict[str, int]:
+        return dict(self.office.registry.model(self.name).aliases)
+
+    def holding(self) -> dict[str, list[int]]:
+        return self.office.holding(self.name)
+
+
+@pytest.fixture
+def real(office, mlflow_address):
+    found = Real(office, mlflow_address)
+    yield found
+    for model in found.client.search_registered_models(f"name = '{found.name}'"):
+        found.client.delete_registered_model(model.name)
+
+
+def revert(policy: str = POLICY) -> str:
+    return policy.replace("  taxi:\n", "  taxi:\n    drift: revert\n")
+
+
+# A1.
+@pytest.mark.both_ledgers
+@pytest.mark.parametrize("how", ["trained", "by_hand"])
+def test_a_revert_does_not_put_a_version_where_its_number_was_approved_before(real, how):
+    real.policy(revert())
+    real.live()
+    real.delete()
+    assert getattr(real, how)(rmse=99.0) == 1
+    real.post("registry.reconcile")
+    assert (real.stages(), real.aliases()) == ({1: "None"}, {})
+    assert "Production" not in real.holding()
+    assert "was made anew in MLflow" in real.office.fact(ANEW)
+
+
+@pytest.mark.both_ledgers
+def test_what_ended_is_said_in_the_journal_and_in_history(real):
+    real.live()
+    real.trained()  # waits for approval
+    real.delete()
+    real.trained(rmse=99.0)
+    with real.office.ledger.read() as connection:
+        held = history(connection, real.name)
+        said = [json.loads(each["body"]) for each in entries(connection, model=real.name)]
+        assert still_open(connection, model=real.name) == []
+    assert {one.until_because for one in held if one.key == "Production"} == {
+        one["said"]["because"] for one in said if one["kind"] == "released" and one["said"]["because"]
+    }
+    assert all(one.until for one in held)
+    assert all(one.version_created_at and one.run_id for one in held)
+    [superseded] = [one for one in said if one["kind"] == "promotion.decided" and one["said"]["state"] == "superseded"]
+    assert (superseded["version"], "was made anew in MLflow" in superseded["said"]["reason"]) == (2, True)
+
+
+def test_by_mlflows_webhook_it_is_seen_too(real):
+    real.policy(revert())
+    real.live()
+    real.delete()
+    real.by_hand()
+    real.client.set_registered_model_alias(real.name, "champion", 1)
+    change = "model_version_alias.created"
+    real.post("registry.changed", change=change, alias="champion", version=1)
+    assert real.office.fact(ANEW)
+    assert real.stages() == {1: "None"}
+
+
+# A2.
+@pytest.mark.both_ledgers
+def test_a_rollback_does_not_go_to_a_number_that_another_version_held(real):
+    real.live()
+    real.live()
+    real.delete()
+    real.live()
+    real.trained()
+    real.post("promotion.reject", by=BOB, version=2, reason="wrong fares")
+    before = real.stages()
+    real.post("model.rollback", by=ADA, reason="bad")
+    assert real.stages() == before
+    assert real.aliases()["champion"] == 1
+    assert "version 2 was another one then" in real.office.fact("task.failed")
+
+
+def test_a_rollback_goes_to_what_this_models_version_held(real):
+    real.live()
+    real.delete()
+    real.live()
+    real.live()
+    real.post("model.rollback", by=ADA, reason="bad")
+    assert real.stages() == {1: "Production", 2: "Archived"}
+
+
+# A3.
+def test_soak_counts_from_this_versions_time(real):
+    real.policy(POLICY.replace("alias: champion,", "alias: champion, gates: [{soak: 3m}],"))
+    real.trained()
+    real.office.jump(timedelta(minutes=2))
+    real.delete()
+    real.trained()
+    real.office.later(seconds=70)
+    assert real.office.promotions()[-1] == (1, "Production", "waiting")
+    with real.office.ledger.read() as connection:
+        [waits] = still_open(connection, model=real.name)
+    assert waits.due_at - waits.created_at > timedelta(minutes=2, seconds=50)
+
+
+# A4.
+def test_what_was_fetched_of_another_version_is_fetched_anew(real, tmp_path):
+    real.trained()
+    real.post("artifacts.fetch", version=1)
+    real.post("artifacts.fetch", version=1)
+    assert "is there already" in real.office.fact("artifacts.fetched")
+    [manifest] = (tmp_path / "artifacts").rglob("registrar-manifest.json")
+    before = json.loads(manifest.read_text())["version"]
+    real.delete()
+    real.trained()
+    real.post("artifacts.fetch", version=1)
+    assert "was fetched" in real.office.fact("artifacts.fetched")
+    now = json.loads(manifest.read_text())["version"]
+    assert (now["version"], before["version"]) == (1, 1)
+    assert now["created_at"] > before["created_at"]
+    assert now["run_id"] != before["run_id"]
+
+
+# Read in the code.
+def test_a_deployment_that_failed_was_not_this_versions(real):
+    policy = POLICY.replace("{rules: [{group: leads}]}", "automatic, deploy: {to: [log], confirm_within: 1h}")
+    real.policy(policy)
+    real.live()
+    real.post("deployment.failed", version=1, environment="prod")
+    real.delete()
+    real.live()
+    real.live()
+    real.post("model.rollback", by=ADA, reason="bad")
+    assert real.stages() == {1: "Production", 2: "Archived"}
+
+
+def test_a_report_of_a_deployment_of_before_ends_none(real):
+    policy = POLICY.replace("{rules: [{group: leads}]}", "automatic, deploy: {to: [log], confirm_within: 1h}")
+    real.policy(policy)
+    real.trained()
+    real.delete()
+    real.trained(rmse=99.0)
+    real.post("deployment.succeeded", version=1, environment="prod")
+    assert "is live" not in real.office.fact("deployment.succeeded")
+
+
+def test_a_rejection_was_of_another_version(real):
+    real.trained()
+    real.post("promotion.reject", by=BOB, version=1, reason="wrong fares")
+    real.delete()
+    real.trained()
+    assert real.office.promotions()[-1] == (1, "Production", "awaiting_approval")
+
+
+def test_an_open_request_of_before_is_no_newer_candidate_and_ends(real):
+    for _ in range(3):
+        real.trained()
+    real.delete()
+    real.trained()
+    with real.office.ledger.read() as connection:
+        assert [one.version for one in still_open(connection, model=real.name)] == [1]
+    real.approve(1)
+    assert real.stages() == {1: "Production"}
+
+
+def test_a_vote_for_a_version_of_before_does_not_count_for_this_one(real):
+    real.trained()
+    real.delete()
+    real.by_hand(rmse=99.0)
+    real.approve(1)
+    assert real.stages() == {1: "None"}
+    assert real.office.promotions()[-1] == (1, "Production", "superseded")
+
+
+def test_what_an_approved_promotion_waited_for_is_not_done_for_another(real):
+    frozen = "alias: champion, gates: [{max_per_day: 1}],"
+    real.policy(POLICY.replace("alias: champion,", frozen))
+    real.live()
+    real.live()
+    assert real.office.promotions()[-1] == (2, "Production", "approved")
+    real.delete()
+    real.by_hand()
+    real.by_hand()
+    real.office.later(hours=25)
+    assert set(real.stages().values()) == {"None"}
+    assert real.office.promotions()[-1] == (2, "Production", "superseded")
+
+
+def test_who_is_replaced_is_none_of_before(real):
+    real.policy(POLICY.replace("alias: champion,", "alias: champion, previous_alias: previous,"))
+    real.live()
+    real.live()
+    real.delete()
+    real.trained()
+    real.trained(rmse=99.0)
+    real.approve(1)
+    assert real.stages() == {1: "Production", 2: "None"}
+    assert real.aliases() == {"champion": 1}
+
+
+def test_of_a_version_that_was_known_before_nothing_is_said_of_this_one(real):
+    real.trained(rmse=99.0)
+    real.trained(rmse=99.0)
+    real.delete()
+    real.trained()
+    with real.office.ledger.read() as connection:
+        [one] = known_versions(connection, real.name)
+    assert (one.version, one.held_back) == (1, ())
+
+
+# In the middle of what is done.
+def test_what_is_made_anew_in_the_middle_of_its_move_is_not_left_there(office):
+    """Right before the stage is set: MLflow knows the version by its number."""
+    number = trained(office, "r1")
+    registry = office.registry
+
+    def meanwhile(*_: object) -> None:
+        registry.refuse.clear()
+        registry.delete_model("taxi")
+        registry.born += timedelta(hours=1)
+        registry.trained("r9", rmse=99.0)
+        registry.ensure_model("taxi")
+        registry.create_version("taxi", registry.sources["r9", "model"], run_id="r9", description="", tags={})
+
+    registry.refuse["set_stage"] = meanwhile
+    office.post("promotion.approve", by=ADA, model="taxi", version=number)
+    assert office.stages() == {1: "None"}
+    assert registry.model("taxi").aliases == {}
+    assert office.promotions()[-1] == (1, "Production", "superseded")
+    assert office.holding() == {}
+
+
+def test_what_is_put_back_late_is_what_was_approved(office):
+    """Its files were overwritten, and then the hand's move is to be reverted."""
+    office.policy(revert())
+    for run in ("r1", "r2"):
+        office.registry.trained(run, rmse=5.0)
+        office.post("training_run.finished", model="taxi", run_id=run)
+        office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
+    office.registry.set_stage("taxi", 2, "None")
+    office.registry.drop_alias("taxi", "champion")
+    office.registry.files["models/taxi/2"] = {"MLmodel": b"another"}
+    office.post("registry.reconcile", model="taxi")
+    assert office.stages() == {1: "Archived", 2: "None"}
+    assert office.registry.model("taxi").aliases == {}
+    assert "its files are not those that were approved" in office.fact("registry.changed_by_hand")
+
+
+def test_a_number_that_comes_again_in_the_same_model_is_another_version(office):
+    """Some stores of MLflow give the number of a deleted version again."""
+    trained(office, "r1")
+    trained(office, "r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    office.registry.take_back("taxi", 2)
+    office.registry.born += timedelta(hours=1)
+    assert trained(office, "r3", 99.0) == 2
+    assert office.stages() == {1: "Archived", 2: "None"}
+    assert office.holding() == {"Archived": [1]}, "what is there still goes on"
+    assert office.fact(ANEW).startswith("of taxi, a version was made anew under its number: taxi version 2, made on")
+
+
+def test_clocks_of_mlflows_servers_that_are_apart_make_nothing_anew(office):
+    trained(office, "r1")
+    office.registry.born -= timedelta(seconds=30)
+    trained(office, "r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert office.stages() == {1: "Archived", 2: "Production"}
+    assert ANEW not in [kind for kind, _ in office.facts()]
+
+
+def test_a_task_that_has_written_already_goes_on_with_what_it_wrote(office):
+    """The old one was deleted by hand, and the registration is the first that sees the new one."""
+    trained(office, "r1")
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+    assert trained(office, "r2") == 1
+    assert office.stages() == {1: "Staging"}
+    assert [call for call, *_ in office.registry.writes].count("create_version") == 2
+
+
+def test_what_is_tried_again_late_is_not_done_with_another_version(office):
+    """Version 1 was to be archived, since version 2 took its place; the task died, and is retried."""
+    for run in ("r1", "r2"):
+        trained(office, run)
+        if run == "r2":
+            office.registry.refuse["set_stage"] = lambda *args: Final("no") if args[-1] == "Archived" else None
+        office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
+    office.registry.refuse.clear()
+    with office.ledger.read() as connection:
+        [letter] = letters(connection)
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+    trained(office, "r3")
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert office.stages() == {1: "Production"}
+    office.post("task.retry", by=ADA, task_id=letter.id, model="taxi")
+    assert office.stages() == {1: "Production"}
+    assert "this was to be done with another version of that number" in office.fact("task.failed")
+
+
+def test_a_promotion_that_ends_so_is_told_as_one(office):
+    trained(office, "r1")
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+    trained(office, "r2")
+    told = "the promotion of taxi version 1 to Production is superseded: taxi was made anew in MLflow: "
+    assert office.fact("promotion.superseded").startswith(told)

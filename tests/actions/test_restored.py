@@ -1,0 +1,365 @@
+"""MLflow and the record tell of different pasts: one was restored, or another registry is asked.
+
+That is seen and said in a sentence, and nothing is moved until an operator says which of the two counts.
+"""
+
+import copy
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+
+from registrar.ledger import Ledger
+from registrar.ledger.disputes import dispute
+from registrar.ledger.history import held_before, history
+from registrar.ledger.tables import deployments, holders, promotions
+from registrar.ledger.verify import verify
+from tests.actions.versions import live, trained
+from tests.fakes import BORN, FakeRegistry
+from tests.worker.office import ADA, POLICY, Office
+from worker.door import ModelSource
+
+DISPUTED = "registry.disputed"
+REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")
+ADOPT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: adopt\n")
+
+
+def tick(office) -> None:
+    """MLflow's clock goes on."""
+    office.registry.clock += 60_000
+    office.registry.born += timedelta(minutes=1)
+
+
+def one_after_the_other(office, *runs: str) -> None:
+    for run in runs:
+        tick(office)
+        live(office, run)
+
+
+def backup(office) -> dict[str, object]:
+    """What MLflow's database has."""
+    kept = ("_models", "_aliases", "_changed", "runs", "sources")
+    return {name: copy.deepcopy(getattr(office.registry, name)) for name in kept}
+
+
+def restore(office, kept: dict[str, object]) -> None:
+    for name, value in kept.items():
+        setattr(office.registry, name, copy.deepcopy(value))
+
+
+def reconcile(office) -> None:
+    office.post("registry.reconcile", model="taxi")
+
+
+def settle(office, trust: str, **data) -> str:
+    return office.post("registry.settle", by=ADA, model="taxi", trust=trust, **data)
+
+
+def shown(office) -> tuple[dict[int, str], dict[str, int]]:
+    return office.stages(), dict(office.registry.model("taxi").aliases)
+
+
+def in_dispute(office) -> str | None:
+    with office.ledger.read() as connection:
+        found = dispute(connection, "taxi")
+    return found.why if found else None
+
+
+def told(office, type_: str) -> list[str]:
+    return [text_ for kind, text_ in office.facts() if kind == type_]
+
+
+# MLflow is older than the record.
+@pytest.mark.both_ledgers
+@pytest.mark.parametrize("policy", [POLICY, REVERT, ADOPT], ids=["alert", "revert", "adopt"])
+@pytest.mark.parametrize("registered", [True, False])
+def test_a_restored_mlflow_is_said_and_nothing_is_moved_or_recorded(office, policy, registered):
+    office.policy(policy)
+    one_after_the_other(office, "r1")
+    before = backup(office)
+    if registered:
+        tick(office)
+        trained(office, "r2")
+        before = backup(office)
+        tick(office)
+        office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    else:
+        one_after_the_other(office, "r2")
+    held = office.holding()
+    restore(office, before)
+    was = shown(office)
+    reconcile(office)
+    assert (shown(office), office.holding()) == (was, held)
+    assert "MLflow changed it last on" in office.fact(DISPUTED)
+    assert "registrar reconcile taxi --plan" in office.fact(DISPUTED)
+    reconcile(office)
+    assert len(told(office, DISPUTED)) == 1, "it is told once"
+    assert (shown(office), office.holding()) == (was, held)
+
+
+@pytest.fixture
+def restored(office) -> Office:
+    """MLflow is as it was before version 2 went to Production."""
+    office.policy(REVERT)
+    one_after_the_other(office, "r1")
+    tick(office)
+    trained(office, "r2")
+    before = backup(office)
+    tick(office)
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    restore(office, before)
+    reconcile(office)
+    assert in_dispute(office)
+    return office
+
+
+@pytest.mark.both_ledgers
+def test_while_it_is_not_settled_nothing_is_written_to_the_model(restored):
+    was = shown(restored)
+    restored.registry.writes.clear()
+    restored.post("model_version.transition", model="taxi", version=1, stage="Archived")
+    assert "until an operator says which counts" in restored.fact("task.failed")
+    trained(restored, "r3")
+    restored.post("model.rollback", by=ADA, model="taxi", reason="bad")
+    change = "model_version_alias.created"
+    restored.post("registry.changed", model="taxi", change=change, alias="champion", version=1)
+    assert (shown(restored), restored.registry.writes) == (was, [])
+
+
+@pytest.mark.both_ledgers
+def test_mlflow_is_trusted_and_the_record_takes_over_what_it_shows(restored):
+    was = shown(restored)
+    settle(restored, "mlflow", reason="the newer one is lost")
+    assert shown(restored) == was
+    assert restored.holding() == {"Production": [1], "@champion": [1], "Staging": [2], "@challenger": [2]}
+    assert in_dispute(restored) is None
+    assert "Ada said that MLflow counts for taxi: the newer one is lost" in restored.fact("registry.settled")
+    with restored.ledger.read() as connection:
+        [now] = [one for one in history(connection, "taxi") if one.key == "Production" and one.until is None]
+        [again, *_] = held_before(connection, "taxi", "stage", "Production")
+    assert (now.actor, now.event_type, again.given) == ("ada", "registry.settle", True)
+    reconcile(restored)
+    assert (in_dispute(restored), shown(restored)) == (None, was)
+
+
+@pytest.mark.both_ledgers
+def test_the_ledger_is_trusted_and_mlflow_is_put_back(restored):
+    settle(restored, "ledger")
+    assert shown(restored) == ({1: "Archived", 2: "Production"}, {"champion": 2})
+    assert in_dispute(restored) is None
+    reconcile(restored)
+    assert shown(restored) == ({1: "Archived", 2: "Production"}, {"champion": 2})
+    assert len(told(restored, DISPUTED)) == 1
+
+
+def test_a_plan_says_what_each_would_do_and_does_nothing(restored):
+    was, held = shown(restored), restored.holding()
+    event = restored.post("registry.settle", by=ADA, model="taxi", plan=True)
+    with restored.ledger.read() as connection:
+        query = text("SELECT outcome FROM tasks WHERE event_id = :id AND name = 'worker.settle'")
+        said = str(connection.execute(query, {"id": event}).scalar_one())
+    assert "--trust mlflow would: " in said
+    assert "record version 1 in Production" in said
+    assert "--trust ledger would: " in said
+    assert "move version 2 to Production" in said
+    assert (shown(restored), restored.holding()) == (was, held)
+    assert in_dispute(restored)
+
+
+def test_the_ledger_is_not_trusted_with_what_is_not_there(office):
+    office.policy(REVERT)
+    one_after_the_other(office, "r1")
+    before = backup(office)
+    one_after_the_other(office, "r2")
+    restore(office, before)
+    reconcile(office)
+    settle(office, "ledger")
+    assert shown(office) == ({1: "Archived"}, {})
+    assert "Production" not in office.holding()
+
+
+def test_a_version_older_than_the_records_is_no_model_made_anew(office):
+    one_after_the_other(office, "r1", "r2")
+    was_held = office.holding()
+    other = FakeRegistry()
+    other.clock, other.born = office.registry.clock + 1, BORN - timedelta(days=30)
+    office.let_in(other)
+    other.trained("r9", rmse=5.0)
+    other.ensure_model("taxi")
+    other.create_version("taxi", other.sources["r9", "model"], run_id="r9", description="", tags={})
+    other.set_stage("taxi", 1, "Production")
+    reconcile(office)
+    assert "the record knows a later one" in office.fact(DISPUTED)
+    assert (office.holding(), office.stages()) == (was_held, {1: "Production"})
+
+
+# Another MLflow.
+@pytest.mark.both_ledgers
+@pytest.mark.parametrize("policy", [REVERT, ADOPT], ids=["revert", "adopt"])
+def test_another_registry_that_is_pointed_at_is_said(office, policy):
+    office.policy(policy)
+    one_after_the_other(office, "r1", "r2")
+    held, other = office.holding(), FakeRegistry()
+    other.address, other.clock, other.born = "fake://other", office.registry.clock + 1, BORN + timedelta(days=1)
+    office.let_in(other)
+    for run in ("r8", "r9"):
+        other.trained(run, rmse=5.0)
+        other.ensure_model("taxi")
+        other.create_version("taxi", other.sources[run, "model"], run_id=run, description="", tags={})
+    other.set_stage("taxi", 1, "Production")
+    reconcile(office)
+    assert "MLflow at fake://other has taxi version" in office.fact(DISPUTED)
+    assert (office.holding(), office.stages()) == (held, {1: "Production", 2: "None"})
+
+
+@pytest.mark.both_ledgers
+def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(office):
+    office.policy(REVERT)
+    one_after_the_other(office, "r1")
+    held, there = office.holding(), office.registry
+    office.let_in(FakeRegistry())
+    reconcile(office)
+    reconcile(office)
+    assert len(told(office, DISPUTED)) == 1
+    assert (office.holding(), in_dispute(office) is None) == (held, False)
+    office.let_in(there)
+    reconcile(office)
+    assert (office.holding(), in_dispute(office)) == (held, None)
+
+
+def test_a_wiped_registry_whose_models_are_trained_anew_goes_on(office):
+    one_after_the_other(office, "r1")
+    office.registry.delete_model("taxi")
+    reconcile(office)
+    assert in_dispute(office)
+    tick(office)
+    live(office, "r2")
+    assert in_dispute(office) is None
+    assert office.stages() == {1: "Production"}
+    assert office.holding() == {"Production": [1], "@champion": [1]}
+
+
+# The record is older than MLflow.
+class Copies:
+    """A ledger in SQLite, and what it was before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file, self.kept = folder / "ledger.db", folder / "kept.db"
+
+    def keep(self) -> None:
+        with closing(sqlite3.connect(self.file)) as now, closing(sqlite3.connect(self.kept)) as kept:
+            now.backup(kept)
+
+    def restored(self) -> Ledger:
+        return Ledger(f"sqlite:///{self.kept}")
+
+
+@pytest.mark.parametrize("registered", [True, False])
+@pytest.mark.parametrize("trust", ["mlflow", "ledger"])
+def test_a_restored_ledger_does_not_roll_production_back(office, tmp_path, registered, trust):
+    office.policy(REVERT)
+    one_after_the_other(office, "r1")
+    copies = Copies(tmp_path)
+    if registered:
+        tick(office)
+        trained(office, "r2")
+        copies.keep()
+        tick(office)
+        office.later(minutes=5)
+        office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    else:
+        copies.keep()
+        one_after_the_other(office, "r2")
+    was = shown(office)
+    assert was[0] == {1: "Archived", 2: "Production"}
+    with closing(copies.restored()) as ledger:
+        late = Office(ledger, tmp_path, office.registry, REVERT)
+        late.jump(timedelta(minutes=10))
+        reconcile(late)
+        assert "the record is older than MLflow: taxi version 2 was" in late.fact(DISPUTED)
+        assert shown(late) == was
+        settle(late, trust)
+        assert in_dispute(late) is None
+        now = was if trust == "mlflow" else ({1: "Production", 2: "Staging" if registered else "None"}, {"champion": 1})
+        if trust == "ledger" and registered:
+            now[1]["challenger"] = 2
+        assert shown(late) == now
+        reconcile(late)
+        assert (shown(late), in_dispute(late)) == (now, None)
+        assert late.holding()["Production"] == [2 if trust == "mlflow" else 1]
+        with ledger.read() as connection:
+            verify(connection)
+
+
+def test_what_a_hand_moved_is_no_sign_of_an_older_record(office):
+    office.policy(REVERT)
+    one_after_the_other(office, "r1", "r2")
+    tick(office)
+    office.registry.set_stage("taxi", 1, "Production")
+    office.registry.set_stage("taxi", 2, "Archived")
+    reconcile(office)
+    assert in_dispute(office) is None
+    assert shown(office)[0] == {1: "Archived", 2: "Production"}
+
+
+def test_a_holder_that_was_deleted_by_hand_is_none_either(office):
+    one_after_the_other(office, "r1", "r2")
+    tick(office)
+    office.registry.take_back("taxi", 2)
+    reconcile(office)
+    assert (in_dispute(office), office.holding().get("Production")) == (None, None)
+
+
+def test_a_copy_of_another_models_version_is_none_either(office):
+    one_after_the_other(office, "r1")
+    tags = {"registrar.event": "evt_of_another_installation"}
+    office.registry.create_version("taxi", ModelSource("models:/other/1"), run_id="r1", description="", tags=tags)
+    reconcile(office)
+    assert in_dispute(office) is None
+
+
+# What was written before records said which version they are about.
+@pytest.mark.both_ledgers
+@pytest.mark.edits_the_record
+def test_a_record_of_before_is_about_the_version_that_was_there_when_it_began(office):
+    one_after_the_other(office, "r1")
+    forget(office)
+    reconcile(office)
+    assert office.holding() == {"Production": [1], "@champion": [1]}
+    office.registry.delete_model("taxi")
+    office.registry.born = office.now() + timedelta(days=1)
+    trained(office, "r2", 99.0)
+    assert office.holding() == {}
+    assert "was made anew" in office.fact("registry.made_anew")
+
+
+@pytest.mark.edits_the_record
+def test_nor_is_it_about_another_run(office):
+    one_after_the_other(office, "r1")
+    forget(office)
+    office.registry.delete_model("taxi")
+    trained(office, "r2", 99.0)
+    reconcile(office)
+    assert "taxi version 1, made on" in str(in_dispute(office))
+    assert office.stages() == {1: "None"}
+
+
+def forget(office) -> None:
+    with office.ledger.write() as connection:
+        for table in (holders, promotions, deployments):
+            connection.execute(update(table).values(incarnation=None))
+
+
+def test_nor_is_a_move_that_changed_nothing(office):
+    """The description tells of it, and the record has its event and no holding of it."""
+    one_after_the_other(office, "r1")
+    office.jump(timedelta(minutes=5))
+    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    for stage in ("Archived", "None"):
+        tick(office)
+        office.registry.set_stage("taxi", 1, stage)
+        reconcile(office)
+    assert in_dispute(office) is None

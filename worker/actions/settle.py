@@ -1,0 +1,168 @@
+"""worker.settle, on registry.settle: an operator says whether MLflow or the record of a model counts.
+
+Trusting MLflow, the record takes over what it shows, as that operator's doing. Trusting the ledger, MLflow is put back
+as the record has it, where the version is the one that the record is about; what is not there any more has ended.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from registrar.ledger.disputes import Settled
+from registrar.ledger.history import Held
+from registrar.ledger.incarnations import Noted
+from registrar.ledger.open_records import Open, open_records
+from registrar.outcome import Fact, FollowUp, Outcome, Record
+from registrar.vocabulary import RegistrySettle
+from worker.door import NotFound, Version, with_known
+from worker.promotion import disputes, in_stage
+from worker.work import Work
+
+_FACT = "registry.settled"
+Place = tuple[str, str, int]  # stage | alias, its name, a version
+
+
+@dataclass(frozen=True)
+class Both:
+    """What MLflow shows and what the record says of a model. shown: who is where. lost: records about what is gone.
+
+    look: what later looks go on from.
+    """
+
+    shown: Sequence[Place]
+    records: Sequence[Open]
+    lost: Sequence[Open]
+    lacking: Sequence[Version]
+    look: tuple[Record, ...]
+
+    @property
+    def held(self) -> list[Place]:
+        """Who is where by the record, of what is there still."""
+        lost = {id(one) for one in self.lost}
+        return [_place(one) for one in self.records if one.kind in ("stage", "alias") and id(one) not in lost]
+
+    @property
+    def came(self) -> list[Place]:
+        return [place for place in self.shown if place not in self.held]
+
+    @property
+    def left(self) -> list[Place]:
+        return [place for place in self.held if place not in self.shown]
+
+
+def act(work: Work) -> Outcome:
+    data = work.data_as(RegistrySettle)
+    both = _both(work)
+    if data.plan:
+        plans = {"mlflow": _by_mlflow(both), "ledger": _by_ledger(work, both)}
+        wanted = [trust for trust in plans if data.trust in (None, trust)]
+        return Outcome(
+            "; ".join(f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
+        )
+    said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(work, both)
+    why = f"{work.who} said that {_name(data.trust)} counts"
+    because = f": {data.reason}" if data.reason else ""
+    text = f"{why} for {work.model}{because} ({', '.join(said) or 'nothing differs'})"
+    fact = Fact(_FACT, text, work.model, None, {"trust": data.trust, "by": work.who})
+    gone: list[Record] = [one.ended(work.model, why) for one in both.lost]
+    known = [Noted(work.model, one.version) for one in both.lacking]
+    rest, steps = _taken_over(work, both, why) if data.trust == "mlflow" else _put_back(work, both)
+    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(work.model, text)))
+
+
+def _name(trust: str | None) -> str:
+    return "MLflow" if trust == "mlflow" else "the record"
+
+
+def _both(work: Work) -> Both:
+    with work.ledger.read() as connection:
+        records = open_records(connection, work.model)
+    found = work.registry.recent(work.model)
+    live = {one.version for one in records if one.live}
+    versions = {one.version: one for one in with_known(work.registry, work.model, found.versions, live)}
+    lost = [
+        one
+        for one in records
+        if one.version not in versions or not one.is_of(versions[one.version].incarnation(work.registry.address))
+    ]
+    shown = [("stage", one.stage, one.version) for one in versions.values() if one.stage != "None"]
+    shown += [("alias", alias, number) for alias, number in _aliases(work).items()]
+    lacking = [one for one, _ in disputes.lacks(work, list(versions.values()))]
+    stages = in_stage.exclusive(work.policy.model(work.model))
+    look = in_stage.of(work, work.model, stages, versions.values(), found.at).records
+    return Both(sorted(shown), records, lost, lacking, look)
+
+
+def _aliases(work: Work) -> dict[str, int]:
+    try:
+        return dict(work.registry.model(work.model).aliases)
+    except NotFound:
+        return {}
+
+
+def _taken_over(work: Work, both: Both, why: str) -> tuple[list[Record], list[FollowUp]]:
+    """What is there already waits for no approval any more."""
+    asked = [one for one in both.records if one.kind == "promotion"]
+    there = {one.key for one in asked if ("stage", one.target, one.version) in both.shown}
+    left = [one.ended(work.model, why) for one in both.records if _place(one) in both.left or one.key in there]
+    return [*left, *(Held(work.model, kind, key, number) for kind, key, number in both.came)], []
+
+
+def _put_back(work: Work, both: Both) -> tuple[list[Record], list[FollowUp]]:
+    """In the lane, after this: who came leaves first."""
+    stages = [[number, stage] for number, stage in _moves(work, both)]
+    steps = [FollowUp("worker.put_back", {"stages": stages})] if stages else []
+    aliases = _alias_moves(work, both)
+    return [], [*steps, *(FollowUp("worker.put_back", {"alias": a, "version": n}) for a, n in aliases.items())]
+
+
+def _moves(work: Work, both: Both) -> list[tuple[int, str]]:
+    """Who goes to which stage; where the policy goes by aliases alone, nobody."""
+    if work.policy.model(work.model).mode == "aliases":
+        return []
+    home = {number: stage for kind, stage, number in both.held if kind == "stage"}
+    came = [number for kind, _, number in both.came if kind == "stage"]
+    left = [(number, stage) for kind, stage, number in both.left if kind == "stage" and number not in came]
+    moves = [(number, home.get(number, "None")) for number in came]
+    taken = {stage for kind, stage, _ in both.shown if kind == "stage"}
+    return sorted([*moves, *left], key=lambda move: move[1] in taken)  # who is in another's place leaves first
+
+
+def _alias_moves(work: Work, both: Both) -> dict[str, int | None]:
+    """Of the targets' aliases and those that the record knows: who gets them; None: nobody."""
+    held = {key: number for kind, key, number in both.held if kind == "alias"}
+    ours = {target.alias for target in work.policy.model(work.model).targets if target.alias}
+    came = {key for kind, key, _ in both.came if kind == "alias" and (key in ours or key in held)}
+    left = {key for kind, key, _ in both.left if kind == "alias"}
+    return {key: held.get(key) for key in sorted(came | left)}
+
+
+def _by_mlflow(both: Both) -> list[str]:
+    return [
+        *(f"record {_shown(place)}" for place in both.came),
+        *(f"end {_shown(place)} in the record" for place in both.left),
+        *_ended(both.lost),
+    ]
+
+
+def _by_ledger(work: Work, both: Both) -> list[str]:
+    return [
+        *(f"move version {number} to {stage}" for number, stage in _moves(work, both)),
+        *(
+            f"point @{alias} at version {number}" if number else f"take @{alias} away"
+            for alias, number in _alias_moves(work, both).items()
+        ),
+        *_ended(both.lost),
+    ]
+
+
+def _ended(lost: Iterable[Open]) -> list[str]:
+    return [f"end what the record has of version {one.version} that is gone: {one.what}" for one in lost]
+
+
+def _place(one: Open) -> Place:
+    return one.kind, one.key, one.version
+
+
+def _shown(place: Place) -> str:
+    kind, key, number = place
+    return f"version {number} {f'as @{key}' if kind == 'alias' else f'in {key}'}"
