@@ -2,10 +2,13 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from registrar.ledger import status
+from registrar.ledger.tables import tasks
 from registrar.seal import REPLY
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
@@ -215,6 +218,9 @@ def test_it_is_refused_when_the_request_is_dropped_before_its_turn(github):
     office = github.office
     office.registry.fail["run"] = Retryable("reading run r9: the registry does not answer (ConnectionError)")
     office.post("training_run.finished", model="taxi", run_id="r9")
+    with office.ledger.write() as connection:  # not due while the test looks
+        later = office.now() + timedelta(seconds=100)
+        connection.execute(update(tasks).where(tasks.c.state == "queued").values(not_before=later))
     waits = office.post("promotion.request", reply_to=github.address(), **WANTED)
     with office.ledger.read() as connection:
         [task] = (status.event(connection, waits) or {})["tasks"]
