@@ -170,6 +170,16 @@ class Machine(RuleBasedStateMachine):
     def go_back(self, to: str, by: str, now: bool) -> None:
         self.post("model.rollback", by=by, now=now, target=to, reason="wrong fares")
 
+    @precondition(lambda self: self.desk.chronicle.waiting() and len(self.desk.world.ever["Production"]) > 1)
+    @rule(pick=picks, who=st.permutations(PEOPLE), by=people)
+    def go_back_from_a_stale_page(self, pick: int, who: list[str], by: str) -> None:
+        """What is approved right before is nobody's bad version."""
+        waiting = self.desk.chronicle.waiting()
+        self.desk.settle()
+        self._all_approve(waiting[pick % len(waiting)], who)
+        self.desk.accept("model.rollback", by=by, reason="wrong fares")
+        self.desk.work()
+
     @precondition(lambda self: self.desk.world.stages)
     @rule(pick=picks, stage=stages, now=at_once)
     def move(self, pick: int, stage: str, now: bool) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 from registrar.ledger import Ledger
 from registrar.ledger.history import history
 from registrar.ledger.tables import events, promotions, votes
-from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Word
+from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Shown, Word
 from tests.slow.promotions.rules import ALIASES, Rules
 from tests.slow.promotions.trouble import Clock
 from tests.slow.promotions.world import Runs, World
@@ -180,7 +180,7 @@ class Witness:
     def _opened(self, row: Row[Any]) -> None:
         shown = self.chronicle.now_shown(row.version, row.target)
         by = self.chronicle.requester(row.version, row.target, row.event_id, self.event(row.event_id))
-        good = self.chronicle.free(row.version, row.target, shown)
+        good = self._free(row.version, row.target, shown)
         if row.requested_by != by:
             self.wrong.append(f"{row.requested_by} is no requester, {by} is: {row}")
         asked = Asked(row.id, row.version, row.target, by, row.created_at, shown, good, row.state)
@@ -193,6 +193,10 @@ class Witness:
             kept = self.rules.keep and asked.target == "Production"
             if older and not kept and other.state in ("waiting", "awaiting_approval"):
                 self.wrong.append(f"{other} should have ended with {asked}")
+
+    def _free(self, version: int, target: str, shown: Shown) -> bool:
+        """What a hand changes after a look is seen at the next one: right before the move."""
+        return self.disturbed or self.chronicle.free(version, target, shown)
 
     def _asked_for(self, asked: Asked) -> None:
         """Opened, or opened for good after a wait."""
@@ -212,7 +216,7 @@ class Witness:
             if before != "waiting":
                 self.wrong.append(f"shown anew under the eyes of who approves: {asked}")
             asked.raw, asked.shown = row.evidence, self.chronicle.now_shown(asked.version, asked.target)
-            asked.good = self.chronicle.free(asked.version, asked.target, asked.shown)
+            asked.good = self._free(asked.version, asked.target, asked.shown)
             self._asked_for(asked)
         if before == row.state:
             return
