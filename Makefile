@@ -60,9 +60,12 @@ N ?= 50000
 fuzz: $(READY)  ## N random requests at every source, over real HTTP
 	@FUZZ=$(N) $(BIN)/python -m pytest -s tests/slow/fuzz
 
+# LEDGER (sqlite or postgresql; else both) chooses here too; WITHOUT (a name of tests/slow/promotions/without.py) takes a
+# safeguard out: the run must fail.
 machine: N = 200
-machine: $(READY)  ## N random lives of a promotion, against real MLflow; what fails is shrunk
-	@MACHINE=$(N) $(BIN)/python -m pytest -s tests/slow/promotions/test_state_machine.py
+machine: LEDGER = sqlite or postgresql
+machine: $(READY)  ## N random lives of a promotion, on each ledger, against MLflow itself; what fails is shrunk
+	@MACHINE=$(N) WITHOUT=$(WITHOUT) $(BIN)/python -m pytest -s -n 0 tests/slow/promotions/test_state_machine.py -k "$(LEDGER)"
 
 # TO: a folder; without it, docs/dashboard.
 TO ?=

@@ -22,13 +22,14 @@ STEPS = {
 class Shown:
     """What an approval is bound to. Two that are equal hold for the same approval. rmse: None where no gate asks.
 
-    champion: number, rmse, and whether it is one no more.
+    champion: number, rmse, and whether it is one no more. files: how often they were overwritten.
     """
 
     rules: Rules
     run: str
     rmse: float | None
     champion: tuple[int, float, bool] | None
+    files: int = 0
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Asked:
 
     broke: for what the glass was broken. begun: the worker has moved the version for it. raw: what the ledger has as
     its evidence; never looked into, but another one means that it was shown anew. ended_by: the event it ended with.
+    gone: its version was deleted, with its model; one of the same number is another.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Asked:
     raw: object = None
     promoted_at: datetime | None = None
     ended_by: str | None = None
+    gone: bool = False
 
     @property
     def explained(self) -> bool:
@@ -95,8 +98,15 @@ class Chronicle:
     def now_shown(self, version: int, target: str) -> Shown:
         run = self.world.runs[version]
         compared = self.rules.beats and target == "Production"
-        rmse = self.runs.rmse[run] if self.rules.looks(target) else None
-        return Shown(self.rules, run, rmse, self._champion(version) if compared else None)
+        rmse = self.measured(version, target) if self.rules.looks(target) else None
+        files = self.runs.files[run]
+        return Shown(self.rules, run, rmse, self._champion(version) if compared else None, files)
+
+    def measured(self, version: int, target: str) -> float | None:
+        """What the gates look at: of the training run, or of the newest evaluation that was accepted."""
+        judged = self.rules.judged and target == "Production"
+        run = self.world.evaluated.get(version) if judged else self.world.runs[version]
+        return self.runs.rmse[run] if run else None
 
     def _champion(self, version: int) -> tuple[int, float, bool] | None:
         """Who is, else who was last; of those nobody is left, so that nothing is better: 0."""
@@ -115,9 +125,9 @@ class Chronicle:
         """Whether a version may be asked for."""
         standing = self.rules.standing(self.world.stages[version], self.world.aliases_of(version))
         return (
-            self.rules.passed(target, self.runs.rmse[shown.run], shown.champion[1] if shown.champion else None)
+            self.rules.passed(target, self.measured(version, target), shown.champion[1] if shown.champion else None)
             and standing == self.rules.source(target)
-            and version not in self.world.quarantined
+            and version not in self.world.held
         )
 
     def time_has_come(self, version: int, target: str, at: datetime) -> bool:
@@ -127,7 +137,7 @@ class Chronicle:
         return self.rules.time_has_come(target, at, since, done)
 
     def waiting(self) -> list[Asked]:
-        return [asked for asked in self.asked.values() if asked.state == "awaiting_approval"]
+        return [asked for asked in self.asked.values() if asked.state == "awaiting_approval" and not asked.gone]
 
     def seen(self, data: dict[str, Any]) -> Seen:
         """What somebody who votes now can mean."""
@@ -155,7 +165,7 @@ class Chronicle:
 
     def counts(self, word: Word, asked: Asked, at: datetime) -> bool:
         """Whether this vote should count, now."""
-        if asked.raw != word.seen.raw or (word.seen.state == "waiting" and not word.glass):
+        if asked.gone or asked.raw != word.seen.raw or (word.seen.state == "waiting" and not word.glass):
             return False
         if word.glass:
             return self._breaks(word, asked)
@@ -169,13 +179,13 @@ class Chronicle:
 
     def _as_shown(self, asked: Asked) -> bool:
         """There still, free to go, and all that an approver was shown is so now."""
-        here = asked.version in self.world.stages and asked.version not in self.world.quarantined
+        here = not asked.gone and asked.version in self.world.stages and asked.version not in self.world.held
         return here and self.now_shown(asked.version, asked.target) == asked.shown
 
     def _excluded(self, word: Word, asked: Asked) -> bool:
         author = self.runs.author(self.world.runs[word.version])
         out = {"requester": asked.by, "author": author}
-        return any(word.who == out[kind] for kind in self.rules.exclude)
+        return not self.rules.may(word.who, word.target, [out[kind] for kind in self.rules.exclude])
 
     def _breaks(self, word: Word, asked: Asked) -> bool:
         may = self.rules.breaks_glass(word.who, word.target) and bool(word.reason)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from sqlalchemy import Row, select
+from pydantic import ValidationError
+from sqlalchemy import Row, or_, select
 
 from registrar.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
@@ -19,6 +20,7 @@ from registrar.ledger.promotions import Decided, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
 from registrar.outcome import Cause
+from tests.slow.promotions.mlflow_in_process import RegistryInProcess
 from tests.slow.promotions.rules import POLICIES
 from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, Trouble
 from tests.slow.promotions.witness import Witness
@@ -29,7 +31,7 @@ from worker.registry import MlflowRegistry
 from worker.tasks import work_on
 
 VOTES = ("promotion.approve", "promotion.reject")
-FINISHED = ("succeeded", "failed", "dead")
+FINISHED = ("succeeded", "failed", "dead", "dropped")
 TURNS = 60  # half a minute each; what is not done by then never will be
 
 
@@ -60,7 +62,8 @@ class Desk:
         self.trouble = Trouble()
         self.trouble.sleep = self._others_go_on
         # It reads no more than it must even of a model of few versions.
-        self.mlflow = MlflowRegistry(parts.address, glances=(1, 5))
+        kind = RegistryInProcess if parts.address.startswith("sqlite") else MlflowRegistry
+        self.mlflow = kind(parts.address, glances=(1, 5))
         self.client = MlflowClient(parts.address)
         door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
         self.office = Office(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
@@ -82,13 +85,24 @@ class Desk:
     # What is done from outside.
     def accept(self, type_: str, *, by: str, **data: Any) -> str:
         armed, self.trouble.armed = self.trouble.armed, None  # the receiver's troubles are tested elsewhere
-        seen = self.chronicle.seen(data) if type_ in VOTES else None
+        about = self.witness.posted[data["event_id"]] if type_ == "event.replay" else (type_, by, data)
+        seen = self.chronicle.seen(about[2]) if about[0] in VOTES else None
+        held = self.witness.recorded()
         event = self.office.accept(type_, by=Actor(by, by.title()), model=self.model, **data)
         self.trouble.armed = armed
         self.witness.posted[event] = (type_, by, data)
+        self.witness.held_by[event] = held
         if seen:
             self.witness.seen_by[event] = seen
         return event
+
+    def refused(self, type_: str, **data: Any) -> bool:
+        """At the door."""
+        try:
+            self.office.accept(type_, model=self.model, **data)
+        except ValidationError:
+            return True
+        return False
 
     def policy(self, name: str) -> None:
         self.chronicle.rules = POLICIES[name]
@@ -99,6 +113,30 @@ class Desk:
         """By hand: the record learns it from reconcile."""
         self.client.delete_model_version(self.model, str(number))
         self.world.deleted(number)
+        self.witness.touched()
+
+    def begin_anew(self) -> None:
+        """The whole model is deleted by hand; the next run is version 1 of another."""
+        self.client.delete_registered_model(self.model)
+        self.world.begun_anew()
+        for asked in self.chronicle.asked.values():
+            asked.gone = True
+        self.witness.touched()
+
+    def tag(self, number: int, key: str, value: str | None) -> None:
+        """By hand."""
+        if value is None:
+            self.mlflow.drop_tag(self.model, number, key)
+        else:
+            self.mlflow.set_tag(self.model, number, key, value)
+        if key == "registrar.quarantined":
+            (self.world.tagged.discard if value is None else self.world.tagged.add)(number)
+        self.seen["tags by hand"] += 1
+
+    def move(self, number: int, stage: str) -> None:
+        """By hand."""
+        self.mlflow.set_stage(self.model, number, stage)
+        self.world.moved_by_hand(number, stage)
         self.witness.touched()
 
     # Working.
@@ -131,6 +169,8 @@ class Desk:
     def hear(self, task: Row[Any]) -> None:
         """One bell, whoever rang it and however often."""
         outer, self.witness.task, self.stirred = self.witness.task, task, True
+        if outer is None:
+            self.world.came, self.witness.disturbed = set(), False
         with suppress(Died, LedgerUnavailable):
             work_on(self.office.bench, task.name.removeprefix("worker."), task.id)
         self.witness.task = outer
@@ -140,12 +180,23 @@ class Desk:
         self.witness.look(next(now for now in self.all_tasks() if now.id == task.id))
 
     def all_tasks(self) -> list[Row[Any]]:
-        lane = select(rows_of_tasks).where(rows_of_tasks.c.lane == f"model:{self.model}")
+        """Of the model's lane, and those that wait for nothing: replays and retries."""
+        own = or_(*(rows_of_tasks.c.lane.startswith(f"{kind}:") for kind in ("event", "task")))
+        which = or_(rows_of_tasks.c.lane == f"model:{self.model}", (events.c.model == self.model) & own)
+        ours = select(rows_of_tasks).join(events, rows_of_tasks.c.event_id == events.c.id).where(which)
         with self.ledger.read() as connection:
-            return list(connection.execute(lane.order_by(*place(rows_of_tasks))))
+            return list(connection.execute(ours.order_by(*place(rows_of_tasks))))
 
     def _first(self) -> Row[Any] | None:
-        return next((task for task in self.all_tasks() if task.state not in FINISHED), None)
+        """Of the first of each lane, the one that is due first."""
+        first: dict[str, Row[Any]] = {}
+        for task in self.all_tasks():
+            if task.state not in FINISHED:
+                first.setdefault(task.lane, task)
+        return min(first.values(), key=lambda task: (task.state != "queued", task.not_before), default=None)
+
+    def failed(self) -> list[Row[Any]]:
+        return [task for task in self.all_tasks() if task.state in ("failed", "dead")]
 
     def _others_go_on(self) -> None:
         """The worker sleeps past its lease: others do its work, and more. It may have just written that it is done."""

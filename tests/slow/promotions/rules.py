@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 GROUPS = {"leads": ["ada", "bob"], "risk": ["bob", "cyd"], "guard": ["eve"]}
 GLASS = "guard"
-PEOPLE = ["ada", "bob", "cyd", "eve"]
+PEOPLE = ["ada", "bob", "cyd", "eve", "fay"]
+DELEGATES = {"fay": "bob"}  # who votes in whose place
 ACCOUNTS = {"ada.l": "ada"}  # who is who in MLflow
 STAGING_BELOW = 7.0
 ALIASES = {"Staging": "challenger", "Production": "champion"}
@@ -25,7 +26,7 @@ class Rules:
     expires. exclude: who may not approve. many: Staging takes any number. soak: hours in Staging first. per_day: so
     many at most. frozen: nothing goes to Production before six in the morning. glass: the guard may approve alone.
     back: who is replaced returns to Staging. deploy: confirmed within an hour, or gone back from. keep: older requests
-    stay. previous: an alias for who was replaced.
+    stay. previous: an alias for who was replaced. judged: `below` is about the newest evaluation, not the training run.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Rules:
     deploy: bool = False
     keep: bool = False
     previous: bool = False
+    judged: bool = False
     mode: str = "stages+aliases"
 
     def exclusive(self, target: str) -> bool:
@@ -64,32 +66,37 @@ class Rules:
         """Whether a gate of the target looks at the metric."""
         return target == "Staging" or self.beats or self.below is not None
 
-    def passed(self, target: str, rmse: float, champion: float | None) -> bool:
-        """champion: the rmse of another version that is the champion."""
-        if target == "Staging":
-            return rmse < STAGING_BELOW
+    def passed(self, target: str, rmse: float | None, champion: float | None) -> bool:
+        """rmse: None where nobody has evaluated it. champion: the rmse of another version that is the champion."""
+        if target == "Staging" or rmse is None:
+            return rmse is not None and rmse < STAGING_BELOW
         better = not self.beats or champion is None or rmse < champion
         return better and (self.below is None or rmse < self.below)
 
     def asks(self, target: str) -> tuple[str, ...]:
         return self.seats if target == "Production" else ()
 
-    def may(self, who: str, target: str) -> bool:
-        """Whether this person's word counts."""
+    def may(self, who: str, target: str, without: Collection[str | None] = ()) -> bool:
+        """Whether this person's word counts: their own, or that of a member in whose place they speak."""
+        return any(each in GROUPS[seat] for seat in self.asks(target) for each in speaks_for(who, without))
+
+    def member(self, who: str, target: str) -> bool:
         return any(who in GROUPS[seat] for seat in self.asks(target))
 
     def breaks_glass(self, who: str, target: str) -> bool:
         return self.glass and target == "Production" and who in GROUPS[GLASS]
 
     def may_go_back(self, who: str, target: str) -> bool:
-        return not self.asks(target) or self.may(who, target) or self.breaks_glass(who, target)
+        return not self.asks(target) or self.member(who, target) or self.breaks_glass(who, target)
 
     def enough(self, approvers: Collection[str], target: str) -> bool:
-        """Whether each seat can be given to another of them."""
+        """Whether each seat can be given to another of them, as another member."""
         seats = self.asks(target)
         return any(
-            all(person in GROUPS[seat] for person, seat in zip(chosen, seats, strict=True))
+            len({*members}) == len(seats)
+            and all(member in GROUPS[seat] for member, seat in zip(members, seats, strict=True))
             for chosen in itertools.permutations(approvers, len(seats))
+            for members in itertools.product(*(speaks_for(person) for person in chosen))
         )
 
     def late(self, since: timedelta) -> bool:
@@ -108,10 +115,20 @@ class Rules:
         """registrar.yml; JSON is YAML too."""
         people = {who: {"name": who.title()} for who in PEOPLE}
         people["ada"]["accounts"] = {"mlflow": "ada.l"}  # type: ignore[assignment]
+        for delegate, member in DELEGATES.items():
+            people[member]["delegate"] = {"to": delegate, "until": "2099-12-31"}  # type: ignore[assignment]
         targets = [self._staging(), {"stage": "Production", "alias": "champion", **self._production()}]
         models = {"*": {"drift": self.drift, "mode": self.mode, "targets": targets}}
         channels = {"log": {"kind": "log"}}
-        whole = {"version": 1, "people": people, "groups": GROUPS, "channels": channels, "models": models}
+        sources = {"ci": {"kind": "standard", "secrets": ["env:CI"], "may": [{"events": ["*"], "models": ["*"]}]}}
+        whole = {
+            "version": 1,
+            "sources": sources,
+            "people": people,
+            "groups": GROUPS,
+            "channels": channels,
+            "models": models,
+        }
         return json.dumps(whole)
 
     def _staging(self) -> dict[str, object]:
@@ -131,13 +148,16 @@ class Rules:
 
     def _gates(self) -> list[dict[str, object]]:
         found: list[tuple[object, dict[str, object]]] = [
-            (self.below is not None, {"metric": "rmse", "op": "<", "threshold": self.below}),
+            (self.below is not None, {"metric": "rmse", "op": "<", "threshold": self.below, **self._of()}),
             (self.beats, {"metric": "rmse", "baseline": "@champion", "greater_is_better": False}),
             (self.soak, {"soak": f"{self.soak}h"}),
             (self.per_day, {"max_per_day": self.per_day}),
             (self.frozen, {"freeze": "0 0 * * *", "duration": "6h"}),
         ]
         return [gate for asked, gate in found if asked]
+
+    def _of(self) -> dict[str, str]:
+        return {"of": "evaluation"} if self.judged else {}
 
     def _approval(self) -> dict[str, object]:
         wanted = [
@@ -151,6 +171,11 @@ class Rules:
             **({"break_glass": {"group": GLASS}} if self.glass else {}),
             **({"on_newer_candidate": "keep"} if self.keep else {}),
         }
+
+
+def speaks_for(who: str, without: Collection[str | None] = ()) -> list[str]:
+    """Whose seats somebody may take: nobody's who is excluded, and none at all if they are."""
+    return [] if who in without else [each for each in (who, DELEGATES.get(who)) if each and each not in without]
 
 
 POLICIES = {
@@ -168,6 +193,7 @@ POLICIES = {
         Rules("one a day, not at night", per_day=1, frozen=True),
         Rules("confirmed in an hour", deploy=True),
         Rules("adopted", drift="adopt", seats=("risk",)),
+        Rules("evaluated", below=5.0, judged=True),
         Rules("aliases only", mode="aliases", keep=True),
     )
 }

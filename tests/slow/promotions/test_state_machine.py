@@ -6,7 +6,7 @@ for, never an approval used for other evidence, and the history is what MLflow s
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,18 +19,32 @@ from registrar.ledger import Ledger
 from registrar.ledger.verify import verify
 from tests.slow.promotions.desk import Parts
 from tests.slow.promotions.machine import Machine
+from tests.slow.promotions.mlflow_in_process import in_process
 from tests.slow.promotions.trouble import Clock
+from tests.slow.promotions.without import FOUND_AFTER, without
 from tests.slow.promotions.world import Runs
 from worker.promotion import in_stage
+from worker.registry import configure_client
 
 LONGER = int(os.environ.get("MACHINE") or 0)
+TAKEN_OUT = os.environ.get("WITHOUT") or None  # one of without.py
 STEPS = 30
 SEED = 2  # of a few the one that finds each of the faults put in on purpose
 
 
-@pytest.fixture(scope="session")
-def runs(mlflow_address: str) -> Runs:
-    return Runs(MlflowClient(mlflow_address))
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MLflow's store in this process. Over HTTP it is driven by all other tests."""
+    configure_client()
+    folder = tmp_path_factory.mktemp("mlflow")
+    with in_process(folder) as uri:
+        MlflowClient(uri).create_experiment("machine", artifact_location=f"file://{folder}/artifacts")
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def runs(mlflow: str) -> Runs:
+    return Runs(MlflowClient(mlflow))
 
 
 @pytest.fixture
@@ -43,19 +57,30 @@ def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(1200 + 30 * LONGER)
 @pytest.mark.both_ledgers
 def test_whatever_happens_promotions_keep_their_word(
-    mlflow_address: str, ledger: Ledger, ledger_url: str, runs: Runs, tmp_path: Path
+    mlflow: str, ledger: Ledger, ledger_url: str, runs: Runs, tmp_path: Path
 ) -> None:
     clock, seen = Clock(), Counter[str]()
-    parts = Parts(mlflow_address, ledger_url, tmp_path, runs, clock, seen)
+    parts = Parts(mlflow, ledger_url, tmp_path, runs, clock, seen)
     examples = LONGER or (20 if ledger.engine.dialect.name == "sqlite" else 4)
     try:
-        with clock.everywhere():
+        with clock.everywhere(), without(TAKEN_OUT):
             run_state_machine_as_test(_machine(parts), settings=_settings(examples))
     finally:
         print("\n".join(f"{count:6} {what}" for what, count in sorted(seen.items())))
     with ledger.read() as connection:
         verify(connection)
     assert seen["examples with a promotion to Production"] >= seen["examples"] / 3
+
+
+@pytest.mark.skipif(bool(LONGER), reason="make machine WITHOUT=... takes one out")
+@pytest.mark.usefixtures("one_clock", "ledger")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("safeguard", FOUND_AFTER)
+def test_what_is_taken_out_is_missed(mlflow: str, ledger_url: str, runs: Runs, tmp_path: Path, safeguard: str) -> None:
+    clock, seen = Clock(), Counter[str]()
+    parts = Parts(mlflow, ledger_url, tmp_path, runs, clock, seen)
+    with clock.everywhere(), without(safeguard), pytest.raises(AssertionError):
+        run_state_machine_as_test(_machine(parts), settings=_settings(4 * FOUND_AFTER[safeguard]))
 
 
 def _machine(parts: Parts) -> Callable[[], Machine]:

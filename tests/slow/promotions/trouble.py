@@ -53,8 +53,8 @@ class Clock:
 
 @dataclass(frozen=True)
 class Fault:
-    """how: cut, broken, died or asleep. where: at a call of the registry or a write of the ledger. calls: that come
-    first. done: it strikes after the call, which has had its effect.
+    """how: cut, broken, died, asleep or meanwhile. where: at a call of the registry or a write of the ledger. calls:
+    that come first. done: it strikes after the call, which has had its effect.
     """
 
     how: str
@@ -64,12 +64,15 @@ class Fault:
 
 
 class Trouble:
-    """One fault at most. struck counts them. sleep: what others do meanwhile."""
+    """One fault at most. struck counts them. sleep: what others do while a worker sleeps past its lease. meanwhile:
+    what somebody does between two steps.
+    """
 
     def __init__(self) -> None:
         self.armed: Fault | None = None
         self.struck: Counter[str] = Counter()
         self.sleep: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], None] = lambda: None
         self._calls = 0
 
     def arm(self, fault: Fault) -> None:
@@ -99,6 +102,8 @@ class Trouble:
         match fault.how, fault.where:
             case "asleep", _:
                 self.sleep()
+            case "meanwhile", _:
+                self.meanwhile()
             case "died", _:
                 raise Died
             case _, "ledger":

@@ -7,8 +7,8 @@ from sqlalchemy import Row, select
 
 from registrar.ledger import Ledger
 from registrar.ledger.history import history
-from registrar.ledger.tables import events, promotions
-from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Word
+from registrar.ledger.tables import events, promotions, votes
+from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Shown, Word
 from tests.slow.promotions.rules import ALIASES, Rules
 from tests.slow.promotions.trouble import Clock
 from tests.slow.promotions.world import Runs, World
@@ -19,7 +19,8 @@ class Witness:
 
     task: the one that somebody works on now. by_hand: something was changed in MLflow by hand. unseen: and nobody has
     looked since, so that the record can't know. awaited: by target, that whoever is there is to be confirmed.
-    seen_by: by event, what a vote was about when it was posted.
+    seen_by: by event, what a vote was about when it was posted. held_by: and who held what then. disturbed: a hand
+    changed something while the present task is being done.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Witness:
         self.posted: dict[str, tuple[str, str, dict[str, Any]]] = {}
         self.seen_by: dict[str, Seen] = {}
         self.task: Row[Any] | None = None
-        self.by_hand = self.unseen = False
+        self.held_by: dict[str, dict[str, set[int]]] = {}
+        self.by_hand = self.unseen = self.disturbed = False
         self.awaited: dict[str, bool] = {}
         self._judged: set[str] = set()
 
@@ -41,7 +43,7 @@ class Witness:
         return self.chronicle.rules
 
     def touched(self) -> None:
-        self.by_hand = self.unseen = True
+        self.by_hand = self.unseen = self.disturbed = True
         self.seen["changes by hand"] += 1
 
     def about_to(self, call: str, *given: Any) -> str | None:
@@ -68,16 +70,17 @@ class Witness:
             case "worker.transition":
                 fine = self._goes(self.chronicle.asked.get(self.task.args.get("promotion")), number, target)
             case "worker.rollback":
-                fine = number in self.world.ever[target] - self.world.quarantined
+                fine = number in self.world.ever[target] - self.world.held
                 by_policy = type_ in ("deployment.failed", "model.review") and self.awaited.get(target, False)
                 fine = fine and (by_policy if self.task.args.get("bad") else self.rules.may_go_back(by, target))
             case "worker.put_back":
                 holders = self.recorded()
-                fine = number in holders.get(target, set()) | holders.get(f"@{ALIASES[target]}", set())
+                there = holders.get(target, set()) | holders.get(f"@{ALIASES[target]}", set())
+                fine = number in (there & self.world.ever[target]) - self.world.quarantined
             case "worker.adopt":
-                fine = self.by_hand and number not in self.world.quarantined
+                fine = self.by_hand and number not in self.world.held
             case "worker.archive":
-                fine = target == "Staging" and number in self.world.ever["Production"] - self.world.quarantined
+                fine = target == "Staging" and number in self.world.ever["Production"] - self.world.held
             case _:
                 fine = False
         said = f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained"
@@ -94,14 +97,22 @@ class Witness:
 
     def _goes(self, asked: Asked | None, number: int, target: str) -> bool:
         """Approved, and what was approved is still so: at the first step, the time has come too."""
-        if asked is None or (asked.version, asked.target) != (number, target) or asked.state != "approved":
+        if (
+            asked is None
+            or asked.gone
+            or (asked.version, asked.target) != (number, target)
+            or asked.state != "approved"
+        ):
             return False
         asked.begun = asked.begun or self._may_begin(asked)
         return asked.begun
 
     def _may_begin(self, asked: Asked) -> bool:
-        """Somebody else may have moved it there between two attempts: who goes on can't tell that from its own work."""
-        again = self.task is not None and self.task.attempts > 0 and asked.version in self.world.touched
+        """Somebody else may have moved it there between two attempts: who goes on can't tell that from its own work.
+        Nor can anybody look and move in one.
+        """
+        retried = self.task is not None and self.task.attempts > 0
+        again = self.disturbed or (retried and asked.version in self.world.touched)
         same = self.chronicle.now_shown(asked.version, asked.target) == asked.shown
         come = asked.broke or self.chronicle.time_has_come(asked.version, asked.target, self.clock())
         return asked.explained and (again or bool(same and come))
@@ -135,7 +146,7 @@ class Witness:
         judged = self._judge(task) if fresh and task.name == "worker.vote" else None
         self._promotions()
         if judged:
-            self._heard(*judged)
+            self._heard(task, *judged)
         if fresh:
             self._judged.add(task.id)
             self._succeeded(task)
@@ -158,13 +169,19 @@ class Witness:
         self.seen[f"votes that {'count' if counts else 'do not count'}"] += 1
         return word, asked, counts
 
-    def _heard(self, word: Word, asked: Asked, counts: bool) -> None:
-        """A vote that counts is never in vain either."""
+    def _heard(self, task: Row[Any], word: Word, asked: Asked, counts: bool) -> None:
+        """What does not count is not counted, and what counts is never in vain."""
         if not counts:
+            if not self.disturbed and self._counted(task.event_id):
+                self.wrong.append(f"{word} was counted: {asked}")
             return
         expected = "rejected" if word.verdict == "reject" else "approved" if asked.explained else "awaiting_approval"
         if asked.state != expected:
             self.wrong.append(f"{word} counts, so it should be {expected}: {asked}")
+
+    def _counted(self, event: str) -> bool:
+        with self.ledger.read() as connection:
+            return bool(connection.execute(select(votes.c.counted).where(votes.c.event_id == event)).scalar())
 
     def _promotions(self) -> None:
         ours = select(promotions).where(promotions.c.model == self.model).order_by(promotions.c.created_at)
@@ -180,7 +197,7 @@ class Witness:
     def _opened(self, row: Row[Any]) -> None:
         shown = self.chronicle.now_shown(row.version, row.target)
         by = self.chronicle.requester(row.version, row.target, row.event_id, self.event(row.event_id))
-        good = self.chronicle.free(row.version, row.target, shown)
+        good = self._free(row.version, row.target, shown)
         if row.requested_by != by:
             self.wrong.append(f"{row.requested_by} is no requester, {by} is: {row}")
         asked = Asked(row.id, row.version, row.target, by, row.created_at, shown, good, row.state)
@@ -194,6 +211,10 @@ class Witness:
             if older and not kept and other.state in ("waiting", "awaiting_approval"):
                 self.wrong.append(f"{other} should have ended with {asked}")
 
+    def _free(self, version: int, target: str, shown: Shown) -> bool:
+        """What a hand changes after a look is seen at the next one: right before the move."""
+        return self.disturbed or self.chronicle.free(version, target, shown)
+
     def _asked_for(self, asked: Asked) -> None:
         """Opened, or opened for good after a wait."""
         if not asked.good or (asked.state == "approved" and not asked.explained):
@@ -204,11 +225,15 @@ class Witness:
 
     def _became(self, asked: Asked, row: Row[Any]) -> None:
         before, asked.state, asked.due = asked.state, row.state, row.due_at
+        if asked.gone:
+            if row.state != before and row.state in ("approved", "promoted"):
+                self.wrong.append(f"{row.state}, and its version was deleted with its model: {asked}")
+            return
         if row.evidence != asked.raw:
             if before != "waiting":
                 self.wrong.append(f"shown anew under the eyes of who approves: {asked}")
             asked.raw, asked.shown = row.evidence, self.chronicle.now_shown(asked.version, asked.target)
-            asked.good = self.chronicle.free(asked.version, asked.target, asked.shown)
+            asked.good = self._free(asked.version, asked.target, asked.shown)
             self._asked_for(asked)
         if before == row.state:
             return
@@ -234,10 +259,28 @@ class Witness:
     def _succeeded(self, task: Row[Any]) -> None:
         self.seen[f"done: {task.name.removeprefix('worker.')}"] += 1
         if task.name == "worker.reconcile":
-            self.unseen = False
+            self.unseen = self.disturbed
+        if task.name == "worker.evaluated":
+            data = self.event(task.event_id)[2]
+            self.world.evaluated[data["version"]] = data["run_id"]
+        for fact in task.outcome["facts"]:
+            self._fact(task, fact)
         moved = any(fact["type"] == "model_version.transitioned" for fact in task.outcome["facts"])
         if task.name in ("worker.rollback", "worker.adopt") and moved:
             self._taken(task.args.get("stage") or task.args.get("target") or self._asked_target(task))
+
+    def _fact(self, task: Row[Any], fact: dict[str, Any]) -> None:
+        """A replay is about what there was when it was accepted; a rollback, about who held the target then."""
+        details = fact["details"]
+        if fact["type"] == "event.replayed":
+            became = details["became"]
+            self.held_by[became] = self.held_by[task.event_id]
+            if task.event_id in self.seen_by:
+                self.seen_by[became] = self.seen_by[task.event_id]
+        elif fact["type"] == "model.rolled_back" and not task.args.get("bad"):
+            held, target = self.held_by[task.event_id], details["target"]
+            if details["from"] not in held.get(target, set()) | held.get(f"@{ALIASES[target]}", set()):
+                self.wrong.append(f"rolled back from version {details['from']}, of which nobody spoke: {fact}")
 
     def _asked_target(self, task: Row[Any]) -> str:
         return str(self.event(task.event_id)[2].get("target", "Production"))

@@ -28,6 +28,7 @@ class Runs:
             for how, user in zip(reversed(made), self.users, strict=True)
         ]
         self.rmse = dict.fromkeys(self.ids, RMSES[0])
+        self.files = dict.fromkeys(self.ids, 0)
         self._steps = 0
 
     def measure(self, run: str, rmse: float) -> None:
@@ -37,6 +38,11 @@ class Runs:
             self._client.log_metric(run, "rmse", rmse, step=self._steps)
             self.rmse[run] = rmse
 
+    def overwrite(self, run: str) -> None:
+        """The weights of a model of MLflow 2, by others of the same size."""
+        self.files[run] += 1
+        self._client.log_text(run, f"{self.files[run]:07}", "model/data/weights.txt")
+
     def author(self, run: str) -> str | None:
         return ACCOUNTS.get(self.users[self.ids.index(run)])
 
@@ -45,7 +51,8 @@ class Runs:
 class World:
     """One model. extra: by target, who holds it with nobody's claim that it be alone there: put there by hand, or while
     the policy took any number. ever: by target, who has ever held it, or its alias. since: when a version came to where
-    it is. touched: by somebody's hand, so that the record may not know since when.
+    it is. touched: by somebody's hand, so that the record may not know since when. tagged: as quarantined, by hand.
+    evaluated: the run that an accepted event named last. came: by hand, while a task was being done.
     """
 
     clock: Callable[[], datetime]
@@ -53,6 +60,9 @@ class World:
     aliases: dict[str, int] = field(default_factory=dict)
     runs: dict[int, str] = field(default_factory=dict)
     quarantined: set[int] = field(default_factory=set)
+    tagged: set[int] = field(default_factory=set)
+    evaluated: dict[int, str] = field(default_factory=dict)
+    came: set[int] = field(default_factory=set)
     since: dict[int, datetime] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
     extra: dict[str, set[int]] = field(default_factory=lambda: {target: set() for target in ALIASES})
@@ -71,6 +81,16 @@ class World:
                 self.aliases.pop(alias, None)
             case "set_tag", (_, number, "registrar.quarantined", _):
                 self.quarantined.add(number)
+            case "take_back", (_, number):
+                self.deleted(number)
+            case "drop_tag", (_, number, "registrar.quarantined"):
+                self.quarantined.discard(number)
+                self.tagged.discard(number)
+
+    @property
+    def held(self) -> set[int]:
+        """Who goes nowhere: rolled back, or marked so by hand."""
+        return self.quarantined | self.tagged
 
     def created(self, version: Version) -> None:
         self.stages[version.version] = version.stage
@@ -97,6 +117,7 @@ class World:
     def moved_by_hand(self, number: int, stage: str) -> None:
         self.moved(number, stage)
         self.touched.add(number)
+        self.came.add(number)
         if stage in self.extra:
             self.extra[stage].add(number)
 
@@ -111,4 +132,11 @@ class World:
 
     def taken(self, target: str, *, exclusive: bool) -> None:
         """A version took it by its policy: where that says alone, whoever else is there must leave."""
-        self.extra[target] = set() if exclusive else self.holders(target)
+        self.extra[target] = self.came & self.holders(target) if exclusive else self.holders(target)
+
+    def begun_anew(self) -> None:
+        """The model was deleted, and all that it had: numbers begin at 1 again."""
+        self.stages, self.aliases, self.runs, self.since, self.evaluated = {}, {}, {}, {}, {}
+        self.quarantined, self.tagged, self.touched = set(), set(), set()
+        self.extra = {target: set() for target in ALIASES}
+        self.ever = {target: set() for target in ALIASES}

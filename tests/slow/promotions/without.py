@@ -1,0 +1,97 @@
+"""Safeguards to be taken out one at a time: the state machine must find each. `make machine WITHOUT=pins` does one."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import bindparam, false
+
+from registrar.ledger import conditions, pinned, tables, tasks
+from registrar.ledger.promotions import Promotion, latest
+from registrar.policy import Policy
+from worker import lease
+from worker.actions import request, rollback, transition, vote
+from worker.promotion import evidence, in_stage, quarantine
+from worker.work import Work
+
+# What is taken out, and what is there instead: an owner, a name, and a value.
+Taken = tuple[Any, str, Any]
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _newest(work: Work) -> Promotion | None:
+    """What is there at a vote's turn."""
+    with work.ledger.read() as connection:
+        return latest(connection, work.model, work.version, str(work.given("target")))
+
+
+def _yes(*_: Any, **__: Any) -> bool:
+    return True
+
+
+WITHOUT: Mapping[str, tuple[Taken, ...]] = {
+    # A vote is about the promotion and the evidence that its author saw.
+    "pins": ((pinned, "changed", _nothing), (vote, "meant", _newest)),
+    # An approval holds for what was shown, at the vote and right before the move.
+    "evidence": ((evidence.Evidence, "changed_since", _nothing),),
+    # Who was rolled back goes nowhere.
+    "quarantine": ((quarantine, "why", _nothing),),
+    # Where a version comes from.
+    "way": ((request, "wrong_start", _nothing), (transition, "wrong_start", _nothing)),
+    # All rules must be met, not one.
+    "rules": ((vote, "_missing", lambda *_: ""),),
+    # Whose vote counts.
+    "groups": ((Policy, "may_vote", _yes),),
+    # Who may not approve: requester, author.
+    "exclude": ((vote, "_excluded", _nothing),),
+    # Who asked stays who asked.
+    "requester": ((request, "requester", lambda work, *_: work.task.actor),),
+    # A rollback is about who held the target when it was accepted.
+    "still-meant": ((rollback, "_still_meant", _nothing),),
+    # Who is replaced makes room.
+    "replaced": ((in_stage.Seen, "others", lambda *_: []),),
+    # Soak, freeze, a day's limit.
+    "time-gates": ((evidence, "closed", lambda *_: []),),
+    # Requests expire.
+    "expiry": ((vote, "expired", _nothing), (request, "expired", _nothing)),
+    # Who lost a task stops.
+    "lease": (
+        (lease.Lease, "renew", _nothing),
+        (conditions, "is_held", lambda: tables.tasks.c.id == bindparam("task_id")),
+    ),
+    # One event of a model after the other.
+    "lane-order": ((conditions, "is_blocked", false),),
+}
+# After how many examples of the tests' seed, when this was written. Others take longer: `make machine WITHOUT=...`.
+FOUND_AFTER = {
+    "replaced": 2,
+    "time-gates": 4,
+    "groups": 4,
+    "way": 7,
+    "evidence": 10,
+    "requester": 10,
+    "pins": 10,
+    "exclude": 11,
+    "rules": 11,
+}
+_STATEMENTS = (tasks._starts, tasks._changes, tasks._unheard, tasks._first_of)
+
+
+@contextmanager
+def without(safeguard: str | None) -> Iterator[None]:
+    """None: all are there. Statements that were put together with it, or are without it, are put together anew."""
+    with ExitStack() as stack:
+        for owner, name, value in WITHOUT[safeguard] if safeguard else ():
+            stack.enter_context(patch.object(owner, name, value))
+        _forget()
+        stack.callback(_forget)
+        yield
+
+
+def _forget() -> None:
+    for statement in _STATEMENTS:
+        statement.cache_clear()
