@@ -56,7 +56,7 @@ def test_training_run_failed_can_not_change_the_registry_or_the_record(office):
 def test_evaluation_run_finished_can_not_approve(office):
     office.policy(EVALUATED)
     train(office)
-    office.registry.trained("e1", rmse=1.0)
+    office.registry.evaluated("e1", 1, rmse=1.0)
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
@@ -116,6 +116,22 @@ def test_model_version_transition_can_not_move_what_is_quarantined_to_a_target(o
 def test_model_version_archive_can_not_bring_a_version_to_a_target(granted):
     asked = {"model": "taxi", "version": 1, "stage": "Production"}
     assert granted.send({"type": "model_version.archive", "data": asked}).status_code == 422
+
+
+def test_model_version_archive_can_not_take_out_who_holds_a_target_with_approvals(office):
+    live(office, "r1")
+    office.post("model_version.archive", model="taxi", version=1)
+    assert office.stages() == {1: "Production"}
+    assert "may not take taxi version 1 out of Production" in office.fact("task.failed")
+
+
+def test_registry_settle_can_not_settle_where_nothing_is_in_dispute(office):
+    live(office, "r1")
+    office.registry.set_stage("taxi", 1, "Staging")
+    for trust in ("mlflow", "ledger"):
+        office.post("registry.settle", model="taxi", trust=trust)
+        assert "are not in dispute" in office.fact("task.failed")
+    assert (office.holding()["Production"], office.stages()) == ([1], {1: "Staging"})
 
 
 @pytest.mark.parametrize("tags", OURS)
@@ -301,7 +317,7 @@ def test_task_retry_can_not_have_an_old_evaluation_count_before_a_newer_one(offi
     office.policy(EVALUATED)
     train(office)
     for run, rmse in (("good", 1.0), ("bad", 99.0)):
-        office.registry.trained(run, rmse=rmse)
+        office.registry.evaluated(run, 1, rmse=rmse)
     said = office.accept("evaluation_run.finished", model="taxi", version=1, run_id="good")
     with office.ledger.write() as connection:
         connection.execute(update(tasks).where(tasks.c.event_id == said).values(state="dead", finished_at=now()))
@@ -333,7 +349,7 @@ def test_event_replay_can_not_have_a_fact_count_out_of_its_time(office):
     grant(office, '"*"', EVALUATED)
     train(office)
     for run, rmse in (("good", 1.0), ("bad", 99.0)):
-        office.registry.trained(run, rmse=rmse)
+        office.registry.evaluated(run, 1, rmse=rmse)
     first = office.post("evaluation_run.finished", model="taxi", version=1, run_id="good")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
     became(office, replay(office, first))

@@ -7,13 +7,13 @@ as the record has it, where the version is the one that the record is about; wha
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from registrar.ledger.disputes import Settled
+from registrar.ledger.disputes import Settled, dispute
 from registrar.ledger.history import Held
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.vocabulary import RegistrySettle
-from worker.door import NotFound, Version, with_known
+from worker.door import Final, NotFound, Version, with_known
 from worker.promotion import disputes, in_stage
 from worker.work import Work
 
@@ -58,6 +58,7 @@ def act(work: Work) -> Outcome:
         return Outcome(
             "; ".join(f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
         )
+    _disputed(work)
     said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(work, both)
     why = f"{work.who} said that {_name(data.trust)} counts"
     because = f": {data.reason}" if data.reason else ""
@@ -67,6 +68,14 @@ def act(work: Work) -> Outcome:
     known = [Noted(work.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(work, both, why) if data.trust == "mlflow" else _put_back(work, both)
     return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(work.model, text)))
+
+
+def _disputed(work: Work) -> None:
+    """Raises Final where the two tell of one past: then the policy says what becomes of a difference."""
+    with work.ledger.read() as connection:
+        if dispute(connection, work.model) is None:
+            how = f"registrar reconcile {work.model} does what the policy says of a difference (drift)"
+            raise Final(f"MLflow and the record of {work.model} are not in dispute: {how}")
 
 
 def _name(trust: str | None) -> str:
