@@ -251,7 +251,6 @@ def test_a_promotion_is_shown_by_its_model_and_version(house: House):
     [
         (("promotions", "approve", "taxi"), "name the version, too"),
         (("promotions", "approve", "prm_x"), "the ledger has no promotion prm_x"),
-        (("promotions", "approve", "taxi", "1", "--break-glass", "--reason", "x\0"), "promotion.approve"),
         (("promotions", "list", "--all", "--state", "failed"), "leave out one of the two"),
         (("events", "show", "evt_x"), "the ledger has no event evt_x"),
         (("events", "--state", "done"), "is not one of"),

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.house import House, living
 from worker.door import Retryable
 
-DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
+DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)", after=60)
 
 
 @pytest.fixture
