@@ -7,6 +7,7 @@ import sys
 HAND, BACK = "by hand in MLflow", "by a rollback of the policy, after a deployment"
 PAST = {"registry.changed": HAND, "registry.reconcile": HAND, "deployment.failed": BACK, "model.review": BACK}
 PAST |= {"model.rollback": "by a rollback", "model_version.transition": "by a command"}
+PAST |= {"registry.settle": "by the word of an operator, after a restore"}
 model, day, target, noted = [*sys.argv[1:], *["Production", ""][len(sys.argv) - 3 :]]
 place = ("alias", target[1:]) if target.startswith("@") else ("stage", target)
 held, asked, votes, past, seq, heads = [], {}, [], {}, 0, ["0" * 64]
@@ -20,7 +21,9 @@ for line in sys.stdin:
             raise ValueError(seq)
     except (ValueError, KeyError, TypeError):
         sys.exit(f"(e) NOT WHOLE: line {seq} is missing, out of place or altered; nothing here is to be believed")
-    said, who = e["said"], f"by {e['actor_name']} ({e['actor']}) at {e['at']}, event {e['event_id']}"
+    said = {key: " ".join(of.split()) if isinstance(of, str) else of for key, of in e["said"].items()}  # one line each
+    how = PAST.get(e["event_type"])
+    who = f"{'told ' * (how == HAND)}by {e['actor_name']} ({e['actor']}) at {e['at']}, event {e['event_id']}"
     kind = e["kind"] if e["model"] == model else ""
     if kind == "carried over":  # as it was when the journal began
         row = {"why": said["row"].get("reason"), **said["row"], "actor_name": e["actor_name"], "asked": e["at"]}
@@ -28,7 +31,7 @@ for line in sys.stdin:
         asked |= {row["id"]: row} if said["table"] == "promotions" else {}
     elif kind == "held":
         held.append({**e, **said, "since": e["at"], "until": None})
-        if said["promotion_id"] is None and said["kind"] == place[0] and (how := PAST.get(e["event_type"])):
+        if said["promotion_id"] is None and said["kind"] == place[0] and how:
             past[seq] = f"version {e['version']} came to {said['key']} {how}{', adopted' * ('adopted' in said)}, {who}"
     elif kind == "released":
         which = (said["kind"], said["key"], e["version"])
@@ -36,7 +39,8 @@ for line in sys.stdin:
     elif kind == "vote":
         votes.append({**e, **said})
     elif kind == "version.state" and said["key"] == "registrar.quarantined":
-        past[seq] = f"version {e['version']} {'was quarantined' if said['value'] else 'is free again'}, {who}"
+        what = f"was quarantined: {said['value']}" if said["value"] else "is free again"
+        past[seq] = f"version {e['version']} {what}, {who}"
     elif kind.startswith("promotion."):
         new = {"asked": e["at"], "why": said["reason"]} if kind == "promotion.opened" else {}
         one = asked[said["promotion_id"]] = {**asked.get(said["promotion_id"], {}), **said, **new}
@@ -48,6 +52,7 @@ for h in held:
     if (h["kind"], h["key"]) == place and h["since"][:10] <= day <= (h["until"] or "9999")[:10]:
         print(f"(a) version {h['version']} held {target} of {model} from {h['since']} to {h['until'] or 'now'}")
         none = {"evidence": {}, "requested_by": f"{h['actor_name']}, without a promotion,", "asked": h["since"]}
+        none["why"] = "see (d)" * (h.get("event_type") in PAST)
         one = asked.get(h["promotion_id"], none)
         for v in votes:
             if h["promotion_id"] and v["promotion_id"] == h["promotion_id"] and v["counted"]:

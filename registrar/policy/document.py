@@ -126,8 +126,9 @@ class Policy(Strict):
         ]
 
     def _no_source(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.sources, n=1, cutoff=0)
-        return f"{name!r} is not in sources" + (f"; did you mean {near[0]}?" if near else "")
+        named = {source.casefold(): source for source in self.sources}
+        near = difflib.get_close_matches(name.casefold(), named, n=1, cutoff=0)
+        return f"{name!r} is not in sources" + (f"; did you mean {named[near[0]]}?" if near else "")
 
     def _unknown_channels(self) -> list[Complaint]:
         return [

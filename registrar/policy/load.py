@@ -84,7 +84,9 @@ def _doubled(node: yaml.Node) -> Iterator[tuple[str, int]]:
 def _complaint(name: str, lines: dict[Path_, int], detail: Any) -> str:
     """pydantic's locations also name the branches of a union, which stand nowhere in the file: they are left out."""
     path: Path_ = ()
-    for part in detail["loc"]:
+    for nth, part in enumerate(loc := detail["loc"]):
+        if nth > 1 and loc[nth - 2] == "gates" and isinstance(loc[nth - 1], int):
+            continue  # the kind of a gate, which is named after one of its keys
         path = (*path, part) if (*path, part) in lines else path
     if detail["type"] == "missing":
         return _line(name, lines, path, f"{detail['loc'][-1]} is missing")

@@ -114,7 +114,7 @@ def test_what_was_moved_by_hand_is_said(site: SiteOf, server: Pages, ledger: Led
     server.say(f"{API}/model-versions/get", {"model_version": {**held, "aliases": []}})
     [(level, seen, do)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
     assert (level, "taxi version 4 is not @champion" in seen) == ("warn", True)
-    assert "registrar send registry.reconcile model=taxi" in do
+    assert "`registrar reconcile taxi`" in do
 
 
 @pytest.mark.parametrize(("uri", "says"), [(NOWHERE, "nothing listens there"), ("./mlruns", "is no server's address")])

@@ -57,6 +57,16 @@ def test_a_whole_file_is_read():
             "stage: Production, gates: [{tags: [report], by: [ci, ops]}],",
             "gates.0.by: 'ops' is not in sources; did you mean ci?",
         ),
+        (
+            "stage: Production,",
+            "stage: Production, gates: [{tags: [report], by: CI}],",
+            "gates.0.by: 'CI' is not in sources; did you mean ci?",
+        ),
+        (
+            "stage: Production,",
+            'stage: Production, gates: [{metric: rmse, of: evaluations, op: "<", threshold: 7}],',
+            "targets.1.gates.0.of: Input should be 'training' or 'evaluation'",
+        ),
         ("[ada]", "[bob]", "registrar.yml:10: groups.leads.0: 'bob' is neither in people nor a source:NAME"),
         ("to: [log]", "to: [chat]", "registrar.yml:19: notify.0.to.0: 'chat' is not in channels"),
         (

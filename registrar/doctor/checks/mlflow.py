@@ -138,10 +138,10 @@ def _stages_and_aliases(server: Server, site: Site) -> Iterator[Finding]:
     yield from _two_pasts([*others, *_older(server, site.settings.ledger_url)])
     if gone and not others:
         model = gone[0].partition(" ")[0]
-        advice = f"Moved by hand? registrar send registry.reconcile model={model} does what the policy says (drift)"
+        advice = f"Moved by hand, deleted, or restored? `registrar reconcile {model}` says which, by the policy (drift)"
         yield warn(f"MLflow differs from the record: {'; '.join(gone[:3])}" + (" ..." if len(gone) > 3 else ""), advice)
     elif held and not others:
-        yield ok(f"its stages and aliases are the record's, in {len(held)} places")
+        yield ok(f"whom the record has in its stages and aliases is there, in {len(held)} places")
 
 
 def _two_pasts(signs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
