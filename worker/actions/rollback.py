@@ -112,7 +112,7 @@ def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Ve
     """Raises Final where none of the earlier holders will do, or the one that is named won't."""
     if (to := work.given("to")) is not None:
         return _named(work, target, bad, earlier, int(to))
-    version, passed_over = usable(work.registry, work.ledger, work.model, target, earlier)
+    version, passed_over = usable(work, work.model, target, earlier)
     if version is None:
         tried = f" ({'; '.join(passed_over)})" if passed_over else ""
         none = f"{work.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}"
@@ -123,7 +123,7 @@ def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Ve
 def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: int) -> Version:
     if to == bad:
         raise Final(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
-    version, why = named(work.registry, work.ledger, work.model, target, earlier, number=to)
+    version, why = named(work, work.model, target, earlier, number=to)
     if version is None:
         raise Final(f"{work.model} can't go back to version {to} in {target.stage}: it {why}")
     return version
@@ -131,7 +131,7 @@ def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: 
 
 def _instead(work: Work, target: Target, earlier: list[HeldBefore]) -> str:
     """What can be done where it goes to none by itself."""
-    if found := nameable(work.registry, work.ledger, work.model, target, earlier):
+    if found := nameable(work, work.model, target, earlier):
         which = f"version {' or '.join(map(str, found))} can be named"
         stage = "" if target.stage == "Production" else target.stage
         chat = " ".join(filter(None, ("rollback", chat_name(work.model), stage.lower(), "to", str(found[0]), "WHY")))
