@@ -11,7 +11,9 @@ It is about the version that held the stage when it was accepted; nothing is qua
 from dataclasses import replace
 
 from registrar.ledger import pinned
+from registrar.ledger.deployments import get, recorded
 from registrar.ledger.history import HeldBefore, held_now
+from registrar.ledger.incarnations import known
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from worker.door import Failure, Final, Version, present
@@ -35,10 +37,10 @@ def act(work: Work) -> Outcome:
     if not holders:
         raise Final(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
     bad, earlier = holders[0].version, holders[1:]
-    if failed not in (None, bad):
+    if failed is not None and (failed != bad or not _deployed(work, holders[0])):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
     if failed is None:
-        _still_meant(work, target_of(work, target), bad)
+        _still_meant(work, target_of(work, target), holders[0])
     good = _good(work, target_of(work, target), bad, earlier)
     _alone(work, target_of(work, target), bad, good)
     moved = _moved(work, good, target, bad, reason)
@@ -68,14 +70,27 @@ def _permit(work: Work, stage: str) -> None:
         raise Final(f"{work.who} may not roll {work.model} back in {stage}; {these}")
 
 
-def _still_meant(work: Work, target: Target, bad: int) -> None:
+def _deployed(work: Work, held: HeldBefore) -> bool:
+    """Whether what holds the target is what was deployed: another may have got its number meanwhile."""
+    with work.ledger.read() as connection:
+        asked = get(connection, str(work.task.args["deployment"])) if "deployment" in work.task.args else None
+        which = known(connection, work.model, version=held.version)
+    noted = recorded(asked, which).noted if asked else None
+    return noted is None or held.noted is None or noted.same(held.noted)
+
+
+def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
     """Raises Final where another version held the target when the rollback was accepted: nobody called this one bad."""
-    holders = work.task.args.get(pinned.KEY, {}).get("holders")
+    pins, bad = work.task.args.get(pinned.KEY, {}), held.version
+    holders, made = pins.get("holders"), pins.get(pinned.MADE, {})
     again = "look at what holds it, and ask again"
     if holders is None:
         raise Final(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
     by_alias = work.policy.model(work.model).mode == "aliases"
-    if (meant := holders.get(f"@{target.alias}" if by_alias else target.stage)) != bad:
+    place = f"@{target.alias}" if by_alias else target.stage
+    if held.noted and made.get(place, made_at := held.noted.created_at.isoformat()) != made_at:
+        raise Final(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
+    if (meant := holders.get(place)) != bad:
         came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
         raise Final(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
 
