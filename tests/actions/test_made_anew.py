@@ -21,7 +21,7 @@ from registrar.ledger.tables import deployments
 from tests.actions.versions import live, trained
 from tests.mlflow_server import train
 from tests.worker.office import ADA, BOB, POLICY, Office
-from worker.door import Final
+from worker.door import Final, Retryable
 from worker.registry import MlflowRegistry
 
 ANEW = "registry.made_anew"
@@ -429,3 +429,37 @@ def test_that_this_one_is_live_says_nothing_of_the_one_before(office):
     with office.ledger.read() as connection:
         states = connection.execute(select(deployments.c.state).order_by(deployments.c.requested_at)).scalars().all()
     assert states == ["failed", "live"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "call"),
+    [
+        ("model_version.archive", {}, "set_stage"),
+        ("model_version.transition", {"stage": "None"}, "set_stage"),
+        ("model_version.describe", {"tags": {"fares": "wrong"}}, "set_tag"),
+    ],
+)
+def test_what_was_said_of_a_version_and_died_is_not_done_with_another(office, type_, data, call):
+    trained(office, "r1")
+    office.registry.refuse[call] = lambda *_: Final("no")
+    office.post(type_, by=ADA, model="taxi", version=1, **data)
+    office.registry.refuse.clear()
+    task = letter(office)
+    anew(office)
+    trained(office, "r2")
+    office.post("task.retry", by=ADA, task_id=task, model="taxi")
+    assert office.stages() == {1: "Staging"}
+    assert "fares" not in office.registry.version("taxi", 1).tags
+    assert "this was to be done with another version of that number" in office.fact("task.failed")
+
+
+def test_nor_is_what_waits_to_be_tried_again(office):
+    trained(office, "r1")
+    office.registry.fail["set_stage"] = Retryable("the line is cut")
+    office.post("model_version.archive", by=ADA, model="taxi", version=1)
+    anew(office)
+    office.registry.trained("r2", rmse=5.0)
+    office.registry.ensure_model("taxi")
+    office.registry.create_version("taxi", office.registry.sources["r2", "model"], run_id="r2", description="", tags={})
+    office.until_nothing_waits()
+    assert office.stages() == {1: "None"}
