@@ -120,7 +120,7 @@ def restored(office) -> Office:
 def test_while_it_is_not_settled_nothing_is_written_to_the_model(restored):
     was = shown(restored)
     restored.registry.writes.clear()
-    restored.post("model_version.transition", model="taxi", version=1, stage="Archived")
+    restored.post("model_version.transition", by=ADA, model="taxi", version=1, stage="Archived")
     assert "until an operator says which counts" in restored.fact("task.failed")
     trained(restored, "r3")
     restored.post("model.rollback", by=ADA, model="taxi", reason="bad")

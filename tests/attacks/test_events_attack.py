@@ -218,6 +218,18 @@ def test_registry_changed_can_not_state_what_mlflow_does_not_show(office):
     assert told(office) == before
 
 
+def test_registry_settle_can_not_settle_what_is_in_no_dispute(office):
+    """A version that failed its gate, put into Production by hand, would be one that a rollback may go to."""
+    live(office, "r1")
+    train(office, "r2", rmse=99.0)
+    office.registry.set_stage("taxi", 2, "Production")
+    for trust in ("mlflow", "ledger"):
+        event = office.post("registry.settle", model="taxi", trust=trust)
+        assert "nobody has seen that MLflow and the record of taxi don't fit together" in error(office, event)
+    assert office.holding()["Production"] == [1]
+    assert office.stages()[2] == "Production"
+
+
 def test_model_review_can_not_bring_anything_forward_before_its_time(office):
     office.policy(policies.gate_on_production("{soak: 24h}"))
     train(office)

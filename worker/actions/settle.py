@@ -2,18 +2,20 @@
 
 Trusting MLflow, the record takes over what it shows, as that operator's doing. Trusting the ledger, MLflow is put back
 as the record has it, where the version is the one that the record is about; what is not there any more has ended.
+
+Only where the two were seen not to fit together: what a hand moved besides is drift, and the policy says what of it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from registrar.ledger.disputes import Settled
+from registrar.ledger.disputes import Settled, dispute
 from registrar.ledger.history import Held
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.vocabulary import RegistrySettle
-from worker.door import NotFound, Version, with_known
+from worker.door import Final, NotFound, Version, with_known
 from worker.promotion import disputes, in_stage
 from worker.work import Work
 
@@ -58,6 +60,10 @@ def act(work: Work) -> Outcome:
         return Outcome(
             "; ".join(f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
         )
+    with work.ledger.read() as connection:
+        if dispute(connection, work.model) is None:
+            compare = f"have them compared: registrar reconcile {work.model}"
+            raise Final(f"nobody has seen that MLflow and the record of {work.model} don't fit together: {compare}")
     said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(work, both)
     why = f"{work.who} said that {_name(data.trust)} counts"
     because = f": {data.reason}" if data.reason else ""
