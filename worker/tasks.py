@@ -34,7 +34,7 @@ LONGEST_PAUSE = 60.0
 # What tells people of something else: that it could not be is told to nobody, and ends no promotion.
 _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 _SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
-_MADE = "version_created_at"  # of a task's args: of the version that it is to be done with
+_OF_THE_PRESENT = frozenset({"worker.observe"})
 _AGAIN = 10  # times that a task begins anew since what it saw was made anew
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
@@ -161,6 +161,10 @@ def _acted(bench: Bench, verb: str, task: Task, lease: Lease) -> Outcome:
         except Another as found:
             _tell(bench, task, found.outcome)
             written += bool(sightings and sightings.wrote)
+            task = _meant(task, sightings)
+        except Failure:
+            _keep_meant(bench, task, sightings)
+            raise
     raise Retryable(f"{task.data.get('model')} is made anew again and again in MLflow")
 
 
@@ -170,15 +174,43 @@ def _sightings(bench: Bench, task: Task) -> Sightings | None:
     if model is None or task.lane != f"model:{model}":
         return None
     inner = bench.registry(lambda: None)
-    number, made = task.args.get("version"), task.args.get(_MADE)
+    number, made = _number(task), task.args.get(tasks.MEANT)
     meant = (number, made) if number and made else None
     return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant)
+
+
+def _number(task: Task) -> int | None:
+    """Of the version that a task is about, if it is about one, and not about whatever is there."""
+    found: int | None = task.args.get("version", task.data.get("version"))
+    return None if task.name in _OF_THE_PRESENT else found
+
+
+def _meant(task: Task, sightings: Sightings | None) -> Task:
+    """The task, bound to the version that it saw under its number; as it was where it saw none, or is bound."""
+    seen = sightings.seen.get((str(task.data.get("model")), _number(task) or 0)) if sightings else None
+    if seen is None or tasks.MEANT in task.args:
+        return task
+    return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
+
+
+def _keep_meant(bench: Bench, task: Task, sightings: Sightings | None) -> None:
+    """Tried again, however late, a task is about the version that it saw, and not about what has the number then.
+
+    Raises LeaseLost.
+    """
+    if (bound := _meant(task, sightings)) is not task:
+        with bench.ledger.write() as connection:
+            tasks.mean(connection, task, bound.args[tasks.MEANT])
 
 
 def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
     """What follows for a version is to be done with that one, however late, and not with what has its number then."""
     which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
-    return replace(step, args={**step.args, _MADE: which.created_at.isoformat()}) if which and not step.lane else step
+    return (
+        replace(step, args={**step.args, tasks.MEANT: which.created_at.isoformat()})
+        if which and not step.lane
+        else step
+    )
 
 
 def _tell(bench: Bench, task: Task, found: Outcome) -> None:

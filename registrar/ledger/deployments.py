@@ -103,10 +103,16 @@ def under_way(connection: Connection, *, model: str | None = None) -> list[Deplo
 
 
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
-    """Those of a version that failed or timed out, the newest first."""
-    same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.state.in_(IN_VAIN))
+    """Those of a version that failed or timed out, the newest first; of another that had its number before, none."""
+    same = and_(deployments.c.model == model, deployments.c.version == version)
     query = select(deployments).where(same).order_by(written(deployments, "deployment.requested").desc())
-    return [Deployment(**row._mapping) for row in connection.execute(query)]
+    found = [Deployment(**row._mapping) for row in connection.execute(query)]
+    return [one for one in found if one.state in IN_VAIN and one.incarnation == found[0].incarnation]
+
+
+def get(connection: Connection, deployment_id: str) -> Deployment | None:
+    row = connection.execute(select(deployments).where(deployments.c.id == deployment_id)).one_or_none()
+    return Deployment(**row._mapping) if row else None
 
 
 def was_live(connection: Connection, target: str, *, of: Incarnation) -> bool:

@@ -1,10 +1,11 @@
 """Which version held which stage or alias, from when to when, and by whose event."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from registrar.incarnation import Incarnation
 from registrar.ledger.holding import Holding, holdings
@@ -151,7 +152,7 @@ class HeldBefore(Recorded):
 
     still: bool = False
     given: bool = False
-    digest: str | None = None  # of the files that its promotion was approved for
+    digest: str | None = None  # of the files that were approved: by its promotion, or the one before a rollback to it
     compared: str | None = None  # what of them the digest covers
 
 
@@ -164,7 +165,7 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
     rows = connection.execute(query.order_by(holders.c.seq.desc())).all()
     by_hand = {row.event_id for row in rows if row.promotion_id is None and row.type in BY_HAND}
     adopted = _adopted(connection, by_hand, kind, key)
-    which = known(connection, model)
+    which, approved = known(connection, model), _approved(rows, by_hand)
     return [
         HeldBefore(
             row.version,
@@ -173,11 +174,26 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
             (row.evidence or {}).get("run_id"),
             still=row.until is None,
             given=row.event_id not in by_hand or (row.event_id, row.version) in adopted,
-            digest=(row.evidence or {}).get("model_digest"),
-            compared=(row.evidence or {}).get("compared"),
+            digest=approved[row.seq].get("model_digest"),
+            compared=approved[row.seq].get("compared"),
         )
         for row in rows
     ]
+
+
+def _approved(rows: Sequence[Row[Any]], by_hand: set[str]) -> Mapping[int, Mapping[str, Any]]:
+    """What each was approved by, by the number of the holding: its own evidence; of one that came back with no
+    promotion, by a rollback, that of the time before. A hand's doing was approved by nothing.
+
+    rows: newest first.
+    """
+    found: dict[int, Mapping[str, Any]] = {}
+    last: dict[tuple[int, int | None], Mapping[str, Any]] = {}
+    for row in reversed(rows):
+        which = (row.version, row.incarnation)
+        before = {} if row.event_id in by_hand else last.get(which, {})
+        found[row.seq] = last[which] = row.evidence or before
+    return found
 
 
 def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -> set[tuple[str, int]]:

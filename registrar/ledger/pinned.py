@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from registrar.ledger.history import held_now
 from registrar.ledger.promotions import Promotion, get, latest
-from registrar.ledger.tables import events, tasks
+from registrar.ledger.tables import events, holders, incarnations, tasks
 from registrar.vocabulary import (
     DeploymentFailed,
     DeploymentSucceeded,
@@ -26,6 +26,7 @@ from registrar.vocabulary import (
 )
 
 KEY = "pinned"  # of a task's args
+MADE = "made"  # of what is pinned: when the registry made each holder
 TOLD = "told"  # of what is pinned: the seq of the event that a replay says again
 _REPORTS = frozenset({DeploymentFailed.type, DeploymentSucceeded.type, EvaluationRunFinished.type})
 _VOTES = frozenset({PromotionApprove.type, PromotionReject.type, PromotionCancel.type})
@@ -45,7 +46,7 @@ def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
     if type_ == ModelRollback.type:
         stages = {held.key: held.version for held in held_now(connection, data["model"], "stage")}
         aliases = {f"@{held.key}": held.version for held in held_now(connection, data["model"], "alias")}
-        return {"holders": stages | aliases}
+        return {"holders": stages | aliases, MADE: _made(connection, data["model"])}
     if type_ == EventReplay.type:
         first = connection.execute(select(events.c.type, events.c.data).where(events.c.id == data["event_id"])).first()
         return about(connection, first.type, first.data) if first and first.type != type_ else {}
@@ -93,6 +94,14 @@ def _shown_anew(promotion: Promotion, pins: Mapping[str, Any], type_: str, data:
     if early and type_ != PromotionCancel.type and not data.get("break_glass"):
         return f"{promotion} was asked for after {who} said so"
     return None
+
+
+def _made(connection: Connection, model: str) -> dict[str, str]:
+    """Return which of that number each holder is: when the registry made it, where that was noted."""
+    joined = holders.join(incarnations, holders.c.incarnation == incarnations.c.seq)
+    query = select(holders.c.kind, holders.c.key, incarnations.c.created_at).select_from(joined)
+    now = query.where(holders.c.model == model, holders.c.until.is_(None)).order_by(holders.c.seq)
+    return {key if kind == "stage" else f"@{key}": at.isoformat() for kind, key, at in connection.execute(now)}
 
 
 def _asked(connection: Connection, data: Data) -> Promotion | None:

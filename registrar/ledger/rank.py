@@ -1,7 +1,8 @@
 """Who goes first in a lane: what stops a promotion or takes a bad version out overtakes what waits there.
 
 Two rules keep an overtaking from changing what people meant. A decision never passes an earlier one that it may be
-about: a rejection no earlier vote on its promotion, a rollback no earlier approval of the model. And what has begun to
+about: a rejection no earlier vote on its promotion, a rollback no earlier approval of the model, nor what says that a
+version may be gone back to. And what has begun to
 move a version in the registry is finished, or taken back, before anything else moves one. All else keeps its order.
 """
 
@@ -14,7 +15,14 @@ from sqlalchemy import Connection, Row, and_, select
 from registrar.ledger.conditions import is_open
 from registrar.ledger.pinned import KEY
 from registrar.ledger.tables import events, tasks
-from registrar.vocabulary import ModelRollback, PromotionApprove, PromotionCancel, PromotionReject
+from registrar.vocabulary import (
+    DeploymentSucceeded,
+    ModelRollback,
+    PromotionApprove,
+    PromotionCancel,
+    PromotionReject,
+    QuarantineLift,
+)
 
 
 class Rank(IntEnum):
@@ -27,7 +35,8 @@ class Rank(IntEnum):
 
 
 _VOTES = (PromotionApprove.type, PromotionReject.type, PromotionCancel.type)
-_MOVING = (PromotionApprove.type, ModelRollback.type)
+# What a rollback may be about: what holds the target, and which versions it may go to.
+_BEFORE_ROLLBACK = (PromotionApprove.type, ModelRollback.type, QuarantineLift.type, DeploymentSucceeded.type)
 _GOES_FIRST = {
     PromotionReject.type: Rank.REJECTION,
     PromotionCancel.type: Rank.PRESSING,
@@ -44,7 +53,7 @@ def of(connection: Connection, type_: str, pins: Mapping[str, Any], *, lane: str
         return rank
     passed = _passed(connection, rank, lane, seq)
     if type_ == ModelRollback.type:
-        return Rank.ORDINARY if any(row.type in _MOVING for row in passed) else rank
+        return Rank.ORDINARY if any(row.type in _BEFORE_ROLLBACK for row in passed) else rank
     if not pins.get("evidence"):  # it stops nothing: nobody asked yet, or it is over
         return Rank.ORDINARY
     votes = [row.args.get(KEY, {}).get("promotion") for row in passed if row.type in _VOTES]
@@ -55,5 +64,5 @@ def _passed(connection: Connection, rank: Rank, lane: str, seq: int) -> Sequence
     """What was decided earlier, is not done yet, and would be overtaken by it."""
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     waiting = and_(tasks.c.lane == lane, is_open(), tasks.c.rank > rank, tasks.c.event_seq < seq)
-    decided = events.c.type.in_([*_VOTES, ModelRollback.type])
+    decided = events.c.type.in_({*_VOTES, *_BEFORE_ROLLBACK})
     return connection.execute(select(tasks.c.args, events.c.type).select_from(joined).where(waiting, decided)).all()

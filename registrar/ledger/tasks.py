@@ -37,6 +37,7 @@ RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
 MOST_RUNG = 500  # bells, by one sweep
 MOST_LEFT = 10_000  # tasks, to bells that wait
 _NO_LEASE = {"lease": None, "lease_until": None}
+MEANT = "version_created_at"  # of a task's args: when the version was made that it is to be done with
 MAX_CRASHES = 5  # a task that took its worker down so often is not begun again: whoever claims it gives it up
 
 
@@ -70,7 +71,7 @@ class Task:
     @property
     def first(self) -> bool:
         """Whether it is the event's own: what follows from that is told more."""
-        return not self.args.keys() - {pinned.KEY}
+        return not self.args.keys() - {pinned.KEY, MEANT}
 
     @property
     def told(self) -> int:
@@ -110,6 +111,15 @@ def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = Fa
     """
     begun = {"rank": Rank.HALF_DONE} if writes and task.name in MOVES else {}
     if not _change(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
+        raise LeaseLost(task.id)
+
+
+def mean(connection: Connection, task: Task, made: str) -> None:
+    """Note which version a task is about, as its first attempt found it: when that was made, ISO 8601.
+
+    Raises LeaseLost.
+    """
+    if not _change(connection, task, args={**task.args, MEANT: made}):
         raise LeaseLost(task.id)
 
 

@@ -206,3 +206,13 @@ def test_nor_do_answers_count_that_came_after_it_was_up_again(office):
     with office.ledger.read() as connection:
         row = connection.execute(select(tasks).where(tasks.c.event_id == event)).one()
     assert (row.attempts, row.doubts) == (301, 2) < (302, attempts.DOUBTFUL_ATTEMPTS)
+
+
+def test_no_rollback_passes_what_says_where_it_may_go(office):
+    promoted(office, "r1", "r2")
+    office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    promoted(office, "r3")
+    office.accept("quarantine.lift", by=ADA, model="taxi", version=2, reason="it was the fares")
+    office.accept("model.rollback", by=ADA, model="taxi", reason="wrong trips", to=2)
+    office.work()
+    assert office.holding()["Production"] == [2]

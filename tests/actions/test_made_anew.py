@@ -10,16 +10,18 @@ from datetime import timedelta
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy import select
 
 from registrar.ledger.dead import letters
 from registrar.ledger.history import history
 from registrar.ledger.journal import entries
 from registrar.ledger.known_versions import known_versions
 from registrar.ledger.promotions import still_open
-from tests.actions.versions import trained
+from registrar.ledger.tables import deployments
+from tests.actions.versions import live, trained
 from tests.mlflow_server import train
 from tests.worker.office import ADA, BOB, POLICY, Office
-from worker.door import Final
+from worker.door import Final, Retryable
 from worker.registry import MlflowRegistry
 
 ANEW = "registry.made_anew"
@@ -372,3 +374,92 @@ def test_a_promotion_that_ends_so_is_told_as_one(office):
     trained(office, "r2")
     told = "the promotion of taxi version 1 to Production is superseded: taxi was made anew in MLflow: "
     assert office.fact("promotion.superseded").startswith(told)
+
+
+def letter(office: Office) -> str:
+    with office.ledger.read() as connection:
+        [one] = letters(connection)
+    return one.id
+
+
+def died(office: Office, type_: str, **data) -> str:
+    """An event whose work MLflow refuses; the id of the task."""
+    office.registry.refuse["set_stage"] = lambda *_: Final("no")
+    office.post(type_, model="taxi", **data)
+    office.registry.refuse.clear()
+    return letter(office)
+
+
+def anew(office: Office) -> None:
+    office.registry.delete_model("taxi")
+    office.registry.born += timedelta(hours=1)
+
+
+DEPLOYED = POLICY.replace(
+    "alias: champion,", "alias: champion, deploy: {to: [log], confirm_within: 1h, on_failure: HOW},"
+)
+
+
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("model.rollback", {"by": ADA, "reason": "bad"}),
+        ("deployment.failed", {"version": 2, "environment": "prod"}),
+    ],
+)
+def test_a_rollback_that_is_tried_again_late_is_not_from_another_version(office, type_, data):
+    office.policy(DEPLOYED.replace("HOW", "rollback"))
+    live(office, "r1", "r2")
+    task = died(office, type_, **data)
+    anew(office)
+    live(office, "r3", "r4")
+    office.post("task.retry", by=ADA, task_id=task, model="taxi")
+    assert office.stages() == {1: "Archived", 2: "Production"}
+    assert "registrar.quarantined" not in office.registry.version("taxi", 2).tags
+
+
+def test_that_this_one_is_live_says_nothing_of_the_one_before(office):
+    office.policy(DEPLOYED.replace("HOW", "alert"))
+    live(office, "r1")
+    office.post("deployment.failed", model="taxi", version=1, environment="prod")
+    anew(office)
+    live(office, "r2")
+    for _ in range(2):
+        office.post("deployment.succeeded", model="taxi", version=1, environment="prod")
+    with office.ledger.read() as connection:
+        states = connection.execute(select(deployments.c.state).order_by(deployments.c.requested_at)).scalars().all()
+    assert states == ["failed", "live"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "call"),
+    [
+        ("model_version.archive", {}, "set_stage"),
+        ("model_version.transition", {"stage": "None"}, "set_stage"),
+        ("model_version.describe", {"tags": {"fares": "wrong"}}, "set_tag"),
+    ],
+)
+def test_what_was_said_of_a_version_and_died_is_not_done_with_another(office, type_, data, call):
+    trained(office, "r1")
+    office.registry.refuse[call] = lambda *_: Final("no")
+    office.post(type_, by=ADA, model="taxi", version=1, **data)
+    office.registry.refuse.clear()
+    task = letter(office)
+    anew(office)
+    trained(office, "r2")
+    office.post("task.retry", by=ADA, task_id=task, model="taxi")
+    assert office.stages() == {1: "Staging"}
+    assert "fares" not in office.registry.version("taxi", 1).tags
+    assert "this was to be done with another version of that number" in office.fact("task.failed")
+
+
+def test_nor_is_what_waits_to_be_tried_again(office):
+    trained(office, "r1")
+    office.registry.fail["set_stage"] = Retryable("the line is cut")
+    office.post("model_version.archive", by=ADA, model="taxi", version=1)
+    anew(office)
+    office.registry.trained("r2", rmse=5.0)
+    office.registry.ensure_model("taxi")
+    office.registry.create_version("taxi", office.registry.sources["r2", "model"], run_id="r2", description="", tags={})
+    office.until_nothing_waits()
+    assert office.stages() == {1: "None"}

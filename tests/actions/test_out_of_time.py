@@ -5,10 +5,11 @@ from sqlalchemy import update
 
 from registrar.ledger import dead
 from registrar.ledger.tables import tasks
+from registrar.ledger.version_state import given_tags, states
 from tests.actions.test_deploy import policy, promoted, report
 from tests.actions.test_replay import MAY, became, shown
 from tests.worker.office import BOB, POLICY, Office
-from worker.door import Retryable
+from worker.door import Final, Retryable
 
 pytestmark = pytest.mark.both_ledgers
 EVALUATED = POLICY.replace("{metric: rmse, op", "{metric: rmse, of: evaluation, op")
@@ -125,3 +126,16 @@ def test_the_newest_evaluation_that_is_replayed_counts_on(office):
     _, good = evaluated(office, 50.0, 5.0)
     replay(office, good)
     assert office.stages() == {1: "Staging"}
+
+
+def test_a_tag_that_died_does_not_take_the_place_of_what_its_source_said_since(office):
+    promoted(office, "r1")
+    office.registry.refuse["set_tag"] = lambda *_: Final("no")
+    office.post("model_version.describe", model="taxi", version=1, tags={"passed": "yes"})
+    office.registry.refuse.clear()
+    office.post("model_version.describe", model="taxi", version=1, tags={"passed": "no"})
+    retry_all(office)
+    assert office.registry.version("taxi", 1).tags["passed"] == "no"
+    with office.ledger.read() as connection:
+        made = office.registry.version("taxi", 1).created_at
+        assert given_tags(states(connection, "taxi", version=1), 1, made)["passed"].value == "no"

@@ -19,10 +19,10 @@ FILES = {"MLmodel": b"flavors: {}\n"}
 def promoted(office, *runs: str) -> None:
     """Each run's version goes to Production, one after the other."""
     for number, run in enumerate(runs, start=1):
+        office.registry.files[f"models/taxi/{number}"] = dict(FILES)
         office.registry.trained(run, rmse=5.0)
         office.post("training_run.finished", model="taxi", run_id=run)
         office.post("promotion.approve", by=ADA, model="taxi", version=number)
-        office.registry.files[f"models/taxi/{number}"] = dict(FILES)
 
 
 def rollback(office, by=ADA, **data) -> str:

@@ -195,3 +195,39 @@ def test_what_can_be_named_is_said_in_the_grammar_of_whoever_asks(office, source
     live(office, "r2")
     office.post("model.rollback", by=ADA, via=source, model="taxi", reason="wrong fares")
     assert office.fact("task.failed").endswith(said)
+
+
+def write_over(office, number: int) -> None:
+    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b"another"}
+
+
+@pytest.mark.parametrize("to", [{}, {"to": 1}])
+def test_not_to_files_that_nobody_approved(office, to):
+    live(office, "r1", "r2")
+    write_over(office, 1)
+    office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares", **to)
+    assert "has other files than those that were approved" in office.fact("task.failed")
+    assert office.stages() == {1: "Archived", 2: "Production"}
+
+
+def test_not_to_them_where_a_hand_had_it_there_last(office):
+    live(office, "r1", "r2")
+    office.registry.set_stage("taxi", 1, "Production")
+    office.post("registry.reconcile", model="taxi")
+    live(office, "r3")
+    write_over(office, 1)
+    rollback(office)
+    assert office.stages()[1] == "Archived"
+
+
+def test_what_a_rollback_brought_back_is_put_back_with_the_files_that_were_approved_alone(office):
+    live(office, "r1", "r2")
+    rollback(office)
+    office.policy(model("drift: revert"))
+    office.registry.set_stage("taxi", 1, "None")
+    office.registry.drop_alias("taxi", "champion")
+    write_over(office, 1)
+    office.post("registry.reconcile", model="taxi")
+    assert office.stages()[1] == "None"
+    assert office.registry.model("taxi").aliases.get("champion") is None
+    assert "its files are not those that were approved" in office.fact("registry.changed_by_hand")

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from registrar.policy.timing import Freeze
-from tests.policies import approval, gate_on_production
-from tests.worker.office import ADA, BOB, POLICY
+from tests.actions.versions import live, trained
+from tests.policies import RULES, approval, gate_on_production, model
+from tests.worker.office import ADA, BOB, EVE, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 AUTOMATIC = POLICY.replace("{rules: [{group: leads}]}", "automatic")
@@ -241,3 +242,33 @@ def test_a_name_as_long_as_mlflow_takes_stops_no_clock(office):
     office.registry.set_stage(name, 1, "Archived")
     office.later(hours=1)
     assert f"Staging of {name} was changed by hand" in " ".join(text for _, text in office.facts())
+
+
+WAITS = (
+    POLICY.replace("stage: Staging, alias: challenger,", "stage: Staging, exclusive: false,")
+    .replace("alias: champion,", "alias: champion, gates: [{max_per_day: 1}],")
+    .replace(RULES, "{rules: [{group: leads}], on_newer_candidate: keep, break_glass: {group: oncall}}")
+    .replace("leads: [ada, bob]", "leads: [ada, bob]\n  oncall: [eve]")
+)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_waited_does_not_replace_a_newer_version_that_came_meanwhile(office, by_hand):
+    office.policy(model("drift: adopt", WAITS))
+    live(office, "r1")
+    trained(office, "r2")
+    trained(office, "r3")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    if by_hand:
+        office.registry.set_stage("taxi", 3, "Production")
+        office.post("registry.reconcile", model="taxi")
+    else:
+        office.post("promotion.approve", by=EVE, model="taxi", version=3, break_glass=True, reason="it must")
+    office.later(hours=25)
+    office.later(hours=25)
+    assert office.stages() == {1: "Archived", 2: "Staging", 3: "Production"}
+    assert "version 3 came to Production since taxi version 2 to Production was approved" in office.fact(
+        "promotion.void"
+    )
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}

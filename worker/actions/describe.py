@@ -1,12 +1,13 @@
 """worker.describe, on model_version.describe: a version's description is replaced, tags are added.
 
 What MLflow refuses by its name or its length is known before anything is written. Where it refuses one of several all
-the same, the others are written, and both are told.
+the same, the others are written, and both are told. Tried again late, it takes no tag's place that was given since.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from registrar.ledger.version_state import TAG, told
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ModelVersionDescribe
 from worker.door import Failure, Final, Version
@@ -21,8 +22,10 @@ def act(work: Work) -> Outcome:
     data = work.data_as(ModelVersionDescribe)
     version = work.registry.version(data.model, data.version)
     refused: list[str] = []
-    tags = dict(data.tags)
-    for key, what, write in _writes(work, data, version):
+    since = _given_since(work, version, data.tags)
+    tags = {key: value for key, value in data.tags.items() if key not in since}
+    asked = len(tags) + (data.description is not None)
+    for key, what, write in _writes(work, data, version, dict(tags)):
         try:
             write()
         except Failure as error:
@@ -30,19 +33,29 @@ def act(work: Work) -> Outcome:
                 raise
             refused.append(f"{what} ({error})")
             tags.pop(key or "", None)
-    if len(refused) == len(data.tags) + (data.description is not None):
+    if refused and len(refused) == asked:
         raise Final(f"nothing of {version} was written: {', '.join(refused)}")
+    refused += [f"its tag {key} (it was given since)" for key in since]
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
+    if not asked:
+        return Outcome(f"nothing of {version} was written: {', '.join(refused)}")
     details = {"created_at": version.created_at.isoformat()}
     fact = Fact("model_version.described", text, data.model, data.version, details)
     return Outcome(text, facts=(fact,), records=given(version, tags))
 
 
-def _writes(work: Work, data: ModelVersionDescribe, version: Version) -> Iterator[Write]:
+def _given_since(work: Work, version: Version, tags: Iterable[str]) -> list[str]:
+    """Those that an event gave that was accepted after this one."""
+    about = (version.model, version.version, version.created_at)
+    with work.ledger.read() as connection:
+        return [name for name in tags if (told(connection, *about, f"{TAG}{name}") or 0) > work.task.told]
+
+
+def _writes(work: Work, data: ModelVersionDescribe, version: Version, tags: Mapping[str, str]) -> Iterator[Write]:
     """What is not as asked yet."""
     if data.description is not None and data.description != version.description:
         said = data.description
         yield None, "its description", partial(work.registry.set_description, data.model, data.version, said)
-    for key, value in data.tags.items():
+    for key, value in tags.items():
         if version.tags.get(key) != value:
             yield key, f"its tag {key}", partial(work.registry.set_tag, data.model, data.version, key, value)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from registrar.ledger.history import HeldBefore, Holds, Released, held_before, held_now
 from registrar.ledger.noted import PutBack
 from registrar.outcome import Fact, Outcome, Record
-from worker.door import FILES, Version, present
+from worker.door import Version, present
 from worker.promotion import drift, quarantine
-from worker.promotion.evidence import files_now
+from worker.promotion.evidence import rewritten
 from worker.promotion.in_stage import exclusive, seen
 from worker.work import Work
 
@@ -107,13 +107,9 @@ def _not_approved(work: Work, version: Version, kind: str, key: str) -> str | No
 
 
 def _rewritten(work: Work, version: Version, held: HeldBefore, key: str) -> bool:
-    """Whether the files are others now; False where the approval covered others of them than a look does today."""
     policy = work.policy.model(work.model)
     target = next((one for one in policy.targets if key in (one.stage, one.alias)), None)
-    if target is None or not (held.digest or "").startswith(FILES):
-        return False
-    now = files_now(work, version, target)
-    return now.compared == held.compared and now.digest != held.digest
+    return target is not None and rewritten(work, version, target, held)
 
 
 def _banned(work: Work, version: Version, stage: str) -> tuple[Record, ...]:

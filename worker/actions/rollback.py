@@ -11,7 +11,9 @@ It is about the version that held the stage when it was accepted; nothing is qua
 from dataclasses import replace
 
 from registrar.ledger import pinned
+from registrar.ledger.deployments import get, recorded
 from registrar.ledger.history import HeldBefore, held_now
+from registrar.ledger.incarnations import known
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from worker.door import Failure, Final, Version, present
@@ -35,10 +37,10 @@ def act(work: Work) -> Outcome:
     if not holders:
         raise Final(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
     bad, earlier = holders[0].version, holders[1:]
-    if failed not in (None, bad):
+    if failed is not None and (failed != bad or not _deployed(work, holders[0])):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
     if failed is None:
-        _still_meant(work, target_of(work, target), bad)
+        _still_meant(work, target_of(work, target), holders[0])
     good = _good(work, target_of(work, target), bad, earlier)
     _alone(work, target_of(work, target), bad, good)
     moved = _moved(work, good, target, bad, reason)
@@ -68,14 +70,27 @@ def _permit(work: Work, stage: str) -> None:
         raise Final(f"{work.who} may not roll {work.model} back in {stage}; {these}")
 
 
-def _still_meant(work: Work, target: Target, bad: int) -> None:
+def _deployed(work: Work, held: HeldBefore) -> bool:
+    """Whether what holds the target is what was deployed: another may have got its number meanwhile."""
+    with work.ledger.read() as connection:
+        asked = get(connection, str(work.task.args["deployment"])) if "deployment" in work.task.args else None
+        which = known(connection, work.model, version=held.version)
+    noted = recorded(asked, which).noted if asked else None
+    return noted is None or held.noted is None or noted.same(held.noted)
+
+
+def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
     """Raises Final where another version held the target when the rollback was accepted: nobody called this one bad."""
-    holders = work.task.args.get(pinned.KEY, {}).get("holders")
+    pins, bad = work.task.args.get(pinned.KEY, {}), held.version
+    holders, made = pins.get("holders"), pins.get(pinned.MADE, {})
     again = "look at what holds it, and ask again"
     if holders is None:
         raise Final(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
     by_alias = work.policy.model(work.model).mode == "aliases"
-    if (meant := holders.get(f"@{target.alias}" if by_alias else target.stage)) != bad:
+    place = f"@{target.alias}" if by_alias else target.stage
+    if held.noted and made.get(place, made_at := held.noted.created_at.isoformat()) != made_at:
+        raise Final(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
+    if (meant := holders.get(place)) != bad:
         came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
         raise Final(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
 
@@ -112,7 +127,7 @@ def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Ve
     """Raises Final where none of the earlier holders will do, or the one that is named won't."""
     if (to := work.given("to")) is not None:
         return _named(work, target, bad, earlier, int(to))
-    version, passed_over = usable(work.registry, work.ledger, work.model, target, earlier)
+    version, passed_over = usable(work, work.model, target, earlier)
     if version is None:
         tried = f" ({'; '.join(passed_over)})" if passed_over else ""
         none = f"{work.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}"
@@ -123,7 +138,7 @@ def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Ve
 def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: int) -> Version:
     if to == bad:
         raise Final(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
-    version, why = named(work.registry, work.ledger, work.model, target, earlier, number=to)
+    version, why = named(work, work.model, target, earlier, number=to)
     if version is None:
         raise Final(f"{work.model} can't go back to version {to} in {target.stage}: it {why}")
     return version
@@ -131,7 +146,7 @@ def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: 
 
 def _instead(work: Work, target: Target, earlier: list[HeldBefore]) -> str:
     """What can be done where it goes to none by itself."""
-    if found := nameable(work.registry, work.ledger, work.model, target, earlier):
+    if found := nameable(work, work.model, target, earlier):
         which = f"version {' or '.join(map(str, found))} can be named"
         stage = "" if target.stage == "Production" else target.stage
         chat = " ".join(filter(None, ("rollback", chat_name(work.model), stage.lower(), "to", str(found[0]), "WHY")))

@@ -2,6 +2,8 @@
 
 Trusting MLflow, the record takes over what it shows, as that operator's doing. Trusting the ledger, MLflow is put back
 as the record has it, where the version is the one that the record is about; what is not there any more has ended.
+
+Only where the two were seen not to fit together: what a hand moved besides is drift, and the policy says what of it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ holds a target that takes an approval leaves it by those alone who could roll it
 
 from dataclasses import replace
 
-from registrar.ledger.promotions import Decided, Judged, Promotion, get
+from registrar.ledger.promotions import Decided, Judged, Promotion, approvals, get
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from worker.door import Final, Version
@@ -16,7 +16,7 @@ from worker.promotion.deployment import ask
 from worker.promotion.evidence import gather, target_of
 from worker.promotion.holds import Hold
 from worker.promotion.leaving import barred
-from worker.promotion.rollback_target import let_in
+from worker.promotion.rollback_target import held, let_in
 from worker.promotion.stages import move
 from worker.promotion.standing import standing
 from worker.promotion.way import held_back, wrong_start
@@ -73,9 +73,20 @@ def _promoted(work: Work, promotion_id: str) -> Outcome:
             return void.outcome(promotion, void.changed(promotion, what))
         if not there and (wrong := wrong_start(work.policy, version, target)):
             return void.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
+        if not there and (newer := _newer(work, promotion, target)):
+            return void.outcome(promotion, f"version {newer} came to {target.stage} since {promotion} was approved")
         if evidence.holds and not promotion.broke_glass:
             return _later(promotion, evidence.holds)
     return _done(work, promotion, target, version)
+
+
+def _newer(work: Work, promotion: Promotion, target: Target) -> int | None:
+    """A newer version that came while it waited: who approved it did not mean to replace that one."""
+    with work.ledger.read() as connection:
+        agreed = [at for _, at in approvals(connection, promotion.id)]
+    current = held(work.ledger, work.model, work.policy.model(work.model), target)[:1]
+    since = max(agreed, default=promotion.asked_at)
+    return next((one.version for one in current if one.version > promotion.version and one.since > since), None)
 
 
 def _later(promotion: Promotion, holds: list[Hold]) -> Outcome:

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from registrar.ledger import Ledger
-from registrar.ledger.history import holding_since
+from registrar.ledger.history import HeldBefore, holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
 from registrar.ledger.version_state import Given, Key, given_tags, states
 from registrar.policy import Policy, Target
@@ -15,7 +15,7 @@ from registrar.policy.approval import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.timing import Timing
-from worker.door import FilesSeen, Final, NotFound, Registry, Run, Version
+from worker.door import FILES, FilesSeen, Final, NotFound, Registry, Run, Version
 from worker.promotion import author
 from worker.promotion.baseline import compared_with
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
@@ -135,6 +135,16 @@ def files_now(look: Look, version: Version, target: Target) -> FilesSeen:
     """What of a version's files an approval for a target is bound to, as they are now."""
     most = _content(look.policy, version, target)
     return look.registry.look_at_files(version.model, version.version, most=most)
+
+
+def rewritten(look: Look, version: Version, target: Target, held: HeldBefore) -> bool:
+    """Whether its files are others than those that were approved when it held the target; False where the approval
+    covered others of them than a look does today.
+    """
+    if not (held.digest or "").startswith(FILES):
+        return False
+    now = files_now(look, version, target)
+    return now.compared == held.compared and now.digest != held.digest
 
 
 def _content(policy: Policy, version: Version, target: Target) -> int:

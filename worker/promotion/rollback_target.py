@@ -11,8 +11,9 @@ from registrar.ledger import Ledger
 from registrar.ledger.deployments import IN_VAIN, last, was_live
 from registrar.ledger.history import HeldBefore, held_before
 from registrar.policy import ModelPolicy, Target
-from worker.door import Registry, Version, present
+from worker.door import Version, present
 from worker.promotion import quarantine
+from worker.promotion.evidence import Look, rewritten
 
 _BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
 
@@ -21,18 +22,23 @@ def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> lis
     """The version that holds the target by the record, then the others that do or did, newest first; each once, and
     apart from others that had its number.
 
-    [] where none holds it. given: whether any of its times there was.
+    [] where none holds it. given: whether any of its times there was; the files are those of the newest such time.
     """
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
         times = held_before(connection, model, *where)
-    given = {(time.version, time.noted) for time in times if time.given}
+    given: dict[tuple[int, Incarnation | None], HeldBefore] = {}
+    for time in times:
+        if time.given:
+            given.setdefault((time.version, time.noted), time)
     current = [time for time in times if time.still][:1]
     each: dict[tuple[int, Incarnation | None], HeldBefore] = {}
     for time in [*current, *times] if current else []:
         if not each or time.version != current[0].version:
             which = (time.version, time.noted)
-            each.setdefault(which, replace(time, given=which in given))
+            files = given.get(which, time)
+            as_given = replace(time, given=which in given, digest=files.digest, compared=files.compared)
+            each.setdefault(which, as_given)
     return list(each.values())
 
 
@@ -42,17 +48,18 @@ def let_in(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> s
 
 
 def usable(
-    registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore]
+    look: Look, model: str, target: Target, earlier: list[HeldBefore], *, compare_files: bool = True
 ) -> tuple[Version | None, list[str]]:
     """The first of the earlier holders that a promotion brought there, that is there still, free to go, and whose
-    files can be fetched.
+    files can be fetched and are those that were approved.
 
-    With it, in sentences, why others before it were passed over.
+    With it, in sentences, why others before it were passed over. compare_files: takes time.
     """
     passed_over = []
     for one in earlier:
-        version = present(registry, model, one.version) if one.given else None
-        why = _unusable(version, one, registry, ledger) or _in_vain(version, target, registry, ledger)
+        version = present(look.registry, model, one.version) if one.given else None
+        why = _unusable(version, one, look) or _in_vain(version, target, look)
+        why = why or (_rewritten(look, version, target, one) if compare_files else None)
         why = why if one.given else _BY_HAND
         if why:
             passed_over.append(f"version {one.version} {why}")
@@ -62,7 +69,7 @@ def usable(
 
 
 def named(
-    registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore], *, number: int
+    look: Look, model: str, target: Target, earlier: list[HeldBefore], *, number: int
 ) -> tuple[Version | None, str]:
     """The earlier holder that somebody names, where it can be gone back to; else None and why not, for people."""
     one = next((one for one in earlier if one.version == number), None)
@@ -70,36 +77,43 @@ def named(
         return None, f"was never in {target.stage} by the record: a promotion of it would have its gates asked"
     if not one.given:
         return None, _BY_HAND
-    version = present(registry, model, number)
-    why = _unusable(version, one, registry, ledger)
+    version = present(look.registry, model, number)
+    why = _unusable(version, one, look) or _rewritten(look, version, target, one)
     return (None, why) if why else (version, "")
 
 
-def nameable(registry: Registry, ledger: Ledger, model: str, target: Target, earlier: list[HeldBefore]) -> list[int]:
+def nameable(look: Look, model: str, target: Target, earlier: list[HeldBefore]) -> list[int]:
     """The versions that a rollback can be told to go to, the newest holder first."""
-    return [one.version for one in earlier if named(registry, ledger, model, target, earlier, number=one.version)[0]]
+    return [one.version for one in earlier if named(look, model, target, earlier, number=one.version)[0]]
 
 
-def _unusable(version: Version | None, time: HeldBefore, registry: Registry, ledger: Ledger) -> str | None:
+def _unusable(version: Version | None, time: HeldBefore, look: Look) -> str | None:
     """time: when it held the target."""
     if version is None:
         return "is gone"
-    of = version.incarnation(registry.address)
+    of = version.incarnation(look.registry.address)
     if not time.is_of(of):
         return f"was another one then, before {version.model} was made anew"
-    if quarantine.why(ledger, version):
+    if quarantine.why(look.ledger, version):
         return "is quarantined"
-    if "MLmodel" not in registry.files_of(version.model, version.version):
+    if "MLmodel" not in look.registry.files_of(version.model, version.version):
         return "has no files any more"
     return None
 
 
-def _in_vain(version: Version | None, target: Target, registry: Registry, ledger: Ledger) -> str | None:
+def _rewritten(look: Look, version: Version | None, target: Target, time: HeldBefore) -> str | None:
+    """Nobody has let other files in."""
+    return (
+        "has other files than those that were approved" if version and rewritten(look, version, target, time) else None
+    )
+
+
+def _in_vain(version: Version | None, target: Target, look: Look) -> str | None:
     """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
     if version is None:
         return None
-    of = version.incarnation(registry.address)
-    with ledger.read() as connection:
+    of = version.incarnation(look.registry.address)
+    with look.ledger.read() as connection:
         deployed = last(connection, version.model, version.version, target.stage, of=of)
         in_vain = deployed and deployed.state in IN_VAIN and not was_live(connection, target.stage, of=of)
     return "was deployed in vain" if in_vain else None

@@ -120,6 +120,6 @@ def _states(look: Look, model: str) -> dict[int, list[State]]:
 
 def _for_rollback(look: Look, model: str, target: Target) -> dict[int, str]:
     holders = held(look.ledger, model, look.policy.model(model), target)
-    back, _ = usable(look.registry, look.ledger, model, target, holders[1:])
+    back, _ = usable(look, model, target, holders[1:], compare_files=False)
     found = {holders[0].version: f"the record has it in {target.stage}"} if holders else {}
     return {**found, back.version: f"a rollback of {target.stage} would go back to it"} if back else found
