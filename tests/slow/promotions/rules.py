@@ -106,7 +106,7 @@ class Rules:
         """since: when it came to Staging; None: not known. promoted: when others were, to the same target."""
         if target == "Staging":
             return True
-        if since and now - since < timedelta(hours=self.soak):
+        if self.soak and since and now - since < timedelta(hours=self.soak):
             return False
         recent = [at for at in promoted if now - at < timedelta(days=1)]
         return not (self.per_day and len(recent) >= self.per_day) and not (self.frozen and now.hour < 6)

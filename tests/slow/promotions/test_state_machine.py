@@ -21,7 +21,7 @@ from tests.slow.promotions.desk import Parts
 from tests.slow.promotions.machine import Machine
 from tests.slow.promotions.mlflow_in_process import in_process
 from tests.slow.promotions.trouble import Clock
-from tests.slow.promotions.without import FOUND_AFTER, without
+from tests.slow.promotions.without import FEW, FOUND_BY, without
 from tests.slow.promotions.world import Runs
 from worker.promotion import in_stage
 from worker.registry import configure_client
@@ -75,12 +75,12 @@ def test_whatever_happens_promotions_keep_their_word(
 @pytest.mark.skipif(bool(LONGER), reason="make machine WITHOUT=... takes one out")
 @pytest.mark.usefixtures("one_clock", "ledger")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("safeguard", FOUND_AFTER)
+@pytest.mark.parametrize("safeguard", FOUND_BY)
 def test_what_is_taken_out_is_missed(mlflow: str, ledger_url: str, runs: Runs, tmp_path: Path, safeguard: str) -> None:
     clock, seen = Clock(), Counter[str]()
     parts = Parts(mlflow, ledger_url, tmp_path, runs, clock, seen)
     with clock.everywhere(), without(safeguard), pytest.raises(AssertionError):
-        run_state_machine_as_test(_machine(parts), settings=_settings(4 * FOUND_AFTER[safeguard]))
+        run_state_machine_as_test(seed(FOUND_BY[safeguard])(partial(Machine, parts)), settings=_settings(FEW))
 
 
 def _machine(parts: Parts) -> Callable[[], Machine]:
