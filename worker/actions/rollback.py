@@ -88,11 +88,11 @@ def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
         raise Final(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
     by_alias = work.policy.model(work.model).mode == "aliases"
     place = f"@{target.alias}" if by_alias else target.stage
-    if held.noted and made.get(place, made_at := held.noted.created_at.isoformat()) != made_at:
-        raise Final(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
     if (meant := holders.get(place)) != bad:
         came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
         raise Final(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
+    if held.noted and made.get(place, made_at := held.noted.created_at.isoformat()) != made_at:
+        raise Final(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
 
 
 def _alone(work: Work, target: Target, bad: int, good: Version) -> None:

@@ -27,6 +27,7 @@ from registrar.ledger.tables import deployments, events, promotions, tasks, vote
 from registrar.ledger.verify import verify
 from registrar.ledger.version_state import Key, current, states
 from registrar.queue import Bell
+from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
 from tests.slow.promotions.mlflow_in_process import DATABASE, RegistryInProcess
 from tests.worker.office import CI, Office
@@ -73,12 +74,12 @@ EVENTS: Mapping[str, tuple[str, Actor, dict[str, Any]]] = {
     "evaluation finished": ("evaluation_run.finished", CI, _IT),
     "deployment succeeded": ("deployment.succeeded", CI, {**_IT, "environment": "live"}),
     "deployment failed": ("deployment.failed", CI, {**_IT, "environment": "live"}),
-    "archive": ("model_version.archive", CI, _IT),
+    "archive": ("model_version.archive", ADA, _IT),
     "describe": ("model_version.describe", CI, {**_IT, "description": "hm", "tags": {"team": "fares"}}),
     "lift": ("quarantine.lift", ADA, {**_IT, "reason": "it was the network"}),
     "transition to Production": ("model_version.transition", CI, {**_IT, "stage": "Production"}),
-    "transition to Staging": ("model_version.transition", CI, {**_IT, "stage": "Staging"}),
-    "transition to None": ("model_version.transition", CI, {**_IT, "stage": "None"}),
+    "transition to Staging": ("model_version.transition", ADA, {**_IT, "stage": "Staging"}),
+    "transition to None": ("model_version.transition", ADA, {**_IT, "stage": "None"}),
 }
 
 
@@ -196,7 +197,14 @@ class Scene:
             self._promoted(side, 3)
         else:
             side.post("training_run.finished", run_id=self.runs[2])
+        self._evaluated()
         self._further(side)
+
+    def _evaluated(self) -> None:
+        """The run that says it evaluated this model's candidate."""
+        run = train_logged_model(self.client, rmse=5.0)
+        self.client.set_tag(run, "evaluated_model", f"models:/{self.model}/{CANDIDATE}")
+        self.runs = [*self.runs[:3], run]
 
     def _promoted(self, side: Side, version: int) -> None:
         side.post("training_run.finished", run_id=self.runs[version - 1])
