@@ -145,6 +145,17 @@ def test_mlflow_is_trusted_and_the_record_takes_over_what_it_shows(restored):
     assert (in_dispute(restored), shown(restored)) == (None, was)
 
 
+def test_mlflow_is_not_trusted_with_two_holders(restored):
+    restored.registry.set_stage("taxi", 2, "Production")
+    held = restored.holding()
+    settle(restored, "mlflow", reason="both are good")
+    assert "MLflow shows versions 1, 2 of taxi in Production, and one may hold it" in restored.fact("task.failed")
+    assert (restored.holding(), bool(in_dispute(restored))) == (held, True)
+    restored.registry.set_stage("taxi", 1, "Archived")
+    settle(restored, "mlflow", reason="the newer one")
+    assert restored.holding()["Production"] == [2]
+
+
 @pytest.mark.both_ledgers
 def test_the_ledger_is_trusted_and_mlflow_is_put_back(restored):
     settle(restored, "ledger")

@@ -61,6 +61,8 @@ def act(work: Work) -> Outcome:
             "; ".join(f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
         )
     _disputed(work)
+    if data.trust == "mlflow":
+        _one_each(work, both)
     said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(work, both)
     why = f"{work.who} said that {_name(data.trust)} counts"
     because = f": {data.reason}" if data.reason else ""
@@ -78,6 +80,15 @@ def _disputed(work: Work) -> None:
         if dispute(connection, work.model) is None:
             how = f"registrar reconcile {work.model} does what the policy says of a difference (drift)"
             raise Final(f"MLflow and the record of {work.model} are not in dispute: {how}")
+
+
+def _one_each(work: Work, both: Both) -> None:
+    """Raises Final where MLflow shows several versions in an exclusive stage: the record would have two holders."""
+    for stage in in_stage.exclusive(work.policy.model(work.model)):
+        there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
+        if len(there) > 1:
+            found = f"MLflow shows versions {', '.join(map(str, there))} of {work.model} in {stage}"
+            raise Final(f"{found}, and one may hold it: move the others out of it in MLflow, and say so again")
 
 
 def _name(trust: str | None) -> str:
