@@ -157,8 +157,8 @@ def test_what_holds_a_version_back_and_evaluates_it_is_our_own(office):
 
 
 def test_a_quarantine_whose_tag_a_hand_takes_away_is_told_and_stays(office):
-    promoted(office)
     office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
+    promoted(office)
     office.registry.trained("r2", rmse=4.0)
     office.post("training_run.finished", model="taxi", run_id="r2")
     office.post("promotion.approve", by=ADA, model="taxi", version=2)

@@ -69,7 +69,7 @@ def test_the_database_s_password_can_not_change_the_journal_unseen_by_a_head_tha
             change = "UPDATE journal SET body = :body, previous = :previous, hash = :hash WHERE seq = :seq"
             connection.execute(text(change), anew)
         for table in ("journal", "holders", "events"):
-            connection.execute(text(f"UPDATE {table} SET actor_name = 'Eve' WHERE actor_name = 'Ada'"))  # noqa: S608
+            connection.execute(text(f"UPDATE {table} SET actor_name = 'Eve' WHERE actor_name = 'Ada'"))  # noqa: S608 (names of ours)
     with office.ledger.read() as connection:
         assert verify(connection).walk.count == len(written)
     with office.ledger.read() as connection, pytest.raises(Damaged, match="written anew"):

@@ -81,7 +81,7 @@ STATED = """INSERT INTO version_states (model, version, version_created_at, key,
 SELECT model, 2, version_created_at, key, 'stolen', at, event_id FROM version_states WHERE value IS NULL"""
 VOTED = """INSERT INTO votes (promotion_id, event_id, actor, verdict, counted, why, at)
 SELECT promotion_id, event_id, 'eve', verdict, counted, why, at FROM votes"""
-MADE = f"INSERT INTO tokens (name, sha256, role, person, created_at) SELECT {MALLORY}, created_at FROM tokens"  # noqa: S608
+MADE = f"INSERT INTO tokens (name, sha256, role, person, created_at) SELECT {MALLORY}, created_at FROM tokens"  # noqa: S608 (names of ours)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_a_table_that_was_tampered_with_is_named_with_its_row(taxi, statement, s
 def test_rows_whose_order_was_turned_are_named(taxi, table, said):
     """The newest row of a state counts, and of holders the earlier one is where a rollback goes."""
     with taxi.ledger.read() as connection:
-        first, second = connection.execute(text(f"SELECT min(seq), max(seq) FROM {table}")).one()  # noqa: S608
+        first, second = connection.execute(text(f"SELECT min(seq), max(seq) FROM {table}")).one()  # noqa: S608 (names of ours)
     moves = ((first, 999), (second, first), (999, second))
-    tamper(taxi.ledger, *(f"UPDATE {table} SET seq = {to} WHERE seq = {seq}" for seq, to in moves))  # noqa: S608
+    tamper(taxi.ledger, *(f"UPDATE {table} SET seq = {to} WHERE seq = {seq}" for seq, to in moves))  # noqa: S608 (names of ours)
     assert said in damage(taxi.ledger)
 
 
@@ -170,11 +170,11 @@ def test_an_event_that_was_archived_is_known_by_what_remains_of_it(taxi):
         event = connection.execute(text("SELECT id FROM events WHERE actor = 'bob'")).scalar_one()
     tamper(
         taxi.ledger,
-        f"INSERT INTO archives (seq, name, folder, kind, month, started_at)"  # noqa: S608
+        f"INSERT INTO archives (seq, name, folder, kind, month, started_at)"  # noqa: S608 (names of ours)
         f" SELECT 1, 'a', 'b', 'events', '2026-11', accepted_at FROM events WHERE id = '{event}'",
-        f"INSERT INTO archived SELECT id, source, delivery_id, position, body_sha256, type, 1 FROM events"  # noqa: S608
+        f"INSERT INTO archived SELECT id, source, delivery_id, position, body_sha256, type, 1 FROM events"  # noqa: S608 (names of ours)
         f" WHERE id = '{event}'",
-        f"DELETE FROM events WHERE id = '{event}'",  # noqa: S608
+        f"DELETE FROM events WHERE id = '{event}'",  # noqa: S608 (names of ours)
     )
     with taxi.ledger.read() as connection:
         verify(connection)
