@@ -68,7 +68,7 @@ def test_what_takes_too_long_is_handed_to_another_worker_at_once_and_counts_no_c
     with worker(site, "tests.slow.brokers.slow_worker", "report", "600") as hanging:
         status = accepted(site.post())
         stop_while_it_works(site, hanging)
-        assert report(site) == ("queued", 0, 0)
+        assert report(site) == ("queued", 1, 0)
         with worker(site, "worker", "run"):
             assert site.ended(status)["state"] == "succeeded"
-    assert report(site) == ("succeeded", 1, 0)
+    assert report(site) == ("succeeded", 2, 0)

@@ -93,4 +93,4 @@ def test_a_bad_version_is_taken_out_past_what_waits_and_that_is_dropped(sender, 
 def test_a_search_that_mlflow_cannot_do_is_refused_where_it_comes_in(sender, model, search):
     answer = sender.post("training_run.finished", model=model, search={"experiment": "e", "filter_string": search})
     assert answer.status_code == 422
-    assert "data.search.filter_string is wrong" in answer.json()["detail"]
+    assert "data.search.filter_string " in answer.json()["detail"]

@@ -1,6 +1,7 @@
 """MLflow's own store in this process: all of it but the HTTP, which takes four fifths of a call's time."""
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,13 +23,15 @@ def in_process(folder: Path) -> Iterator[str]:
     """A tracking URI: MLflow on SQLite in a folder, the files of its runs beside it. In force to the block's end."""
     uri = f"sqlite:///{folder}/{DATABASE}"
     before, ticks = mlflow.get_tracking_uri(), itertools.count(time.time_ns() // 1_000_000)
-    mlflow.set_tracking_uri(uri)  # MLflow's store asks for it where a version's source is a logged model
-    try:
-        # No two changes in the same millisecond: the same example finds the same twice.
-        with patch.object(sqlalchemy_store, "get_current_time_millis", ticks.__next__):
-            yield uri
-    finally:
-        mlflow.set_tracking_uri(before)
+    # set_tracking_uri also writes MLFLOW_TRACKING_URI, which every process that a later test starts would go by.
+    with patch.dict(os.environ):
+        mlflow.set_tracking_uri(uri)  # MLflow's store asks for it where a version's source is a logged model
+        try:
+            # No two changes in the same millisecond: the same example finds the same twice.
+            with patch.object(sqlalchemy_store, "get_current_time_millis", ticks.__next__):
+                yield uri
+        finally:
+            mlflow.set_tracking_uri(before)
 
 
 class RegistryInProcess(MlflowRegistry):

@@ -74,7 +74,7 @@ FOUND_BY = {
     "way": 10,
     "rules": 10,
     "groups": 10,
-    "exclude": 12,
+    "exclude": 22,
     "requester": 10,
     "replaced": 11,
     "time-gates": 11,
