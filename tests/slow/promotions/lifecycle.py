@@ -183,7 +183,7 @@ ROWS = (
     Row("quarantine", ("quarantined",), "lift", "else", "free"),
     Row("deployment", (), "deploy", "else", "requested"),
     Row("deployment", ("requested",), "deploy another", "else", "superseded"),
-    Row("deployment", ("requested",), "deployment succeeded", "else", "live"),
+    Row("deployment", ("requested", "failed", "timed out"), "deployment succeeded", "else", "live"),
     Row("deployment", ("requested",), "deployment failed", "else", "failed", ("deployed in vain",)),
     Row("deployment", ("requested",), "clock", "it was not confirmed in time", "timed out", ("deployed in vain",)),
 )

@@ -48,4 +48,4 @@ def test_an_approval_of_what_a_policy_changed_is_void():
 def test_at_once_is_not_more_than_one_after_the_other():
     state = STATES["promoted"]
     world = replace(state.world, late=True)
-    assert {end.deployment for end in ends(world, Act("clock"), Act("deployment succeeded"))} == {"live", "timed out"}
+    assert {end.deployment for end in ends(world, Act("clock"), Act("deployment failed"))} == {"failed", "timed out"}
