@@ -90,9 +90,17 @@ class Found:
 def apply(rules: Sequence[Rule], payload: Any) -> Found | None:
     """By the first rule that the payload meets; None: by none. Raises InvalidEvent."""
     for rule in rules:
-        if rule.when is None or value(rule.when, payload) is True:
+        if rule.when is None or met(rule.when, payload):
             return Found(rule.type, _data(rule, payload), value(rule.at, payload) if rule.at else None)
     return None
+
+
+def met(when: str, payload: Any) -> bool:
+    """What the expression can't be asked of, such as an event of another shape, does not meet it."""
+    try:
+        return value(when, payload) is True
+    except InvalidEvent:
+        return False
 
 
 def value(expression: str, payload: Any) -> Any:
@@ -118,7 +126,11 @@ def _data(rule: Rule, payload: Any) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise InvalidEvent(f"{rule.data} of the payload must be an object: the data of {rule.type}")
         return found
-    fields = {name: value(expression, payload) for name, expression in rule.data.items()}
+    return _read(rule.data, payload)
+
+
+def _read(data: Mapping[str, str], payload: Any) -> dict[str, Any]:
+    fields = {name: value(expression, payload) for name, expression in data.items()}
     return {name: found for name, found in fields.items() if not absent(found)}
 
 
@@ -128,5 +140,15 @@ def with_data(rules: Sequence[Rule], more: Mapping[str, str]) -> list[Rule]:
 
 
 def _with(rule: Rule, data: Mapping[str, str], more: Mapping[str, str]) -> Rule:
-    fields = VOCABULARY[rule.type].model_fields
-    return rule.model_copy(update={"data": {**data, **{name: more[name] for name in more if name in fields}}})
+    return rule.model_copy(update={"data": {**data, **_fitting(rule.type, more)}})
+
+
+def added(type_: str, data: Mapping[str, Any], more: Mapping[str, str], payload: Any) -> dict[str, Any]:
+    """An event's data with what these expressions find in place of its own. Raises InvalidEvent."""
+    own = {name: said for name, said in data.items() if name not in more}
+    return {**own, **_read(_fitting(type_, more), payload)}
+
+
+def _fitting(type_: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Those that events of this type have."""
+    return {name: more[name] for name in more if name in VOCABULARY[type_].model_fields}

@@ -167,8 +167,11 @@ HOSTILE_BODIES = {
 }
 
 
-# Well-formed JSON that is nobody's business is no mistake of theirs.
-IGNORED = {"generic": "no rule", "cloudevents": "a batch without events"}
+# Well-formed JSON that is nobody's business is no mistake of theirs: what begins so is said with a 200.
+IGNORED = {
+    "generic": ("no rule", "events of the kind", "an event that", "a job in"),
+    "cloudevents": ("a batch without events",),
+}
 
 
 def fate(who: Sender, request: Request) -> tuple[int, str, int]:
@@ -188,7 +191,7 @@ def test_a_signed_but_senseless_body_is_a_4xx_in_every_content_type(folder: str,
         status, said, accepted = fate(who, Request({}, body, content_type, now))
         assert not accepted
         assert said
-        assert 400 <= status < 500 or said.startswith(IGNORED.get(who.context.config.kind, "?"))
+        assert 400 <= status < 500 or said.startswith(IGNORED.get(who.context.config.kind, ()))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

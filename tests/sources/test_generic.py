@@ -3,18 +3,21 @@
 import contextlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 
 from registrar import plugins
-from tests.sources.captured import FIXTURES, FOLDERS, sender
+from tests.sources.captured import FIXTURES, FOLDERS, captures, read, sender
 from webhooks import mapping
 from webhooks.errors import BadSignature, InvalidEvent
 from webhooks.source import Parsed, Request
@@ -25,6 +28,22 @@ PRESETS = plugins.kinds("webhooks.presets")
 VERIFY = {"how": "bearer"}
 RULE = {"type": "training_run.finished", "data": {"model": "'m'", "run_id": "run"}}
 COMMIT = "4c8ef2a1b5d04b7e8a1d2f3c4b5a69788796a5b4"
+
+
+def of_preset(folder: str, payload: Any, **options: Any) -> Parsed:
+    """What a preset's captured sender makes of a body, with other options."""
+    who, now = sender(folder)
+    made = Options.model_validate({**who.context.config.options, **options})
+    who = replace(who, context=replace(who.context, options=made))
+    return who.normalise(Request({}, json.dumps(payload).encode(), "application/json", now))
+
+
+def why(parsed: Parsed) -> str:
+    """The reason that a body is ignored for."""
+    assert not parsed.events
+    assert parsed.answer
+    assert parsed.answer.status == 200
+    return str(parsed.answer.body["ignored"])
 
 
 def normalise(options: dict[str, Any], payload: Any) -> Parsed:
@@ -133,6 +152,20 @@ def test_circleci_counts_its_v1_only():
         ({"verify": VERIFY, "rules": [{**RULE, "data": {"model": "[?"}}]}, "is not JMESPath"),
         ({"verify": VERIFY, "rules": [RULE], "data": {"model": "]"}}, "is not JMESPath"),
         ({"verify": VERIFY, "rules": [RULE], "modle": 1}, "Extra inputs"),
+        (
+            {"preset": "circleci"},
+            "needs branches and workflows: say which builds train the model, such as branches: [main]",
+        ),
+        ({"preset": "circleci", "workflows": ["train"]}, "preset circleci needs branches: say"),
+        (
+            {"preset": "azure-devops", "branches": ["main"]},
+            'workflows: [train], the name of the pipeline; ["*"] takes all',
+        ),
+        ({"preset": "gitea", "branches": [], "workflows": ["*"]}, "branches: List should have at least 1 item"),
+        ({"preset": "gitea", "branches": "main", "workflows": ["*"]}, "branches: Input should be a valid list"),
+        ({"preset": "svix", "branches": ["main"]}, "rules say it by their own `when`"),
+        ({"preset": "circleci", "rules": [RULE], "branches": ["main"]}, "rules say it by their own `when`"),
+        ({"preset": "circleci", "branches": ["*"], "workflows": ["*"], "when": "a =="}, "is not JMESPath"),
     ],
 )
 def test_options_that_can_not_be_meant_are_refused_at_start(options: dict[str, Any], says: str):
@@ -178,7 +211,7 @@ def test_a_run_is_found_by_the_commit_and_by_nothing_that_only_looks_like_one():
     rule = {"type": "training_run.finished", "data": {"model": "'m'", "run_id": "run", "commit": "commit"}}
     options = {"rules": [rule], "run": {"by": "commit", "experiment": "exp"}}
     [event] = normalise(options, {"commit": COMMIT}).events
-    assert event.data.search.filter_string == f"tags.git_commit = '{COMMIT}'"
+    assert event.data.search.filter_string == f"tags.git_commit = '{COMMIT}' AND attributes.status = 'FINISHED'"
     [event] = normalise(options, {"commit": COMMIT, "run": "r1"}).events
     assert (event.data.run_id, event.data.search) == ("r1", None)
     for nothing in ("", "  ", None):  # a variable of CI that is not set
@@ -254,6 +287,67 @@ def test_a_text_that_is_a_huge_number_is_refused_where_a_number_is_wanted(number
         normalise({"rules": [rule]}, {"n": number, "run": "r1"})
 
 
+CI = sorted(folder for folder in FOLDERS if folder.startswith("generic.") and folder != "generic.svix")
+BODIES = {path: json.loads(read(path).request.body) for path in captures() if path.parent.name in CI}
+TRAINED = [path for path in BODIES if json.loads(path.with_suffix(".json").read_text())["events"]]
+
+
+def named(paths: list[Path]) -> list[Any]:
+    return [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in paths]
+
+
+@pytest.mark.parametrize("path", named(TRAINED))
+def test_a_build_of_another_branch_or_workflow_is_ignored_by_name(path: Path):
+    folder, body = path.parent.name, BODIES[path]
+    assert "none of options.branches" in why(of_preset(folder, body, branches=["other"])) or "any_branch" in folder
+    assert "none of options.workflows" in why(of_preset(folder, body, workflows=["other"]))
+    assert of_preset(folder, body, branches=["m*n", "*"], workflows=["*"]).events
+    assert "of options.when" in why(of_preset(folder, body, when="nothing.of == 'this'"))
+    assert "of options.when" in why(of_preset(folder, body, when="starts_with(nothing, 'of this')"))
+
+
+@pytest.mark.parametrize("folder", CI)
+def test_what_another_product_sends_is_ignored_by_name(folder: str):
+    """So is every event of the product's own that has no name here yet."""
+    own = folder.partition("_any")[0]
+    for path, body in BODIES.items():
+        if not path.parent.name.startswith(own):
+            assert why(of_preset(folder, body, branches=["*"], workflows=["*"]))
+
+
+def spoiled(body: Any, spoil: Callable[[Any], Any]) -> Any:
+    if isinstance(body, dict):
+        return {key: spoil(spoiled(value, spoil)) for key, value in body.items()}
+    return [spoiled(item, spoil) for item in body] if isinstance(body, list) else body
+
+
+@settings(max_examples=200)
+@given(path=st.sampled_from(sorted(BODIES)), random=st.randoms(use_true_random=False))
+def test_no_field_of_a_body_that_lacks_or_is_of_another_kind_is_held_against_it(path: Path, random: Random):
+    """Only a build that trained, and names neither run nor commit, is a 422, which tells the operator."""
+    strange = [None, "", "  ", 0, True, [], {}, ["x"], {"x": None}, "\u202e", "x" * 300, 10**18]
+    body = spoiled(BODIES[path], lambda value: random.choice(strange) if random.random() < 0.07 else value)
+    try:
+        parsed = of_preset(path.parent.name, body)
+    except InvalidEvent as error:
+        assert "names no run" in error.detail or "run_id" in error.detail or "commit" in error.detail  # noqa: PT017
+        return
+    assert parsed.events or why(parsed)
+
+
+@pytest.mark.parametrize("id", [None, "", 7, "a b", ["x"]])
+def test_a_presets_delivery_id_may_lack(id: Any):
+    path = FIXTURES / "generic.circleci" / "workflow_completed__success.http"
+    assert of_preset("generic.circleci", {**BODIES[path], "id": id}).delivery_id is None
+
+
 def test_a_when_that_is_only_truthy_is_not_met():
     """JMESPath calls any text true; a rule asks for a comparison."""
     assert normalise({"rules": [{**RULE, "when": "run"}]}, {"run": "r1"}).events == ()
+
+
+def test_a_when_that_can_not_be_asked_of_a_body_is_not_met():
+    """An event of another shape is ignored; it is no mistake of its sender's."""
+    rule = {**RULE, "when": "starts_with(event, 'trained')"}
+    assert "no rule" in why(normalise({"rules": [rule]}, {"run": "r1"}))
+    assert normalise({"rules": [rule]}, {"run": "r1", "event": "trained well"}).events

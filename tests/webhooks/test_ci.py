@@ -95,8 +95,10 @@ def test_mlflow_understands_the_search_for_a_commit(tag: str):
     [found] = data([rule], ended())
     assert isinstance(found, TrainingRunFinished)
     assert found.search is not None
-    [meant] = SearchUtils.parse_search_filter(found.search.filter_string)
-    assert meant == {"type": "tag", "key": tag, "comparator": "=", "value": SHA}
+    assert SearchUtils.parse_search_filter(found.search.filter_string) == [
+        {"type": "tag", "key": tag, "comparator": "=", "value": SHA},
+        {"type": "attribute", "key": "status", "comparator": "=", "value": "FINISHED"},
+    ]
     [order] = found.search.order_by
     assert SearchUtils.parse_order_by_for_search_runs(order) == ("attribute", "start_time", False)
 

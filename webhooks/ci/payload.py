@@ -12,7 +12,7 @@ from webhooks.errors import InvalidEvent
 from webhooks.source import Answer, Parsed
 
 Place = StrictInt | StrictStr  # a repository or project: by its number, or by its path
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Ignored(Exception):
@@ -48,7 +48,7 @@ def link(*candidates: str) -> str | None:
 def commit(payload: Any, *path: str) -> str:
     """A whole SHA in lower case: it goes into a search of runs, so nothing else may pass. Raises InvalidEvent."""
     found = text(payload, *path)
-    if not _COMMIT.fullmatch(found):
+    if not COMMIT.fullmatch(found):
         raise InvalidEvent(f"{'.'.join(path)} is not a commit's SHA")
     return found
 
@@ -57,11 +57,11 @@ def moment(said: str, *, otherwise: datetime) -> datetime:
     """A time as CI systems write it; `otherwise` where there is none, or none that can be read.
 
     GitHub: 2026-11-22T12:00:00Z. GitLab: 2016-08-12 15:23:28 UTC, and 2021-04-28 21:50:00 +0200
-    (https://docs.gitlab.com/user/project/integrations/webhook_events/).
+    (https://docs.gitlab.com/user/project/integrations/webhook_events/). Go writes the year 1 for no time at all.
     """
     try:
         found = datetime.fromisoformat(re.sub(r" (UTC|[+-]\d{4})$", _offset, said))
-        return found.astimezone(UTC) if found.tzinfo else otherwise
+        return found.astimezone(UTC) if found.tzinfo and found.year > 1970 else otherwise
     except (ValueError, OverflowError):
         return otherwise
 

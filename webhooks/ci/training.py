@@ -14,7 +14,10 @@ from webhooks.errors import InvalidEvent
 
 
 class ByCommit(Strict):
-    """The newest run with a model among those that are tagged with the commit. MLflow itself sets the longer tag."""
+    """The newest run that finished with a model, among those of the experiment that are tagged with the commit.
+
+    MLflow itself sets the longer tag.
+    """
 
     by: Literal["commit"]
     experiment: Name
@@ -80,10 +83,11 @@ def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any
 
 
 def search(run: ByCommit, commit: str) -> dict[str, Any]:
-    """https://mlflow.org/docs/latest/search-runs"""
+    """https://mlflow.org/docs/latest/search-runs . A run that still goes on may fail yet."""
+    tag = f"`{run.tag}`" if "." in run.tag else run.tag
     return {
         "experiment": run.experiment,
-        "filter_string": f"tags.`{run.tag}` = '{commit}'" if "." in run.tag else f"tags.{run.tag} = '{commit}'",
+        "filter_string": f"tags.{tag} = '{commit}' AND attributes.status = 'FINISHED'",
         "order_by": ["attributes.start_time DESC"],
         "max_results": run.max_results,
     }

@@ -1,22 +1,48 @@
 """Azure DevOps: a build that ended, by a service hook with Basic authentication (Azure signs nothing).
 
-https://learn.microsoft.com/azure/devops/service-hooks/services/webhooks
-https://learn.microsoft.com/azure/devops/service-hooks/events#build-completed (resource version 2.0; "all" details)
+https://learn.microsoft.com/azure/devops/service-hooks/services/webhooks ("Resource details to send": all)
+https://learn.microsoft.com/azure/devops/service-hooks/events#build-completed : resource version 2.0 has `result` and
+`sourceVersion`, 1.0 `status` and `sourceGetVersion`. A run's or a stage's state names no branch, so it is not taken.
 """
+
+import re
+from typing import Any
+
+from registrar.text import absent
+from webhooks.ci import build
+from webhooks.ci.build import Build, first
+from webhooks.ci.payload import Ignored, at, text
+from webhooks.clean import clean
 
 VERIFY = {"how": "basic"}
 DELIVERY_ID = None
-RULES = [
-    {
-        "when": "eventType == 'build.complete' && resource.result == 'succeeded'",
-        "type": "training_run.finished",
-        "data": {"commit": "resource.sourceVersion"},
-        "at": "resource.finishTime",
-    },
-    {
-        "when": "eventType == 'build.complete' && resource.result == 'failed'",
-        "type": "training_run.failed",
-        "data": {"commit": "resource.sourceVersion", "reason": "message.text"},
-        "at": "resource.finishTime",
-    },
-]
+WORKFLOW = "pipeline"
+# Neither: partiallySucceeded (a step with continueOnError failed), canceled, stopped.
+_WELL = {"succeeded": True, "failed": False}
+_FETCHED = re.compile(r"LG:(refs/[^:]+):([0-9a-f]{40})")
+
+
+def ended(payload: Any) -> Build:
+    kind, about = text(payload, "eventType"), at(payload, "resource")
+    if kind != "build.complete":
+        raise Ignored(f'events of the kind {clean(kind) or "(none)"}; build.complete ("Build completed") is taken')
+    status = first(about, "result", "status")
+    fetched = _FETCHED.fullmatch(text(about, "sourceGetVersion"))
+    pipeline = text(about, "definition", "name")
+    return Build(
+        well=build.well(_WELL, status, what="build"),
+        branch=_branch(about, text(about, "sourceBranch") or (fetched[1] if fetched else "")),
+        names=(pipeline,),
+        said=clean(text(payload, "message", "text"), length=500) or f"a build of {clean(pipeline)} {status}",
+        commit=text(about, "sourceVersion") or (fetched[2] if fetched else ""),
+        url=text(about, "_links", "web", "href"),
+        at=text(about, "finishTime"),
+    )
+
+
+def _branch(about: Any, ref: str) -> str:
+    """Raises Ignored for pull requests, whose ref is refs/pull/NUMBER/merge."""
+    asked = at(about, "triggerInfo", "pr.number")
+    if not absent(asked) or text(about, "reason") == "pullRequest":
+        raise build.pull_request(asked)
+    return build.of_ref(ref)

@@ -1,7 +1,16 @@
 """Buildkite: a build that ended. Its meta-data can name the run: `buildkite-agent meta-data set mlflow_run_id ...`.
 
 https://buildkite.com/docs/apis/webhooks/pipelines (choose "Send an HMAC signature")
+https://buildkite.com/docs/apis/webhooks/pipelines/build-events : `blocked: true` of a build.finished is no end
 """
+
+from typing import Any
+
+from registrar.text import absent
+from webhooks.ci import build
+from webhooks.ci.build import Build, first
+from webhooks.ci.payload import Ignored, at, number, text
+from webhooks.clean import clean
 
 VERIFY = {
     "how": "hmac",
@@ -10,22 +19,32 @@ VERIFY = {
     "packed": "timestamp={timestamp},signature={signature}",
 }
 DELIVERY_ID = None
-RULES = [
-    {
-        "when": "event == 'build.finished' && build.state == 'passed'",
-        "type": "training_run.finished",
-        "data": {"commit": "build.commit", "run_id": "build.meta_data.mlflow_run_id"},
-        "at": "build.finished_at",
-    },
-    {
-        "when": "event == 'build.finished' && build.state == 'failed'",
-        "type": "training_run.failed",
-        "data": {
-            "commit": "build.commit",
-            "run_id": "build.meta_data.mlflow_run_id",
-            "reason": "join(' ', ['build', to_string(build.number), 'of', pipeline.slug, 'failed:', build.web_url]"
-            " | [?type(@) == 'string'])",
-        },
-        "at": "build.finished_at",
-    },
-]
+WORKFLOW = "pipeline"
+_WELL = {"passed": True, "failed": False}
+
+
+def ended(payload: Any) -> Build:
+    kind, about = text(payload, "event"), at(payload, "build")
+    if kind != "build.finished":
+        raise Ignored(f"events of the kind {clean(kind) or '(none)'}")
+    if at(about, "blocked") is True:
+        raise Ignored("a build that is blocked: it waits for somebody, and goes on")
+    pipeline = first(payload, "pipeline.slug", "pipeline.name")
+    return Build(
+        well=build.well(_WELL, text(about, "state"), what="build"),
+        branch=_branch(about),
+        names=(pipeline,),
+        said=f"build {number(about, 'number')} of {clean(pipeline)} {clean(text(about, 'state'))}",
+        commit=text(about, "commit"),
+        run_id=text(about, "meta_data", "mlflow_run_id"),
+        url=text(about, "web_url"),
+        at=text(about, "finished_at"),
+    )
+
+
+def _branch(about: Any) -> str:
+    """Of a pull request that comes from a fork the branch is the fork's: `main`, if it likes."""
+    asked = at(about, "pull_request", "id")
+    if not absent(asked):
+        raise build.pull_request(asked)
+    return build.tag(text(about, "tag")) or text(about, "branch")

@@ -4,21 +4,54 @@ https://plugins.jenkins.io/notification/ , sent by the HTTP Request plugin or th
 job that can run `curl` does better with a `standard` source: README, "Say so from CI".
 """
 
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from registrar.text import absent
+from webhooks.ci import build
+from webhooks.ci.build import Build
+from webhooks.ci.payload import Ignored, at, text
+from webhooks.clean import clean
+
 VERIFY = {"how": "bearer"}
 DELIVERY_ID = None
-RULES = [
-    {
-        "when": "build.phase == 'FINALIZED' && build.status == 'SUCCESS'",
-        "type": "training_run.finished",
-        "data": {"commit": "build.scm.commit", "run_id": "build.parameters.MLFLOW_RUN_ID"},
-    },
-    {
-        "when": "build.phase == 'FINALIZED' && build.status == 'FAILURE'",
-        "type": "training_run.failed",
-        "data": {
-            "commit": "build.scm.commit",
-            "run_id": "build.parameters.MLFLOW_RUN_ID",
-            "reason": "join(' ', ['job', name, 'failed:', build.full_url] | [?type(@) == 'string'])",
-        },
-    },
-]
+WORKFLOW = "job"
+# Neither: UNSTABLE (built, and a test failed), ABORTED, NOT_BUILT.
+_WELL = {"SUCCESS": True, "FAILURE": False}
+_JOB = re.compile(r"job/([^/]+)/")
+# What Branch Source plugins call a pull or merge request, and where the Git plugin fetches one to.
+_PULL_REQUEST = re.compile(r"(?:PR|MR)-(\d+)(?:-head|-merge)?|(?:origin/)?(?:pr|pull|merge-requests)/(\d+)(?:/.*)?")
+_ASKED_BY = ("ghprbPullId", "CHANGE_ID", "gitlabMergeRequestIid")
+
+
+def ended(payload: Any) -> Build:
+    about = at(payload, "build")
+    if (phase := text(about, "phase")) != "FINALIZED":
+        raise Ignored(f"a job in the phase {clean(phase) or '(none)'}; FINALIZED is taken")
+    full, name = "/".join(map(unquote, _JOB.findall(text(payload, "url")))), text(payload, "name")
+    of_branch = unquote(name) == text(about, "scm", "branch")  # a job of a multibranch project: the folder tells which
+    return Build(
+        well=build.well(_WELL, text(about, "status"), what="job"),
+        branch=_branch(about, unquote(name)),
+        names=(full,) if full and of_branch else (full, name),
+        said=f"job {clean(full or name)} failed",
+        commit=text(about, "scm", "commit"),
+        run_id=text(about, "parameters", "MLFLOW_RUN_ID"),
+        url=text(about, "full_url"),
+    )
+
+
+def _branch(about: Any, job: str) -> str:
+    """The Git plugin calls a branch origin/main or refs/remotes/origin/main. A multibranch project's job is called as
+    its branch is, whatever that begins with. Raises Ignored for pull requests.
+    """
+    said = text(about, "scm", "branch")
+    branch = said if said == job else build.of_ref(said.removeprefix("refs/remotes/"))
+    for candidate in (branch, job):
+        if found := _PULL_REQUEST.fullmatch(candidate):
+            raise build.pull_request(found[1] or found[2])
+    asked = next((value for name in _ASKED_BY if not absent(value := at(about, "parameters", name))), None)
+    if asked is not None:
+        raise build.pull_request(asked)
+    return branch if said == job else branch.removeprefix("origin/")

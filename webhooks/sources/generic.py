@@ -3,21 +3,27 @@
 options:
   verify: {how: hmac, header: x-signature, prefix: "sha256="}      (webhooks/configured.py)
   rules: [{when: ..., type: training_run.finished, data: {...}}]   (webhooks/mapping.py)
+or
+  preset: circleci                                                 (webhooks/presets/, webhooks/ci/build.py)
+  branches: [main]
+  workflows: [train]
 """
 
 import re
 from datetime import datetime
-from typing import Any, cast
+from functools import cache
+from types import ModuleType
+from typing import Annotated, Any, cast
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from registrar import plugins
 from registrar.event import Actor, Event
-from registrar.policy.strict import Strict
+from registrar.policy.strict import Glob, Strict
 from registrar.text import absent
 from webhooks import configured, mapping, strict_json, valid
-from webhooks.ci import training
-from webhooks.ci.payload import Ignored, moment
+from webhooks.ci import build, training
+from webhooks.ci.payload import COMMIT, Ignored, moment
 from webhooks.configured import Verification
 from webhooks.errors import InvalidEvent
 from webhooks.mapping import Expression, Found, Rule
@@ -27,20 +33,33 @@ from webhooks.source import Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 _ID = re.compile(r"[!-~]{1,200}")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@cache
+def _preset(name: str) -> ModuleType:
+    """Raises ValueError."""
+    try:
+        return plugins.load("webhooks.presets", name.replace("-", "_"))
+    except plugins.UnknownKind:
+        known = ", ".join(plugins.kinds("webhooks.presets"))
+        raise ValueError(f"there is no preset {name!r}; known are {known}") from None
 
 
 class Options(Strict):
     """preset: a file of webhooks/presets; what stands beside it goes before its own.
 
-    data: fields for the data of every rule, such as {model: "'churn'"}. run: where no rule names the run, it is the
-    newest of the experiment that is tagged with the event's commit. delivery_id: the delivery's identity, where the
-    body holds one and is signed.
+    branches, workflows: which builds of a CI system train, by name or glob; a tag is refs/tags/NAME. when: what the
+    payload must meet besides, whatever it is. data: fields for the data of every event, such as {model: "'churn'"}.
+    run: where nothing else names the run, it is the newest that finished, of the experiment, and is tagged with the
+    event's commit. delivery_id: the delivery's identity, where the body holds one and is signed.
     """
 
     preset: str | None = None
     verify: Verification | None = None
     rules: list[Rule] = []
+    branches: Annotated[list[Glob], Field(min_length=1)] | None = None
+    workflows: Annotated[list[Glob], Field(min_length=1)] | None = None
+    when: Expression | None = None
     data: dict[str, Expression] = {}
     run: training.ByCommit | None = None
     delivery_id: Expression | None = None
@@ -51,21 +70,41 @@ class Options(Strict):
         """What the preset says, where nothing else is said."""
         if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str):
             return given
-        try:
-            preset = plugins.load("webhooks.presets", name.replace("-", "_"))
-        except plugins.UnknownKind:
-            known = ", ".join(plugins.kinds("webhooks.presets"))
-            raise ValueError(f"there is no preset {name!r}; known are {known}") from None
-        said = {"verify": preset.VERIFY, "rules": preset.RULES, "delivery_id": preset.DELIVERY_ID}
+        preset = _preset(name)
+        said = {"verify": preset.VERIFY, "rules": getattr(preset, "RULES", [])}
         return {**said, **given}
 
     @model_validator(mode="after")
     def _whole(self) -> "Options":
         if self.verify is None:
             raise ValueError("say how it is verified: verify, or a preset; there is no way to leave it out")
-        if not self.rules:
+        if not self.rules and self.builds is None:
             raise ValueError("say what its payloads become: rules, or a preset")
         return self
+
+    @model_validator(mode="after")
+    def _which_train(self) -> "Options":
+        """Without them any build would count: a linter's of somebody's branch."""
+        missing = [name for name in ("branches", "workflows") if getattr(self, name) is None]
+        if self.builds and missing:
+            raise ValueError(
+                f"preset {self.preset} needs {' and '.join(missing)}: say which builds train the model, such as "
+                f'branches: [main] and workflows: [train], the name of the {self.builds.WORKFLOW}; ["*"] takes all'
+            )
+        if self.builds is None and len(missing) < 2:
+            raise ValueError("branches and workflows are a preset's of a CI system; rules say it by their own `when`")
+        return self
+
+    @property
+    def builds(self) -> ModuleType | None:
+        """The preset that reads builds; None where there are rules."""
+        preset = _preset(self.preset) if self.preset and not self.rules else None
+        return preset if hasattr(preset, "ended") else None
+
+    @property
+    def identity(self) -> str | None:
+        """The preset's expression for the delivery's id, where the user has none."""
+        return self.delivery_id or (_preset(self.preset).DELIVERY_ID if self.preset else None)
 
     @property
     def all_rules(self) -> list[Rule]:
@@ -104,17 +143,36 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """One event, by the first rule that the payload meets; what meets none is ignored."""
+    """One event, or none: a build that trains nothing, or what meets no rule, is ignored, and the answer says why."""
     options, payload = _options(context), strict_json.parse(request.body)
     if not isinstance(payload, dict):
         raise InvalidEvent("the payload must be one JSON object")
-    if (found := mapping.apply(options.all_rules, payload)) is None:
-        return Ignored("no rule of this source's options is met").parsed
+    try:
+        found = _found(options, payload)
+    except Ignored as ignored:
+        return ignored.parsed
     data = valid.data(found.type, _with_run(found, options))
     # What happened counts more than when: a time that can't be read is no reason to refuse.
     at = moment(found.at if isinstance(found.at, str) else "", otherwise=request.received_at)
     event = Event(data, Actor(f"source:{context.name}", context.name), at)
     return Parsed((event,), _delivery_id(options, payload))
+
+
+def _found(options: Options, payload: dict[str, Any]) -> Found:
+    """Raises Ignored, InvalidEvent."""
+    found = _of_build(options, payload) if options.builds else mapping.apply(options.all_rules, payload)
+    if found is None:
+        raise Ignored("no rule of this source's options is met")
+    if options.when is not None and not mapping.met(options.when, payload):
+        raise Ignored(f"it does not meet {options.when!r} of options.when")
+    return found
+
+
+def _of_build(options: Options, payload: dict[str, Any]) -> Found:
+    preset = cast("ModuleType", options.builds)
+    ended: build.Build = preset.ended(payload)
+    build.check(ended, branches=options.branches or [], workflows=options.workflows or [], what=preset.WORKFLOW)
+    return Found(ended.type, mapping.added(ended.type, ended.data, options.data, payload), ended.at)
 
 
 def _with_run(found: Found, options: Options) -> dict[str, Any]:
@@ -123,15 +181,18 @@ def _with_run(found: Found, options: Options) -> dict[str, Any]:
     if options.run is None or found.type != "training_run.finished" or named:
         return found.data
     commit = found.data.get("commit")
-    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
         raise InvalidEvent("the payload names no run, and its commit is not a commit's SHA")
     return {**found.data, "search": training.search(options.run, commit)}
 
 
 def _delivery_id(options: Options, payload: Any) -> str | None:
+    """A preset's body may lack what the user's own expression must find."""
+    if options.identity is None:
+        return None
+    found = mapping.value(options.identity, payload)
+    if isinstance(found, str) and _ID.fullmatch(found):
+        return found
     if options.delivery_id is None:
         return None
-    found = mapping.value(options.delivery_id, payload)
-    if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise InvalidEvent(f"{options.delivery_id} of the payload must be the delivery's id, a text")
-    return found
+    raise InvalidEvent(f"{options.delivery_id} of the payload must be the delivery's id, a text")
