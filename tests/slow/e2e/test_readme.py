@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from registrar.policy import Policy
 from registrar.settings import Settings, from_folder
@@ -18,31 +17,15 @@ from tests.e2e.installation import Installation, running
 from tests.e2e.sender import Sender
 from tests.needs import needs
 from tests.policy.test_every_key import keys
+from tests.recipes import github, gitlab, jenkins
+from tests.recipes import recipe as block
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 MODEL = "first-model"
 
 
 def recipe(name: str) -> str:
-    """The code block behind <!-- recipe: name -->."""
-    found = re.search(rf"<!-- recipe: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    assert found, f"README.md has no recipe {name}"
-    return found[1]
-
-
-def github() -> str:
-    steps = yaml.safe_load(recipe("github"))["jobs"]["train"]["steps"]
-    return str(steps[-1]["run"])
-
-
-def gitlab() -> str:
-    return str(yaml.safe_load(recipe("gitlab"))["train"]["script"][-1])
-
-
-def jenkins() -> str:
-    """What Groovy makes of a ''' string: a backslash escapes."""
-    script = re.findall(r"sh '''\n(.*?)'''", recipe("jenkins"), re.DOTALL)[-1]
-    return re.sub(r"\\(.)", r"\1", script)
+    return block(name, "README.md")
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +54,6 @@ def run(script: str, home: Path, settings: Settings, **variables: str) -> str:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "MLFLOW_TRACKING_URI": settings.mlflow_uri,
-        "REGISTRAR_URL": settings.public_url or "",
-        "REGISTRAR_SECRET": settings.secret("file:secrets/ci.whsec"),
         **variables,
     }
     done = subprocess.run(
@@ -101,8 +82,19 @@ def accepted(answer: str, settings: Settings, home: Path) -> dict:
     return event
 
 
+def posted(home: Path, settings: Settings) -> dict:
+    """As in the one terminal that the README has: nothing but what it exports is there."""
+    return accepted(run(recipe("export") + recipe("curl"), home, settings), settings, home)
+
+
+@pytest.fixture(scope="module")
+def approved(home: Path, settings: Settings, trained: str) -> str:
+    posted(home, settings)
+    return run(recipe("approve"), home, settings)
+
+
 def test_the_curl_recipe_brings_the_run_to_staging(home: Path, settings: Settings, trained: str) -> None:
-    event = accepted(run(recipe("curl"), home, settings), settings, home)
+    event = posted(home, settings)
     assert event["data"]["run_id"] == trained
     assert "Staging" in run(f"registrar versions {MODEL}", home, settings)
 
@@ -117,18 +109,27 @@ def test_the_curl_recipe_brings_the_run_to_staging(home: Path, settings: Setting
     ids=["github", "gitlab", "jenkins"],
 )
 def test_each_cis_recipe_is_accepted_and_its_retry_is_the_same_event(home, settings, trained, script, given) -> None:
-    first = json.loads(run(script(), home, settings, **given))
-    again = json.loads(run(script(), home, settings, **given))
+    secrets = {"REGISTRAR_URL": settings.public_url, "REGISTRAR_SECRET": settings.secret("file:secrets/ci.whsec")}
+    first = json.loads(run(script(), home, settings, **given, **secrets))
+    again = json.loads(run(script(), home, settings, **given, **secrets))
     assert first == again
     assert accepted(json.dumps(first), settings, home)["data"]["commit"] == "c0ffee"
 
 
-def test_the_approval_from_a_terminal_puts_it_in_production(home: Path, settings: Settings, trained: str) -> None:
-    accepted(run(recipe("curl"), home, settings), settings, home)
-    shown = run(recipe("approve"), home, settings)
-    assert "Production" in shown
-    assert "@champion" in shown
+def test_the_approval_from_a_terminal_puts_it_in_production(home: Path, settings: Settings, approved: str) -> None:
+    assert "Production" in approved
+    assert "@champion" in approved
     assert run(f"registrar versions {MODEL}", home, settings).count("Production") == 1
+
+
+def test_what_comes_after_the_first_approval_works_and_leaves_nothing_undone(home, settings, approved) -> None:
+    """The rollback has something to go back to."""
+    run(recipe("train"), home, settings)
+    posted(home, settings)
+    run(recipe("rollback"), home, settings)
+    found = json.loads(run(f"registrar versions {MODEL} --json", home, settings))
+    assert [int(each["version"]) for each in found if each["stage"] == "Production"] == [1], found
+    assert json.loads(run("registrar dead list --json", home, settings)) == []
 
 
 def test_every_command_that_the_readme_names_exists(home: Path, settings: Settings) -> None:
