@@ -10,6 +10,7 @@ from registrar.text import absent
 from webhooks.ci.payload import COMMIT, Ignored, at, link
 from webhooks.clean import clean
 
+_PROPOSED = re.compile(r"(?:pull|merge)[-_ ]?request", re.IGNORECASE)
 _PULL_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:/.*)?")
 
 
@@ -81,6 +82,11 @@ def tag(name: str) -> str:
 def pull_request(number: object = None) -> Ignored:
     which = "a pull request" if absent(number) else f"pull request {clean(str(number))}"
     return Ignored(f"a build of {which}: what is proposed is not merged yet")
+
+
+def proposed(*causes: str) -> bool:
+    """Whether one of these, as products name what set a build off, is about a pull or merge request."""
+    return any(_PROPOSED.search(cause) for cause in causes)
 
 
 def fork() -> Ignored:

@@ -43,6 +43,6 @@ def ended(payload: Any) -> Build:
 def _branch(about: Any, ref: str) -> str:
     """Raises Ignored for pull requests, whose ref is refs/pull/NUMBER/merge."""
     asked = at(about, "triggerInfo", "pr.number")
-    if not absent(asked) or text(about, "reason") == "pullRequest":
+    if not absent(asked) or build.proposed(text(about, "reason")):
         raise build.pull_request(asked)
     return build.of_ref(ref)

@@ -57,8 +57,8 @@ def _no_pull_request(payload: Any) -> None:
     origin, target = text(vcs, "origin_repository_url"), text(vcs, "target_repository_url")
     if origin and target and origin != target:
         raise build.fork()
-    kinds = [first(payload, f"{_MADE_BY}.circleci.event_type"), first(payload, *_of_provider(payload, "type"))]
-    if any(kind.startswith(("pull_request", "merge_request")) for kind in kinds):
+    event = first(payload, f"{_MADE_BY}.circleci.event_type")
+    if build.proposed(event, first(payload, *_of_provider(payload, "type"))):
         raise build.pull_request(first(payload, *_of_provider(payload, "pull_request_number")))
 
 

@@ -75,7 +75,7 @@ def _forgejo_branch(run: Any) -> str:
 
 def _merged(*events: str, ref: str) -> str:
     """The branch or tag of a ref. Raises Ignored for pull requests; of pull_request_target the ref is the target's."""
-    if any(event.startswith("pull_request") for event in events):
+    if build.proposed(*events):
         raise build.pull_request()
     return build.of_ref(ref)
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from registrar.text import absent
 from webhooks.ci import build
-from webhooks.ci.build import Build
+from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, text
 from webhooks.clean import clean
 
@@ -18,7 +18,8 @@ VERIFY = {"how": "bearer"}
 DELIVERY_ID = None
 WORKFLOW = "job"
 # Neither: UNSTABLE (built, and a test failed), ABORTED, NOT_BUILT.
-_WELL = {"SUCCESS": True, "FAILURE": False}
+_WELL = {"SUCCESS": True, "FAILURE": False, "FAILED": False}
+_OVER = ("FINALIZED", "FINISHED")  # before version 1.5 of the plugin the latter, with fullUrl and no scm
 _JOB = re.compile(r"job/([^/]+)/")
 # What Branch Source plugins call a pull or merge request, and where the Git plugin fetches one to.
 _PULL_REQUEST = re.compile(r"(?:PR|MR)-(\d+)(?:-head|-merge)?|(?:origin/)?(?:pr|pull|merge-requests)/(\d+)(?:/.*)?")
@@ -27,7 +28,7 @@ _ASKED_BY = ("ghprbPullId", "CHANGE_ID", "gitlabMergeRequestIid")
 
 def ended(payload: Any) -> Build:
     about = at(payload, "build")
-    if (phase := text(about, "phase")) != "FINALIZED":
+    if (phase := text(about, "phase")) not in _OVER:
         raise Ignored(f"a job in the phase {clean(phase) or '(none)'}; FINALIZED is taken")
     full, name = "/".join(map(unquote, _JOB.findall(text(payload, "url")))), text(payload, "name")
     of_branch = unquote(name) == text(about, "scm", "branch")  # a job of a multibranch project: the folder tells which
@@ -38,7 +39,7 @@ def ended(payload: Any) -> Build:
         said=f"job {clean(full or name)} failed",
         commit=text(about, "scm", "commit"),
         run_id=text(about, "parameters", "MLFLOW_RUN_ID"),
-        url=text(about, "full_url"),
+        url=first(about, "full_url", "fullUrl"),
     )
 
 
