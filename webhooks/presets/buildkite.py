@@ -44,7 +44,7 @@ def ended(payload: Any) -> Build:
 
 def _branch(about: Any) -> str:
     """Of a pull request that comes from a fork the branch is the fork's: `main`, if it likes."""
-    asked = at(about, "pull_request", "id")
-    if not absent(asked):
-        raise build.pull_request(asked)
+    asked = at(about, "pull_request")
+    if isinstance(asked, dict) and not all(map(absent, asked.values())):
+        raise build.pull_request(asked.get("id"))
     return build.tag(text(about, "tag")) or text(about, "branch")

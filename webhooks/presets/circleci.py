@@ -32,7 +32,11 @@ def ended(payload: Any) -> Build:
         names=(name,),
         said=f"workflow {clean(name)} ended as {status}",
         commit=first(
-            payload, "pipeline.vcs.revision", f"{_MADE_BY}.git.checkout_sha", *_of_provider(payload, "checkout_sha")
+            payload,
+            "pipeline.vcs.revision",
+            f"{_MADE_BY}.git.checkout_sha",
+            *_of_provider(payload, "checkout_sha"),
+            *_of_provider(payload, "commit_sha"),
         ),
         url=text(payload, "workflow", "url"),
         at=text(payload, "happened_at"),
@@ -49,7 +53,7 @@ def _branch(payload: Any) -> str:
     if branch.startswith("pull/") and branch.removeprefix("pull/").isdecimal():
         raise build.pull_request(branch.removeprefix("pull/"))
     ref = build.of_ref(first(payload, f"{_MADE_BY}.git.ref", *_of_provider(payload, "ref")))
-    return branch or first(payload, f"{_MADE_BY}.git.branch") or ref
+    return branch or ref or first(payload, f"{_MADE_BY}.git.branch")
 
 
 def _no_pull_request(payload: Any) -> None:
@@ -65,8 +69,5 @@ def _no_pull_request(payload: Any) -> None:
 def _of_provider(payload: Any, name: str) -> list[str]:
     """Where a pipeline's provider (`gitlab`, `github_app`, ...) has a field of its own."""
     made_by = at(payload, *_MADE_BY.split("."))
-    return (
-        [f"{_MADE_BY}.{key}.{name}" for key in made_by if key not in ("git", "circleci")]
-        if isinstance(made_by, dict)
-        else []
-    )
+    providers = set(made_by) - {"git", "circleci"} if isinstance(made_by, dict) else ()
+    return [f"{_MADE_BY}.{provider}.{name}" for provider in sorted(providers)]

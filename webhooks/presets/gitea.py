@@ -81,8 +81,10 @@ def _merged(*events: str, ref: str) -> str:
 
 
 def _no_fork(run: Any, payload: Any) -> None:
-    head, repository = number(run, "head_repository", "id"), number(payload, "repository", "id")
-    if head is not None and repository is not None and head != repository:
+    """By the repositories' numbers and names, as far as both have them."""
+    head, here = at(run, "head_repository"), at(payload, "repository")
+    ids, names = (number(head, "id"), number(here, "id")), (text(head, "full_name"), text(here, "full_name").lower())
+    if (None not in ids and ids[0] != ids[1]) or (all(names) and names[0].lower() != names[1]):
         raise build.fork()
 
 

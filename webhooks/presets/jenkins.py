@@ -30,11 +30,12 @@ def ended(payload: Any) -> Build:
     about = at(payload, "build")
     if (phase := text(about, "phase")) not in _OVER:
         raise Ignored(f"a job in the phase {clean(phase) or '(none)'}; FINALIZED is taken")
-    full, name = "/".join(map(unquote, _JOB.findall(text(payload, "url")))), text(payload, "name")
-    of_branch = unquote(name) == text(about, "scm", "branch")  # a job of a multibranch project: the folder tells which
+    path, name = _JOB.findall(text(payload, "url")), text(payload, "name")
+    full, job = "/".join(map(unquote, path)), unquote(unquote(path[-1])) if path else unquote(name)
+    of_branch = job == text(about, "scm", "branch")  # a job of a multibranch project: the folder tells which
     return Build(
         well=build.well(_WELL, text(about, "status"), what="job"),
-        branch=_branch(about, unquote(name)),
+        branch=_branch(about, job),
         names=(full,) if full and of_branch else (full, name),
         said=f"job {clean(full or name)} failed",
         commit=text(about, "scm", "commit"),
