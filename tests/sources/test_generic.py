@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from standardwebhooks import Webhook
 
 from registrar import plugins
+from registrar.policy import Policy
+from registrar.policy.fit import misfits
 from tests.sources.captured import FIXTURES, FOLDERS, captures, read, sender
 from webhooks import mapping
 from webhooks.errors import BadSignature, InvalidEvent
@@ -173,6 +175,17 @@ def test_options_that_can_not_be_meant_are_refused_at_start(options: dict[str, A
         Options.model_validate(options)
     shown = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in caught.value.errors())
     assert says in shown
+
+
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset != "svix"])
+def test_a_registrar_yml_of_before_is_refused_by_check_config_too_with_what_to_write(preset: str):
+    options = {"preset": preset, "data": {"model": "'taxi'"}, "run": {"by": "commit", "experiment": "taxi"}}
+    said = {"kind": "generic", "secrets": ["env:SECRET"], "options": options}
+    [(place, sentence)] = misfits(Policy.model_validate({"version": 1, "sources": {"ci": said}}))
+    assert place == ("sources", "ci", "options")
+    assert "branches: [main] and workflows: [train]" in sentence
+    wanted = {**options, "branches": ["main"], "workflows": ["train"]}
+    assert not misfits(Policy.model_validate({"version": 1, "sources": {"ci": {**said, "options": wanted}}}))
 
 
 @pytest.mark.parametrize(
