@@ -24,6 +24,7 @@ from registrar.text import absent
 from webhooks import configured, mapping, strict_json, valid
 from webhooks.ci import build, training
 from webhooks.ci.payload import COMMIT, Ignored, moment
+from webhooks.clean import clean
 from webhooks.configured import Verification
 from webhooks.errors import InvalidEvent
 from webhooks.mapping import Expression, Found, Rule
@@ -162,7 +163,8 @@ def _found(options: Options, payload: dict[str, Any]) -> Found:
     """Raises Ignored, InvalidEvent."""
     found = _of_build(options, payload) if options.builds else mapping.apply(options.all_rules, payload)
     if found is None:
-        raise Ignored("no rule of this source's options is met")
+        kind = build.first(payload, "type", "event", "eventType")  # as most senders have it
+        raise Ignored("no rule of this source's options is met" + (f" by {clean(kind)!r}" if kind else ""))
     if options.when is not None and not mapping.met(options.when, payload):
         raise Ignored(f"it does not meet {options.when!r} of options.when")
     return found
