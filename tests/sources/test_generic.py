@@ -317,6 +317,10 @@ def test_a_build_of_another_branch_or_workflow_is_ignored_by_name(path: Path):
     assert of_preset(folder, body, branches=["m*n", "*"], workflows=["*"]).events
     assert "of options.when" in why(of_preset(folder, body, when="nothing.of == 'this'"))
     assert "of options.when" in why(of_preset(folder, body, when="starts_with(nothing, 'of this')"))
+    unreadable = {"model": "join('-', nothing)"}
+    assert "of options.when" in why(of_preset(folder, body, when="nothing", data=unreadable))
+    with pytest.raises(InvalidEvent, match="is not what"):
+        of_preset(folder, body, data=unreadable)
 
 
 @pytest.mark.parametrize("folder", CI)

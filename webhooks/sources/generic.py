@@ -161,19 +161,26 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 def _found(options: Options, payload: dict[str, Any]) -> Found:
     """Raises Ignored, InvalidEvent."""
-    found = _of_build(options, payload) if options.builds else mapping.apply(options.all_rules, payload)
-    if found is None:
+    if options.builds:
+        return _of_build(options, payload)
+    _check_when(options, payload)
+    if (found := mapping.apply(options.all_rules, payload)) is None:
         kind = build.first(payload, "type", "event", "eventType")  # as most senders have it
         raise Ignored("no rule of this source's options is met" + (f" by {clean(kind)!r}" if kind else ""))
+    return found
+
+
+def _check_when(options: Options, payload: dict[str, Any]) -> None:
+    """Before anything is read that what is meant has, and what is not meant may lack. Raises Ignored."""
     if options.when is not None and not mapping.met(options.when, payload):
         raise Ignored(f"it does not meet {options.when!r} of options.when")
-    return found
 
 
 def _of_build(options: Options, payload: dict[str, Any]) -> Found:
     preset = cast("ModuleType", options.builds)
     ended: build.Build = preset.ended(payload)
     build.check(ended, branches=options.branches or [], workflows=options.workflows or [], what=preset.WORKFLOW)
+    _check_when(options, payload)
     return Found(ended.type, mapping.added(ended.type, ended.data, options.data, payload), ended.at)
 
 
