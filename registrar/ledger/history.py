@@ -11,7 +11,7 @@ from registrar.incarnation import Incarnation
 from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append
-from registrar.ledger.tables import events, holders, promotions, tasks
+from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
 from registrar.outcome import Cause
 from registrar.vocabulary import STAGES
 
@@ -211,16 +211,18 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
 
 
 def ever_held(
-    connection: Connection, model: str, places: Iterable[tuple[str, str]], *, since: datetime | None = None
+    connection: Connection, model: str, places: Iterable[tuple[str, str]], *, made: datetime | None = None
 ) -> list[int]:
     """The versions that came to any of these places, each (kind, key); each once, the one that came last first.
 
-    since: what came there before does not count.
+    made: when the registry made the model; versions made before, by its own clock, do not count. Where the record does
+    not know when a version was made, it must have come there later.
     """
     there = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
     query = select(holders.c.version).where(holders.c.model == model, there).order_by(holders.c.seq.desc())
-    if since is not None:
-        query = query.where(holders.c.since >= since)
+    if made is not None:
+        joined = holders.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
+        query = query.select_from(joined).where(func.coalesce(incarnations.c.created_at, holders.c.since) >= made)
     return list(dict.fromkeys(connection.execute(query).scalars()))
 
 

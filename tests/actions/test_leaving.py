@@ -8,12 +8,13 @@ from sqlalchemy import update
 
 import registrar.embedded
 from registrar.event import Actor
-from registrar.ledger.tables import holders
+from registrar.ledger.tables import holders, incarnations
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, gate_on_staging, model
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
 
 BEATS = '{metric: rmse, baseline: "@champion", greater_is_better: false}'
+LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
 BASELINE = gate_on_production(BEATS)
 GLASS = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  oncall: [eve]").replace(
     "{rules: [{group: leads}]}", "{rules: [{group: leads}], break_glass: {group: oncall}}"
@@ -183,9 +184,22 @@ def test_what_a_deleted_model_of_that_name_held_is_not_this_ones(office):
     live(office, "r1")
     office.post("model_version.archive", by=ADA, model="taxi", version=1)
     with office.ledger.write() as connection:  # before the model was made that is there now
-        connection.execute(update(holders).values(since=datetime(2026, 11, 1, tzinfo=UTC)))
+        connection.execute(update(incarnations).values(created_at=LONG_AGO))
     worse(office)
     assert office.stages()[2] == "Production"
+
+
+@pytest.mark.edits_the_record
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_held_it_by_a_worker_whose_clock_is_behind_mlflows_did_hold_it(office, noted):
+    """Where the record does not know when the version was made, the worker's clock is all there is."""
+    office.policy(BASELINE)
+    live(office, "r1")
+    office.post("model_version.archive", by=ADA, model="taxi", version=1)
+    with office.ledger.write() as connection:
+        connection.execute(update(holders).values(since=LONG_AGO, **({} if noted else {"incarnation": None})))
+    worse(office)
+    assert office.stages()[2] == ("Staging" if noted else "Production")
 
 
 def test_an_alias_of_no_target_counts_too(office):

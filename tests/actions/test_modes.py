@@ -144,6 +144,19 @@ def test_an_alias_moved_by_hand_takes_its_stage_along_where_the_policy_adopts(of
     assert office.holding()["Production"] == office.holding()["@champion"] == [1]
 
 
+def test_what_was_rejected_is_not_adopted_until_somebody_asks_for_it_again(office):
+    office.policy(model("drift: adopt"))
+    promoted(office, "r1")
+    office.registry.trained("r2", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    office.post("promotion.reject", by=ADA, model="taxi", version=2, reason="it forgets the night fares")
+    office.registry.set_stage("taxi", 2, "Production")
+    office.post("registry.reconcile", model="taxi")
+    said = office.fact("registry.changed_by_hand")
+    assert "can't be adopted in Production: it was rejected: it forgets the night fares" in said
+    assert aliases(office)["champion"] == 1
+
+
 def test_what_is_quarantined_is_not_adopted(office):
     office.policy(model("drift: adopt"))
     promoted(office, "r1", "r2")

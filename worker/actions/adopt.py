@@ -1,12 +1,13 @@
 """worker.adopt, after a drift that the policy adopts: a version moved by hand gets all that goes with its new place.
 
-The hand stands for the approval, and for nothing else: gates are asked as a promotion asks them, those of the targets
-before this one too. Whoever did it may have passed them by.
+The hand stands for the approval and its time, and for nothing else: gates are asked as a promotion asks them, those of
+the targets before this one too. Whoever did it may have passed them by. What approvers rejected is not adopted.
 """
 
 from dataclasses import replace
 
 from registrar.ledger.history import Held
+from registrar.ledger.promotions import latest
 from registrar.outcome import Fact, Outcome, Record
 from registrar.policy import Target
 from worker.door import Version
@@ -25,13 +26,25 @@ def act(work: Work) -> Outcome:
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    if why := quarantine.why(work.ledger, version) or held_back(work, version, stage):
+    against = quarantine.why(work.ledger, version) or _rejected(work, version, stage)
+    if why := against or held_back(work, version, stage):
         return _refused(version, stage, target, why)
     moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
     # By this the record knows that a rollback may go to it (registrar.ledger.history).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     records = tuple(_adopted(record, version) for record in moved.records)
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
+
+
+def _rejected(work: Work, version: Version, stage: str) -> str | None:
+    """Why a rejection stands: nobody asked for it again."""
+    of = version.incarnation(work.registry.address)
+    with work.ledger.read() as connection:
+        last = latest(connection, version.model, version.version, stage, of=of)
+    if last is None or last.state != "rejected":
+        return None
+    because = f": {last.reason}" if last.reason else ""
+    return f"it was rejected{because}, and that stands until somebody asks for it again"
 
 
 def _adopted(record: Record, version: Version) -> Record:

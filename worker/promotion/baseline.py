@@ -44,4 +44,4 @@ def _ever(registry: Registry, ledger: Ledger, policy: ModelPolicy, version: Vers
             return []
     made = registry.model(version.model).created_at
     with ledger.read() as connection:
-        return ever_held(connection, version.model, places, since=made)
+        return ever_held(connection, version.model, places, made=made)
