@@ -176,7 +176,8 @@ def _sightings(bench: Bench, task: Task) -> Sightings | None:
     inner = bench.registry(lambda: None)
     number, made = _number(task), task.args.get(tasks.MEANT)
     meant = (number, made) if number and made else None
-    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant)
+    said = (number, task.accepted_at) if number and number == task.data.get("version") else None
+    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant, said=said)
 
 
 def _number(task: Task) -> int | None:

@@ -453,6 +453,37 @@ def test_what_was_said_of_a_version_and_died_is_not_done_with_another(office, ty
     assert "this was to be done with another version of that number" in office.fact("task.failed")
 
 
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("model_version.archive", {}),
+        ("model_version.transition", {"stage": "Staging"}),
+        ("model_version.describe", {"tags": {"fares": "wrong"}}),
+        ("promotion.request", {"target": "Staging"}),
+        ("evaluation_run.finished", {"run_id": None}),
+    ],
+)
+def test_what_waits_in_line_is_not_done_with_the_version_that_was_made_meanwhile(real, type_, data):
+    real.trained()
+    if "run_id" in data:
+        data = {"run_id": train(real.client, rmse=1.0)}
+        real.client.set_tag(data["run_id"], "evaluated_model", f"models:/{real.name}/1")
+    real.office.accept(type_, by=ADA, model=real.name, version=1, **data)
+    real.delete()
+    real.by_hand(rmse=5.0)
+    real.office.work()
+    assert real.stages() == {1: "None"}
+    assert "this was said of another version of that number" in real.office.fact("task.failed")
+
+
+def test_what_is_said_of_the_version_made_anew_counts(real):
+    real.trained()
+    real.delete()
+    real.by_hand(rmse=5.0)
+    real.post("promotion.request", by=ADA, version=1, target="Staging")
+    assert real.stages() == {1: "Staging"}
+
+
 def test_nor_is_what_waits_to_be_tried_again(office):
     trained(office, "r1")
     office.registry.fail["set_stage"] = Retryable("the line is cut")

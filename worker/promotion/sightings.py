@@ -7,12 +7,14 @@ registry is asked, an operator has to say which of the two counts; until then th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
 from registrar.incarnation import Incarnation
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
+from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
 from registrar.outcome import Fact, Outcome, Record
 from worker.door import Final, Recent, Registry, Retryable, Version, present
@@ -33,7 +35,8 @@ class Sightings:
     """Of one attempt, of one model. seen: the versions. wrote: whether anything was written to the registry.
 
     judging: whether what is seen is held against the record; else it is only noted. meant: the number of the version
-    that the task was queued for, and when that one was made.
+    that the task was queued for, and when that one was made. said: the number that its event names, and when that was
+    accepted.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Sightings:
         *,
         judging: bool = True,
         meant: tuple[int, str] | None = None,
+        said: tuple[int, datetime] | None = None,
     ) -> None:
         self.seen: dict[tuple[str, int], Incarnation] = {}
         self.wrote = False
@@ -53,6 +57,7 @@ class Sightings:
         self._judged = not judging
         self._in_order = False
         self._meant = meant
+        self._said = said
 
     def before_write(self) -> None:
         """Raises Final where an operator has to say first what counts."""
@@ -75,6 +80,15 @@ class Sightings:
         for one in mine:
             if self._meant and one.version == self._meant[0] and one.created_at.isoformat() != self._meant[1]:
                 raise Final(f"this was to be done with another version of that number; now it is {one}")
+            if self._said and one.version == self._said[0] and self._is_younger(one, self._said[1]):
+                raise Final(f"this was said of another version of that number; now it is {one}")
+
+    def _is_younger(self, found: Incarnation, accepted_at: datetime) -> bool:
+        """Whether it was made after the event was accepted, under a number that another version had before."""
+        if found.created_at <= accepted_at:
+            return False
+        with self._ledger.read() as connection:
+            return any(not one.same(found) for one in known(connection, found.model, version=found.version).values())
 
     def _load(self, numbers: Sequence[int]) -> None:
         """What the record says of them; and, whatever their numbers, of those that are not archived."""

@@ -105,7 +105,9 @@ class Chronicle:
     def measured(self, version: int, target: str) -> float | None:
         """What the gates look at: of the training run, or of the newest evaluation that was accepted."""
         judged = self.rules.judged and target == "Production"
-        run = self.world.evaluated.get(version) if judged else self.world.runs[version]
+        if not judged:
+            return self.runs.rmse[self.world.runs[version]]
+        _, run = self.world.evaluated.get(version, (0, None))
         return self.runs.rmse[run] if run else None
 
     def _champion(self, version: int) -> tuple[int, float, bool] | None:
@@ -153,7 +155,8 @@ class Chronicle:
     def requester(self, version: int, target: str, event_id: str, event: tuple[str, str, dict[str, Any]]) -> str:
         """Who asks, by whatever event it came to be asked."""
         type_, by, data = event
-        last, brought = self.last(version, target), self.last(version, self.rules.source(target))
+        asked = (self.last(version, where) for where in (target, self.rules.source(target)))
+        last, brought = (one if one and not one.gone else None for one in asked)
         if last and last.state == "superseded" and last.ended_by == event_id:
             return last.by
         asks = type_ in ("promotion.request", "model_version.transition")

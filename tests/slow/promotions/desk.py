@@ -16,6 +16,7 @@ from registrar.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
 from registrar.ledger.conditions import place
 from registrar.ledger.deployments import Ended, under_way
+from registrar.ledger.disputes import dispute
 from registrar.ledger.promotions import Decided, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
@@ -118,10 +119,8 @@ class Desk:
     def begin_anew(self) -> None:
         """The whole model is deleted by hand; the next run is version 1 of another."""
         self.client.delete_registered_model(self.model)
-        self.world.begun_anew()
-        for asked in self.chronicle.asked.values():
-            asked.gone = True
-        self.witness.touched()
+        self.witness.begun_anew()
+        self.seen["models deleted"] += 1
 
     def tag(self, number: int, key: str, value: str | None) -> None:
         """By hand."""
@@ -158,6 +157,10 @@ class Desk:
             self.clock.forward(seconds=30)
             self.sweep()
         raise AssertionError(f"never done: {self._first()}")
+
+    def in_dispute(self) -> bool:
+        with self.ledger.read() as connection:
+            return dispute(connection, self.model) is not None
 
     def sweep(self) -> None:
         with self.ledger.write() as connection:

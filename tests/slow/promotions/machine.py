@@ -13,13 +13,13 @@ from tests.slow.promotions.rules import ALIASES, PEOPLE, POLICIES
 from tests.slow.promotions.trouble import Fault
 from tests.slow.promotions.world import RMSES
 
-# Rules of what is not kept apart yet: models deleted and made anew, files of a version overwritten.
-INCARNATIONS = False
-FILES = False
 VERSIONS = 6
 REPLAYED = ("model.rollback", "model_version.transition", "model_version.archive", "quarantine.lift")
 TRAINED = ["training_run.finished", "model_version.register"]
 STAGES = ["None", "Staging", "Production", "Archived"]
+between = st.sampled_from(
+    ["moved by hand", "moved by hand", "a rollback", "a rollback", "its files overwritten", "the model deleted"]
+)
 people, targets, stages = st.sampled_from(PEOPLE), st.sampled_from(list(ALIASES)), st.sampled_from(STAGES)
 policies, rmses, picks = st.sampled_from(list(POLICIES)), st.sampled_from(RMSES), st.integers(0, VERSIONS - 1)
 at_once = st.sampled_from([True, True, True, False])  # else it waits in its lane, and the world changes meanwhile
@@ -188,11 +188,18 @@ class Machine(RuleBasedStateMachine):
         self.post("model_version.transition", by="source:ci", now=now, version=self.version(pick), stage=stage)
 
     @precondition(lambda self: self.desk.world.stages)
-    @rule(pick=picks, run=picks, rmse=rmses, now=at_once)
-    def evaluate(self, pick: int, run: int, rmse: float, now: bool) -> None:
-        judged = self.desk.runs.ids[run % len(self.desk.runs.ids)]
-        self.desk.runs.measure(judged, rmse)
-        self.post("evaluation_run.finished", by="source:ci", now=now, version=self.version(pick), run_id=judged)
+    @rule(pick=picks, rmse=rmses, now=at_once)
+    def evaluate(self, pick: int, rmse: float, now: bool) -> None:
+        version = self.version(pick)
+        run = self.desk.runs.judge(self.desk.model, version, rmse, self.desk.clock())
+        self.post("evaluation_run.finished", by="source:ci", now=now, version=version, run_id=run)
+
+    @precondition(lambda self: self.desk.world.stages)
+    @rule(pick=picks, run=picks, now=at_once)
+    def evaluate_by_the_run_of_another(self, pick: int, run: int, now: bool) -> None:
+        """No run is an evaluation of a version that it does not name."""
+        trained = self.desk.runs.ids[run % len(self.desk.runs.ids)]
+        self.post("evaluation_run.finished", by="source:ci", now=now, version=self.version(pick), run_id=trained)
 
     @precondition(lambda self: self.desk.world.stages)
     @rule(pick=picks, tag=tags, now=at_once)
@@ -277,8 +284,12 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.desk.witness.unseen)
     @rule()
     def reconcile(self) -> None:
+        """Of a model that is not there any more, somebody has to say that this is so."""
         self.post("registry.reconcile", by="ada", now=True)
         self.desk.settle()
+        if self.desk.in_dispute():
+            self.post("registry.settle", by="ada", now=True, trust="mlflow")
+            self.desk.settle()
 
     @precondition(lambda self: self.desk.trouble.armed is None)
     @rule(fault=faults)
@@ -286,18 +297,23 @@ class Machine(RuleBasedStateMachine):
         self.desk.trouble.arm(fault)
 
     @precondition(lambda self: self.desk.trouble.armed is None and self.desk.world.stages)
-    @rule(calls=st.integers(0, 25), pick=picks, stage=stages, by=people, hand=st.booleans())
-    def something_comes_between(self, calls: int, pick: int, stage: str, by: str, hand: bool) -> None:
-        """While a task is being done: a move by hand, or a request to go back."""
+    @rule(calls=st.integers(0, 25), pick=picks, stage=stages, by=people, what=between)
+    def something_comes_between(self, calls: int, pick: int, stage: str, by: str, what: str) -> None:
+        """While a task is being done."""
         version = self.version(pick)
 
         def meanwhile() -> None:
             if version not in self.desk.world.stages:
                 return
-            if hand:
-                self.desk.move(version, stage)
-            else:
-                self.desk.accept("model.rollback", by=by, reason="wrong fares")
+            match what:
+                case "moved by hand":
+                    self.desk.move(version, stage)
+                case "its files overwritten":
+                    self.desk.runs.overwrite(self.desk.world.runs[version])
+                case "the model deleted":
+                    self.desk.begin_anew()
+                case _:
+                    self.desk.accept("model.rollback", by=by, reason="wrong fares")
 
         self.desk.trouble.meanwhile = meanwhile
         self.desk.trouble.arm(Fault("meanwhile", "registry", calls, done=False))
@@ -307,19 +323,33 @@ class Machine(RuleBasedStateMachine):
         """Or the next is done by a worker with another clock."""
         self.desk.clock.forward(seconds=seconds)
 
-    if INCARNATIONS:
+    @precondition(lambda self: self.desk.world.stages)
+    @rule()
+    def delete_the_model(self) -> None:
+        self.desk.begin_anew()
 
-        @precondition(lambda self: self.desk.world.stages)
-        @rule()
-        def delete_the_model(self) -> None:
-            self.desk.begin_anew()
+    @precondition(lambda self: self.desk.world.stages)
+    @rule(rmse=rmses, eager=st.booleans(), then=st.sampled_from(["approve", "go back", "reconcile", "look on"]))
+    def make_the_model_anew(self, rmse: float, eager: bool, then: str) -> None:
+        """Numbers begin at 1 again. then: what is done by those who think that it is the same."""
+        asked = self.desk.chronicle.waiting()
+        self.desk.begin_anew()
+        self.train(rmse, "training_run.finished", True, eager)
+        match then:
+            case "approve":
+                for one in asked:
+                    self._all_approve(one, PEOPLE)
+                self.desk.work()
+            case "go back":
+                self.post("model.rollback", by="ada", now=True, reason="wrong fares")
+            case "reconcile":
+                self.reconcile()
 
-    if FILES:
-
-        @precondition(lambda self: self.desk.world.stages)
-        @rule(pick=picks)
-        def overwrite(self, pick: int) -> None:
-            self.desk.runs.overwrite(self.desk.world.runs[self.version(pick)])
+    @precondition(lambda self: self.desk.world.stages)
+    @rule(pick=picks)
+    def overwrite(self, pick: int) -> None:
+        self.desk.runs.overwrite(self.desk.world.runs[self.version(pick)])
+        self.parts.seen["files overwritten"] += 1
 
     @rule(which=st.lists(st.integers(0, 200), max_size=5))
     def bells_ring_again(self, which: list[int]) -> None:

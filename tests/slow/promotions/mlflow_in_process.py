@@ -19,16 +19,19 @@ DATABASE = "mlflow.db"
 
 
 @contextmanager
-def in_process(folder: Path) -> Iterator[str]:
-    """A tracking URI: MLflow on SQLite in a folder, the files of its runs beside it. In force to the block's end."""
+def in_process(folder: Path, *, now: Callable[[], int] | None = None) -> Iterator[str]:
+    """A tracking URI: MLflow on SQLite in a folder, the files of its runs beside it. In force to the block's end.
+
+    now: its clock, in milliseconds; no two changes may be in the same one, so that the same example
+    finds the same twice.
+    """
     uri = f"sqlite:///{folder}/{DATABASE}"
-    before, ticks = mlflow.get_tracking_uri(), itertools.count(time.time_ns() // 1_000_000)
+    before, tick = mlflow.get_tracking_uri(), now or itertools.count(time.time_ns() // 1_000_000).__next__
     # set_tracking_uri also writes MLFLOW_TRACKING_URI, which every process that a later test starts would go by.
     with patch.dict(os.environ):
         mlflow.set_tracking_uri(uri)  # MLflow's store asks for it where a version's source is a logged model
         try:
-            # No two changes in the same millisecond: the same example finds the same twice.
-            with patch.object(sqlalchemy_store, "get_current_time_millis", ticks.__next__):
+            with patch.object(sqlalchemy_store, "get_current_time_millis", tick):
                 yield uri
         finally:
             mlflow.set_tracking_uri(before)

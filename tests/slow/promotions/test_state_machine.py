@@ -33,11 +33,16 @@ SEED = 2  # of a few the one that finds each of the faults put in on purpose
 
 
 @pytest.fixture(scope="module")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def mlflow(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """MLflow's store in this process. Over HTTP it is driven by all other tests."""
     configure_client()
     folder = tmp_path_factory.mktemp("mlflow")
-    with in_process(folder) as uri:
+    with in_process(folder, now=clock.of_mlflow) as uri:
         MlflowClient(uri).create_experiment("machine", artifact_location=f"file://{folder}/artifacts")
         yield uri
 
@@ -45,6 +50,11 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def runs(mlflow: str) -> Runs:
     return Runs(MlflowClient(mlflow))
+
+
+@pytest.fixture
+def parts(mlflow: str, clock: Clock, ledger_url: str, runs: Runs, tmp_path: Path) -> Parts:
+    return Parts(mlflow, ledger_url, tmp_path, runs, clock, Counter[str]())
 
 
 @pytest.fixture
@@ -56,30 +66,24 @@ def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("one_clock")
 @pytest.mark.timeout(1200 + 30 * LONGER)
 @pytest.mark.both_ledgers
-def test_whatever_happens_promotions_keep_their_word(
-    mlflow: str, ledger: Ledger, ledger_url: str, runs: Runs, tmp_path: Path
-) -> None:
-    clock, seen = Clock(), Counter[str]()
-    parts = Parts(mlflow, ledger_url, tmp_path, runs, clock, seen)
+def test_whatever_happens_promotions_keep_their_word(ledger: Ledger, parts: Parts) -> None:
     examples = LONGER or (20 if ledger.engine.dialect.name == "sqlite" else 4)
     try:
-        with clock.everywhere(), without(TAKEN_OUT):
+        with parts.clock.everywhere(), without(TAKEN_OUT):
             run_state_machine_as_test(_machine(parts), settings=_settings(examples))
     finally:
-        print("\n".join(f"{count:6} {what}" for what, count in sorted(seen.items())))
+        print("\n".join(f"{count:6} {what}" for what, count in sorted(parts.seen.items())))
     with ledger.read() as connection:
         verify(connection)
-    assert seen["examples with a promotion to Production"] >= seen["examples"] / 3
+    assert parts.seen["examples with a promotion to Production"] >= parts.seen["examples"] / 3
 
 
 @pytest.mark.skipif(bool(LONGER), reason="make machine WITHOUT=... takes one out")
 @pytest.mark.usefixtures("one_clock", "ledger")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("safeguard", FOUND_BY)
-def test_what_is_taken_out_is_missed(mlflow: str, ledger_url: str, runs: Runs, tmp_path: Path, safeguard: str) -> None:
-    clock, seen = Clock(), Counter[str]()
-    parts = Parts(mlflow, ledger_url, tmp_path, runs, clock, seen)
-    with clock.everywhere(), without(safeguard), pytest.raises(AssertionError):
+def test_what_is_taken_out_is_missed(parts: Parts, safeguard: str) -> None:
+    with parts.clock.everywhere(), without(safeguard), pytest.raises(AssertionError):
         run_state_machine_as_test(seed(FOUND_BY[safeguard])(partial(Machine, parts)), settings=_settings(FEW))
 
 

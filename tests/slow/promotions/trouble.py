@@ -27,10 +27,16 @@ class Clock:
     def start_again(self) -> None:
         """At noon: an example may count on the hour of the day."""
         self._now = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+        self._served = 0
 
     def __call__(self) -> datetime:
         self._now += timedelta(milliseconds=1)
         return self._now
+
+    def of_mlflow(self) -> int:
+        """In milliseconds, as MLflow's own: no two changes have the same, and nobody sets it back."""
+        self._served = max(self._served + 1, int(self().timestamp() * 1000))
+        return self._served
 
     def forward(self, **how: float) -> None:
         self._now += timedelta(**how)

@@ -7,12 +7,12 @@ from unittest.mock import patch
 
 from sqlalchemy import bindparam, false
 
-from registrar.ledger import conditions, pinned, tables, tasks
+from registrar.ledger import conditions, incarnations, pinned, tables, tasks, version_state
 from registrar.ledger.promotions import Promotion, latest
 from registrar.policy import Policy
 from worker import lease
 from worker.actions import request, rollback, transition, vote
-from worker.promotion import evidence, in_stage, quarantine
+from worker.promotion import evidence, in_stage, quarantine, rollback_target
 from worker.work import Work
 
 # What is taken out, and what is there instead: an owner, a name, and a value.
@@ -38,6 +38,16 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     "pins": ((pinned, "changed", _nothing), (vote, "meant", _newest)),
     # An approval holds for what was shown, at the vote and right before the move.
     "evidence": ((evidence.Evidence, "changed_since", _nothing),),
+    # An approval holds for the files that were there; a rollback, for those that were approved.
+    "files": (
+        (evidence, "_NAMES", {key: name for key, name in evidence._NAMES.items() if key != "model_digest"}),
+        (rollback_target, "rewritten", lambda *_: False),
+    ),
+    # A number in a model that was made anew is another version.
+    "incarnations": (
+        (incarnations.Recorded, "is_of", lambda self, found: self.version == found.version),
+        (version_state, "is_about", _yes),
+    ),
     # Who was rolled back goes nowhere.
     "quarantine": ((quarantine, "why", _nothing),),
     # Where a version comes from.
@@ -76,6 +86,8 @@ FOUND_BY = {
     "groups": 10,
     "exclude": 22,
     "requester": 10,
+    "incarnations": 10,
+    "files": 10,
     "replaced": 11,
     "time-gates": 11,
 }

@@ -19,8 +19,8 @@ class Witness:
 
     task: the one that somebody works on now. by_hand: something was changed in MLflow by hand. unseen: and nobody has
     looked since, so that the record can't know. awaited: by target, that whoever is there is to be confirmed.
-    seen_by: by event, what a vote was about when it was posted. held_by: and who held what then. disturbed: a hand
-    changed something while the present task is being done.
+    former: events about a model that was deleted since. seen_by: by event, what a vote was about when it was posted.
+    held_by: and who held what then. disturbed: a hand changed something while the present task is being done.
     """
 
     def __init__(
@@ -37,6 +37,8 @@ class Witness:
         self.by_hand = self.unseen = self.disturbed = False
         self.awaited: dict[str, bool] = {}
         self._judged: set[str] = set()
+        self.former: set[str] = set()
+        self._of_former = 0
 
     @property
     def rules(self) -> Rules:
@@ -45,6 +47,16 @@ class Witness:
     def touched(self) -> None:
         self.by_hand = self.unseen = self.disturbed = True
         self.seen["changes by hand"] += 1
+
+    def begun_anew(self) -> None:
+        """All that was said and done until now was about another model."""
+        self.world.begun_anew()
+        self.former = set(self.posted)
+        for asked in self.chronicle.asked.values():
+            asked.gone = True
+        with self.ledger.read() as connection:
+            self._of_former = len(history(connection, self.model))
+        self.touched()
 
     def about_to(self, call: str, *given: Any) -> str | None:
         """What nobody could explain if the worker did so: one that has lost its lease does not get through."""
@@ -70,7 +82,7 @@ class Witness:
             case "worker.transition":
                 fine = self._goes(self.chronicle.asked.get(self.task.args.get("promotion")), number, target)
             case "worker.rollback":
-                fine = number in self.world.ever[target] - self.world.held
+                fine = number in self.world.ever[target] - self.world.held and self._files_as_approved(number, target)
                 by_policy = type_ in ("deployment.failed", "model.review") and self.awaited.get(target, False)
                 fine = fine and (by_policy if self.task.args.get("bad") else self.rules.may_go_back(by, target))
             case "worker.put_back":
@@ -85,6 +97,16 @@ class Witness:
                 fine = False
         said = f"{self.task.name} for {by}: {call} of version {number} for {target} is not explained"
         return None if fine else said
+
+    def _files_as_approved(self, number: int, target: str) -> bool:
+        """Of a version that a promotion brought there. What changes while it is done is seen at the next look."""
+        asked = self.chronicle.last(number, target)
+        if asked is None or asked.gone or asked.state != "promoted" or self.disturbed or self._retried():
+            return True
+        return self.chronicle.runs.files[self.world.runs[number]] == asked.shown.files
+
+    def _retried(self) -> bool:
+        return self.task is not None and self.task.attempts > 0
 
     def _taken_out(self, number: int) -> str | None:
         """Whether nothing explains that the worker takes this version out of Production, and puts none there."""
@@ -111,8 +133,7 @@ class Witness:
         """Somebody else may have moved it there between two attempts: who goes on can't tell that from its own work.
         Nor can anybody look and move in one.
         """
-        retried = self.task is not None and self.task.attempts > 0
-        again = self.disturbed or (retried and asked.version in self.world.touched)
+        again = self.disturbed or (self._retried() and asked.version in self.world.touched)
         same = self.chronicle.now_shown(asked.version, asked.target) == asked.shown
         come = asked.broke or self.chronicle.time_has_come(asked.version, asked.target, self.clock())
         return asked.explained and (again or bool(same and come))
@@ -135,9 +156,9 @@ class Witness:
         return found
 
     def champions(self) -> list[int]:
-        """Who ever was in Production, or its champion, by the ledger; who came last first."""
+        """Who of this model ever was in Production, or its champion, by the ledger; who came last first."""
         with self.ledger.read() as connection:
-            found = history(connection, self.model)
+            found = history(connection, self.model)[self._of_former :]
         return [row.version for row in reversed(found) if row.key in ("Production", "champion")]
 
     def look(self, task: Row[Any]) -> None:
@@ -262,13 +283,21 @@ class Witness:
         if task.name == "worker.reconcile":
             self.unseen = self.disturbed
         if task.name == "worker.evaluated":
-            data = self.event(task.event_id)[2]
-            self.world.evaluated[data["version"]] = data["run_id"]
+            self._evaluated(task.event_id)
         for fact in task.outcome["facts"]:
             self._fact(task, fact)
         moved = any(fact["type"] == "model_version.transitioned" for fact in task.outcome["facts"])
         if task.name in ("worker.rollback", "worker.adopt") and moved:
             self._taken(task.args.get("stage") or task.args.get("target") or self._asked_target(task))
+
+    def _evaluated(self, event_id: str) -> None:
+        """What was told last counts, whenever its turn came. Nothing told before that is left."""
+        if event_id in self.former:
+            self.wrong.append(f"an evaluation of another version of that number counts: {self.event(event_id)}")
+        data, order = self.event(event_id)[2], list(self.posted).index(event_id)
+        before, _ = self.world.evaluated.get(data["version"], (-1, ""))
+        if order > before:
+            self.world.evaluated[data["version"]] = (order, data["run_id"])
 
     def _fact(self, task: Row[Any], fact: dict[str, Any]) -> None:
         """A replay is about what there was when it was accepted; a rollback, about who held the target then."""

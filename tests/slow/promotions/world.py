@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -38,10 +39,25 @@ class Runs:
             self._client.log_metric(run, "rmse", rmse, step=self._steps)
             self.rmse[run] = rmse
 
+    def judge(self, model: str, version: int, rmse: float, at: datetime) -> str:
+        """A run that evaluated a version, and says so; its id."""
+        experiment = self._client.get_run(self.ids[0]).info.experiment_id
+        tags, began = {"evaluated_model": f"models:/{model}/{version}"}, int(at.timestamp() * 1000)
+        run = str(self._client.create_run(experiment, start_time=began, tags=tags).info.run_id)
+        self._client.log_metric(run, "rmse", rmse, step=0)
+        self._client.set_terminated(run)
+        self.rmse[run] = rmse
+        return run
+
     def overwrite(self, run: str) -> None:
-        """The weights of a model of MLflow 2, by others of the same size."""
+        """A file of the model that this run logged, by another of the same size."""
         self.files[run] += 1
-        self._client.log_text(run, f"{self.files[run]:07}", "model/data/weights.txt")
+        outputs = self._client.get_run(run).outputs.model_outputs
+        if not outputs:
+            self._client.log_text(run, f"{self.files[run]:07}", "model/data/weights.txt")
+            return
+        logged = self._client.get_logged_model(outputs[0].model_id)
+        Path(logged.artifact_location.removeprefix("file://"), "MLmodel").write_text(f"flavors: {self.files[run]:07}\n")
 
     def author(self, run: str) -> str | None:
         return ACCOUNTS.get(self.users[self.ids.index(run)])
@@ -52,7 +68,8 @@ class World:
     """One model. extra: by target, who holds it with nobody's claim that it be alone there: put there by hand, or while
     the policy took any number. ever: by target, who has ever held it, or its alias. since: when a version came to where
     it is. touched: by somebody's hand, so that the record may not know since when. tagged: as quarantined, by hand.
-    evaluated: the run that an accepted event named last. came: by hand, while a task was being done.
+    evaluated: the run that an accepted event named last, and which of the events posted that was. came: by hand, while
+    a task was being done.
     """
 
     clock: Callable[[], datetime]
@@ -61,7 +78,7 @@ class World:
     runs: dict[int, str] = field(default_factory=dict)
     quarantined: set[int] = field(default_factory=set)
     tagged: set[int] = field(default_factory=set)
-    evaluated: dict[int, str] = field(default_factory=dict)
+    evaluated: dict[int, tuple[int, str]] = field(default_factory=dict)
     came: set[int] = field(default_factory=set)
     since: dict[int, datetime] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
