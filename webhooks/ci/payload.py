@@ -1,14 +1,14 @@
 """Reads what a CI system sent without trusting its shape: a missing part and one of another kind are the same."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import StrictInt, StrictStr
 
 from registrar.vocabulary import LINK
-from webhooks.errors import InvalidEvent
+from webhooks.errors import InvalidEvent, Rejected
 from webhooks.source import Answer, Parsed
 
 Place = StrictInt | StrictStr  # a repository or project: by its number, or by its path
@@ -21,6 +21,14 @@ class Ignored(Exception):
     @property
     def parsed(self) -> Parsed:
         return Parsed(answer=Answer(200, {"events": [], "ignored": str(self)}))
+
+
+def refused(rejected: Rejected) -> Mapping[str, Any] | None:
+    """The 200 for a report that can't be used: who sent it can't mend it, and the record of rejections has it.
+
+    None: it may not be sent, or can't be taken at the moment, and stays a failure.
+    """
+    return {"events": [], "refused": rejected.detail} if isinstance(rejected, InvalidEvent) else None
 
 
 def at(payload: Any, *path: str) -> Any:
@@ -36,8 +44,9 @@ def text(payload: Any, *path: str) -> str:
 
 
 def number(payload: Any, *path: str) -> int | None:
+    """A whole number that a database holds."""
     found = at(payload, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**63 else None
 
 
 def link(*candidates: str) -> str | None:

@@ -105,7 +105,7 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 def normalise(request: Request, context: Context) -> Parsed:
     """One event, by the first rule that the payload meets; what meets none is ignored."""
-    options, payload = _options(context), strict_json.parse(request.body)
+    options, payload = _options(context), strict_json.parse_theirs(request.body)
     if not isinstance(payload, dict):
         raise InvalidEvent("the payload must be one JSON object")
     if (found := mapping.apply(options.all_rules, payload)) is None:
