@@ -25,13 +25,18 @@ class Understood:
 
 def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
     """What somebody wrote behind `command`. later: where the result is seen. Raises InvalidEvent with the usage."""
-    first, rest = first_word(text.translate(_TYPED))
+    first, rest = first_word(typed(text))
     if first is None or first.lower() == "help":
         return Understood(None, _help(command))
     known = COMMANDS.get(first.lower())
     if known is None:
         raise InvalidEvent(f"{clean(first)} is nothing I know; {command} help lists what is")
     return _understood(known, rest.strip(), command, later)
+
+
+def typed(text: str) -> str:
+    """With straight quotes, and without marks that nobody sees."""
+    return text.translate(_TYPED)
 
 
 def _understood(known: Command, rest: str, command: str, later: str) -> Understood:

@@ -23,7 +23,8 @@ STRUCTURED, BATCH, BINARY = "application/cloudevents+json", "application/cloudev
 FORMATS = ("application/cloudevents+", "application/cloudevents-batch+")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _DATA = ("data", "data_base64")
-_ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema"})
+_NEEDED = ("specversion", "id", "source", "type", "time")
+_ATTRIBUTES = frozenset({*_NEEDED, "subject", "datacontenttype", "dataschema"})
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,10 @@ def binary(request: Request, *, vouched: bool) -> Cloud:
     """Attributes are headers, percent-encoded; the content type is the data's. Raises InvalidEvent,
     UnsupportedMediaType.
     """
-    attributes = {name[3:]: _decoded(name, value) for name, value in request.headers.items() if name.startswith("ce-")}
-    if not attributes:
+    sent = {name: value for name in _NEEDED if (value := request.headers.get(f"ce-{name}")) is not None}
+    if not sent:
         raise _no_cloudevent(request)
+    attributes = {name: _decoded(name, value) for name, value in sent.items()}
     if request.content_type:
         attributes["datacontenttype"] = request.content_type
     return Cloud(attributes, lambda: strict_json.parse_theirs(request.body), vouched)
@@ -87,7 +89,7 @@ def _decoded(name: str, value: str) -> str:
     try:
         return unquote_to_bytes(value.encode("ascii")).decode("utf-8")
     except UnicodeError:
-        raise InvalidEvent(f"the header {clean(name)} is not percent-encoded UTF-8") from None
+        raise InvalidEvent(f"the header ce-{name} is not percent-encoded UTF-8") from None
 
 
 def _time(said: Any) -> datetime:

@@ -24,13 +24,13 @@ class Command:
     accepted: str
 
 
-_WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'(?=\s|$)|(\S+))""")
+_WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'(?=\s|$)|`([^`]*)`(?=\s|$)|(\S+))""")
 
 
 def first_word(text: str) -> tuple[str | None, str]:
     """The first word, or the first quoted words, and what follows."""
     found = _WORD.match(text)
-    return (found[1] or found[2] or found[3], text[found.end() :]) if found else (None, "")
+    return (next(filter(None, found.groups()), None), text[found.end() :]) if found else (None, "")
 
 
 def _words(text: str, *names: str) -> tuple[Fields, str]:

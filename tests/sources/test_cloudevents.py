@@ -145,7 +145,9 @@ def test_what_brokers_add_is_nobodys_business(more: dict[str, Any]):
 
 
 def test_headers_that_brokers_add_are_nobodys_business():
-    assert binary({**HEADERS, "ce-a-b": "x", "ce-data": "y", "ce-partitionkey": "7"}) == binary(HEADERS)
+    assert binary(
+        {**HEADERS, "ce-a-b": "x", "ce-data": "y", "ce-subject": "\u00e9", "ce-partitionkey": "%ff"}
+    ) == binary(HEADERS)
 
 
 FOREIGN: dict[str, Any] = {**EVENT, "type": "com.example.order.created"}
@@ -239,6 +241,15 @@ def test_a_batch_is_taken_whole_or_not_at_all():
 def test_what_is_no_batch_is_refused(content: Any):
     with pytest.raises(InvalidEvent, match="batch"):
         structured(content, content_type=BATCH)
+
+
+def test_of_a_batch_only_ours_are_counted():
+    assert len(structured([*[FOREIGN] * 1000, EVENT], content_type=BATCH).events) == 1
+
+
+@pytest.mark.parametrize("header", ["bearer  a-bearer-token-of-some-length", "BEARER a-bearer-token-of-some-length"])
+def test_a_token_stands_behind_one_blank_or_more(header: str):
+    BEARER.verify(Request({"authorization": header}, b"{}", STRUCTURED, NOW))
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer other-token-of-some-length", "Basic x", "Bearer a,b"])

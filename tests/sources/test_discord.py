@@ -249,3 +249,11 @@ def test_a_press_is_told_as_a_refusal_that_discord_shows_and_a_ping_is_not():
     ping = read(FIXTURES / "discord" / "ping__endpoint_is_saved.http")
     assert ping.sender.phrase(ping.request, InvalidEvent("x")) is None
     assert PRESS.sender.phrase(replace(PRESS.request, body=b"{"), InvalidEvent("x")) is None
+
+
+@pytest.mark.parametrize("name", ["nyc taxi", "nyc \u201ctaxi\u201d", 'nyc "taxi"', "nyc\u200b taxi", "\u00abnyc taxi"])
+def test_quotes_in_a_models_option_leave_the_other_options_alone(name: str):
+    approve = {"name": "approve", "type": 1, "options": [option("model", name), option("version", 3, 4)]}
+    [event] = said_with(approve).events
+    data = event.data.model_dump()
+    assert (data["model"], data["version"], data["reason"]) == ("nyc taxi", 3, None)

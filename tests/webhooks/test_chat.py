@@ -35,6 +35,11 @@ TASK = f"tsk_{'0' * 32}"
             "promotion.reject",
             {"reason": "it's \U0001f468\u200d\U0001f469"},
         ),
+        (
+            "runs `nyc taxi` metrics.`a b` < 7",
+            "registry.query",
+            {"experiment": "nyc taxi", "filter_string": "metrics.`a b` < 7"},
+        ),
         ("MODELS", "registry.query", {"question": "models"}),
         ("rollback taxi wrong fares", "model.rollback", {"target": "Production", "reason": "wrong fares"}),
         ("rollback taxi staging too slow", "model.rollback", {"target": "Staging", "reason": "too slow"}),

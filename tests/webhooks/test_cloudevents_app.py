@@ -106,6 +106,15 @@ def test_an_id_that_is_used_for_another_event_is_a_conflict(receiver: Receiver):
     assert receiver.post(json.dumps(cloud("a", commit="c0ffee")).encode(), headers, to="cloud").status_code == 409
 
 
+def test_what_stands_in_a_batch_beside_a_conflict_is_accepted_once(receiver: Receiver):
+    alone = {**BATCH, "Content-Type": "application/cloudevents+json"}
+    receiver.post(json.dumps(cloud("a")).encode(), alone, to="cloud")
+    batch = json.dumps([cloud("a", commit="c0ffee"), cloud("b")]).encode()
+    assert [receiver.post(batch, BATCH, to="cloud").status_code for _ in range(2)] == [409, 409]
+    assert receiver.post(json.dumps(cloud("b")).encode(), alone, to="cloud").status_code == 200
+    assert [row.data["run_id"] for row in receiver.events()] == ["a", "b"]
+
+
 def test_the_handshake_is_answered_and_nobody_is_called(receiver: Receiver):
     answer = receiver.client.options("/webhooks/cloud", headers=ASKED)
     assert answer.status_code == 200

@@ -32,7 +32,7 @@ from webhooks.signature import WeakSecret
 from webhooks.source import Answer, Context, Identity, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = None  # in binary mode it is the data's, which may be anything in somebody else's event
-MOST = 100  # events of a batch
+MOST = 100  # events of ours in a batch
 _JSON = re.compile(r"application/([a-z0-9.-]+\+)?json(;.*)?", re.IGNORECASE)
 Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
 
@@ -119,8 +119,8 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 def _batch(content: Any, request: Request, context: Context) -> Parsed:
     """All events of ours or none; what stands beside them is nobody's business."""
-    if not isinstance(content, list) or len(content) > MOST:
-        raise InvalidEvent(f"a batch is a JSON array of {MOST} events at most")
+    if not isinstance(content, list):
+        raise InvalidEvent("a batch is a JSON array of events")
     found = []
     for position, each in enumerate(content):
         try:
@@ -131,6 +131,8 @@ def _batch(content: Any, request: Request, context: Context) -> Parsed:
             raise InvalidEvent(f"event {position} of the batch: {error.detail}", errors=error.errors) from None
     if not found:
         raise Ignored("a batch without events of ours")
+    if len(found) > MOST:
+        raise InvalidEvent(f"a batch has {MOST} events of ours at most, and this one {len(found)}")
     return _known(found, several=True)
 
 

@@ -67,7 +67,7 @@ def places(content: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
 def varied(chance: random.Random, content: Any) -> Any:
     """With one to three values that are odd, or not there, or not known to anybody."""
     content = copy.deepcopy(content)
-    for *path, key in chance.sample(list(places(content)), chance.randint(1, 3)):
+    for *path, key in chance.choices(list(places(content)), k=chance.randint(1, 3)):
         try:
             inside = content
             for name in path:
@@ -75,7 +75,7 @@ def varied(chance: random.Random, content: Any) -> Any:
             if chance.random() < 0.2:
                 del inside[key]
             else:
-                inside[key] = chance.choice(ODD)
+                inside[key] = copy.deepcopy(chance.choice(ODD))
         except (LookupError, TypeError):  # what was around it is odd already
             continue
     return {**content, "brought_by_an_upgrade": chance.choice(ODD)}
