@@ -318,6 +318,17 @@ def test_an_address_that_is_not_fit_to_be_shown_gives_way_to_the_log(url: str):
     assert event.data.model_dump()["url"] == "https://github.com/acme/taxi/actions/runs/5453085689/job/9921448362"
 
 
+@pytest.mark.parametrize("title", ["Deploy taxi-v7\r\n", " Deploy taxi-v7 ", "Deploy taxi-v7\r\nsince v6 is slow"])
+def test_a_version_stands_in_the_first_line_of_a_description(title: str):
+    def said(payload: Any) -> None:
+        payload["deployment"].update(description=title, payload={})
+        payload["deployment_status"]["environment_url"] = " https://taxi.example.com/v7\r\n"
+
+    [event] = changed(DEPLOYED, said).events
+    data = event.data.model_dump()
+    assert (data["version"], data["url"]) == (7, "https://taxi.example.com/v7")
+
+
 RULE = {"model": "m", "branches": ["main"], "workflows": ["w.yml"], "run": {"by": "commit", "experiment": "e"}}
 
 

@@ -221,6 +221,13 @@ def test_what_has_not_ended_is_ignored_by_name(status: object):
     assert ignored(changed(DEPLOYED, lambda p: p.update(status=status)))
 
 
+@pytest.mark.parametrize("end", ["\r\n\r\nWith last week's trips.\r\n", "\r", "  \n", "\u2028more"])
+def test_a_commits_first_line_ends_where_anybody_ends_one(end: str):
+    run_id = "4c8ef2a1b5d94c6f8a7e6d5c4b3a2f10"
+    [event] = changed(JOB, lambda p: p["commit"].update(message=f"retrain as {run_id}{end}")).events
+    assert event.data.model_dump()["run_id"] == run_id
+
+
 def test_a_success_without_a_run_is_refused():
     with pytest.raises(InvalidEvent, match="names no MLflow run"):
         changed(JOB, lambda p: p["commit"].update(message="retrain"))

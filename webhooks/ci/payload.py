@@ -43,6 +43,11 @@ def text(payload: Any, *path: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def first_line(said: str) -> str:
+    """Of what people wrote, as a title has it: whatever ends a line there, and without blanks around."""
+    return next(iter(said.strip().splitlines()), "").strip()
+
+
 def number(payload: Any, *path: str) -> int | None:
     """A whole number that a database holds."""
     found = at(payload, *path)
@@ -51,7 +56,7 @@ def number(payload: Any, *path: str) -> int | None:
 
 def link(*candidates: str) -> str | None:
     """The first that is fit to be shown as a link."""
-    return next((url for url in candidates if re.fullmatch(LINK, url)), None)
+    return next((url for url in map(str.strip, candidates) if re.fullmatch(LINK, url)), None)
 
 
 def commit(payload: Any, *path: str) -> str:
