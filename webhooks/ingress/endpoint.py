@@ -60,7 +60,7 @@ class Endpoint:
         """What can be said before the body is read; how many bytes the body may have. Raises Rejected."""
         sender = self._sender(request.source)
         _check_type(request, sender.kind.CONTENT_TYPES)
-        if not sender.talks:  # people are to be told, so they are known first
+        if not sender.talks:  # who is told in their own way is known first
             self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
         limit = sender.max_bytes
         if (request.announced or 0) > limit:
