@@ -312,6 +312,19 @@ def test_a_deployment_of_something_else_is_ignored(payload: object):
     assert "names no model and version" in ignored(parsed)
 
 
+@pytest.mark.parametrize("version", ["1.2.3", "v7", "2026-11-22", "", None, {"major": 1}, True, 1.5])
+def test_what_another_product_calls_its_version_is_not_the_models(version: object):
+    """Only `model` beside it says that it is one's."""
+
+    def said(payload: Any) -> None:
+        payload["deployment"].update(description="Deploy taxi-v7", payload={"version": version})
+
+    [event] = changed(DEPLOYED, said).events
+    assert (event.data.model_dump()["model"], event.data.model_dump()["version"]) == ("nyc-taxi-regressor", 7)
+    parsed = changed(DEPLOYED, lambda p: p["deployment"].update(description="Deploy", payload={"version": version}))
+    assert "names no model and version" in ignored(parsed)
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://github.com@evil.example/", "https://x/<!channel>", ""])
 def test_an_address_that_is_not_fit_to_be_shown_gives_way_to_the_log(url: str):
     [event] = changed(DEPLOYED, lambda p: p["deployment_status"].update(environment_url=url)).events
