@@ -74,6 +74,8 @@ def post(to: Address, body: bytes, *, id: str) -> Receipt:
     answer = deliver(to.url, body, headers)
     if receipts := receipts_of(to.url, answer):
         return receipts[0]
+    if said := _ignored(answer):
+        raise NotTaken(f"{to.url} ignored it: {said}")
     raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does")
 
 
@@ -106,6 +108,14 @@ def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
         ]
     except (ValueError, LookupError, TypeError):
         return []
+
+
+def _ignored(answer: requests.Response) -> str | None:
+    """Why nothing follows from what was rightly sent; None: the receiver does not say so."""
+    try:
+        return str(answer.json()["ignored"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def asked_at(receipt: Receipt, base: str) -> Receipt:

@@ -157,8 +157,8 @@ def _add_webhooks(app: flask.Flask, endpoint: Endpoint) -> None:
         request = _webhook(endpoint, name)
         request.body = _body(limit=endpoint.check(request))
         prepared = endpoint.prepare(request)
-        receipt = endpoint.inbox.submit(prepared.submission).result(COMMIT_SECONDS) if prepared.submission else None
-        return flask_response(endpoint.answer(request, prepared, receipt))
+        receipts = [future.result(COMMIT_SECONDS) for future in endpoint.submit(prepared)]
+        return flask_response(endpoint.answer(request, prepared, receipts))
 
     @app.route(f"{WEBHOOKS}<name>", methods=["OPTIONS"], provide_automatic_options=False)
     def greet(name: str) -> flask.Response:

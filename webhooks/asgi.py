@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 import flask
 
 from registrar import tracing
-from registrar.ledger.accept import Receipt
 from webhooks import app as wsgi
 from webhooks.app import WEBHOOKS, Receiver
 from webhooks.errors import Rejected
@@ -72,10 +71,9 @@ class Asgi:
                 deadline.reschedule(asyncio.get_running_loop().time() + COMMIT_SECONDS)
                 large = len(request.body) > LARGE
                 prepared = await asyncio.to_thread(endpoint.prepare, request) if large else endpoint.prepare(request)
-                receipt: Receipt | None = None
-                if prepared.submission:
-                    receipt = await asyncio.wrap_future(endpoint.inbox.submit(prepared.submission))
-            response = endpoint.answer(request, prepared, receipt)
+                futures = endpoint.submit(prepared)
+                receipts = await asyncio.gather(*map(asyncio.wrap_future, futures))
+            response = endpoint.answer(request, prepared, receipts)
         except Exception as error:  # noqa: BLE001 (answered where all errors are)
             late = isinstance(error, TimeoutError) and not whole
             response = self._receiver.error_handler.refuse(request, body_reader.too_slow() if late else error)

@@ -25,13 +25,18 @@ class Understood:
 
 def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
     """What somebody wrote behind `command`. later: where the result is seen. Raises InvalidEvent with the usage."""
-    first, rest = first_word(text.translate(_QUOTES))
+    first, rest = first_word(typed(text))
     if first is None or first.lower() == "help":
         return Understood(None, _help(command))
     known = COMMANDS.get(first.lower())
     if known is None:
         raise InvalidEvent(f"{clean(first)} is nothing I know; {command} help lists what is")
     return _understood(known, rest.strip(), command, later)
+
+
+def typed(text: str) -> str:
+    """With straight quotes, and without marks that nobody sees."""
+    return text.translate(_TYPED)
 
 
 def _understood(known: Command, rest: str, command: str, later: str) -> Understood:
@@ -65,5 +70,11 @@ def _help(command: str) -> str:
     return "\n".join([*lines, 'A name with spaces goes in quotes: "nyc taxi".'])
 
 
-# People's keyboards turn straight quotes into these.
-_QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"'})
+# People's keyboards turn straight quotes into these; and what they copy brings marks along that nobody sees.
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),
+        **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
+    }
+    | dict.fromkeys("\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+)

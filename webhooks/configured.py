@@ -148,6 +148,7 @@ def _sent(how: Shared, request: Request) -> bytes:
         word, _, value = value.partition(" ")
         if word.lower() != how.how:  # https://www.rfc-editor.org/rfc/rfc9110#section-11.1
             raise BadSignature
+        value = value.lstrip(" ")  # section 11.4: one blank or more
     return value.encode("utf-8", "replace")
 
 

@@ -81,13 +81,12 @@ def job(payload: Any, rules: Sequence[Training]) -> Happening:
     if not fitting:
         raise Ignored(f"job {clean(name)!r} is none of options.training")
     home = text(payload, "project", "web_url") or text(payload, "repository", "homepage")
-    title = text(payload, "commit", "message").partition("\n")[0]
     ended = training.Ended(
         well=_WELL[status],
         commit=commit(payload, "sha"),
         said=f"job {clean(name)} ({number(payload, 'build_id')}) of {project_of(payload)} ended as {status}",
         url=link(f"{home}/-/jobs/{number(payload, 'build_id')}"),
-        fields={"title": title, "name": name, "branch": text(payload, "ref")},
+        fields={"title": text(payload, "commit", "message"), "name": name, "branch": text(payload, "ref")},
     )
     return Happening(training.data(fitting, ended), text(payload, "build_finished_at"))
 

@@ -24,13 +24,13 @@ class Command:
     accepted: str
 
 
-_WORD = re.compile(r'\s*(?:"([^"]*)"|(\S+))')
+_WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'(?=\s|$)|`([^`]*)`(?=\s|$)|(\S+))""")
 
 
 def first_word(text: str) -> tuple[str | None, str]:
     """The first word, or the first quoted words, and what follows."""
     found = _WORD.match(text)
-    return (found[1] or found[2], text[found.end() :]) if found else (None, "")
+    return (next(filter(None, found.groups()), None), text[found.end() :]) if found else (None, "")
 
 
 def _words(text: str, *names: str) -> tuple[Fields, str]:
@@ -62,7 +62,7 @@ def _promotion(text: str) -> Fields:
     """MODEL VERSION [STAGE] [reason]. A misspelt stage must not pass for a reason, and mean Production."""
     fields, rest = _words(text, "model", "version")
     if "version" in fields:
-        fields["version"] = fields["version"].removeprefix("v")
+        fields["version"] = fields["version"].lower().removeprefix("v")
     stage, reason = _words(rest, "target")
     word = stage.get("target", "")
     if word.capitalize() in STAGES:

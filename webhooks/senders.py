@@ -45,7 +45,7 @@ class Sender:
 
     @property
     def talks(self) -> bool:
-        """Whether there are people behind it, who see only what comes in their own way."""
+        """Whether refusals are told in its own way, such as to people, who see nothing else: of known senders alone."""
         return hasattr(self.kind, "refuse")
 
     def letter(self, request: Request, rejected: Rejected) -> Letter | None:

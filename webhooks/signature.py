@@ -20,7 +20,8 @@ from webhooks.source import Context, Request, Verified
 
 # int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")  # a dot would move the boundary between the id and the timestamp
+# A dot would move the boundary between the id and the timestamp; a comma joins what was sent twice.
+_ID = re.compile(r"[!-+\-/-~]{1,256}")
 _ENCODED = {"hex": "[0-9a-f]+", "base64": "[A-Za-z0-9+/]+={0,2}"}
 _MAX_SIGNATURES = 8
 _PRIVATE = "whsk_"

@@ -74,6 +74,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What one event of several in a request is known by, whichever request it comes in: as Parsed says."""
+
+    delivery_id: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class Parsed:
     """What a request says.
 
@@ -81,6 +89,8 @@ class Parsed:
     body's digest is taken.
     digest: SHA-256, hex, of what makes a repetition the same; None: the body's. For a press of which each report
     differs (in a trigger's id), though it says the same.
+    identities: one for each event, in their order, where each is known by itself, and is a delivery of its own; else
+    the request is one delivery, whatever it holds.
     answer: given once the events are committed; where there are none, at once. None: the usual 202 with their ids.
     """
 
@@ -88,6 +98,7 @@ class Parsed:
     delivery_id: str | None = None
     answer: Answer | None = None
     digest: str | None = None
+    identities: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ class Outgoing:
 class Kind(Protocol):
     """A module of webhooks/sources/. It may also have what webhooks/sources/__init__.py calls optional."""
 
-    CONTENT_TYPES: Collection[str]
+    CONTENT_TYPES: Collection[str] | None
 
     def check_secret(self, secret: str) -> None: ...
 

@@ -6,6 +6,7 @@ https://docs.discord.com/developers/interactions/application-commands#applicatio
 from collections.abc import Mapping
 from typing import Any
 
+from webhooks.chat import typed
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
 
@@ -40,5 +41,5 @@ def _text(options: Mapping[str, Any], *, staged: bool) -> str:
         raise InvalidEvent(f"{clean(unknown[0])} is no option that is known; they are {', '.join(_ORDER)}")
     if staged and "reason" in values:  # whose first word would be read as the stage that is missing
         values.setdefault("stage", "Production")
-    quoted = {name: f'"{values[name].replace(chr(34), "")}"' for name in _NAMES if name in values}
+    quoted = {name: f'"{typed(values[name]).replace(chr(34), "")}"' for name in _NAMES if name in values}
     return " ".join((values | quoted)[name] for name in _ORDER if name in values)

@@ -218,6 +218,15 @@ def test_a_refusal_is_told_in_the_receivers_words(data: Path, receiver: Receiver
     assert (result.exit_code, "403: source ci may not send it" in result.output) == (1, True)
 
 
+def test_what_is_ignored_is_told_with_the_reason(data: Path, receiver: Receiver) -> None:
+    receiver.answer = (200, {"events": [], "ignored": "the type 'taxi.trained' is none of Registrar's"})
+    result = send(data, "taxi.trained", "model=churn", "--no-check")
+    assert (result.exit_code, "ignored it: the type 'taxi.trained' is none of Registrar's" in result.output) == (
+        1,
+        True,
+    )
+
+
 @pytest.mark.parametrize("answer", [(502, "<html>bad gateway"), (202, "thanks"), (202, {"events": []}), (301, "")])
 def test_whoever_answers_otherwise_has_not_taken_it(data: Path, receiver: Receiver, answer: tuple[int, Any]) -> None:
     receiver.answer = answer

@@ -129,8 +129,10 @@ def test_a_foreign_button_is_refused(custom_id: object):
 
 @given(
     model=st.text(
-        st.characters(codec="utf-8", exclude_characters="/:", exclude_categories=["C"]), min_size=1, max_size=250
-    ),
+        st.characters(codec="utf-8", exclude_characters="/:\\.\ufffd", exclude_categories=["C"]),
+        min_size=1,
+        max_size=250,
+    ).filter(str.strip),
     version=st.integers(1, 2**31 - 1),
     target=st.sampled_from(["Staging", "Production", "Archived"]),
 )
@@ -213,7 +215,14 @@ def test_options_that_make_no_sense_are_refused(options: object):
         normalise(COMMAND, data={"id": "1", "name": "registry", "type": 1, "options": options})
 
 
-@pytest.mark.parametrize("type_", [0, True, 5, 6, "1", None, [2], 2.5])
+def test_discords_webhook_events_are_ignored_by_name():
+    parsed = normalise(COMMAND, type=0)
+    assert parsed.events == ()
+    assert parsed.answer
+    assert parsed.answer.body["ignored"] == "Discord's webhook events"
+
+
+@pytest.mark.parametrize("type_", [True, False, 5, 6, "1", None, [2], 2.5])
 def test_other_interactions_are_refused(type_: object):
     with pytest.raises(InvalidEvent, match="not an interaction that is taken"):
         normalise(COMMAND, type=type_)
@@ -240,3 +249,11 @@ def test_a_press_is_told_as_a_refusal_that_discord_shows_and_a_ping_is_not():
     ping = read(FIXTURES / "discord" / "ping__endpoint_is_saved.http")
     assert ping.sender.phrase(ping.request, InvalidEvent("x")) is None
     assert PRESS.sender.phrase(replace(PRESS.request, body=b"{"), InvalidEvent("x")) is None
+
+
+@pytest.mark.parametrize("name", ["nyc taxi", "nyc \u201ctaxi\u201d", 'nyc "taxi"', "nyc\u200b taxi", "\u00abnyc taxi"])
+def test_quotes_in_a_models_option_leave_the_other_options_alone(name: str):
+    approve = {"name": "approve", "type": 1, "options": [option("model", name), option("version", 3, 4)]}
+    [event] = said_with(approve).events
+    data = event.data.model_dump()
+    assert (data["model"], data["version"], data["reason"]) == ("nyc taxi", 3, None)

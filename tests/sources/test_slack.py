@@ -83,7 +83,63 @@ def test_what_slack_shows_is_escaped():
     assert "&lt;!channel&gt;&amp;" in parsed.answer.body["text"]
 
 
-def test_slacks_other_events_are_refused_by_name():
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({"type": "event_callback", "event": {"type": "app_mention", "text": "approve taxi 3"}}, "app_mention"),
+        ({"type": "event_callback"}, "event_callback"),
+        ({"type": "app_rate_limited"}, "app_rate_limited"),
+    ],
+)
+def test_slacks_other_events_are_ignored_by_name(content: dict[str, object], name: str):
+    """Refused, each would come three times more, and Slack would end the subscription."""
     who, now = sender("slack")
-    with pytest.raises(InvalidEvent, match="unsubscribe"):
-        who.normalise(Request({}, b'{"type": "event_callback"}', "application/json", now))
+    parsed = who.normalise(Request({}, json.dumps(content).encode(), "application/json", now))
+    assert parsed.events == ()
+    assert parsed.answer
+    assert parsed.answer.body["ignored"].startswith(f"events of the kind {name}; unsubscribe")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"type": "view_submission", "view": {"id": "V1", "state": {"values": {}}}},
+        {"type": "view_closed", "view": {"id": "V1"}, "is_cleared": False},
+        {"type": "shortcut", "callback_id": "new_task", "trigger_id": "1.2.a"},
+        {"type": "message_action", "callback_id": "approve", "message": {"text": "approve taxi 3"}},
+        {"type": "block_actions", "view": {"id": "V1"}, "actions": [{"action_id": "pick", "type": "static_select"}]},
+        {"type": "block_actions", "container": {"type": "view"}, "actions": []},
+        {"type": "interactive_message", "actions": [{"name": "registrar.approve", "value": "x"}]},
+        {"type": "dialog_submission", "submission": {"text": "approve taxi 3"}},
+        {"type": "dialog_cancellation", "callback_id": "x"},
+        {"type": "workflow_step_edit", "workflow_step": {"inputs": {}}},
+        {"type": "what Slack will have next year"},
+    ],
+)
+def test_what_else_an_app_has_is_heard_and_does_nothing(payload: dict[str, object]):
+    """{} closes a form, leaves a message as it is, and shows nobody that something failed."""
+    parsed = normalise({"payload": json.dumps({"user": {"id": "U1", "team_id": "T1"}, **payload})})
+    assert parsed.events == ()
+    assert parsed.answer
+    assert (parsed.answer.status, parsed.answer.body) == (200, {})
+
+
+def test_a_menu_of_somebody_elses_has_nothing_to_offer():
+    parsed = normalise({"payload": json.dumps({"type": "block_suggestion", "action_id": "pick", "value": "ta"})})
+    assert parsed.answer
+    assert parsed.answer.body == {"options": []}
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("runs taxi metrics.rmse &lt; 7 and params.a = 'b&amp;c'", "metrics.rmse < 7 and params.a = 'b&c'"),
+        ("runs <http://taxi.nyc|taxi.nyc> tags.by = '<@U1|ada>'", "tags.by = 'ada'"),
+        ("runs \u2018taxi rides\u2019 metrics.rmse &gt; 1", "metrics.rmse > 1"),
+        ("\u00a0runs\u2003\u201ctaxi rides\u201d\u200b metrics.rmse &gt; 1", "metrics.rmse > 1"),
+    ],
+)
+def test_what_slack_writes_for_what_was_typed_is_undone(typed: str, said: str):
+    [event] = normalise({"command": "/registry", "text": typed, **WHO}).events
+    assert event.data.model_dump()["filter_string"] == said
+    assert event.data.model_dump()["experiment"] in ("taxi", "taxi.nyc", "taxi rides")

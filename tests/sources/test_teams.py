@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -64,9 +66,7 @@ def test_a_message_caught_and_sent_again_later_is_stale(minutes: int):
         {"timestamp": "yesterday"},
         {"timestamp": "2026-11-22T12:00:00"},
         {"timestamp": 5},
-        {"type": "conversationUpdate"},
-        {"text": None},
-        {"text": ["approve"]},
+        {"type": None},
         {"from": None},
         {"from": {"id": "29:1", "name": "Ada Lovelace"}},
         {"from": {"aadObjectId": "../x"}},
@@ -75,6 +75,62 @@ def test_a_message_caught_and_sent_again_later_is_stale(minutes: int):
 def test_what_it_can_not_be_sure_of_is_refused(changes: dict[str, object]):
     with pytest.raises(InvalidEvent):
         normalised(**changes)
+
+
+@pytest.mark.parametrize(
+    "kind", ["typing", "messageReaction", "messageUpdate", "messageDelete", "conversationUpdate", "invoke", "x" * 999]
+)
+def test_what_is_no_message_is_ignored_by_name_and_nobody_is_answered(kind: str):
+    parsed = normalised(type=kind)
+    assert parsed.events == ()
+    assert parsed.answer
+    assert parsed.answer.body == {"events": [], "ignored": f"activities of the type {kind[:100]}"}
+
+
+@pytest.mark.parametrize("text", [None, "", ["approve"], "<p><at>Registrar</at>&nbsp;</p>"])
+def test_a_message_without_words_is_answered_with_the_help(text: object):
+    parsed = normalised(text=text)
+    assert parsed.events == ()
+    assert parsed.answer
+    assert "@Registrar approve MODEL" in parsed.answer.body["text"]
+
+
+QUOTE = '<blockquote itemtype="http://schema.skype.com/Reply"><p>approve nyc-taxi-regressor 9</p></blockquote>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{QUOTE}<p><at>Registrar</at> approve nyc-taxi-regressor 3</p>",
+        f"<blockquote>{QUOTE * 3}</blockquote><div>approve nyc-taxi-regressor 3</div>",
+        "<at id='0'>Registrar</at> approve <s>nyc-taxi-regressor 9</s> nyc-taxi-regressor 3",
+        "<AT>Registrar</AT>\r\n<div>approve <strong>nyc-taxi-regressor</strong>&nbsp;v3<br></div>",
+        "<at>Registrar</at> approve &#8220;nyc-taxi-regressor&#8221;\u200b 3 <strike>no</strike>",
+    ],
+)
+def test_what_was_quoted_or_struck_out_is_not_asked_for(text: str):
+    [event] = normalised(text=text).events
+    data = event.data.model_dump()
+    assert (event.type, data["model"], data["version"], data["reason"]) == (
+        "promotion.approve",
+        "nyc-taxi-regressor",
+        3,
+        None,
+    )
+
+
+@pytest.mark.parametrize("text", [QUOTE, f"<p>look</p>{QUOTE}", "<s>approve nyc-taxi-regressor 3</s>", "<at>" * 50_000])
+def test_a_quote_alone_asks_for_nothing(text: str):
+    with suppress(InvalidEvent):
+        assert normalised(text=text).events == ()
+
+
+@pytest.mark.parametrize("piece", ["<", "<at", "<at ", "<s>", "<blockquote>", "</s>", "<at>x</at>", "<s><at>"])
+def test_no_markup_takes_long_to_read(piece: str):
+    began = time.perf_counter()
+    with suppress(InvalidEvent):
+        normalised(text=piece * (200_000 // len(piece)))
+    assert time.perf_counter() - began < 2
 
 
 def test_a_question_is_refused_with_where_to_ask_it():

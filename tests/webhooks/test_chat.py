@@ -1,6 +1,8 @@
 """The chat grammar: what is understood, and what is said to what is not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from webhooks.chat import understand
 from webhooks.errors import InvalidEvent
@@ -21,6 +23,25 @@ TASK = f"tsk_{'0' * 32}"
         ),
         ('runs "nyc taxi" metrics.rmse < 7', "registry.query", {"experiment": "nyc taxi"}),
         ("runs \u201cnyc taxi\u201d", "registry.query", {"experiment": "nyc taxi"}),
+        ("runs \u00abnyc taxi\u00bb", "registry.query", {"experiment": "nyc taxi"}),
+        (
+            "runs 'nyc taxi' params.m = 'a b'",
+            "registry.query",
+            {"experiment": "nyc taxi", "filter_string": "params.m = 'a b'"},
+        ),
+        ("approve \u2018nyc taxi\u2019 V3", "promotion.approve", {"model": "nyc taxi", "version": 3}),
+        ("\u200bapprove\u00a0taxi\u2003\u2066 3\u2069\ufeff", "promotion.approve", {"model": "taxi", "version": 3}),
+        ("reject taxi 3 'tis too high", "promotion.reject", {"reason": "'tis too high"}),
+        (
+            "reject taxi 3 it\u2019s \U0001f468\u200d\U0001f469",
+            "promotion.reject",
+            {"reason": "it's \U0001f468\u200d\U0001f469"},
+        ),
+        (
+            "runs `nyc taxi` metrics.`a b` < 7",
+            "registry.query",
+            {"experiment": "nyc taxi", "filter_string": "metrics.`a b` < 7"},
+        ),
         ("MODELS", "registry.query", {"question": "models"}),
         ("rollback taxi wrong fares", "model.rollback", {"target": "Production", "reason": "wrong fares"}),
         ("rollback taxi staging too slow", "model.rollback", {"target": "Staging", "reason": "too slow"}),
@@ -52,6 +73,27 @@ def test_what_is_understood(text, type_, said):
     assert data is not None
     assert data.type == type_
     assert {key: getattr(data, key) for key in said} == said
+
+
+PAIRS = ['""', "''", "``", "\u201c\u201d", "\u201e\u201c", "\u00ab\u00bb", "\u2018\u2019", "\uff02\uff02"]
+BLANKS = st.text(st.sampled_from(" \t\n\u00a0\u2003\u200b\u200e\ufeff"), max_size=3).map(lambda made: f" {made}")
+NAMES = st.text(
+    st.characters(
+        codec="utf-8", exclude_categories=["C", "Zl", "Zp"], exclude_characters="/:\\\ufffd" + "".join(PAIRS)
+    ),
+    min_size=1,
+    max_size=40,
+).filter(lambda made: made.strip() and made not in (".", "..") and not set(made) & set("\u2033\u201f\u201a\u201b"))
+
+
+@given(name=NAMES, pair=st.sampled_from(PAIRS), blanks=st.tuples(BLANKS, BLANKS, BLANKS), version=st.integers(1, 999))
+def test_a_name_means_the_same_in_whatever_quotes_and_blanks(
+    name: str, pair: str, blanks: tuple[str, str, str], version
+):
+    first, second, third = blanks
+    data = understand(f"{first}approve{second}{pair[0]}{name}{pair[1]}{third}{version}").data
+    assert data
+    assert (data.model, data.version, data.target, data.reason) == (name, version, "Production", None)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "help", "HELP me"])

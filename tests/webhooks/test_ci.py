@@ -179,7 +179,7 @@ def test_what_is_not_wanted_is_answered_with_a_200_so_that_gitlab_keeps_the_hook
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
-        ({"object_kind": "sabotage"}, 422, "invalid_event"),
+        ({"status": "success"}, 422, "invalid_event"),
         ({**PIPELINE, "object_attributes": {"ref": "main", "tag": False, "status": "failed"}}, 422, "invalid_event"),
         (
             {**PIPELINE, "object_attributes": {**PIPELINE["object_attributes"], "status": "success"}},
@@ -253,9 +253,30 @@ def test_a_github_delivery_caught_and_sent_again_under_another_id_is_the_first_o
 
 
 def test_a_github_body_sent_under_another_events_name_is_no_event(github: Receiver):
-    assert dispatch(github, event="workflow_run").status_code == 422
+    assert dispatch(github, event="workflow_run").status_code == 200
     assert dispatch(github, event="push").status_code == 200
     assert github.events() == []
+
+
+def test_a_report_of_githubs_that_can_not_be_used_is_a_200_too_and_in_the_record(
+    ledger: Ledger, settings_with: Callable[..., Settings]
+):
+    run_id = {"by": "title", "pattern": "run (.+)"}
+    rule = {"model": "taxi", "branches": ["main"], "workflows": ["t.yml"], "run": run_id}
+    source = {**FROM_GITHUB, "options": {"repositories": ["acme/taxi"], "training": [rule]}}
+    settings = settings_with(source)
+    receiver = Receiver(create_app(settings).test_client(), ledger, settings)
+    home = DISPATCH["repository"]
+    run = {"path": "t.yml", "head_branch": "main", "head_sha": SHA, "conclusion": "success", "head_repository": home}
+    answer = dispatch(receiver, event="workflow_run", action="completed", workflow={}, workflow_run=run)
+    assert answer.status_code == 200
+    assert answer.json
+    assert "names no MLflow run as options.training says it would" in answer.json["refused"]
+    assert receiver.rejections() == [("ci", 422, "invalid_event")]
+
+
+def test_words_of_ours_in_a_dispatch_that_are_wrong_are_a_422(github: Receiver):
+    assert dispatch(github, client_payload={"type": "training_run.failed", "data": {}}).status_code == 422
 
 
 def test_a_dispatch_beyond_the_grants_is_a_403(github: Receiver):

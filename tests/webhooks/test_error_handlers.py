@@ -85,7 +85,7 @@ def test_what_is_not_strict_json_is_400(receiver, body):
     [
         ([], "body", "one JSON object"),
         ({"data": {}}, "type", "must be a text such as training_run.finished"),
-        ({"type": "training_run.done", "data": {}}, "type", "known are artifacts.fetch"),
+        ({"type": "training_run.finish", "data": {}}, "type", "known are artifacts.fetch"),
         ({"type": "training_run.finished"}, "data", "must be an object"),
         ({**finished(), "run": 1}, "run", "its keys are type, timestamp and data"),
         ({**finished(), "timestamp": "yesterday"}, "timestamp", "ISO 8601 with a zone"),

@@ -29,7 +29,7 @@ def test_which_of_two_secrets_signed_is_counted(receiver):
 
 def test_answers_are_counted_by_source_and_status(receiver):
     receiver.send(finished())
-    receiver.send({"type": "nonsense"})
+    receiver.send({"type": "training_run.finished"})
     receiver.send(finished(), secret="whsec_" + "bm9w" * 8)
     answers = samples(receiver, "registrar_webhook_answers_total", "status")
     assert answers == {("ci", "202"): 1, ("ci", "422"): 1, ("ci", "401"): 1}
@@ -42,7 +42,7 @@ def test_names_that_somebody_made_up_make_no_series(receiver):
 
 
 def test_refusals_are_counted_by_reason(receiver):
-    receiver.send({"type": "nonsense"})
+    receiver.send({"type": "training_run.finished"})
     receiver.send(finished(), secret="whsec_" + "bm9w" * 8)
     receiver.post(b"{}", {}, to="guess")
     assert samples(receiver, "registrar_webhook_refused_total", "code") == {
@@ -62,7 +62,7 @@ def test_what_was_accepted_is_counted_once_and_what_came_again_apart(receiver):
 
 def test_how_long_accepting_takes_is_measured_of_what_is_accepted(receiver):
     receiver.send(finished())
-    receiver.send({"type": "nonsense"})
+    receiver.send({"type": "training_run.finished"})
     found = families(receiver.client.get("/metrics", **LOCAL).text)
     assert found["registrar_webhook_accept_seconds_count"] == {("ci",): 1, ("slack",): 0}
     assert 0 < found["registrar_webhook_accept_seconds_sum"]["ci",] < 60

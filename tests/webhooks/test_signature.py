@@ -127,6 +127,19 @@ def test_a_signature_in_another_form_does_not_verify(header: str):
         standard(header)
 
 
+@pytest.mark.parametrize("id", ["evt:1/2", "YWJj+/8=", "{6f1c2a5e-3f5b}", "a~b|c", "x" * 256])
+def test_an_id_may_be_of_any_visible_characters_but_dots_and_commas(id: str):
+    made = signing.standard_webhooks(STANDARD_SECRET, id=id, timestamp=moment(STANDARD_AT), body=STANDARD_BODY)
+    assert standard(made["webhook-signature"], **{"webhook-id": id}).delivery_id == id
+
+
+@pytest.mark.parametrize("id", ["", "a.b", "a,b", "a b", "a\x00", "\u00e9", "x" * 257])
+def test_any_other_id_is_a_bad_signature(id: str):
+    made = signing.standard_webhooks(STANDARD_SECRET, id=id, timestamp=moment(STANDARD_AT), body=STANDARD_BODY)
+    with pytest.raises(BadSignature):
+        standard(made["webhook-signature"], **{"webhook-id": id})
+
+
 def test_a_dot_in_the_id_can_not_move_the_boundary():
     """Signed are "msg.1614265330" + "." + timestamp + "." + body: the same bytes as another id, timestamp and body."""
     made = signing.standard_webhooks(STANDARD_SECRET, id="msg", timestamp=moment(STANDARD_AT), body=b"1614265330.{}")

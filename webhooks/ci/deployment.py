@@ -1,5 +1,6 @@
 """Which version of which model a deployment is about, and which stage its environment stands for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -11,6 +12,8 @@ from registrar.vocabulary import ModelName, Stage
 from webhooks.ci.pattern import Pattern
 from webhooks.ci.payload import Ignored
 from webhooks.clean import clean
+
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 class VersionPattern(Pattern):
@@ -51,7 +54,7 @@ def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) 
     if not fitting:
         raise Ignored(f"environment {clean(environment)!r} is none of options.deployments")
     for rule, pattern in fitting:
-        model, version = _said(payload, "model") or rule.model, _said(payload, "version") or _found(rule, fields)
+        model, version = _said(payload, "model") or rule.model, _version(payload) or _found(rule, fields)
         if model is not None and version is not None:
             return Named(model, version, rule.environments[pattern], environment)
     raise Ignored(
@@ -62,6 +65,13 @@ def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) 
 
 def _said(payload: Any, name: str) -> Any:
     return payload.get(name) if isinstance(payload, dict) else None
+
+
+def _version(payload: Any) -> Any:
+    """Without a model beside it, only a number can be one of a model's: most deployments are of something else."""
+    said = _said(payload, "version")
+    meant = _said(payload, "model") is not None or (isinstance(said, str | int) and _NUMBER.fullmatch(str(said)))
+    return said if meant else None
 
 
 def _found(rule: Deployment, fields: dict[str, str]) -> str | None:

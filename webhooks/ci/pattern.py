@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from registrar.policy.strict import Strict
+from webhooks.ci.payload import first_line
 
 MAX_TEXT = 250
 _MAX_REPEATS = 3
@@ -58,12 +59,12 @@ OneGroup = Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_s
 
 
 class Pattern(Strict):
-    """What a pattern finds in a field; `by` names the field. The pattern has to match the whole of it."""
+    """What a pattern finds in a field; `by` names the field. The pattern has to match the whole of its first line."""
 
     by: str
     pattern: OneGroup
 
     def found(self, fields: dict[str, str]) -> str | None:
-        said = fields.get(self.by, "")
+        said = first_line(fields.get(self.by, ""))
         match = re.fullmatch(self.pattern, said) if len(said) <= MAX_TEXT else None
         return match[1] if match else None

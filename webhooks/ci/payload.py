@@ -1,14 +1,14 @@
 """Reads what a CI system sent without trusting its shape: a missing part and one of another kind are the same."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import StrictInt, StrictStr
 
 from registrar.vocabulary import LINK
-from webhooks.errors import InvalidEvent
+from webhooks.errors import InvalidEvent, Rejected
 from webhooks.source import Answer, Parsed
 
 Place = StrictInt | StrictStr  # a repository or project: by its number, or by its path
@@ -23,6 +23,14 @@ class Ignored(Exception):
         return Parsed(answer=Answer(200, {"events": [], "ignored": str(self)}))
 
 
+def refused(rejected: Rejected) -> Mapping[str, Any] | None:
+    """The 200 for a report that can't be used: who sent it can't mend it, and the record of rejections has it.
+
+    None: it may not be sent, or can't be taken at the moment, and stays a failure.
+    """
+    return {"events": [], "refused": rejected.detail} if isinstance(rejected, InvalidEvent) else None
+
+
 def at(payload: Any, *path: str) -> Any:
     """The value at a path of keys; None where there is none."""
     for name in path:
@@ -35,14 +43,20 @@ def text(payload: Any, *path: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def first_line(said: str) -> str:
+    """Of what people wrote, as a title has it: whatever ends a line there, and without blanks around."""
+    return next(iter(said.strip().splitlines()), "").strip()
+
+
 def number(payload: Any, *path: str) -> int | None:
+    """A whole number that a database holds."""
     found = at(payload, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**63 else None
 
 
 def link(*candidates: str) -> str | None:
     """The first that is fit to be shown as a link."""
-    return next((url for url in candidates if re.fullmatch(LINK, url)), None)
+    return next((url for url in map(str.strip, candidates) if re.fullmatch(LINK, url)), None)
 
 
 def commit(payload: Any, *path: str) -> str:

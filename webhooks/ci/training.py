@@ -10,6 +10,7 @@ from registrar.policy.strict import Strict
 from registrar.vocabulary import ArtifactPath, Data, ModelName, Name, RunId
 from webhooks import valid
 from webhooks.ci.pattern import Pattern
+from webhooks.ci.payload import first_line
 from webhooks.errors import InvalidEvent
 
 
@@ -78,7 +79,7 @@ def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any
         case ByPattern():
             run_id = run.found(ended.fields)
         case ByMapping():
-            run_id = run.runs.get(ended.fields.get(run.field, ""))
+            run_id = run.runs.get(first_line(ended.fields.get(run.field, "")))
     return {"run_id": run_id} if run_id else None
 
 

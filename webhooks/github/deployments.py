@@ -103,7 +103,7 @@ def _payload(found: Any) -> Any:
     """A deployment's payload is an object, or a text, which most often is JSON again."""
     said = at(found, "payload")
     try:
-        return strict_json.parse(said.encode()) if isinstance(said, str) else said
+        return strict_json.parse_theirs(said.encode()) if isinstance(said, str) else said
     except NotJson:
         return None
 

@@ -1,15 +1,17 @@
 """POST /webhooks/<source> from the bytes to the response, without any I/O: Flask and ASGI are adapters over this.
 
-check -> (the adapter reads the body) -> prepare -> (the adapter waits for Inbox.submit) -> answer. What any of them
+check -> (the adapter reads the body) -> prepare -> submit (the adapter waits for it) -> answer. What any of them
 raises goes to ErrorHandler.refuse. Nothing is answered 2xx before the commit.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed
 
+from registrar.event import Event
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission
@@ -21,7 +23,7 @@ from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
 from webhooks.metrics import Metrics
 from webhooks.senders import Sender
-from webhooks.source import Answer, Parsed, Request
+from webhooks.source import Answer, Identity, Parsed, Request, Verified
 
 # Seconds that a sender waits for the commit; a ledger that hangs says nothing itself.
 COMMIT_SECONDS = 10.0
@@ -31,9 +33,9 @@ HANDSHAKES = "60/minute"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A verified request. submission: None where it holds no event. answer: the source's own; None: the usual one."""
+    """A verified request. submissions: none where it holds no event. answer: the source's own; None: the usual one."""
 
-    submission: Submission | None
+    submissions: Sequence[Submission]
     answer: Answer | None
 
 
@@ -58,7 +60,7 @@ class Endpoint:
         """What can be said before the body is read; how many bytes the body may have. Raises Rejected."""
         sender = self._sender(request.source)
         _check_type(request, sender.kind.CONTENT_TYPES)
-        if not sender.talks:  # people are to be told, so they are known first
+        if not sender.talks:  # who is told in their own way is known first
             self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
         limit = sender.max_bytes
         if (request.announced or 0) > limit:
@@ -81,21 +83,27 @@ class Endpoint:
         parsed = sender.normalise(content)
         _permit(sender, parsed)
         if not parsed.events:
-            return Prepared(None, parsed.answer or Answer(200, {"events": []}))
-        identity = parsed.delivery_id or verified.delivery_id or f"sha256:{content.body_sha256}"
-        submission = Submission(
-            Delivery(request.source, identity, parsed.digest or content.body_sha256),
-            parsed.events,
-            content.received_at,
-            entrance=f"webhook {request.source}",
-            began=request.began_ns,
-            traceparent=request.headers.get("traceparent"),
-        )
-        return Prepared(submission, parsed.answer)
+            return Prepared((), parsed.answer or Answer(200, {"events": []}))
+        submissions = [
+            Submission(
+                Delivery(request.source, identity.delivery_id, identity.digest),
+                events,
+                content.received_at,
+                entrance=f"webhook {request.source}",
+                began=request.began_ns,
+                traceparent=request.headers.get("traceparent"),
+            )
+            for identity, events in _deliveries(parsed, verified, content)
+        ]
+        return Prepared(submissions, parsed.answer)
 
-    def answer(self, request: HttpRequest, prepared: Prepared, receipt: Receipt | None) -> HttpResponse:
-        """The response to what was accepted. receipt: None where there was nothing to submit."""
-        answer = prepared.answer or self._accepted(request, receipt)
+    def submit(self, prepared: Prepared) -> list[Future[Receipt]]:
+        """Never blocks; one for each submission. Where one fails, all can be sent again: each counts once."""
+        return [self.inbox.submit(submission) for submission in prepared.submissions]
+
+    def answer(self, request: HttpRequest, prepared: Prepared, receipts: Sequence[Receipt]) -> HttpResponse:
+        """The response to what was accepted."""
+        answer = prepared.answer or self._accepted(request, receipts)
         self.metrics.accepted(request.source, answer.status, time.perf_counter() - request.began)
         return json_response(answer.status, answer.body, answer.headers)
 
@@ -115,12 +123,12 @@ class Endpoint:
             )
         return self.senders[name]
 
-    def _accepted(self, request: HttpRequest, receipt: Receipt | None) -> Answer:
+    def _accepted(self, request: HttpRequest, receipts: Sequence[Receipt]) -> Answer:
         """202 with the events' ids and status pages; 200 with the first answer's for a repetition."""
         base = (self.public_url or request.base_url).rstrip("/")
-        found = receipt.events if receipt else []
+        found = [event for receipt in receipts for event in receipt.events]
         events = [{"id": id_, "type": type_, "status_url": f"{base}/v1/events/{id_}"} for id_, type_ in found]
-        return Answer(200 if receipt is None or receipt.repeated else 202, {"events": events})
+        return Answer(200 if all(receipt.repeated for receipt in receipts) else 202, {"events": events})
 
 
 def check_framing(request: HttpRequest) -> None:
@@ -137,10 +145,19 @@ def cut_off() -> Incomplete:
     return Incomplete("the body ended before its announced length; send it again")
 
 
-def _check_type(request: HttpRequest, taken: Collection[str]) -> None:
+def _deliveries(parsed: Parsed, verified: Verified, content: Request) -> Iterator[tuple[Identity, tuple[Event, ...]]]:
+    """What of a request is accepted by itself, with its events: all of it, or each event where each is known."""
+    if parsed.identities:
+        yield from zip(parsed.identities, ((event,) for event in parsed.events), strict=True)
+    else:
+        delivery_id = parsed.delivery_id or verified.delivery_id or f"sha256:{content.body_sha256}"
+        yield Identity(delivery_id, parsed.digest or content.body_sha256), parsed.events
+
+
+def _check_type(request: HttpRequest, taken: Collection[str] | None) -> None:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("compressed bodies are not taken; send it without Content-Encoding")
-    if request.content_type not in taken:
+    if taken is not None and request.content_type not in taken:
         raise UnsupportedMediaType(
             f"Content-Type {clean(request.content_type) or '(none)'} is not taken here; "
             f"send {' or '.join(sorted(taken))}"

@@ -3,7 +3,7 @@
 A file offers, without any I/O and with no other clock than request.received_at (types: webhooks/source.py):
 
     CONTENT_TYPES = {"application/json"}
-        the media types that this kind sends; any other is a 415.
+        the media types that this kind sends; any other is a 415. None: any, and normalise says which it can read.
     def check_secret(secret: str) -> None
         raises WeakSecret for one that is too short or malformed: the receiver refuses to start.
     def verify(request: Request, context: Context) -> Verified
@@ -11,8 +11,8 @@ A file offers, without any I/O and with no other clock than request.received_at 
         nothing else. Usually one call of signature.verified with a Scheme.
     def normalise(request: Request, context: Context) -> Parsed
         called for verified requests only. What a sender sends has one of three fates, each explicit: it becomes
-        events; it is ignored by name (Parsed with no events); it is unknown, and InvalidEvent says so.
-        Raises NotJson, NotAForm, InvalidEvent.
+        events; it is somebody else's business and ignored by its name, known or not (Parsed with no events); it is
+        meant for us and wrong, and InvalidEvent says so. Raises NotJson, NotAForm, InvalidEvent, UnsupportedMediaType.
     MAX_BYTES = 65_536                                                           (optional)
         the largest body that this kind ever sends, where `verify` must look into it: whoever is not verified yet can
         make the receiver work for it. registrar.yml's max_bytes applies where it is lower.

@@ -3,38 +3,36 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md
-An event is known by its source and id. In binary mode both, and the type, stand in headers: a signature of the body
-does not vouch for them, so binary mode goes with a bearer token, for which https vouches. WebHook-Request-Callback is
+An event is known by its source and id, whatever batch it stands in. A broker sends everybody's: those of other types
+are ignored by name, whatever their data is. In binary mode source, id and type stand in headers, for which a signature
+of the body does not vouch, so binary mode goes with a bearer token: https vouches for that. WebHook-Request-Callback is
 never called.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, cast
-from urllib.parse import unquote_to_bytes
 
-from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import Field
 
 from registrar.event import Actor, Event
 from registrar.policy.strict import Strict
 from webhooks import configured, strict_json, valid
-from webhooks.ci.payload import Ignored
+from webhooks.ci.payload import Ignored, text
 from webhooks.clean import clean
+from webhooks.cloudevents import BATCH, BINARY, FORMATS, STRUCTURED, Cloud, binary, structured
 from webhooks.configured import Bearer, Hmac, Verification
 from webhooks.errors import InvalidEvent, NotPermitted
 from webhooks.schemes import Scheme
 from webhooks.signature import WeakSecret
-from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.source import Answer, Context, Identity, Outgoing, Parsed, Request, Verified
 
-STRUCTURED, BATCH, BINARY = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
-CONTENT_TYPES = frozenset({STRUCTURED, BATCH, BINARY})
-MOST = 100  # events of a batch
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+CONTENT_TYPES = None  # in binary mode it is the data's, which may be anything in somebody else's event
+MOST = 100  # events of ours in a batch
 _JSON = re.compile(r"application/([a-z0-9.-]+\+)?json(;.*)?", re.IGNORECASE)
 Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
 
@@ -73,16 +71,22 @@ def verify(request: Request, context: Context) -> Verified:
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """All events of a batch or none."""
-    if request.content_type == BATCH:
-        return _batch(_json(request), request, context)
-    cloud = _binary(request, context) if request.content_type == BINARY else _structured(_json(request), request)
+    """Each event by itself, whatever it came with."""
     try:
-        event = _event(cloud, context)
+        if request.content_type == BATCH:
+            return _batch(_json(request), request, context)
+        return _known([_one(request, context)], several=False)
     except Ignored as ignored:
         return ignored.parsed
-    # Sent again, it may be written in another way, and is the same event.
-    return Parsed((event,), _identity(cloud), digest=_digest(cloud))
+
+
+def _one(request: Request, context: Context) -> tuple[CloudEvent, Event]:
+    """Raises Ignored, InvalidEvent, UnsupportedMediaType."""
+    if request.content_type == STRUCTURED:
+        return _event(structured(_json(request)), request, context)
+    if request.content_type.startswith(FORMATS):
+        raise Ignored(f"CloudEvents in the format {clean(request.content_type)}; {STRUCTURED} can be read")
+    return _event(binary(request, vouched=not isinstance(_options(context).verify, Hmac)), request, context)
 
 
 def handshake(headers: Mapping[str, str], context: Context) -> Answer:
@@ -114,83 +118,59 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 
 def _batch(content: Any, request: Request, context: Context) -> Parsed:
-    """One delivery, known by its body."""
-    if not isinstance(content, list) or len(content) > MOST:
-        raise InvalidEvent(f"a batch is a JSON array of {MOST} events at most")
+    """All events of ours or none; what stands beside them is nobody's business."""
+    if not isinstance(content, list):
+        raise InvalidEvent("a batch is a JSON array of events")
     found = []
     for position, each in enumerate(content):
         try:
-            found.append(_event(_structured(each, request), context))
+            found.append(_event(structured(each), request, context))
         except Ignored:
             continue
         except InvalidEvent as error:
             raise InvalidEvent(f"event {position} of the batch: {error.detail}", errors=error.errors) from None
-    return Parsed(tuple(found)) if found else Ignored("a batch without events of ours").parsed
+    if not found:
+        raise Ignored("a batch without events of ours")
+    if len(found) > MOST:
+        raise InvalidEvent(f"a batch has {MOST} events of ours at most, and this one {len(found)}")
+    return _known(found, several=True)
+
+
+def _known(found: Sequence[tuple[CloudEvent, Event]], *, several: bool) -> Parsed:
+    """With what each is known by: sent again, in whatever mode or company, it may be written in another way, and is
+    the same event. One that stands twice in a batch is one.
+    """
+    events = {Identity(_id(cloud), _digest(cloud)): event for cloud, event in found}
+    if len({identity.delivery_id for identity in events}) < len(events):
+        raise InvalidEvent("two events of the batch have the same source and id, and say different things")
+    if several:
+        return Parsed(tuple(events.values()), identities=tuple(events))
+    [(identity, event)] = events.items()
+    return Parsed((event,), identity.delivery_id, digest=identity.digest)
 
 
 def _json(request: Request) -> Any:
-    return strict_json.parse(request.body)
+    return strict_json.parse_theirs(request.body)
 
 
-def _structured(content: Any, request: Request) -> CloudEvent:
-    if not isinstance(content, dict):
-        raise InvalidEvent("a CloudEvent is one JSON object")
-    if "data_base64" in content:
-        raise InvalidEvent("data_base64 is not taken: our events' data is a JSON object, in data")
-    attributes = {name: value for name, value in content.items() if name != "data" and value is not None}
-    return _cloud(attributes, content.get("data"), request.received_at)
-
-
-def _binary(request: Request, context: Context) -> CloudEvent:
-    """Attributes are headers, percent-encoded."""
-    attributes = {name[3:]: _decoded(name, value) for name, value in request.headers.items() if name.startswith("ce-")}
-    if not attributes:
-        raise InvalidEvent(f"no CloudEvent: send {STRUCTURED}, {BATCH}, or the attributes as ce- headers")
-    if isinstance(_options(context).verify, Hmac):
-        raise InvalidEvent(f"the ce- headers are not signed, so anybody could change them; send {STRUCTURED}")
-    return _cloud(attributes, _json(request), request.received_at)
-
-
-def _decoded(name: str, value: str) -> str:
-    try:
-        return unquote_to_bytes(value.encode("ascii")).decode("utf-8")
-    except UnicodeError:
-        raise InvalidEvent(f"the header {clean(name)} is not percent-encoded UTF-8") from None
-
-
-def _cloud(attributes: dict[str, Any], data: Any, received_at: datetime) -> CloudEvent:
-    """Judged by CNCF's own class, which would make up an id or a version that lacks."""
-    if lacking := [name for name in ("specversion", "id", "source", "type") if name not in attributes]:
-        raise InvalidEvent(f"no CloudEvent of version 1.0: {', '.join(lacking)} is missing")
-    time = _time(attributes["time"]) if "time" in attributes else received_at
-    try:
-        return CloudEvent({**attributes, "time": time}, data)
-    except CloudEventValidationError as error:
-        wrong = "; ".join(str(one) for ones in error.errors.values() for one in ones)
-        raise InvalidEvent(f"no CloudEvent of version 1.0: {clean(wrong, length=800)}") from None
-
-
-def _time(said: Any) -> datetime:
-    try:
-        if isinstance(said, str) and _RFC_3339.fullmatch(said):
-            return datetime.fromisoformat(said.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidEvent("time must be RFC 3339, such as 2026-11-22T12:00:00Z")
-
-
-def _event(cloud: CloudEvent, context: Context) -> Event:
-    """Raises Ignored, InvalidEvent."""
-    prefix, type_, data = _options(context).type_prefix, cloud.get_type(), cloud.get_data()
-    if not type_.startswith(prefix):
+def _event(said: Cloud, request: Request, context: Context) -> tuple[CloudEvent, Event]:
+    """Its type comes first: of somebody else's event nothing more is looked at. Raises Ignored, InvalidEvent."""
+    prefix, type_ = _options(context).type_prefix, text(said.attributes, "type")
+    if type_ and not type_.startswith(prefix):
         raise Ignored(f"type {clean(type_)!r} does not begin with {prefix!r}")
-    if not _JSON.fullmatch(cloud.get_datacontenttype() or "application/json") or not isinstance(data, dict):
+    if ours := type_.removeprefix(prefix):
+        valid.check_ours(ours)
+    if not said.vouched:
+        raise InvalidEvent(f"the ce- headers are not signed, so anybody could change them; send {STRUCTURED}")
+    cloud = said.judged(request.received_at)
+    data = cloud.get_data()
+    if not _JSON.fullmatch(cloud.get_datacontenttype() or BINARY) or not isinstance(data, dict):
         raise InvalidEvent("data must be a JSON object, its datacontenttype application/json")
-    said = valid.data(type_.removeprefix(prefix), data)
-    return Event(said, Actor(f"source:{context.name}", context.name), cast("datetime", cloud.get_time()))
+    actor = Actor(f"source:{context.name}", context.name)
+    return cloud, Event(valid.data(ours, data), actor, cast("datetime", cloud.get_time()))
 
 
-def _identity(cloud: CloudEvent) -> str:
+def _id(cloud: CloudEvent) -> str:
     """Source and id, in a form that any delivery id may have."""
     return "ce:" + hashlib.sha256(f"{cloud.get_source()}\0{cloud.get_id()}".encode()).hexdigest()
 

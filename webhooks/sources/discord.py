@@ -17,6 +17,7 @@ from registrar.button import short_nonce
 from registrar.event import Actor, Event
 from registrar.vocabulary import STAGES
 from webhooks import button, chat, reply, schemes, signature, strict_json, subcommand
+from webhooks.ci.payload import Ignored, number
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotJson, Rejected
 from webhooks.source import Answer, Context, Parsed, Request, Verified
@@ -24,7 +25,7 @@ from webhooks.source import Answer, Context, Parsed, Request, Verified
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.DISCORD
 HOSTS = frozenset({"discord.com"})
-_PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 1, 2, 3, 4
+_EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a form that somebody sends off, of an app's own
 Options = button.Options
 _VERDICTS = {"a": "approve", "r": "reject"}
 # worker/notifiers/discord.py makes it: verdict, promotion, version, target, which message it is of, until when it
@@ -45,10 +46,12 @@ def verify(request: Request, context: Context) -> Verified:
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    said = strict_json.parse(request.body)
+    said = strict_json.parse_theirs(request.body)
     kind = said.get("type") if isinstance(said, dict) else None
     if kind == _PING and kind is not True:
         return Parsed(answer=Answer(200, {"type": 1}))
+    if kind == _EVENTS and kind is not False:
+        return Ignored("Discord's webhook events").parsed
     if kind == _AUTOCOMPLETE:  # ignored by name: there is nothing to propose
         return Parsed(answer=Answer(200, {"type": 8, "data": {"choices": []}}))
     if kind == _PRESS:
@@ -61,11 +64,11 @@ def normalise(request: Request, context: Context) -> Parsed:
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     """Of anything but a 200 Discord shows only that the application did not respond."""
     try:
-        said = strict_json.parse(request.body)
+        said = strict_json.parse_theirs(request.body)
     except NotJson:
         return None
-    asked = isinstance(said, dict) and said.get("type") in (_COMMAND, _PRESS)
-    return _ephemeral(rejected.spoken()) if asked else None
+    asked = number(said, "type")
+    return _ephemeral(rejected.spoken()) if asked is not None and asked >= _COMMAND else None
 
 
 def _command(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:

@@ -145,7 +145,7 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 def normalise(request: Request, context: Context) -> Parsed:
     """One event, or none: a build that trains nothing, or what meets no rule, is ignored, and the answer says why."""
-    options, payload = _options(context), strict_json.parse(request.body)
+    options, payload = _options(context), strict_json.parse_theirs(request.body)
     if not isinstance(payload, dict):
         raise InvalidEvent("the payload must be one JSON object")
     try:

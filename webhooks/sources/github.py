@@ -5,6 +5,9 @@ https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhook
 Only X-Hub-Signature-256 counts. The signature covers the body alone: neither X-GitHub-Delivery nor X-GitHub-Event, so
 the body's digest is the delivery's identity, and each event must have its own shape. A reviewer is the account's
 number, never the login: logins can be given up and taken by somebody else.
+
+What GitHub reports is answered with a 200 that says what became of it; what can't be used as registrar.yml says is in
+the record of rejections all the same. Only what asks for something in our own words, or may not, is a 4xx.
 """
 
 import json
@@ -18,11 +21,11 @@ from registrar.event import Actor, Event
 from registrar.policy.strict import Strict
 from registrar.vocabulary import Data
 from webhooks import schemes, signature, strict_form, strict_json
-from webhooks.ci.payload import Ignored, Place, at, moment, number, text
+from webhooks.ci.payload import Ignored, Place, at, moment, number, refused, text
 from webhooks.clean import clean
-from webhooks.errors import InvalidEvent, NotAForm
+from webhooks.errors import InvalidEvent, NotAForm, Rejected
 from webhooks.github.deployments import Deployment, callback, deployed, requested, reviewed
-from webhooks.github.names import IGNORED, SHAPES
+from webhooks.github.names import SHAPES
 from webhooks.github.places import of
 from webhooks.github.training import Workflow, dispatched, trained
 from webhooks.signature import WeakSecret
@@ -77,6 +80,11 @@ def normalise(request: Request, context: Context) -> Parsed:
     return Parsed(tuple(Event(data, actor, happened, address) for data in found))
 
 
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """A repository_dispatch is somebody's own words: whoever wrote them is told that they are wrong."""
+    return None if request.headers.get("x-github-event") == "repository_dispatch" else refused(rejected)
+
+
 def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
     """A repository_dispatch of the first repository."""
     options = cast("Options", context.options)
@@ -96,7 +104,7 @@ def _payload(request: Request) -> dict[str, Any]:
         if set(form) != {"payload"}:
             raise NotAForm("GitHub's form has one field, payload")
         body = form["payload"].encode()
-    payload = strict_json.parse(body)
+    payload = strict_json.parse_theirs(body)
     if not isinstance(payload, dict):
         raise InvalidEvent("GitHub sends one JSON object")
     return payload
@@ -104,12 +112,10 @@ def _payload(request: Request) -> dict[str, Any]:
 
 def _data(name: str, payload: dict[str, Any], options: Options) -> list[Data]:
     """Raises Ignored, InvalidEvent."""
-    if name in IGNORED:
-        raise Ignored(f"events of the kind {name}")
     if name not in SHAPES:
-        raise InvalidEvent(f"X-GitHub-Event {clean(name)!r} is unknown here; known are {', '.join(SHAPES)} and ping")
+        raise Ignored(f"events of the kind {clean(name) or '(none: X-GitHub-Event is missing)'}")
     if missing := [part for part in SHAPES[name] if part not in payload]:
-        raise InvalidEvent(f"this is no {name}: it lacks {' and '.join(missing)}")
+        raise Ignored(f"this is no {name}: it lacks {' and '.join(missing)}")
     if not of(payload, options.repositories):
         repository = clean(text(payload, "repository", "full_name"))
         raise Ignored(f"repository {repository!r} is none of options.repositories")

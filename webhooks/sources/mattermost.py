@@ -107,7 +107,7 @@ def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Map
         [sealed] = _SEALED.findall(request.body)
         place = found[1].decode() if (found := _PLACE.search(request.body)) else None
         said = button.opened(sealed.decode(), place=place, context=context)
-        content = strict_json.parse(request.body)
+        content = strict_json.parse_theirs(request.body)
         if (content["context"]["sealed"], content.get("channel_id")) != (sealed.decode(), place):
             raise BadSignature
         return content, said

@@ -14,6 +14,7 @@ from registrar.address import allowed
 from registrar.event import Actor, Event
 from registrar.seal import BrokenSeal
 from webhooks import button, chat, reply, schemes, signature, strict_form, strict_json
+from webhooks.ci.payload import Ignored, at, text
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotAForm, NotJson, Rejected
 from webhooks.postbox import Letter
@@ -26,6 +27,11 @@ BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promot
 IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
 Options = button.Options
 _NOTHING = Answer(200, {})
+# What Slack writes for what people typed: https://docs.slack.dev/messaging/formatting-message-text#escaping,
+# https://docs.slack.dev/interactivity/implementing-slash-commands#creating_your_command (escaping)
+_LINK = re.compile(r"<(?:https?://|mailto:|tel:|[@#!])[^<>|]*\|([^<>]*)>")
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+_ENTITY = re.compile("|".join(_ENTITIES))
 
 
 def check_secret(secret: str) -> None:
@@ -39,15 +45,15 @@ def verify(request: Request, context: Context) -> Verified:
 
 def normalise(request: Request, context: Context) -> Parsed:
     if request.content_type == "application/json":
-        return _challenge(strict_json.parse(request.body))
+        return _event(strict_json.parse_theirs(request.body))
     form = strict_form.parse(request.body)
     if form.get("ssl_check") == "1":
         return Parsed(answer=_NOTHING)
     if "payload" in form:
-        return _interaction(strict_json.parse(form["payload"].encode()), request, context)
+        return _interaction(strict_json.parse_theirs(form["payload"].encode()), request, context)
     if "command" in form:
         return _slash(form, request, context)
-    raise InvalidEvent("neither a slash command nor an interaction: the form has no field command or payload")
+    return Ignored("a form that is neither a slash command nor an interaction").parsed
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
@@ -65,7 +71,7 @@ def letter(request: Request, rejected: Rejected, context: Context) -> Letter | N
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
     """
     try:
-        payload = strict_json.parse(strict_form.parse(request.body)["payload"].encode())
+        payload = strict_json.parse_theirs(strict_form.parse(request.body)["payload"].encode())
         url = payload["response_url"]
     except (NotAForm, NotJson, KeyError, TypeError):
         return None
@@ -74,29 +80,45 @@ def letter(request: Request, rejected: Rejected, context: Context) -> Letter | N
     return Letter(url, {**_ephemeral(rejected.spoken()), "replace_original": False})
 
 
-def _challenge(content: Any) -> Parsed:
-    """https://docs.slack.dev/reference/events/url_verification; it is the only event that is taken."""
-    if not isinstance(content, dict) or content.get("type") != "url_verification":
-        raise InvalidEvent("Slack's events are not taken; unsubscribe from them, buttons and slash commands suffice")
+def _event(content: Any) -> Parsed:
+    """https://docs.slack.dev/reference/events/url_verification; it is the only event that is taken.
+
+    Slack sends others three times, and ends the subscription, where they are refused.
+    """
+    kind = text(content, "type")
+    if not kind:
+        raise InvalidEvent("not one of Slack's events: it has no type")
+    if kind != "url_verification":
+        said = clean(text(content, "event", "type") or kind)
+        return Ignored(f"events of the kind {said}; unsubscribe from them, buttons and slash commands suffice").parsed
     return Parsed(answer=Answer(200, {"challenge": str(content.get("challenge", ""))}))
 
 
 def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
-    actions = payload.get("actions") if isinstance(payload, dict) else None
-    if not isinstance(actions, list) or payload.get("type") != "block_actions":
-        raise InvalidEvent("not a button of ours: only interactions of type block_actions are taken")
-    pressed = [action for action in actions if not (isinstance(action, dict) and action.get("action_id") in IGNORED)]
+    """What else an app has (shortcuts, modals, menus, buttons of its own) is ignored: Slack takes {} for "heard"."""
+    actions = at(payload, "actions")
+    if not (kind := text(payload, "type")) or (kind == "block_actions" and not isinstance(actions, list)):
+        raise InvalidEvent("not one of Slack's interactions")
+    if kind == "block_suggestion":  # a menu's, which waits for what it can offer
+        return Parsed(answer=Answer(200, {"options": []}))
+    pressed = [action for action in actions if _ours(action)] if kind == "block_actions" else []
+    if not pressed:
+        return Parsed((), _delivery(at(payload, "trigger_id")), _NOTHING)
     user, team = _object(payload, "user"), _object(payload, "team")
     account = _account(user.get("team_id") or team.get("id"), user.get("id"))
-    if not pressed:
-        return Parsed((), _delivery(payload.get("trigger_id")), _NOTHING)
-    if len(pressed) > 1:
+    if len(actions) > 1:
         raise InvalidEvent("one button is pressed at a time")
     said = _said(pressed[0], _object(payload, "channel").get("id"), context)
     press = button.pressed(said, by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
     event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
     return Parsed((event,), press.delivery_id, _NOTHING, press.digest)
+
+
+def _ours(action: Any) -> bool:
+    """Whether it is a button of ours that asks for something, or looks like one."""
+    name = text(action, "action_id")
+    return name.startswith("registrar.") and name not in IGNORED
 
 
 def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
@@ -114,7 +136,7 @@ def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
 
 
 def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parsed:
-    understood = chat.understand(form.get("text", ""), command=clean(form["command"]))
+    understood = chat.understand(_typed(form.get("text", "")), command=clean(form["command"]))
     answer = Answer(200, _ephemeral(understood.text))
     if understood.data is None:
         return Parsed(answer=answer)
@@ -122,6 +144,10 @@ def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parse
     address = _address(form.get("response_url"), context)
     event = Event(understood.data, actor, request.received_at, reply_to=address)
     return Parsed((event,), _delivery(form.get("trigger_id")), answer)
+
+
+def _typed(sent: str) -> str:
+    return _ENTITY.sub(lambda found: _ENTITIES[found[0]], _LINK.sub(r"\1", sent))
 
 
 def _account(team: object, user: object) -> str:

@@ -14,14 +14,18 @@ from typing import Any
 
 from registrar.event import Actor, Event
 from webhooks import chat, schemes, signature, strict_json
+from webhooks.ci.payload import Ignored, text
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
 from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.TEAMS
-_MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
+# What is not the writer's word, or not any more: the webhook's name, a message that is answered, what is struck out.
+# A tag ends before the next begins, so that a text of nothing but "<" is read once.
+_NOT_SAID = re.compile(r"(?is)<(at|blockquote|s|strike|del)(?:\s[^<>]*)?>(?:(?!<\1[\s>]).)*?</\1>")
+_MOST_QUOTES = 20  # one within the other
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def check_secret(secret: str) -> None:
@@ -36,18 +40,20 @@ def verify(request: Request, context: Context) -> Verified:
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
     """The activity's own time is made the present, before it is signed."""
     del secret, context
-    activity = strict_json.parse(outgoing.body)
+    activity = strict_json.parse_theirs(outgoing.body)
     if isinstance(activity, dict):
         activity["timestamp"] = now.isoformat()
     return Outgoing(outgoing.headers, json.dumps(activity).encode())
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    activity = strict_json.parse(request.body)
-    if not isinstance(activity, dict) or activity.get("type") != "message":
-        raise InvalidEvent("not a message: an outgoing webhook sends activities of the type message")
+    activity = strict_json.parse_theirs(request.body)
+    if not (kind := text(activity, "type")):
+        raise InvalidEvent("not an activity: it has no type")
+    if kind != "message":  # somebody types, reacts, edits: nothing is asked, so nobody is answered
+        return Ignored(f"activities of the type {clean(kind)}").parsed
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
-    understood = chat.understand(_words(activity.get("text")), command="@Registrar", later=chat.ELSEWHERE)
+    understood = chat.understand(_words(text(activity, "text")), command="@Registrar", later=chat.ELSEWHERE)
     if understood.data is None:
         return Parsed(answer=Answer(200, _message(understood.text)))
     if understood.data.type == "registry.query":
@@ -75,11 +81,15 @@ def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
         raise StaleTimestamp(f"the message is {off:.0f} seconds off the present, and {tolerance} are allowed")
 
 
-def _words(text: object) -> str:
+def _words(sent: str) -> str:
     """Without the mention of the webhook, markup and entities; Teams likes non-breaking spaces."""
-    if not isinstance(text, str):
-        raise InvalidEvent("the activity has no text")
-    return html.unescape(_TAG.sub(" ", _MENTION.sub(" ", text))).replace("\xa0", " ").strip()
+    for _ in range(_MOST_QUOTES):
+        sent, found = _NOT_SAID.subn(" ", sent)
+        if not found:
+            break
+    else:
+        return ""
+    return html.unescape(_TAG.sub(" ", sent)).replace("\xa0", " ").strip()
 
 
 def _person(activity: Mapping[str, Any], context: Context) -> Actor:
@@ -96,6 +106,6 @@ def _delivery(activity: Mapping[str, Any]) -> str | None:
     return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9:._|-]{1,256}", found) else None
 
 
-def _message(text: str) -> Mapping[str, Any]:
+def _message(said: str) -> Mapping[str, Any]:
     """Teams renders Markdown and some HTML."""
-    return {"type": "message", "text": html.escape(text, quote=False)}
+    return {"type": "message", "text": html.escape(said, quote=False)}
