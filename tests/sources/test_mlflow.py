@@ -91,7 +91,7 @@ def test_a_real_model_of_the_examples_name_is_no_test():
     assert len(normalise("model_version", "created", data).events) == 1
 
 
-OTHERS = [(str(entity), str(action)) for entity, actions in VALID_ENTITY_ACTIONS.items() for action in actions]
+OTHERS = sorted((str(entity), str(action)) for entity, actions in VALID_ENTITY_ACTIONS.items() for action in actions)
 
 
 @pytest.mark.parametrize(

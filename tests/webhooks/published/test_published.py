@@ -13,6 +13,7 @@ import pytest
 from tests.sources.captured import FIXTURES, read
 from tests.webhooks.conftest import Receiver
 from tests.webhooks.published import Published, post
+from tests.webhooks.published.builds import builds
 from tests.webhooks.published.github import github
 from tests.webhooks.published.gitlab import gitlab
 from tests.webhooks.published.others import others
@@ -54,6 +55,15 @@ def test_nothing_else_that_hosts_publish_is_refused(receiver: Receiver):
     assert not wrong, len(wrong)
     assert count > 150
     assert receiver.events() == []
+
+
+def test_no_shape_of_a_build_that_ended_is_refused(receiver: Receiver):
+    wrong = []
+    for said in builds():
+        answer = post(receiver, said)
+        if answer.status_code >= 400:
+            wrong.append(f"{said.source}: {said.name}: {answer.get_data(as_text=True)[:200]} {said.body!r}")
+    assert not wrong
 
 
 def places(content: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
