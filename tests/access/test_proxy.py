@@ -51,6 +51,22 @@ def test_from_elsewhere_the_header_is_nothing(make: Make, peer: str):
     assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("X-Auth-Request-Email", 200), ("Cf-Access-Authenticated-User-Email", 200), ("Remote-User", 403)],
+)
+def test_only_a_header_that_says_so_holds_an_email(make: Make, header: str, status: int):
+    """A user name may be chosen to look like one."""
+    site = make(policy=PROXIED + ACCESS.replace("header: X-Forwarded-Email", f"header: {header}"))
+    assert asked(site, "", **{header: "bob@example.com"}).status_code == status
+
+
+def test_a_user_name_is_an_account_of_the_kind_web(make: Make):
+    policy = PROXIED.replace("email: bob@example.com", "web: bob")
+    site = make(policy=policy + ACCESS.replace("header: X-Forwarded-Email", "header: Remote-User"))
+    assert asked(site, "", **{"Remote-User": "bob"}).json["who"] == "bob"
+
+
 def test_who_approves_something_is_an_approver_here_too(make: Make):
     answer = asked(make(policy=PROXIED + ACCESS), "ada@example.com")
     assert (answer.status_code, "Ada is signed in as approver" in answer.json["detail"]) == (403, True)

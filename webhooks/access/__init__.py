@@ -19,7 +19,7 @@ from webhooks.access.keys import signer
 from webhooks.access.loopback import Loopback, local_principal, looks_local
 from webhooks.access.principal import Principal
 from webhooks.access.proxy import Proxy
-from webhooks.access.session import Sessions
+from webhooks.access.session import Session, Sessions
 from webhooks.errors import NotPermitted, NotSignedIn
 from webhooks.ingress.rate_limit import Limits
 
@@ -44,7 +44,7 @@ class Access:
     def __init__(self, settings: Settings, policy: Policy, ledger: Ledger, rate: Limits) -> None:
         self.policy = policy
         self._loopback = Loopback(settings.public_url)
-        self.sessions = Sessions(signer(settings.secret_key, "session"), ledger, self._loopback)
+        self.sessions = Sessions(settings.secret_key, policy, ledger, self._loopback)
         self._local = local_principal(policy, settings.local_operator)
         self._proxy = Proxy(policy.access.trusted_proxy)
         self._forms = Forms(signer(settings.secret_key, "form"), settings.public_url)
@@ -82,6 +82,18 @@ class Access:
     def check_csrf(self, request: flask.Request, principal: Principal) -> None:
         """`require` has asked already. Raises CrossSite."""
         self._forms.check(request, principal)
+
+    def sign_out_token(self, request: flask.Request) -> str | None:
+        """For the form that ends a session, whatever its role. None: there is no session. Raises LedgerUnavailable."""
+        session = self.sessions.find(request)
+        return self._forms.session_token(session.id) if session else None
+
+    def sign_out(self, request: flask.Request, response: flask.Response) -> Session | None:
+        """End the session, if there is one. Raises CrossSite, LedgerUnavailable."""
+        if session := self.sessions.find(request):
+            self._forms.check_session(request, session.id)
+            self.sessions.end(session, request, response)
+        return session
 
     def sign_in_path(self, target: str) -> str | None:
         """Where to sign in, and to come back to `target` from; None: there is no provider."""

@@ -21,6 +21,7 @@ from joserfc.jws import JWSRegistry
 from registrar.policy.access import Oidc
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import Identity, is_account
+from webhooks.clean import clean
 from webhooks.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5  # seconds
 KNOWN_FOR = 3600.0  # seconds that the provider's metadata and keys are believed
 LEEWAY = 60  # seconds between two clocks
+LONGEST_NAME = 100  # characters: browsers drop a cookie of more than 4,096 bytes
+LONGEST_SUBJECT = 255  # https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 # With a key pair of the provider's alone: a secret that we share with it, or none, proves nothing.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -62,7 +65,8 @@ class Provider:
         if not isinstance(account, str) or not is_account(account):
             raise SignInFailed(f"the provider's ID token has no {self._config.claim} (access.oidc.claim)")
         name = claims.get("name")
-        return Identity(account, name if isinstance(name, str) else None)
+        shown = clean(name, length=LONGEST_NAME) if isinstance(name, str) else None
+        return Identity(account, self._config.account_kinds, shown, _subject(claims))
 
     def issued_by(self, issuer: str | None) -> bool:
         """Whether an answer's `iss`, where there is one, is ours: https://www.rfc-editor.org/rfc/rfc9207"""
@@ -141,3 +145,11 @@ class Provider:
         if isinstance(error, requests.RequestException):
             return Unavailable(f"the sign-in provider {self._config.issuer} does not answer; try again in a minute")
         return SignInFailed(f"the sign-in provider {what}; begin again at /signin")
+
+
+def _subject(claims: CodeIDToken) -> str:
+    """Raises SignInFailed."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+        raise SignInFailed("the provider's ID token names nobody in `sub`; begin again at /signin")
+    return subject
