@@ -35,7 +35,7 @@ class OidcProvider:
     changed: claims of the next ID tokens that are put in place of the right ones; None takes one away. algorithm: that
     they are signed with. forged: signed by a key that is not the provider's. kid: whether their header names the
     key. other_keys: what else its JWKS holds, before its key. code_length: characters of its codes. moved: where its
-    token endpoint redirects to.
+    token endpoint redirects to. bodies: what is answered to a path in place of JSON.
     """
 
     issuer: str
@@ -48,6 +48,7 @@ class OidcProvider:
     other_keys: list[Any] = field(default_factory=list)
     code_length: int = 16
     moved: str | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
     key: RSAKey = field(default_factory=first_key)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -139,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(503 if self.provider.down else status, said)
 
     def _answer(self, status: int, said: Any) -> None:
-        body = json.dumps(said).encode()
+        body = self.provider.bodies.get(urlsplit(self.path).path, json.dumps(said).encode())
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
