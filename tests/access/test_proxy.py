@@ -93,6 +93,18 @@ def test_where_all_may_look_a_guest_is_called_as_the_proxy_says(make: Make):
     assert (who.actor.id, who.actor.name, who.role) == ("web:eve@example.com", "Eve", "viewer")
 
 
+@pytest.mark.parametrize("shown", ["Bearer eyJhbGciOi.eyJzdWIi.c2ln", "Bearer xrgt_y", "Basic YWRhOnNlY3JldA=="])
+def test_what_a_proxy_passes_on_of_its_own_is_no_token_of_ours(make: Make, shown: str):
+    """As oauth2-proxy does with --pass-authorization-header."""
+    answer = asked(make(policy=PROXIED + ACCESS), "bob@example.com", Authorization=shown)
+    assert (answer.status_code, answer.json["by"]) == (200, "proxy")
+
+
+def test_a_token_of_ours_counts_before_whom_the_proxy_names(make: Make):
+    answer = asked(make(policy=PROXIED + ACCESS), "bob@example.com", Authorization=f"Bearer  rgt_{'x' * 43}")
+    assert answer.status_code == 401
+
+
 @pytest.mark.parametrize("account", ["eve@example.com,bob@example.com", "x" * 251])
 def test_what_can_be_nobodys_account_is_401(make: Make, account: str):
     """A header that came twice is joined by a comma: one of the two is not the proxy's."""

@@ -3,6 +3,7 @@
 A bearer of a token, whoever a trusted proxy or an OpenID provider vouches for, or whoever sits at this machine.
 """
 
+import re
 from urllib.parse import urlencode
 
 import flask
@@ -28,7 +29,9 @@ __all__ = ["Access", "Principal", "Role"]
 SIGN_IN = "/signin"
 # The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
 POLL_HEADER = "X-Registrar-Poll"
-_OURS = "bearer rgt_"
+# A token of ours wherever it stands in the header: not within a longer one, which another system has made.
+_OURS = re.compile(r"(?<![A-Za-z0-9._~+/-])rgt_", re.IGNORECASE)
+_BEARER = re.compile(r"\s*bearer", re.IGNORECASE)
 # Whoever reads this may sit at the machine, and may as well come by a proxy that hides where from.
 _WHY_NOT_LOCAL = (
     ". Being on the receiver's machine signs nobody in while REGISTRAR_PUBLIC_URL is another host's name, since a "
@@ -108,12 +111,16 @@ class Access:
         return response
 
     def _known(self, request: flask.Request) -> Principal:
-        """Who shows a token of ours is its bearer or nobody: never somebody else for want of a good one."""
+        """Who shows a token is its bearer or nobody: never somebody else for want of a good one. A proxy may pass on
+        a token of its own, and name who it is.
+        """
         authorization = request.headers.get("Authorization", "")
-        if authorization.lower().startswith(_OURS):
+        if _OURS.search(authorization):
             return self._bearers.principal(authorization, self.client_address(request))
         if identity := self._proxy.identity(request):
             return principal_of(self.policy, identity, "proxy", at=now())
+        if _BEARER.match(authorization):
+            return self._bearers.principal(authorization, self.client_address(request))
         if session := self.sessions.find(request):
             flask.g.session = session
             return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)
