@@ -15,6 +15,7 @@ from registrar.ledger.tables import events
 from registrar.ledger.tokens import Token
 from registrar.policy.access import Role
 from tests.access.conftest import LOCAL, POLICY, Make, Site
+from webhooks import export
 from webhooks.access import bearer, remembered
 
 ADA = Actor("local:ada", "ada on host")
@@ -265,6 +266,36 @@ def test_another_scheme_is_left_to_the_proxy_that_asked_for_it(make: Make, shown
     with site.app.app_context():
         site.access.principal(site.asked(headers={"Authorization": shown}))
     assert found == [""]
+
+
+def test_nobody_takes_all_places_of_those_who_export(make: Make):
+    site = make()
+    reading = [site.client.get("/v1/audit", headers=given(site, name), buffered=False, **AWAY) for name in ("a", "b")]
+    greedy = given(site, "greedy", role="viewer")
+    statuses = []
+    for _ in range(2 * export.AT_ONCE):
+        reading.append(site.client.get("/v1/audit", headers=greedy, buffered=False, **AWAY))
+        statuses.append(reading[-1].status_code)
+    assert (statuses.count(200), statuses[-1]) == (export.MOST_OF_ONE, 429)
+    assert "2 exports of yours" in reading[-1].json["detail"]
+    assert site.client.get("/v1/audit", headers=given(site, "other"), **AWAY).status_code == 200
+    for answer in reading:
+        answer.close()
+    assert site.client.get("/v1/audit", headers=greedy, **AWAY).status_code == 200
+
+
+def test_places_to_export_are_bounded_and_come_free(make: Make):
+    site = make()
+    reading = [
+        site.client.get("/v1/audit", headers=given(site, f"reader-{nth}"), buffered=False, **AWAY)
+        for nth in range(export.AT_ONCE)
+    ]
+    more = given(site, "more")
+    assert site.client.get("/v1/audit", headers=more, **AWAY).status_code == 429
+    reading[0].close()
+    reading[0].close()
+    again = [site.client.get("/v1/audit", headers=more, buffered=True, **AWAY).status_code for _ in range(3)]
+    assert again == [200] * 3
 
 
 def test_the_record_says_which_token_it_was(make: Make):
