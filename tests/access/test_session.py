@@ -10,6 +10,7 @@ import requests
 from itsdangerous import TimestampSigner
 
 from registrar.keys import new_key
+from registrar.ledger import spent
 from registrar.ledger.engine import now
 from tests.access.conftest import ACCESS, LOCAL, SIGNED_IN, Make, Site, Start, Web
 from tests.access.provider import CLIENT_SECRET
@@ -243,6 +244,59 @@ def test_a_long_name_makes_no_cookie_that_browsers_drop(start: Start, name: str)
     end = browser.get(web.sent_back(browser), allow_redirects=False, timeout=30)
     assert end.status_code == 303
     assert max(len(cookie) for cookie in end.raw.headers.getlist("Set-Cookie")) < 4096
+
+
+def test_what_was_signed_out_of_stays_so_where_a_receivers_clock_is_behind(
+    web: Web, monkeypatch: pytest.MonkeyPatch, later: Callable[[timedelta], None]
+):
+    """One clock is a minute ahead, and tidies what it takes for old; the other is right."""
+    browser, _ = web.signed_in()
+    cookie = browser.cookies["registrar-session"]
+    page = browser.get(f"{web.url}/", headers=BROWSER, timeout=30).text
+    assert sign_out(web.url, browser, page).status_code == 303
+    ahead = now() + session.ABSOLUTE + timedelta(seconds=60)
+    with web.site.ledger.write() as connection:
+        spent.spend(connection, "something else", until=ahead + timedelta(hours=1), at=ahead)
+    later(session.ABSOLUTE - timedelta(seconds=1))
+    key = web.site.settings.secret_key
+    kept_alive = str(signer(key, "session").dumps(signer(key, "session").loads(cookie)))
+    another = web.site.app.extensions["access"]
+    another.sessions._over._known.clear()
+    assert by_cookie(web.site, kept_alive) is None
+
+
+ODD_COOKIES = [
+    "{name}={good}; {name}={good}",
+    "{name}=x; {name}={good}",
+    "{name}={good}; {name}=x",
+    '{name}="{good}"',
+    "{name}={good}x",
+    "{name}=.{good}",
+    "{name}=\x00{good}",
+    "{name}={long}",
+    "{name}=\xff\xfe",
+    "{name}",
+    "={good}",
+    ";;;{name}={good}",
+    "{name} ={good}",
+    "registrar-session={good}",
+    "__Secure-registrar-session={good}",
+    "__host-registrar-session={good}",
+    "__Host-registrar-session-={good}",
+    "__Host-registrar-signin-={good}",
+]
+
+
+def test_odd_cookies_are_the_sessions_or_nothing(web: Web):
+    """Elsewhere only a cookie counts that the browser takes from no other host: its name begins with __Host-."""
+    browser, _ = web.signed_in()
+    good = {"name": "__Host-registrar-session", "good": browser.cookies["registrar-session"]}
+    elsewhere = {"base_url": "https://registrar.example.com", "environ_base": {"REMOTE_ADDR": "203.0.113.9"}}
+    for cookies in ODD_COOKIES:
+        header = {"Cookie": cookies.format(**good, long="eyJ" * 20_000)}
+        with web.site.app.app_context():
+            who = web.site.access.principal(web.site.asked(headers=header, **elsewhere))
+        assert who is None or (who.actor.id, "{name}" in cookies) == ("ada", True), cookies
 
 
 def test_two_tabs_sign_in_side_by_side(web: Web):

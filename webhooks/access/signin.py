@@ -19,6 +19,7 @@ from registrar.settings import Settings
 from webhooks.access import SIGN_IN, Access
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import principal_of
+from webhooks.access.keys import AHEAD
 from webhooks.clean import clean
 from webhooks.errors import NotFound, Rejected
 from webhooks.ingress.rate_limit import Limits, address_key
@@ -129,10 +130,10 @@ class SignIn:
         return beginning, target
 
     def _use_up(self, beginning: Beginning) -> None:
-        """Raises SignInFailed where it was used before."""
+        """Noted for longer than a receiver whose clock is behind believes it. Raises SignInFailed where it was used."""
         at = now()
         with self.ledger.write() as connection:
-            if not spent.spend(connection, f"signin {beginning.state}", until=at + LASTS, at=at):
+            if not spent.spend(connection, f"signin {beginning.state}", until=at + LASTS + 2 * AHEAD, at=at):
                 raise SignInFailed("this sign-in was used already; begin again at /signin")
 
     def _code(self, provider: "Provider", beginning: Beginning) -> str:
