@@ -5,9 +5,7 @@ from typing import Any
 from webhooks.openapi.operations import refusals_of
 
 _PROVIDER = "Of the OpenID Connect provider in registrar.yml (access.oidc); 404 where there is none."
-_FORM = (
-    "From one of our own pages, whose token it sends as the field `csrf` or the header X-CSRF-Token."
-)
+_FORM = "From one of our own pages, whose token it sends as the field `csrf` or the header X-CSRF-Token."
 
 
 def paths() -> dict[str, Any]:
