@@ -17,6 +17,7 @@ from tests.access.conftest import ACCESS, SIGNED_IN, Make, Start, Web
 from webhooks.access import POLL_HEADER, session, signin
 from webhooks.access.keys import signer
 from webhooks.app import create_app
+from webhooks.errors import TooMany
 
 
 def failed(answer: requests.Response) -> bool:
@@ -415,6 +416,19 @@ def test_beginnings_and_ends_have_a_budget_each(web: Web, monkeypatch: pytest.Mo
     assert [browser.get(back, allow_redirects=False, timeout=30).status_code for back in backs] == [303] * 3
 
 
+def test_who_has_to_wait_at_the_end_may_load_the_page_again(web: Web, monkeypatch: pytest.MonkeyPatch):
+    browser = web.browser()
+    back = web.sent_back(browser)
+
+    def full(*_: Any) -> None:
+        raise TooMany("more than 60/minute", retry_after=1)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(signin.SignIn, "_count", full)
+        assert browser.get(back, allow_redirects=False, timeout=30).status_code == 429
+    assert browser.get(back, allow_redirects=False, timeout=30).status_code == 303
+
+
 @pytest.mark.parametrize(("length", "status"), [(6000, 303), (16_384, 303), (16_385, 401)])
 def test_a_providers_code_may_be_long(web: Web, length: int, status: int):
     """Microsoft Entra's are."""
@@ -435,6 +449,12 @@ def test_a_claim_that_may_be_chosen_reaches_nobodys_email(start: Start, claim: s
 def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):
     answer = make().client.get("/signin", base_url="http://127.0.0.1")
     assert (answer.status_code, "docs/access.md" in answer.json["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize("url", ["https://[x", "ftp://x", "https://", "registrar.example.com", "https://a b", "//x"])
+def test_a_public_address_that_is_none_does_not_start(make: Make, url: str):
+    with pytest.raises(ValueError, match=r"REGISTRAR_PUBLIC_URL='.*' is no address such as https://registrar"):
+        make(public_url=url)
 
 
 def test_a_secret_that_can_not_be_read_does_not_start(make: Make):

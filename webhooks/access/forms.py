@@ -6,6 +6,7 @@ receiver's machine has no page, and sends such a header.
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -24,11 +25,11 @@ LASTS = timedelta(hours=12)  # a page may stay open for so long
 
 
 class Forms:
-    """public_url: where browsers reach us, if a proxy changes the Host on the way."""
+    """public_url: where browsers reach us, if a proxy changes the Host on the way. Raises ValueError: it is none."""
 
     def __init__(self, signer: URLSafeTimedSerializer, public_url: str | None) -> None:
         self._signer = signer
-        self._public = _origin(public_url) if public_url else None
+        self._public = _public_origin(public_url) if public_url else None
 
     def token(self, principal: Principal) -> str:
         """Good for this principal's forms, and for nobody else's."""
@@ -94,6 +95,13 @@ def _bound_to(principal: Principal) -> list[str]:
 
 def _bound_to_session(session: str) -> list[str]:
     return ["session", session]
+
+
+def _public_origin(url: str) -> tuple[str, str]:
+    found = _origin(url)
+    if found is None or found[0] not in ("http", "https") or not re.fullmatch(r"[!-~]+", found[1]):
+        raise ValueError(f"REGISTRAR_PUBLIC_URL={url!r} is no address such as https://registrar.example.com")
+    return found
 
 
 def _origin(url: str) -> tuple[str, str] | None:

@@ -76,8 +76,8 @@ class SignIn:
         """
         provider = self._provider()
         beginning, target = self._beginning()
+        self._count("signin-end")  # who has to wait may load the page again
         try:
-            self._count("signin-end")
             self._use_up(beginning)
             identity = provider.identity(beginning, self._callback(), self._code(provider, beginning))
             who = principal_of(self.access.policy, identity, "session", at=now())  # who may nothing gets no session
