@@ -177,3 +177,21 @@ def test_drift_that_was_put_back_is_shown_as_changed_and_put_back(house: House):
         told = page(house, path)
         assert "@champion of taxi was moved by hand in MLflow, from version 2 to version 1; it is put back" in told
         assert "@champion of taxi points at version 2 again" in told
+
+
+def test_a_model_made_anew_by_hand_has_none_of_the_metrics_of_its_namesake(house: House):
+    live(house.office, "r1")
+    trained(house.office, "r2", rmse=5.5)
+    house.office.later(minutes=10)
+    registry = house.office.registry
+    registry.delete_model("taxi")
+    registry.born = house.office.now()
+    registry.trained("r-hand", rmse=99.0)
+    registry.ensure_model("taxi")
+    registry.create_version("taxi", registry.sources["r-hand", "model"], run_id="r-hand", description="", tags={})
+    registry.set_stage("taxi", 1, "Production")
+    house.office.post("registry.reconcile", by=ADA, model="taxi")
+    told = html(house, "/models/taxi")
+    versions = told.partition("<h2>Versions</h2>")[2].partition("<h2>")[0]
+    assert "rmse 5" not in versions
+    assert not re.search(r">5(\.5)?</td>", told)

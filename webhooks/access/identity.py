@@ -35,7 +35,7 @@ def principal_of(policy: Policy, identity: Identity, by: By, *, at: datetime, se
     if person and (role := policy.role(person, at=at)):
         return Principal(Actor(person, policy.people[person].name), role, by, session=session)
     if policy.access.all_may_look:
-        name = clean(identity.name or identity.account, length=LONGEST)
+        name = clean((identity.name or "").strip() or identity.account, length=LONGEST)
         return Principal(Actor(f"web:{identity.account}", name), "viewer", by, session=session)
     who = clean(identity.account, length=LONGEST)
     known = (

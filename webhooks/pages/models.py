@@ -15,6 +15,7 @@ from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.engine import now
 from registrar.ledger.history import held_before
 from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.incidents import incidents
 from registrar.ledger.known_versions import Known, known_versions
 from registrar.ledger.promoted import became
@@ -82,10 +83,10 @@ def register(pages: Blueprint, house: House) -> None:
             found = models.one(connection, name) if name.isprintable() else None
             if found is None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
-            versions, held = known_versions(connection, name), _held(connection, name)
+            anew = made_anew_at(connection, [name]).get(name)
+            versions, held = _of_today(known_versions(connection, name), anew), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
             later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
-            anew = made_anew_at(connection, [name]).get(name)
             ways_back = _ways_back(connection, name, house.policy.model(name), anew)
             others = of_deleted(connection, promotions)
             open_ = asked.questions(house.policy, connection, record.still_open(connection, model=name), at=at)
@@ -123,6 +124,18 @@ def register(pages: Blueprint, house: House) -> None:
         said: dict[str, Any] = {field: request.form.get(field, "").strip() for field in ("target", "to", "reason")}
         then = url_for("pages.model", name=name)
         return house.do(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
+
+
+def _of_today(found: Sequence[Known], anew: datetime | None) -> list[Known]:
+    """Without those of a model that was deleted, where another was made by hand. Clocks may be CLOCKS apart."""
+    if anew is None:
+        return list(found)
+    return [one for one in found if max(_times(one), default=anew) + CLOCKS >= anew]
+
+
+def _times(known: Known) -> list[datetime]:
+    registered = [known.registered_at] if known.registered_at else []
+    return [*registered, *(held.at for held in known.held_back)]
 
 
 def _ways_back(connection: Connection, model: str, policy: ModelPolicy, anew: datetime | None) -> list[WayBack]:
