@@ -451,7 +451,7 @@ def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):
     assert (answer.status_code, "docs/access.md" in answer.json["detail"]) == (404, True)
 
 
-@pytest.mark.parametrize("url", ["https://[x", "ftp://x", "https://", "registrar.example.com", "https://a b", "//x"])
+@pytest.mark.parametrize("url", ["https://[x", "https://[::1", "//[", "https://x]"])
 def test_a_public_address_that_is_none_does_not_start(make: Make, url: str):
     with pytest.raises(ValueError, match=r"REGISTRAR_PUBLIC_URL='.*' is no address such as https://registrar"):
         make(public_url=url)
