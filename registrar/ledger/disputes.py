@@ -70,11 +70,15 @@ def settled_at(connection: Connection, model: str) -> datetime | None:
     return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).scalar()
 
 
-def disputed(connection: Connection) -> dict[str, Dispute]:
-    """By the name of its model, in their order: each that is not settled."""
+def disputed(connection: Connection) -> list[str]:
+    """The models of which one is not settled."""
     models = connection.execute(select(journal.c.model).where(_EITHER).distinct()).scalars().all()
-    found = {model: dispute(connection, model) for model in sorted(filter(None, models))}
-    return {model: one for model, one in found.items() if one}
+    return sorted(model for model in models if model and dispute(connection, model))
+
+
+def disputes(connection: Connection) -> dict[str, Dispute]:
+    """By the name of its model: each that is not settled."""
+    return {model: one for model in disputed(connection) if (one := dispute(connection, model))}
 
 
 def _last(connection: Connection, model: str) -> Any:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from registrar.ledger import models, promotion_record
 from registrar.ledger import promotions as record
 from registrar.ledger.deleted_models import made_anew_at, of_deleted
-from registrar.ledger.disputes import dispute, disputed
+from registrar.ledger.disputes import dispute, disputes
 from registrar.ledger.engine import now
 from registrar.ledger.history import held_before
 from registrar.ledger.holding import Holding, holdings
@@ -62,7 +62,7 @@ def register(pages: Blueprint, house: House) -> None:
         guest, after = house.guest(), clean(request.args.get("after", ""))
         with house.ledger.read() as connection:
             found = models.page(connection, after=after, limit=MOST + 1)
-            unsettled, dark = disputed(connection), not_live(house.policy, connection)
+            unsettled, dark = disputes(connection), not_live(house.policy, connection)
         more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
         held = {one["model"]: _now(one["holders"]) for one in found[:MOST]}
         return house.page(

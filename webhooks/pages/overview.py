@@ -38,7 +38,7 @@ def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
         "queue": gauges.queue(connection, at),
         "deploying": deployments.under_way(connection),
         "not_live": not_live(house.policy, connection),
-        "disputes": disputes.disputed(connection),
+        "disputes": disputes.disputes(connection),
         "incidents": incidents.incidents(connection, since=since, limit=_INCIDENTS),
         "dead": dead.letters(connection, limit=_FEW),
         "dead_count": sum(one.count for one in gauges.dead(connection)),

@@ -15,7 +15,7 @@ from registrar.doctor.mlflow_server import API, Server
 from registrar.doctor.opening import Unopened, opened
 from registrar.incarnation import Incarnation
 from registrar.ledger.archived import ever_accepted
-from registrar.ledger.disputes import disputed
+from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.history import models_held
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
@@ -165,7 +165,7 @@ def _older(server: Server, ledger_url: str) -> Iterator[tuple[str, str]]:
     try:
         with opened(ledger_url) as ledger, ledger.read() as connection:
             models, unsettled = models_held(connection)[:_MOST], disputed(connection)
-            yield from ((model, found.why) for model, found in unsettled.items())
+            yield from ((model, found.why) for model in unsettled if (found := dispute(connection, model)))
             for model in models:
                 yield from _unknown(connection, model, _newest(server, model))
     except Unopened:
