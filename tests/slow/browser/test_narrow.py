@@ -72,6 +72,14 @@ def page(browser: Browser, house: House) -> Iterator[Page]:
     server.server_close()
 
 
+def test_no_heading_of_a_table_is_broken_into_letters(page: Page, paths: list[str]):
+    page.goto(next(path for path in paths if path.startswith("/models/")))
+    heads = page.get_by_role("region", name="Champion against challenger").locator("th").all()
+    widths = [(head.inner_text(), (head.bounding_box() or {"width": 0})["width"]) for head in heads]
+    assert [name for name, width in widths if width < 60] == []  # CSS pixels: some eight letters
+    assert len(widths) > 4
+
+
 def test_nothing_sticks_out_of_a_page_of_360_pixels(page: Page, paths: list[str]):
     found: dict[str, Any] = {}
     for path in paths:
