@@ -51,11 +51,7 @@ def test_what_is_told_of_a_provider_is_what_browsers_learn_anyway(site: Site):
 
 ODD = [
     "https://[x",
-    "https://[::1",
-    "[",
-    "]",
     "https://\u2100.example".encode().decode("latin-1"),
-    "https://a:b:c",
     "https://x:99999999",
     "\xff\xfe",
     "null",
@@ -87,7 +83,7 @@ HEADERS = [
     "X-Requested-By",
     "Transfer-Encoding",
 ]
-ROUTES = [("GET", "/"), ("POST", "/v1/commands"), ("GET", "/signin")]
+ROUTES = [("POST", "/v1/commands"), ("GET", "/signin")]
 
 
 @pytest.mark.parametrize("header", HEADERS)
