@@ -1,15 +1,19 @@
 """The journal, line by line, to whoever reads it: to a few at once, since each has a thread for as long as it takes."""
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 from flask import Response
 
 from registrar.ledger.export import LINES, Entries
+from webhooks.access import Principal
 from webhooks.errors import TooMany
 
-AT_ONCE = 2
+AT_ONCE = 6
+MOST_OF_ONE = 2  # so that nobody keeps all others from theirs
 AGAIN = 30  # seconds
 # Bytes that are sent at once: a line each would be a change of thread each.
 PIECE = 65_536
@@ -21,31 +25,48 @@ class Exports:
     """One for each way to them; shared by all threads."""
 
     def __init__(self) -> None:
-        self._free = threading.BoundedSemaphore(AT_ONCE)
+        self._lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()  # by who reads them
 
-    def answer(self, entries: Entries, form: Form, *, name: str = "journal") -> Response:
+    def answer(self, entries: Entries, form: Form, reader: Principal, *, name: str = "journal") -> Response:
         """name: of the file that a browser saves, without its ending. Raises TooMany."""
-        if not self._free.acquire(blocking=False):
-            raise TooMany(f"{AT_ONCE} exports are under way already; ask again in {AGAIN} s", retry_after=AGAIN)
-        response = Response(_Lines(LINES[form](entries), self._free), content_type=CONTENT_TYPES[form])
+        self._begin(reader.actor.id)
+        lines = _Lines(LINES[form](entries), partial(self._end, reader.actor.id))
+        response = Response(lines, content_type=CONTENT_TYPES[form])
         response.headers.set("Content-Disposition", "attachment", filename=f"{name}.{form}")
         return response
+
+    def _begin(self, who: str) -> None:
+        with self._lock:
+            if self._under_way[who] >= MOST_OF_ONE:
+                why = f"{MOST_OF_ONE} exports of yours are under way already"
+            elif self._under_way.total() >= AT_ONCE:
+                why = f"{AT_ONCE} exports are under way already"
+            else:
+                self._under_way[who] += 1
+                return
+        raise TooMany(f"{why}; ask again in {AGAIN} s", retry_after=AGAIN)
+
+    def _end(self, who: str) -> None:
+        with self._lock:
+            self._under_way[who] -= 1
+            self._under_way += Counter()  # forget who reads none any more
 
 
 class _Lines:
     """WSGI calls close() however it ends, also where whoever reads hung up before the first line."""
 
-    def __init__(self, lines: Iterator[str], free: threading.BoundedSemaphore) -> None:
+    def __init__(self, lines: Iterator[str], ended: Callable[[], None]) -> None:
         self._pieces = _pieces(lines)
-        self._free: threading.BoundedSemaphore | None = free
+        self._ended: Callable[[], None] | None = ended
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
 
     def close(self) -> None:
-        free, self._free = self._free, None
-        if free:
-            free.release()
+        ended, self._ended = self._ended, None
+        if ended:
+            ended()
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[bytes]:

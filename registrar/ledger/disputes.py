@@ -76,6 +76,11 @@ def disputed(connection: Connection) -> list[str]:
     return sorted(model for model in models if model and dispute(connection, model))
 
 
+def disputes(connection: Connection) -> dict[str, Dispute]:
+    """By the name of its model: each that is not settled."""
+    return {model: one for model in disputed(connection) if (one := dispute(connection, model))}
+
+
 def _last(connection: Connection, model: str) -> Any:
     query = select(journal.c.kind, journal.c.at, journal.c.body).where(_EITHER, journal.c.model == model)
     return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).one_or_none()

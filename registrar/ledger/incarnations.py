@@ -40,6 +40,11 @@ class Recorded:
     noted: Incarnation | None = None
     run_id: str | None = None
 
+    @property
+    def made_by(self) -> datetime:
+        """By when the registry had made the version."""
+        return self.noted.created_at if self.noted else self.since
+
     def is_of(self, found: Incarnation) -> bool:
         """Whether it is about the version that was found under its number."""
         if self.version != found.version:

@@ -85,6 +85,11 @@ def find(connection: Connection, sha256: str) -> Token | None:
     return Token(**row) if row else None
 
 
+def digests(connection: Connection) -> frozenset[str]:
+    """Of all tokens, whatever their state."""
+    return frozenset(connection.execute(select(tokens.c.sha256)).scalars())
+
+
 def used(connection: Connection, token: Token, *, at: datetime) -> None:
     """Note that it was, unless that was noted within USED_EVERY."""
     long_ago = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= at - USED_EVERY)

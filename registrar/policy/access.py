@@ -11,7 +11,9 @@ from registrar.policy.strict import SecretRef, Strict
 Role = Literal["viewer", "approver", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)  # each includes those before it
 EVERYBODY = "*"
-_SIGNS_IN = ("web", "email")  # the kinds of a person's accounts that they sign in with
+EMAIL = "email"  # the kind of accounts that are addresses somebody has verified
+WEB_ACCOUNT = "web"  # the kind of accounts that are whatever people are called where they sign in
+_SIGNS_IN = (WEB_ACCOUNT, EMAIL)
 _ISSUER = re.compile(r"https://[^/?#@\s]+(/[^?#\s]*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^?#\s]*)?")
 
 
@@ -48,9 +50,17 @@ class TrustedProxy(Strict):
     ]
     header: Annotated[
         Header | None,
-        Field(description="whose value is an account `web` or `email` of people; without it the proxy signs nobody in"),
+        Field(
+            description="whose value is an account `web` of people, and where its name has `Email` in it also an "
+            "account `email`; without it the proxy signs nobody in"
+        ),
     ] = None
     name_header: Annotated[Header | None, Field(description="what to call somebody who is not in people")] = None
+
+    @property
+    def account_kinds(self) -> frozenset[str]:
+        """Among which the header's value is looked for. Only a header that says so holds an email."""
+        return account_kinds(is_email="email" in (self.header or "").lower())
 
     @model_validator(mode="after")
     def _name_of_somebody(self) -> Self:
@@ -70,9 +80,20 @@ class Oidc(Strict):
         Field(
             min_length=1,
             max_length=64,
-            description="of the ID token, whose value is an account `web` or `email` of people; an email is verified",
+            description="of the ID token, whose value is an account `web` of people; of `email`, which must be "
+            "verified, also an account `email`",
         ),
-    ] = "email"
+    ] = EMAIL
+
+    @property
+    def account_kinds(self) -> frozenset[str]:
+        """Among which the claim's value is looked for. Only `email` is verified (email_verified)."""
+        return account_kinds(is_email=self.claim == EMAIL)
+
+
+def account_kinds(*, is_email: bool) -> frozenset[str]:
+    """A name that is no verified email may be chosen to look like one, so it is nobody's account `email`."""
+    return frozenset(_SIGNS_IN if is_email else (WEB_ACCOUNT,))
 
 
 def lesser(one: Role, other: Role) -> Role:
@@ -87,7 +108,7 @@ def same_account(kind: str, account: str) -> tuple[str, str]:
     """
     if kind not in _SIGNS_IN:
         return kind, account
-    return "web", account.lower() if account.isascii() else account
+    return WEB_ACCOUNT, account.lower() if account.isascii() else account
 
 
 class Access(Strict):

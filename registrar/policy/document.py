@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from registrar.event import Actor
-from registrar.policy.access import EVERYBODY, ROLES, Access, Role, same_account
+from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Role, same_account
 from registrar.policy.approval import Approval, Rule
 from registrar.policy.gates import RequiredTags
 from registrar.policy.models import ModelPolicy
@@ -227,10 +227,15 @@ class Policy(Strict):
         }
         return frozenset({actor_id} | delegating) - excluded
 
-    def signed_in(self, account: str) -> str | None:
-        """The person whose account that is, `web` or `email`, at a proxy or provider that signs people in."""
-        owners = {same_account(*each): who for who, person in self.people.items() for each in person.accounts.items()}
-        return owners.get(same_account("web", account))
+    def signed_in(self, account: str, *, kinds: Collection[str]) -> str | None:
+        """The person whose account of one of these kinds that is, at a proxy or provider that signs people in."""
+        owners = {
+            same_account(*each): who
+            for who, person in self.people.items()
+            for each in person.accounts.items()
+            if each[0] in kinds
+        }
+        return owners.get(same_account(WEB_ACCOUNT, account))
 
     def role(self, person: str, *, at: datetime) -> Role | None:
         """What somebody of `people` may do on the pages and by the API at that time; None: nothing, as anybody else."""

@@ -12,6 +12,7 @@ from registrar.reading.voting import Voting
 _ELSEWHERE = {
     "sources": {"__all__": {"secrets", "options"}},
     "channels": {"__all__": {"url", "secret", "options"}},
+    "access": {"oidc": {"client_secret"}},
 }
 
 

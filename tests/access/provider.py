@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -21,12 +22,20 @@ CLIENT_ID = "registrar"
 CLIENT_SECRET = "a client secret of 32 characters"
 
 
+@cache
+def first_key() -> RSAKey:
+    """Of all providers: making one takes longer than most tests."""
+    return RSAKey.generate_key(2048, {"kid": "first"})
+
+
 @dataclass
 class OidcProvider:
     """Whoever comes is signed in as `claims` say, without a question.
 
     changed: claims of the next ID tokens that are put in place of the right ones; None takes one away. algorithm: that
-    they are signed with. forged: signed by a key that is not the provider's.
+    they are signed with. forged: signed by a key that is not the provider's. kid: whether their header names the
+    key. other_keys: what else its JWKS holds, before its key. code_length: characters of its codes. moved: where its
+    token endpoint redirects to. bodies: what is answered to a path in place of JSON.
     """
 
     issuer: str
@@ -35,7 +44,12 @@ class OidcProvider:
     changed: dict[str, Any] = field(default_factory=dict)
     algorithm: str = "RS256"
     forged: bool = False
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "first"}))
+    kid: bool = True
+    other_keys: list[Any] = field(default_factory=list)
+    code_length: int = 16
+    moved: str | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    key: RSAKey = field(default_factory=first_key)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +73,7 @@ class OidcProvider:
         """Where the browser is sent back to."""
         assert (query["client_id"], query["response_type"]) == (CLIENT_ID, "code")
         assert (query["code_challenge_method"], "openid" in query["scope"].split()) == ("S256", True)
-        code = secrets.token_hex(8)
+        code = secrets.token_hex(8).ljust(self.code_length, ".")
         self.codes[code] = query
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
 
@@ -88,7 +102,7 @@ class OidcProvider:
         key: Any = OctKey.import_key(CLIENT_SECRET) if self.algorithm.startswith("HS") else self.key
         if self.forged:
             key = RSAKey.generate_key(2048, {"kid": self.key.kid})
-        header = {"alg": self.algorithm, "kid": self.key.kid}
+        header = {"alg": self.algorithm, **({"kid": self.key.kid} if self.kid else {})}
         return jwt.encode(header, claims, key, registry=JWSRegistry(algorithms=[self.algorithm]))
 
 
@@ -107,7 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
         elif at.path == "/jwks":
-            self._answer(200, KeySet([self.provider.key]).as_dict(private=False))
+            own = KeySet([self.provider.key]).as_dict(private=False)["keys"]
+            self._answer(200, {"keys": [*self.provider.other_keys, *own]})
         else:
             self._answer(200, self.provider.discovery())
 
@@ -115,11 +130,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.provider.asked.append(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = {name: values[0] for name, values in parse_qs(body).items()}
+        if self.provider.moved:
+            self.send_response(307)
+            self.send_header("Location", self.provider.moved)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         status, said = self.provider.token(form, self.headers.get("Authorization", ""))
         self._answer(503 if self.provider.down else status, said)
 
     def _answer(self, status: int, said: Any) -> None:
-        body = json.dumps(said).encode()
+        body = self.provider.bodies.get(urlsplit(self.path).path, json.dumps(said).encode())
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -51,6 +51,22 @@ def test_from_elsewhere_the_header_is_nothing(make: Make, peer: str):
     assert (answer.status_code, answer.json["code"]) == (401, "not_signed_in")
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("X-Auth-Request-Email", 200), ("Cf-Access-Authenticated-User-Email", 200), ("Remote-User", 403)],
+)
+def test_only_a_header_that_says_so_holds_an_email(make: Make, header: str, status: int):
+    """A user name may be chosen to look like one."""
+    site = make(policy=PROXIED + ACCESS.replace("header: X-Forwarded-Email", f"header: {header}"))
+    assert asked(site, "", **{header: "bob@example.com"}).status_code == status
+
+
+def test_a_user_name_is_an_account_of_the_kind_web(make: Make):
+    policy = PROXIED.replace("email: bob@example.com", "web: bob")
+    site = make(policy=policy + ACCESS.replace("header: X-Forwarded-Email", "header: Remote-User"))
+    assert asked(site, "", **{"Remote-User": "bob"}).json["who"] == "bob"
+
+
 def test_who_approves_something_is_an_approver_here_too(make: Make):
     answer = asked(make(policy=PROXIED + ACCESS), "ada@example.com")
     assert (answer.status_code, "Ada is signed in as approver" in answer.json["detail"]) == (403, True)
@@ -75,6 +91,18 @@ def test_where_all_may_look_a_guest_is_called_as_the_proxy_says(make: Make):
     headers = {"X-Forwarded-Email": "eve@example.com", "X-Forwarded-User": "Eve"}
     who = site.access.principal(site.asked(environ_base={"REMOTE_ADDR": PROXY}, headers=headers))
     assert (who.actor.id, who.actor.name, who.role) == ("web:eve@example.com", "Eve", "viewer")
+
+
+@pytest.mark.parametrize("shown", ["Bearer eyJhbGciOi.eyJzdWIi.c2ln", "Bearer xrgt_y", "Basic YWRhOnNlY3JldA=="])
+def test_what_a_proxy_passes_on_of_its_own_is_no_token_of_ours(make: Make, shown: str):
+    """As oauth2-proxy does with --pass-authorization-header."""
+    answer = asked(make(policy=PROXIED + ACCESS), "bob@example.com", Authorization=shown)
+    assert (answer.status_code, answer.json["by"]) == (200, "proxy")
+
+
+def test_a_token_of_ours_counts_before_whom_the_proxy_names(make: Make):
+    answer = asked(make(policy=PROXIED + ACCESS), "bob@example.com", Authorization=f"Bearer  rgt_{'x' * 43}")
+    assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("account", ["eve@example.com,bob@example.com", "x" * 251])

@@ -8,6 +8,7 @@ from registrar.event import Actor
 from registrar.policy.access import ROLES, lesser
 from registrar.policy.load import PolicyError, parse
 from webhooks.access import Principal
+from webhooks.access.identity import Identity, principal_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER = datetime(2026, 12, 30, tzinfo=UTC)
@@ -91,3 +92,21 @@ def test_each_role_includes_those_before_it(has: str, may: int):
 
 def test_of_two_roles_the_lesser():
     assert lesser("operator", "viewer") == lesser("viewer", "approver") == "viewer"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (None, "eve@x.org"),
+        ("", "eve@x.org"),
+        (" \t ", "eve@x.org"),
+        (" Eve ", "Eve"),
+        ("Ev\u202ee\x00", "Ev?e?"),
+        ("x" * 7000, "x" * 250),
+        ("\ud83d", "?"),
+    ],
+)
+def test_a_guest_is_called_what_can_be_read(name: str | None, shown: str):
+    policy = parse(POLICY + 'access: {viewers: ["*"]}\n')
+    identity = Identity("eve@x.org", frozenset({"web"}), name)
+    assert principal_of(policy, identity, "proxy", at=NOON).actor == Actor("web:eve@x.org", shown)

@@ -1,85 +1,23 @@
 """People sign in at an OpenID Connect provider, in a browser, over real HTTP."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from itsdangerous import TimestampSigner
-from werkzeug.serving import make_server
 
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
-from tests.access.conftest import POLICY, Make, Site
-from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
+from tests.access.conftest import ACCESS, SIGNED_IN, Make, Start, Web
 from webhooks.access import POLL_HEADER, session, signin
 from webhooks.access.keys import signer
 from webhooks.app import create_app
-
-SIGNED_IN = POLICY.replace("{name: Ada}", "{name: Ada, accounts: {email: ada@example.com}}").replace(
-    "{name: Bob}", "{name: Bob, accounts: {web: bob-7}}"
-)
-ACCESS = """
-access:
-  operators: [ada]
-  oidc: {issuer: ISSUER, client_id: registrar, client_secret: env:OIDC_SECRET}
-"""
-
-
-@dataclass(frozen=True)
-class Web:
-    """The receiver at an address of this machine, and the provider that its people sign in at."""
-
-    site: Site
-    url: str
-    provider: OidcProvider
-
-    def browser(self) -> requests.Session:
-        return requests.Session()
-
-    def signed_in(self, **more: str) -> tuple[requests.Session, requests.Response]:
-        """A browser that went to /signin, and where it came out."""
-        browser = self.browser()
-        return browser, browser.get(f"{self.url}/signin", params=more, timeout=30)
-
-    def who(self, browser: requests.Session) -> Any:
-        return browser.get(f"{self.url}/try", timeout=30).json()
-
-    def sent_back(self, browser: requests.Session) -> str:
-        """As far as the provider's redirect to us, which is not followed."""
-        there = browser.get(f"{self.url}/signin", allow_redirects=False, timeout=30)
-        return browser.get(there.headers["Location"], allow_redirects=False, timeout=30).headers["Location"]
-
-
-Start = Callable[..., Web]
-
-
-@pytest.fixture
-def start(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    with ExitStack() as running:
-
-        def started(access: str = ACCESS, **changed: Any) -> Web:
-            provider = running.enter_context(serving())
-            policy = SIGNED_IN + access.replace("ISSUER", provider.issuer)
-            site = make(policy=policy, secrets={"OIDC_SECRET": CLIENT_SECRET}, **changed)
-            server = make_server("127.0.0.1", 0, site.app, threaded=True)
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-            thread.start()
-            running.callback(lambda: (server.shutdown(), thread.join(), server.server_close()))
-            return Web(site, f"http://127.0.0.1:{server.server_port}", provider)
-
-        yield started
-
-
-@pytest.fixture
-def web(start: Start) -> Web:
-    return start()
+from webhooks.errors import TooMany
 
 
 def failed(answer: requests.Response) -> bool:
@@ -116,11 +54,11 @@ def test_they_come_back_to_nobody_else(target: str):
 def test_the_cookie_is_kept_from_scripts_other_sites_and_the_disk(web: Web):
     browser = web.browser()
     end = browser.get(web.sent_back(browser), allow_redirects=False, timeout=30)
-    said = {cookie.partition("=")[0]: cookie for cookie in end.raw.headers.getlist("Set-Cookie")}
-    mine = said["registrar-session"]
+    mine, beginning = end.raw.headers.getlist("Set-Cookie")
+    assert mine.startswith("registrar-session=")
     assert ("HttpOnly" in mine, "SameSite=Lax" in mine, "Path=/" in mine, "Domain" in mine) == (True, True, True, False)
     assert "Secure" not in mine  # this is http on loopback
-    assert "Max-Age=0" in said["registrar-signin"]
+    assert ("registrar-signin-" in beginning, "Max-Age=0" in beginning) == (True, True)
     assert end.headers["Cache-Control"] == "no-store"
 
 
@@ -128,7 +66,7 @@ def test_elsewhere_the_cookie_goes_by_tls_alone(start: Start):
     web = start(public_url="https://registrar.example.com")
     asked = web.site.client.get("/signin", base_url="https://registrar.example.com")
     [cookie] = asked.headers.getlist("Set-Cookie")
-    assert cookie.startswith("__Host-registrar-signin=")
+    assert cookie.startswith("__Host-registrar-signin-")
     assert "Secure" in cookie
     query = parse_qs(urlsplit(asked.headers["Location"]).query)
     assert query["redirect_uri"] == ["https://registrar.example.com/signin/callback"]
@@ -413,7 +351,8 @@ def test_a_cookie_that_nobody_signed_is_nothing(web: Web):
     browser, _ = web.signed_in()
     text = browser.cookies["registrar-session"]
     payload, when, signature = text.rsplit(".", 2)  # one that is shorter when it is compressed begins with a dot
-    said = {"account": "ada@example.com", "name": None, "id": "0" * 32, "began": int(now().timestamp())}
+    key = web.site.settings.secret_key
+    said = {**signer(key, "session").loads(text), "id": "0" * 32}
     forged = [
         "",
         "x",
@@ -421,13 +360,13 @@ def test_a_cookie_that_nobody_signed_is_nothing(web: Web):
         f"{payload}.{when}.{signature[::-1]}",
         f"{payload[:-2]}AA.{when}.{signature}",
         str(signer("another key", "session").dumps(said)),
-        str(signer(web.site.settings.secret_key, "form").dumps(said)),
-        str(signer(web.site.settings.secret_key, "session").dumps(["ada@example.com"])),
+        str(signer(key, "form").dumps(said)),
+        str(signer(key, "session").dumps(["ada@example.com"])),
     ]
     for each in forged:
         answer = requests.get(f"{web.url}/try", cookies=cookies("session", each), timeout=30)
         assert answer.status_code == 403, each
-    good = str(signer(web.site.settings.secret_key, "session").dumps(said))
+    good = str(signer(key, "session").dumps(said))
     assert requests.get(f"{web.url}/try", cookies=cookies("session", good), timeout=30).json()["who"] == "ada"
 
 
@@ -447,9 +386,78 @@ def test_signing_in_is_bounded(web: Web, monkeypatch: pytest.MonkeyPatch):
     assert asked == [303, 303, 303, 429]
 
 
+@pytest.mark.usefixtures("within_one_minute")
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"cookie": "x"}, {"cookie": ""}, {"state": ""}, {"state": "x"}, {"code": ""}, {"code": "x" * 20_000}],
+    ids=lambda change: str(change)[:20],
+)
+def test_callbacks_that_nobody_began_keep_nobody_else_from_signing_in(
+    web: Web, change: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    """Behind a proxy all may have one address."""
+    monkeypatch.setattr(signin, "PACE", "5/minute")
+    begun = web.browser()
+    back = web.sent_back(begun)
+    asked = {"state": "s", "code": "c", **change}
+    cookie = {"registrar-signin-" + sha256(b"s").hexdigest()[:16]: change["cookie"]} if "cookie" in change else {}
+    statuses = [
+        requests.get(f"{web.url}/signin/callback", params=asked, cookies=cookie, timeout=30).status_code
+        for _ in range(8)
+    ]
+    assert set(statuses) == {401}
+    assert begun.get(back, allow_redirects=False, timeout=30).status_code == 303
+    assert web.who(web.signed_in()[0])["who"] == "ada"
+
+
+@pytest.mark.usefixtures("within_one_minute")
+def test_beginnings_and_ends_have_a_budget_each(web: Web, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(signin, "PACE", "3/minute")
+    browser = web.browser()
+    backs = [web.sent_back(browser) for _ in range(3)]
+    assert web.browser().get(f"{web.url}/signin", timeout=30).status_code == 429
+    assert [browser.get(back, allow_redirects=False, timeout=30).status_code for back in backs] == [303] * 3
+
+
+def test_who_has_to_wait_at_the_end_may_load_the_page_again(web: Web, monkeypatch: pytest.MonkeyPatch):
+    browser = web.browser()
+    back = web.sent_back(browser)
+
+    def full(*_: Any) -> None:
+        raise TooMany("more than 60/minute", retry_after=1)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(signin.SignIn, "_count", full)
+        assert browser.get(back, allow_redirects=False, timeout=30).status_code == 429
+    assert browser.get(back, allow_redirects=False, timeout=30).status_code == 303
+
+
+@pytest.mark.parametrize(("length", "status"), [(6000, 303), (16_384, 303), (16_385, 401)])
+def test_a_providers_code_may_be_long(web: Web, length: int, status: int):
+    """Microsoft Entra's are."""
+    web.provider.code_length = length
+    browser = web.browser()
+    assert browser.get(web.sent_back(browser), allow_redirects=False, timeout=30).status_code == status
+
+
+@pytest.mark.parametrize("claim", ["preferred_username", "upn", "Email", "mail", "nickname"])
+def test_a_claim_that_may_be_chosen_reaches_nobodys_email(start: Start, claim: str):
+    web = start(access=ACCESS.replace("env:OIDC_SECRET", f"env:OIDC_SECRET, claim: {claim}"))
+    web.provider.claims |= {claim: "ada@example.com", "email": "eve@example.com"}
+    browser, end = web.signed_in()
+    assert (end.status_code, "registrar-session" in browser.cookies) == (403, False)
+    assert "is nobody's account there: add `accounts: {web: ada@example.com}`" in end.json()["detail"]
+
+
 def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):
     answer = make().client.get("/signin", base_url="http://127.0.0.1")
     assert (answer.status_code, "docs/access.md" in answer.json["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize("url", ["https://[x", "https://[::1", "//[", "https://x]"])
+def test_a_public_address_that_is_none_does_not_start(make: Make, url: str):
+    with pytest.raises(ValueError, match=r"REGISTRAR_PUBLIC_URL='.*' is no address such as https://registrar"):
+        make(public_url=url)
 
 
 def test_a_secret_that_can_not_be_read_does_not_start(make: Make):

@@ -15,6 +15,7 @@ from registrar.ledger.tables import events
 from registrar.ledger.tokens import Token
 from registrar.policy.access import Role
 from tests.access.conftest import LOCAL, POLICY, Make, Site
+from webhooks import export
 from webhooks.access import bearer, remembered
 
 ADA = Actor("local:ada", "ada on host")
@@ -181,6 +182,120 @@ def test_guessing_is_bounded_and_locks_nobody_out(make: Make, monkeypatch: pytes
     guesses = [site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY) for _ in range(5)]
     assert [guess.status_code for guess in guesses] == [401, 401, 401, 429, 429]
     assert site.client.get("/try", headers=good, **AWAY).status_code == 200
+
+
+@pytest.mark.usefixtures("within_one_minute")
+def test_beyond_the_limit_guesses_cost_no_look_at_the_ledger(make: Make, monkeypatch: pytest.MonkeyPatch):
+    site = make()
+    looks: list[str] = []
+    read = type(site.ledger).read
+    monkeypatch.setattr(type(site.ledger), "read", lambda self: looks.append("") or read(self))
+    good = given(site)
+    guesses = [
+        site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY).status_code
+        for _ in range(200)
+    ]
+    assert (guesses.count(401), guesses.count(429)) == (30, 170)
+    assert len(looks) <= 30 + 5  # and one in two seconds
+    assert site.client.get("/try", headers=good, **AWAY).status_code == 200
+    elsewhere = {**AWAY, "environ_base": {"REMOTE_ADDR": "203.0.113.10"}}
+    assert site.client.get("/try", headers=given(site, "new"), **elsewhere).status_code == 200
+
+
+@pytest.mark.usefixtures("within_one_minute")
+def test_beyond_the_limit_a_new_token_gets_through_in_two_seconds(
+    make: Make, monkeypatch: pytest.MonkeyPatch, later: Any
+):
+    monkeypatch.setattr(bearer, "WRONG", "1/minute")
+    site = make()
+    for _ in range(3):
+        site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY)
+    good = given(site)
+    later(timedelta(seconds=remembered.FRESH + 0.001))
+    assert site.client.get("/try", headers=good, **AWAY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Bearer  {}",
+        "Bearer\t{}",
+        "bearer   {}",
+        " Bearer {}",
+        "Bearer {} ",
+        "BEARER {}",
+        "Bearer: {}",
+        "Bearer={}",
+        "Bearer,{}",
+        'Bearer "{}"',
+        "Token {}",
+        "{}",
+        "Basic x, Bearer {}",
+        "Bearer x, Bearer {}",
+        "Bearer {},",
+        "Bearer\xa0{}",
+        "Bearer",
+        "Bearer ",
+        "Bearer  ",
+        "Bearer x",
+        "Bearer  x",
+        "bearer\tx",
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_who_shows_a_token_is_its_bearer_or_nobody_and_never_the_cookies_person(
+    make: Make, shown: str, known: bool, monkeypatch: pytest.MonkeyPatch
+):
+    site = make(operator="ada")
+    secret = given(site, role="viewer")["Authorization"].removeprefix("Bearer ") if known else new_token()
+    asked = site.asked(headers={"Authorization": shown.format(secret)})
+    monkeypatch.setattr(site.access.sessions, "find", lambda _: pytest.fail("the cookie was asked"))
+    with site.app.app_context():
+        who = site.access.principal(asked)
+    assert who is None or (known, who.by, who.role) == (True, "token", "viewer")
+    if shown.startswith("Bearer  "):
+        assert who is None
+
+
+@pytest.mark.parametrize("shown", ["Basic YWRhOnNlY3JldA==", "Negotiate YII", "Digest x", ""])
+def test_another_scheme_is_left_to_the_proxy_that_asked_for_it(make: Make, shown: str):
+    """One in front may ask for a password by itself, and pass on what it was told."""
+    site = make(operator="ada")
+    found: list[str] = []
+    site.access.sessions.find = lambda _: found.append("") and None  # type: ignore[method-assign]
+    with site.app.app_context():
+        site.access.principal(site.asked(headers={"Authorization": shown}))
+    assert found == [""]
+
+
+def test_nobody_takes_all_places_of_those_who_export(make: Make):
+    site = make()
+    reading = [site.client.get("/v1/audit", headers=given(site, name), buffered=False, **AWAY) for name in ("a", "b")]
+    greedy = given(site, "greedy", role="viewer")
+    statuses = []
+    for _ in range(2 * export.AT_ONCE):
+        reading.append(site.client.get("/v1/audit", headers=greedy, buffered=False, **AWAY))
+        statuses.append(reading[-1].status_code)
+    assert (statuses.count(200), statuses[-1]) == (export.MOST_OF_ONE, 429)
+    assert "2 exports of yours" in reading[-1].json["detail"]
+    assert site.client.get("/v1/audit", headers=given(site, "other"), **AWAY).status_code == 200
+    for answer in reading:
+        answer.close()
+    assert site.client.get("/v1/audit", headers=greedy, **AWAY).status_code == 200
+
+
+def test_places_to_export_are_bounded_and_come_free(make: Make):
+    site = make()
+    reading = [
+        site.client.get("/v1/audit", headers=given(site, f"reader-{nth}"), buffered=False, **AWAY)
+        for nth in range(export.AT_ONCE)
+    ]
+    more = given(site, "more")
+    assert site.client.get("/v1/audit", headers=more, **AWAY).status_code == 429
+    reading[0].close()
+    reading[0].close()
+    again = [site.client.get("/v1/audit", headers=more, buffered=True, **AWAY).status_code for _ in range(3)]
+    assert again == [200] * 3
 
 
 def test_the_record_says_which_token_it_was(make: Make):

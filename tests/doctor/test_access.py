@@ -1,5 +1,6 @@
 """Whoever is let in without a login has a line, and so has a network that is trusted too much."""
 
+import re
 import socket
 from typing import Any
 
@@ -166,3 +167,23 @@ def test_a_network_that_is_trusted_too_much(site: SiteOf, network: str, header: 
     found = troubles("access", site(known(f'access: {{trusted_proxy: {{networks: ["{network}"]{named}}}}}')))
     assert [level for level, *_ in found] == (["warn"] if says else [])
     assert all(says in seen for _, seen, _ in found if says)
+
+
+@pytest.mark.parametrize(
+    ("access", "reached"),
+    [
+        (OIDC, True),
+        (OIDC.replace("env:X", "env:X, claim: upn"), False),
+        ("access: {trusted_proxy: {networks: [10.0.0.5/32], header: X-Forwarded-Email}}", True),
+        ("access: {trusted_proxy: {networks: [10.0.0.5/32], header: Remote-User}}", False),
+    ],
+)
+@pytest.mark.parametrize(("accounts", "listed"), [("email: e@x.org", False), ("email: e@x.org, web: e", True)])
+def test_whoever_is_listed_by_an_email_that_nothing_looks_for_has_a_line(
+    site: SiteOf, access: str, reached: bool, accounts: str, listed: bool
+):
+    people = f"people: {{eve: {{name: Eve, accounts: {{{accounts}}}}}}}"
+    policy = re.sub(r"(?m)^people:\n(  .*\n)*", "", POLICY)
+    found = [seen for _, seen, _ in troubles("access", site(f"{policy}\n{people}\n{access}\n")) if "sign in by" in seen]
+    assert bool(found) is not (reached or listed)
+    assert all(seen.startswith("eve can't sign in by access.") for seen in found)

@@ -12,8 +12,8 @@ from tests.bench.filling import fill
 from tests.ledger.test_plans import FEW, GROWING, _sqlite
 from tests.pages.conftest import House
 
-# The newest promotions are read from this one's end, as far as a page goes.
-FEW_ROWS = FEW | {"uq_holders_open", "ix_tasks_dropped", "ix_promotions_newest"}
+# The newest promotions are read from this one's end, as far as a page goes; of disputes there are few.
+FEW_ROWS = FEW | {"uq_holders_open", "ix_tasks_dropped", "ix_promotions_newest", "ix_journal_disputes"}
 FILLED = 3000
 # From the newest row on, and no further than the limit.
 _FROM_THE_END = re.compile(r"FROM (\w+) \n?\s*ORDER BY \1\.seq DESC\s+LIMIT")

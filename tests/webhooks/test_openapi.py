@@ -21,7 +21,7 @@ from tests.webhooks.conftest import Receiver, environ, finished, signed
 from webhooks.app import create_app
 from webhooks.ingress import error_handlers
 from webhooks.openapi.document import document
-from webhooks.openapi.page import example, page
+from webhooks.openapi.page import example, marked, page
 
 LOCAL = {"base_url": "http://127.0.0.1:8080"}
 ASKED = [
@@ -160,6 +160,12 @@ def test_the_page_is_for_people_and_runs_nothing(receiver: Receiver):
     assert "<script" not in answer.text
     assert not re.findall(r'(?:src|href)="https?:', answer.text)
     assert "training_run.finished" in answer.text
+
+
+def test_the_page_marks_code_as_code_and_nothing_as_html(receiver: Receiver):
+    text = receiver.client.get("/docs").text
+    assert ("`" in text, "of the kind <code>standard</code>" in text) == (False, True)
+    assert marked("a `<b>` & `c`d `` e") == "a <code>&lt;b&gt;</code> &amp; <code>c</code>d `` e"
 
 
 def test_neither_tells_of_this_installation(receiver: Receiver):

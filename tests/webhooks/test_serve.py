@@ -281,6 +281,13 @@ def test_a_kept_connection_that_says_nothing_more_is_closed(opened: Opened):
         assert statuses(to_the_end(connection)) == [202]
 
 
+def test_a_sign_ins_end_may_have_a_code_of_16_kib(server: Server):
+    """Providers' codes are long; this receiver has no provider, and says so."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        connection.request("GET", f"/signin/callback?state={'s' * 43}&code={'c' * 16_384}")
+        assert connection.getresponse().status == 404
+
+
 def test_headers_without_an_end_are_431(server: Server):
     assert statuses(server.raw(HEAD + b"X-Long: " + b"a" * 200_000)) == [431]
 

@@ -102,7 +102,7 @@ def test_the_journal_comes_line_by_line(receiver: Receiver):
     assert [json.loads(line)["seq"] for line in receiver.client.get("/v1/audit?after=2").text.splitlines()] == [3]
 
 
-def test_exports_are_two_at_a_time_and_one_that_is_broken_off_makes_room(receiver: Receiver):
+def test_exports_of_one_person_are_two_at_a_time_and_one_that_is_broken_off_makes_room(receiver: Receiver):
     town = scene(receiver.ledger)
     town.write(Opened("taxi", 1, "Production", EVIDENCE))
     under_way = [receiver.client.get("/v1/audit", buffered=False) for _ in range(2)]

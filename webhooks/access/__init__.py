@@ -3,6 +3,7 @@
 A bearer of a token, whoever a trusted proxy or an OpenID provider vouches for, or whoever sits at this machine.
 """
 
+import re
 from urllib.parse import urlencode
 
 import flask
@@ -19,7 +20,7 @@ from webhooks.access.keys import signer
 from webhooks.access.loopback import Loopback, local_principal, looks_local
 from webhooks.access.principal import Principal
 from webhooks.access.proxy import Proxy
-from webhooks.access.session import Sessions
+from webhooks.access.session import Session, Sessions
 from webhooks.errors import NotPermitted, NotSignedIn
 from webhooks.ingress.rate_limit import Limits
 
@@ -28,7 +29,9 @@ __all__ = ["Access", "Principal", "Role"]
 SIGN_IN = "/signin"
 # The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
 POLL_HEADER = "X-Registrar-Poll"
-_OURS = "bearer rgt_"
+# A token of ours wherever it stands in the header: not within a longer one, which another system has made.
+_OURS = re.compile(r"(?<![A-Za-z0-9._~+/-])rgt_", re.IGNORECASE)
+_BEARER = re.compile(r"\s*bearer", re.IGNORECASE)
 # Whoever reads this may sit at the machine, and may as well come by a proxy that hides where from.
 _WHY_NOT_LOCAL = (
     ". Being on the receiver's machine signs nobody in while REGISTRAR_PUBLIC_URL is another host's name, since a "
@@ -44,7 +47,7 @@ class Access:
     def __init__(self, settings: Settings, policy: Policy, ledger: Ledger, rate: Limits) -> None:
         self.policy = policy
         self._loopback = Loopback(settings.public_url)
-        self.sessions = Sessions(signer(settings.secret_key, "session"), ledger, self._loopback)
+        self.sessions = Sessions(settings.secret_key, policy, ledger, self._loopback)
         self._local = local_principal(policy, settings.local_operator)
         self._proxy = Proxy(policy.access.trusted_proxy)
         self._forms = Forms(signer(settings.secret_key, "form"), settings.public_url)
@@ -83,6 +86,18 @@ class Access:
         """`require` has asked already. Raises CrossSite."""
         self._forms.check(request, principal)
 
+    def sign_out_token(self, request: flask.Request) -> str | None:
+        """For the form that ends a session, whatever its role. None: there is no session. Raises LedgerUnavailable."""
+        session = self.sessions.find(request)
+        return self._forms.session_token(session.id) if session else None
+
+    def sign_out(self, request: flask.Request, response: flask.Response) -> Session | None:
+        """End the session, if there is one. Raises CrossSite, LedgerUnavailable."""
+        if session := self.sessions.find(request):
+            self._forms.check_session(request, session.id)
+            self.sessions.end(session, request, response)
+        return session
+
     def sign_in_path(self, target: str) -> str | None:
         """Where to sign in, and to come back to `target` from; None: there is no provider."""
         return f"{SIGN_IN}?{urlencode({'next': target})}" if self.policy.access.oidc else None
@@ -96,12 +111,16 @@ class Access:
         return response
 
     def _known(self, request: flask.Request) -> Principal:
-        """Who shows a token of ours is its bearer or nobody: never somebody else for want of a good one."""
+        """Who shows a token is its bearer or nobody: never somebody else for want of a good one. A proxy may pass on
+        a token of its own, and name who it is.
+        """
         authorization = request.headers.get("Authorization", "")
-        if authorization.lower().startswith(_OURS):
+        if _OURS.search(authorization):
             return self._bearers.principal(authorization, self.client_address(request))
         if identity := self._proxy.identity(request):
             return principal_of(self.policy, identity, "proxy", at=now())
+        if _BEARER.match(authorization):
+            return self._bearers.principal(authorization, self.client_address(request))
         if session := self.sessions.find(request):
             flask.g.session = session
             return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)

@@ -1,6 +1,7 @@
 """Who bears a token: Authorization: Bearer rgt_... (https://www.rfc-editor.org/rfc/rfc6750)."""
 
 import hmac
+import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -15,10 +16,11 @@ from registrar.policy import Policy
 from registrar.policy.access import lesser
 from webhooks.access.principal import Principal
 from webhooks.access.remembered import Remembered
-from webhooks.errors import NotSignedIn
+from webhooks.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key
 
 WRONG = "30/minute"  # tokens that are none, per address
+_HEADER = re.compile(rf"(?i:bearer) ({TOKEN.pattern})[ \t]*")
 
 
 class WrongToken(NotSignedIn):
@@ -36,10 +38,11 @@ class Bearers:
     def __init__(self, ledger: Ledger, policy: Policy, rate: Limits) -> None:
         self._ledger, self._policy, self._rate = ledger, policy, rate
         self._seen: Remembered[Token] = Remembered()
+        self._digests: Remembered[frozenset[str]] = Remembered()
 
     def principal(self, authorization: str, remote: str | None) -> Principal:
         """Raises NotSignedIn, TooMany, LedgerUnavailable."""
-        token = self._token(authorization)
+        token = self._token(authorization, remote)
         if token is None:
             self._rate.count(WRONG, "token", address_key(remote))
             raise WrongToken
@@ -49,17 +52,28 @@ class Bearers:
         self._note(token, at)
         return self._bearer(token, at)
 
-    def _token(self, authorization: str) -> Token | None:
-        scheme, _, given = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not TOKEN.fullmatch(given.strip()):
+    def _token(self, authorization: str, remote: str | None) -> Token | None:
+        shown = _HEADER.fullmatch(authorization)
+        if shown is None:
             return None
-        sha256 = kept.digest(given.strip())
-        token = self._seen.ask(sha256, lambda: self._looked_up(sha256))
+        sha256 = kept.digest(shown[1])
+        token = self._seen.ask(sha256, lambda: self._looked_up(sha256, remote))
         return token if token and hmac.compare_digest(token.sha256, sha256) else None
 
-    def _looked_up(self, sha256: str) -> Token | None:
+    def _looked_up(self, sha256: str, remote: str | None) -> Token | None:
+        """Raises TooMany where the address has guessed too often, but for a token that is one."""
+        try:
+            self._rate.check(WRONG, "token", address_key(remote))
+        except TooMany:
+            if sha256 not in (self._digests.ask("all", self._all_digests) or ()):
+                raise
         with self._ledger.read() as connection:
             return kept.find(connection, sha256)
+
+    def _all_digests(self) -> frozenset[str]:
+        """One look at the ledger for all guesses of a moment."""
+        with self._ledger.read() as connection:
+            return kept.digests(connection)
 
     def _note(self, token: Token, at: datetime) -> None:
         """When it was used. Who only asks does not wait in vain for a ledger that can't be written."""

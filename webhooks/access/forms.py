@@ -10,7 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import flask
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from registrar.ledger.engine import now
 from webhooks.access.keys import opened
@@ -24,15 +24,19 @@ LASTS = timedelta(hours=12)  # a page may stay open for so long
 
 
 class Forms:
-    """public_url: where browsers reach us, if a proxy changes the Host on the way."""
+    """public_url: where browsers reach us, if a proxy changes the Host on the way. Raises ValueError: it is none."""
 
     def __init__(self, signer: URLSafeTimedSerializer, public_url: str | None) -> None:
         self._signer = signer
-        self._public = _origin(public_url) if public_url else None
+        self._public = _public_origin(public_url) if public_url else None
 
     def token(self, principal: Principal) -> str:
         """Good for this principal's forms, and for nobody else's."""
         return str(self._signer.dumps(_bound_to(principal)))
+
+    def session_token(self, session: str) -> str:
+        """Good for the forms of whoever has this session."""
+        return str(self._signer.dumps(_bound_to_session(session)))
 
     def check(self, request: flask.Request, principal: Principal) -> None:
         """Raises CrossSite. A token's bearer says more than a form could, and is not asked."""
@@ -41,12 +45,20 @@ class Forms:
         self.check_site(request)
         if principal.by == "loopback" and _is_program(request):
             return
+        self._check_token(request, _bound_to(principal))
+
+    def check_session(self, request: flask.Request, session: str) -> None:
+        """As `check`, for what takes a session and no role. Raises CrossSite."""
+        self.check_site(request)
+        self._check_token(request, _bound_to_session(session))
+
+    def _check_token(self, request: flask.Request, expected: list[str]) -> None:
         given = request.headers.get(HEADER) or request.form.get(FIELD) or ""
         try:
             bound_to, _ = opened(self._signer, given, lasts=LASTS, at=now())
-        except BadSignature:
+        except (BadData, ValueError):
             bound_to = None
-        if bound_to != _bound_to(principal):
+        if bound_to != expected:
             raise CrossSite(
                 "the form is none of ours, or too old: open the page anew and send it again; programs send a token "
                 f"(`registrar token create`), what a page has as {FIELD!r} as the header {HEADER}, or, on the "
@@ -63,7 +75,8 @@ class Forms:
             )
 
     def _is_ours(self, origin: str, request: flask.Request) -> bool:
-        return _origin(origin) in {_origin(request.host_url), self._public}
+        given = _origin(origin)
+        return given is not None and given in (_origin(request.host_url), self._public)
 
 
 def _is_program(request: flask.Request) -> bool:
@@ -75,9 +88,25 @@ def _is_program(request: flask.Request) -> bool:
 
 
 def _bound_to(principal: Principal) -> list[str]:
-    return [principal.by, principal.actor.id, principal.session or ""]
+    """Where there is a session, that alone: it is one person's, and outlasts their role."""
+    return _bound_to_session(principal.session) if principal.session else [principal.by, principal.actor.id]
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+def _bound_to_session(session: str) -> list[str]:
+    return ["session", session]
+
+
+def _public_origin(url: str) -> tuple[str, str]:
+    found = _origin(url)
+    if found is None:
+        raise ValueError(f"REGISTRAR_PUBLIC_URL={url!r} is no address such as https://registrar.example.com")
+    return found
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    """None: it is no address, and so nobody's."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     return parts.scheme, parts.netloc.lower()

@@ -14,10 +14,14 @@ LONGEST = 250  # characters of an account
 
 @dataclass(frozen=True)
 class Identity:
-    """account: what they are called where they signed in. name: for people to read; None: nobody said."""
+    """account: what they are called where they signed in. kinds: of people's accounts that it may be one of. name: for
+    people to read; None: nobody said. subject: what an OpenID provider knows them by for good.
+    """
 
     account: str
+    kinds: frozenset[str]
     name: str | None = None
+    subject: str | None = None
 
 
 def is_account(text: str) -> bool:
@@ -27,11 +31,11 @@ def is_account(text: str) -> bool:
 
 def principal_of(policy: Policy, identity: Identity, by: By, *, at: datetime, session: str | None = None) -> Principal:
     """Raises NotPermitted for somebody to whom registrar.yml gives nothing."""
-    person = policy.signed_in(identity.account)
+    person = policy.signed_in(identity.account, kinds=identity.kinds)
     if person and (role := policy.role(person, at=at)):
         return Principal(Actor(person, policy.people[person].name), role, by, session=session)
     if policy.access.all_may_look:
-        name = clean(identity.name or identity.account, length=LONGEST)
+        name = clean((identity.name or "").strip() or identity.account, length=LONGEST)
         return Principal(Actor(f"web:{identity.account}", name), "viewer", by, session=session)
     who = clean(identity.account, length=LONGEST)
     known = (

@@ -19,6 +19,11 @@ def signer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
     )
 
 
+def newest(secret_key: str) -> str:
+    """The key that signs, of those that are believed."""
+    return secret_key.partition(",")[0].strip()
+
+
 def opened(signer: URLSafeTimedSerializer, text: str, *, lasts: timedelta, at: datetime) -> tuple[Any, datetime]:
     """What was signed, and when. Raises BadSignature where nobody of ours did so, or too long ago.
 

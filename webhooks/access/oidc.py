@@ -6,6 +6,8 @@ https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth, https://www.
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,14 +15,16 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
 from registrar.policy.access import Oidc
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import Identity, is_account
+from webhooks.clean import clean
 from webhooks.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -28,8 +32,14 @@ log = logging.getLogger(__name__)
 TIMEOUT = 5  # seconds
 KNOWN_FOR = 3600.0  # seconds that the provider's metadata and keys are believed
 LEEWAY = 60  # seconds between two clocks
+LONGEST_NAME = 100  # characters: browsers drop a cookie of more than 4,096 bytes
+LONGEST_SUBJECT = 255  # https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 # With a key pair of the provider's alone: a secret that we share with it, or none, proves nothing.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_REGISTRY = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+_KINDS = ("RSA", "EC", "OKP")  # of keys that come in pairs
+# What joserfc and cryptography say of a key or a token that can't be: while they read it, or when they use it.
+_NOT_BY_THIS_KEY = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -62,7 +72,8 @@ class Provider:
         if not isinstance(account, str) or not is_account(account):
             raise SignInFailed(f"the provider's ID token has no {self._config.claim} (access.oidc.claim)")
         name = claims.get("name")
-        return Identity(account, name if isinstance(name, str) else None)
+        shown = clean(name, length=LONGEST_NAME) if isinstance(name, str) else None
+        return Identity(account, self._config.account_kinds, shown, _subject(claims))
 
     def issued_by(self, issuer: str | None) -> bool:
         """Whether an answer's `iss`, where there is one, is ours: https://www.rfc-editor.org/rfc/rfc9207"""
@@ -72,7 +83,8 @@ class Provider:
         endpoint = self._metadata()["token_endpoint"]
         try:
             with self._client(redirect_uri) as client:
-                return dict(client.fetch_token(endpoint, code=code, code_verifier=beginning.verifier))
+                sent = {"code": code, "code_verifier": beginning.verifier}  # for nobody whom it might redirect to
+                return dict(client.fetch_token(endpoint, **sent, allow_redirects=False))
         except (OAuthError, ValueError, requests.RequestException) as error:
             raise self._trouble("gave no token for the code", error) from None
 
@@ -93,11 +105,12 @@ class Provider:
         return claims
 
     def _decoded(self, id_token: str) -> jwt.Token:
-        registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
-        try:
-            return jwt.decode(id_token, self._keys(), registry=registry)
-        except InvalidKeyIdError:  # it may have new keys
-            return jwt.decode(id_token, self._keys(anew=True), registry=registry)
+        """By any of the provider's keys. Raises SignInFailed, Unavailable."""
+        for anew in (False, True):  # it may have new keys
+            for key in self._keys(anew=anew):
+                with suppress(*_NOT_BY_THIS_KEY):
+                    return jwt.decode(id_token, key, registry=_REGISTRY)
+        raise self._trouble("gave an ID token that none of its keys has signed")
 
     def _metadata(self) -> dict[str, Any]:
         found = self._get(f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration")
@@ -107,8 +120,16 @@ class Provider:
             raise self._trouble("names parts of itself that are not reached by https")
         return found
 
-    def _keys(self, *, anew: bool = False) -> KeySet:
-        return KeySet.import_key_set(self._get(self._metadata()["jwks_uri"], anew=anew))  # type: ignore[arg-type]
+    def _keys(self, *, anew: bool) -> Iterator[Key]:
+        """Those that are understood, of the kinds that sign: the others are ignored.
+
+        https://www.rfc-editor.org/rfc/rfc7517#section-5
+        """
+        found = self._get(self._metadata()["jwks_uri"], anew=anew).get("keys")
+        for one in found if isinstance(found, list) else []:
+            if isinstance(one, dict) and one.get("kty") in _KINDS and one.get("use") != "enc":
+                with suppress(*_NOT_BY_THIS_KEY):
+                    yield JWKRegistry.import_key(one)
 
     def _get(self, url: str, *, anew: bool = False) -> dict[str, Any]:
         with self._lock:
@@ -141,3 +162,11 @@ class Provider:
         if isinstance(error, requests.RequestException):
             return Unavailable(f"the sign-in provider {self._config.issuer} does not answer; try again in a minute")
         return SignInFailed(f"the sign-in provider {what}; begin again at /signin")
+
+
+def _subject(claims: CodeIDToken) -> str:
+    """Raises SignInFailed."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+        raise SignInFailed("the provider's ID token names nobody in `sub`; begin again at /signin")
+    return subject

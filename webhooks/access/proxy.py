@@ -38,4 +38,5 @@ class Proxy:
         if not is_account(account):
             raise NotSignedIn(f"the proxy's header {self._config.header} holds no single account")
         named = self._config.name_header
-        return Identity(account, request.headers.get(named, "").strip() or None if named else None)
+        name = request.headers.get(named, "").strip() or None if named else None
+        return Identity(account, self._config.account_kinds, name)

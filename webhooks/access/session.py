@@ -1,33 +1,43 @@
 """Sessions of people who signed in: a signed cookie that says who they are, and that ends.
 
-What a person may is looked up anew with each request: the cookie grants nothing by itself.
+What a person may is looked up anew with each request: the cookie grants nothing by itself. It is for the person and the
+provider of the sign-in: where registrar.yml gives the account to somebody else, or another provider signs people in, it
+is over.
 """
 
+import hashlib
+import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import flask
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData
 
 from registrar.ledger import Ledger, spent
 from registrar.ledger.engine import now
+from registrar.policy import Policy
+from registrar.policy.access import Oidc
 from webhooks.access.identity import Identity
-from webhooks.access.keys import opened
+from webhooks.access.keys import AHEAD, newest, opened, signer
 from webhooks.access.loopback import Loopback
 from webhooks.access.remembered import Remembered
 
 IDLE = timedelta(hours=1)  # without a request
 ABSOLUTE = timedelta(hours=12)  # since the sign-in
 RENEWED = timedelta(minutes=1)  # a new cookie with each request would be more of the same
+_UNREADABLE = (BadData, ValueError, KeyError, TypeError, OverflowError, OSError)  # the last two: a time that is none
 
 
 @dataclass(frozen=True)
 class Session:
-    """id: 128 random bits. seen: when its cookie was made."""
+    """person: whose account it was at the sign-in; None: nobody's, a guest. id: 128 random bits. seen: when its cookie
+    was made.
+    """
 
     identity: Identity
+    person: str | None
     id: str = field(repr=False)
     began: datetime
     seen: datetime
@@ -36,36 +46,39 @@ class Session:
 class Sessions:
     """Of one receiver; shared by all threads."""
 
-    def __init__(self, signer: URLSafeTimedSerializer, ledger: Ledger, loopback: Loopback) -> None:
-        self._signer, self._ledger, self._loopback = signer, ledger, loopback
+    def __init__(self, secret_key: str, policy: Policy, ledger: Ledger, loopback: Loopback) -> None:
+        self._signer, self._newest = signer(secret_key, "session"), signer(newest(secret_key), "session")
+        self._policy, self._ledger, self._loopback = policy, ledger, loopback
         self._over: Remembered[bool] = Remembered()
 
     def begin(self, identity: Identity, request: flask.Request, response: flask.Response) -> None:
-        at = now()
-        self._put(Session(identity, secrets.token_hex(16), at, at), request, response)
+        """In place of the one that this browser has, if it has one. Raises LedgerUnavailable."""
+        if former := self.find(request):
+            self._spend(former)
+        at, person = now(), self._person(identity)
+        self._put(Session(identity, person, secrets.token_hex(16), at, at), request, response)
 
     def find(self, request: flask.Request) -> Session | None:
         """Of the request's cookie, if it is one of ours and not over. Raises LedgerUnavailable."""
+        at = now()
         try:
-            given = request.cookies.get(self.cookie_name(request), "")
-            session = _read(*opened(self._signer, given, lasts=IDLE, at=now()))
-        except (BadSignature, ValueError, KeyError, TypeError):
+            given = self._cookie(request)
+            session = self._read(*opened(self._signer, given, lasts=IDLE, at=at))
+        except _UNREADABLE:
             return None
-        if now() - session.began >= ABSOLUTE or self._is_over(session):
-            return None
-        return session
+        is_live = -AHEAD <= at - session.began < ABSOLUTE and session.person == self._person(session.identity)
+        return session if is_live and not self._is_over(session) else None
 
     def renew(self, session: Session, request: flask.Request, response: flask.Response) -> None:
-        """So that it does not end while it is used."""
-        if now() - session.seen >= RENEWED:
+        """So that it does not end while it is used. What a key signed that is being exchanged is not signed anew: it
+        may be known to others, who would have a cookie for long after.
+        """
+        if now() - session.seen >= RENEWED and self._is_by_newest_key(request):
             self._put(session, request, response)
 
     def end(self, session: Session, request: flask.Request, response: flask.Response) -> None:
         """For whoever else has the cookie, too. Raises LedgerUnavailable."""
-        at = now()
-        with self._ledger.write() as connection:
-            spent.spend(connection, _key(session), until=session.began + ABSOLUTE, at=at)
-        self._over.change(session.id, True)
+        self._spend(session)
         response.delete_cookie(self.cookie_name(request), **self.cookie_attributes(request))
 
     def cookie_name(self, request: flask.Request, what: str = "session") -> str:
@@ -80,6 +93,19 @@ class Sessions:
         secure = not self._loopback.made_here(request)
         return {"path": "/", "secure": secure, "httponly": True, "samesite": "Lax"}
 
+    def _cookie(self, request: flask.Request) -> str:
+        return request.cookies.get(self.cookie_name(request), "")
+
+    def _person(self, identity: Identity) -> str | None:
+        return self._policy.signed_in(identity.account, kinds=identity.kinds)
+
+    def _is_by_newest_key(self, request: flask.Request) -> bool:
+        try:
+            self._newest.loads(self._cookie(request))
+        except BadData:
+            return False
+        return True
+
     def _is_over(self, session: Session) -> bool:
         return bool(self._over.ask(session.id, lambda: self._looked_up(session)))
 
@@ -87,16 +113,48 @@ class Sessions:
         with self._ledger.read() as connection:
             return spent.is_spent(connection, _key(session))
 
+    def _spend(self, session: Session) -> None:
+        """Noted for longer than a receiver whose clock is behind believes it."""
+        at = now()
+        with self._ledger.write() as connection:
+            spent.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
+        self._over.change(session.id, True)
+
     def _put(self, session: Session, request: flask.Request, response: flask.Response) -> None:
         who = session.identity
-        said = {"account": who.account, "name": who.name, "id": session.id, "began": int(session.began.timestamp())}
+        said = {
+            "account": who.account,
+            "name": who.name,
+            "sub": who.subject,
+            "person": session.person,
+            "provider": _provider(self._policy.access.oidc),
+            "id": session.id,
+            "began": int(session.began.timestamp()),
+        }
         text = str(self._signer.dumps(said))
         response.set_cookie(self.cookie_name(request), text, max_age=ABSOLUTE, **self.cookie_attributes(request))
 
+    def _read(self, said: Any, seen: datetime) -> Session:
+        """Raises one of _UNREADABLE, also where another provider signed them in."""
+        oidc = self._policy.access.oidc
+        if oidc is None or said["provider"] != _provider(oidc):
+            raise ValueError("the provider of the sign-in signs nobody in any more")
+        identity = Identity(
+            str(said["account"]), oidc.account_kinds, _text_or_none(said["name"]), _text_or_none(said["sub"])
+        )
+        began = datetime.fromtimestamp(said["began"], UTC)
+        return Session(identity, _text_or_none(said["person"]), str(said["id"]), began, seen)
 
-def _read(said: Any, seen: datetime) -> Session:
-    identity = Identity(str(said["account"]), None if said["name"] is None else str(said["name"]))
-    return Session(identity, str(said["id"]), datetime.fromtimestamp(said["began"], UTC), seen)
+
+def _provider(oidc: Oidc | None) -> str | None:
+    """Tells a provider from others. What an account means depends on issuer, client and claim."""
+    if oidc is None:
+        return None
+    return hashlib.sha256(json.dumps([oidc.issuer, oidc.client_id, oidc.claim]).encode()).hexdigest()
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _key(session: Session) -> str:

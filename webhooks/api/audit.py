@@ -14,7 +14,7 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/audit")
     def audit() -> Response:
         """Broken off, it is gone on with by `after`: the number (seq) of the last entry that came."""
-        access.require(request, "viewer")
+        reader = access.require(request, "viewer")
         query.only("model", "since", "until", "after")
         found = reading.audit(
             model=request.args.get("model"),
@@ -24,4 +24,4 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
         )
         if request.method == "HEAD":
             return Response(content_type=CONTENT_TYPES["jsonl"])
-        return exports.answer(found, "jsonl")
+        return exports.answer(found, "jsonl", reader)

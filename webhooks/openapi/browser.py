@@ -12,7 +12,7 @@ def paths() -> dict[str, Any]:
     return {
         "/signin": {"get": _away("Sign in, in a browser", _PROVIDER, 404, 429, 503)},
         "/signin/callback": {"get": _away("Come back signed in", _PROVIDER, 401, 403, 404, 429, 503)},
-        "/signout": {"post": _away("Sign out", _FORM, 401, 403, 503)},
+        "/signout": {"post": _away("Sign out", _FORM, 403, 503)},
     }
 
 

@@ -1,9 +1,11 @@
 """The document as a page: text and style alone, no script, nothing loaded from elsewhere."""
 
 import json
+import re
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup, escape
 
 from registrar.vocabulary import VOCABULARY
 from webhooks.openapi.shapes import refusals
@@ -15,25 +17,33 @@ _TEMPLATE = """<!doctype html>
 <title>{{ info.title }} {{ info.version }}: HTTP</title>
 <style>
   :root { color-scheme: light dark; --line: light-dark(#d8dde3, #39414a); --soft: light-dark(#f4f6f8, #1d2228); }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem; }
+  html { -webkit-text-size-adjust: 100%; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem;
+    overflow-wrap: anywhere; }
   h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; }
   code, pre { font: 14px/1.5 ui-monospace, monospace; }
-  pre { background: var(--soft); padding: 1rem; overflow-x: auto; }
-  table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .3rem .8rem
-  .3rem 0; border-bottom: 1px solid var(--line); } .verb { font-weight: 700; } section { margin: 2rem 0; }
+  pre { background: var(--soft); padding: 1rem; white-space: pre-wrap; }
+  table { border-collapse: collapse; width: 100%; } td { text-align: left; vertical-align: top; padding: .3rem .8rem
+  .3rem 0; border-bottom: 1px solid var(--line); } td:first-child { min-width: 4rem; } .verb { font-weight: 700; }
+  section { margin: 2rem 0; }
+  @media (max-width: 40rem) {
+    tr { display: block; border-bottom: 1px solid var(--line); padding: .3rem 0; }
+    td { display: block; border: 0; padding: 0; } td:empty { display: none; }
+  }
 </style>
 <h1>{{ info.title }} {{ info.version }}</h1>
-<p>{{ info.description }} The same for machines: <a href="/openapi.json">/openapi.json</a>.</p>
+<p>{{ info.description | marked }} The same for machines: <a href="/openapi.json">/openapi.json</a>.</p>
 <h2 id="operations">Operations</h2>
 {% for path, operations in paths.items() %}{% for verb, operation in operations.items() if verb != "parameters" %}
 <section>
 <h3><span class="verb">{{ verb | upper }}</span> <code>{{ path }}</code></h3>
-<p>{{ operation.summary }}. {{ operation.description }}</p>
+<p>{{ operation.summary | marked }}. {{ operation.description | marked }}</p>
 {% if operation.parameters %}<table>
-{% for one in operation.parameters %}<tr><td><code>{{ one.name }}</code><td>{{ one.description }}{% endfor %}
+{% for one in operation.parameters %}<tr><td><code>{{ one.name }}</code><td>{{ one.description | marked }}{% endfor %}
 </table>{% endif %}
 <table>
-{% for status, answer in operation.responses.items() %}<tr><td>{{ status }}<td>{{ answer.description }}{% endfor %}
+{% for status, answer in operation.responses.items() %}
+<tr><td>{{ status }}<td>{{ answer.description | marked }}{% endfor %}
 </table>
 </section>
 {% endfor %}{% endfor %}
@@ -42,10 +52,10 @@ _TEMPLATE = """<!doctype html>
 {% for type, event in events.items() %}
 <section>
 <h3><code>{{ type }}</code></h3>
-<p>{{ event.doc }}</p>
+<p>{{ event.doc | marked }}</p>
 <table>
 {% for name, field in event.fields.items() %}<tr><td><code>{{ name }}</code><td>
-{{ "" if field.required else "may lack" }}<td>{{ field.description or "" }}{% endfor %}
+{{- "" if field.required else "optional" }}<td>{{ field.description | marked }}{% endfor %}
 </table>
 <pre>{{ event.example }}</pre>
 </section>
@@ -53,10 +63,11 @@ _TEMPLATE = """<!doctype html>
 <h2 id="codes">Refusals</h2>
 <p>Every refusal is <code>application/problem+json</code>; its <code>detail</code> says what would be right.</p>
 <table>
-{% for one in refusals %}<tr><td>{{ one.status }}<td><code>{{ one.code }}</code><td>{{ one.doc }}{% endfor %}
+{% for one in refusals %}<tr><td>{{ one.status }}<td><code>{{ one.code }}</code><td>{{ one.doc | marked }}{% endfor %}
 </table>
 </html>
 """
+_CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _EXAMPLES: dict[str, Any] = {
     "model": "nyc-taxi-regressor",
     "task_id": "tsk_0f9c1d7e5b3a4c2d8e6f7a8b9c0d1e2f",
@@ -80,9 +91,19 @@ _ONE_OF |= {"artifacts.fetch": ("run_id",), "model_version.describe": ("descript
 
 
 def page(document: dict[str, Any]) -> str:
-    template = Environment(autoescape=True, trim_blocks=True).from_string(_TEMPLATE)
+    environment = Environment(autoescape=True, trim_blocks=True)
+    environment.filters["marked"] = marked
+    template = environment.from_string(_TEMPLATE)
     found = [{"status": kind.status, "code": kind.code, "doc": kind.__doc__} for kind in refusals()]
     return template.render(info=document["info"], paths=document["paths"], events=_events(), refusals=found)
+
+
+def marked(text: str | None) -> Markup:
+    """What stands between backticks as code, all else as it is. The texts are Markdown in /openapi.json."""
+    parts = _CODE.split(text or "")  # every second one stood between backticks
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if nth % 2 else escape(part) for nth, part in enumerate(parts)
+    )
 
 
 def _events() -> dict[str, Any]:

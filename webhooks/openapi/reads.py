@@ -93,7 +93,7 @@ _POLICY = "Without where secrets are, channels' addresses, and what only a kind 
 
 
 def _audit() -> dict[str, Any]:
-    more = "One entry a line; `registrar audit verify --file` verifies them. Two exports at a time."
+    more = "One entry a line; `registrar audit verify --file` verifies them. Six exports at a time, two of one person."
     found = other(
         "The journal, oldest entry first", f"{VIEWERS} {more}", "application/x-ndjson", *UNKNOWN, 422, 429, 503
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.promotions import Promotion, approvals
 from registrar.policy import Policy
 from registrar.reading.voting import Voting, name, voting
@@ -18,6 +19,8 @@ class Question:
 
     stale: the policy is not what it was when this was asked: the worker counts no approval of it, and moves nothing
     by those that it has (worker/promotion/evidence.py). The rest of what they are bound to, only MLflow knows.
+
+    dispute: why nothing of its model is moved, where that is so.
     """
 
     promotion: Promotion
@@ -26,6 +29,7 @@ class Question:
     agreed: tuple[str, ...]
     gates: tuple[Mapping[str, Any], ...]
     stale: bool
+    dispute: Dispute | None = None
 
     @property
     def passed(self) -> int:
@@ -33,7 +37,7 @@ class Question:
 
     def waits_for(self, actor_id: str) -> bool:
         """Whether this person's approval would count."""
-        asked = self.voting and self.promotion.state == "awaiting_approval" and not self.stale
+        asked = self.voting and self.promotion.state == "awaiting_approval" and not (self.stale or self.dispute)
         rules = self.voting.rules if self.voting and asked else ()
         return any(voter.id == actor_id for rule in rules for voter in rule.may)
 
@@ -53,7 +57,13 @@ def question(policy: Policy, connection: Connection, promotion: Promotion, *, at
         tuple(name(policy, who) for who, _ in agreed),
         tuple(promotion.evidence.get("gates") or ()),
         _stale(policy, promotion),
+        _dispute(connection, promotion),
     )
+
+
+def _dispute(connection: Connection, promotion: Promotion) -> Dispute | None:
+    found = dispute(connection, promotion.model) if promotion.open else None
+    return None if found is None or found.moves else found
 
 
 def _stale(policy: Policy, promotion: Promotion) -> bool:

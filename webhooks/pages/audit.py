@@ -29,12 +29,12 @@ def register(pages: Blueprint, house: House) -> None:
     @pages.get("/audit/export")
     def export() -> Response:
         """Oldest first, all of it or what the form asked for, a line at a time."""
-        house.guest()
+        guest = house.guest()
         form, model = _form(), given.text("model") or None
         found = reading.audit(model=model, since=given.time("since"), until=given.time("until"))
         if request.method == "HEAD":
             return Response(content_type=CONTENT_TYPES[form])
-        return exports.answer(found, form, name=_name(model))
+        return exports.answer(found, form, guest, name=_name(model))
 
 
 def _form() -> Form:

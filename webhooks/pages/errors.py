@@ -29,6 +29,7 @@ class Errors:
             problem=rejected,
             guest=guest,
             csrf=access.csrf_token(guest) if guest else None,
+            sign_out=None if guest else self._sign_out_token(),
             back=_back(),
             sign_in=access.sign_in_path(_back()),
             provider=self._provider(),
@@ -53,6 +54,13 @@ class Errors:
         try:
             return self._house.access.principal(request)
         except (Rejected, LedgerUnavailable):
+            return None
+
+    def _sign_out_token(self) -> str | None:
+        """For who has a session and no role."""
+        try:
+            return self._house.access.sign_out_token(request)
+        except LedgerUnavailable:
             return None
 
     def _provider(self) -> str | None:

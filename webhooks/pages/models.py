@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection, select
 
 from registrar.ledger import models, promotion_record
-from registrar.ledger.disputes import dispute
+from registrar.ledger import promotions as record
+from registrar.ledger.deleted_models import made_anew_at, of_deleted
+from registrar.ledger.disputes import dispute, disputes
 from registrar.ledger.engine import now
 from registrar.ledger.history import held_before
 from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.incidents import incidents
 from registrar.ledger.known_versions import Known, known_versions
 from registrar.ledger.promoted import became
@@ -21,6 +25,7 @@ from registrar.reading.not_live import not_live
 from registrar.vocabulary import ModelRollback
 from webhooks.clean import clean
 from webhooks.errors import NotFound
+from webhooks.pages import asked
 from webhooks.pages.house import House
 from webhooks.pages.places import alike, place, same
 from webhooks.pages.timeline import timeline
@@ -57,9 +62,19 @@ def register(pages: Blueprint, house: House) -> None:
         guest, after = house.guest(), clean(request.args.get("after", ""))
         with house.ledger.read() as connection:
             found = models.page(connection, after=after, limit=MOST + 1)
+            unsettled, dark = disputes(connection), not_live(house.policy, connection)
         more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
         held = {one["model"]: _now(one["holders"]) for one in found[:MOST]}
-        return house.page("models.html", guest, found=found[:MOST], held=held, more=more, first=not after)
+        return house.page(
+            "models.html",
+            guest,
+            found=found[:MOST],
+            held=held,
+            more=more,
+            first=not after,
+            disputes=unsettled,
+            not_live=[one.model for one in dark],
+        )
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:
@@ -68,10 +83,13 @@ def register(pages: Blueprint, house: House) -> None:
             found = models.one(connection, name) if name.isprintable() else None
             if found is None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
-            versions, held = known_versions(connection, name), _held(connection, name)
+            anew = made_anew_at(connection, [name]).get(name)
+            versions, held = _of_today(known_versions(connection, name), anew), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
             later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
-            ways_back = _ways_back(connection, name, house.policy.model(name))
+            ways_back = _ways_back(connection, name, house.policy.model(name), anew)
+            others = of_deleted(connection, promotions)
+            open_ = asked.questions(house.policy, connection, record.still_open(connection, model=name), at=at)
             dark = [one for one in not_live(house.policy, connection) if one.model == name]
             unsettled = dispute(connection, name)
         policy = house.policy.model(name)
@@ -85,9 +103,11 @@ def register(pages: Blueprint, house: House) -> None:
             holds=_holds(found["holders"]),
             now_held=_now(found["holders"]),
             held=_rows(held),
-            picture=timeline(held, at),
+            anew=anew,
+            picture=timeline(held, at, anew=anew),
             promotions=promotions,
-            asked=_asked(promotions),
+            asked=_asked([one for one in promotions if one["id"] not in others]),
+            stuck={one.promotion.id: one.voting.impossible for one in open_ if one.voting and one.voting.impossible},
             became=later,
             incidents=also,
             not_live=dark,
@@ -106,15 +126,31 @@ def register(pages: Blueprint, house: House) -> None:
         return house.do(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
 
 
-def _ways_back(connection: Connection, model: str, policy: ModelPolicy) -> list[WayBack]:
-    """Of each target that a version holds, if the policy brought others there before."""
-    found = [_way_back(connection, model, policy, target) for target in policy.targets]
+def _of_today(found: Sequence[Known], anew: datetime | None) -> list[Known]:
+    """Without those of a model that was deleted, where another was made by hand. Clocks may be CLOCKS apart."""
+    if anew is None:
+        return list(found)
+    return [one for one in found if max(_times(one), default=anew) + CLOCKS >= anew]
+
+
+def _times(known: Known) -> list[datetime]:
+    registered = [known.registered_at] if known.registered_at else []
+    return [*registered, *(held.at for held in known.held_back)]
+
+
+def _ways_back(connection: Connection, model: str, policy: ModelPolicy, anew: datetime | None) -> list[WayBack]:
+    """Of each target that a version holds, if the policy brought others there before. anew: since when the model is
+    there, where another had its name before.
+    """
+    found = [_way_back(connection, model, policy, target, anew) for target in policy.targets]
     return [way for way in found if way and way.earlier]
 
 
-def _way_back(connection: Connection, model: str, policy: ModelPolicy, target: Target) -> WayBack | None:
+def _way_back(
+    connection: Connection, model: str, policy: ModelPolicy, target: Target, anew: datetime | None
+) -> WayBack | None:
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
-    times = held_before(connection, model, *where)
+    times = [time for time in held_before(connection, model, *where) if anew is None or time.made_by >= anew]
     if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
         return None
     holder = next(time.version for time in times if time.still)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import Connection
 
-from registrar.ledger import dead, deployments, feed, gauges, heartbeats, incidents, promotions, rejections
+from registrar.ledger import dead, deployments, disputes, feed, gauges, heartbeats, incidents, promotions, rejections
 from registrar.ledger.engine import now
 from registrar.reading.not_live import not_live
 from webhooks.errors import NotReady
@@ -38,6 +38,7 @@ def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
         "queue": gauges.queue(connection, at),
         "deploying": deployments.under_way(connection),
         "not_live": not_live(house.policy, connection),
+        "disputes": disputes.disputes(connection),
         "incidents": incidents.incidents(connection, since=since, limit=_INCIDENTS),
         "dead": dead.letters(connection, limit=_FEW),
         "dead_count": sum(one.count for one in gauges.dead(connection)),

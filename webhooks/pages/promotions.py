@@ -1,11 +1,14 @@
 """/promotions: what was asked for. /promotions/ID: the evidence, the votes, who may still vote; approve and reject."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
+from sqlalchemy import Connection
 
 from registrar.ledger import promotion_record, shown
 from registrar.ledger import promotions as record
+from registrar.ledger.deleted_models import of_deleted
 from registrar.ledger.engine import now
 from registrar.ledger.promoted import Became, became
 from registrar.ledger.promotion_record import OPEN, STATES, Place
@@ -32,7 +35,9 @@ def register(pages: Blueprint, house: House) -> None:
             )
             open_ = record.still_open(connection) if first and not state and not model else []
             waiting = asked.questions(house.policy, connection, open_, at=at)
-            later = became(connection, found[:MOST])
+            listed = _open_of(connection, found[:MOST])
+            questions = {one.promotion.id: one for one in asked.questions(house.policy, connection, listed, at=at)}
+            later, others = became(connection, found[:MOST]), of_deleted(connection, found[:MOST])
         kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
         older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
         return house.page(
@@ -41,6 +46,8 @@ def register(pages: Blueprint, house: House) -> None:
             now=at,
             found=found[:MOST],
             became=later,
+            deleted=others,
+            questions=questions,
             waiting=waiting,
             older=older,
             first=first,
@@ -59,6 +66,7 @@ def register(pages: Blueprint, house: House) -> None:
                 "shown": shown.shown(connection, found),
                 "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
                 "became": became(connection, [vars(found)]).get(found.id, Became()),
+                "anew": of_deleted(connection, [vars(found)]).get(found.id),
             }
         target = house.policy.model(found.model).target(found.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
@@ -86,6 +94,12 @@ def _one(connection: Any, promotion_id: str) -> record.Promotion:
     if found is None:
         raise NotFound(f"there is no promotion {clean(promotion_id)}")
     return found
+
+
+def _open_of(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[record.Promotion]:
+    """Those of the rows that are open still."""
+    found = (record.get(connection, row["id"]) for row in rows if row["state"] in record.OPEN)
+    return [one for one in found if one and one.open]
 
 
 def _state() -> str:

@@ -19,23 +19,31 @@ _FITS = 26  # so wide is a bar that its version's number can stand in it
 class _Scale:
     begin: datetime
     end: datetime
+    anew: datetime | None
 
     def x(self, at: datetime) -> float:
         share = (at - self.begin) / max(self.end - self.begin, timedelta(seconds=1))
         return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, share))
 
 
-def timeline(held: Sequence[Holding], now: datetime) -> Markup:
-    """Empty where nothing held anything. held: in the order in which it happened."""
+def timeline(held: Sequence[Holding], now: datetime, *, anew: datetime | None = None) -> Markup:
+    """Empty where nothing held anything. held: in the order in which it happened. anew: since when the model is there,
+    where another had its name before: the numbers of that one's versions stand in brackets.
+    """
     if not held:
         return Markup("")
-    scale = _Scale(min(one.since for one in held), now)
+    scale = _Scale(min(one.since for one in held), now, anew)
     rows = _rows(held)
     height = len(rows) * _ROW + 22
     drawn = [_row(nth, names, of_it, scale) for nth, (names, of_it) in enumerate(rows)]
     return Markup('<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         _WIDTH, height, _spoken(rows), _axis(scale, height), Markup("").join(drawn)
     )
+
+
+def is_of_deleted(one: Holding, anew: datetime | None) -> bool:
+    """Whether its version is of a model that was deleted. anew: since when the model of today is there."""
+    return anew is not None and (one.version_created_at or one.since) < anew
 
 
 def _rows(held: Sequence[Holding]) -> list[tuple[Sequence[str], Sequence[Holding]]]:
@@ -65,11 +73,15 @@ def _bar(one: Holding, y: int, name: str, scale: _Scale) -> Markup:
     width = max(3.0, end - begin - 1)
     said = f"version {one.version} held {name} from {one.since:%Y-%m-%d %H:%M} UTC "
     said += f"for {span(one.until - one.since)}" if one.until else "until now"
+    deleted = is_of_deleted(one, scale.anew)
+    said += ", of the model that was deleted" if deleted else ""
     bar = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
     drawn = bar.format("" if one.until is None else " then", begin, y, width, _BAR, said)
     if width < _FITS:
         return drawn
-    return drawn + Markup('<text class="on" x="{:.1f}" y="{}">{}</text>').format(begin + 6, y + 15, one.version)
+    return drawn + Markup('<text class="on" x="{:.1f}" y="{}">{}</text>').format(
+        begin + 6, y + 15, f"({one.version})" if deleted else one.version
+    )
 
 
 def _axis(scale: _Scale, height: int) -> Markup:

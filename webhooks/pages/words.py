@@ -22,6 +22,7 @@ _TONES = {
     "bad": (
         *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
         *("refused", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
+        *("expired", "in_dispute", "not_live", "stuck"),
     ),
 }
 _TONE = {state: tone for tone, states in _TONES.items() for state in states}

@@ -10,7 +10,7 @@ from registrar.doctor.opening import Unopened, opened
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import all_tokens
 from registrar.policy import Policy
-from registrar.policy.access import TrustedProxy
+from registrar.policy.access import EMAIL, WEB_ACCOUNT, TrustedProxy
 
 ASKED = "/v1/policy"  # for viewers, and read from memory
 # Bits. 10.0.0.0/8 is a company; what is wider is half the Internet.
@@ -28,6 +28,8 @@ def look(site: Site) -> Iterator[Finding]:
         yield from _ways_in(site, url)
     if site.policy and (proxy := site.policy.access.trusted_proxy):
         yield from _networks(proxy)
+    if site.policy:
+        yield from _unreached(site.policy)
 
 
 def _this_machine(site: Site, url: str) -> Finding:
@@ -110,6 +112,22 @@ def _networks(proxy: TrustedProxy) -> Iterator[Finding]:
             yield warn(
                 f"access.trusted_proxy.networks has {text}: every program on the receiver's machine may {what}",
                 "Let nobody else log in to that machine, or run the proxy where it has an address of its own",
+            )
+
+
+def _unreached(policy: Policy) -> Iterator[Finding]:
+    """Who is listed by an email alone, where people sign in by something else."""
+    oidc, proxy = policy.access.oidc, policy.access.trusted_proxy
+    ways = [(f"access.oidc.claim: {oidc.claim}", oidc.account_kinds)] if oidc else []
+    if proxy and proxy.header:
+        ways.append((f"access.trusted_proxy.header: {proxy.header}", proxy.account_kinds))
+    by_email = [who for who, one in policy.people.items() if EMAIL in one.accounts and WEB_ACCOUNT not in one.accounts]
+    for said, kinds in ways:
+        if by_email and EMAIL not in kinds:
+            yield warn(
+                f"{', '.join(by_email[:5])}{' and others' if len(by_email) > 5 else ''} can't sign in by {said}: they "
+                f"have an account `{EMAIL}` alone, and what is no verified email is looked for among `{WEB_ACCOUNT}`",
+                f"List what they are called there as `accounts: {{{WEB_ACCOUNT}: ...}}`, or use verified emails",
             )
 
 
