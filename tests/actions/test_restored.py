@@ -72,6 +72,28 @@ def told(office, type_: str) -> list[str]:
     return [text_ for kind, text_ in office.facts() if kind == type_]
 
 
+@pytest.mark.both_ledgers
+@pytest.mark.parametrize("glass", [{}, {"break_glass": True, "reason": "it must"}])
+def test_what_is_in_dispute_can_be_approved_when_it_is_settled(office, glass):
+    office.policy(POLICY.replace("{rules: [{group: leads}]}", "{rules: [{group: leads}], break_glass: {group: leads}}"))
+    one_after_the_other(office, "r1")
+    tick(office)
+    trained(office, "r3")
+    before = backup(office)
+    tick(office)
+    office.registry.set_stage("taxi", 1, "Archived")
+    reconcile(office)
+    restore(office, before)
+    reconcile(office)
+    assert in_dispute(office)
+    office.post("promotion.approve", by=ADA, model="taxi", version=2, **glass)
+    assert office.promotions()[-1] == (2, "Production", "awaiting_approval")
+    assert "can be approved when this is settled" in office.fact("promotion.vote_refused")
+    settle(office, "mlflow")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert office.stages()[2] == "Production"
+
+
 # MLflow is older than the record.
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize("policy", [POLICY, REVERT, ADOPT], ids=["alert", "revert", "adopt"])

@@ -6,7 +6,7 @@ from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.policy.approval import Approval
 from registrar.vocabulary import PromotionApprove, Vote
-from worker.promotion import quarantine, void
+from worker.promotion import disputes, quarantine, void
 from worker.promotion.evidence import expired, gather, target_of
 from worker.promotion.voters import allowed, approval_of, changed, excluded, meant, missing, name
 from worker.promotion.wording import chat_name, how
@@ -53,6 +53,8 @@ def _does_not_count(
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
     if why := _unlike(work) or _closed(work, data, promotion):
         return why
+    if verdict == "approve" and (still := disputes.stands_still(work)):
+        return f"{promotion} stays open, and can be approved when this is settled: {still}"
     approval = approval_of(work, promotion)
     if _breaks_glass(data):
         return _glass_holds(work, data, promotion, approval)

@@ -34,6 +34,13 @@ def unsettled(work: Work) -> Outcome | None:
     return Outcome(f"nothing was compared: {found.why}")
 
 
+def stands_still(work: Work) -> str | None:
+    """Why nothing of the model may be moved, for people; None where it may."""
+    with work.ledger.read() as connection:
+        found = dispute(connection, work.model)
+    return found.why if found and not found.moves else None
+
+
 def check(work: Work, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
     """Raises Another where the two don't fit together. differs: whether anything is not as the record has it.
 
