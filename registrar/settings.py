@@ -83,6 +83,11 @@ class Settings:
             local_url=_value(environ, "REGISTRAR_LOCAL_URL") or LOCAL_URL,
         )
 
+    @classmethod
+    def of_file(cls, path: Path, environ: Mapping[str, str]) -> Self:
+        """Of a registrar.yml alone, whose secrets are to be read: without any address."""
+        return cls(path, "", "", "", "", None, Path(), environ)
+
     def secret(self, reference: str) -> str:
         """The value behind `env:NAME` or `file:PATH`. Raises SettingsError if it is not there or empty."""
         return resolve(reference, environ=self.environ, folder=self.config_path.parent)

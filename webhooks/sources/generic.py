@@ -13,6 +13,7 @@ from pydantic import model_validator
 
 from registrar import plugins
 from registrar.event import Actor, Event
+from registrar.nearest import meant
 from registrar.policy.strict import Strict
 from registrar.text import absent
 from webhooks import configured, mapping, strict_json, valid
@@ -54,8 +55,8 @@ class Options(Strict):
         try:
             preset = plugins.load("webhooks.presets", name.replace("-", "_"))
         except plugins.UnknownKind:
-            known = ", ".join(plugins.kinds("webhooks.presets"))
-            raise ValueError(f"there is no preset {name!r}; known are {known}") from None
+            known = plugins.kinds("webhooks.presets")
+            raise ValueError(f"there is no preset {name!r}{meant(name, known)}") from None
         said = {"verify": preset.VERIFY, "rules": preset.RULES, "delivery_id": preset.DELIVERY_ID}
         return {**said, **given}
 

@@ -24,6 +24,7 @@ from worker.telling import card
 from worker.telling.post import ask
 from worker.telling.post import post as send
 
+NEEDS = ("url",)
 HOSTS: frozenset[str] = frozenset()  # everybody has one of their own
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 4000  # characters; a post ends at 16,383

@@ -24,6 +24,7 @@ from worker.telling import card
 from worker.telling.post import ask
 from worker.telling.post import post as send
 
+NEEDS = ("url or secret",)
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _LIKE = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}"})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from registrar import policy as policies
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.policy import PolicyError, fit
+from registrar.policy import PolicyError, fit, lint
 from registrar.policy.load import located
 from registrar.seal import Seal
 
@@ -22,6 +22,8 @@ def look(site: Site) -> Iterator[Finding]:
         yield from (fail(complaint, f"Correct it; {_ADVICE}") for complaint in wrong)
         if not wrong:
             yield ok(f"{path} is valid: {len(policy.sources)} sources, {len(policy.channels)} channels")
+        for line in located(path, lint.warnings(policy)):
+            yield warn(line, f"Registrar runs, and this can never do what it says; {_ADVICE}")
         if not policy.sources:
             yield warn("registrar.yml has no sources: nobody can send anything", "Add one under sources")
     try:
