@@ -8,7 +8,9 @@ from pathlib import Path
 
 from registrar import policy as policies
 from registrar.client import Client
+from registrar.credentials import without_login
 from registrar.ledger import Ledger
+from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
 from registrar.problem import Problem
@@ -82,6 +84,9 @@ class Context:
             if checked:
                 check(opened)
             yield opened
+        except LedgerUnavailable as error:
+            where = without_login(self.settings().ledger_url)
+            raise LedgerUnavailable(f"the ledger {where} {error.reason}: {error}", error.reason) from error
         finally:
             opened.close()
 
