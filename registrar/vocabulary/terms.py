@@ -86,13 +86,13 @@ def _trimmed(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_text)]
 # What goes to MLflow as it is, such as a search.
 Exact = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)", max_length=2000)]
-# MLflow refuses "/" and ":" in model names (mlflow.utils.validation._validate_model_name), and a "\" at the end is
-# taken for an escape in its searches.
+# MLflow refuses "/" and ":" in model names, and ".." at their beginning (mlflow.utils.validation._validate_model_name:
+# "..." too); a "\" at the end is taken for an escape in its searches.
 ModelName = Annotated[
     str,
     Form(
-        r"^(?!\.{1,2}$)[^/:\x00-\x1f\x7f-\x9f]{1,250}(?<!\\)$(?!\n)",
-        "is no name for a model: it has 1 to 250 characters, no / or :, no \\ at the end, and is not . or ..",
+        r"^(?!\.$)(?!\.\.)[^/:\x00-\x1f\x7f-\x9f]{1,250}(?<!\\)$(?!\n)",
+        "is no name for a model: it has 1 to 250 characters, no / or :, no \\ at the end, is not . and has no .. in front",
     ),
 ]
 Name = Annotated[str, Form(r"^[^\x00-\x1f\x7f-\x9f]{1,250}$(?!\n)", "is longer than 250 characters")]
