@@ -92,7 +92,8 @@ ModelName = Annotated[
     str,
     Form(
         r"^(?!\.$)(?!\.\.)[^/:\x00-\x1f\x7f-\x9f]{1,250}(?<!\\)$(?!\n)",
-        "is no name for a model: it has 1 to 250 characters, no / or :, no \\ at the end, is not . and has no .. in front",
+        "is no name for a model: it has 1 to 250 characters, no / or :, no \\ at the end, is not ., and does not begin "
+        "with ..",
     ),
 ]
 Name = Annotated[str, Form(r"^[^\x00-\x1f\x7f-\x9f]{1,250}$(?!\n)", "is longer than 250 characters")]
