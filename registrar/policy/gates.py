@@ -56,7 +56,7 @@ class Threshold(Strict):
     metric: Metric
     of: Origin = "training"
     op: Literal["<", "<=", ">", ">="]
-    threshold: float
+    threshold: Annotated[float, Field(allow_inf_nan=False)]
 
     def __str__(self) -> str:
         return f"{named(self.metric, self.of)} {self.op} {self.threshold:g}"
@@ -73,8 +73,8 @@ class Comparison(Strict):
     of: Origin = "training"
     baseline: Reference
     greater_is_better: bool
-    min_absolute_change: Annotated[float, Field(ge=0)] = 0
-    min_relative_change: Annotated[float, Field(ge=0, description="0.01 is 1 %")] = 0
+    min_absolute_change: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    min_relative_change: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0.01 is 1 %")] = 0
     when_no_baseline: Annotated[
         Literal["pass", "fail"], Field(description="where nobody ever held it; else who held it last is compared with")
     ] = "pass"

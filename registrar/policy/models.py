@@ -127,8 +127,8 @@ class ModelPolicy(Strict):
         stages = [target.stage for target in self.targets]
         named = [alias for target in self.targets for alias in (target.alias, target.previous_alias) if alias]
         for what, values in (("stage", stages), ("alias", named)):
-            if len(values) != len(set(values)):
-                raise ValueError(f"two targets have the same {what}")
+            if twice := [value for nth, value in enumerate(values) if value in values[:nth]]:
+                raise ValueError(f"two targets have the same {what}: {twice[0]}")
         return self
 
     @model_validator(mode="after")

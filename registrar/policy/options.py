@@ -37,4 +37,4 @@ def read(kind: object, given: Mapping[str, Any]) -> BaseModel:
     try:
         return own.model_validate(given)
     except ValidationError as error:
-        raise BadOptions(complaints(own, error, given)) from None
+        raise BadOptions(complaints(own, error, given, examples={})) from None

@@ -45,6 +45,7 @@ def _lacking(name: str, known: Collection[str], where: str) -> str | None:
 
 def _members(policy: Policy) -> Iterator[Complaint]:
     known = [*policy.people, *(f"source:{name}" for name in policy.sources)]
+    names = {person.name: who for who, person in policy.people.items()}
     for group, members in policy.groups.items():
         for index, member in enumerate(members):
             if member not in known:
@@ -53,6 +54,8 @@ def _members(policy: Policy) -> Iterator[Complaint]:
                     yield at, f"{member!r} is a source; as a member it is called source:{member}"
                 elif member in policy.groups:
                     yield at, f"{member!r} is a group, and a group has no groups in it; name its members"
+                elif member in names:
+                    yield at, f"{member!r} is a person's name; a member is named by the id: {names[member]}"
                 else:
                     yield at, f"{member!r} is neither in people nor a source:NAME of this file{meant(member, known)}"
 

@@ -38,7 +38,7 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError):
-        cities = {zone.rpartition("/")[2]: zone for zone in sorted(available_timezones())}
+        cities = {zone.rpartition("/")[2]: zone for zone in sorted(available_timezones()) if "/" in zone}
         near = nearest(name.rpartition("/")[2], cities, like=0.8)
         said = f"; did you mean {cities[near]}?" if near else ""
         raise ValueError(f"{name!r} is no time zone such as Europe/Paris{said}") from None

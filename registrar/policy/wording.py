@@ -4,7 +4,8 @@ What was given is shown where it is one of a few words, and nowhere else: a secr
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +16,7 @@ from registrar.policy.complaint import Complaint, Place
 
 _ALIKE = 0.8  # so near that it is rather a slip than a key of another place
 # What a key looks like, for where it is missing or of another type.
-_SUCH = {
+EXAMPLES = {
     "version": "version: 1",
     "may": 'may: [{events: [training_run.*], models: ["*"]}]',
     "notify": 'notify: [{outcomes: ["*"], to: [NAME]}]',
@@ -57,17 +58,24 @@ Elsewhere = Callable[[Place], str | None]
 
 
 def complaints(
-    root: type[BaseModel], error: ValidationError, content: Any, *, elsewhere: Elsewhere = lambda place: None
+    root: type[BaseModel],
+    error: ValidationError,
+    content: Any,
+    *,
+    examples: Mapping[str, str] = EXAMPLES,
+    elsewhere: Elsewhere = lambda place: None,
 ) -> Iterator[Complaint]:
-    """content: what was validated. elsewhere: what else may be said of an unknown key."""
+    """content: what was validated. examples: of its keys. elsewhere: what else may be said of an unknown key."""
     details = error.errors(include_url=False)
+    missing = {tuple(d["loc"]) for d in details if d["type"] == "missing"}
     slips = {(*d["loc"][:-1], near) for d in details if (near := _slip(root, d))}
     for detail in details:
         loc = tuple(detail["loc"])
         if detail["type"] == "missing" and loc in slips:
             continue  # it is there, misspelt
         place = _standing(loc[:-1] if detail["type"] == "missing" else loc, content)
-        yield place, _sentence(root, detail, place, elsewhere)
+        lacks = any(each[:-1] == loc[:-1] for each in missing - slips)
+        yield place, _Saying(root, examples, elsewhere, lacks).of(detail, place)
 
 
 def _standing(loc: Place, content: Any) -> Place:
@@ -87,51 +95,62 @@ def _slip(root: type[BaseModel], detail: Any) -> str | None:
     return nearest(str(detail["loc"][-1]), places.known(root, detail["loc"][:-1]))
 
 
-def _sentence(root: type[BaseModel], detail: Any, place: Place, elsewhere: Elsewhere) -> str:
-    type_, loc, given, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
-    match type_:
-        case "extra_forbidden":
-            said = _unknown(root, loc, elsewhere(place))
-        case "missing":
-            said = f"{loc[-1]} is missing" + _such(str(loc[-1]))
-        case "literal_error" | "union_tag_invalid":
-            said = _no_such_word(context, given)
-        case "model_type" | "dict_type" | "model_attributes_type":
-            said = _no_mapping(places.known(root, loc), given)
-        case _ if type_ in _BELONGS:
-            said = _another_type(type_, given, place) + _means(root, loc)
-        case _:
-            said = _limit(type_, context) or str(detail["msg"]).removeprefix("Value error, ")
-    return said
+@dataclass(frozen=True)
+class _Saying:
+    """lacks: whether the mapping that an error is in lacks a key that it must have."""
+
+    root: type[BaseModel]
+    examples: Mapping[str, str]
+    elsewhere: Elsewhere
+    lacks: bool
+
+    def of(self, detail: Any, place: Place) -> str:
+        type_, loc, given, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
+        match type_:
+            case "extra_forbidden":
+                said = self._unknown(loc, self.elsewhere(place))
+            case "missing":
+                said = f"{loc[-1]} is missing" + self._such(str(loc[-1]))
+            case "literal_error" | "union_tag_invalid":
+                said = _no_such_word(context, given)
+            case "model_type" | "dict_type" | "model_attributes_type":
+                said = self._no_mapping(loc, given, place)
+            case _ if type_ in _BELONGS:
+                said = self._another_type(type_, given, place) + _means(self.root, loc)
+            case _:
+                said = _limit(type_, context) or str(detail["msg"]).removeprefix("Value error, ")
+        return said
+
+    def _unknown(self, loc: Place, elsewhere: str | None) -> str:
+        key, here = str(loc[-1]), places.known(self.root, loc[:-1])
+        if near := nearest(key, here, like=_ALIKE):
+            return f"unknown key; did you mean {near}?"
+        if elsewhere:
+            return f"unknown key here; {elsewhere}"
+        below = [home for model in places.models(self.root, loc[:-1]) for home in places.homes(model, key)]
+        if homes := (below or ([] if self.lacks else places.homes(self.root, key)))[:3]:
+            return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
+        return f"unknown key{meant(key, here)}"
+
+    def _no_mapping(self, loc: Place, given: Any, place: Place) -> str:
+        known = places.known(self.root, loc)
+        keys = f": {', '.join(known)}" if known else self._such(_key(place)) or ", such as NAME: ..."
+        return f"{_found(given)}, and keys belong below it{keys}"
+
+    def _another_type(self, type_: str, given: Any, place: Place) -> str:
+        said = f"{_found(given)}, and {_BELONGS[type_]} belongs here"
+        if type_ == "list_type":
+            return said + (self._such(_key(place)) or ", such as [NAME]")
+        scalar = given is not None and not isinstance(given, list | dict)
+        return said + ("; put it in quotes" if type_ == "string_type" and scalar else "")
+
+    def _such(self, key: str) -> str:
+        return f", such as {self.examples[key]}" if key in self.examples else ""
 
 
-def _unknown(root: type[BaseModel], loc: Place, elsewhere: str | None) -> str:
-    key, here = str(loc[-1]), places.known(root, loc[:-1])
-    if near := nearest(key, here, like=_ALIKE):
-        return f"unknown key; did you mean {near}?"
-    if elsewhere:
-        return f"unknown key here; {elsewhere}"
-    below = [home for model in places.models(root, loc[:-1]) for home in places.homes(model, key)]
-    if homes := (below or places.homes(root, key))[:3]:
-        return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
-    return f"unknown key{meant(key, here)}"
-
-
-def _no_such_word(context: Any, given: Any) -> str:
-    expected = str(context.get("expected") or context.get("expected_tags"))
-    words = re.findall(r"'([^']*)'", expected) or [expected]
-    word = str(context.get("tag", given))
-    wordy = isinstance(given, str) or "tag" in context
-    shown = f"{_found(given)}, and is" if not wordy else f"{word!r} is" if _WORD.fullmatch(word) else "is"
-    if len(words) == 1:
-        return f"{shown} not {words[0]}"
-    near = nearest(word, words)
-    return f"{shown} none of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
-
-
-def _no_mapping(known: list[str], given: Any) -> str:
-    keys = f": {', '.join(known)}" if known else ", NAME: and what it is"
-    return f"{_found(given)}, and keys belong below it{keys}"
+def _key(place: Place) -> str:
+    """The innermost that is no index."""
+    return next((str(part) for part in reversed(place) if isinstance(part, str)), "")
 
 
 def _means(root: type[BaseModel], loc: Place) -> str:
@@ -141,18 +160,16 @@ def _means(root: type[BaseModel], loc: Place) -> str:
     return f": {said}" if said else ""
 
 
-def _another_type(type_: str, given: Any, place: Place) -> str:
-    said = f"{_found(given)}, and {_BELONGS[type_]} belongs here"
-    if type_ == "list_type":
-        return said + (
-            _such(next((str(part) for part in reversed(place) if isinstance(part, str)), "")) or ", such as [NAME]"
-        )
-    scalar = given is not None and not isinstance(given, list | dict)
-    return said + ("; put it in quotes" if type_ == "string_type" and scalar else "")
-
-
-def _such(key: str) -> str:
-    return f", such as {_SUCH[key]}" if key in _SUCH else ""
+def _no_such_word(context: Any, given: Any) -> str:
+    expected = str(context.get("expected") or context.get("expected_tags"))
+    words = re.findall(r"'([^']*)'", expected) or [expected]
+    word = str(context.get("tag", given))
+    wordy = isinstance(given, str) or "tag" in context
+    if len(words) == 1:
+        return f"only {words[0]} can stand here"
+    shown = f"{_found(given)}, and is" if not wordy else f"{word!r} is" if _WORD.fullmatch(word) else "is"
+    near = nearest(word, words)
+    return f"{shown} none of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
 
 
 _BELONGS = {

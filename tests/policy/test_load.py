@@ -97,7 +97,7 @@ def test_a_whole_file_is_read():
             "'nightly' is no cron expression",
         ),
         ("version: 1\n", "", "version is missing"),
-        ("version: 1", "version: 2", "registrar.yml:1: version: is a number, and is not 1"),
+        ("version: 1", "version: 2", "registrar.yml:1: version: only 1 can stand here"),
         (
             "stage: staging",
             "stage: Live",

@@ -18,6 +18,7 @@ from registrar.markdown import FENCE
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from registrar.text import shown
+from registrar.vocabulary.terms import Form
 from worker.door import Doubtful, Final, Retryable
 from worker.notifiers import Notice
 from worker.telling import card
@@ -56,7 +57,7 @@ _ADVICE = {
 class Options(Strict):
     """channel: where a bot posts. api: Slack's own, unless it is another such as https://slack-gov.com/api."""
 
-    channel: Annotated[str | None, Field(pattern=r"^[CDG][A-Z0-9]{2,30}$(?!\n)")] = None
+    channel: Annotated[str, Form(r"^[CDG][A-Z0-9]{2,30}$(?!\n)", "is no channel's id such as C0123ABCD")] | None = None
     api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (
         "https://slack.com/api"
     )

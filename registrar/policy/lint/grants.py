@@ -22,6 +22,9 @@ def look(policy: Policy) -> Iterator[Complaint]:
                 "may send nothing: all that it sends is refused; grant it something, such as "
                 'may: [{events: [training_run.*], models: ["*"]}]',
             )
+        for nth, host in enumerate(source.reply_to):
+            if "/" in host:
+                yield ("sources", name, "reply_to", nth), f"{host!r} is no host such as hooks.slack.com"
         for nth, grant in enumerate(source.may):
             yield from _grant(policy, ("sources", name, "may", nth), grant)
     for nth, route in enumerate(policy.notify):
