@@ -1,5 +1,6 @@
 """What `registrar up` looks at before it starts anything: what can't work is said in a sentence, and nothing runs."""
 
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from registrar.policy.lint import warnings
 from registrar.policy.load import located
 from registrar.settings import SettingsError, process_environment
 
+_SHOWN = ("REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL")
 _PARTS = ("flask", "granian", "mlflow", "psutil")  # of receiver, worker and supervisor
 
 
@@ -42,7 +44,7 @@ def _is_whole_mlflow() -> bool:
 
 
 def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> None:
-    """What was given on the command line. Raises SettingsError, BrokerUrlError."""
+    """What was given on the command line, or in the environment to be shown. Raises SettingsError, BrokerUrlError."""
     given = {"--mlflow": mlflow, "--ledger": ledger, "--broker": broker}
     for option, url in given.items():
         if url is not None and not url.strip():
@@ -53,6 +55,9 @@ def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> 
         raise SettingsError(f"--mlflow {mlflow} has no scheme, and MLflow would take it for a folder: http://{mlflow}")
     if broker:
         Broker.parse(broker)
+    for name in _SHOWN:
+        if (url := process_environment().get(name)) and not re.match(r"https?://[^/\s]", url):
+            raise SettingsError(f"{name}={without_login(url)} is no address such as https://registrar.example.com")
 
 
 def policy(config: Path) -> Iterator[str]:

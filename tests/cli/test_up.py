@@ -113,6 +113,17 @@ def test_a_part_that_is_not_installed_is_said_before_anything_starts(run, monkey
     assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
 
 
+@pytest.mark.parametrize("name", ["REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL"])
+def test_a_name_to_the_world_without_its_scheme_is_said_before_anything_starts(run, monkeypatch, name):
+    monkeypatch.setenv(name, "registrar.example.com")
+    monkeypatch.setattr(up, "Stack", pytest.fail)
+    result = run("up")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"registrar: {name}=registrar.example.com is no address such as https://registrar.example.com\n",
+    )
+
+
 def test_a_server_of_its_own_needs_the_whole_of_mlflow(run, monkeypatch):
     monkeypatch.setattr(preflight, "_is_whole_mlflow", lambda: False)
     assert "needs mlflow, which is not installed" in run("up").stderr
