@@ -43,7 +43,7 @@ def opened(name: str, policy: Policy, settings: Settings) -> Sender:
         raise CannotSend("REGISTRAR_SECRET_KEY is not a key: `registrar secret` makes one") from None
 
 
-def unopened(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
+def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
     """Why the receiver would not start: what each source lacks, without those of which that is known."""
     seal, found = Seal(new_key()), []
     for name in policy.sources.keys() - set(but):

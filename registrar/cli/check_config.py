@@ -45,9 +45,9 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
         raise NoConfig("there is no registrar.yml here; name one, or let `registrar up` write a first one")
     policy = policies.load(path)
     environ = process_environment()
-    if wrong := fit.refused(policy, environ=environ, path=path) if secrets else fit.misfits(policy):
+    if wrong := fit.errors(policy, environ=environ, path=path) if secrets else fit.misfits(policy):
         raise PolicyError("\n".join(located(path, wrong)))
-    addresses = fit.astray(policy, environ=environ, folder=path.parent) if secrets else ()
+    addresses = fit.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
     warned = located(path, [*warnings(policy), *addresses])
     if as_json:
         digest = shown.policy(policy)["digest"]

@@ -64,9 +64,9 @@ def policy(config: Path) -> Iterator[str]:
     """What registrar.yml says in vain, to be told. Raises PolicyError for what the parts would not start with."""
     found: Policy = load(config)
     environ = process_environment()
-    if wrong := fit.refused(found, environ=environ, path=config):
+    if wrong := fit.errors(found, environ=environ, path=config):
         raise PolicyError("\n".join(located(config, wrong)))
-    yield from located(config, [*warnings(found), *fit.astray(found, environ=environ, folder=config.parent)])
+    yield from located(config, [*warnings(found), *fit.bad_addresses(found, environ=environ, folder=config.parent)])
 
 
 def ledger(url: str) -> None:

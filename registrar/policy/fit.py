@@ -56,23 +56,23 @@ def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> I
             yield at, f"{error}{_meant(reference, environ, folder)}"
 
 
-def refused(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
+def errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
     """All that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
     wrong = [*misfits(policy), *unreadable(policy, environ=environ, folder=path.parent)]
     known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
-    return [*wrong, *_unopened(policy, Settings.of_file(path, environ), known)]
+    return [*wrong, *_cannot_open(policy, Settings.of_file(path, environ), known)]
 
 
-def _unopened(policy: Policy, settings: Settings, known: set[str]) -> list[Complaint]:
+def _cannot_open(policy: Policy, settings: Settings, known: set[str]) -> list[Complaint]:
     """The receiver's half offers itself by name; where it is not installed, its sources can't be asked."""
     found: list[Complaint] = []
     with suppress(ImportError):
         for entry in entry_points(group="registrar.sending"):
-            found += entry.load().unopened(policy, settings, but=known)
+            found += entry.load().cannot_open(policy, settings, but=known)
     return found
 
 
-def astray(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
+def bad_addresses(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
     """Channels whose address can be read, and is none."""
     for name, channel in policy.channels.items():
         if channel.url is None or channel.kind in ("apprise", "log"):

@@ -75,7 +75,7 @@ def complaints(
             continue  # it is there, misspelt
         place = _standing(loc[:-1] if detail["type"] == "missing" else loc, content)
         lacks = any(each[:-1] == loc[:-1] for each in missing - slips)
-        yield place, _Saying(root, examples, elsewhere, lacks).of(detail, place)
+        yield place, _Messages(root, examples, elsewhere, lacks).of(detail, place)
 
 
 def _standing(loc: Place, content: Any) -> Place:
@@ -96,7 +96,7 @@ def _slip(root: type[BaseModel], detail: Any) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Saying:
+class _Messages:
     """lacks: whether the mapping that an error is in lacks a key that it must have."""
 
     root: type[BaseModel]

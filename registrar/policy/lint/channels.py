@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from registrar.policy.complaint import Complaint
 from registrar.policy.document import Policy
 from registrar.policy.kinds import needs, option_values
-from registrar.policy.lint.patterns import in_vain, samples
+from registrar.policy.lint.patterns import matches_nothing, samples
 from registrar.policy.routes import Route
 from registrar.policy.strict import matches
 from registrar.vocabulary.outcomes import OUTCOMES
@@ -16,7 +16,7 @@ def look(policy: Policy) -> Iterator[Complaint]:
         wrong = [
             (("notify", nth, "outcomes", index), why)
             for index, pattern in enumerate(route.outcomes)
-            if (why := in_vain(pattern, OUTCOMES, "outcome: nobody is told by it"))
+            if (why := matches_nothing(pattern, OUTCOMES, "outcome: nobody is told by it"))
         ]
         yield from wrong
         if not wrong and nth and _told_before(policy.notify[:nth], route):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from registrar.nearest import nearest
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import Policy
-from registrar.policy.lint.patterns import in_vain, no_model
+from registrar.policy.lint.patterns import matches_nothing, no_model
 from registrar.policy.sources import Grant
 from registrar.policy.strict import matches
 from registrar.vocabulary import VOCABULARY
@@ -33,7 +33,7 @@ def look(policy: Policy) -> Iterator[Complaint]:
 
 def _grant(policy: Policy, at: Place, grant: Grant) -> Iterator[Complaint]:
     for nth, pattern in enumerate(grant.events):
-        why = in_vain(pattern, VOCABULARY, "event type: it grants nothing")
+        why = matches_nothing(pattern, VOCABULARY, "event type: it grants nothing")
         granted = [type_ for type_ in VOCABULARY if matches([pattern], type_)]
         if why:
             yield (*at, "events", nth), why

@@ -13,7 +13,7 @@ _SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _NAME = TypeAdapter(ModelName)
 
 
-def in_vain(pattern: str, known: Collection[str], what: str) -> str | None:
+def matches_nothing(pattern: str, known: Collection[str], what: str) -> str | None:
     """Why a pattern matches none of these dotted words; None: it matches one."""
     if any(matches([pattern], word) for word in known):
         return None
