@@ -25,10 +25,20 @@ def look(policy: Policy) -> Iterator[Complaint]:
         for nth, host in enumerate(source.reply_to):
             if "/" in host:
                 yield ("sources", name, "reply_to", nth), f"{host!r} is no host such as hooks.slack.com"
+        yield from _unreached(("sources", name, "options", "rules"), source.options.get("rules"))
         for nth, grant in enumerate(source.may):
             yield from _grant(policy, ("sources", name, "may", nth), grant)
     for nth, route in enumerate(policy.notify):
         yield from _models(policy, ("notify", nth, "models"), route.models)
+
+
+def _unreached(at: Place, rules: object) -> Iterator[Complaint]:
+    """Of kind generic: the first rule that a payload meets is taken, and one without `when` is met by any."""
+    conditions = [rule.get("when") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
+    for nth, condition in enumerate(conditions):
+        before = next((n for n, earlier in enumerate(conditions[:nth]) if earlier in (None, condition)), None)
+        if before is not None:
+            yield (*at, nth), f"is never reached: rule {before} before it takes all that it would"
 
 
 def _grant(policy: Policy, at: Place, grant: Grant) -> Iterator[Complaint]:
