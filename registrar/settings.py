@@ -28,6 +28,7 @@ _EXAMPLES = {
     "REGISTRAR_BROKER_URL": "redis://redis:6379/0",
     "REGISTRAR_SECRET_KEY": "44 characters from `registrar secret`; the same for receiver and worker",
 }
+_WRITTEN_ANEW = "`registrar up` writes it anew"
 _ADDRESSES = ("MLFLOW_TRACKING_URI", "REGISTRAR_LEDGER_URL", "REGISTRAR_BROKER_URL")
 
 
@@ -83,6 +84,11 @@ class Settings:
             local_url=_value(environ, "REGISTRAR_LOCAL_URL") or LOCAL_URL,
         )
 
+    @classmethod
+    def of_file(cls, path: Path, environ: Mapping[str, str]) -> Self:
+        """Of a registrar.yml alone, whose secrets are to be read: without any address."""
+        return cls(path, "", "", "", "", None, Path(), environ)
+
     def secret(self, reference: str) -> str:
         """The value behind `env:NAME` or `file:PATH`. Raises SettingsError if it is not there or empty."""
         return resolve(reference, environ=self.environ, folder=self.config_path.parent)
@@ -119,7 +125,7 @@ def from_folder(data: Path) -> Settings:
     """
     written = folder_environment(data)
     try:
-        return Settings.read(written | process_environment())
+        return Settings.read(written | {name: value for name, value in process_environment().items() if value})
     except SettingsError as error:
         if written:
             raise
@@ -138,15 +144,22 @@ def folder_environment(data: Path) -> dict[str, str]:
         return {}
     except OSError as error:
         raise SettingsError(f"{data / ENVIRONMENT_FILE} can't be read: {error.strerror}") from None
-    words = (word for line in lines for word in shlex.split(line, comments=True))
+    except UnicodeDecodeError:
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} is not UTF-8 text; {_WRITTEN_ANEW}") from None
+    try:
+        words = [word for line in lines for word in shlex.split(line, comments=True)]
+    except ValueError:
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} has a quote that is not closed; {_WRITTEN_ANEW}") from None
     return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def _value(environ: Mapping[str, str], name: str) -> str | None:
     path = environ.get(f"{name}_FILE")
     if not path:
-        return environ.get(name)
+        return environ.get(name) or None  # empty, as CI leaves what it has no value for, is not set
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{name}_FILE={path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}_FILE={path} is not UTF-8 text") from None

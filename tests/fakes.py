@@ -67,6 +67,10 @@ class FakeRegistry:
         """By hand, with all its versions; their numbers begin anew."""
         del self._models[name], self._aliases[name]
 
+    def delete_experiment(self, name: str) -> None:
+        """By hand: MLflow keeps it, and its name."""
+        self._experiments[name] = replace(self._experiments[name], deleted=True)
+
     # What a test says is there.
     def trained(self, run_id: str, model: str | None = "model", **metrics: float) -> Run:
         run = Run(run_id, f"run-{run_id}", "1", "FINISHED", "ada", BORN, f"mlflow-artifacts:/1/{run_id}/artifacts")
@@ -112,7 +116,7 @@ class FakeRegistry:
         return runs[:max_results]
 
     def experiments(self) -> list[Experiment]:
-        return list(self._experiments.values())
+        return [each for each in self._experiments.values() if not each.deleted]
 
     def experiment(self, name: str) -> Experiment | None:
         return self._experiments.get(name)

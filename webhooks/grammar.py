@@ -67,9 +67,21 @@ def _promotion(text: str) -> Fields:
     word = stage.get("target", "")
     if word.capitalize() in STAGES:
         return fields | {"target": word, "reason": reason or None}
-    if meant := difflib.get_close_matches(word.capitalize(), STAGES, n=1, cutoff=0.7):
-        raise InvalidEvent(f"{clean(word)} is no stage; did you mean {meant[0]}?")
+    _no_misspelt_stage(word)
     return fields | {"target": "Production", "reason": rest or None}
+
+
+_SHORT = {"stage": "Staging", "stg": "Staging", "prod": "Production", "prd": "Production"}
+_REASONS = ("product", "products")  # nearly a stage, and what a reason may begin with
+
+
+def _no_misspelt_stage(word: str) -> None:
+    """Raises InvalidEvent for what was meant as a stage: it must not pass for the beginning of a reason."""
+    if word.lower() in _REASONS:
+        return
+    near = difflib.get_close_matches(word.capitalize(), STAGES, n=1, cutoff=0.7)
+    if meant := _SHORT.get(word.lower()) or next(iter(near), None):
+        raise InvalidEvent(f"{clean(word)} is no stage; did you mean {meant}?")
 
 
 def _break_glass(text: str) -> Fields:
@@ -116,6 +128,8 @@ def _rollback(text: str) -> Fields:
         elif to and _VERSION.fullmatch(to.lower()):
             fields["to"], rest = to.lower().removeprefix("v"), after
             break
+        elif stage and "target" not in fields:
+            _no_misspelt_stage(stage)
     reason = rest.strip()
     return fields | ({"reason": reason} if reason else {})
 

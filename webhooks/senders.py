@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from registrar import plugins
 from registrar.policy import Policy, Source, options
+from registrar.policy.complaint import Place
 from registrar.seal import Seal
 from registrar.settings import Settings, SettingsError
 from webhooks.errors import Rejected
@@ -17,7 +18,11 @@ from webhooks.source import Answer, Check, Context, Handshake, Kind, Parsed, Ref
 
 
 class SourceError(ValueError):
-    """A source of registrar.yml can't be opened; the message names it and says why."""
+    """A source of registrar.yml can't be opened; the message names it and says why. place, why: of a complaint."""
+
+    def __init__(self, place: Place, why: object) -> None:
+        self.place, self.why = place, str(why)
+        super().__init__(f"{'.'.join(map(str, place))}: {why}")
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def open_one(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sende
     try:
         kind = cast("Kind", plugins.load("webhooks.sources", config.kind))
     except plugins.UnknownKind as error:
-        raise SourceError(f"sources.{name}.kind: {error}") from None
+        raise SourceError(("sources", name, "kind"), error) from None
     secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
     context = Context(name, config, policy, seal, secrets, _options(name, config, kind))
     _check(context, kind)
@@ -83,14 +88,14 @@ def _check(context: Context, kind: Kind) -> None:
         if check:
             check(context)
     except WeakSecret as error:
-        raise SourceError(f"sources.{context.name}: {error}") from None
+        raise SourceError(("sources", context.name), error) from None
 
 
 def _options(name: str, config: Source, kind: Kind) -> BaseModel:
     try:
         return options.read(kind, config.options)
     except options.BadOptions as error:
-        raise SourceError(f"sources.{name}.options: {error}") from None
+        raise SourceError(("sources", name, "options"), error) from None
 
 
 def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:
@@ -98,7 +103,7 @@ def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:
         secret = settings.secret(reference)
         kind.check_secret(secret)
     except SettingsError as error:
-        raise SourceError(f"sources.{name}.secrets: {error}") from None
+        raise SourceError(("sources", name, "secrets"), error) from None
     except WeakSecret as error:
-        raise SourceError(f"sources.{name}.secrets: {reference}: {error}") from None
+        raise SourceError(("sources", name, "secrets"), f"{reference}: {error}") from None
     return secret

@@ -3,7 +3,7 @@
 Each kind says how it signs (SCHEME, or `sign`) and whether it can carry our events (`compose`): webhooks/sources/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from registrar import plugins
 from registrar.keys import new_key
 from registrar.policy import Policy, Source
+from registrar.policy.complaint import Complaint
 from registrar.policy.options import NoOptions
 from registrar.problem import Problem
 from registrar.seal import Seal
@@ -40,6 +41,17 @@ def opened(name: str, policy: Policy, settings: Settings) -> Sender:
         raise CannotSend(str(error)) from None
     except ValueError:
         raise CannotSend("REGISTRAR_SECRET_KEY is not a key: `registrar secret` makes one") from None
+
+
+def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
+    """Why the receiver would not start: what each source lacks, without those of which that is known."""
+    seal, found = Seal(new_key()), []
+    for name in policy.sources.keys() - set(but):
+        try:
+            open_one(name, policy, settings, seal)
+        except SourceError as error:
+            found.append((error.place, error.why))
+    return found
 
 
 def stranger(kind: str, name: str, secret: str) -> Sender:

@@ -68,7 +68,8 @@ def mlmodel(text: str) -> dict[str, Any]:
 
 
 def experiment(found: Any) -> Experiment:
-    return Experiment(found.experiment_id, found.name, found.artifact_location, _time(found.creation_time))
+    deleted = found.lifecycle_stage == "deleted"
+    return Experiment(found.experiment_id, found.name, found.artifact_location, _time(found.creation_time), deleted)
 
 
 def model(found: Any) -> Model:

@@ -113,10 +113,13 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class Experiment:
+    """deleted: by somebody, and MLflow keeps it, with its name, until it is restored or purged."""
+
     id: str
     name: str
     artifact_location: str
     created_at: datetime | None
+    deleted: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,17 @@ def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[
     return run, registry.source_of(run, path)
 
 
-def registered(registry: Registry, model: str, run: Run, source: ModelSource) -> Version | None:
-    """This run's model as a version already: by this very task before a crash, or by an earlier event."""
-    versions = registry.versions(model, run_id=run.id)
-    return next((version for version in reversed(versions) if version.source == source.uri), None)
+def registered(
+    registry: Registry, data: Registration, run: Run, source: ModelSource, artifact_path: str
+) -> Version | None:
+    """This run's model as a version already: by this very task before a crash, by an earlier event, or by its training.
+
+    Who registers by hand may name the model by the run's path, or by where the run's files are.
+    """
+    path = data.artifact_path or artifact_path
+    same = {source.uri, f"runs:/{run.id}/{path}", f"{run.artifact_uri.rstrip('/')}/{path}"}
+    versions = registry.versions(data.model, run_id=run.id)
+    return next((version for version in reversed(versions) if version.source in same), None)
 
 
 def _best(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:

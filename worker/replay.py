@@ -1,6 +1,7 @@
 """What sending an event again would do, without doing it."""
 
 from registrar.vocabulary import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
+from worker import taken_up
 from worker.door import Final
 from worker.promotion.evidence import Look
 from worker.promotion.plan import Plan, plan
@@ -30,7 +31,10 @@ def _plan(look: Look, data: Data) -> Plan:
 
 
 def _registration(look: Look, data: Registration) -> Plan:
-    run, source = chosen(look.registry, data, look.policy.model(data.model).artifact_path)
-    if earlier := registered(look.registry, data.model, run, source):
+    path = look.policy.model(data.model).artifact_path
+    run, source = chosen(look.registry, data, path)
+    if earlier := registered(look.registry, data, run, source, path):
+        if taken_up.is_foreign(earlier):
+            return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])
     return Plan("ready", [f"run {run.id} would become a new version of {data.model}"])

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from registrar.cli import extras
+from registrar.cli import extras, unforeseen
 from registrar.cli.outline import Line, outline
 from registrar.problem import Problem
 
@@ -67,7 +67,11 @@ class Catalogue(click.Group):
         except Problem as problem:
             raise Told(problem) from problem
         except ModuleNotFoundError as error:
-            raise Told(extras.missing(ctx.invoked_subcommand or "registrar", error)) from error
+            raise Told(_missing(ctx, error)) from error
+        except Exception as error:  # the one handler of the command line: no traceback reaches a person
+            if unforeseen.is_clicks(error):
+                raise
+            raise Told(unforeseen.problem(error)) from error
 
 
 class Told(click.ClickException):
@@ -79,6 +83,13 @@ class Told(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"registrar: {self.message}", file=file, err=file is None)
+
+
+def _missing(ctx: click.Context, error: ModuleNotFoundError) -> Problem:
+    try:
+        return extras.missing(ctx.invoked_subcommand or "registrar", error)
+    except ModuleNotFoundError:
+        return unforeseen.problem(error)
 
 
 def _modules() -> Iterator[str]:

@@ -8,11 +8,15 @@ from registrar import policy as policies
 from registrar.cli import show
 from registrar.cli.config import existing_config
 from registrar.cli.context import Context
+from registrar.plural import plural
 from registrar.policy import PolicyError, fit
 from registrar.policy.explain import explain
+from registrar.policy.lint import warnings
 from registrar.policy.load import located
 from registrar.reading import shown
 from registrar.settings import SettingsError, folder_environment, process_environment
+
+WARNED = 1
 
 
 class NoConfig(SettingsError):
@@ -23,31 +27,43 @@ class NoConfig(SettingsError):
 @click.argument("file", type=click.Path(path_type=Path), required=False, envvar="REGISTRAR_CONFIG")
 @click.option("--secrets/--no-secrets", default=True, help="Whether each secret must be readable from here.")
 @show.as_json
-@click.pass_obj
-def check_config(context: Context, *, file: Path | None, secrets: bool, as_json: bool) -> None:
+@click.pass_context
+def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_json: bool) -> None:
     """Explain what registrar.yml grants, asks and tells, and check it.
 
     \b
     registrar check-config
     registrar check-config deploy/registrar.yml --no-secrets     # in CI, where they are not
 
-    Exit code 0: it is fine; 2: it can't work, and each place that is wrong is named.
+    Exit code 0: it is fine; 1: Registrar starts with it, but something in it can never do what it says, such as an
+    outcome that there is not: a warning names each place; 2: Registrar does not start with it, or there is none.
     """
+    context: Context = ctx.obj
     context.started_here()
     path = file or _written(context.data) or existing_config(context.data)
     if path is None:
         raise NoConfig("there is no registrar.yml here; name one, or let `registrar up` write a first one")
     policy = policies.load(path)
-    if not as_json:
-        click.echo("\n".join(explain(policy)))
-    readable = fit.unreadable(policy, environ=process_environment(), folder=path.parent) if secrets else ()
-    complaints = [*fit.misfits(policy), *readable]
-    if complaints:
-        raise PolicyError("this can't work:\n" + "\n".join(located(path, complaints)))
+    environ = process_environment()
+    if wrong := fit.errors(policy, environ=environ, path=path) if secrets else fit.misfits(policy):
+        raise PolicyError("\n".join(located(path, wrong)))
+    addresses = fit.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
+    warned = located(path, [*warnings(policy), *addresses])
     if as_json:
-        show.json_text({"file": path, "digest": shown.policy(policy)["digest"], "explained": list(explain(policy))})
+        digest = shown.policy(policy)["digest"]
+        show.json_text({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})
     else:
-        click.echo(f"\n{path} is fine" + ("; every secret can be read" if secrets else ""))
+        click.echo("\n".join([*explain(policy), ""]))
+        for line in warned:
+            click.echo(f"warning: {line}", err=True)
+        click.echo(_verdict(path, warned, secrets=secrets))
+    ctx.exit(WARNED if warned else 0)
+
+
+def _verdict(path: Path, warned: list[str], *, secrets: bool) -> str:
+    if warned:
+        return f"{path} can be used, with {plural(len(warned), 'warning')}"
+    return f"{path} is fine" + ("; every secret can be read" if secrets else "")
 
 
 def _written(data: Path) -> Path | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from registrar import policy as policies
 from registrar.client import Client
+from registrar.credentials import without_login
 from registrar.ledger import Ledger
+from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
 from registrar.problem import Problem
@@ -82,6 +84,9 @@ class Context:
             if checked:
                 check(opened)
             yield opened
+        except LedgerUnavailable as error:
+            where = without_login(self.settings().ledger_url)
+            raise LedgerUnavailable(f"the ledger {where} {error.reason}: {error}", error.reason) from error
         finally:
             opened.close()
 
@@ -106,7 +111,10 @@ class Context:
         if self.token_file is None:
             return process_environment().get("REGISTRAR_TOKEN", "").strip() or None
         try:
-            return self.token_file.read_text(encoding="utf-8").strip() or None
+            token = self.token_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise SettingsError(f"the token's file {self.token_file} can't be read: {why}") from None
+        if not token:  # as nobody, or as this machine's operator, it would be asked by another than who was meant
+            raise SettingsError(f"the token's file {self.token_file} is empty; `registrar token create` prints one")
+        return token

@@ -2,9 +2,11 @@
 
 import click
 
+from registrar.cli import preflight
 from registrar.cli.context import Context
 from registrar.demo.screen import on_screen
 from registrar.demo.show import Show
+from registrar.embedded.folder import Folder
 
 
 @click.command()
@@ -25,6 +27,8 @@ def demo(ctx: click.Context, leave: bool, kill_worker: bool) -> None:
     """
     context: Context = ctx.obj
     context.started_here()
+    preflight.packages(own_mlflow=True, ledger=None)
+    preflight.ledger(Folder(context.data.absolute()).ledger_url)
     with on_screen() as screen:
         code = Show(context.data, screen, leave=leave, kill_worker=kill_worker).run()
     ctx.exit(code)

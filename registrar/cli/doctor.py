@@ -13,6 +13,7 @@ from registrar.cli import given, show
 from registrar.cli.context import Context
 from registrar.doctor import Site, fail
 from registrar.doctor.examine import Line, examine
+from registrar.plural import plural
 from registrar.policy import Policy, PolicyError
 from registrar.problem import Problem
 from registrar.settings import Settings, SettingsError
@@ -93,7 +94,8 @@ def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
     if as_json:
         show.json_text([{"part": line.part, **asdict(line.finding)} for line in seen])
     else:
-        click.echo(f"{levels.count('ok')} ok, {levels.count('warn')} warnings, {levels.count('FAIL')} failures")
+        warnings, failures = plural(levels.count("warn"), "warning"), plural(levels.count("FAIL"), "failure")
+        click.echo(f"{levels.count('ok')} ok, {warnings}, {failures}")
     return "FAIL" in levels
 
 

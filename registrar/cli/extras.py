@@ -1,5 +1,6 @@
 """What must be installed for which command: the parts of Registrar are installed apart."""
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from registrar.problem import Problem
@@ -34,6 +35,16 @@ def missing(command: str, error: ModuleNotFoundError) -> Problem:
     if package not in _BROUGHT_BY:
         raise error
     return NotInstalled(f"`registrar {command}` needs {package}, which is not installed: {_pip(package)}")
+
+
+def lacking(command: str, packages: Iterable[str]) -> NotInstalled:
+    """The sentence for several: what a command starts that is of other parts."""
+    names = sorted(packages)
+    part = "postgres" if names == ["psycopg"] else "embedded"
+    return NotInstalled(
+        f"`registrar {command}` needs {' and '.join(names)}, which is not installed: "
+        f"pip install 'mlflow-registrar[{part}]'"
+    )
 
 
 def _pip(package: str) -> str:

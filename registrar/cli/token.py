@@ -13,7 +13,8 @@ from registrar.keys import new_token
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
-from registrar.policy.access import ROLES, Role
+from registrar.nearest import meant
+from registrar.policy.access import ROLES, Role, lesser
 from registrar.policy.duration import PATTERN, length
 from registrar.problem import Problem
 
@@ -82,7 +83,7 @@ def create(
     """
     at = now()
     if person is not None:
-        _check_person(context, person, at)
+        _check_person(context, person, role, at)
     secret = new_token()
     made = Token(name, tokens.digest(secret), role, person, at, at + expires if expires else None)
     with context.ledger() as ledger, ledger.write() as connection:
@@ -131,12 +132,19 @@ def revoke(context: Context, name: str, as_json: bool) -> None:
         click.echo(f"{name} is revoked since {show.text(found.revoked_at)}")
 
 
-def _check_person(context: Context, person: str, at: datetime) -> None:
+def _check_person(context: Context, person: str, role: Role, at: datetime) -> None:
     policy = context.policy()
     if person not in policy.people:
-        raise NoSuchPerson(f"{person} is not in people of registrar.yml; without --person it is a machine's")
-    if policy.role(person, at=at) is None:
+        near = meant(person, policy.people)
+        raise NoSuchPerson(f"{person} is not in people of registrar.yml{near}; without --person it is a machine's")
+    own = policy.role(person, at=at)
+    if own is None:
         raise NoSuchPerson(f"{person} may not use pages and API: add them to `access` in registrar.yml first")
+    if lesser(own, role) != role:
+        raise NoSuchPerson(
+            f"{person} is {own} by registrar.yml, and a person's token never may more than the person: give it "
+            f"--role {own}, or add {person} to access.{role}s first"
+        )
 
 
 def _acts_as(made: Token) -> str:

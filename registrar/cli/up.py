@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from registrar import policy
-from registrar.broker import Broker
-from registrar.cli.config import existing_config
+from registrar.cli import preflight
+from registrar.cli.config import HERE, existing_config
 from registrar.cli.context import Context
 from registrar.cli.screen import Screen
 from registrar.credentials import without_login
 from registrar.embedded import Stack, serve
+from registrar.embedded.folder import Folder
 from registrar.settings import process_environment
 
 
@@ -38,21 +38,26 @@ def up(
 ) -> None:
     """Start everything on this machine: Redis, MLflow, receiver, worker and beat.
 
-    Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all.
+    Data, logs and secrets are in the data folder, and there they are the next time. Ctrl-C stops all. Before anything
+    is started, it looks at what it needs: packages, registrar.yml and its secrets, addresses, the ledger, the folder.
 
     \b
     registrar up
     registrar --data /srv/registrar up --config registrar.yml --mlflow http://mlflow.example.com:5000
     """
     context.started_here()
-    config = config or existing_config(context.data)
-    if config:
-        policy.load(config)
-    if broker:
-        Broker.parse(broker)
+    preflight.packages(own_mlflow=not mlflow, ledger=ledger)
+    preflight.addresses(mlflow=mlflow, ledger=ledger, broker=broker)
+    chosen = config or existing_config(context.data)
+    warned = list(preflight.policy(chosen)) if chosen else []
+    preflight.ledger(ledger or Folder(context.data.absolute()).ledger_url)
     with Screen() as screen:
         say, progress = screen.say, screen.progress
-        stack = Stack(context.data, config, port, say, progress=progress, mlflow=mlflow, ledger=ledger, broker=broker)
+        if chosen == HERE and not config:
+            say(f"{HERE.absolute()} is used, for it is in this folder; --config FILE names another")
+        for line in warned:
+            say(f"warning: {line}")
+        stack = Stack(context.data, chosen, port, say, progress=progress, mlflow=mlflow, ledger=ledger, broker=broker)
         if not mlflow and (other := process_environment().get("MLFLOW_TRACKING_URI")):
             screen.say(
                 f"MLFLOW_TRACKING_URI={without_login(other)} is not used; to use that server: "

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from registrar.embedded.folder import Folder
 from registrar.keys import new_webhook_secret
 
 FOLDER_MODE = 0o700
@@ -32,8 +33,9 @@ class Place:
 
     @classmethod
     def inside(cls, data: Path) -> "Place":
-        """Makes DATA/demo and DATA/demo/secrets, for their owner only."""
+        """Makes DATA/demo and DATA/demo/secrets, for their owner only. Raises BadFolder."""
         place = cls(data.absolute() / "demo")
+        Folder(data.absolute()).prepare()
         place._secrets.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         return place
 

@@ -2,15 +2,25 @@
 
 import os
 import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from registrar.problem import Problem
 from registrar.settings import ENVIRONMENT_FILE
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _LOG_BYTES = 10_000_000  # a log that is longer when its part starts is set aside
 _HEADER = "# Written by `registrar up`: other commands on this folder find the parts by it. It holds a key.\n"
+
+
+# What an empty MLflow, ledger and Redis take, with logs: the first start would fail somewhere in the middle.
+LEAST_ROOM = 50_000_000  # bytes
+
+
+class BadFolder(Problem):
+    """The data folder can't be made or written, or its disk is full."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,20 @@ class Folder:
     path: Path
 
     def prepare(self) -> None:
-        """Make the folders, for their owner only; version control is told to look away."""
+        """Make the folders, for their owner only; version control is told to look away. Raises BadFolder."""
+        try:
+            self._make()
+        except OSError as error:
+            raise BadFolder(
+                f"the data folder {self.path} can't be used: {error.strerror}; give another: registrar --data FOLDER"
+            ) from None
+        if (free := shutil.disk_usage(self.path).free) < LEAST_ROOM:
+            raise BadFolder(
+                f"the disk of the data folder {self.path} has {free // 1_000_000} MB left, and "
+                f"{LEAST_ROOM // 1_000_000} MB are needed to start; make room, or give another: registrar --data FOLDER"
+            )
+
+    def _make(self) -> None:
         self.path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         for name in ("logs", "redis", "mlflow", "artifacts"):
             (self.path / name).mkdir(exist_ok=True)

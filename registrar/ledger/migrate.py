@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from registrar.ledger.engine import Ledger
-from registrar.ledger.schema import SchemaMismatch, check
+from registrar.ledger.schema import SchemaMismatch, check, refuse_foreign, refuse_newer
 
 __all__ = ["SchemaMismatch", "check", "migrate"]
 
@@ -21,6 +21,8 @@ def migrate(ledger: Ledger, *, to: str = "head") -> str:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # another's migration may take its time
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+        refuse_foreign(connection)
+        refuse_newer(connection)
         command.upgrade(_config(connection), to)
         return _head() if to == "head" else to
 

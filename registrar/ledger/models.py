@@ -4,14 +4,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
 from registrar.ledger.promotions import is_open
-from registrar.ledger.tables import events, holders, promotions
+from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
+
+# What succeeds with a model's version, or at the sight of the model itself, alone. A training that failed says a name.
+_PROVING = tuple(
+    f"worker.{name}" for name in ("register", "request", "transition", "archive", "describe", "evaluated", "observe")
+)
+_UNDER_WAY = ("queued", "running")
 
 
 def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
-    """By name, those after `after`: model, last_event_at, open_promotions, holders ({kind, key, version, since})."""
+    """Those that the registry has, or had, by name, from behind `after`.
+
+    Each with model, last_event_at, open_promotions, holders ({kind, key, version, since}).
+    """
     return _told(connection, _names(connection, after, limit))
 
 
@@ -29,8 +38,17 @@ def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
     names = first.cte("names", recursive=True)
     following = select(func.min(events.c.model)).where(events.c.model > names.c.model).scalar_subquery()
     names = names.union_all(select(following).where(names.c.model.is_not(None)))
-    found = select(names.c.model).where(names.c.model.is_not(None)).limit(limit)
+    found = select(names.c.model).where(names.c.model.is_not(None), _is_one(names.c.model)).limit(limit)
     return [str(name) for name in connection.execute(found).scalars()]
+
+
+def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether the registry has, or had, a model of that name: an event that failed may have misspelt it."""
+    rows = (holders, promotions, incarnations, version_states)
+    proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == "succeeded")
+    work = tasks.join(events, tasks.c.event_id == events.c.id)
+    done = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
+    return or_(*(exists().where(table.c.model == model) for table in rows), done)
 
 
 def _told(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:

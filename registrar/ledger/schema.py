@@ -1,8 +1,11 @@
 """Says whether the ledger's schema is the one of this version, without loading Alembic: the receiver starts light."""
 
+import re
+
 from sqlalchemy import Connection, inspect, text
 
 from registrar.ledger.engine import Ledger
+from registrar.ledger.tables import metadata
 from registrar.problem import Problem
 
 HEAD = "0013"  # the newest file in migrations/versions; a test keeps the two equal
@@ -12,9 +15,37 @@ class SchemaMismatch(Problem, RuntimeError):
     """The ledger's schema is not the one this version works with; the message says what to do."""
 
 
+class NewerSchema(SchemaMismatch):
+    """A newer version migrated the ledger: there is no way back, and this one can't use it."""
+
+
+def refuse_foreign(connection: Connection) -> None:
+    """Raises SchemaMismatch for a database that is another program's: MLflow's own has an alembic_version, too."""
+    found = revision(connection)
+    taken = set(inspect(connection).get_table_names()) & set(metadata.tables) if found is None else set()
+    if taken or (found is not None and not re.fullmatch(r"[0-9]{4}", found)):
+        named = f"a table {sorted(taken)[0]}" if taken else f"a schema at revision {found}"
+        raise SchemaMismatch(
+            f"the ledger's database is another program's: it has {named} that is none of ours. Give Registrar a "
+            "database of its own: REGISTRAR_LEDGER_URL, `registrar up --ledger`"
+        )
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Raises NewerSchema. Revisions are numbers of one length, each greater than the one before."""
+    found = revision(connection)
+    if found is not None and found > HEAD:
+        raise NewerSchema(
+            f"the ledger is newer than this version: it is at revision {found}, and {HEAD} is the newest known here; "
+            "use a version that knows it, or later"
+        )
+
+
 def check(ledger: Ledger) -> None:
     """Raises SchemaMismatch unless the schema is the one of this version, LedgerUnavailable if it can't be read."""
     with ledger.read() as connection:
+        refuse_foreign(connection)
+        refuse_newer(connection)
         found = revision(connection)
     if found != HEAD:
         raise SchemaMismatch(

@@ -4,9 +4,10 @@ import re
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from registrar.policy.strict import SecretRef, Strict
+from registrar.vocabulary.terms import Form
 
 Role = Literal["viewer", "approver", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)  # each includes those before it
@@ -29,12 +30,20 @@ def _network(text: str) -> str:
 
 def _issuer(text: str) -> str:
     if not _ISSUER.fullmatch(text):
-        raise ValueError("an issuer is such as https://login.example.com/realms/team, as its own discovery says it")
+        raise ValueError(
+            "is no issuer such as https://login.example.com/realms/team, as its own discovery says it: https://, and "
+            "nothing behind a ? or #"
+        )
     return text
 
 
 Who = Annotated[str, Field(min_length=1, max_length=64)]
-Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)")]
+Header = Annotated[
+    str,
+    Form(
+        r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)", "is no name of a header such as X-Forwarded-User: letters, digits and -"
+    ),
+]
 Network = Annotated[str, AfterValidator(_network)]
 Issuer = Annotated[str, AfterValidator(_issuer), Field(max_length=500)]
 

@@ -1,6 +1,5 @@
 """The whole of registrar.yml, and what can be asked of it."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -11,18 +10,24 @@ from pydantic import Field
 
 from registrar.event import Actor
 from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Role, same_account
-from registrar.policy.approval import Approval, Rule
-from registrar.policy.gates import RequiredTags
+from registrar.policy.approval import Approval
+from registrar.policy.complaint import Place
 from registrar.policy.models import ModelPolicy
 from registrar.policy.people import Members, Person
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
 from registrar.policy.strict import Glob, Strict, most_specific
+from registrar.vocabulary.terms import Form
 
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)")]
+Key = Annotated[
+    str,
+    Form(
+        r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)",
+        "is no name that can be referred to: letters, digits, - and _, 64 at most, and the first is no - or _",
+    ),
+]
 OURSELVES = "registrar"  # the source of what the timer starts (worker/clock.py)
 WEB = "web"  # the source of what is done on the pages and by the API (webhooks/commands.py)
-Complaint = tuple[tuple[str | int, ...], str]
 
 
 class Policy(Strict):
@@ -46,140 +51,24 @@ class Policy(Strict):
     notify: list[Route] = []
     access: Access = Access()
 
-    def inconsistencies(self) -> list[Complaint]:
-        """Names used in one part that the other part lacks, each with the place that uses it."""
-        return [
-            *self._reserved(),
-            *self._unknown_members(),
-            *self._unknown_delegates(),
-            *self._unfillable_rules(),
-            *self._unknown_pruners(),
-            *self._unknown_taggers(),
-            *self._unknown_channels(),
-            *self._unknown_doors(),
-            *self._shared_accounts(),
-            *self._unknown_users(),
-        ]
-
-    def _reserved(self) -> list[Complaint]:
-        taken = {
-            OURSELVES: f"{OURSELVES!r} is what Registrar itself is called; choose another name",
-            WEB: f"{WEB!r} is what its own pages and API are called; choose another name",
-        }
-        return [(("sources", name), why) for name, why in taken.items() if name in self.sources]
-
-    def _unknown_delegates(self) -> list[Complaint]:
-        return [
-            (("people", who, "delegate", "to"), f"{person.delegate.to!r} is not in people")
-            for who, person in self.people.items()
-            if person.delegate and person.delegate.to not in self.people
-        ]
-
-    def _unknown_members(self) -> list[Complaint]:
-        known = set(self.people) | {f"source:{name}" for name in self.sources}
-        return [
-            (("groups", group, index), f"{member!r} is neither in people nor a source:NAME of this file")
-            for group, members in self.groups.items()
-            for index, member in enumerate(members)
-            if member not in known
-        ]
-
-    def _approvals(self) -> Iterator[tuple[tuple[str | int, ...], Approval]]:
+    def approvals(self) -> Iterator[tuple[Place, Approval]]:
+        """Every approval that rules say, and where."""
         for name, model in self.models.items():
             for index, target in enumerate(model.targets):
                 if isinstance(target.approval, Approval):
                     yield ("models", name, "targets", index, "approval"), target.approval
 
-    def _unfillable_rules(self) -> list[Complaint]:
-        rules = [
-            ((*at, "rules", nth), rule) for at, approval in self._approvals() for nth, rule in enumerate(approval.rules)
-        ]
-        glass = [((*at, "break_glass"), approval.break_glass) for at, approval in self._approvals()]
-        return [
-            *((at, why) for at, rule in rules if (why := self._too_few(rule))),
-            *((at, f"group {g.group!r} is not in groups") for at, g in glass if g and g.group not in self.groups),
-        ]
-
-    def _too_few(self, rule: Rule) -> str | None:
-        if rule.group not in self.groups:
-            return f"group {rule.group!r} is not in groups"
-        if len(set(self.groups[rule.group])) >= rule.required_approvals:
-            return None
-        return f"group {rule.group!r} has too few members for {rule.required_approvals} approvals"
-
-    def _unknown_pruners(self) -> list[Complaint]:
-        return [
-            (("models", name, "retention", "group"), f"group {model.retention.group!r} is not in groups")
-            for name, model in self.models.items()
-            if model.retention and model.retention.group and model.retention.group not in self.groups
-        ]
-
-    def _unknown_taggers(self) -> list[Complaint]:
-        return [
-            (("models", name, "targets", index, "gates", nth, "by"), self._no_source(source))
-            for name, model in self.models.items()
-            for index, target in enumerate(model.targets)
-            for nth, gate in enumerate(target.gates)
-            if isinstance(gate, RequiredTags)
-            for source in gate.sources
-            if source not in self.sources
-        ]
-
-    def _no_source(self, name: str) -> str:
-        named = {source.casefold(): source for source in self.sources}
-        near = difflib.get_close_matches(name.casefold(), named, n=1, cutoff=0)
-        return f"{name!r} is not in sources" + (f"; did you mean {named[near[0]]}?" if near else "")
-
-    def _unknown_channels(self) -> list[Complaint]:
-        return [
-            ((*at, nth), f"{channel!r} is not in channels")
-            for at, channels in self._told()
-            for nth, channel in enumerate(channels)
-            if channel not in self.channels
-        ]
-
-    def _told(self) -> Iterator[tuple[tuple[str | int, ...], list[str]]]:
-        """Every place that names channels."""
+    def told(self) -> Iterator[tuple[Place, list[str]]]:
+        """Every list that names channels, and where."""
         for index, route in enumerate(self.notify):
             yield ("notify", index, "to"), route.to
-        for at, approval in self._approvals():
+        for at, approval in self.approvals():
             if approval.escalate:
                 yield (*at, "escalate", "to"), approval.escalate.to
         for name, model in self.models.items():
             for index, target in enumerate(model.targets):
                 if target.deploy:
                     yield ("models", name, "targets", index, "deploy", "to"), target.deploy.to
-
-    def _unknown_doors(self) -> list[Complaint]:
-        return [
-            (("channels", name, "buttons"), why)
-            for name, channel in self.channels.items()
-            if channel.buttons is not None and (why := self._no_door(channel.buttons, channel.kind))
-        ]
-
-    def _no_door(self, source: str, kind: str) -> str | None:
-        if source not in self.sources:
-            return f"{source!r} is not in sources"
-        return None if self.sources[source].kind == kind else f"{source!r} takes no presses of kind {kind}"
-
-    def _shared_accounts(self) -> list[Complaint]:
-        accounts = [(account, who) for who, person in self.people.items() for account in person.accounts.items()]
-        first = {same_account(*account): who for account, who in reversed(accounts)}
-        return [
-            (("people", who, "accounts", account[0]), f"{account[1]} is people.{owner}'s account already")
-            for account, who in accounts
-            if (owner := first[same_account(*account)]) != who
-        ]
-
-    def _unknown_users(self) -> list[Complaint]:
-        known = {*self.people, *self.groups}
-        lists = {"viewers": {EVERYBODY, *known}, "approvers": known, "operators": known}
-        return [
-            (("access", key, index), f"{who!r} is neither in people nor in groups")
-            for key, right in lists.items()
-            for index, who in enumerate(getattr(self.access, key))
-            if who not in right
-        ]
 
     def references(self) -> Iterator[str]:
         """Where its secrets are, as env:NAME or file:PATH."""
@@ -251,11 +140,11 @@ class Policy(Strict):
 
     def _approving(self) -> set[str]:
         """The groups whose members approve something."""
-        return {group for _, approval in self._approvals() for group in approval.groups}
+        return {group for _, approval in self.approvals() for group in approval.groups}
 
     def _breaking_glass(self) -> set[str]:
         """The groups whose members may break the glass for something."""
-        return {approval.break_glass.group for _, approval in self._approvals() if approval.break_glass}
+        return {approval.break_glass.group for _, approval in self.approvals() if approval.break_glass}
 
     def members(self, group: str) -> list[str]:
         """The names of a group's members, for people to read."""

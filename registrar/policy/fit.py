@@ -1,15 +1,19 @@
 """Whether a valid registrar.yml fits what is installed here, and whether its secrets can be read from here."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from registrar.plugins import kinds, load
-from registrar.policy import options
-from registrar.policy.document import Complaint, Policy
-from registrar.settings import SettingsError, resolve
+from registrar import plugins
+from registrar.nearest import nearest
+from registrar.policy import kinds, options
+from registrar.policy.complaint import Complaint, Place
+from registrar.policy.document import Policy
+from registrar.settings import Settings, SettingsError, resolve
 
-_FOLDERS = {"sources": "webhooks.sources", "channels": "worker.notifiers"}
+_ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")
 
 
 def misfits(policy: Policy) -> list[Complaint]:
@@ -19,44 +23,75 @@ def misfits(policy: Policy) -> list[Complaint]:
 
 def load_kinds(policy: Policy | None) -> None:
     """Import the kinds that a policy names; what is not installed here is passed over."""
-    for section, folder in _FOLDERS.items():
-        for kind in {entry.kind for entry in getattr(policy, section, {}).values()} & set(kinds(folder)):
+    for section, folder in kinds.FOLDERS.items():
+        for kind in {entry.kind for entry in getattr(policy, section, {}).values()} & set(kinds.known(section)):
             with suppress(ImportError):
-                load(folder, kind)
+                plugins.load(folder, kind)
 
 
 def _unknown_kinds(policy: Policy) -> Iterator[Complaint]:
-    """A part that is not installed here has no kinds that could be checked."""
-    for section, folder in _FOLDERS.items():
-        known = kinds(folder)
+    for section in kinds.FOLDERS:
         for name, entry in getattr(policy, section).items():
-            if known and entry.kind not in known:
-                yield (section, name, "kind"), f"there is no kind {entry.kind!r}; known are {', '.join(known)}"
+            if why := kinds.unknown(section, entry.kind):
+                yield (section, name, "kind"), why
 
 
 def _wrong_options(policy: Policy) -> Iterator[Complaint]:
     """A kind whose own library is missing here (apprise, on the receiver's machine) can't be asked what it takes."""
-    for section, folder in _FOLDERS.items():
+    for section, folder in kinds.FOLDERS.items():
         for name, entry in getattr(policy, section).items():
-            if entry.kind in kinds(folder):
+            if kinds.options(section, entry.kind) is not None:
                 try:
-                    options.read(load(folder, entry.kind), entry.options)
-                except ImportError:
-                    continue
+                    options.read(plugins.load(folder, entry.kind), entry.options)
                 except options.BadOptions as error:
-                    yield (section, name, "options"), str(error)
+                    yield from (((section, name, "options", *at), why) for at, why in error.complaints)
 
 
 def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
     """folder: of registrar.yml."""
-    for at, reference in _references(policy):
+    for at, reference in references(policy):
         try:
             resolve(reference, environ=environ, folder=folder)
         except SettingsError as error:
-            yield at, str(error)
+            yield at, f"{error}{_meant(reference, environ, folder)}"
 
 
-def _references(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
+    """All that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
+    wrong = [*misfits(policy), *unreadable(policy, environ=environ, folder=path.parent)]
+    known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
+    return [*wrong, *_cannot_open(policy, Settings.of_file(path, environ), known)]
+
+
+def _cannot_open(policy: Policy, settings: Settings, known: set[str]) -> list[Complaint]:
+    """The receiver's half offers itself by name; where it is not installed, its sources can't be asked."""
+    found: list[Complaint] = []
+    with suppress(ImportError):
+        for entry in entry_points(group="registrar.sending"):
+            found += entry.load().cannot_open(policy, settings, but=known)
+    return found
+
+
+def bad_addresses(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
+    """Channels whose address can be read, and is none."""
+    for name, channel in policy.channels.items():
+        if channel.url is None or channel.kind in ("apprise", "log"):
+            continue
+        with suppress(SettingsError):
+            value = resolve(channel.url, environ=environ, folder=folder)
+            if not _ADDRESS.match(value):
+                yield (
+                    ("channels", name, "url"),
+                    f"{channel.url} holds no address: it begins with {_begins(channel.kind)}",
+                )
+
+
+def _begins(kind: str) -> str:
+    return "smtp:// or smtps://" if kind == "email" else "https://"
+
+
+def references(policy: Policy) -> Iterator[tuple[Place, str]]:
+    """Where each secret is said to be, as env:NAME or file:PATH."""
     for name, source in policy.sources.items():
         yield from ((("sources", name, "secrets", index), secret) for index, secret in enumerate(source.secrets))
     for name, channel in policy.channels.items():
@@ -65,3 +100,16 @@ def _references(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str]]:
                 yield ("channels", name, key), reference
     if policy.access.oidc:
         yield ("access", "oidc", "client_secret"), policy.access.oidc.client_secret
+
+
+def _meant(reference: str, environ: Mapping[str, str], folder: Path) -> str:
+    """The variable or file that there is, and that looks like it."""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        found = nearest(name, (each for each, value in environ.items() if value.strip()), like=0.8)
+        return f"; did you mean env:{found}?" if found else ""
+    path = folder / name
+    with suppress(OSError):
+        if found := nearest(path.name, (each.name for each in path.parent.iterdir() if each.is_file()), like=0.8):
+            return f"; did you mean file:{Path(name).with_name(found)}?"
+    return ""

@@ -15,11 +15,13 @@ import operator
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from registrar.nearest import nearest
 from registrar.policy.duration import Duration
 from registrar.policy.strict import Strict
 from registrar.policy.timing import Freeze, MaxPerDay, Soak
+from registrar.vocabulary.terms import Form
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -28,8 +30,15 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 Metric = Annotated[str, Field(min_length=1, max_length=250)]
-Reference = Annotated[str, StringConstraints(pattern=r"^@[A-Za-z_][\w-]{0,200}$(?!\n)")]
+Reference = Annotated[
+    str, Form(r"^@[A-Za-z_][\w-]{0,200}$(?!\n)", 'is no alias such as "@champion", with its @ and in quotes')
+]
 SourceName = Annotated[str, Field(min_length=1, max_length=64)]
+SourceNames = Annotated[
+    Annotated[SourceName, Tag("(one)")]
+    | Annotated[list[SourceName], Field(min_length=1, max_length=20), Tag("(several)")],
+    Discriminator(lambda given: "(several)" if isinstance(given, list) else "(one)"),
+]
 Origin = Annotated[
     Literal["training", "evaluation"],
     Field(description="whose metric: of the run that trained it, or of the newest evaluation_run.finished"),
@@ -47,7 +56,7 @@ class Threshold(Strict):
     metric: Metric
     of: Origin = "training"
     op: Literal["<", "<=", ">", ">="]
-    threshold: float
+    threshold: Annotated[float, Field(allow_inf_nan=False)]
 
     def __str__(self) -> str:
         return f"{named(self.metric, self.of)} {self.op} {self.threshold:g}"
@@ -64,8 +73,8 @@ class Comparison(Strict):
     of: Origin = "training"
     baseline: Reference
     greater_is_better: bool
-    min_absolute_change: Annotated[float, Field(ge=0)] = 0
-    min_relative_change: Annotated[float, Field(ge=0, description="0.01 is 1 %")] = 0
+    min_absolute_change: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    min_relative_change: Annotated[float, Field(ge=0, allow_inf_nan=False, description="0.01 is 1 %")] = 0
     when_no_baseline: Annotated[
         Literal["pass", "fail"], Field(description="where nobody ever held it; else who held it last is compared with")
     ] = "pass"
@@ -86,7 +95,7 @@ class RequiredTags(Strict):
 
     tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=250)]], Field(min_length=1, max_length=20)]
     by: Annotated[
-        SourceName | Annotated[list[SourceName], Field(min_length=1, max_length=20)] | None,
+        SourceNames | None,
         Field(description="sources of this file: the tags count that their events set; else whoever set them"),
     ] = None
 
@@ -127,6 +136,8 @@ class Signature(Strict):
 
 
 _KEYS = ("baseline", "tags", "max_age", "evaluated_within", "signature", "soak", "freeze", "max_per_day")
+_KINDS = ("threshold", *_KEYS)
+_EXAMPLES = '{metric: rmse, op: "<", threshold: 7}, {tags: [dataset]}, {max_age: 7d} or {soak: 24h}'
 
 
 def kind(given: Any) -> str:
@@ -135,15 +146,45 @@ def kind(given: Any) -> str:
     return next((key for key in _KEYS if key in keys), "threshold")
 
 
+def _one(given: Any) -> Any:
+    """Raises ValueError for what is no gate, or several in one."""
+    if not isinstance(given, dict):
+        if isinstance(given, Strict):
+            return given
+        raise ValueError(f"is no gate such as {_EXAMPLES}")
+    said = [key for key in _KINDS if key in given]
+    if len(said) > 1:
+        each = "; ".join(f"- {{{key}: ...}}" for key in said)
+        raise ValueError(f"{' and '.join(said)} are {len(said)} gates; give each an item of its own: {each}")
+    if not said and not {"metric", "op"} & given.keys() and not _meant(given):
+        raise ValueError(f"is no gate such as {_EXAMPLES}")
+    return given
+
+
+def _meant(given: dict[Any, Any]) -> str | None:
+    """The kind whose key is misspelt in what has no kind's key."""
+    near = (nearest(str(key), (*_KINDS, "metric", "op")) for key in given)
+    return next((key if key in _KINDS else "threshold" for key in near if key), None)
+
+
+def _tag(given: Any) -> str:
+    """In parentheses: the places of errors name it too, and it is no key of the file."""
+    found = kind(given)
+    if isinstance(given, dict) and found not in given and "metric" not in given:
+        found = _meant(given) or found
+    return f"({found})"
+
+
 Gate = Annotated[
-    Annotated[Threshold, Tag("threshold")]
-    | Annotated[Comparison, Tag("baseline")]
-    | Annotated[RequiredTags, Tag("tags")]
-    | Annotated[MaxAge, Tag("max_age")]
-    | Annotated[Evaluated, Tag("evaluated_within")]
-    | Annotated[Signature, Tag("signature")]
-    | Annotated[Soak, Tag("soak")]
-    | Annotated[Freeze, Tag("freeze")]
-    | Annotated[MaxPerDay, Tag("max_per_day")],
-    Discriminator(kind),
+    Annotated[Threshold, Tag("(threshold)")]
+    | Annotated[Comparison, Tag("(baseline)")]
+    | Annotated[RequiredTags, Tag("(tags)")]
+    | Annotated[MaxAge, Tag("(max_age)")]
+    | Annotated[Evaluated, Tag("(evaluated_within)")]
+    | Annotated[Signature, Tag("(signature)")]
+    | Annotated[Soak, Tag("(soak)")]
+    | Annotated[Freeze, Tag("(freeze)")]
+    | Annotated[MaxPerDay, Tag("(max_per_day)")],
+    Discriminator(_tag),
+    BeforeValidator(_one),
 ]

@@ -1,9 +1,9 @@
 """What a model's versions must show, and who must agree, on the way to each stage."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from registrar.policy.approval import Approval
 from registrar.policy.duration import Duration
@@ -11,6 +11,7 @@ from registrar.policy.gates import Gate
 from registrar.policy.retention import Retention
 from registrar.policy.strict import Strict
 from registrar.vocabulary import ArtifactPath, Name, Stage
+from registrar.vocabulary.terms import Form
 
 # MLflow refuses these in any case (mlflow.utils.validation._validate_model_alias_name_reserved), and only when it is
 # too late: the version has been moved by then.
@@ -25,10 +26,19 @@ def _not_reserved(alias: str) -> str:
 
 Alias = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z_][\w-]{0,200}$(?!\n)"),
+    Form(
+        r"^[A-Za-z_][\w-]{0,200}$(?!\n)",
+        "is no alias: letters, digits, - and _, beginning with a letter, and without the @ that it is asked for by",
+    ),
     AfterValidator(_not_reserved),
     Field(json_schema_extra={"pattern": r"^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)(?![Vv]\d+$)[A-Za-z_][\w-]{0,200}$(?!\n)"}),
 ]
+
+
+def _agreed(given: Any) -> Any:
+    if given == "automatic" or isinstance(given, dict | Approval):
+        return given
+    raise ValueError("says who must agree: automatic, or {rules: [{group: NAME}]}")
 
 
 class Deploy(Strict):
@@ -62,7 +72,12 @@ class Target(Strict):
         Literal["automatic", "on_request"], Field(description="ask for this target by itself once a version may come")
     ] = "automatic"
     gates: list[Gate] = []
-    approval: Annotated[Literal["automatic"] | Approval, Field(description="automatic, or rules")]
+    approval: Annotated[
+        Annotated[Literal["automatic"], Tag("(automatic)")] | Annotated[Approval, Tag("(rules)")],
+        Discriminator(lambda given: "(automatic)" if given == "automatic" else "(rules)"),
+        BeforeValidator(_agreed),
+        Field(description="automatic, or rules"),
+    ]
     deploy: Deploy | None = None
 
     @model_validator(mode="after")
@@ -112,8 +127,8 @@ class ModelPolicy(Strict):
         stages = [target.stage for target in self.targets]
         named = [alias for target in self.targets for alias in (target.alias, target.previous_alias) if alias]
         for what, values in (("stage", stages), ("alias", named)):
-            if len(values) != len(set(values)):
-                raise ValueError(f"two targets have the same {what}")
+            if twice := [value for nth, value in enumerate(values) if value in values[:nth]]:
+                raise ValueError(f"two targets have the same {what}: {twice[0]}")
         return self
 
     @model_validator(mode="after")

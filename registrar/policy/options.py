@@ -1,9 +1,12 @@
 """`options` in registrar.yml: what only one kind of source or channel knows; its file offers a class for them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from registrar.policy.complaint import Complaint
+from registrar.policy.wording import complaints
 
 
 class NoOptions(BaseModel):
@@ -13,18 +16,25 @@ class NoOptions(BaseModel):
 
 
 class BadOptions(ValueError):
-    """The message names each wrong key and says why, and never shows what was given."""
+    """The message names each wrong key and says why. complaints: the same, each with its place below options."""
+
+    def __init__(self, wrong: Iterable[Complaint]) -> None:
+        self.complaints = list(dict.fromkeys(wrong))
+        super().__init__(
+            "; ".join(": ".join(filter(None, [".".join(map(str, at)), why])) for at, why in self.complaints)
+        )
+
+
+def offered(kind: object) -> type[BaseModel]:
+    """The options that a plug-in's module takes."""
+    own: type[BaseModel] = getattr(kind, "Options", NoOptions)
+    return own
 
 
 def read(kind: object, given: Mapping[str, Any]) -> BaseModel:
     """The options of a plug-in's module as its own Options. Raises BadOptions."""
-    offered: type[BaseModel] = getattr(kind, "Options", NoOptions)
+    own = offered(kind)
     try:
-        return offered.model_validate(given)
+        return own.model_validate(given)
     except ValidationError as error:
-        raise BadOptions("; ".join(_complaint(detail) for detail in error.errors(include_input=False))) from None
-
-
-def _complaint(detail: Any) -> str:
-    message = "unknown key" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
-    return ": ".join(filter(None, [".".join(map(str, detail["loc"])), message]))
+        raise BadOptions(complaints(own, error, given, examples={})) from None

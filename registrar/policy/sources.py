@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from registrar.policy.strict import Glob, SecretRef, Strict, matches
+from registrar.vocabulary.terms import Form
 
 
 class Grant(Strict):
@@ -25,7 +26,8 @@ class Source(Strict):
     max_bytes: Annotated[int, Field(ge=1024, le=26_214_400, description="largest body, in bytes")] = 1_048_576
     rate_limit: Annotated[
         str,
-        Field(pattern=r"^[1-9][0-9]{0,5}/(second|minute)$(?!\n)", description="of its signed requests; more are 429"),
+        Form(r"^[1-9][0-9]{0,5}/(second|minute)$(?!\n)", "is no rate such as 6000/minute or 100/second"),
+        Field(description="of its signed requests; more are 429"),
     ] = "6000/minute"
     max_unfinished: Annotated[
         int, Field(ge=1, le=1_000_000, description="of its tasks that are not done yet; more is refused with a 503")

@@ -13,11 +13,23 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, regex_engine="python-re")
 
 
+# ${NAME}, $NAME, ENV:NAME, env NAME, and with a blank in it
+_VARIABLE = re.compile(r"(?:\$\{?|\$\{\{ *secrets\.|(?i:env)(?: *[: =] *))([A-Z][A-Z0-9_]*)(?: *\}{0,2})")
+
+
 def _reference(value: str) -> str:
     kind, _, name = value.partition(":")
-    if kind not in ("env", "file") or not name:
-        raise ValueError("a secret is named here, never written: env:NAME or file:/PATH")
+    if kind not in ("env", "file") or not name or name != name.strip():
+        raise ValueError(f"a secret is named here, never written: {_named(value)}")
     return value
+
+
+def _named(value: str) -> str:
+    """What was meant, where it surely is no secret."""
+    if variable := _VARIABLE.fullmatch(value.strip()):
+        return f"did you mean env:{variable[1]}?"
+    path = re.fullmatch(r"(?:file:?|FILE:)?/*(/(?:run|etc|var)/[\w./-]+)", value.strip())
+    return f"did you mean file:{path[1]}?" if path else "env:NAME or file:/PATH"
 
 
 SecretRef = Annotated[

@@ -8,11 +8,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
 
+from registrar.nearest import nearest
 from registrar.policy.duration import Duration, length
 from registrar.policy.strict import Strict
 
@@ -23,15 +24,24 @@ def _cron(text: str) -> str:
     try:
         CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise ValueError(f"{text!r} is no cron expression such as '0 15 * * FRI': {error}") from None
+        fields = len(text.split())
+        why = f"it has {fields} of its five fields" if fields < 5 else _lowered(str(error))
+        raise ValueError(f"{text!r} is no cron expression such as '0 15 * * FRI': {why}") from None
     return text
+
+
+def _lowered(said: str) -> str:
+    return said[:1].lower() + said[1:]
 
 
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError):
-        raise ValueError(f"{name!r} is no time zone such as Europe/Paris") from None
+        cities = {zone.rpartition("/")[2]: zone for zone in sorted(available_timezones()) if "/" in zone}
+        near = nearest(name.rpartition("/")[2], cities, like=0.8)
+        said = f"; did you mean {cities[near]}?" if near else ""
+        raise ValueError(f"{name!r} is no time zone such as Europe/Paris{said}") from None
     return name
 
 

@@ -38,7 +38,7 @@ def _stage(value: object) -> object:
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """Of a text. rule: what is said of one that has it not, behind the field's name."""
 
     pattern: str
@@ -86,27 +86,28 @@ def _trimmed(value: object) -> object:
 Text = Annotated[str, BeforeValidator(_text)]
 # What goes to MLflow as it is, such as a search.
 Exact = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)", max_length=2000)]
-# MLflow refuses "/" and ":" in model names (mlflow.utils.validation._validate_model_name), and a "\" at the end is
-# taken for an escape in its searches.
+# MLflow refuses "/" and ":" in model names, and ".." at their beginning (mlflow.utils.validation._validate_model_name:
+# "..." too); a "\" at the end is taken for an escape in its searches.
 ModelName = Annotated[
     str,
-    _Form(
-        r"^(?!\.{1,2}$)[^/:\x00-\x1f\x7f-\x9f]{1,250}(?<!\\)$(?!\n)",
-        "is no name for a model: it has 1 to 250 characters, no / or :, no \\ at the end, and is not . or ..",
+    Form(
+        r"^(?!\.$)(?!\.\.)[^/:\x00-\x1f\x7f-\x9f]{1,250}(?<!\\)$(?!\n)",
+        "is no name for a model: it has 1 to 250 characters, no / or :, no \\ at the end, is not ., and does not begin "
+        "with ..",
     ),
 ]
-Name = Annotated[str, _Form(r"^[^\x00-\x1f\x7f-\x9f]{1,250}$(?!\n)", "is longer than 250 characters")]
+Name = Annotated[str, Form(r"^[^\x00-\x1f\x7f-\x9f]{1,250}$(?!\n)", "is longer than 250 characters")]
 Commit = Annotated[Name, BeforeValidator(_trimmed)]
 RunId = Annotated[
     str,
-    _Form(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$(?!\n)", "is no run's id: it has letters, digits, - and _, 256 at most"),
+    Form(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$(?!\n)", "is no run's id: it has letters, digits, - and _, 256 at most"),
 ]
 Version = Annotated[int, BeforeValidator(_version), Field(ge=1, le=2**31 - 1)]
 Stage = Annotated[Literal["None", "Staging", "Production", "Archived"], BeforeValidator(_stage)]
 # A path inside a run's or version's artifacts: relative, without "..", "\" or "//".
 ArtifactPath = Annotated[
     str,
-    _Form(
+    Form(
         r"^(?!/)(?!.*(^|/)\.\.?(/|$))(?!.*//)[^\\\x00-\x1f\x7f]{1,500}$(?!\n)",
         "is no path within a run's artifacts: such as model or folder/model, without .. // or \\, of 500 characters",
     ),
@@ -114,7 +115,7 @@ ArtifactPath = Annotated[
 # Shown to people, never followed. No user before the host, no characters that end a link in chat markup.
 LINK = r"^https?://[A-Za-z0-9._~:/?#&+,;=%-]{1,500}$(?!\n)"
 Link = Annotated[
-    str, _Form(LINK, "is no link that can be shown: it begins with https:// or http://, 500 characters at most")
+    str, Form(LINK, "is no link that can be shown: it begins with https:// or http://, 500 characters at most")
 ]
 # Kept by Registrar, and by MLflow: a tag of its own has it take a version for a prompt, and hide the whole model.
 RESERVED = ("registrar.", "mlflow.")
@@ -145,7 +146,7 @@ def _tag(value: object) -> object:
 # MLflow's own rule for keys (mlflow.utils.validation._validate_tag_name): it reads them as paths.
 _TagKey = Annotated[
     str,
-    _Form(
+    Form(
         r"^(?!registrar\.)(?!mlflow\.)(?!/)(?!\.\.)(?!.*//)(?!(.*/)?\.\.?(/|$))[\w.\- /:]{1,250}(?<!/)$(?!\n)",
         "is no key that MLflow takes: it has letters, digits, blanks and _ - . : / only, 250 at most, and is no path "
         "with // or .., or with a / at an end",

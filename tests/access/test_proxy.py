@@ -178,9 +178,13 @@ def test_a_token_goes_before_the_proxy_but_not_one_of_the_proxys_own(make: Make)
         ("10.0.0.0/24", "10.0.0.1/24", "trusted_proxy.networks.0: 10.0.0.1/24 has host bits set"),
         ("10.0.0.0/24", "0.0.0.0/0", "is everybody"),
         ("10.0.0.0/24, ", "proxy, ", "'proxy' does not appear to be an IPv4 or IPv6 network"),
-        ("X-Forwarded-Email", "X_Forwarded_Email", "trusted_proxy.header: String should match pattern"),
+        ("X-Forwarded-Email", "X_Forwarded_Email", "trusted_proxy.header: is no name of a header"),
         ("header: X-Forwarded-Email, ", "", "name_header says what to call whom `header` names: give that too"),
-        ("networks: [10.0.0.0/24, ", "networks: [], x: [", "trusted_proxy.networks: List should have at least 1 item"),
+        (
+            "networks: [10.0.0.0/24, ",
+            "networks: [], x: [",
+            "trusted_proxy.networks: is empty: it needs one entry at least",
+        ),
     ],
 )
 def test_what_can_not_be_meant_is_complained_about(right: str, wrong: str, said: str):

@@ -73,7 +73,7 @@ def test_who_is_nobodys_person_has_no_role():
     [
         ("{viewers: [mallory]}", "access.viewers.0: 'mallory' is neither in people nor in groups"),
         ("{operators: [ada, ops, opps]}", "access.operators.2: 'opps' is neither in people nor in groups"),
-        ('{approvers: ["*"]}', "access.approvers.0: '*' is neither in people nor in groups"),
+        ('{approvers: ["*"]}', "access.approvers.0: '*' is for viewers alone; name people or groups"),
         ('{operators: ["source:ci"]}', "access.operators.0: 'source:ci' is neither in people nor in groups"),
         ("{admins: [ada]}", "access.admins: unknown key"),
     ],

@@ -34,6 +34,17 @@ def test_an_experiment_is_created_once(office):
     assert office.tasks_of(event) == [("create_experiment", "succeeded")]
 
 
+def test_an_experiment_that_was_deleted_is_no_experiment_that_is_there(office):
+    """MLflow finds it by its name all the same: it was said to be there already, and no run could be logged into it."""
+    office.post("experiment.create", name="nyc")
+    office.registry.delete_experiment("nyc")
+    event = office.post("experiment.create", name="nyc")
+    assert office.tasks_of(event) == [("create_experiment", "failed")]
+    told = office.fact("task.failed")
+    assert "experiment 'nyc' (id 1) was deleted, and MLflow keeps its name" in told
+    assert "mlflow experiments restore --experiment-id 1" in told
+
+
 def test_a_version_is_fetched_with_a_manifest(office, tmp_path):
     registered(office)
     office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "data/model.pkl": b"\x80never loaded"}

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
+from registrar.ledger import models
 from registrar.ledger.tables import events
+from tests.policies import gate_on_staging
 from worker import limits
 from worker.actions import register
-from worker.door import Retryable
+from worker.door import ModelSource, Retryable
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -160,3 +162,122 @@ def test_a_description_is_no_longer_than_mlflow_keeps(office, name):
     assert f"registered from run {name}"[:4900] in said
     assert ("d" * 2000 in said) is (name == "a run")
     assert len(made.tags["registrar.commit"]) == limits.TAG
+
+
+def by_hand(office, run: str = "r1", description: str = "", **tags: str):
+    """As train.py does with registered_model_name=, before CI announces the run."""
+    office.registry.ensure_model("taxi")
+    source = office.registry.sources[run, "model"]
+    return office.registry.create_version("taxi", source, run_id=run, description=description, tags=tags)
+
+
+def test_a_version_that_the_training_registered_itself_is_taken_up(office):
+    """With registered_model_name=; it was 'already there, nothing to do', without gates, commit and tags."""
+    office.registry.trained("r1", rmse=5.0)
+    by_hand(office, description="trained nightly")
+    event = office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
+    assert office.stages() == {1: "Staging"}
+    version = office.registry.version("taxi", 1)
+    assert (version.tags["team"], version.tags["registrar.commit"]) == ("taxi", "c0ffee")
+    assert (version.tags["registrar.event"], version.tags["registrar.by"]) == (event, "ci")
+    assert version.description.splitlines()[:2] == [
+        "trained nightly",
+        "taken up from run run-r1 (r1) at commit c0ffee by ci; it was in MLflow already",
+    ]
+    told = office.fact("model_version.registered")
+    assert told == "taxi version 1 of run run-r1, which was in MLflow already, was taken up by ci"
+
+
+def test_a_version_that_was_taken_up_is_held_back_as_any_other(office):
+    office.registry.trained("r1", rmse=9.0)
+    by_hand(office)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.stages() == {1: "None"}
+    assert "rmse 9 is not < 7" in office.fact("model_version.held_back")
+
+
+def test_a_version_is_taken_up_once(office):
+    office.registry.trained("r1", rmse=9.0)
+    by_hand(office)
+    office.post("training_run.finished", model="taxi", run_id="r1", tags={"team": "taxi"})
+    event = office.post("training_run.finished", model="taxi", run_id="r1", tags={"team": "bus"})
+    assert office.tasks_of(event) == [("register", "succeeded")]
+    assert office.registry.version("taxi", 1).tags["team"] == "taxi"
+
+
+def test_a_crash_in_the_middle_of_taking_up_takes_up_once(office):
+    office.registry.trained("r1", rmse=5.0)
+    by_hand(office)
+    office.registry.fail["set_description"] = Retryable("the answer was lost")
+    office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
+    time.sleep(1.1)
+    office.work()
+    assert office.stages() == {1: "Staging"}
+    assert office.registry.version("taxi", 1).description.count("taken up") == 1
+
+
+def test_a_version_that_a_hand_has_moved_already_is_taken_up_where_it_is(office):
+    office.registry.trained("r1", rmse=5.0)
+    by_hand(office)
+    office.registry.set_stage("taxi", 1, "Production")
+    event = office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
+    assert office.tasks_of(event) == [("register", "succeeded")]
+    assert office.stages() == {1: "Production"}
+    assert office.registry.version("taxi", 1).tags["registrar.commit"] == "c0ffee"
+
+
+def test_tags_of_a_version_that_was_taken_up_count_as_the_sources(office):
+    """Gates that ask `by:` whom a tag is from; nobody's hand counts, and what the event gave does."""
+    office.policy(gate_on_staging("{tags: [report], by: ci}"))
+    office.registry.trained("r1", rmse=5.0)
+    by_hand(office, report="by hand")
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.stages() == {1: "None"}
+    office.registry.trained("r2", rmse=5.0)
+    by_hand(office, "r2")
+    office.post("training_run.finished", model="taxi", run_id="r2", tags={"report": "s3"})
+    assert office.stages() == {1: "None", 2: "Staging"}
+
+
+@pytest.mark.parametrize("source", ["runs:/r1/model", "mlflow-artifacts:/1/r1/artifacts/model"])
+def test_a_version_that_was_registered_by_the_runs_path_is_the_same_models(office, source):
+    office.registry.trained("r1", rmse=5.0)
+    office.registry.ensure_model("taxi")
+    office.registry.create_version("taxi", ModelSource(source), run_id="r1", description="", tags={})
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.stages() == {1: "Staging"}
+
+
+def test_another_model_of_the_same_run_is_another_version(office):
+    office.registry.trained("r1", rmse=5.0)
+    office.registry.ensure_model("taxi")
+    office.registry.create_version("taxi", ModelSource("runs:/r1/scaler"), run_id="r1", description="", tags={})
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert office.stages() == {1: "None", 2: "Staging"}
+
+
+def listed(office) -> list[str]:
+    with office.ledger.read() as connection:
+        return [each["model"] for each in models.page(connection)]
+
+
+def test_a_misspelt_model_of_what_failed_is_listed_nowhere(office):
+    """It stood in `registrar models` for ever."""
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.post("training_run.finished", model="taxy", run_id="nope")
+    office.post("promotion.request", model="taxii", version=1, target="Staging")
+    office.post("training_run.failed", model="tax", run_id="r2", reason="out of memory")
+    office.post("registry.query", model="txai", question="history")
+    assert listed(office) == ["taxi"]
+
+
+def test_a_model_is_listed_as_soon_as_something_is_under_way_for_it(office):
+    office.registry.fail["run"] = Retryable("MLflow does not answer")
+    office.registry.trained("r1", rmse=9.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    assert listed(office) == ["taxi"]
+    time.sleep(1.1)
+    office.work()
+    assert office.stages() == {1: "None"}  # held back: nothing holds it, and nothing is open
+    assert listed(office) == ["taxi"]

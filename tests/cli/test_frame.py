@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import click
 import pytest
@@ -98,10 +99,63 @@ def test_a_command_whose_part_is_not_installed_says_what_to_install(monkeypatch,
     )
 
 
-def test_a_missing_module_that_is_no_extras_is_a_bug_and_shows_as_one(monkeypatch, tmp_path):
-    plug_in(monkeypatch, tmp_path, SOURCE.format(more="import nonexistent_module", does="pass"))
+@pytest.mark.parametrize(
+    ("more", "does", "said"),
+    [
+        (
+            "import nonexistent_module",
+            "pass",
+            "ModuleNotFoundError: No module named 'nonexistent_module' (plug_in.py:3)",
+        ),
+        ("", "import nonexistent_module", "ModuleNotFoundError: No module named 'nonexistent_module' (plug_in.py:10)"),
+        ("", "raise KeyError('so\\nit is')", "KeyError: 'so\\nit is' (plug_in.py:10)"),
+    ],
+)
+def test_a_fault_of_ours_is_a_sentence_and_says_how_its_traceback_is_shown(monkeypatch, tmp_path, more, does, said):
+    plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
     result = CliRunner().invoke(catalogue.Catalogue(), ["say-hello"])
-    assert isinstance(result.exception, ModuleNotFoundError)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"registrar: {said}",
+        "This is a fault of Registrar: please report it, with what `python -X dev -m registrar` says in place of "
+        "`registrar`",
+    ]
+
+
+def test_a_fault_of_ours_shows_its_traceback_in_pythons_development_mode():
+    code = "from registrar.cli import unforeseen; unforeseen.problem(KeyError('so it is'))"
+    shown = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "KeyError: 'so it is'" in shown.stderr
+    assert "Traceback" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("OSError(28, 'No space left on device', '/srv/x')", "/srv/x has no room left: No space left on device"),
+        ("OSError(28, 'No space left on device')", "what is written to has no room left: No space left on device"),
+        ("OSError(30, 'Read-only file system', '/srv')", "/srv can't be used by this user: Read-only file system"),
+        ("OSError(20, 'Not a directory', '/srv')", "/srv: Not a directory"),
+        ("OSError('odd')", "OSError: odd"),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence(monkeypatch, tmp_path, error, said):
+    plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does=f"raise {error}"))
+    result = CliRunner().invoke(catalogue.Catalogue(), ["say-hello"])
+    assert (result.exit_code, result.stderr) == (1, f"registrar: {said}\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_output_that_is_full_is_a_sentence():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "registrar", "schema"]
+        shown = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (shown.returncode, shown.stderr) == (
+        1,
+        "registrar: what is written to has no room left: No space left on device\n",
+    )
 
 
 def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):

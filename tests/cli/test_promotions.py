@@ -183,6 +183,13 @@ def test_a_token_is_read_from_its_file_and_goes_nowhere_in_the_clear(house: Hous
     assert (refused.exit_code, "whoever is on the way could read it" in refused.stderr) == (2, True)
     options[3] = str(tmp_path / "none")
     assert "can't be read: No such file" in CliRunner().invoke(main, [*options, "events"]).stderr
+    (tmp_path / "none").touch()  # as `token create > FILE` leaves it where it was refused
+    empty = CliRunner().invoke(main, ["--data", str(house.data), "--token-file", options[3], "promotions", "list"])
+    assert empty.exit_code == 0  # nothing is asked of a receiver
+    voted = CliRunner().invoke(
+        main, ["--data", str(house.data), "--token-file", options[3], "rollback", "taxi", "--reason", "x"]
+    )
+    assert (voted.exit_code, "is empty; `registrar token create` prints one" in voted.stderr) == (2, True)
 
 
 def test_events_are_followed_as_they_come(house: House):

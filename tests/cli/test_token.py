@@ -101,3 +101,13 @@ def test_a_person_who_may_nothing_gets_no_token(run, record: Ledger, data):
 def test_none_are_listed_as_none(run, record: Ledger):
     result = run("token", "list")
     assert (result.stdout, "registrar token create makes one" in result.stderr) == ("", True)
+
+
+def test_a_token_that_would_promise_more_than_its_person_may_is_refused(run, record: Ledger):
+    result = run("token", "create", "laptop", "--role", "operator", "--person", "you")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "registrar: you is approver by registrar.yml, and a person's token never may more than the person: give it "
+        "--role approver, or add you to access.operators first\n"
+    )
+    assert "laptop" not in run("token", "list").stdout

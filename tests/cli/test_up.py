@@ -4,19 +4,136 @@ import io
 import subprocess
 import sys
 
+import pytest
 from rich.console import Console
 
-from registrar.cli import screen
+from registrar.cli import preflight, screen, up
 from registrar.cli.screen import Screen
 from registrar.embedded.folder import Folder
 from registrar.embedded.lock import FolderLock
+from registrar.keys import new_webhook_secret
+from registrar.problem import Problem
 
 
 def test_a_policy_that_cannot_be_used_stops_it_before_anything_starts(run, data, tmp_path):
     (tmp_path / "bad.yml").write_text("version: 1\nsauces: {}\n")
     result = run("up", "--config", "bad.yml")
-    assert (result.exit_code, result.stderr) == (1, "registrar: bad.yml:2: sauces: unknown key\n")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "registrar: bad.yml:2: sauces: unknown key; did you mean sources?\n",
+    )
     assert not (data / "pids.json").exists()
+
+
+POLICY = """version: 1
+sources:
+  ci: {kind: standard, secrets: ["env:CI_SECRET"], may: [{events: ["training_run.*"], models: ["*"]}]}
+channels: {log: {kind: log}}
+notify: [{outcomes: [promotion.aproved], to: [log]}]
+"""
+
+
+def test_a_secret_that_is_not_there_stops_it_before_anything_starts(run, data, tmp_path, monkeypatch):
+    (tmp_path / "registrar.yml").write_text(POLICY)
+    monkeypatch.setenv("CI_SECERT", new_webhook_secret())
+    result = run("up")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "registrar: registrar.yml:3: sources.ci.secrets.0: env:CI_SECRET is empty or not set; did you mean "
+        "env:CI_SECERT?\n",
+    )
+    assert not (data / "pids.json").exists()
+    assert not (data / "logs" / "redis.log").exists()
+
+
+def test_a_weak_secret_stops_it_before_anything_starts(run, data, tmp_path, monkeypatch):
+    (tmp_path / "registrar.yml").write_text(POLICY)
+    monkeypatch.setenv("CI_SECRET", "hunter2")
+    result = run("up")
+    assert result.exit_code == 2
+    assert "sources.ci.secrets: env:CI_SECRET: a Standard Webhooks secret starts with whsec_" in result.stderr
+    assert not (data / "pids.json").exists()
+
+
+class Started(Problem):
+    """In place of a stack."""
+
+
+def test_it_says_which_file_it_found_and_what_that_says_in_vain(run, tmp_path, monkeypatch):
+    def stack(*args, **kwargs):
+        raise Started("the stack would start")
+
+    monkeypatch.setattr(up, "Stack", stack)
+    (tmp_path / "registrar.yml").write_text(POLICY)
+    monkeypatch.setenv("CI_SECRET", new_webhook_secret())
+    result = run("up")
+    assert result.stderr == "registrar: the stack would start\n"
+    assert result.stdout.splitlines() == [
+        f"{tmp_path / 'registrar.yml'} is used, for it is in this folder; --config FILE names another",
+        "warning: registrar.yml:5: notify.0.outcomes.0: 'promotion.aproved' matches no outcome: nobody is told by it; "
+        "did you mean promotion.approved?",
+    ]
+    assert "is used" not in run("up", "--config", "registrar.yml").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--mlflow", ""), "--mlflow is empty: is the variable set that it was to be taken from?"),
+        (("--mlflow", "mlflow.example.com:5000"), "--mlflow mlflow.example.com:5000 has no scheme"),
+        (("--ledger", ""), "--ledger is empty"),
+        (("--ledger", "ledger.db"), "no database's address; one is such as sqlite:///"),
+        (
+            ("--ledger", "postgresql+psycopg://u:p@127.0.0.1:9/x"),
+            "postgresql+psycopg://127.0.0.1:9/x does not",
+        ),
+        (("--ledger", "postgresql+psycopg://u:p/w@h/x"), "--ledger: what is special in its user and password"),
+        (("--broker", ""), "--broker is empty"),
+    ],
+)
+def test_an_address_that_is_none_stops_it_before_anything_starts(run, data, options, said):
+    result = run("up", *options)
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+    assert "u:p" not in result.output
+    assert not (data / "pids.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("lacks", "options", "said"),
+    [
+        ({"granian", "mlflow"}, (), "needs granian and mlflow, which is not installed: pip install"),
+        ({"psycopg"}, ("--ledger", "postgresql+psycopg://h/x"), "pip install 'mlflow-registrar[postgres]'"),
+    ],
+)
+def test_a_part_that_is_not_installed_is_said_before_anything_starts(run, monkeypatch, lacks, options, said):
+    monkeypatch.setattr(preflight, "find_spec", lambda name: None if name in lacks else object())
+    monkeypatch.setattr(up, "Stack", pytest.fail)
+    result = run("up", *options)
+    assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
+
+
+@pytest.mark.parametrize("name", ["REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL"])
+def test_a_name_to_the_world_without_its_scheme_is_said_before_anything_starts(run, monkeypatch, name):
+    monkeypatch.setenv(name, "registrar.example.com")
+    monkeypatch.setattr(up, "Stack", pytest.fail)
+    result = run("up")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"registrar: {name}=registrar.example.com is no address such as https://registrar.example.com\n",
+    )
+
+
+def test_a_server_of_its_own_needs_the_whole_of_mlflow(run, monkeypatch):
+    monkeypatch.setattr(preflight, "_is_whole_mlflow", lambda: False)
+    assert "needs mlflow, which is not installed" in run("up").stderr
+
+
+def test_what_is_set_to_nothing_is_not_set(run, data, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.setenv("REGISTRAR_PUBLIC_URL", "")
+    assert run("address", "mlflow").stdout == "http://127.0.0.1:2\n"
+    assert run("address", "receiver").stdout == "http://127.0.0.1:3\n"
 
 
 def test_a_broker_that_is_none_is_told_what_one_looks_like_before_anything_starts(run, data):

@@ -331,7 +331,7 @@ def test_who_has_an_events_id_alone_learns_how_far_it_is_and_no_more(house: Hous
 def test_a_command_with_a_token_waits_as_its_bearer(house: House):
     trained(house.office, "r1")
     file = house.data / "token"
-    file.write_text(house.run("token", "create", "laptop", "--role", "operator", "--person", "ada").stdout)
+    file.write_text(house.run("token", "create", "laptop", "--role", "approver", "--person", "ada").stdout)
     with house.working():
         done = CliRunner().invoke(
             main, ["--url", house.url, "--token-file", str(file), "promotions", "approve", "taxi", "1"]

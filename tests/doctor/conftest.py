@@ -26,6 +26,7 @@ sources:
   ci: {kind: standard, secrets: ["file:ci.whsec"], may: [{events: ["*"], models: ["*"]}]}
 channels:
   log: {kind: log}
+notify: [{outcomes: ["*"], to: [log]}]
 """
 SiteOf = Callable[..., Site]
 

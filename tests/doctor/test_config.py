@@ -7,7 +7,7 @@ from tests.doctor.conftest import POLICY, SiteOf, looked, troubles
 
 def test_a_good_one_has_no_trouble(site: SiteOf):
     assert troubles("config", site()) == []
-    assert looked("config", site())[0].seen.endswith("registrar.yml is valid: 1 sources, 1 channels")
+    assert looked("config", site())[0].seen.endswith("registrar.yml is valid: 1 source, 1 channel")
 
 
 @pytest.mark.parametrize(

@@ -225,9 +225,11 @@ CHANGES = {
     "Person.name": old_and_new(one, POLICY, "bob: {name: Bob}", "bob: {name: Robert}"),
     "Person.accounts": old_and_new(
         one,
-        approval("{rules: [{group: leads}], exclude: [author]}"),
-        "ada: {name: Ada}",
-        "ada: {name: Ada, accounts: {mlflow: ada}}",
+        approval("{rules: [{group: leads}], exclude: [author]}").replace(
+            "name: Ada", "name: Ada, accounts: {mlflow: a}"
+        ),
+        "{mlflow: a}",
+        "{mlflow: ada}",
     ),
     "Person.delegate": Change(voted, POLICY, DELEGATE),
     "Delegate.to": old_and_new(voted, DELEGATE, "to: eve", "to: bob"),

@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.policy import PolicyError
-from registrar.policy.load import parse
+from registrar.policy.load import load, parse
 
 WHOLE = """version: 1
 sources:
@@ -65,7 +65,7 @@ def test_a_whole_file_is_read():
         (
             "stage: Production,",
             'stage: Production, gates: [{metric: rmse, of: evaluations, op: "<", threshold: 7}],',
-            "targets.1.gates.0.of: Input should be 'training' or 'evaluation'",
+            "targets.1.gates.0.of: 'evaluations' is none of training, evaluation; did you mean evaluation?",
         ),
         ("[ada]", "[bob]", "registrar.yml:10: groups.leads.0: 'bob' is neither in people nor a source:NAME"),
         ("to: [log]", "to: [chat]", "registrar.yml:19: notify.0.to.0: 'chat' is not in channels"),
@@ -86,18 +86,22 @@ def test_a_whole_file_is_read():
             "registrar.yml:13: models.taxi.retention.group: group 'leeds' is not in groups",
         ),
         ("    targets:", "    retention: {older_than: 30d}\n    targets:", "retention: keep_last is missing"),
-        ("    targets:", "    retention: {keep_last: 0, older_than: 1d}\n    targets:", "greater than or equal to 1"),
+        (
+            "    targets:",
+            "    retention: {keep_last: 0, older_than: 1d}\n    targets:",
+            "retention.keep_last: is less than 1",
+        ),
         (
             "    targets:",
             "    retention: {keep_last: 3, older_than: 30d, schedule: nightly}\n    targets:",
             "'nightly' is no cron expression",
         ),
         ("version: 1\n", "", "version is missing"),
-        ("version: 1", "version: 2", "registrar.yml:1: version: Input should be 1"),
+        ("version: 1", "version: 2", "registrar.yml:1: version: only 1 can stand here"),
         (
             "stage: staging",
             "stage: Live",
-            "registrar.yml:14: models.taxi.targets.0.stage: Input should be 'None', 'Staging'",
+            "registrar.yml:14: models.taxi.targets.0.stage: 'Live' is none of None, Staging",
         ),
         ("alias: challenger", "alias: v12", "registrar.yml:14: models.taxi.targets.0.alias"),
         ("alias: challenger", "on_replace: keep", "on_replace: keep leaves two holders"),
@@ -180,3 +184,71 @@ def test_what_mlflow_reserves_is_refused_in_any_case(alias, key):
 @pytest.mark.parametrize("alias", ["latest1", "v1a", "vv1", "Live"])
 def test_what_only_looks_like_it_is_free(alias):
     assert parse(WHOLE.replace("alias: challenger", f"alias: {alias}")).model("taxi").targets[0].alias == alias
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "version: 1\npeople: {ada: {name: Ada, delegate: {to: ada, until: 2026-02-30}}}",
+            ":2: not YAML: a date or number",
+        ),
+        ("version: 0b_\n", ":1: not YAML: a date or number that there is not"),
+        ("version: !vault 1\n", ":1: not YAML: !vault is a tag of YAML"),
+        ("version: 1\n---\nversion: 1\n", ":2: not YAML: a second document begins here"),
+        ("version: 1\nnotify: &a [*a]\n", ":1: is nested too deeply, or holds itself"),
+        ("version: 1\nnotify: " + "[" * 2000 + "]" * 2000, "is nested too deeply"),
+        ("version: 1\n? [a]\n: 1\n", ":2: not YAML: a list or mapping can't be a key"),
+        ("version: 1\nname: a\x00b\n", ":2: not YAML: a character that can't be seen (U+0000)"),
+        ("version: 1\nname: 'a\n", "not YAML: a quote that is not closed"),
+        ("version: 1\n7: {}\n", "registrar.yml:2: 7: "),
+        ("version: 1\npeople: {7: {name: Ada}}\n", "registrar.yml:2: people.7: is a number, and a text belongs here"),
+        ("just words\n", "registrar.yml:1: the file: is a text, and keys belong below it: version, sources"),
+    ],
+)
+def test_what_yaml_makes_of_a_slip_is_a_sentence(text, said):
+    assert said in complaint(text)
+
+
+def test_a_file_that_is_no_text_is_a_sentence(tmp_path):
+    (tmp_path / "registrar.yml").write_bytes(b"\xff\xfeversion: 1\n")
+    with pytest.raises(PolicyError, match=r"registrar\.yml: is not UTF-8 text$"):
+        load(tmp_path / "registrar.yml")
+    with pytest.raises(PolicyError, match=r"can't be read: Is a directory$"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("24 hours", "24h"), ("24H", "24h"), ("2 weeks", "14d"), ("1h30m", "90m"), ("1.5h", "90m"), ("PT24H", "24h"),
+        ("P7D", "7d"), ("P1DT2H", "26h"), ("1 day, 2 hours", "26h"), ("90 min", "90m"), ("30 sec", "30s"),
+    ],
+)  # fmt: skip
+def test_a_length_of_time_is_understood_and_still_refused(written, meant):
+    said = complaint(WHOLE.replace("stage: Production,", f'stage: Production, gates: [{{soak: "{written}"}}],'))
+    assert said.endswith(
+        f"gates.0.soak: '{written}' is no length of time such as 30s, 15m, 12h or 7d; did you mean {meant}?"
+    )
+
+
+@pytest.mark.parametrize("written", ["soon", "0h", "-3d", "1month", "", "99999999h"])
+def test_what_is_no_length_of_time_has_no_suggestion(written):
+    said = complaint(WHOLE.replace("stage: Production,", f'stage: Production, gates: [{{soak: "{written}"}}],'))
+    assert said.endswith("is no length of time such as 30s, 15m, 12h or 7d")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("$CI", "env:CI"),
+        ("${CI_SECRET}", "env:CI_SECRET"),
+        ("${{ secrets.CI }}", "env:CI"),
+        ("ENV:CI", "env:CI"),
+        ("env: CI", "env:CI"),
+        ("/run/secrets/ci", "file:/run/secrets/ci"),
+    ],
+)
+def test_a_secret_that_is_named_otherwise_is_understood_and_still_refused(written, meant):
+    said = complaint(WHOLE.replace('"env:CI"', f'"{written}"'))
+    assert said.endswith(f"a secret is named here, never written: did you mean {meant}?")

@@ -7,8 +7,8 @@ from registrar.policy.load import parse
 
 DOC = (Path(__file__).parents[2] / "docs" / "promotions.md").read_text(encoding="utf-8")
 REST = """version: 1
-people: {ada: {name: Ada}}
-groups: {taxi-owners: [ada], risk: [ada], oncall: [ada]}
+people: {ada: {name: Ada, accounts: {mlflow: ada}}, bob: {name: Bob}, eve: {name: Eve}}
+groups: {taxi-owners: [ada, eve], risk: [bob], oncall: [ada]}
 channels: {leads: {kind: log}, serving: {kind: log}}
 """
 

@@ -106,7 +106,8 @@ def test_what_has_ended_asks_nobody(town: Town, local: Local):
 def test_models_are_told_with_what_holds_what(town: Town, local: Local):
     promoted(town)
     for name in ("bus", "tram", "boat"):
-        town.event(model=name)
+        town.event("training_run.finished", model=name, run_id="r1")
+    town.event(model="taxy")  # a training that failed: a name that nobody may ever have registered
     first = local.models(limit=2)
     assert [row["model"] for row in first.rows] == ["boat", "bus"]
     [taxi, tram] = local.models(limit=2, cursor=first.next).rows

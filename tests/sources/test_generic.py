@@ -144,7 +144,7 @@ def test_circleci_counts_its_v1_only():
     [
         ({}, "say how it is verified"),
         ({"verify": VERIFY}, "say what its payloads become"),
-        ({"preset": "travis"}, "there is no preset 'travis'; known are azure_devops, bitbucket"),
+        ({"preset": "travis"}, "there is no preset 'travis'; known: azure_devops, bitbucket"),
         ({"preset": "circleci", "verify": {"how": "none"}}, "'hmac', 'bearer', 'basic', 'token'"),
         ({"verify": VERIFY, "rules": [{**RULE, "when": "a =="}]}, "is not JMESPath"),
         ({"verify": VERIFY, "rules": [{**RULE, "when": ""}]}, "at least 1 character"),

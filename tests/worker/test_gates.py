@@ -45,7 +45,7 @@ def test_the_operators_mean_what_they_say_on_the_threshold(op, at):
 @pytest.mark.parametrize("op", ["<", "<=", ">", ">="])
 def test_what_is_not_finite_fails_whatever_is_asked_of_it(value, of, op):
     seen = Seen({"m": value}, evaluation=Evaluation("e1", None, {"m": value}))
-    gates = [Threshold(metric="m", of=of, op=op, threshold=limit) for limit in (0, math.inf, -math.inf)]
+    gates = [Threshold(metric="m", of=of, op=op, threshold=limit) for limit in (0, LARGEST, -LARGEST)]
     gates += [
         Comparison(metric="m", of=of, baseline="@champion", greater_is_better=greater, when_no_baseline="pass")
         for greater in (True, False)
@@ -201,7 +201,9 @@ def test_the_clocks_of_two_machines_may_differ_by_a_minute():
 @pytest.mark.parametrize("milliseconds", [10**15, 10**18, -(10**18), 0, None])
 def test_a_time_of_no_calendar_is_not_known_and_so_fails(milliseconds):
     found = convert.experiment(
-        SimpleNamespace(experiment_id="1", name="", artifact_location="", creation_time=milliseconds)
+        SimpleNamespace(
+            experiment_id="1", name="", artifact_location="", creation_time=milliseconds, lifecycle_stage="active"
+        )
     )
     [verdict] = evaluate([MaxAge(max_age="7d")], Seen({}, trained_at=found.created_at, now=NOON))
     assert (verdict.passed, "is not known" in verdict.reason) == (False, True)

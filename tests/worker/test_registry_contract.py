@@ -32,6 +32,9 @@ class RealWorld:
     def train(self, **given) -> str:
         return train(self.client, **given)
 
+    def delete_experiment(self, name: str) -> None:
+        self.client.delete_experiment(self.client.get_experiment_by_name(name).experiment_id)
+
     def rewrite(self, model: str, version: int, path: str, content: str) -> None:
         """A file among those of a version in the manner of MLflow 2 is changed."""
         found = self.client.get_model_version(model, str(version))
@@ -46,6 +49,9 @@ class FakeWorld:
 
     def time_passes(self) -> None:
         self.fake.clock += 1
+
+    def delete_experiment(self, name: str) -> None:
+        self.fake.delete_experiment(name)
 
     def train(self, *, experiment: str = "taxi", rmse: float = 5.0, artifact: str = "model", name: str = "") -> str:
         if self.fake.experiment(experiment) is None:
@@ -420,6 +426,17 @@ def test_experiments_are_found_by_name(world):
     made = world.registry.create_experiment(name, tags={"team": "taxi"})
     assert world.registry.experiment(name).id == made
     assert made in [experiment.id for experiment in world.registry.experiments()]
+    with pytest.raises(Final):
+        world.registry.create_experiment(name, tags={})
+
+
+def test_an_experiment_that_was_deleted_is_found_as_that_and_keeps_its_name(world):
+    name = f"experiment {uuid.uuid4().hex}"
+    made = world.registry.create_experiment(name, tags={})
+    world.delete_experiment(name)
+    found = world.registry.experiment(name)
+    assert (found.id, found.deleted) == (made, True)
+    assert made not in [experiment.id for experiment in world.registry.experiments()]
     with pytest.raises(Final):
         world.registry.create_experiment(name, tags={})
 

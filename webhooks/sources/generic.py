@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from registrar import plugins
 from registrar.event import Actor, Event
+from registrar.nearest import meant
 from registrar.policy.strict import Glob, Strict
 from registrar.text import absent
 from webhooks import configured, mapping, strict_json, valid
@@ -42,8 +43,7 @@ def _preset(name: str) -> ModuleType:
     try:
         return plugins.load("webhooks.presets", name.replace("-", "_"))
     except plugins.UnknownKind:
-        known = ", ".join(plugins.kinds("webhooks.presets"))
-        raise ValueError(f"there is no preset {name!r}; known are {known}") from None
+        raise ValueError(f"there is no preset {name!r}{meant(name, plugins.kinds('webhooks.presets'))}") from None
 
 
 class Options(Strict):

@@ -2,12 +2,18 @@
 
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ExperimentCreate
+from worker.door import Final
 from worker.work import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(ExperimentCreate)
     found = work.registry.experiment(data.name)
+    if found and found.deleted:
+        raise Final(
+            f"experiment {data.name!r} (id {found.id}) was deleted, and MLflow keeps its name: have it restored "
+            f"(`mlflow experiments restore --experiment-id {found.id}`) or purged (`mlflow gc`), or choose another name"
+        )
     if found and work.task.attempts == 1:
         return Outcome(f"experiment {data.name!r} is there already (id {found.id})")
     # A second attempt may find what the first one made before it was cut off: that is told as made.

@@ -5,10 +5,11 @@ import time
 
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.vocabulary import Registration
-from worker import limits
+from worker import limits, taken_up
 from worker.door import ModelSource, NotFound, Run, Version
 from worker.promotion import author
 from worker.promotion.in_stage import now_and_then
+from worker.promotion.standing import standing
 from worker.promotion.version_state import given
 from worker.registration import chosen, registered
 from worker.work import Work
@@ -19,16 +20,20 @@ SLOW = 2.0  # seconds from before the look at the lease to the end of the write;
 def act(work: Work) -> Outcome:
     data = work.data_as(Registration)
     # Before anything is created: a run without a model leaves nothing behind.
-    run, source = chosen(work.registry, data, work.policy.model(data.model).artifact_path)
-    if earlier := registered(work.registry, work.model, run, source):
-        return _again(work, run, earlier)
+    run, source = chosen(work.registry, data, _path(work))
+    if earlier := registered(work.registry, data, run, source, _path(work)):
+        return _there(work, data, run, earlier)
     began = time.monotonic()
     made = _create(work, data, run, source)
-    return _done(work, run, _alone(work, run, source, made, seconds=time.monotonic() - began))
+    return _there(work, data, run, _alone(work, run, source, made, seconds=time.monotonic() - began))
+
+
+def _path(work: Work) -> str:
+    return work.policy.model(work.model).artifact_path
 
 
 def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Version:
-    commit = data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit")
+    commit = _commit(data, run)
     tags = {
         **data.tags,
         "registrar.run": run.id,
@@ -39,7 +44,7 @@ def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Ve
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {work.who}"
-    description = _described(data.description or "", line)
+    description = limits.both(data.description or "", line)
 
     def create() -> Version:
         return work.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
@@ -53,11 +58,8 @@ def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Ve
         return create()
 
 
-def _described(said: str, line: str) -> str:
-    """Both, within what MLflow keeps: of what is said of the version, the beginning, where there is no more room."""
-    line = limits.cut(line, limits.DESCRIPTION)
-    room = limits.DESCRIPTION - len(line) - 1
-    return "\n".join(filter(None, [limits.cut(said, room) if room > 0 else "", line]))
+def _commit(data: Registration, run: Run) -> str | None:
+    return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
 
 
 def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
@@ -67,25 +69,31 @@ def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds:
     """
     if work.task.attempts == 1 and seconds < SLOW:
         return made
-    first = registered(work.registry, work.model, run, source) or made
+    first = registered(work.registry, work.data_as(Registration), run, source, _path(work)) or made
     if first.version != made.version:
         work.registry.take_back(made.model, made.version)
     return first
 
 
-def _again(work: Work, run: Run, earlier: Version) -> Outcome:
-    if earlier.tags.get("registrar.task") == work.task.id:
-        return _done(work, run, earlier)
-    first = author.seen(work.ledger, earlier, run.user)
-    return Outcome(f"run {run.id} is {earlier} already; nothing to do", records=first)
+def _there(work: Work, data: Registration, run: Run, version: Version) -> Outcome:
+    """Of a version that is this run's: made by this task, by its own training, or by an earlier event."""
+    named = run.name or run.id
+    if version.tags.get("registrar.task") == work.task.id:
+        return _told(work, run, version, f"{version} was registered from run {named}, by {work.who}")
+    if taken_up.is_foreign(version, work.task.event_id):
+        version = taken_up.write(work, data, run, version, _commit(data, run))
+        text = f"{version} of run {named}, which was in MLflow already, was taken up by {work.who}"
+        return _told(work, run, version, text)
+    first = author.seen(work.ledger, version, run.user)
+    return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
-def _done(work: Work, run: Run, version: Version) -> Outcome:
-    text = f"{version} was registered from run {run.name or run.id}, by {work.who}"
+def _told(work: Work, run: Run, version: Version, text: str) -> Outcome:
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
-    asked = work.policy.model(version.model).next_targets("None")
+    policy = work.policy.model(version.model)
+    asked = policy.next_targets("None") if standing(policy, version) == "None" else []
     return Outcome(
         summary=text,
         facts=(Fact("model_version.registered", text, version.model, version.version, details),),
@@ -97,7 +105,7 @@ def _done(work: Work, run: Run, version: Version) -> Outcome:
 
 
 def _bound(work: Work, run: Run, version: Version) -> tuple[Record, ...]:
-    """Who trained and registered it, and whose its tags are; of this run's version that somebody else made, nothing."""
-    if version.tags.get("registrar.task") != work.task.id:
-        return author.seen(work.ledger, version, run.user)
-    return (*author.bound(work, version, run.user), *given(version, work.data_as(Registration).tags))
+    """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
+    ours = version.tags.get("registrar.task") == work.task.id
+    people = author.bound(work, version, run.user) if ours else author.seen(work.ledger, version, run.user)
+    return (*people, *given(version, work.data_as(Registration).tags))

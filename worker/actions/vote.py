@@ -51,10 +51,8 @@ def _does_not_count(
     """Why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
-    if why := _unlike(work) or _closed(work, data, promotion):
+    if why := _unlike(work) or _closed(work, data, promotion) or _in_dispute(work, promotion, verdict):
         return why
-    if verdict == "approve" and (still := disputes.stands_still(work)):
-        return f"{promotion} stays open, and can be approved when this is settled: {still}"
     approval = approval_of(work, promotion)
     if _breaks_glass(data):
         return _glass_holds(work, data, promotion, approval)
@@ -82,6 +80,11 @@ def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
     by = f" by {name(work, promotion.decided_by)}" if promotion.decided_by and not alone else ""
     why = f" ({promotion.reason})" if promotion.reason else ""
     return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
+
+
+def _in_dispute(work: Work, promotion: Promotion, verdict: str) -> str | None:
+    still = disputes.stands_still(work) if verdict == "approve" else None
+    return f"{promotion} stays open, and can be approved when this is settled: {still}" if still else None
 
 
 def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:

@@ -14,6 +14,7 @@ from registrar.seal import Seal
 from worker.door import Final, Retryable
 from worker.notifiers import Notice
 
+NEEDS = ("url",)
 SECONDS = 10
 MOST = 2000  # characters; Apprise cuts what is longer than the service takes
 _BAD = ("failed", "dead", "rejected", "refused", "held_back", "changed_by_hand", "rolled_back")

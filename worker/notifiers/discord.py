@@ -21,6 +21,7 @@ from worker.telling import card
 from worker.telling.post import ask
 from worker.telling.post import post as send
 
+NEEDS = ("url",)
 HOSTS = frozenset({"discord.com"})
 # https://docs.discord.com/developers/reference#user-agent: others may be turned away
 _JSON = {"Content-Type": "application/json", "User-Agent": "DiscordBot (mlflow-registrar, 1)"}

@@ -18,6 +18,7 @@ from registrar.text import shown
 from worker.notifiers import Notice
 from worker.telling import card, commit, mailserver
 
+NEEDS = ("url",)
 _ADDRESS = r"[^\s<>\"@,;:()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,255}"
 _NAMED = rf"[^\x00-\x1f\x7f<>\",;:@]{{1,100}} <{_ADDRESS}>"
 

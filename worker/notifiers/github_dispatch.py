@@ -16,6 +16,7 @@ from worker.notifiers import Notice
 from worker.telling.about import about
 from worker.telling.github import access, api
 
+NEEDS = ("secret",)
 NEEDS_VERSION = True
 _HINTS = {
     401: "the token in the channel's secret is wrong or has expired",

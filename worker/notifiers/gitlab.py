@@ -18,6 +18,7 @@ from worker.telling import commit
 from worker.telling.gitlab import Project, project_url
 from worker.telling.post import exchange, judge
 
+NEEDS = ("secret",)
 NEEDS_VERSION = True
 _STATES = {"pending": "pending", "success": "success", "failure": "failed", "error": "canceled"}
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}

@@ -19,6 +19,7 @@ from worker.telling.about import about
 from worker.telling.gitlab import Project, project_url
 from worker.telling.post import post as send
 
+NEEDS = ("secret",)
 NEEDS_VERSION = True
 _HINTS = {
     400: "options.ref has no pipeline that may run, or its variables may not be given from outside",

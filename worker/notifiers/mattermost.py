@@ -13,17 +13,18 @@ import re
 from typing import Annotated, Any
 
 import requests
-from pydantic import Field
 
 from registrar import markdown
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
+from registrar.vocabulary.terms import Form
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling import card
 from worker.telling.post import ask
 from worker.telling.post import post as send
 
+NEEDS = ("url",)
 HOSTS: frozenset[str] = frozenset()  # everybody has one of their own
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 4000  # characters; a post ends at 16,383
@@ -33,7 +34,7 @@ _ID = r"^[a-z0-9]{26}$(?!\n)"
 class Options(Strict):
     """channel_id: where a bot posts; View Info of the channel shows it."""
 
-    channel_id: Annotated[str | None, Field(pattern=_ID)] = None
+    channel_id: Annotated[str, Form(_ID, "is no channel's id of 26 letters and digits")] | None = None
 
 
 def message(notice: Notice, seal: Seal) -> dict[str, Any]:

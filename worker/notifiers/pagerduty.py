@@ -17,6 +17,7 @@ from worker.telling import commit
 from worker.telling.about import about
 from worker.telling.post import post as send
 
+NEEDS = ("secret",)
 NEEDS_VERSION = True
 URL = "https://events.pagerduty.com/v2/change/enqueue"
 _MOST = 1024  # characters of a summary

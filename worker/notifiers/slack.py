@@ -18,12 +18,14 @@ from registrar.markdown import FENCE
 from registrar.policy.strict import Strict
 from registrar.seal import Seal
 from registrar.text import shown
+from registrar.vocabulary.terms import Form
 from worker.door import Doubtful, Final, Retryable
 from worker.notifiers import Notice
 from worker.telling import card
 from worker.telling.post import ask
 from worker.telling.post import post as send
 
+NEEDS = ("url or secret",)
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _LIKE = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}"})
@@ -55,7 +57,7 @@ _ADVICE = {
 class Options(Strict):
     """channel: where a bot posts. api: Slack's own, unless it is another such as https://slack-gov.com/api."""
 
-    channel: Annotated[str | None, Field(pattern=r"^[CDG][A-Z0-9]{2,30}$(?!\n)")] = None
+    channel: Annotated[str, Form(r"^[CDG][A-Z0-9]{2,30}$(?!\n)", "is no channel's id such as C0123ABCD")] | None = None
     api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (
         "https://slack.com/api"
     )

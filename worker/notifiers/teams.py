@@ -16,6 +16,7 @@ from worker.notifiers import Notice
 from worker.telling import card
 from worker.telling.post import post as send
 
+NEEDS = ("url",)
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/
 _LONGEST = 1000  # characters of one

@@ -18,6 +18,7 @@ from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling.post import post as send
 
+NEEDS = ("url", "secret")
 _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from registrar import policy as policies
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.policy import PolicyError, fit
+from registrar.plural import plural
+from registrar.policy import PolicyError, fit, lint
 from registrar.policy.load import located
 from registrar.seal import Seal
 
@@ -21,7 +22,11 @@ def look(site: Site) -> Iterator[Finding]:
         wrong = located(path, fit.misfits(policy))
         yield from (fail(complaint, f"Correct it; {_ADVICE}") for complaint in wrong)
         if not wrong:
-            yield ok(f"{path} is valid: {len(policy.sources)} sources, {len(policy.channels)} channels")
+            yield ok(
+                f"{path} is valid: {plural(len(policy.sources), 'source')}, {plural(len(policy.channels), 'channel')}"
+            )
+        for line in located(path, lint.warnings(policy)):
+            yield warn(line, f"Registrar runs, and this can never do what it says; {_ADVICE}")
         if not policy.sources:
             yield warn("registrar.yml has no sources: nobody can send anything", "Add one under sources")
     try:

@@ -21,9 +21,11 @@ def pids(stack: Installation) -> dict[str, int]:
 def test_every_part_runs_and_other_terminals_find_them(stack: Installation) -> None:
     assert set(pids(stack)) >= {"redis", "mlflow", "receiver", "worker", "beat"}
     assert requests.get(f"{stack.settings.public_url}/readyz", timeout=10).status_code == 200
-    for command in (("events",), ("rejections",), ("history", "none"), ("models",), ("check-config",)):
+    for command in (("events",), ("rejections",), ("history", "none"), ("models",)):
         done = stack.registrar(*command)
         assert done.returncode == 0, done.stderr
+    checked = stack.registrar("check-config")
+    assert (checked.returncode, "channels.team: nothing goes there" in checked.stderr) == (1, True), checked.stderr
 
 
 def test_the_doctor_finds_every_part_well(stack: Installation):

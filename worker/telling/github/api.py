@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
+from registrar.vocabulary.terms import Form
 from worker.door import Final, Retryable
 from worker.telling.post import Answer, exchange, judge, waits
 
@@ -25,7 +26,10 @@ _AT_LEAST = 60.0  # seconds to wait for a secondary limit that names no time
 # https://docs.github.com/repositories: letters, digits, `-`, `_` and `.`; neither part is a path of its own.
 Repository = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$(?!\n)", description="OWNER/NAME"),
+    Form(
+        r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$(?!\n)", "is no repository such as acme/taxi"
+    ),
+    Field(description="OWNER/NAME"),
 ]
 
 

@@ -1,0 +1,92 @@
+"""What `registrar up` looks at before it starts anything: what can't work is said in a sentence, and nothing runs."""
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from registrar.broker import Broker
+from registrar.cli import extras
+from registrar.credentials import complaint, without_login
+from registrar.ledger import Ledger
+from registrar.ledger.engine import LedgerUnavailable
+from registrar.ledger.schema import refuse_foreign, refuse_newer
+from registrar.policy import Policy, PolicyError, fit, load
+from registrar.policy.lint import warnings
+from registrar.policy.load import located
+from registrar.settings import SettingsError, process_environment
+
+_SHOWN = ("REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL")
+_PARTS = ("flask", "granian", "mlflow", "psutil")  # of receiver, worker and supervisor
+
+
+def packages(*, own_mlflow: bool, ledger: str | None) -> None:
+    """Raises NotInstalled."""
+    lacking = [name for name in _PARTS if find_spec(name) is None]
+    if own_mlflow and not lacking and not _is_whole_mlflow():
+        lacking.append("mlflow")  # mlflow-skinny has no server
+    if ledger and ledger.startswith("postgresql") and find_spec("psycopg") is None:
+        lacking.append("psycopg")
+    if lacking:
+        raise extras.lacking("up", lacking)
+
+
+def _is_whole_mlflow() -> bool:
+    try:
+        distribution("mlflow")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> None:
+    """What was given on the command line, or in the environment to be shown. Raises SettingsError, BrokerUrlError."""
+    given = {"--mlflow": mlflow, "--ledger": ledger, "--broker": broker}
+    for option, url in given.items():
+        if url is not None and not url.strip():
+            raise SettingsError(f"{option} is empty: is the variable set that it was to be taken from?")
+        if url and (why := complaint(url)):
+            raise SettingsError(f"{option}: {why}")
+    if mlflow and "://" not in mlflow and not mlflow.startswith("databricks"):
+        raise SettingsError(f"--mlflow {mlflow} has no scheme, and MLflow would take it for a folder: http://{mlflow}")
+    if broker:
+        Broker.parse(broker)
+    for name in _SHOWN:
+        if (url := process_environment().get(name)) and not re.match(r"https?://[^/\s]", url):
+            raise SettingsError(f"{name}={without_login(url)} is no address such as https://registrar.example.com")
+
+
+def policy(config: Path) -> Iterator[str]:
+    """What registrar.yml says in vain, to be told. Raises PolicyError for what the parts would not start with."""
+    found: Policy = load(config)
+    environ = process_environment()
+    if wrong := fit.errors(found, environ=environ, path=config):
+        raise PolicyError("\n".join(located(config, wrong)))
+    yield from located(config, [*warnings(found), *fit.bad_addresses(found, environ=environ, folder=config.parent)])
+
+
+def ledger(url: str) -> None:
+    """A database that is there already. Raises LedgerUnavailable, LedgerUrlError, SchemaMismatch."""
+    if (file := _sqlite_file(url)) and not file.exists():
+        return
+    opened = Ledger(url)
+    try:
+        with opened.read() as connection:
+            refuse_foreign(connection)
+            refuse_newer(connection)
+    except LedgerUnavailable as error:
+        raise LedgerUnavailable(f"the ledger {without_login(url)} {error.reason}: {error}", error.reason) from None
+    finally:
+        opened.close()
+
+
+def _sqlite_file(url: str) -> Path | None:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None  # Ledger says what is wrong with it
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None

@@ -1,0 +1,26 @@
+"""The word that was probably meant, of those there are: what every complaint about a name ends with."""
+
+import difflib
+from collections.abc import Iterable
+
+_MOST = 15  # words that are listed where none of them is near
+_LIKE = 0.55  # of difflib's ratio: 1 is equal
+
+
+def nearest(word: str, known: Iterable[str], *, like: float = _LIKE) -> str | None:
+    """The known word that a misspelt one looks like, in any case; None: it looks like none."""
+    spelled, given = {each.casefold(): each for each in known}, word.casefold()[:100]
+    turned = [each for each in spelled if sorted(each) == sorted(given)]  # =< for <=
+    near = turned or difflib.get_close_matches(given, spelled, n=1, cutoff=like)
+    return spelled[near[0]] if near else None
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """To be said after what is wrong: "; did you mean X?", else "; known: X, Y", else nothing."""
+    words = list(dict.fromkeys(known))
+    if found := nearest(word, words) or (words[0] if len(words) == 1 else None):
+        return f"; did you mean {found}?"
+    if not words:
+        return ""
+    more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""
+    return f"; known: {', '.join(words[:_MOST])}{more}"

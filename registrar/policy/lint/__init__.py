@@ -1,0 +1,15 @@
+"""What a valid registrar.yml says in vain: it starts, and can never do what it says. `check-config` warns of each.
+
+Refused is only what can't be read, names what is not there, or would be unsafe to start with (references.py).
+"""
+
+from registrar.policy.complaint import Complaint
+from registrar.policy.document import Policy
+from registrar.policy.lint import channels, grants, groups, models, targets
+
+_LOOKS = (grants.look, groups.look, models.look, targets.look, channels.look)
+
+
+def warnings(policy: Policy) -> list[Complaint]:
+    """Each with its place, and what would be right."""
+    return [complaint for look in _LOOKS for complaint in look(policy)]

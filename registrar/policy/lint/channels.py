@@ -1,0 +1,45 @@
+"""Channels that nobody is told by, and routes that tell nobody."""
+
+from collections.abc import Iterator
+
+from registrar.policy.complaint import Complaint
+from registrar.policy.document import Policy
+from registrar.policy.kinds import needs, option_values
+from registrar.policy.lint.patterns import matches_nothing, samples
+from registrar.policy.routes import Route
+from registrar.policy.strict import matches
+from registrar.vocabulary.outcomes import OUTCOMES
+
+
+def look(policy: Policy) -> Iterator[Complaint]:
+    for nth, route in enumerate(policy.notify):
+        wrong = [
+            (("notify", nth, "outcomes", index), why)
+            for index, pattern in enumerate(route.outcomes)
+            if (why := matches_nothing(pattern, OUTCOMES, "outcome: nobody is told by it"))
+        ]
+        yield from wrong
+        if not wrong and nth and _told_before(policy.notify[:nth], route):
+            yield ("notify", nth), "tells nobody: routes before it tell the same channels of all this already"
+    used = {channel for _, channels in policy.told() for channel in channels} | set(option_values(policy, "answer_by"))
+    for name, channel in policy.channels.items():
+        if name not in used:
+            yield ("channels", name), "nothing goes there: name it in a route under notify, in escalate or in deploy"
+        for need in needs(channel.kind):
+            either = need.split(" or ")
+            if not any(getattr(channel, key) for key in either):
+                yield ("channels", name), f'can\'t post: a channel of kind {channel.kind} needs its {need}: "env:NAME"'
+
+
+def _told_before(before: list[Route], route: Route) -> bool:
+    outcomes = [outcome for outcome in OUTCOMES if matches(route.outcomes, outcome)]
+    return all(
+        any(channel in one.to and _covers(one, outcome, pattern) for one in before)
+        for outcome in outcomes
+        for pattern in route.models
+        for channel in route.to
+    )
+
+
+def _covers(route: Route, outcome: str, pattern: str) -> bool:
+    return matches(route.outcomes, outcome) and all(route.wants(outcome, name) for name in samples(pattern) if name)

@@ -1,0 +1,53 @@
+"""People, their accounts and groups that nothing comes of."""
+
+from collections.abc import Iterator
+
+from registrar.nearest import meant
+from registrar.policy.complaint import Complaint
+from registrar.policy.document import Policy
+from registrar.policy.kinds import known
+
+_OF_OTHERS = ("web", "email", "mlflow")  # those that people sign in with, and that MLflow's runs are started by
+
+
+def look(policy: Policy) -> Iterator[Complaint]:
+    yield from _groups(policy)
+    yield from _accounts(policy)
+    for who, person in policy.people.items():
+        if person.delegate and person.delegate.to == who:
+            yield ("people", who, "delegate", "to"), f"{who} would stand in for themselves; name somebody else"
+        if not person.accounts and who not in _named(policy):
+            yield ("people", who), "has no accounts and stands in no group: nobody can act as them"
+
+
+def _groups(policy: Policy) -> Iterator[Complaint]:
+    used = {group for _, approval in policy.approvals() for group in approval.groups}
+    used |= {approval.break_glass.group for _, approval in policy.approvals() if approval.break_glass}
+    used |= {model.retention.group for model in policy.models.values() if model.retention and model.retention.group}
+    used |= {*policy.access.viewers, *policy.access.approvers, *policy.access.operators}
+    for group, members in policy.groups.items():
+        if not members:
+            yield ("groups", group), "has no members: what only they may do, nobody may"
+        elif group not in used:
+            yield ("groups", group), "is named nowhere else: no rule, no retention and no access is for its members"
+        for nth, member in enumerate(members):
+            if member in members[:nth]:
+                yield ("groups", group, nth), f"{member} stands here twice, and counts once"
+
+
+def _accounts(policy: Policy) -> Iterator[Complaint]:
+    kinds = known("sources")
+    for who, person in policy.people.items():
+        for kind, account in person.accounts.items():
+            at = ("people", who, "accounts", kind)
+            if kinds and kind not in (*kinds, *_OF_OTHERS):
+                yield at, f"there is no kind of account {kind!r}{meant(kind, [*kinds, *_OF_OTHERS])}"
+            elif kind == "slack" and "/" not in account:
+                yield at, f"{account!r} is nobody's: an account of Slack is TEAM/MEMBER, such as T0123/U0456"
+
+
+def _named(policy: Policy) -> set[str]:
+    """Whoever something else in the file is about."""
+    delegates = {person.delegate.to for person in policy.people.values() if person.delegate}
+    access = {*policy.access.viewers, *policy.access.approvers, *policy.access.operators}
+    return {member for members in policy.groups.values() for member in members} | delegates | access

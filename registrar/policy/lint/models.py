@@ -1,0 +1,22 @@
+"""Entries of models that are never in effect."""
+
+from collections.abc import Iterator
+
+from registrar.policy.complaint import Complaint
+from registrar.policy.document import Policy
+from registrar.policy.lint.patterns import no_model, samples
+from registrar.policy.strict import most_specific
+
+
+def look(policy: Policy) -> Iterator[Complaint]:
+    for name in policy.models:
+        if why := no_model(name):
+            yield ("models", name), why
+        elif others := _instead(policy, name):
+            yield ("models", name), f"is never in effect: {others} wins wherever it matches"
+
+
+def _instead(policy: Policy, name: str) -> str | None:
+    """The entry that is more specific for all that a glob matches."""
+    winners = {most_specific(list(policy.models), sample) for sample in samples(name) if sample}
+    return None if name in winners else " or ".join(sorted(filter(None, winners)))

@@ -1,0 +1,38 @@
+"""Globs of registrar.yml: whether they match anything, and which names stand for all that they match."""
+
+import re
+from collections.abc import Collection
+
+from pydantic import TypeAdapter, ValidationError
+
+from registrar.nearest import meant
+from registrar.policy.strict import matches
+from registrar.vocabulary import ModelName
+
+_SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+_NAME = TypeAdapter(ModelName)
+
+
+def matches_nothing(pattern: str, known: Collection[str], what: str) -> str | None:
+    """Why a pattern matches none of these dotted words; None: it matches one."""
+    if any(matches([pattern], word) for word in known):
+        return None
+    families = {f"{word.rpartition('.')[0]}.*": None for word in known}
+    near = meant(pattern, families if "*" in pattern else [*known])
+    return f"{pattern!r} matches no {what}{near}"
+
+
+def no_model(pattern: str) -> str | None:
+    """Why no registered model can be called that; None: one can."""
+    try:
+        _NAME.validate_python(samples(pattern)[0])
+    except ValidationError as error:
+        why = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        return f"no registered model can match {pattern!r}: it {why}"
+    return None
+
+
+def samples(pattern: str) -> list[str]:
+    """Names that it matches, and that hardly anything else in a file is about; a name without wildcards is itself."""
+    plain = _SET.sub(lambda found: "_" if found[1] else found[2][0], pattern).replace("?", "q")
+    return list(dict.fromkeys(plain.replace("*", filler) for filler in ("q7zx", "", "w5")))

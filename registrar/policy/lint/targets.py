@@ -1,0 +1,110 @@
+"""Targets that no version can reach, and conditions of theirs that never hold, or always do."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice, pairwise
+
+from cronsim import CronSim
+
+from registrar.nearest import meant
+from registrar.policy.approval import Approval
+from registrar.policy.complaint import Complaint, Place
+from registrar.policy.document import Policy
+from registrar.policy.duration import length
+from registrar.policy.gates import Comparison, Evaluated, Gate, MaxAge, Threshold
+from registrar.policy.lint.patterns import samples
+from registrar.policy.models import ModelPolicy, Target
+from registrar.policy.timing import Freeze, Soak
+
+_STARTS = 500  # of a freeze that are looked at
+
+
+def look(policy: Policy) -> Iterator[Complaint]:
+    for name, model in policy.models.items():
+        for nth, target in enumerate(model.targets):
+            at: Place = ("models", name, "targets", nth)
+            yield from _way(at, model, target)
+            yield from _deploy(policy, at, name, target)
+            for index, gate in enumerate(target.gates):
+                if why := _gate(policy, name, model, target, gate):
+                    yield (*at, "gates", index), why
+            if isinstance(target.approval, Approval):
+                yield from _waiting((*at, "approval"), target.approval)
+
+
+def _way(at: Place, model: ModelPolicy, target: Target) -> Iterator[Complaint]:
+    sources = model.sources_of(target)
+    if not sources:
+        yield (*at, "from"), "is empty: no version may ever come here; take it away, or name stages"
+    elif sources == [target.stage]:
+        yield (*at, "from"), f"a version would have to be in {target.stage} to come to {target.stage}"
+    elif target.from_ is None and target.stage == "Staging" and sources == ["Production"]:
+        yield (
+            at,
+            "targets stand in the order of the way: a version comes to Staging from Production here; Staging first",
+        )
+
+
+def _gate(policy: Policy, name: str, model: ModelPolicy, target: Target, gate: Gate) -> str | None:
+    if isinstance(gate, Comparison) and (why := _baseline(model, gate)):
+        return why
+    if isinstance(gate, Comparison) and gate.min_relative_change >= 1:
+        percent = gate.min_relative_change
+        return f"min_relative_change: {percent:g} is {percent * 100:g} %; {percent:g} % is {percent / 100:g}"
+    if isinstance(gate, Freeze):
+        return _freeze(gate)
+    soaks = [one.soak for one in target.gates if isinstance(one, Soak)]
+    if isinstance(gate, MaxAge) and soaks and length(soaks[0]) >= length(gate.max_age):
+        return f"max_age: {gate.max_age} is over before soak: {soaks[0]} is; no version can meet both"
+    evaluation = isinstance(gate, Evaluated) or (isinstance(gate, Threshold | Comparison) and gate.of == "evaluation")
+    if evaluation and not _granted(policy, name, "evaluation_run.finished"):
+        return (
+            "no source may send evaluation_run.finished about this model, so that it never passes; grant it under may"
+        )
+    return None
+
+
+def _baseline(model: ModelPolicy, gate: Comparison) -> str | None:
+    given = [alias for target in model.targets for alias in (target.alias, target.previous_alias) if alias]
+    if gate.baseline[1:] in given:
+        return None
+    follows = "passes" if gate.when_no_baseline == "pass" else "fails"
+    near = meant(gate.baseline, [f'"@{alias}"' for alias in given])
+    return f"no target of this model sets {gate.baseline}: unless somebody does by hand, the gate {follows}{near}"
+
+
+def _freeze(gate: Freeze) -> str | None:
+    starts = islice(CronSim(gate.freeze, datetime(2026, 1, 1, tzinfo=UTC)), _STARTS)
+    lasts = length(gate.duration)
+    if any(later - earlier > lasts for earlier, later in pairwise(starts)):
+        return None
+    return f"each {gate.duration} of it ends after the next has begun: nothing could ever move"
+
+
+def _waiting(at: Place, approval: Approval) -> Iterator[Complaint]:
+    if approval.expires_after is None:
+        return
+    end = length(approval.expires_after)
+    if approval.escalate and length(approval.escalate.after) >= end:
+        yield (*at, "escalate"), f"never comes: the request has expired after {approval.expires_after}"
+    if approval.remind_every and length(approval.remind_every) >= end:
+        yield (*at, "remind_every"), f"never comes: the request has expired after {approval.expires_after}"
+
+
+def _deploy(policy: Policy, at: Place, name: str, target: Target) -> Iterator[Complaint]:
+    if not target.deploy:
+        return
+    heard = _granted(policy, name, "deployment.succeeded")
+    if target.deploy.confirm_within and not heard:
+        yield (
+            (*at, "deploy", "confirm_within"),
+            "no source may send deployment.succeeded about this model, so that each times out; grant it under may",
+        )
+    elif target.deploy.on_failure == "rollback" and not _granted(policy, name, "deployment.failed") and not heard:
+        yield (*at, "deploy", "on_failure"), "no source may send deployment.failed about this model; grant it under may"
+
+
+def _granted(policy: Policy, name: str, event: str) -> bool:
+    """Whether some source may say so of the models of an entry. Operators may say anything."""
+    sources = policy.sources.values()
+    return bool(policy.access.operators) or any(source.grants(event, samples(name)[0]) for source in sources)

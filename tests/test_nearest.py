@@ -1,0 +1,27 @@
+"""The word that was meant."""
+
+import pytest
+
+from registrar.nearest import meant, nearest
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "near"),
+    [
+        ("=<", ("<", "<=", ">", ">="), "<="),
+        ("LEADS", ("leads", "risk"), "leads"),
+        ("promotion.aproved", ("promotion.approved", "promotion.void"), "promotion.approved"),
+        ("qqq", ("leads", "risk"), None),
+        ("", ("leads",), None),
+        ("leads", (), None),
+    ],
+)
+def test_the_nearest_word(word, known, near):
+    assert nearest(word, known) == near
+
+
+def test_where_none_is_near_all_are_listed_and_not_too_many():
+    assert meant("qqq", ["a1", "b2"]) == "; known: a1, b2"
+    assert meant("qqq", ["a1"]) == "; did you mean a1?"
+    assert meant("qqq", []) == ""
+    assert meant("qqq", [f"a{n}" for n in range(20)]).endswith("a13, a14 and 5 more")
