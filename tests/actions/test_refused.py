@@ -1,0 +1,111 @@
+"""A mistake of whoever asks ends as refused: they are told why, and nobody else has to look at anything."""
+
+import pytest
+
+from registrar.ledger import backlog, dead, gauges, search, status
+from registrar.ledger.search import Sought
+from tests.actions.versions import live, trained
+from tests.worker.office import ADA, CI, EVE, POLICY, Office
+from worker.door import Final
+
+# What is asked, by whom, and of what the answer tells.
+MISTAKES = {
+    "no such version": ("promotion.request", ADA, {"version": 9, "target": "Production"}, "no such version"),
+    "no such target": ("promotion.request", ADA, {"version": 1, "target": "Archived"}, "has no target Archived"),
+    "a version to move": ("model_version.transition", CI, {"version": 9, "stage": "Archived"}, "no such version"),
+    "a version to describe": ("model_version.describe", CI, {"version": 9, "tags": {"a": "b"}}, "no such version"),
+    "may not take it out": ("model_version.archive", EVE, {"version": 1}, "may"),
+    "may not roll it back": ("model.rollback", EVE, {"reason": "bad"}, "Eve may not roll taxi back"),
+    "nothing to go back to": ("model.rollback", ADA, {"reason": "bad"}, "no earlier version"),
+    "nothing to cancel": ("promotion.cancel", ADA, {"version": 1}, "nothing to cancel"),
+    "nothing to settle": ("registry.settle", ADA, {"trust": "mlflow"}, "not in dispute"),
+    "no run to register": ("model_version.register", CI, {"run_id": "r404"}, "no such run"),
+    "no such task": ("task.retry", ADA, {"task_id": "tsk_" + "0" * 32}, "there is no task"),
+    "no such event": ("event.replay", ADA, {"event_id": "evt_" + "0" * 32}, "there is no event"),
+    "a vote by nobody who may": ("promotion.approve", EVE, {"version": 2}, "Eve may not approve"),
+    "a vote on nothing": ("promotion.reject", ADA, {"version": 9}, "nobody asked for"),
+}
+
+
+@pytest.fixture
+def asked(office: Office) -> Office:
+    """Version 1 is in Production, version 2 is asked for."""
+    office.policy(POLICY)
+    live(office, "r1")
+    trained(office, "r2")
+    return office
+
+
+def of(office: Office, event_id: str) -> dict:
+    with office.ledger.read() as connection:
+        return status.event(connection, event_id)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_the_asker_got_wrong_is_refused_and_no_dead_letter(asked, mistake):
+    type_, by, data, why = MISTAKES[mistake]
+    event = asked.post(type_, by=by, model="taxi", **data)
+    found = of(asked, event)
+    assert (found["state"], found["refused"], found["tasks"][0]["state"]) == ("refused", True, "refused")
+    said = found["tasks"][0]["error"] or found["tasks"][0]["outcome"]["summary"]
+    assert why in said
+    with asked.ledger.read() as connection:
+        assert dead.letters(connection) == []
+        assert (backlog.overview(connection)["dead"], gauges.dead(connection)) == (0, [])
+
+
+@pytest.mark.both_ledgers
+def test_what_was_refused_is_found_by_its_state(asked):
+    event = asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
+    with asked.ledger.read() as connection:
+        assert [each["id"] for each in search.search(connection, Sought(state="refused"))] == [event]
+        assert event not in [each["id"] for each in search.search(connection, Sought(state="succeeded"))]
+
+
+# By nobody's mistake: a report is about what is there, and what follows by itself was asked for by no person.
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("training_run.finished", {"run_id": "r404"}),
+        ("evaluation_run.finished", {"version": 9, "run_id": "r1"}),
+    ],
+)
+def test_a_report_of_what_is_not_there_has_failed_for_somebody_to_look_at(asked, type_, data):
+    event = asked.post(type_, model="taxi", **data)
+    assert of(asked, event)["state"] == "failed"
+    with asked.ledger.read() as connection:
+        assert [each.event_id for each in dead.letters(connection)] == [event]
+
+
+def test_what_can_not_be_written_has_failed(asked):
+    asked.registry.refuse["set_tag"] = lambda *_: Final("permission denied")
+    event = asked.post("model_version.describe", model="taxi", version=1, tags={"a": "b"})
+    assert of(asked, event)["state"] == "failed"
+
+
+def test_people_are_told_of_a_refused_act_as_such(asked):
+    asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
+    said = asked.fact("task.refused")
+    assert said.startswith("promotion.cancel by Eve was refused: Eve may not cancel taxi version 2 to Production")
+    assert "task.failed" not in [kind for kind, _ in asked.facts()]
+
+
+def test_nothing_refused_is_tried_again_or_dropped(asked):
+    event = asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
+    task = of(asked, event)["tasks"][0]["id"]
+    retried = of(asked, asked.post("task.retry", by=ADA, model="taxi", task_id=task))
+    assert retried["state"] == "refused"
+    assert f"{task} was refused: nothing of it is left to do" in retried["tasks"][0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ({"refused", "succeeded"}, "refused"),
+        ({"refused", "dropped", "succeeded"}, "refused"),
+        ({"refused", "failed"}, "failed"),  # nobody could be told
+        ({"refused", "queued"}, "unfinished"),
+    ],
+)
+def test_an_event_is_as_the_worst_of_its_tasks(states, state):
+    assert status.state_of(states) == state
