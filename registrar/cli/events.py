@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import deeds, show
+from registrar.cli import colour, deeds, show
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger.search import STATES, Sought
@@ -175,9 +175,10 @@ def _line(row: Row) -> str:
 
 def tell(event: dict[str, Any]) -> None:
     """One event, for people."""
-    shown = {**event, "state": "refused: it did not count" if event.get("refused") else event["state"]}
+    refused = event["state"] == "succeeded" and event.get("refused")
+    shown = {**event, "state": colour.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
-        click.echo(f"{name:<12} {show.text(shown[name])}")
+        click.echo(f"{name:<12} {shown[name] if name == 'state' else show.text(shown[name])}")
     click.echo(f"{'data':<12} {show.dumped(event['data'])}")
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")
