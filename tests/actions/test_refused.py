@@ -12,6 +12,7 @@ from worker.door import Final
 MISTAKES = {
     "no such version": ("promotion.request", ADA, {"version": 9, "target": "Production"}, "no such version"),
     "no such target": ("promotion.request", ADA, {"version": 1, "target": "Archived"}, "has no target Archived"),
+    "past its gates": ("promotion.request", CI, {"version": 3, "target": "Staging"}, "was held back from Staging"),
     "a version to move": ("model_version.transition", CI, {"version": 9, "stage": "Archived"}, "no such version"),
     "a version to describe": ("model_version.describe", CI, {"version": 9, "tags": {"a": "b"}}, "no such version"),
     "may not take it out": ("model_version.archive", EVE, {"version": 1}, "may"),
@@ -33,6 +34,7 @@ def asked(office: Office) -> Office:
     office.policy(POLICY)
     live(office, "r1")
     trained(office, "r2")
+    trained(office, "r3", rmse=99.0)
     return office
 
 
@@ -75,6 +77,23 @@ def test_a_report_of_what_is_not_there_has_failed_for_somebody_to_look_at(asked,
     assert of(asked, event)["state"] == "failed"
     with asked.ledger.read() as connection:
         assert [each.event_id for each in dead.letters(connection)] == [event]
+
+
+def test_a_move_to_a_guarded_target_is_refused_where_its_gates_hold_it_back(asked):
+    event = asked.post("model_version.transition", model="taxi", version=3, stage="Staging")
+    found = of(asked, event)
+    assert [(task["name"], task["state"]) for task in found["tasks"][:2]] == [
+        ("worker.transition", "succeeded"),
+        ("worker.request", "refused"),
+    ]
+    assert (found["state"], asked.stages()[3]) == ("refused", "None")
+
+
+def test_a_training_that_a_gate_held_back_has_done_all_that_it_was_to_do(asked):
+    asked.registry.trained("r4", rmse=99.0)
+    event = asked.post("training_run.finished", model="taxi", run_id="r4")
+    assert asked.fact("model_version.held_back").startswith("taxi version 4 was held back from Staging")
+    assert of(asked, event)["state"] == "succeeded"
 
 
 def test_what_can_not_be_written_has_failed(asked):
