@@ -1,12 +1,14 @@
 """A mistake of whoever asks ends as refused: they are told why, and nobody else has to look at anything."""
 
 import pytest
+from mlflow.exceptions import RestException
 
 from registrar.ledger import backlog, dead, gauges, search, status
 from registrar.ledger.search import Sought
 from tests.actions.versions import live, trained
 from tests.worker.office import ADA, CI, EVE, POLICY, Office
 from worker.door import Final
+from worker.registry.errors import as_ours
 
 # What is asked, by whom, and of what the answer tells.
 MISTAKES = {
@@ -128,3 +130,26 @@ def test_nothing_refused_is_tried_again_or_dropped(asked):
 )
 def test_an_event_is_as_the_worst_of_its_tasks(states, state):
     assert status.state_of(states) == state
+
+
+# MLflow's own word for what it was asked: it is wrong.
+@pytest.mark.parametrize(
+    ("call", "type_", "data"),
+    [
+        ("search_runs", "registry.query", {"question": "runs", "experiment": "exp", "filter_string": "metrics.rmse < 7"}),
+        ("set_tag", "model_version.describe", {"model": "taxi", "version": 1, "tags": {"a": "b"}}),
+        ("create_experiment", "experiment.create", {"name": "another"}),
+    ],
+)
+def test_what_mlflow_says_is_no_valid_question_is_refused(asked, call, type_, data):
+    asked.registry.create_experiment("exp", tags={})
+    asked.registry.fail[call] = as_ours("asking", RestException({"error_code": "INVALID_PARAMETER_VALUE"}))
+    event = asked.post(type_, by=ADA, **data)
+    assert of(asked, event)["state"] == "refused"
+
+
+def test_what_mlflow_does_not_allow_us_has_failed(asked):
+    asked.registry.create_experiment("exp", tags={})
+    asked.registry.fail["search_runs"] = as_ours("asking", RestException({"error_code": "PERMISSION_DENIED"}))
+    event = asked.post("registry.query", by=ADA, question="runs", experiment="exp")
+    assert of(asked, event)["state"] == "failed"
