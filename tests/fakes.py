@@ -233,6 +233,7 @@ class FakeRegistry:
         self._aliases[model] = {a: n for a, n in self._aliases[model].items() if n != version}
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
+        self._maybe_fail("download_run")
         return self._unpack(f"runs/{run_id}/{path or ''}", folder / Path(path or "").name)
 
     def files_of(self, model: str, version: int) -> list[str]:

@@ -146,7 +146,7 @@ def test_a_rollback_does_not_go_to_a_number_that_another_version_held(real):
     real.post("model.rollback", by=ADA, reason="bad")
     assert real.stages() == before
     assert real.aliases()["champion"] == 1
-    assert "version 2 was another one then" in real.office.fact("task.failed")
+    assert "version 2 was another one then" in real.office.fact("task.refused")
 
 
 def test_a_rollback_goes_to_what_this_models_version_held(real):

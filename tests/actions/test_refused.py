@@ -136,7 +136,7 @@ def test_an_event_is_as_the_worst_of_its_tasks(states, state):
 @pytest.mark.parametrize(
     ("call", "type_", "data"),
     [
-        ("search_runs", "registry.query", {"question": "runs", "experiment": "exp", "filter_string": "metrics.rmse < 7"}),
+        ("search_runs", "registry.query", {"question": "runs", "experiment": "exp", "filter_string": "metrics.x < 7"}),
         ("set_tag", "model_version.describe", {"model": "taxi", "version": 1, "tags": {"a": "b"}}),
         ("create_experiment", "experiment.create", {"name": "another"}),
     ],
