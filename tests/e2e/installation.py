@@ -28,7 +28,7 @@ sources:
     secrets: ["file:ci.whsec"]
     may:
       - {events: ["training_run.*", "model_version.*", "promotion.request", "experiment.create", "artifacts.fetch",
-                  "registry.reconcile", "deployment.*"],
+                  "registry.reconcile", "deployment.*", evaluation_run.finished],
          models: ["*"]}
   slack:
     kind: slack
