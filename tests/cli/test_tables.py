@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from registrar.cli import colour, show, tables
+from registrar.cli import colour, events, show, tables
 from tests.cli.house import living
 
 ID = "prm_" + "0123456789abcdef" * 2
@@ -115,6 +115,16 @@ def test_an_id_in_a_text_is_shown_whole_or_not_at_all(width):
 def test_pages_of_one_table_stand_under_each_other(capsys):
     show.paged_table(("a", "b"), [[("long enough", "1")], [("x", "2")]], empty="")
     assert capsys.readouterr().out.splitlines() == ["a            b", "long enough  1", "x            2"]
+
+
+@pytest.mark.parametrize("width", [80, 120, None])
+def test_an_event_that_comes_in_fits_too(monkeypatch, width):
+    monkeypatch.setattr(tables, "terminal_width", lambda: width)
+    row = {"accepted_at": TIME, "type": "model_version.transition", "model": "nyc-taxi-regressor-of-the-city"}
+    line = events._line({**row, "actor_name": "Ada Lovelace", "id": EVENT})
+    assert (EVENT in line, "model_version.transition" in line) == (True, True)
+    assert max(map(len, map(plain, line.splitlines()))) <= (width or 1000)
+    assert ("\n" in line) is (width is not None)
 
 
 @pytest.fixture
