@@ -1,26 +1,31 @@
 """Tables that fit the terminal: times, then text, are shortened, an id never. Into a pipe nothing is cut.
 
-Where a row has no room for its ids, they stand whole on a line of their own under it.
+Where a row has no room for its ids, they stand whole on a line of their own under it, and what is right of the columns
+that fit stands behind them.
 """
 
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import sub
 
 import click
 from rich.cells import cell_len
 
 from registrar.cli import colour
+from registrar.tones import tone
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC")
 _BETWEEN, _BENEATH = "  ", "    "
 # Columns that say how something stands: the last to be shortened.
 _STATES = frozenset({"state", "verdict", "passed"})
-# To what a column may be shortened, and which: first text, then names, in the end whatever there is.
-_LEAST, _LEAST_OF_ALL = 8, 3
+# Cells to which a column may be shortened: of text so many that it can still be read, where a row has another line for
+# it; then so many, of names too; in the end of whatever there is.
+_READABLE, _LEAST, _LEAST_OF_ALL = 20, 8, 3
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,12 @@ def terminal_width() -> int | None:
 def lines(whole: Table, width: int | None, *, heading: bool) -> Iterator[str]:
     """width: None: whatever it takes."""
     if width is None or whole.needs <= width:
-        yield from _lines(whole, [()] * len(whole.rows), heading=heading)
+        yield from _lines(whole, [""] * len(whole.rows), heading=heading)
         return
     short = _shorter_times(whole)
-    beneath: list[tuple[str, ...]] = [()] * len(whole.rows)
+    beneath = [""] * len(whole.rows)
     if short.needs > width:
-        short, beneath = _without_ids(short)
+        short, beneath = _apart(short, width)
     yield from _lines(_squeezed(short, width), beneath, heading=heading)
 
 
@@ -67,27 +72,27 @@ def cut(text: str, width: int) -> str:
     """At most so many cells, with … for what is left out; an id is left out whole."""
     if cell_len(text) <= width:
         return text
-    end = len(text)
-    while end and cell_len(text[:end]) > width - 1:
-        end -= 1
+    left = accumulate((cell_len(character) for character in text[:width]), sub, initial=width - 1)
+    end = next(at for at, room in enumerate((*left, -1)) if room < 0) - 1
     begun = next((found.start() for found in _ID.finditer(text) if found.start() < end < found.end()), end)
     return text[:begun].rstrip() + "…"
 
 
-def _lines(shown: Table, beneath: Sequence[Sequence[str]], *, heading: bool) -> Iterator[str]:
+def _lines(shown: Table, beneath: Sequence[str], *, heading: bool) -> Iterator[str]:
     if heading:
-        yield _line(shown, shown.columns, lambda _, text: text)
-    for row, ids in zip(shown.rows, beneath, strict=True):
-        yield _line(shown, row, lambda name, text: colour.state(text) if name in _STATES else text)
-        for id_ in ids:
-            yield _BENEATH + colour.styled(id_, "off")
+        yield _line(shown, shown.columns)
+    for row, more in zip(shown.rows, beneath, strict=True):
+        yield _line(shown, row, states=_STATES)
+        yield from more.splitlines()
 
 
-def _line(shown: Table, cells: Sequence[str], painted: Callable[[str, str], str]) -> str:
+def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -> str:
+    """states: the columns that have a colour."""
     padded = []
     for name, text, width in zip(shown.columns, cells, shown.widths, strict=True):
         fits = cut(text, width)
-        padded.append(painted(name, fits) + " " * (width - cell_len(fits)))
+        painted = colour.styled(fits, tone(text)) if name in states else fits
+        padded.append(painted + " " * (width - cell_len(fits)))
     return _BETWEEN.join(padded).rstrip()
 
 
@@ -102,28 +107,59 @@ def _shorter_times(whole: Table) -> Table:
     return table(headings, rows)
 
 
-def _without_ids(whole: Table) -> tuple[Table, list[tuple[str, ...]]]:
-    """The other columns, and of each row the ids."""
-    ids = [at for at in range(len(whole.columns)) if any(_ID.fullmatch(row[at]) for row in whole.rows)]
-    kept = [at for at in range(len(whole.columns)) if at not in ids]
-    beneath = [tuple(row[at] for at in ids if _ID.fullmatch(row[at])) for row in whole.rows]
+def _apart(whole: Table, width: int) -> tuple[Table, list[str]]:
+    """The columns that fit, and of each row what stands under it. Without ids all columns stay."""
+    every = range(len(whole.columns))
+    ids = [at for at in every if any(_ID.fullmatch(row[at]) for row in whole.rows)]
+    kept = [at for at in every if at not in ids]
+    least = {at: _least(whole, at) + len(_BETWEEN) for at in kept}
+    while ids and len(kept) > 1 and sum(least[at] for at in kept) - len(_BETWEEN) > width:
+        kept.pop()
+    others = [at for at in every if at not in (*ids, *kept)]
+    beneath = [_beneath(_said(row, ids), _said(row, others), width) for row in whole.rows]
     return table([whole.columns[at] for at in kept], [[row[at] for at in kept] for row in whole.rows]), beneath
 
 
+def _said(row: Sequence[str], columns: Sequence[int]) -> str:
+    return _BETWEEN.join(row[at] for at in columns if row[at] != "-")
+
+
+def _least(whole: Table, at: int) -> int:
+    """Cells of a column with which it can be read, whatever becomes of its heading."""
+    widest = max(cell_len(row[at]) for row in whole.rows)
+    return min(widest, _READABLE) if any(" " in row[at] and not _TIME.match(row[at]) for row in whole.rows) else widest
+
+
+def _beneath(ids: str, more: str, width: int) -> str:
+    """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
+    shown, left = _BENEATH + colour.styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
+    if ids and more and left >= _READABLE:
+        return f"{shown}{_BETWEEN}{cut(more, left)}"
+    alone = _BENEATH + cut(more, width - len(_BENEATH))
+    return "\n".join(line for line, there in ((shown, ids), (alone, more)) if there)
+
+
 def _squeezed(whole: Table, width: int) -> Table:
-    """The widest columns give way first, those of text before those of names; in the end also times and states."""
+    """Text gives way first, then headings, then text and names for good; the widest column before the others."""
     every = range(len(whole.columns))
     named = [at for at in every if whole.columns[at] not in _STATES and not whole.columns[at].endswith(" UTC")]
     text = [at for at in named if any(" " in row[at] for row in whole.rows)]
+    cells = {at: max([_LEAST_OF_ALL, *(cell_len(row[at]) for row in whole.rows)]) for at in every}
+    steps = [_floors(whole, columns, least) for columns, least in ((text, _LEAST), (named, _LEAST))]
+    last = [_floors(whole, columns, _LEAST_OF_ALL) for columns in (named, every)]
     widths = list(whole.widths)
-    for columns, least in ((text, _LEAST), (named, _LEAST), (named, _LEAST_OF_ALL), (every, _LEAST_OF_ALL)):
-        floors = {at: max(least, _digits(whole, at)) for at in columns}
+    for floors in (_floors(whole, text, _READABLE), cells, *steps, *last):
         _give_way(widths, floors, over=Table(whole.columns, (), widths).needs - width)
     return Table(whole.columns, whole.rows, widths)
 
 
+def _floors(whole: Table, columns: Iterable[int], least: int) -> dict[int, int]:
+    """How far each gives way. A number is shown whole, or it would be another."""
+    return {at: max(least, _digits(whole, at)) for at in columns}
+
+
 def _digits(whole: Table, at: int) -> int:
-    """Of the longest number in a column: it is shown whole, or it would be another."""
+    """Of the longest number in a column."""
     return max((len(row[at]) for row in whole.rows if row[at].isdecimal()), default=0)
 
 

@@ -97,6 +97,14 @@ def test_what_fits_is_left_as_it_is():
     assert drawn(("at", "state", "id"), row, width=80)[1] == "  ".join(row)
 
 
+def test_what_finds_no_room_in_its_row_stands_behind_the_id():
+    columns, row = COMMANDS["history"]
+    heading, line, under = drawn(columns, row, width=80)
+    assert heading.split() == ["holds", "version", "since", "UTC", "until", "UTC", "by", "approved", "by"]
+    assert line == "@challenger  3        2026-11-22 14:30  2026-11-22 14:30  Ada  Ada, Bob"
+    assert under == f"    {EVENT}  training_run.finished  looked at the…"
+
+
 def test_text_gives_way_before_names_and_times_lose_their_seconds_first():
     columns, row = COMMANDS["votes"]
     heading, line = drawn(columns, row, width=80)
