@@ -1,5 +1,6 @@
-# `make demo` and `make test` need git, make and Python 3.11 or 3.12, and set up the rest themselves.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# `make demo` and `make test` need git, make and Python 3.11, 3.12 or 3.13, and set up the rest themselves. A newer Python, and
+# Linux on ARM, need a redis-server or valkey-server beside: no wheel brings one there.
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -101,7 +102,9 @@ check: lint types contracts  ## before a commit: those, and the tests of what di
 
 # uv installs from the pinned, hashed list and compiles bytecode (MLflow starts in 6 s with it, in 90 s without).
 $(READY): requirements/dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Registrar needs Python 3.11 or newer on the PATH (python3.11 or python3.12)." >&2; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Registrar needs Python 3.11, 3.12 or 3.13 on the PATH, or as make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m registrar.redis_server
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (first time: about a minute)"
 	@command -v $(BIN)/uv >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv

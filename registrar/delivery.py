@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,9 @@ from registrar.address import is_loopback
 from registrar.problem import Problem
 from registrar.unanswered import unanswered
 
-TIMEOUT = 10
+TIMEOUT = 10.0
 PAUSE = 0.5
+_LAST_LOOK = 1.0  # seconds for an answer when the time is over
 
 
 class CannotSign(Problem):
@@ -133,29 +134,35 @@ def _problem(answer: requests.Response) -> str:
     return f"{answer.status_code}: {said}"
 
 
-def status(url: str, *, token: str | None = None) -> dict[str, Any]:
+def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
     """The event with its tasks; with what came of them for viewers alone. Raises requests.RequestException."""
     login = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.get(url, timeout=TIMEOUT, proxies=proxies(url), headers=login, allow_redirects=not token)
+    answer = requests.get(url, timeout=timeout, proxies=proxies(url), headers=login, allow_redirects=not token)
     answer.raise_for_status()
     event: dict[str, Any] = answer.json()
     return event
 
 
-def follow(url: str, *, seconds: float, token: str | None = None) -> dict[str, Any]:
+def follow(
+    url: str, *, seconds: float, token: str | None = None, seen: Callable[[dict[str, Any]], None] = lambda event: None
+) -> dict[str, Any]:
     """The event once nothing of it is unfinished, or as it is after so many seconds.
 
-    token: of the receiver that the address is of, and of no other. A receiver that is restarting is asked again.
+    token: of the receiver that the address is of, and of no other. A receiver that is restarting is asked again. seen:
+    is told of it whenever it is still unfinished.
 
     Raises Unreachable.
     """
     deadline = time.monotonic() + seconds
     while True:
-        late = time.monotonic() >= deadline
+        left = deadline - time.monotonic()
+        late = left <= 0
         try:
-            if (event := status(url, token=token))["state"] != "unfinished" or late:
+            event = status(url, token=token, timeout=min(TIMEOUT, max(left, _LAST_LOOK)))
+            if event["state"] != "unfinished" or late:
                 return event
+            seen(event)
         except requests.RequestException as error:
             if late:
                 raise Unreachable(f"{url} does not say what became of the event: {error}") from None
-        time.sleep(PAUSE)
+        time.sleep(min(PAUSE, max(0.0, deadline - time.monotonic())))

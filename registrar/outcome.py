@@ -62,13 +62,17 @@ class Record(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """summary: one sentence; it is what the person who asked is answered. seen: as of Cause, for the records."""
+    """summary: one sentence; it is what the person who asked is answered. seen: as of Cause, for the records.
+
+    refused: what was asked for was not done, since it is not allowed or not possible; the summary says why.
+    """
 
     summary: str
     facts: tuple[Fact, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
     records: tuple[Record, ...] = ()
     seen: Mapping[tuple[str, int], Incarnation] = field(default_factory=dict)
+    refused: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {"summary": self.summary, "facts": [fact.to_json() for fact in self.facts]}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import convert, limits
-from worker.door import Experiment, FilesSeen, Final, Model, ModelSource, NotFound, Recent, Run, Version
+from worker.door import Experiment, FilesSeen, Final, Model, ModelSource, NotFound, Recent, Refused, Run, Version
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -101,13 +101,14 @@ class FakeRegistry:
         run_view_type: str = "ACTIVE_ONLY",
     ) -> list[Run]:
         """Only the filters that tests use: none, or `metrics.NAME < X`."""
+        self._maybe_fail("search_runs")
         if (found := self.experiment(experiment)) is None:
             raise NotFound(f"there is no experiment {experiment!r}")
         runs = [run for run in self.runs.values() if run.experiment_id == found.id]
         if filter_string:
             key, operator, value = filter_string.split()
             if operator != "<":
-                raise Final(f"searching the runs: can't read {filter_string!r}")
+                raise Refused(f"searching the runs: can't read {filter_string!r}")
             name = key.removeprefix("metrics.")
             runs = [run for run in runs if run.metrics.get(name, float("inf")) < float(value)]
         for order in order_by:
@@ -236,6 +237,7 @@ class FakeRegistry:
         self._aliases[model] = {a: n for a, n in self._aliases[model].items() if n != version}
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
+        self._maybe_fail("download_run")
         return self._unpack(f"runs/{run_id}/{path or ''}", folder / Path(path or "").name)
 
     def files_of(self, model: str, version: int) -> list[str]:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from registrar.ledger.tasks import Task
-from worker.door import Doubtful, Failure, Retryable
+from registrar.policy.document import OURSELVES
+from registrar.vocabulary import VOCABULARY
+from worker.door import Doubtful, Failure, Refused, Retryable
 
 RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
 DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
@@ -22,12 +24,24 @@ def doubted(task: Task, error: Failure, answers: Callable[[], bool]) -> bool:
     return task.of_model and answers()
 
 
+def is_refused(task: Task, error: BaseException) -> bool:
+    """Whether it is the mistake of whoever asked, who is told; nobody else has to look at it.
+
+    A report about what is not there is for somebody to look at, and so is what nobody asked for and can't be: what
+    follows by itself, or what the time brings.
+    """
+    asked = task.first and task.source != OURSELVES and VOCABULARY[task.event_type].asks
+    return isinstance(error, Refused) and asked
+
+
 def end(task: Task, error: Failure, *, at: datetime, answers: Callable[[], bool]) -> tuple[str, str] | None:
     """The state of a task that ends with this error, and what to say of it; None: it is tried again.
 
     at: when the attempt began, so that an action that asks gets the answer that the task will get. answers: whether the
     registry does, when asked something else.
     """
+    if is_refused(task, error):
+        return "refused", str(error)
     if not isinstance(error, Retryable):
         return "failed", str(error)
     if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:

@@ -42,7 +42,14 @@ class Final(Failure):
     retry = False
 
 
-class NotFound(Final):
+class Refused(Final):
+    """What was asked for is not allowed, not possible as things are, or about nothing that there is.
+
+    The task ends as refused where it is the asker's mistake (worker/attempts.py), else as failed.
+    """
+
+
+class NotFound(Refused):
     """There is no such run, model, version or alias."""
 
 

@@ -14,10 +14,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from registrar import tracing
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.tasks import LeaseLost, Task
+from registrar.outcome import Outcome
 from registrar.policy import Policy, Target
 from registrar.policy.gates import kind
 from registrar.policy.naming import policy_of
 from registrar.policy.timing import Timing
+from worker.attempts import is_refused
 from worker.door import Final, NotFound, Retryable
 from worker.promotion.gates import Verdict
 
@@ -48,14 +50,15 @@ def text() -> bytes:
     return generate_latest(REGISTRY)
 
 
-@contextmanager
-def attempt(task: Task) -> Iterator[None]:
-    """Around an action."""
+def attempt(task: Task, act: Callable[[], Outcome]) -> Outcome:
+    """What an action comes to, or raises; counted."""
     began, result = time.perf_counter(), "succeeded"
     try:
-        yield
+        outcome = act()
+        result = "refused" if outcome.refused else "succeeded"
+        return outcome
     except BaseException as error:
-        result = _result(error, (*_UNFINISHED, *_RESULTS))
+        result = "refused" if is_refused(task, error) else _result(error, (*_UNFINISHED, *_RESULTS))
         raise
     finally:
         ATTEMPTS.labels(task.name.removeprefix("worker."), result).observe(time.perf_counter() - began)

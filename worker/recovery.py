@@ -4,17 +4,17 @@ from registrar.ledger import dead
 from registrar.ledger.dead import Letter
 from registrar.outcome import Fact, Outcome, Record
 from registrar.vocabulary import TaskDrop, TaskRetry
-from worker.door import Final
+from worker.door import Refused
 from worker.work import Work
 
 
 def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
-    """Raises Final. The source was granted the model that it named, so a task of another one does not exist for it."""
+    """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
     with work.ledger.read() as connection:
         found = dead.letter(connection, data.task_id)
     if found is None or found.model != data.model:
         about = f"about {data.model}" if data.model else "about no model"
-        raise Final(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")
+        raise Refused(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")
     return found
 
 

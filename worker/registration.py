@@ -1,13 +1,13 @@
 """What a registration is about: the run, where its model is, and the version that it is already."""
 
 from registrar.vocabulary import Registration, RunSearch
-from worker.door import Final, ModelSource, NotFound, Registry, Run, Version
+from worker.door import ModelSource, NotFound, Refused, Registry, Run, Version
 
 _ENDED_BADLY = ("FAILED", "KILLED")
 
 
 def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
-    """The given run, or the first of the search that has a model. Raises Final where there is none.
+    """The given run, or the first of the search that has a model. Raises Refused where there is none.
 
     artifact_path: the name that the model was logged under, where the event has none.
     """
@@ -17,7 +17,7 @@ def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[
     run = registry.run(data.run_id or "")
     if run.deleted or run.status in _ENDED_BADLY:
         state = "was deleted" if run.deleted else f"ended as {run.status}"
-        raise Final(f"run {run.id} {state}: a version is registered from a run that finished")
+        raise Refused(f"run {run.id} {state}: a version is registered from a run that finished")
     return run, registry.source_of(run, path)
 
 
@@ -50,4 +50,4 @@ def _best(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Ru
         except NotFound:
             continue
     none = "no run" if not found else f"none of {len(found)} run(s) ended well with a model named {artifact_path!r}"
-    raise Final(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
+    raise Refused(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from celery.signals import worker_ready
 
@@ -128,9 +129,9 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
             return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
         work = _work(bench, task, lease.renew)
         try:
-            with metrics.attempt(task), watching.attempt(task):
-                outcome = _acted(bench, verb, task, lease)
-            bells = _finish(bench, task, "succeeded", outcome)
+            with watching.attempt(task):
+                outcome = metrics.attempt(task, partial(_acted, bench, verb, task, lease))
+            bells = _finish(bench, task, "refused" if outcome.refused else "succeeded", outcome)
         except LeaseLost:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
@@ -282,7 +283,7 @@ def _retry(bench: Bench, task: Task, error: str, delay: float, *, doubted: bool 
 
 def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
     """A final error is told; a promotion that was under way has failed with it."""
-    log.error("%s %s: %s: %s", task.name, task.id, state, error)
+    log.log(logging.INFO if state == "refused" else logging.ERROR, "%s %s: %s: %s", task.name, task.id, state, error)
     outcome = Outcome(error) if task.name in _TELLING else _failure(task, state, error)
     return _finish(bench, task, state, outcome, error=error)
 
@@ -292,7 +293,7 @@ def _failure(task: Task, state: str, error: str) -> Outcome:
     what = f"{task.event_type} by {task.actor_name}"
     if task.name == "worker.answer":  # the event itself was done
         what = f"the answer to a deployment that waits for the end of {what}"
-    text = f"{what} could not be done: {error}"
+    text = f"{what} {'was refused' if state == 'refused' else 'could not be done'}: {error}"
     about = {"promotion": promotion} if promotion else {}
     details = {"task": task.id, "event": task.event_id, **about}
     fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)

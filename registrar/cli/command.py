@@ -1,24 +1,37 @@
 """What commands that change something share: they are given to a receiver's /v1/commands, and waited for."""
 
+import math
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import wraps
 from typing import Any, NoReturn
-from urllib.parse import urljoin
 
 import click
 from pydantic import ValidationError
 
-from registrar.cli import show
+from registrar.cli import colour, show
 from registrar.cli.context import Context
-from registrar.delivery import Receipt, Unreachable, follow
+from registrar.cli.waiting import Then, waiting
+from registrar.delivery import Receipt, Unreachable
 from registrar.vocabulary import UnknownType, parse
 
 FAILED = 1
 
-Then = Callable[[dict[str, Any]], str]
+
+class Seconds(click.ParamType[float]):
+    """A time that ends: no negative number, and neither nan nor inf."""
+
+    name = "seconds"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            given = float(value)
+        except ValueError:
+            given = math.nan
+        if not 0 <= given < math.inf:
+            self.fail(f"{value!r} is no number of seconds, such as 60")
+        return given
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..
     """The options of every command that waits for an event; it is called with `how`. wait: the default."""
     shared = (
         click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
-        click.option("--timeout", default=300.0, show_default=True, metavar="SECONDS", help="How long --wait waits."),
+        click.option("--timeout", type=Seconds(), default=300.0, show_default=True, help="How long --wait waits."),
         show.as_json,
     )
 
@@ -97,10 +110,11 @@ def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, tok
 
     then: of an event that succeeded, the id of the one that goes on with it: waited for in its turn.
     """
-    with show.working("waiting for what comes of it") if how.wait is not None else nullcontext():
-        followed = [
-            (receipt, _followed(receipt, how.wait, then, token) if how.wait is not None else []) for receipt in receipts
-        ]
+    if how.wait is None:
+        followed: list[tuple[Receipt, list[dict[str, Any]]]] = [(receipt, []) for receipt in receipts]
+    else:
+        with waiting(how.wait, token) as wait:
+            followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
     if how.as_json:
         found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
         show.json_text(found[0] if len(found) == 1 else found)
@@ -113,32 +127,28 @@ def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, tok
 
 
 def _is_done(event: dict[str, Any]) -> bool:
-    """A vote that did not count was answered, but is not what was asked for. Earlier receivers do not say."""
-    return event["state"] == "succeeded" and not event.get("refused")
-
-
-def _followed(receipt: Receipt, seconds: float, then: Then | None, token: str | None) -> list[dict[str, Any]]:
-    event = follow(receipt.status_url, seconds=seconds, token=token)
-    if then is None or event["state"] != "succeeded":
-        return [event]
-    return [event, follow(urljoin(receipt.status_url, then(event)), seconds=seconds, token=token)]
+    return event["state"] == "succeeded" and not _is_refused(event)
 
 
 def _result(events: list[dict[str, Any]]) -> list[str]:
     """A line for each task, and one for all."""
     first, *others = events
-    ended = "refused: it did not count" if events[-1].get("refused") else str(events[-1]["state"])
+    ended = colour.state("refused" if _is_refused(events[-1]) else str(events[-1]["state"]))
     more = [line for event in others for line in (f"then {event['type']} {event['id']}", *_tasks(event))]
     return [*_tasks(first), *more, ended]
 
 
+def _is_refused(event: dict[str, Any]) -> bool:
+    """Also of a vote that did not count before schema 0014: its task had succeeded."""
+    return bool(event["state"] == "succeeded" and event.get("refused"))
+
+
 def _tasks(event: dict[str, Any]) -> list[str]:
-    """The first task of a vote that did not count did its work, and yet nothing succeeded."""
-    refused = [{**task, "state": "refused"} for task in event["tasks"][:1]] if event.get("refused") else []
+    refused = [{**task, "state": "refused"} for task in event["tasks"][:1]] if _is_refused(event) else []
     return [_task(task) for task in [*refused, *event["tasks"][len(refused) :]]]
 
 
 def _task(task: dict[str, Any]) -> str:
     """Who is no viewer there is told the names and states alone."""
     said = task.get("error") or (task.get("outcome") or {}).get("summary", "")
-    return f"  {task['state']:<9}  {task['name']:<18}  {said}".rstrip()
+    return f"  {colour.state(task['state'], padded=9)}  {task['name']:<18}  {said}".rstrip()

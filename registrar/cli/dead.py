@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import command, deeds, show
+from registrar.cli import colour, command, deeds, show
 from registrar.cli.context import Context
 from registrar.ledger.dead import STATES
 from registrar.problem import Problem
@@ -91,7 +91,7 @@ def show_dead(context: Context, task_id: str, as_json: bool) -> None:
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     event = found["event"]
     for name in ("id", "state", "name", "lane", "model"):
-        yield f"{name:<12} {show.text(found[name])}"
+        yield f"{name:<12} {colour.state(found[name]) if name == 'state' else show.text(found[name])}"
     yield f"{'event':<12} {event['type']} {event['id']}"
     yield f"{'by':<12} {event['actor_name']}, through the source {event['source']}"
     for name in ("accepted_at", "started_at", "finished_at"):

@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from registrar import policy as policies
-from registrar.cli import given, show
+from registrar.cli import colour, given, show
 from registrar.cli.context import Context
 from registrar.doctor import Site, fail
 from registrar.doctor.examine import Line, examine
@@ -19,7 +19,6 @@ from registrar.problem import Problem
 from registrar.settings import Settings, SettingsError
 
 FAILED = 1
-_COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 
 
 class NoReceiver(Problem):
@@ -101,7 +100,7 @@ def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
 
 def _print(line: Line) -> None:
     finding = line.finding
-    level = click.style(f"{finding.level:<4}", fg=_COLOURS[finding.level], bold=finding.level != "ok")
+    level = colour.state(finding.level, padded=4)
     click.echo(f"{level}  {line.part:<8}  {finding.seen}" + (f". {finding.do}" if finding.do else ""))
 
 

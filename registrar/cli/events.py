@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import deeds, show
+from registrar.cli import colour, deeds, show, tables
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger.search import STATES, Sought
@@ -17,6 +17,7 @@ from registrar.plural import plural
 from registrar.reading.reading import MOST, Archived, Reading, Row, Unknown, up_to
 
 COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")
+_TAIL, _TAIL_WIDTHS = ("at", "type", "model", "by", "id"), (0, 24, 24)
 _TASK = ("name", "state", "attempts", "started_at", "finished_at", "id")
 
 
@@ -168,16 +169,18 @@ def _since(reading: Reading, sought: Sought, seen: set[str]) -> Iterator[Row]:
 
 
 def _line(row: Row) -> str:
-    name = show.text(row["actor_name"])
-    cells = (show.text(row["accepted_at"]), f"{row['type']:<24}", f"{show.text(row['model']):<24}", name)
-    return "  ".join((*cells, row["id"]))
+    """As one of a table whose other rows are not known."""
+    cells = [show.text(row[name]) for name in ("accepted_at", "type", "model", "actor_name", "id")]
+    alone = tables.table(_TAIL, [cells], _TAIL_WIDTHS)
+    return "\n".join(tables.lines(alone, tables.terminal_width(), heading=False))
 
 
 def tell(event: dict[str, Any]) -> None:
     """One event, for people."""
-    shown = {**event, "state": "refused: it did not count" if event.get("refused") else event["state"]}
+    refused = event["state"] == "succeeded" and event.get("refused")
+    shown = {**event, "state": colour.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
-        click.echo(f"{name:<12} {show.text(shown[name])}")
+        click.echo(f"{name:<12} {shown[name] if name == 'state' else show.text(shown[name])}")
     click.echo(f"{'data':<12} {show.dumped(event['data'])}")
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")

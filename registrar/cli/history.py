@@ -36,7 +36,7 @@ class Time(click.ParamType[datetime]):
 @click.option("--since", type=Time(), help="What was still held after that.")
 @click.option("--until", type=Time(), help="What was held before that.")
 @click.option("--limit", type=click.IntRange(1), help="The newest so many; all, if not given.")
-@click.option("--incidents", is_flag=True, help="What else happened alone, the newest 50.")
+@click.option("--incidents", is_flag=True, help="What else happened alone, of the newest 50.")
 @show.as_json
 @click.pass_obj
 def history(
@@ -67,7 +67,7 @@ def history(
     past = Past(target, at, since, until)
     with context.reading() as reading:
         if incidents:
-            _tell_incidents(_incidents(reading, model, past), as_json=as_json)
+            _tell_incidents(_incidents(reading, model, past)[:limit], as_json=as_json)
             return
         found = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
         if as_json:
@@ -75,7 +75,7 @@ def history(
             return
         rows = ([_row(each) for each in page] for page in found)
         show.paged_table(COLUMNS, rows, empty=f"no version of {model} held {_sought(past)}, as far as the ledger knows")
-        if at is None and target is None and (others := _incidents(reading, model, past)):
+        if at is None and target is None and (others := _incidents(reading, model, past)[:limit]):
             click.echo("\nwhat else happened")
             _tell_incidents(others, as_json=False)
 

@@ -141,6 +141,8 @@ def approve(
     Votes as the token's bearer, or as this machine's local operator. Exit code 0: it counted and what followed is
     done; 1: it did not count, or could not be done; 3: nobody answers.
     """
+    if break_glass and not (reason or "").strip():
+        raise click.UsageError("breaking the glass needs a reason: --reason TEXT")
     found = _found(ctx.obj, promotion, version, target)
     _say(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
 

@@ -44,7 +44,7 @@ def reconcile(
     for each in (models := [model] if model else _held(how.context)):
         command.check(type_, {"model": each, **data})
     receipts = [command.give(how.context, type_, {"model": each, **data}) for each in models]
-    ctx.exit(command.tell(receipts, how))
+    ctx.exit(command.tell(receipts, how, token=how.context.receiver.token))
 
 
 def _held(context: Context) -> list[str]:

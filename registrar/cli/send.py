@@ -99,13 +99,14 @@ def send(
     if not no_check:
         check(type_, data)
     at = timestamp or (None if id_given else datetime.now(UTC))  # sent again with its --id, it is the same body
-    ctx.exit(_tell(sent(target, type_, data, at=at, id=id_), how))
+    token = target.client.token if target.client else None
+    ctx.exit(_tell(sent(target, type_, data, at=at, id=id_), how, token=token))
 
 
-def _tell(answer: Answer, how: How) -> int:
-    """The exit code. An answer without events is shown."""
+def _tell(answer: Answer, how: How, *, token: str | None = None) -> int:
+    """The exit code. An answer without events is shown. token: of whoever asked with one."""
     if not isinstance(answer, requests.Response):
-        return tell(answer, how)
+        return tell(answer, how, token=token)
     click.echo(answer.text if how.as_json else f"answered {answer.status_code}: {answer.text.strip()}")
     return 0
 

@@ -1,4 +1,4 @@
-"""How commands print: tables on a terminal, whole lines into a pipe, JSON for programs."""
+"""How commands print: tables that fit a terminal, whole lines into a pipe, JSON for programs."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,16 +8,11 @@ from textwrap import indent
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
+from registrar.cli import tables
 from registrar.text import escaped, shown
-
-# Wide enough that nothing is ever cut or folded for whoever reads the pipe.
-_PIPE_COLUMNS = 10_000
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
@@ -30,37 +25,26 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
 
 def paged_table(columns: Sequence[str], pages: Iterable[Sequence[Sequence[object]]], *, empty: str) -> None:
     """The same, where rows come page by page: each is printed as it comes, the columns at least as wide as before."""
-    widths = [len(column) for column in columns]
+    widths: Sequence[int] = ()
     first = True
     for rows in pages:
         if rows:
-            cells = [[text(cell) for cell in row] for row in rows]
-            widths = [max(width, *(len(row[at]) for row in cells)) for at, width in enumerate(widths)]
-            _draw(columns, cells, widths, heading=first)
-            first = False
+            page = tables.table(columns, [[text(cell) for cell in row] for row in rows], widths)
+            tables.echo(page, heading=first)
+            first, widths = False, page.widths
     if first:
         click.echo(empty, err=True)
 
 
-def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], *, heading: bool) -> None:
-    console = _console()
-    style = box.SIMPLE_HEAD if console.is_terminal else None
-    drawn = Table(box=style, pad_edge=False, show_header=heading, show_edge=heading)
-    for column, width in zip(columns, widths, strict=True):
-        drawn.add_column(column, overflow="fold", min_width=None if heading else width)
-    for row in cells:
-        drawn.add_row(*map(Text, row))
-    with console.capture() as captured:
-        console.print(drawn)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
-
-
 @contextmanager
-def working(text: str) -> Iterator[Callable[[str], None]]:
-    """Says on a terminal, beside what is printed, that something goes on; call what it gives to say how far it is."""
+def working(text: str, *, otherwise: Callable[[str], None] = lambda said: None) -> Iterator[Callable[[str], None]]:
+    """Says on a terminal, beside what is printed, that something goes on; call what it gives to say how far it is.
+
+    otherwise: what is called where there is no terminal.
+    """
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda said: None
+        yield otherwise
         return
     with console.status(escape(text)) as status:
         yield lambda said: status.update(escape(said))
@@ -103,11 +87,6 @@ def sentence(value: object, *, indent: str = "  ") -> str:
 def pick(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Any]]:
     """Some columns of mappings, as a table's rows."""
     return [[row[column] for column in columns] for row in rows]
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS)
 
 
 def jsonable(value: object) -> str:

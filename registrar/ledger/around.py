@@ -104,7 +104,8 @@ def _state(about: str, said: Mapping[str, Any]) -> str:
     """A quarantine in words; any other state by its tag's name."""
     value = said.get("value")
     if said.get("key") == Key.QUARANTINED.value:
-        return f"{about} is quarantined: {value}" if value else f"{about} is quarantined no more"
+        lifted = f"{about} is quarantined no more{_because(said.get('why'))}"
+        return f"{about} is quarantined: {value}" if value else lifted
     return f"{about} has {said.get('key')}{_because(value)}" if value else f"{about} has {said.get('key')} no more"
 
 

@@ -113,6 +113,7 @@ def closed(found: Letter) -> str | None:
         return None
     said = {
         "succeeded": "is done",
+        "refused": f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
         "dropped": f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
     }
     return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"

@@ -13,13 +13,15 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, 
 
 from registrar.ledger.conditions import is_failed, is_open
 from registrar.ledger.halving import Between
-from registrar.ledger.status import state_of
+from registrar.ledger.status import WORST_FIRST, state_of
 from registrar.ledger.tables import events, tasks
 
-State = Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
+State = Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead"]
 STATES: tuple[State, ...] = get_args(State)
 _ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
-_DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")  # as ix_tasks_dropped has it
+# As ix_tasks_dropped and ix_tasks_refused have it.
+_DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")
+_REFUSED: ColumnElement[bool] = tasks.c.state == literal_column("'refused'")
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,9 @@ def _in_state(state: State | None) -> list[ColumnElement[bool]]:
         return [not_(_has(tasks.c.state != "succeeded"))]
     if state == "unfinished":
         return [events.c.seq.in_(select(tasks.c.event_seq).where(is_open()))]
-    if state == "dropped":
-        return [
-            events.c.seq.in_(select(tasks.c.event_seq).where(_DROPPED)),
-            *_without("queued", "running", "dead", "failed"),
-        ]
-    of_it = select(tasks.c.event_seq).where(is_failed(), tasks.c.state == state)
-    worse = ("dead",) if state == "failed" else ()
-    return [events.c.seq.in_(of_it), *_without("queued", "running", *worse)]
+    which = {"dropped": _DROPPED, "refused": _REFUSED}.get(state, and_(is_failed(), tasks.c.state == state))
+    of_it = select(tasks.c.event_seq).where(which)
+    return [events.c.seq.in_(of_it), *_without("queued", "running", *WORST_FIRST[: WORST_FIRST.index(state)])]
 
 
 def _without(*states: str) -> list[ColumnElement[bool]]:

@@ -12,15 +12,18 @@ from registrar.vocabulary import PromotionApprove, PromotionReject
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 _VOTES = (PromotionApprove.type, PromotionReject.type)
 _IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void", "promotion.expired"})  # facts of a vote's task
+# Of the states in which a task ends badly.
+WORST_FIRST = ("dead", "failed", "refused", "dropped")
 _FOUND_BY = ("seq", "delivery_id")
 _TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "created_at", "started_at", "finished_at")
 
 
 def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
-    """JSON-able but for the datetimes. state: unfinished, succeeded, dropped, failed or dead, the worst of its tasks'.
+    """JSON-able but for the datetimes. state: unfinished, succeeded, dropped, refused, failed or dead, the worst of its
+    tasks'.
 
-    refused: a vote that was answered, and did not count. settled, of a task: who tried it again or dropped it.
-    replays: as what the event was sent again.
+    refused: what was asked for was, or a vote did not count; votes that did not count had succeeded before schema 0014.
+    settled, of a task: who tried it again or dropped it. replays: as what the event was sent again.
     """
     columns = (events.c[name] for name in (*_EVENT, *_FOUND_BY))
     row = connection.execute(select(*columns).where(events.c.id == event_id)).mappings().one_or_none()
@@ -34,12 +37,13 @@ def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Ma
     """The same of rows of events and tasks, wherever they lie now."""
     done = later(connection, row)
     found = [{**{name: task[name] for name in _TASK}, "settled": done.settled.get(task["id"], [])} for task in of_it]
+    state = state_of({task["state"] for task in found})
     return {
         **{name: row[name] for name in _EVENT},
         "replay_of": replay_of(connection, row),
         "replays": done.replays,
-        "state": state_of({task["state"] for task in found}),
-        "refused": _refused(row["type"], found),
+        "state": state,
+        "refused": state == "refused" or _refused(row["type"], found),
         "tasks": found,
     }
 
@@ -65,4 +69,4 @@ def state_of(states: set[str]) -> str:
     """Of an event, by the states of its tasks."""
     if states & {"queued", "running"}:
         return "unfinished"
-    return next((state for state in ("dead", "failed", "dropped") if state in states), "succeeded")
+    return next((state for state in WORST_FIRST if state in states), "succeeded")

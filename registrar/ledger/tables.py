@@ -129,7 +129,7 @@ tasks = Table(
     Column("lane", String(600), nullable=False),
     Column("rank", SmallInteger, nullable=False, server_default="3"),  # within its lane (registrar.ledger.rank)
     Column("args", JSON, nullable=False),
-    Column("state", String(16), nullable=False),  # queued | running | succeeded | failed | dead | dropped
+    Column("state", String(16), nullable=False),  # queued | running | succeeded | refused | failed | dead | dropped
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("crashes", Integer, nullable=False, server_default="0"),
     # Attempts that failed though the registry answered others.
@@ -173,6 +173,12 @@ tasks = Table(
         "event_seq",
         sqlite_where=text("state = 'dropped'"),
         postgresql_where=text("state = 'dropped'"),
+    ),
+    Index(
+        "ix_tasks_refused",
+        "event_seq",
+        sqlite_where=text("state = 'refused'"),
+        postgresql_where=text("state = 'refused'"),
     ),
     Index(
         "ix_tasks_answers",

@@ -1,4 +1,4 @@
-"""The life of a task: queued, running under a lease, then succeeded, failed or dead; in the order of its lane."""
+"""The life of a task: queued, running under a lease, then succeeded, refused, failed or dead; in its lane's order."""
 
 import os
 import time
@@ -126,7 +126,7 @@ def mean(connection: Connection, task: Task, made: str) -> None:
 def finish(
     connection: Connection, task: Task, state: str, outcome: Outcome, *, error: str | None = None, at: datetime
 ) -> list[Bell]:
-    """End a task as succeeded, failed or dead, with all that its outcome asks for. Raises LeaseLost.
+    """End a task as succeeded, refused, failed or dead, with all that its outcome asks for. Raises LeaseLost.
 
     Returns the bells to ring after the commit.
     """

@@ -58,7 +58,7 @@ class State:
 class StateSet:
     """Record: a version has a state from now on; value None: no more. Written again, it changes nothing.
 
-    once: what the version has of that key already stays.
+    once: what the version has of that key already stays. why: it is so from now on, where the value does not say it.
     """
 
     model: str
@@ -67,13 +67,14 @@ class StateSet:
     key: Key
     value: str | None
     once: bool = False
+    why: str | None = None
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         before = states(connection, self.model, version=self.version)
         has = current(before, self.version, self.version_created_at).get(self.key)
         if has == self.value or (self.once and has is not None):
             return
-        _add(connection, cause, self, self.key.value)
+        _add(connection, cause, self, self.key.value, **({"why": self.why} if self.why else {}))
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,12 @@ def given_tags(found: Iterable[State], version: int, created_at: datetime) -> di
     return tags
 
 
-def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key: str) -> None:
+def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key: str, **more: str) -> None:
+    """more: what the journal alone says of it."""
     said = {"key": key, "value": about.value, "version_created_at": about.version_created_at}
     row = {**said, "model": about.model, "version": about.version, "event_id": cause.event_id, "at": cause.at}
     connection.execute(insert(version_states).values(row))
-    append(connection, cause, "version.state", model=about.model, version=about.version, **said)
+    append(connection, cause, "version.state", model=about.model, version=about.version, **said, **more)
 
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:

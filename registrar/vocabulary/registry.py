@@ -13,6 +13,7 @@ class RegistryChanged(Data):
 
     type = "registry.changed"
     task = "worker.observe"
+    asks = False
 
     model: ModelName
     change: Literal[

@@ -55,6 +55,7 @@ class TrainingRunFinished(Registration):
     """A training run ended well: register its model, then try it against the policy."""
 
     type = "training_run.finished"
+    asks = False
 
 
 class TrainingRunFailed(Data):
@@ -62,6 +63,7 @@ class TrainingRunFailed(Data):
 
     type = "training_run.failed"
     task = "worker.report"
+    asks = False
 
     model: ModelName
     run_id: RunId | None = None
@@ -80,6 +82,7 @@ class EvaluationRunFinished(OneVersion):
 
     type = "evaluation_run.finished"
     task = "worker.evaluated"
+    asks = False
 
     run_id: RunId
 

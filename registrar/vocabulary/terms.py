@@ -166,6 +166,7 @@ class Data(BaseModel):
     type: ClassVar[str]
     task: ClassVar[str]  # the Celery task that acts on it
     pressing: ClassVar[bool] = False  # what people decide or ask: taken while the rest must wait outside
+    asks: ClassVar[bool] = True  # for something, which may be refused; else it reports what happened
 
     @model_validator(mode="before")
     @classmethod

@@ -55,6 +55,7 @@ class Deployment(OneVersion):
     """What became of a version's deployment. One that was asked for is live then, or goes back where policy says so."""
 
     task = "worker.deployed"
+    asks = False
 
     environment: Name
     url: Link | None = None

@@ -38,7 +38,7 @@ def test_it_may_be_asked_for_again(office):
 def test_nobody_else_may(office):
     asked(office)
     cancel(office, by=EVE)
-    assert "Eve may not cancel taxi version 1 to Production" in office.fact("task.failed")
+    assert "Eve may not cancel taxi version 1 to Production" in office.fact("task.refused")
     assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
@@ -46,11 +46,11 @@ def test_what_is_not_open_can_not_be_cancelled(office):
     asked(office)
     office.post("promotion.approve", by=ADA, model="taxi", version=1)
     cancel(office)
-    assert "nothing to cancel: no promotion of taxi version 1 to Production is open" in office.fact("task.failed")
+    assert "nothing to cancel: no promotion of taxi version 1 to Production is open" in office.fact("task.refused")
     assert office.stages() == {1: "Production"}
 
 
 def test_the_promotion_that_is_named_is_the_one_that_is_meant(office):
     asked(office)
     cancel(office, target="Staging", promotion="prm_" + "0" * 32)
-    assert "nothing to cancel" in office.fact("task.failed")
+    assert "nothing to cancel" in office.fact("task.refused")

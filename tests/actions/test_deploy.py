@@ -165,7 +165,7 @@ def test_a_late_success_elsewhere_or_of_another_version_counts_for_nothing(offic
     report(office, "succeeded", 2)
     promoted(office, "r2")
     rollback(office)
-    assert office.fact("task.failed").endswith(
+    assert office.fact("task.refused").endswith(
         "taxi has no earlier version in Production to go back to from version 2 (version 1 was deployed in vain): "
         "version 1 can be named: model.rollback with to: 1"
     )

@@ -10,7 +10,7 @@ from registrar.ledger import dead, status
 from registrar.ledger.afterwards import Dropped
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, Office
-from worker.door import Retryable
+from worker.door import Final, Retryable
 from worker.telling import card
 
 
@@ -65,6 +65,7 @@ def test_what_was_dropped_is_neither_tried_nor_dropped_again(office, again):
 
 @pytest.mark.both_ledgers
 def test_what_is_about_no_model_is_named_without_one(office):
+    office.registry.fail["download_run"] = Final("reading run r1: permission denied")
     office.post("artifacts.fetch", run_id="r1")
     [letter] = letters(office)
     assert letter.model is None

@@ -18,8 +18,8 @@ def move(office, number: int, stage: str) -> list[tuple[str, str]]:
 def test_what_a_gate_held_back_is_not_moved_past_it(office):
     office.policy(FREE)
     held_back = trained(office, "r1", rmse=99.0)
-    assert move(office, held_back, "Production") == [("transition", "failed")]
-    assert office.fact("task.failed").endswith(
+    assert move(office, held_back, "Production") == [("transition", "refused")]
+    assert office.fact("task.refused").endswith(
         "taxi version 1 may not go to Production: it is in None, and Production is reached from Staging"
     )
     assert office.stages() == {1: "None"}
@@ -32,14 +32,14 @@ def test_nor_from_where_the_policy_names_no_way(office):
     assert move(office, 1, "Production") == [("transition", "succeeded")]
     office.policy(FREE)
     move(office, 1, "Archived")
-    assert move(office, 1, "Production") == [("transition", "failed")]
+    assert move(office, 1, "Production") == [("transition", "refused")]
     assert office.stages() == {1: "Archived"}
 
 
 def test_by_aliases_alone_the_way_goes_by_them(office):
     office.policy(model("mode: aliases", FREE))
     trained(office, "r1", rmse=99.0)
-    assert move(office, 1, "Production") == [("transition", "failed")]
+    assert move(office, 1, "Production") == [("transition", "refused")]
     assert dict(office.registry.model("taxi").aliases) == {}
 
 
@@ -47,8 +47,8 @@ def test_what_a_hand_put_past_a_gate_is_not_made_whole_by_a_command(office):
     office.policy(FREE)
     trained(office, "r1", rmse=99.0)
     office.registry.set_stage("taxi", 1, "Production")
-    assert move(office, 1, "Production") == [("transition", "failed")]
-    assert office.fact("task.failed").endswith("taxi version 1 may not go to Production: rmse 99 is not < 7")
+    assert move(office, 1, "Production") == [("transition", "refused")]
+    assert office.fact("task.refused").endswith("taxi version 1 may not go to Production: rmse 99 is not < 7")
     assert dict(office.registry.model("taxi").aliases) == {}
 
 

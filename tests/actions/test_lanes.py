@@ -114,7 +114,7 @@ def test_no_rollback_passes_an_earlier_approval(office):
     office.accept("model.rollback", by=ADA, model="taxi", reason="wrong fares")
     office.until_nothing_waits()
     assert office.holding()["Production"] == [3]
-    assert "came to Production after Ada asked to go back" in office.fact("task.failed")
+    assert "came to Production after Ada asked to go back" in office.fact("task.refused")
 
 
 def test_two_rollbacks_keep_their_order(office):
@@ -124,7 +124,7 @@ def test_two_rollbacks_keep_their_order(office):
         office.accept("model.rollback", by=by, model="taxi", reason="wrong fares")
     office.work()
     assert office.holding()["Production"] == [2]
-    assert "came to Production after Bob asked to go back" in office.fact("task.failed")
+    assert "came to Production after Bob asked to go back" in office.fact("task.refused")
 
 
 def test_a_word_that_stops_nothing_yet_waits_in_its_place(office):
@@ -150,7 +150,7 @@ def test_a_move_that_has_begun_is_finished_before_anything_else_is_moved(office)
     office.registry.refuse.clear()
     office.until_nothing_waits()
     assert office.holding()["Production"] == [3]
-    assert "version 3 of taxi came to Production after Ada asked to go back" in office.fact("task.failed")
+    assert "version 3 of taxi came to Production after Ada asked to go back" in office.fact("task.refused")
 
 
 def test_nor_does_it_come_between_a_move_and_the_one_that_is_replaced(office):

@@ -60,7 +60,7 @@ def test_who_could_roll_it_back_may_take_it_out(office, policy, by, type_, data)
 def test_it_is_said_who_may_and_what_to_do(office):
     live(office, "r1")
     take_out(office, "model_version.archive", {})
-    assert office.fact("task.failed").endswith(
+    assert office.fact("task.refused").endswith(
         "ci may not take taxi version 1 out of Production; these may: leads: Ada, Bob"
     )
 

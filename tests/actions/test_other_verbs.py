@@ -61,7 +61,7 @@ def test_a_version_that_is_no_model_is_not_put_in_place(office, tmp_path):
     registered(office)
     office.registry.files["models/taxi/1"] = {"notes.txt": b"hello"}
     office.post("artifacts.fetch", model="taxi", version=1)
-    assert "has no MLmodel file" in office.fact("task.failed")
+    assert "has no MLmodel file" in office.fact("task.refused")
     assert list((tmp_path / "artifacts" / "models" / "taxi").iterdir()) == []
 
 

@@ -168,10 +168,10 @@ def test_a_holder_set_by_hand_is_archived_too_when_another_takes_the_stage(offic
     assert office.stages() == {1: "Production", 2: "Archived"}
 
 
-def test_an_unknown_version_fails_and_is_told(office):
+def test_an_unknown_version_is_refused_and_told(office):
     train(office)
     office.post("model_version.transition", model="taxi", version=99, stage="Archived")
-    assert "no such version" in office.fact("task.failed")
+    assert "no such version" in office.fact("task.refused")
 
 
 @pytest.mark.edits_the_record

@@ -432,7 +432,7 @@ def test_with_a_group_only_its_members_and_the_timer_may(office):
     trained(office, 2)
     for who in (EVE, CI):
         prune(office, by=who)
-        assert "may not prune taxi; these may: leads: Ada, Bob" in office.fact("task.failed")
+        assert "may not prune taxi; these may: leads: Ada, Bob" in office.fact("task.refused")
     assert marks(office) == []
     prune(office, by=BOB)
     assert marks(office) == [1]
@@ -456,5 +456,5 @@ def test_by_its_schedule_it_is_pruned_without_being_asked(office):
 
 def test_a_model_that_is_not_there_is_said(office):
     event = prune(office)
-    assert office.tasks_of(event) == [("prune", "failed")]
-    assert "no such model" in office.fact("task.failed")
+    assert office.tasks_of(event) == [("prune", "refused")]
+    assert "no such model" in office.fact("task.refused")

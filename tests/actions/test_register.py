@@ -124,10 +124,10 @@ def test_a_search_passes_over_a_better_run_that_ended_badly(office):
     assert office.registry.version("taxi", 1).run_id == "good"
 
 
-def test_a_search_without_a_hit_fails_with_what_was_looked_for(office):
+def test_a_search_without_a_hit_is_refused_with_what_was_looked_for(office):
     office.registry.create_experiment("exp", tags={})
     office.post("model_version.register", model="taxi", search={"experiment": "exp"})
-    assert "no run in experiment 'exp'" in office.fact("task.failed")
+    assert "no run in experiment 'exp'" in office.fact("task.refused")
 
 
 def test_a_metric_that_is_not_a_number_does_not_stop_the_record(office):

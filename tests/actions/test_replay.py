@@ -135,7 +135,7 @@ def test_a_source_replays_nothing_that_it_may_not_send_itself(office):
         "registrar.yml grants it: event.replay, promotion.approve on taxi. To allow it, add an entry to sources.ci.may"
     )
     assert shown(office, first)["replays"] == []
-    assert "could not be done" in office.fact("task.failed")
+    assert "was refused" in office.fact("task.refused")
 
 
 @pytest.mark.parametrize("model", ["bus", None])

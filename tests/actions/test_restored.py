@@ -171,7 +171,7 @@ def test_mlflow_is_not_trusted_with_two_holders(restored):
     restored.registry.set_stage("taxi", 2, "Production")
     held = restored.holding()
     settle(restored, "mlflow", reason="both are good")
-    assert "MLflow shows versions 1, 2 of taxi in Production, and one may hold it" in restored.fact("task.failed")
+    assert "MLflow shows versions 1, 2 of taxi in Production, and one may hold it" in restored.fact("task.refused")
     assert (restored.holding(), bool(in_dispute(restored))) == (held, True)
     restored.registry.set_stage("taxi", 1, "Archived")
     settle(restored, "mlflow", reason="the newer one")

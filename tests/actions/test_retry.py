@@ -119,7 +119,7 @@ def test_two_retries_of_one_task_are_one(office):
     with office.ledger.read() as connection:
         states = connection.execute(select(tasks.c.state).where(tasks.c.name == "worker.retry")).scalars().all()
         entries = connection.execute(select(journal).where(journal.c.kind == "task.retried")).all()
-    assert sorted(states) == ["failed", "succeeded"]
+    assert sorted(states) == ["refused", "succeeded"]
     assert len(entries) == 1
 
 
@@ -144,7 +144,7 @@ def test_what_is_under_way_or_done_is_not_tried_again(office, monkeypatch):
 def test_a_refused_retry_is_no_dead_letter_and_is_not_tried_again(office):
     asked = retry(office, f"tsk_{'0' * 32}")
     refused, *_ = shown(office, asked)["tasks"]
-    assert (refused["state"], open_letters(office)) == ("failed", [])
+    assert (refused["state"], open_letters(office)) == ("refused", [])
     again = retry(office, refused["id"])
     assert "is a task.retry that could not be done: send it again" in shown(office, again)["tasks"][0]["error"]
 

@@ -66,8 +66,8 @@ def test_an_unguarded_stage_is_closed_to_it_too(office):
     promoted(office, "r1", "r2")
     rollback(office)
     event = office.post("model_version.transition", model="taxi", version=2, stage="Staging")
-    assert office.tasks_of(event) == [("transition", "failed")]
-    assert "may not go to Staging: it is quarantined" in office.fact("task.failed")
+    assert office.tasks_of(event) == [("transition", "refused")]
+    assert "may not go to Staging: it is quarantined" in office.fact("task.refused")
 
 
 def test_two_rollbacks_go_back_two_versions(office):
@@ -96,7 +96,7 @@ def test_what_came_after_it_was_asked_for_is_not_what_was_called_bad(office):
     assert office.holding()["Production"] == [3]
     assert free(office, 3)
     said = "version 3 of taxi came to Production after Ada asked to go back, when version 2 held it"
-    assert said in office.fact("task.failed")
+    assert said in office.fact("task.refused")
 
 
 def test_two_who_go_back_at_once_go_back_once(office):
@@ -106,7 +106,7 @@ def test_two_who_go_back_at_once_go_back_once(office):
     office.work()
     assert office.holding()["Production"] == [2]
     assert free(office, 2)
-    assert "came to Production after Bob asked to go back" in office.fact("task.failed")
+    assert "came to Production after Bob asked to go back" in office.fact("task.refused")
 
 
 def test_with_another_put_there_by_hand_nobody_is_quarantined(office):
@@ -115,7 +115,7 @@ def test_with_another_put_there_by_hand_nobody_is_quarantined(office):
     office.post("training_run.finished", model="taxi", run_id="r3")
     office.registry.set_stage("taxi", 3, "Production")
     rollback(office)
-    assert "MLflow shows version 3 of taxi in Production, and the record version 2" in office.fact("task.failed")
+    assert "MLflow shows version 3 of taxi in Production, and the record version 2" in office.fact("task.refused")
     assert office.stages() == {1: "Archived", 2: "Production", 3: "Production"}
     assert free(office, 2)
 
@@ -125,7 +125,7 @@ def test_nor_where_an_alias_was_moved_by_hand(office):
     promoted(office, "r1", "r2", "r3")
     office.registry.set_alias("taxi", "champion", 1)
     rollback(office)
-    assert "MLflow shows version 1 of taxi in Production, and the record version 3" in office.fact("task.failed")
+    assert "MLflow shows version 1 of taxi in Production, and the record version 3" in office.fact("task.refused")
     assert free(office, 3)
 
 
@@ -143,7 +143,7 @@ def test_a_rollback_of_which_nobody_noted_what_it_meant_does_nothing(office):
     with office.ledger.write() as connection:
         connection.execute(update(tasks).where(tasks.c.event_id == event).values(args={}))
     office.work()
-    assert "did not note what held Production then" in office.fact("task.failed")
+    assert "did not note what held Production then" in office.fact("task.refused")
     assert office.holding()["Production"] == [2]
 
 
@@ -158,21 +158,21 @@ def test_a_version_that_is_gone_or_empty_is_passed_over(office):
 def test_with_nothing_to_go_back_to_nothing_is_touched(office):
     promoted(office, "r1")
     rollback(office)
-    assert "has no earlier version in Production to go back to from version 1" in office.fact("task.failed")
+    assert "has no earlier version in Production to go back to from version 1" in office.fact("task.refused")
     assert office.stages() == {1: "Production"}
     assert "registrar.quarantined" not in office.registry.version("taxi", 1).tags
 
 
 def test_before_anything_held_the_stage_there_is_nothing_to_go_back_from(office):
     rollback(office)
-    assert "the record has no version of taxi in Production" in office.fact("task.failed")
+    assert "the record has no version of taxi in Production" in office.fact("task.refused")
 
 
 @pytest.mark.parametrize("who", [EVE, CI])
 def test_who_could_not_have_approved_may_not_roll_back(office, who):
     promoted(office, "r1", "r2")
     rollback(office, by=who)
-    assert "may not roll taxi back in Production; these may: leads: Ada, Bob" in office.fact("task.failed")
+    assert "may not roll taxi back in Production; these may: leads: Ada, Bob" in office.fact("task.refused")
     assert office.stages() == {1: "Archived", 2: "Production"}
 
 
@@ -216,7 +216,7 @@ def test_a_quarantine_is_lifted_by_who_may_approve_and_the_journal_says_so(offic
     office.post("model_version.transition", model="taxi", version=2, stage="None")
     for who in (EVE, CI):
         lift(office, 2, by=who)
-        assert "may not lift a quarantine of taxi; these may: leads: Ada, Bob" in office.fact("task.failed")
+        assert "may not lift a quarantine of taxi; these may: leads: Ada, Bob" in office.fact("task.refused")
     lift(office, 2)
     assert "registrar.quarantined" not in office.registry.version("taxi", 2).tags
     assert office.fact("quarantine.lifted") == "the quarantine of taxi version 2 was lifted by Ada: it was the fares"

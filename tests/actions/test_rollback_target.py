@@ -40,7 +40,7 @@ def test_where_there_is_no_other_it_says_why_not(office):
     came_by_hand(office, "r1", rmse=99.0)
     live(office, "r2")
     rollback(office)
-    assert office.fact("task.failed").endswith(
+    assert office.fact("task.refused").endswith(
         "taxi has no earlier version in Production to go back to from version 2 "
         "(version 1 came by hand, past the policy: a promotion of it would have its gates and approvals asked): "
         "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"
@@ -174,7 +174,7 @@ def test_what_is_named_and_may_not_be_is_refused(office, to, why):
     office.registry.set_stage("taxi", 2, "None")
     office.registry.delete_version("taxi", 2)
     office.post("model.rollback", by=ADA, model="taxi", to=to, reason="wrong fares")
-    assert why in office.fact("task.failed")
+    assert why in office.fact("task.refused")
     assert office.stages()[4] == "Production"
     assert "registrar.quarantined" not in office.registry.version("taxi", 4).tags
 
@@ -194,7 +194,7 @@ def test_what_can_be_named_is_said_in_the_grammar_of_whoever_asks(office, source
     office.later(minutes=16)
     live(office, "r2")
     office.post("model.rollback", by=ADA, via=source, model="taxi", reason="wrong fares")
-    assert office.fact("task.failed").endswith(said)
+    assert office.fact("task.refused").endswith(said)
 
 
 def write_over(office, number: int) -> None:
@@ -206,7 +206,7 @@ def test_not_to_files_that_nobody_approved(office, to):
     live(office, "r1", "r2")
     write_over(office, 1)
     office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares", **to)
-    assert "has other files than those that were approved" in office.fact("task.failed")
+    assert "has other files than those that were approved" in office.fact("task.refused")
     assert office.stages() == {1: "Archived", 2: "Production"}
 
 

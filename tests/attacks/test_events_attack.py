@@ -122,7 +122,7 @@ def test_model_version_archive_can_not_take_out_who_holds_a_target_with_approval
     live(office, "r1")
     office.post("model_version.archive", model="taxi", version=1)
     assert office.stages() == {1: "Production"}
-    assert "may not take taxi version 1 out of Production" in office.fact("task.failed")
+    assert "may not take taxi version 1 out of Production" in office.fact("task.refused")
 
 
 def test_registry_settle_can_not_settle_where_nothing_is_in_dispute(office):
@@ -130,7 +130,7 @@ def test_registry_settle_can_not_settle_where_nothing_is_in_dispute(office):
     office.registry.set_stage("taxi", 1, "Staging")
     for trust in ("mlflow", "ledger"):
         office.post("registry.settle", model="taxi", trust=trust)
-        assert "are not in dispute" in office.fact("task.failed")
+        assert "are not in dispute" in office.fact("task.refused")
     assert (office.holding()["Production"], office.stages()) == ([1], {1: "Staging"})
 
 

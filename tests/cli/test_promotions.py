@@ -4,6 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -234,6 +235,21 @@ def test_an_approval_that_is_void_is_not_done(house: House):
     with house.working():
         approved = house.run("promotions", "approve", "taxi", "1")
     assert (approved.exit_code, "it is asked for again" in approved.output) == (1, True), approved.output
+
+
+@pytest.mark.parametrize("command", [("send", "registry.reconcile", "model=taxi"), ("reconcile", "taxi")])
+def test_who_waits_elsewhere_asks_with_the_token_what_came_of_it(house: House, monkeypatch, command: tuple[str, ...]):
+    shown = []
+
+    def follow(url: str, *, token: str | None, **_: Any) -> dict[str, Any]:
+        shown.append(token)
+        return {"id": "evt_1", "type": "registry.reconcile", "state": "succeeded", "tasks": []}
+
+    monkeypatch.setattr("registrar.cli.waiting.follow", follow)
+    assert elsewhere(house, *command, "--wait", token="reg_" + "x" * 40).exit_code != 0
+    token = token_of_ada(house)
+    assert elsewhere(house, *command, "--wait", token=token).exit_code == 0
+    assert shown == [token]
 
 
 def test_a_model_is_pruned_here_and_elsewhere(house: House):

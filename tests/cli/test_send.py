@@ -103,7 +103,7 @@ def send(data: Path, *arguments: str) -> Result:
 def event(state: str, **task: Any) -> dict[str, Any]:
     outcome = {"summary": "taxi version 1 was registered", "facts": []}
     whole = {"name": "worker.register", "state": state, "outcome": outcome, "error": None, **task}
-    return {"id": "evt_1", "state": state, "tasks": [whole]}
+    return {"id": "evt_1", "type": "training_run.finished", "state": state, "tasks": [whole]}
 
 
 def test_the_receivers_own_library_accepts_the_signature(data: Path, receiver: Receiver) -> None:

@@ -106,7 +106,10 @@ def test_what_was_lifted_is_quarantined_no_more_and_was_rolled_back(house: House
     assert (became["state"], became["quarantined"]) == ("rolled_back", None)
     history = house.run("history", "taxi").output
     assert "taxi version 2 is quarantined: wrong fares" in history
-    assert "taxi version 2 is quarantined no more" in history
+    assert "taxi version 2 is quarantined no more: right after all" in history
+    assert "is quarantined no more: right after all" in page(house, "/models/taxi")
+    with house.office.ledger.read() as connection:
+        assert verify(connection)
 
 
 # Not live.
@@ -159,6 +162,8 @@ def test_what_was_refused_is_in_history_and_overview(house: House):
     assert "rejected: wrong at night" in page(house, "/models/taxi")
     alone = json.loads(house.run("history", "taxi", "--incidents", "--json").output)
     assert {one["kind"] for one in alone} == {"vote", "promotion.decided"}
+    newest = house.run("history", "taxi", "--incidents", "--json", "--limit", "1").output
+    assert json.loads(newest) == alone[:1]
 
 
 def test_an_approval_that_can_not_be_met_is_counted(house: House):
@@ -254,10 +259,11 @@ def test_a_vote_that_does_not_count_has_not_succeeded(house: House):
     assert voted.exit_code == 1
     assert "succeeded  worker.vote" not in voted.output
     assert re.search(r"refused +worker.vote +Your vote does not count", voted.output)
-    assert voted.output.rstrip().endswith("refused: it did not count")
+    assert voted.output.rstrip().endswith("\nrefused")
     event = re.search(r"evt_[0-9a-f]+", voted.output)[0]
-    assert "state        refused: it did not count" in house.run("events", "show", event).output
-    assert "did not count" in page(house, f"/events/{event}")
+    assert "state        refused\n" in house.run("events", "show", event).output
+    assert re.search(f"refused +promotion.approve.*{event}", house.run("events", "list", "--state", "refused").output)
+    assert "refused" in page(house, f"/events/{event}")
     assert house.get(f"/v1/events/{event}")["refused"] is True
 
 
@@ -266,7 +272,7 @@ def test_a_vote_that_comes_too_late_has_not_succeeded(house: House):
     house.office.jump(timedelta(days=3))
     with house.working():
         voted = house.run("promotions", "approve", "taxi", "1")
-    assert (voted.exit_code, "has expired" in voted.output, voted.output.rstrip()[-9:]) == (1, True, "not count"), voted
+    assert (voted.exit_code, "has expired" in voted.output, voted.output.split()[-1]) == (1, True, "refused"), voted
 
 
 def test_what_is_approved_and_frozen_lacks_time(house: House):

@@ -15,7 +15,7 @@ import pytest
 
 from registrar.embedded import trees
 from registrar.embedded.folder import Folder
-from registrar.embedded.redis import NoRedis, redis_server
+from registrar.redis_server import NoRedis, redis_server
 from registrar.settings import Settings
 from tests.notifiers.conftest import Listener
 
@@ -28,7 +28,7 @@ sources:
     secrets: ["file:ci.whsec"]
     may:
       - {events: ["training_run.*", "model_version.*", "promotion.request", "experiment.create", "artifacts.fetch",
-                  "registry.reconcile", "deployment.*"],
+                  "registry.reconcile", "deployment.*", evaluation_run.finished],
          models: ["*"]}
   slack:
     kind: slack

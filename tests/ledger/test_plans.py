@@ -47,6 +47,7 @@ FEW = {
     "uq_deployments_open",
     "uq_holders_open",
     "ix_tasks_dropped",
+    "ix_tasks_refused",
 }
 FILLED = 3000
 
@@ -94,6 +95,7 @@ WORK = {
     "events of a type and a source": lambda c: search.search(c, Sought(type="model.prune", source="ci")),
     "events that failed": lambda c: search.search(c, Sought(state="failed")),
     "events that are dead, of a model": lambda c: search.search(c, Sought(state="dead", model="model-1")),
+    "events that were refused": lambda c: search.search(c, Sought(state="refused")),
     "events that were dropped": lambda c: search.search(c, Sought(state="dropped")),
     "events that are not done": lambda c: search.search(c, Sought(state="unfinished")),
     "events of a day": lambda c: search.search(c, Sought(since=DAY, until=DAY + timedelta(days=1))),

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from registrar.ledger.tasks import LeaseLost
 from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model, write_over
-from worker.door import Doubtful, Final, ModelSource, NotFound, Registry, Retryable
+from worker.door import Doubtful, Final, ModelSource, NotFound, Refused, Registry, Retryable
 from worker.registry import MlflowRegistry, files
 from worker.registry import versions as searches
 from worker.registry.errors import SETTLE_SECONDS
@@ -451,9 +451,9 @@ def test_runs_are_searched(world):
     assert [run.metrics["rmse"] for run in found] == [5.0, 6.0]
 
 
-def test_a_filter_that_cannot_be_read_is_final(world):
+def test_a_filter_that_cannot_be_read_is_the_mistake_of_whoever_asked(world):
     world.train(experiment="filters")
-    with pytest.raises(Final, match="searching the runs"):
+    with pytest.raises(Refused, match="searching the runs"):
         world.registry.search_runs("filters", filter_string="metrics.rmse is small")
 
 

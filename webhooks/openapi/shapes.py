@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from webhooks.errors import Rejected
 
 Next = Annotated[str | None, Field(description="the cursor of the page after this one; null: it was the last")]
-State = Literal["queued", "running", "succeeded", "failed", "dead", "dropped"]
+State = Literal["queued", "running", "succeeded", "refused", "failed", "dead", "dropped"]
 
 
 class Shape(BaseModel):
@@ -112,7 +112,7 @@ class _Event(Shape):
     occurred_at: datetime
     accepted_at: datetime
     data: dict[str, Any]
-    state: Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
+    state: Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead"]
 
 
 class ListedEvent(_Event):
@@ -124,7 +124,7 @@ class Event(_Event):
 
     replay_of: Annotated[str | None, Field(description="the id of the event that this one repeats")]
     replays: Annotated[list[Replay], Field(description="oldest first")]
-    refused: Annotated[bool, Field(description="a vote that was answered, and did not count")]
+    refused: Annotated[bool, Field(description="what was asked for was refused, or a vote did not count")]
     tasks: list[Task]
 
 
@@ -140,7 +140,7 @@ class EventProgress(Shape):
 
     id: str
     type: str
-    state: Literal["unfinished", "succeeded", "dropped", "failed", "dead"]
+    state: Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead"]
     refused: bool
     tasks: list[ItsTask]
 

@@ -9,23 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from registrar.plural import plural
+from registrar.tones import tone
 
 __all__ = ["against", "cut", "number", "plural", "pretty", "span", "state", "took", "verb", "when"]
 
-# What a state means for whoever looks: all is well, somebody or something is awaited, trouble, or nothing any more.
-_TONES = {
-    "ok": ("succeeded", "promoted", "live", "pass", "passed", "approve", "alive", "counted"),
-    "wait": (
-        *("unfinished", "queued", "running", "waiting", "awaiting_approval", "approved", "requested"),
-        *("warn", "idle"),
-    ),
-    "bad": (
-        *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
-        *("refused", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
-        *("expired", "in_dispute", "not_live", "stuck"),
-    ),
-}
-_TONE = {state: tone for tone, states in _TONES.items() for state in states}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _LONG = 250  # characters of an error in a list
 
@@ -33,7 +20,7 @@ _LONG = 250  # characters of an error in a list
 def state(name: str, words: str | None = None) -> Markup:
     """A badge. words: what it says, if not the state's name."""
     said = words or name.replace("_", " ")
-    return Markup('<span class="state {}">{}</span>').format(_TONE.get(name, "off"), said)
+    return Markup('<span class="state {}">{}</span>').format(tone(name), said)
 
 
 def when(at: datetime | None, now: datetime, *, absent: str = "–") -> Markup:

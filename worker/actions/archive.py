@@ -6,7 +6,7 @@ by those alone who could roll it back.
 """
 
 from registrar.outcome import Outcome
-from worker.door import Final, Version
+from worker.door import Refused, Version
 from worker.promotion import quarantine
 from worker.promotion.in_stage import seen
 from worker.promotion.leaving import barred
@@ -20,7 +20,7 @@ def act(work: Work) -> Outcome:
     held = work.task.args.get("held")
     if not held:
         if why := barred(work, version, "Archived"):
-            raise Final(why)
+            raise Refused(why)
         return move(work, version, "Archived", reason=work.given("reason"))
     goal = _goal(work, version, str(held))
     if version.stage not in (held, goal):

@@ -3,7 +3,7 @@
 from registrar.ledger.promotions import Decided, Promotion
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import PromotionCancel
-from worker.door import Final
+from worker.door import Refused
 from worker.promotion.voters import approval_of, changed, meant
 from worker.promotion.wording import how
 from worker.work import Work
@@ -13,17 +13,17 @@ def act(work: Work) -> Outcome:
     data = work.data_as(PromotionCancel)
     promotion = meant(work)
     if why := changed(work):
-        raise Final(f"nothing was cancelled: {why}; look at it, and say it again")
+        raise Refused(f"nothing was cancelled: {why}; look at it, and say it again")
     if promotion is None or not promotion.open:
         asked = f"{data.model} version {data.version} to {data.target}"
-        raise Final(f"nothing to cancel: no promotion of {asked} is open")
+        raise Refused(f"nothing to cancel: no promotion of {asked} is open")
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
-        raise Final(f"that promotion is about {promotion}, not about {data.model} version {data.version}")
+        raise Refused(f"that promotion is about {promotion}, not about {data.model} version {data.version}")
     if not _may(work, promotion):
-        raise Final(f"{work.who} may not cancel {promotion}: neither asked for it nor may approve it")
+        raise Refused(f"{work.who} may not cancel {promotion}: neither asked for it nor may approve it")
     if promotion.state == "approved" and promotion.due_at is None:
         back = how(work, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
-        raise Final(f"{promotion} is approved already and under way; {back} brings the version before back")
+        raise Refused(f"{promotion} is approved already and under way; {back} brings the version before back")
     reason = f": {data.reason}" if data.reason else ""
     text = f"the promotion of {promotion} was cancelled by {work.who}{reason}"
     fact = Fact(

@@ -2,7 +2,7 @@
 
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ExperimentCreate
-from worker.door import Final
+from worker.door import Refused
 from worker.work import Work
 
 
@@ -10,7 +10,7 @@ def act(work: Work) -> Outcome:
     data = work.data_as(ExperimentCreate)
     found = work.registry.experiment(data.name)
     if found and found.deleted:
-        raise Final(
+        raise Refused(
             f"experiment {data.name!r} (id {found.id}) was deleted, and MLflow keeps its name: have it restored "
             f"(`mlflow experiments restore --experiment-id {found.id}`) or purged (`mlflow gc`), or choose another name"
         )

@@ -10,7 +10,7 @@ from functools import partial
 from registrar.ledger.version_state import TAG, told
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ModelVersionDescribe
-from worker.door import Failure, Final, Version
+from worker.door import Failure, Final, Refused, Version
 from worker.promotion.version_state import given
 from worker.work import Work
 
@@ -22,6 +22,7 @@ def act(work: Work) -> Outcome:
     data = work.data_as(ModelVersionDescribe)
     version = work.registry.version(data.model, data.version)
     refused: list[str] = []
+    wrong = True  # whoever asked is, in all that was not written
     since = _given_since(work, version, data.tags)
     tags = {key: value for key, value in data.tags.items() if key not in since}
     asked = len(tags) + (data.description is not None)
@@ -32,9 +33,10 @@ def act(work: Work) -> Outcome:
             if not work.ends(error):
                 raise
             refused.append(f"{what} ({error})")
+            wrong = wrong and isinstance(error, Refused)
             tags.pop(key or "", None)
     if refused and len(refused) == asked:
-        raise Final(f"nothing of {version} was written: {', '.join(refused)}")
+        raise (Refused if wrong else Final)(f"nothing of {version} was written: {', '.join(refused)}")
     refused += [f"its tag {key} (it was given since)" for key in since]
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
     if not asked:

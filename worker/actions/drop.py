@@ -11,7 +11,7 @@ from registrar.ledger.promotions import Decided
 from registrar.outcome import FollowUp, Outcome
 from registrar.vocabulary import TaskDrop
 from worker import recovery, replying
-from worker.door import Final
+from worker.door import Refused
 from worker.promotion import verdict
 from worker.work import Work
 
@@ -20,7 +20,7 @@ def act(work: Work) -> Outcome:
     data = work.data_as(TaskDrop)
     found = recovery.letter(work, data)
     if why_not := dead.no_drop(found):
-        raise Final(why_not)
+        raise Refused(why_not)
     dropped = Dropped(found, data.reason)
     if found.state != "queued":
         return recovery.outcome("task.dropped", f"{found} was dropped, by {work.who}", found, data.reason, dropped)

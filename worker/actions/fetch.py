@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import ArtifactsFetch
-from worker.door import Final, Retryable
+from worker.door import Final, Refused, Retryable
 from worker.work import Work
 
 MANIFEST = "registrar-manifest.json"
@@ -71,11 +71,11 @@ def _download(work: Work, data: ArtifactsFetch, folder: Path) -> Path:
     else:
         fetched = work.registry.download_version(data.model or "", data.version or 0, folder)
         if not (fetched / "MLmodel").is_file():
-            raise Final(f"{_origin(data)} has no MLmodel file: its artifacts are not a model")
+            raise Refused(f"{_origin(data)} has no MLmodel file: its artifacts are not a model")
     if fetched.is_file():
         return folder
     if not fetched.is_dir() or not any(fetched.iterdir()):
-        raise Final(f"{_origin(data)} has no artifacts")
+        raise Refused(f"{_origin(data)} has no artifacts")
     return fetched
 
 

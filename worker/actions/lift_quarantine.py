@@ -7,7 +7,7 @@ from registrar.ledger.version_state import Key
 from registrar.outcome import Fact, Outcome
 from registrar.policy.approval import Approval
 from registrar.vocabulary import QuarantineLift
-from worker.door import Final
+from worker.door import Refused
 from worker.promotion import quarantine
 from worker.promotion.version_state import put
 from worker.promotion.voters import allowed
@@ -24,12 +24,12 @@ def act(work: Work) -> Outcome:
     text = f"the quarantine of {version} was lifted by {work.who}: {data.reason}"
     details = {"reason": data.reason, "was": held, "by": work.who}
     fact = Fact("quarantine.lifted", text, version.model, version.version, details)
-    return Outcome(text, facts=(fact,), records=(put(work, version, Key.QUARANTINED, None),))
+    return Outcome(text, facts=(fact,), records=(put(work, version, Key.QUARANTINED, None, why=data.reason),))
 
 
 def _permit(work: Work) -> None:
-    """Raise Final for somebody who may approve no promotion of the model."""
+    """Raise Refused for somebody who may approve no promotion of the model."""
     approvals = [target.approval for target in work.policy.model(work.model).targets]
     groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
     if groups and not work.policy.belongs(work.task.actor, groups):
-        raise Final(f"{work.who} may not lift a quarantine of {work.model}; these may: {allowed(work, groups)}")
+        raise Refused(f"{work.who} may not lift a quarantine of {work.model}; these may: {allowed(work, groups)}")

@@ -10,7 +10,7 @@ from registrar.ledger.version_state import Key
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
-from worker.door import Final
+from worker.door import Refused
 from worker.promotion.version_state import put
 from worker.promotion.voters import allowed
 from worker.retention.sizes import counted_text, named, sizes
@@ -45,7 +45,7 @@ def _permit(work: Work) -> None:
     group = retention.group if retention else None
     if group is None or work.task.actor == TIMER or work.policy.belongs(work.task.actor, [group]):
         return
-    raise Final(f"{work.who} may not prune {work.model}; these may: {allowed(work, [group])}")
+    raise Refused(f"{work.who} may not prune {work.model}; these may: {allowed(work, [group])}")
 
 
 def _stamp(work: Work) -> str:

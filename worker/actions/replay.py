@@ -10,7 +10,7 @@ from registrar.ledger.afterwards import Replayed
 from registrar.outcome import Fact, Outcome
 from registrar.replaying import NoReplay, again
 from registrar.vocabulary import EventReplay
-from worker.door import Final
+from worker.door import Refused
 from worker.replay import plan_replay
 from worker.work import Work
 
@@ -22,11 +22,11 @@ def act(work: Work) -> Outcome:
         told = pinned.replayed(connection, first["id"], first["type"]) if first else {}
     if first is None or first["model"] != asked.model:
         about = f"about {asked.model}" if asked.model else "about no model"
-        raise Final(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
+        raise Refused(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
     try:
         data = again(work.policy, work.task.source, first["type"], first["data"])
     except NoReplay as error:
-        raise Final(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
+        raise Refused(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
     if asked.plan:
         found = plan_replay(work, data)
         return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))

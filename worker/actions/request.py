@@ -67,7 +67,10 @@ def _judged(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcom
 
 
 def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:
-    """The version says why where a deployment engineer looks for it: in its tags, as far as one goes."""
+    """The version says why where a deployment engineer looks for it: in its tags, as far as one goes.
+
+    Whoever asked for this very step was refused it; what is tried by itself has done all that it was to do.
+    """
     reason = "; ".join(reasons)
     key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
     if version.tags.get(key) != shown:
@@ -77,7 +80,7 @@ def _held_back(work: Work, version: Version, target: Target, reasons: list[str],
     details |= {"created_at": version.created_at.isoformat()}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)
     ended = (Decided(waiting.id, "failed", reason),) if waiting else ()
-    return Outcome(summary=text, facts=(fact,), records=ended)
+    return Outcome(summary=text, facts=(fact,), records=ended, refused=asks(work, version, target))
 
 
 def _waits(work: Work, evidence: Evidence, holds: list[Hold], waiting: Promotion | None) -> Outcome:

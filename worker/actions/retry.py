@@ -5,7 +5,7 @@ from registrar.ledger.afterwards import Retried
 from registrar.outcome import Outcome
 from registrar.vocabulary import TaskRetry
 from worker import recovery
-from worker.door import Final
+from worker.door import Refused
 from worker.work import Work
 
 
@@ -15,6 +15,6 @@ def act(work: Work) -> Outcome:
     with work.ledger.read() as connection:
         why_not = dead.no_retry(connection, found)
     if why_not:
-        raise Final(why_not)
+        raise Refused(why_not)
     text = f"{found} is tried again, by {work.who}"
     return recovery.outcome("task.retried", text, found, data.reason, Retried(found, data.reason))

@@ -16,7 +16,7 @@ from registrar.ledger.history import HeldBefore, held_now
 from registrar.ledger.incarnations import known
 from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
-from worker.door import Failure, Final, Version, present
+from worker.door import Failure, Refused, Version, present
 from worker.promotion import quarantine
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import target_of
@@ -35,7 +35,7 @@ def act(work: Work) -> Outcome:
         _permit(work, target)
     holders = held(work.ledger, work.model, work.policy.model(work.model), target_of(work, target))
     if not holders:
-        raise Final(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
+        raise Refused(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
     bad, earlier = holders[0].version, holders[1:]
     if failed is not None and (failed != bad or not _deployed(work, holders[0])):
         return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
@@ -65,9 +65,9 @@ def _moved(work: Work, good: Version, target: str, bad: int, reason: str) -> Out
 
 
 def _permit(work: Work, stage: str) -> None:
-    """Raises Final for somebody who could not have approved."""
+    """Raises Refused for somebody who could not have approved."""
     if these := may_not(work, target_of(work, stage)):
-        raise Final(f"{work.who} may not roll {work.model} back in {stage}; {these}")
+        raise Refused(f"{work.who} may not roll {work.model} back in {stage}; {these}")
 
 
 def _deployed(work: Work, held: HeldBefore) -> bool:
@@ -80,23 +80,23 @@ def _deployed(work: Work, held: HeldBefore) -> bool:
 
 
 def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
-    """Raises Final where another version held the target when the rollback was accepted: nobody called this one bad."""
+    """Raises Refused where another version held the target when it was accepted: nobody called this one bad."""
     pins, bad = work.task.args.get(pinned.KEY, {}), held.version
     holders, made = pins.get("holders"), pins.get(pinned.MADE, {})
     again = "look at what holds it, and ask again"
     if holders is None:
-        raise Final(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
+        raise Refused(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
     by_alias = work.policy.model(work.model).mode == "aliases"
     place = f"@{target.alias}" if by_alias else target.stage
     if (meant := holders.get(place)) != bad:
         came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
-        raise Final(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
+        raise Refused(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
     if held.noted and made.get(place, made_at := held.noted.created_at.isoformat()) != made_at:
-        raise Final(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
+        raise Refused(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
 
 
 def _alone(work: Work, target: Target, bad: int, good: Version) -> None:
-    """Raises Final where MLflow shows another version in the target than the record: neither is known to be bad.
+    """Raises Refused where MLflow shows another version in the target than the record: neither is known to be bad.
 
     A first attempt of ours may have brought the good one there.
     """
@@ -104,7 +104,7 @@ def _alone(work: Work, target: Target, bad: int, good: Version) -> None:
     if others := sorted(_shown(work, target) - _recorded(work, target) - ours):
         found = f"MLflow shows version {' and '.join(map(str, others))} of {work.model} in {target.stage}"
         compare = f"have it compared first: registrar send registry.reconcile model={work.model}"
-        raise Final(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
+        raise Refused(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
 
 
 def _recorded(work: Work, target: Target) -> set[int]:
@@ -124,23 +124,23 @@ def _shown(work: Work, target: Target) -> set[int]:
 
 
 def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Version:
-    """Raises Final where none of the earlier holders will do, or the one that is named won't."""
+    """Raises Refused where none of the earlier holders will do, or the one that is named won't."""
     if (to := work.given("to")) is not None:
         return _named(work, target, bad, earlier, int(to))
     version, passed_over = usable(work, work.model, target, earlier)
     if version is None:
         tried = f" ({'; '.join(passed_over)})" if passed_over else ""
         none = f"{work.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}"
-        raise Final(f"{none}: {_instead(work, target, earlier)}")
+        raise Refused(f"{none}: {_instead(work, target, earlier)}")
     return version
 
 
 def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: int) -> Version:
     if to == bad:
-        raise Final(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
+        raise Refused(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
     version, why = named(work, work.model, target, earlier, number=to)
     if version is None:
-        raise Final(f"{work.model} can't go back to version {to} in {target.stage}: it {why}")
+        raise Refused(f"{work.model} can't go back to version {to} in {target.stage}: it {why}")
     return version
 
 

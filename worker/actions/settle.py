@@ -15,7 +15,7 @@ from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from registrar.vocabulary import RegistrySettle
-from worker.door import Final, NotFound, Version, with_known
+from worker.door import NotFound, Refused, Version, with_known
 from worker.promotion import disputes, in_stage
 from worker.work import Work
 
@@ -75,20 +75,20 @@ def act(work: Work) -> Outcome:
 
 
 def _disputed(work: Work) -> None:
-    """Raises Final where the two tell of one past: then the policy says what becomes of a difference."""
+    """Raises Refused where the two tell of one past: then the policy says what becomes of a difference."""
     with work.ledger.read() as connection:
         if dispute(connection, work.model) is None:
             how = f"registrar reconcile {work.model} does what the policy says of a difference (drift)"
-            raise Final(f"MLflow and the record of {work.model} are not in dispute: {how}")
+            raise Refused(f"MLflow and the record of {work.model} are not in dispute: {how}")
 
 
 def _one_each(work: Work, both: Both) -> None:
-    """Raises Final where MLflow shows several versions in an exclusive stage: the record would have two holders."""
+    """Raises Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
     for stage in in_stage.exclusive(work.policy.model(work.model)):
         there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
         if len(there) > 1:
             found = f"MLflow shows versions {', '.join(map(str, there))} of {work.model} in {stage}"
-            raise Final(f"{found}, and one may hold it: move the others out of it in MLflow, and say so again")
+            raise Refused(f"{found}, and one may hold it: move the others out of it in MLflow, and say so again")
 
 
 def _name(trust: str | None) -> str:

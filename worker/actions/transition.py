@@ -10,7 +10,7 @@ from dataclasses import replace
 from registrar.ledger.promotions import Decided, Judged, Promotion, approvals, get
 from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
-from worker.door import Final, Version
+from worker.door import Refused, Version
 from worker.promotion import quarantine, void
 from worker.promotion.deployment import ask
 from worker.promotion.evidence import gather, target_of
@@ -34,17 +34,17 @@ def act(work: Work) -> Outcome:
         return Outcome(summary=text, follow_ups=(asked,))
     version = _free(work, stage)
     if why := barred(work, version, stage):
-        raise Final(why)
+        raise Refused(why)
     if target and (why := _off_the_way(work, version, target)):
-        raise Final(f"{version} may not go to {stage}: {why}")
+        raise Refused(f"{version} may not go to {stage}: {why}")
     return ask(work, move(work, version, stage, reason=work.given("reason")), version, stage)
 
 
 def _free(work: Work, stage: str) -> Version:
-    """Raises Final for a version that was rolled back."""
+    """Raises Refused for a version that was rolled back."""
     version = work.registry.version(work.model, work.version)
     if stage in ("Staging", "Production") and (held := quarantine.why(work.ledger, version)):
-        raise Final(f"{version} may not go to {stage}: {held}")
+        raise Refused(f"{version} may not go to {stage}: {held}")
     return version
 
 

@@ -1,5 +1,6 @@
 """worker.vote, on promotion.approve and promotion.reject: does this person's word count, and is it enough?"""
 
+from dataclasses import replace
 from datetime import datetime
 
 from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
@@ -132,7 +133,7 @@ def _asking(work: Work, data: Vote) -> str:
 def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
     vote = Voted(promotion.id if promotion else None, verdict, False, why)
     fact = Fact("promotion.vote_refused", why, work.model, work.version, {"by": work.who, "verdict": verdict})
-    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,))
+    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,), refused=True)
 
 
 def _expired(work: Work, data: Vote, promotion: Promotion, verdict: str, since: str) -> Outcome:
@@ -145,7 +146,7 @@ def _expired(work: Work, data: Vote, promotion: Promotion, verdict: str, since: 
         promotion.version,
         {"promotion": promotion.id, "target": promotion.target},
     )
-    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=records)
+    return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=records, refused=True)
 
 
 def _changed(work: Work, promotion: Promotion) -> str | None:
@@ -157,7 +158,7 @@ def _changed(work: Work, promotion: Promotion) -> str | None:
 def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
     why = void.changed(promotion, what)
     done = void.outcome(promotion, why, Voted(promotion.id, verdict, False, why))
-    return Outcome(f"Your vote does not count: {done.summary}", done.facts, done.follow_ups, done.records)
+    return replace(done, summary=f"Your vote does not count: {done.summary}", refused=True)
 
 
 def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:

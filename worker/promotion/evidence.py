@@ -15,7 +15,7 @@ from registrar.policy.approval import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.timing import Timing
-from worker.door import FILES, FilesSeen, Final, NotFound, Registry, Run, Version
+from worker.door import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
 from worker.promotion import author
 from worker.promotion.baseline import compared_with
 from worker.promotion.gates import Baseline, Evaluation, Seen, Verdict, evaluate
@@ -77,12 +77,12 @@ class Evidence:
 
 
 def target_of(work: Work, stage: str) -> Target:
-    """The target in effect. Raises Final, saying which targets there are."""
+    """The target in effect. Raises Refused, saying which targets there are."""
     policy = work.policy.model(work.model)
     if target := policy.target(stage):
         return target
     known = ", ".join(t.stage for t in policy.targets) or "none"
-    raise Final(f"registrar.yml has no target {stage} for {work.model} (targets: {known}); add one to ask for it")
+    raise Refused(f"registrar.yml has no target {stage} for {work.model} (targets: {known}); add one to ask for it")
 
 
 class Look(Protocol):

@@ -9,7 +9,7 @@ from registrar.ledger.promoted import became
 from registrar.ledger.promotions import Promotion, approvals, latest
 from registrar.policy import Policy, Target
 from registrar.reading.voting import voting
-from worker.door import Final, Registry, Version
+from worker.door import Refused, Registry, Version
 from worker.promotion import quarantine
 from worker.promotion.evidence import Evidence, Look, gather
 from worker.promotion.standing import standing
@@ -39,12 +39,12 @@ class Looking:
 
 
 def plan(look: Look, model: str, number: int, stage: str) -> Plan:
-    """Raises Final for a stage that is no target, NotFound, Retryable where the registry does not answer."""
+    """Raises Refused for a stage that is no target, NotFound, Retryable where the registry does not answer."""
     version = look.registry.version(model, number)
     target = look.policy.model(model).target(stage)
     if target is None:
         known = ", ".join(t.stage for t in look.policy.model(model).targets) or "none"
-        raise Final(f"registrar.yml has no target {stage} for {model} (targets: {known})")
+        raise Refused(f"registrar.yml has no target {stage} for {model} (targets: {known})")
     if standing(look.policy.model(model), version) == target.stage:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
     evidence = gather(look, version, target)

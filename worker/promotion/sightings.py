@@ -17,7 +17,7 @@ from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
 from registrar.outcome import Fact, Outcome, Record
-from worker.door import Final, Recent, Registry, Retryable, Version, present
+from worker.door import Final, Recent, Refused, Registry, Retryable, Version, present
 
 MADE_ANEW, DISPUTED = "registry.made_anew", "registry.disputed"
 _MOST_ASKED = 200  # numbers; for more, all records of the model are read
@@ -81,7 +81,7 @@ class Sightings:
             if self._meant and one.version == self._meant[0] and one.created_at.isoformat() != self._meant[1]:
                 raise Final(f"this was to be done with another version of that number; now it is {one}")
             if self._said and one.version == self._said[0] and self._is_younger(one, self._said[1]):
-                raise Final(f"this was said of another version of that number; now it is {one}")
+                raise Refused(f"this was said of another version of that number; now it is {one}")
 
     def _is_younger(self, found: Incarnation, accepted_at: datetime) -> bool:
         """Whether it was made after the event was accepted, under a number that another version had before."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from registrar.ledger.history import Held, Released, holder
 from registrar.outcome import Fact, FollowUp, Outcome, Record
 from worker import limits
-from worker.door import Failure, Retryable, Version, present
+from worker.door import Failure, Final, Refused, Retryable, Version, present
 from worker.promotion import quarantine, undo
 from worker.promotion.in_stage import Seen, exclusive, seen
 from worker.promotion.sightings import Another
@@ -48,7 +48,9 @@ def move(
     except Failure as error:
         if not work.ends(error) or (became := undo.take_back(work, step)) is None:
             raise
-        raise type(error)(f"{error}; {became}") from error
+        # Whatever it was, it is no mere refusal: something had been done.
+        kind = Final if isinstance(error, Refused) else type(error)
+        raise kind(f"{error}; {became}") from error
     others = look.others(stage, version) if look else []
     fact = _fact(work, step, before, because=reason, unsaid=_describe(work, version, stage))
     return Outcome(

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import requests
 from mlflow.exceptions import MlflowException, RestException
 
-from worker.door import Doubtful, Final, NotFound, Retryable
+from worker.door import Doubtful, Final, NotFound, Refused, Retryable
 from worker.registry.answers import WHO, NotMlflow
 
+_INVALID = "INVALID_PARAMETER_VALUE"  # what was asked for is wrong: a filter, a name, a tag
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 _RETRYABLE_STATUS = {408, 429, 502, 503, 504}
 # SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
@@ -22,7 +23,7 @@ SETTLE_SECONDS = 5.0
 
 @contextmanager
 def sorted_errors(what: str) -> Iterator[None]:
-    """Turns MLflow's exceptions into Retryable, NotFound or Final, with what was tried in front."""
+    """Turns MLflow's exceptions into Retryable, Refused, NotFound or Final, with what was tried in front."""
     try:
         yield
     except (MlflowException, requests.RequestException, ModuleNotFoundError) as error:
@@ -70,7 +71,7 @@ def _sorted(what: str, error: MlflowException) -> Retryable | Final:
     # An unknown logged model is an INTERNAL_ERROR too, and will stay one.
     if status == 500 and "Unable to find a logged_model" not in str(error):
         return Doubtful(text)
-    return Final(text)
+    return Refused(text) if error.error_code == _INVALID else Final(text)
 
 
 def _unanswered(what: str, error: requests.RequestException) -> Retryable:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from worker.door import Final
+from worker.door import Refused
 
 
 def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
@@ -17,9 +17,9 @@ def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
 
 
 def quoted(text: str) -> str:
-    """A value in MLflow's filter language, which knows no escape. Raises Final for what can't be said in it."""
+    """A value in MLflow's filter language, which knows no escape. Raises Refused for what can't be said in it."""
     if "'" not in text:
         return f"'{text}'"
     if '"' not in text:
         return f'"{text}"'
-    raise Final(f"MLflow can't search for {text!r}: it holds both kinds of quotes")
+    raise Refused(f"MLflow can't search for {text!r}: it holds both kinds of quotes")

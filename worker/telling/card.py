@@ -28,6 +28,7 @@ CLOSING = frozenset(
         "promotion.failed",
         "model_version.transitioned",
         "model_version.promoted",
+        "task.refused",
         "task.failed",
         "task.dead",
         "task.dropped",
@@ -61,6 +62,7 @@ ICONS = {
     "task.dead": "\N{POLICE CARS REVOLVING LIGHT}",
     "task.dropped": "\N{WASTEBASKET}",
     "task.failed": "\N{WARNING SIGN}",
+    "task.refused": "\N{NO ENTRY}",
     "training_run.failed": "\N{WARNING SIGN}",
 }
 OPEN = "Open in Registrar"  # what a link to the page is called

@@ -37,7 +37,7 @@ def paths(site: Site) -> dict[str, str]:
     held = site.trained(MODEL, 8.1)
     site.trained(MODEL, 5.8)
     site.trained("churn", 6.4)
-    failed = site.happened("model_version.describe", model=MODEL, version=99, description="x")
+    failed = site.evaluated(MODEL, 99)
     site.sender._post("ci", b"{}", {"Content-Type": "application/json"})
     lists = ("events", "promotions", "models", "dead", "rejections", "policy", "audit")
     one = {"event": f"/events/{held['id']}", "letter": f"/dead/{failed['tasks'][0]['id']}", "model": f"/models/{MODEL}"}

@@ -24,7 +24,7 @@ def paths(site: Site) -> list[str]:
     """Of every page, with something on it."""
     event = site.trained(MODEL, rmse=6.5)
     site.trained(MODEL, rmse=8.1)
-    failed = site.happened("model_version.describe", model=MODEL, version=99, description="x")
+    failed = site.evaluated(MODEL, 99)
     site.sender._post("ci", b"{}", {"Content-Type": "application/json"})
     asked = next(fact["details"]["promotion"] for fact in facts(event) if fact["type"] == "promotion.awaiting_approval")
     lists = ["/", "/events", "/promotions", "/models", "/dead", "/rejections", "/policy", "/audit", "/events?actor=x"]

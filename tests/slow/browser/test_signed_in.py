@@ -20,7 +20,7 @@ def model() -> str:
 
 def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     site.trained(model, rmse=8.1)
-    failed = site.happened("model_version.describe", model=model, version=2, description="of 2026")
+    failed = site.evaluated(model, 2)
     page = elsewhere("Ada").new_page()
     said = heard(page)
 
@@ -52,15 +52,15 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     page.get_by_role("link", name="Dead letters").click()
     page.locator("#found tr", has_text=model).get_by_role("link").first.click()
     expect(page.locator("#letter .lead .state")).to_have_text("failed")
-    page.get_by_role("link", name="replay model_version.describe").click()
+    page.get_by_role("link", name="replay evaluation_run.finished").click()
     page.get_by_role("button", name="Plan").click()
-    expect(page.locator("#sent")).to_contain_text("model_version.describe by Ada now: ready", timeout=SOON)
+    expect(page.locator("#sent")).to_contain_text("evaluation_run.finished by Ada now: ready", timeout=SOON)
     expect(page.locator("#came")).not_to_contain_text("Sent again by Ada")
     page.get_by_role("button", name="Replay this event").click()
     expect(page.locator("#came")).to_contain_text("Sent again by Ada", timeout=SOON)
     page.locator("#came").get_by_role("link").last.click()
     expect(page.locator("#came .lead .state")).to_have_text("succeeded", timeout=SOON)
-    assert "of 2026" in site.mlflow.get_model_version(model, "2").description
+    expect(page.locator("#came")).to_contain_text(f"{model} version 2 was evaluated by run")
     page.goto(f"/dead/{failed['tasks'][0]['id']}")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#letter .lead .state")).to_have_text("succeeded", timeout=SOON)
@@ -69,7 +69,7 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
 
 def test_forms_of_a_session_reject_drop_and_replay(elsewhere: Elsewhere, site: Site, model: str):
     site.trained(model, rmse=6.5)
-    site.happened("model_version.describe", model=model, version=9, description="x")
+    site.evaluated(model, 9)
     page = elsewhere("Ada").new_page()
     sign_in(page, "/promotions")
     page.get_by_role("link", name=f"{model} version 1 to Production").first.click()
@@ -79,7 +79,7 @@ def test_forms_of_a_session_reject_drop_and_replay(elsewhere: Elsewhere, site: S
     expect(page.locator("#promotion .lead")).to_contain_text("rejected", timeout=SOON)
 
     page.goto(f"/dead?model={model}")
-    page.locator("#found").get_by_role("link", name=re.compile("describe")).click()
+    page.locator("#found").get_by_role("link", name=re.compile("evaluated")).click()
     form = page.locator("form", has=page.get_by_role("button", name="Drop it"))
     form.get_by_label("Reason").fill("there is no version 9")
     form.get_by_role("button", name="Drop it").click()

@@ -32,7 +32,7 @@ from worker.registry import MlflowRegistry
 from worker.tasks import work_on
 
 VOTES = ("promotion.approve", "promotion.reject")
-FINISHED = ("succeeded", "failed", "dead", "dropped")
+FINISHED = ("succeeded", "refused", "failed", "dead", "dropped")
 TURNS = 60  # half a minute each; what is not done by then never will be
 
 

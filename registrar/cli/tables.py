@@ -1,0 +1,177 @@
+"""Tables that fit the terminal: times, then text, are shortened, an id never. Into a pipe nothing is cut.
+
+Where a row has no room for its ids, they stand whole on a line of their own under it, and what is right of the columns
+that fit stands behind them.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import sub
+
+import click
+from rich.cells import cell_len
+
+from registrar.cli import colour
+from registrar.tones import tone
+
+_ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC")
+_BETWEEN, _BENEATH = "  ", "    "
+# Columns that say how something stands: the last to be shortened.
+_STATES = frozenset({"state", "verdict", "passed"})
+# Cells to which a column may be shortened: of text so many that it can still be read, where a row has another line for
+# it; then so many, of names too; in the end of whatever there is.
+_READABLE, _LEAST, _LEAST_OF_ALL = 20, 8, 3
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: the headings. widths: each column's least, so that pages of one table stand under each other."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    widths: Sequence[int]
+
+    @property
+    def needs(self) -> int:
+        """Terminal cells of a line."""
+        return sum(self.widths) + len(_BETWEEN) * max(0, len(self.widths) - 1)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], least: Sequence[int] = ()) -> Table:
+    """Each column as wide as its widest cell or its heading, and at least as `least` says."""
+    widths = [
+        max(*least[at : at + 1], cell_len(heading), *(cell_len(row[at]) for row in rows))
+        for at, heading in enumerate(columns)
+    ]
+    return Table(columns, rows, widths)
+
+
+def terminal_width() -> int | None:
+    """Its columns; None where stdout is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def lines(whole: Table, width: int | None, *, heading: bool) -> Iterator[str]:
+    """width: None: whatever it takes."""
+    if width is None or whole.needs <= width:
+        yield from _lines(whole, [""] * len(whole.rows), heading=heading)
+        return
+    short = _shorter_times(whole)
+    beneath = [""] * len(whole.rows)
+    if short.needs > width:
+        short, beneath = _apart(short, width)
+    yield from _lines(_squeezed(short, width), beneath, heading=heading)
+
+
+def cut(text: str, width: int) -> str:
+    """At most so many cells, with … for what is left out; an id is left out whole."""
+    if cell_len(text) <= width:
+        return text
+    left = accumulate((cell_len(character) for character in text[:width]), sub, initial=width - 1)
+    end = next(at for at, room in enumerate((*left, -1)) if room < 0) - 1
+    begun = next((found.start() for found in _ID.finditer(text) if found.start() < end < found.end()), end)
+    return text[:begun].rstrip() + "…"
+
+
+def _lines(shown: Table, beneath: Sequence[str], *, heading: bool) -> Iterator[str]:
+    if heading:
+        yield _line(shown, shown.columns)
+    for row, more in zip(shown.rows, beneath, strict=True):
+        yield _line(shown, row, states=_STATES)
+        yield from more.splitlines()
+
+
+def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -> str:
+    """states: the columns that have a colour."""
+    padded = []
+    for name, text, width in zip(shown.columns, cells, shown.widths, strict=True):
+        fits = cut(text, width)
+        painted = colour.styled(fits, tone(text)) if name in states else fits
+        padded.append(painted + " " * (width - cell_len(fits)))
+    return _BETWEEN.join(padded).rstrip()
+
+
+def _shorter_times(whole: Table) -> Table:
+    """To the minute, with UTC in the heading."""
+    headings, rows = list(whole.columns), [list(row) for row in whole.rows]
+    for at, name in enumerate(whole.columns):
+        found = [_TIME.fullmatch(row[at]) for row in whole.rows]
+        for row, time in zip(rows, found, strict=True):
+            row[at] = time[1] if time else row[at]
+        headings[at] = f"{name} UTC" if any(found) else name
+    return table(headings, rows)
+
+
+def _apart(whole: Table, width: int) -> tuple[Table, list[str]]:
+    """The columns that fit, and of each row what stands under it. Without ids all columns stay."""
+    every = range(len(whole.columns))
+    ids = [at for at in every if any(_ID.fullmatch(row[at]) for row in whole.rows)]
+    kept = [at for at in every if at not in ids]
+    least = {at: _least(whole, at) + len(_BETWEEN) for at in kept}
+    while ids and len(kept) > 1 and sum(least[at] for at in kept) - len(_BETWEEN) > width:
+        kept.pop()
+    others = [at for at in every if at not in (*ids, *kept)]
+    beneath = [_beneath(_said(row, ids), _said(row, others), width) for row in whole.rows]
+    return table([whole.columns[at] for at in kept], [[row[at] for at in kept] for row in whole.rows]), beneath
+
+
+def _said(row: Sequence[str], columns: Sequence[int]) -> str:
+    return _BETWEEN.join(row[at] for at in columns if row[at] != "-")
+
+
+def _least(whole: Table, at: int) -> int:
+    """Cells of a column with which it can be read, whatever becomes of its heading."""
+    widest = max(cell_len(row[at]) for row in whole.rows)
+    return min(widest, _READABLE) if any(" " in row[at] and not _TIME.match(row[at]) for row in whole.rows) else widest
+
+
+def _beneath(ids: str, more: str, width: int) -> str:
+    """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
+    shown, left = _BENEATH + colour.styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
+    if ids and more and left >= _READABLE:
+        return f"{shown}{_BETWEEN}{cut(more, left)}"
+    alone = _BENEATH + cut(more, width - len(_BENEATH))
+    return "\n".join(line for line, there in ((shown, ids), (alone, more)) if there)
+
+
+def _squeezed(whole: Table, width: int) -> Table:
+    """Text gives way first, then headings, then text and names for good; the widest column before the others."""
+    every = range(len(whole.columns))
+    named = [at for at in every if whole.columns[at] not in _STATES and not whole.columns[at].endswith(" UTC")]
+    text = [at for at in named if any(" " in row[at] for row in whole.rows)]
+    cells = {at: max([_LEAST_OF_ALL, *(cell_len(row[at]) for row in whole.rows)]) for at in every}
+    steps = [_floors(whole, columns, least) for columns, least in ((text, _LEAST), (named, _LEAST))]
+    last = [_floors(whole, columns, _LEAST_OF_ALL) for columns in (named, every)]
+    widths = list(whole.widths)
+    for floors in (_floors(whole, text, _READABLE), cells, *steps, *last):
+        _give_way(widths, floors, over=Table(whole.columns, (), widths).needs - width)
+    return Table(whole.columns, whole.rows, widths)
+
+
+def _floors(whole: Table, columns: Iterable[int], least: int) -> dict[int, int]:
+    """How far each gives way. A number is shown whole, or it would be another."""
+    return {at: max(least, _digits(whole, at)) for at in columns}
+
+
+def _digits(whole: Table, at: int) -> int:
+    """Of the longest number in a column."""
+    return max((len(row[at]) for row in whole.rows if row[at].isdecimal()), default=0)
+
+
+def _give_way(widths: list[int], floors: Mapping[int, int], *, over: int) -> None:
+    """floors: of the columns that give way, how far each does."""
+    for _ in range(over):
+        left = [at for at, floor in floors.items() if widths[at] > floor]
+        if not left:
+            return
+        widths[max(left, key=widths.__getitem__)] -= 1
+
+
+def echo(whole: Table, *, heading: bool) -> None:
+    """Print it as wide as stdout is."""
+    click.echo("\n".join(lines(whole, terminal_width(), heading=heading)))

@@ -1,0 +1,27 @@
+"""What a state means for whoever looks: all is well, somebody or something is awaited, trouble, or nothing any more.
+
+Pages and the command line have a colour for each, and a word beside it. Of what was refused or dropped, nothing is left
+to do.
+"""
+
+from typing import Literal
+
+Tone = Literal["ok", "wait", "bad", "off"]
+_STATES: dict[Tone, tuple[str, ...]] = {
+    "ok": ("succeeded", "promoted", "live", "pass", "passed", "approve", "alive", "counted", "ok"),
+    "wait": (
+        *("unfinished", "queued", "running", "waiting", "awaiting_approval", "approved", "requested"),
+        *("warn", "idle"),
+    ),
+    "bad": (
+        *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
+        *("rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
+        *("expired", "in_dispute", "not_live", "stuck"),
+    ),
+}
+_TONE: dict[str, Tone] = {state: tone for tone, states in _STATES.items() for state in states}
+
+
+def tone(state: str) -> Tone:
+    """state: as the ledger has it, or as people are shown it."""
+    return _TONE.get(state.lower().replace(" ", "_"), "off")

@@ -1,0 +1,155 @@
+"""A mistake of whoever asks ends as refused: they are told why, and nobody else has to look at anything."""
+
+import pytest
+from mlflow.exceptions import RestException
+
+from registrar.ledger import backlog, dead, gauges, search, status
+from registrar.ledger.search import Sought
+from tests.actions.versions import live, trained
+from tests.worker.office import ADA, CI, EVE, POLICY, Office
+from worker.door import Final
+from worker.registry.errors import as_ours
+
+# What is asked, by whom, and of what the answer tells.
+MISTAKES = {
+    "no such version": ("promotion.request", ADA, {"version": 9, "target": "Production"}, "no such version"),
+    "no such target": ("promotion.request", ADA, {"version": 1, "target": "Archived"}, "has no target Archived"),
+    "past its gates": ("promotion.request", CI, {"version": 3, "target": "Staging"}, "was held back from Staging"),
+    "a version to move": ("model_version.transition", CI, {"version": 9, "stage": "Archived"}, "no such version"),
+    "a version to describe": ("model_version.describe", CI, {"version": 9, "tags": {"a": "b"}}, "no such version"),
+    "may not take it out": ("model_version.archive", EVE, {"version": 1}, "may"),
+    "may not roll it back": ("model.rollback", EVE, {"reason": "bad"}, "Eve may not roll taxi back"),
+    "nothing to go back to": ("model.rollback", ADA, {"reason": "bad"}, "no earlier version"),
+    "nothing to cancel": ("promotion.cancel", ADA, {"version": 1}, "nothing to cancel"),
+    "nothing to settle": ("registry.settle", ADA, {"trust": "mlflow"}, "not in dispute"),
+    "no run to register": ("model_version.register", CI, {"run_id": "r404"}, "no such run"),
+    "no such task": ("task.retry", ADA, {"task_id": "tsk_" + "0" * 32}, "there is no task"),
+    "no such event": ("event.replay", ADA, {"event_id": "evt_" + "0" * 32}, "there is no event"),
+    "a vote by nobody who may": ("promotion.approve", EVE, {"version": 2}, "Eve may not approve"),
+    "a vote on nothing": ("promotion.reject", ADA, {"version": 9}, "nobody asked for"),
+}
+
+
+@pytest.fixture
+def asked(office: Office) -> Office:
+    """Version 1 is in Production, version 2 is asked for."""
+    office.policy(POLICY)
+    live(office, "r1")
+    trained(office, "r2")
+    trained(office, "r3", rmse=99.0)
+    return office
+
+
+def of(office: Office, event_id: str) -> dict:
+    with office.ledger.read() as connection:
+        return status.event(connection, event_id)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_the_asker_got_wrong_is_refused_and_no_dead_letter(asked, mistake):
+    type_, by, data, why = MISTAKES[mistake]
+    event = asked.post(type_, by=by, model="taxi", **data)
+    found = of(asked, event)
+    assert (found["state"], found["refused"], found["tasks"][0]["state"]) == ("refused", True, "refused")
+    said = found["tasks"][0]["error"] or found["tasks"][0]["outcome"]["summary"]
+    assert why in said
+    with asked.ledger.read() as connection:
+        assert dead.letters(connection) == []
+        assert (backlog.overview(connection)["dead"], gauges.dead(connection)) == (0, [])
+
+
+@pytest.mark.both_ledgers
+def test_what_was_refused_is_found_by_its_state(asked):
+    event = asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
+    with asked.ledger.read() as connection:
+        assert [each["id"] for each in search.search(connection, Sought(state="refused"))] == [event]
+        assert event not in [each["id"] for each in search.search(connection, Sought(state="succeeded"))]
+
+
+# By nobody's mistake: a report is about what is there, and what follows by itself was asked for by no person.
+@pytest.mark.parametrize(
+    ("type_", "data"),
+    [
+        ("training_run.finished", {"run_id": "r404"}),
+        ("evaluation_run.finished", {"version": 9, "run_id": "r1"}),
+    ],
+)
+def test_a_report_of_what_is_not_there_has_failed_for_somebody_to_look_at(asked, type_, data):
+    event = asked.post(type_, model="taxi", **data)
+    assert of(asked, event)["state"] == "failed"
+    with asked.ledger.read() as connection:
+        assert [each.event_id for each in dead.letters(connection)] == [event]
+
+
+def test_a_move_to_a_guarded_target_is_refused_where_its_gates_hold_it_back(asked):
+    event = asked.post("model_version.transition", model="taxi", version=3, stage="Staging")
+    found = of(asked, event)
+    assert [(task["name"], task["state"]) for task in found["tasks"][:2]] == [
+        ("worker.transition", "succeeded"),
+        ("worker.request", "refused"),
+    ]
+    assert (found["state"], asked.stages()[3]) == ("refused", "None")
+
+
+def test_a_training_that_a_gate_held_back_has_done_all_that_it_was_to_do(asked):
+    asked.registry.trained("r4", rmse=99.0)
+    event = asked.post("training_run.finished", model="taxi", run_id="r4")
+    assert asked.fact("model_version.held_back").startswith("taxi version 4 was held back from Staging")
+    assert of(asked, event)["state"] == "succeeded"
+
+
+def test_what_can_not_be_written_has_failed(asked):
+    asked.registry.refuse["set_tag"] = lambda *_: Final("permission denied")
+    event = asked.post("model_version.describe", model="taxi", version=1, tags={"a": "b"})
+    assert of(asked, event)["state"] == "failed"
+
+
+def test_people_are_told_of_a_refused_act_as_such(asked):
+    asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
+    said = asked.fact("task.refused")
+    assert said.startswith("promotion.cancel by Eve was refused: Eve may not cancel taxi version 2 to Production")
+    assert "task.failed" not in [kind for kind, _ in asked.facts()]
+
+
+def test_nothing_refused_is_tried_again_or_dropped(asked):
+    event = asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
+    task = of(asked, event)["tasks"][0]["id"]
+    retried = of(asked, asked.post("task.retry", by=ADA, model="taxi", task_id=task))
+    assert retried["state"] == "refused"
+    assert f"{task} was refused: nothing of it is left to do" in retried["tasks"][0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("states", "state"),
+    [
+        ({"refused", "succeeded"}, "refused"),
+        ({"refused", "dropped", "succeeded"}, "refused"),
+        ({"refused", "failed"}, "failed"),  # nobody could be told
+        ({"refused", "queued"}, "unfinished"),
+    ],
+)
+def test_an_event_is_as_the_worst_of_its_tasks(states, state):
+    assert status.state_of(states) == state
+
+
+# MLflow's own word for what it was asked: it is wrong.
+@pytest.mark.parametrize(
+    ("call", "type_", "data"),
+    [
+        ("search_runs", "registry.query", {"question": "runs", "experiment": "exp", "filter_string": "metrics.x < 7"}),
+        ("set_tag", "model_version.describe", {"model": "taxi", "version": 1, "tags": {"a": "b"}}),
+        ("create_experiment", "experiment.create", {"name": "another"}),
+    ],
+)
+def test_what_mlflow_says_is_no_valid_question_is_refused(asked, call, type_, data):
+    asked.registry.create_experiment("exp", tags={})
+    asked.registry.fail[call] = as_ours("asking", RestException({"error_code": "INVALID_PARAMETER_VALUE"}))
+    event = asked.post(type_, by=ADA, **data)
+    assert of(asked, event)["state"] == "refused"
+
+
+def test_what_mlflow_does_not_allow_us_has_failed(asked):
+    asked.registry.create_experiment("exp", tags={})
+    asked.registry.fail["search_runs"] = as_ours("asking", RestException({"error_code": "PERMISSION_DENIED"}))
+    event = asked.post("registry.query", by=ADA, question="runs", experiment="exp")
+    assert of(asked, event)["state"] == "failed"
