@@ -52,6 +52,10 @@ class Health:
             raise NotReady("; ".join(failing), checks=checks)
         return {"status": "ready", "checks": checks}
 
+    def found(self) -> Mapping[str, bool]:
+        """By part, whether it can do its share of accepting."""
+        return {name: finding.status != "fail" for name, finding in self._look().items()}
+
     def _look(self) -> Mapping[str, Finding]:
         if self._found and time.monotonic() < self._until:
             return self._found

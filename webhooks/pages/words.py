@@ -20,7 +20,19 @@ _TONES = {
         *("warn", "idle"),
     ),
     "bad": (
-        *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
+        *(
+            "failed",
+            "dead",
+            "rejected",
+            "fail",
+            "timed_out",
+            "reject",
+            "silent",
+            "stuck",
+            "apart",
+            "cut off",
+            "missing",
+        ),
         *("refused", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
     ),
 }
