@@ -18,6 +18,7 @@ from registrar.alive import Loop, Sign
 from registrar.ledger import Ledger, LedgerUnavailable, heartbeats
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import EVERY, Heartbeat
+from registrar.ledger.tasks import LEASE_SECONDS
 from registrar.policy import Policy
 from registrar.reading import shown
 from registrar.seal import Seal
@@ -51,6 +52,7 @@ class Heart:
         self._ledger, self._part = ledger, part
         self._given = given or With()
         self._sign = Sign(part, str(ledger.engine.url.render_as_string(hide_password=False)), self.loop)
+        self._clock_is_wrong = False
         self._began = time.monotonic()
         self._started_at: datetime | None = None  # by the database
         self._told: dict[str, tuple[float, datetime]] = {}
@@ -83,11 +85,22 @@ class Heart:
         before = now()
         at = heartbeats.time_of(connection)
         ahead = None if connection.dialect.name == "sqlite" else (before + (now() - before) / 2 - at).total_seconds()
+        self._compare_clocks(ahead)
         times = {name: self._by_database(name, mark, at) for name, mark in self.marks().items()}
         self._started_at = times.pop("started_at")
         said = Heartbeat(self._part, self._instance, version("mlflow-registrar"), self._started_at, at)
         more: dict[str, Any] = {**times, **self.more()}
         return replace(said, clock_ahead=ahead, keys=self._given.keys, config=self._given.config, **more)
+
+    def _compare_clocks(self, ahead: float | None) -> None:
+        """The log says when this machine's clock goes wrong, and when it is right again."""
+        wrong = ahead is not None and abs(ahead) > LEASE_SECONDS
+        if wrong and not self._clock_is_wrong:
+            way = "ahead of" if (ahead or 0) > 0 else "behind"
+            log.warning("this machine's clock is %.0f s %s the database's: let NTP set both", abs(ahead or 0), way)
+        elif self._clock_is_wrong and not wrong:
+            log.info("this machine's clock agrees with the database's again")
+        self._clock_is_wrong = wrong
 
     def _by_database(self, name: str, mark: float, at: datetime) -> datetime:
         """The same for as long as the mark is."""

@@ -1,5 +1,6 @@
 """Asks MLflow every 10 s whether it answers, as the worker's client would: work that waits for it says so too late."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from types import TracebackType
@@ -8,6 +9,8 @@ from typing import Self
 from registrar.doctor.asking import Silence
 from registrar.doctor.mlflow_server import API, Server
 from registrar.ledger.heartbeats import EVERY
+
+log = logging.getLogger(__name__)
 
 _ASKED = f"{API}/registered-models/search?max_results=1"  # a question to its database; /health is answered without
 
@@ -22,8 +25,14 @@ class RegistryWatch:
         self._thread = threading.Thread(target=self._keep, name="registry watch", daemon=True)
 
     def look(self) -> None:
-        if self._server:
-            self.trouble = _trouble(self._server)
+        """The log says what is new."""
+        if self._server is None:
+            return
+        before, self.trouble = self.trouble, _trouble(self._server)
+        if self.trouble and not before:
+            log.warning("MLflow does not serve this worker: %s", self.trouble)
+        elif before and not self.trouble:
+            log.info("MLflow serves this worker again")
 
     def _keep(self) -> None:
         self.look()

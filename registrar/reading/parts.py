@@ -36,17 +36,17 @@ def _process(one: Heartbeat, at: datetime, others: Mapping[str, Sequence[Heartbe
 
 
 def _status(one: Heartbeat, at: datetime, others: Mapping[str, Sequence[Heartbeat]]) -> tuple[str, str]:
-    """The worst of it."""
+    """The worst of it, and all that is to be said."""
     if one.silent(at):
         return "silent", _SILENT
-    if one.stuck(at):
-        return "stuck", _STUCK
-    if one.idle(at):
-        return "idle", _IDLE
-    if wrong := [*_apart(one, others)]:
-        return "apart", "; ".join(wrong)
-    if one.mlflow:
-        return "cut off", f"MLflow does not serve it: {one.mlflow}"
+    found = [
+        *([("stuck", _STUCK)] if one.stuck(at) else []),
+        *([("idle", _IDLE)] if one.idle(at) else []),
+        *(("apart", said) for said in _apart(one, others)),
+        *([("cut off", f"MLflow does not serve it: {one.mlflow}")] if one.mlflow else []),
+    ]
+    if found:
+        return found[0][0], "; ".join(said for _, said in found)
     return WELL, {"worker": f"{one.in_hand} in hand", "beat": "ticks"}.get(one.part, "serves")
 
 
