@@ -10,17 +10,14 @@ again, by itself and the ledger first, and is told where the same was seen twice
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
-from registrar.doctor.asking import Answer, Silence
-from registrar.doctor.mlflow_server import API, Server
+from registrar.doctor.asking import Silence
+from registrar.doctor.mlflow_server import Server
 from registrar.doctor.opening import opened
-from registrar.incarnation import Incarnation
+from registrar.doctor.registry_shown import Shown, incarnation, of_all, of_one
 from registrar.ledger.conditions import RUNNING, is_open
 from registrar.ledger.disputes import disputed
 from registrar.ledger.history import models_held
@@ -29,10 +26,7 @@ from registrar.ledger.tables import holders, tasks
 
 AT_ONCE = 8  # questions; MLflow answers others meanwhile
 SECONDS = 8.0  # for all models together
-CHANGED_LAST = 300  # versions, of all models or of one
-PAGE = 100  # models of one answer
 AGAIN_AFTER = 1.0  # second: a worker writes to MLflow, and then to the ledger
-_LARGEST = 20_000_000  # bytes of an answer: descriptions and tags are long
 
 
 @dataclass(frozen=True)
@@ -44,16 +38,6 @@ class Recorded:
     held: Sequence[Open] = ()
     stages: frozenset[str] = frozenset()
     at_work: bool = False
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Of a model, by MLflow. versions: by number, those that were asked for or changed last; others are not known.
-    aliases: of those.
-    """
-
-    versions: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    aliases: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,14 +57,14 @@ class Differences:
 
 
 def differences(ledger_url: str, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> Differences:
-    """Raises Unopened, and Silence where MLflow does not answer."""
+    """Raises Unopened, and Silence where MLflow answers for no model."""
     until = time.monotonic() + SECONDS
     recorded = _recorded(ledger_url)
-    before = _Look(server, recorded, until, known=_all(server, recorded) if recorded else {})
+    before = _Look(server, recorded, until, known=of_all(server, recorded.keys(), until) if recorded else {})
     again = _Look(server, {}, until)
     if suspects := before.suspects():
         sleep(AGAIN_AFTER)
-        again = _Look(server, _recorded(ledger_url, suspects), until + SECONDS)
+        again = _Look(server, _recorded(ledger_url, suspects), until + SECONDS, also=before)
     at_work = [model for model in again.shown if before.recorded[model].at_work or again.recorded[model].at_work]
     sure = [model for model in again.shown if model not in at_work]
     return Differences(
@@ -98,18 +82,30 @@ def _both(before: Sequence[str], now: Sequence[str]) -> list[str]:
 
 
 class _Look:
-    """One look at the ledger and, after it, at MLflow: at those models that are answered in time. Raises Silence.
+    """One look at the ledger and, after it, at MLflow: at those models that are answered in time. Raises Silence where
+    none is.
 
-    known: what MLflow said of all at once; of a model that it lacks, or a holder, MLflow is asked.
+    known: what MLflow said of all at once; of a model that it lacks, or a holder, MLflow is asked. also: the look
+    before this, whose finds are looked at again.
     """
 
     def __init__(
-        self, server: Server, recorded: Mapping[str, Recorded], until: float, known: Mapping[str, Shown] | None = None
+        self,
+        server: Server,
+        recorded: Mapping[str, Recorded],
+        until: float,
+        *,
+        known: Mapping[str, Shown] | None = None,
+        also: "_Look | None" = None,
     ) -> None:
-        self.recorded, self._server, self._until, self._known = recorded, server, until, known or {}
+        self.recorded, self._server, self._until = recorded, server, until
+        self._known, self._also = known or {}, also
+        self._silence: Silence | None = None
         with ThreadPoolExecutor(AT_ONCE) as pool:
             found = {model: pool.submit(self._shown, model) for model in recorded}
         self.shown = {model: seen for model, one in found.items() if (seen := one.result()) is not None}
+        if self._silence and not self.shown:
+            raise self._silence
 
     def suspects(self) -> list[str]:
         return [model for model in self.shown if self.moved(model) or self.others(model)]
@@ -126,39 +122,22 @@ class _Look:
         return list(_others(self.recorded[model], self.shown[model], self._server.root))
 
     def _shown(self, model: str) -> Shown | None:
+        """None: it was not answered in time."""
         held = {one.version for one in self.recorded[model].held}
-        known = self._known.get(model)
-        if known and held <= known.versions.keys():
+        known = self._known.get(model, Shown())
+        if model in self._known and held <= known.versions.keys():
             return known
         if time.monotonic() > self._until:
             return None
-        return _shown(self._server, model, held)
-
-
-def _all(server: Server, recorded: Mapping[str, Recorded]) -> dict[str, Shown]:
-    """What MLflow tells of all models in a few answers. Raises Silence."""
-    with ThreadPoolExecutor(2) as pool:
-        models, changed = pool.submit(list, _models(server)), pool.submit(_changed_last, server)
-    by_model: dict[str, dict[int, Mapping[str, Any]]] = {}
-    for one in changed.result():
-        by_model.setdefault(str(one.get("name")), {})[int(one["version"])] = one
-    found = {}
-    for model in models.result():
-        if (name := str(model.get("name"))) in recorded:
-            latest = {int(one["version"]): one for one in model.get("latest_versions") or ()}
-            aliases = {str(one["alias"]): int(one["version"]) for one in model.get("aliases") or ()}
-            found[name] = Shown({**latest, **by_model.get(name, {})}, aliases)
-    return found
-
-
-def _models(server: Server) -> Iterator[Mapping[str, Any]]:
-    page = ""
-    while True:
-        found = _asked(server, f"registered-models/search?max_results={PAGE}{page}") or {}
-        yield from found.get("registered_models") or ()
-        if not (token := found.get("next_page_token")):
-            return
-        page = f"&page_token={quote(token, safe='')}"
+        seen = self._also.shown[model] if self._also else known
+        there = {
+            number for number, one in seen.versions.items() if one.get("current_stage") in self.recorded[model].stages
+        }
+        try:
+            return of_one(self._server, model, held | there)
+        except Silence as silence:
+            self._silence = silence
+            return None
 
 
 def _recorded(ledger_url: str, models: Collection[str] | None = None) -> dict[str, Recorded]:
@@ -190,36 +169,6 @@ def _at_work(connection: Connection, model: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def _shown(server: Server, model: str, held: set[int]) -> Shown:
-    which = "name='{}'".format(model.replace("'", "''"))
-    versions = {int(one["version"]): one for one in _changed_last(server, which) if one.get("name", model) == model}
-    aliases: dict[str, int] = {}
-    for number in sorted(held):  # a search does not say which aliases a version has
-        found = _asked(server, f"model-versions/get?name={quote(model, safe='')}&version={number}")
-        versions.pop(number, None)
-        if found and isinstance(one := found.get("model_version"), dict):
-            versions[number] = one
-            aliases |= dict.fromkeys(one.get("aliases") or (), number)
-    return Shown(versions, aliases)
-
-
-def _changed_last(server: Server, which: str = "") -> list[Mapping[str, Any]]:
-    order = quote("last_updated_timestamp DESC", safe="")
-    where = f"&filter={quote(which, safe='')}" if which else ""
-    asked = f"model-versions/search?max_results={CHANGED_LAST}&order_by={order}{where}"
-    return list((_asked(server, asked) or {}).get("model_versions") or ())
-
-
-def _asked(server: Server, path: str) -> Mapping[str, Any] | None:
-    """None: there is no such thing. Raises Silence for any other refusal."""
-    said: Answer = server.get(f"{API}/{path}", most=_LARGEST)
-    if said.status == 200 and isinstance(said.json, dict):
-        return said.json
-    if isinstance(said.json, dict) and said.json.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
-        return None
-    raise Silence(f"{server.root} answers {said.status} to a question for its versions")
-
-
 def _gone(model: str, recorded: Recorded, shown: Shown) -> Iterator[str]:
     for one in recorded.held:
         stage = shown.versions.get(one.version, {}).get("current_stage")
@@ -243,12 +192,3 @@ def _others(recorded: Recorded, shown: Shown, root: str) -> Iterator[str]:
         there = incarnation(shown.versions.get(one.version, {}), root)
         if there and not one.is_of(there):
             yield f"{there}, is another one than the record has as {one.what}"
-
-
-def incarnation(found: Mapping[str, Any], root: str) -> Incarnation | None:
-    """Of MLflow's answer."""
-    if not str(found.get("creation_timestamp", "")).isdigit():
-        return None
-    made = datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC)
-    run, source = found.get("run_id") or None, str(found.get("source", ""))
-    return Incarnation(str(found.get("name")), int(found.get("version", 0)), made, run, source, root)

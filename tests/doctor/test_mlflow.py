@@ -259,6 +259,29 @@ def test_fifty_models_are_asked_for_by_two_questions(server: Pages, ledger: Ledg
     assert (len(server.heard), found.places, found.moved, found.left) == (2, 100, {}, [])
 
 
+def test_a_registry_that_takes_too_long_for_all_at_once_is_asked_model_by_model(server: Pages, ledger: Ledger):
+    """A registry with very long models, or one that is busy: it answers, so nobody says that it does not."""
+    approve(ledger, 4, NOON)
+    server.say(f"{API}/registered-models/search", {}, status=504)
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    found = differences(url, Server(server.root, {}))
+    assert (found.places, found.moved, found.left) == (2, {}, [])
+
+
+def test_a_second_version_that_was_moved_long_ago_is_found_in_the_second_look_too(server: Pages, ledger: Ledger):
+    """It is the newest in its stage, and no longer among those that changed last."""
+    approve(ledger, 4, NOON)
+    aliases = [{"alias": "champion", "version": "4"}]
+    told = {"name": "taxi", "latest_versions": [beside("5")], "aliases": aliases}
+    server.say(f"{API}/registered-models/search", {"registered_models": [told]})
+    server.say(f"{API}/model-versions/search", {"model_versions": []})
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    found = differences(url, Server(server.root, {}), sleep=lambda _: None)
+    assert "taxi version 5 is in Production, where the record has version 4" in found.moved["taxi"]
+
+
 def test_a_real_registry_is_compared_with_the_record(site: SiteOf, ledger: Ledger, mlflow_address: str):
     """Its searches tell of stages and aliases as is expected of them here."""
     client, name = MlflowClient(mlflow_address), f"compared-{uuid.uuid4().hex[:8]}"

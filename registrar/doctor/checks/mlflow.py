@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any
@@ -13,7 +14,8 @@ from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.asking import Answer, Silence
 from registrar.doctor.mlflow_server import API, Server
 from registrar.doctor.opening import Unopened, opened
-from registrar.doctor.targets_shown import Shown, differences, incarnation
+from registrar.doctor.registry_shown import Shown, incarnation
+from registrar.doctor.targets_shown import differences
 from registrar.ledger.archived import ever_accepted
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
@@ -45,8 +47,10 @@ def look(site: Site) -> Iterator[Finding]:
             yield refused
             return
         yield ok(f"{server.root} lets us read its registry")
-        yield from _files(server)
-        yield from _stages_and_aliases(server, site.settings.ledger_url)
+        with ThreadPoolExecutor(1) as pool:
+            compared = pool.submit(lambda: list(_stages_and_aliases(server, site.settings.ledger_url)))
+            yield from _files(server)
+            yield from compared.result()
     except Silence as silence:
         yield fail(str(silence), "Is MLflow up, and MLFLOW_TRACKING_URI right? Work waits for it for six hours")
 
