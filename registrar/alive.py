@@ -30,7 +30,7 @@ _NUMBERS = count(1)
 _LENGTH = 200  # bytes of a file: it is written in place, so a full disk changes nothing
 
 
-class Loop:
+class LoopActivity:
     """When the loop of a process last went round; told by whoever is in it."""
 
     def __init__(self) -> None:
@@ -61,10 +61,10 @@ class Loop:
         return time.monotonic() - self.mark
 
 
-class Sign:
+class LivenessFile:
     """The file of one process. ledger_url: tells installations on one machine apart."""
 
-    def __init__(self, part: str, ledger_url: str, loop: Loop) -> None:
+    def __init__(self, part: str, ledger_url: str, loop: LoopActivity) -> None:
         self._part, self._loop = part, loop
         self._folder = folder(ledger_url)
         self._done = threading.Event()
@@ -115,7 +115,7 @@ def _own(path: Path) -> Iterator[int]:
 
 
 @dataclass(frozen=True)
-class Life:
+class Liveness:
     """A process, as its file has it. Seconds since it last wrote, and since its loop last went round."""
 
     part: str
@@ -138,13 +138,13 @@ def folder(ledger_url: str) -> Path:
     return Path(tempfile.gettempdir()) / f"registrar-alive-{os.getuid()}-{name}"
 
 
-def lives(ledger_url: str, part: str) -> list[Life]:
+def processes(ledger_url: str, part: str) -> list[Liveness]:
     """The processes of a part that run on this machine. What dead ones left is taken away."""
     found = [_read(path) for path in sorted(folder(ledger_url).glob(f"{part}-*"))]
     return [life for life in found if life]
 
 
-def _read(path: Path) -> Life | None:
+def _read(path: Path) -> Liveness | None:
     """None: its process is gone."""
     try:
         with path.open("rb") as file:
@@ -159,7 +159,7 @@ def _read(path: Path) -> Life | None:
     if not isinstance(said, dict):
         return None
     at = time.monotonic()
-    return Life(said["part"], said["pid"], max(0.0, at - said["at"]), max(0.0, at - said["turned"]))
+    return Liveness(said["part"], said["pid"], max(0.0, at - said["at"]), max(0.0, at - said["turned"]))
 
 
 def _is_free(file: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from registrar.alive import Loop, Sign
+from registrar.alive import LivenessFile, LoopActivity
 from registrar.ledger import Ledger, LedgerUnavailable, heartbeats
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import EVERY, Heartbeat
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class With:
+class Digests:
     """What a process works with, as digests that are compared with those of the others."""
 
     keys: str | None = None
@@ -40,18 +40,18 @@ class With:
         return cls(",".join(Seal(settings.secret_key).digests), shown.digest(policy) if policy else None)
 
 
-class Heart:
+class HeartbeatWriter:
     """A context manager around the life of a process. part: receiver, worker or beat.
 
     The thread that writes shares nothing with the process's loop: a ledger that is down or slow holds up no work, and
     a loop that stalls is seen by the age of its last turn.
     """
 
-    def __init__(self, ledger: Ledger, part: str, given: With | None = None) -> None:
-        self.loop = Loop()
+    def __init__(self, ledger: Ledger, part: str, given: Digests | None = None) -> None:
+        self.loop = LoopActivity()
         self._ledger, self._part = ledger, part
-        self._given = given or With()
-        self._sign = Sign(part, str(ledger.engine.url.render_as_string(hide_password=False)), self.loop)
+        self._given = given or Digests()
+        self._sign = LivenessFile(part, ledger.url, self.loop)
         self._clock_is_wrong = False
         self._began = time.monotonic()
         self._started_at: datetime | None = None  # by the database

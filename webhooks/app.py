@@ -17,7 +17,7 @@ from werkzeug.exceptions import ClientDisconnected
 from registrar import scrub, tracing
 from registrar import settings as environment
 from registrar.dispatch import Dispatcher
-from registrar.heartbeat import Heart, With
+from registrar.heartbeat import Digests, HeartbeatWriter
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
@@ -58,7 +58,7 @@ class Receiver:
     dispatcher: Dispatcher
     rate: RateLimiter
     ledger: Ledger
-    heart: Heart
+    heart: HeartbeatWriter
     scrape: Scrape | None
 
     def start(self) -> None:
@@ -110,7 +110,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     endpoint = Endpoint(opened, inbox, settings.public_url, rate, metrics, proxies)
     at = settings.watching.receiver_metrics
     scrape = Scrape(at, metrics.text) if at else None
-    heart = Heart(ledger, "receiver", With.of(settings, policy))
+    heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))
     app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, scrape)
     answer_error = partial(_answer_error, errors, endpoint)
     app.register_error_handler(Exception, answer_error)

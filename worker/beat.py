@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from registrar import scrub
-from registrar.heartbeat import With
+from registrar.heartbeat import Digests
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
@@ -27,7 +27,7 @@ def main() -> None:
     ledger = Ledger(settings.ledger_url)
     _check(ledger)
     with ExitStack() as stack:
-        pulse = stack.enter_context(Pulse(ledger, "beat", With.of(settings)))
+        pulse = stack.enter_context(Pulse(ledger, "beat", Digests.of(settings)))
         if at := settings.watching.beat_metrics:
             stack.enter_context(Scrape(at, partial(metrics.turns, pulse.loop)))
         app.conf.beat_scheduler = following(pulse.loop)

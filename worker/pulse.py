@@ -9,18 +9,18 @@ from celery.beat import Scheduler
 from celery.signals import after_task_publish, task_postrun, task_prerun
 
 from registrar.alive import EVERY as TURNS_EVERY
-from registrar.alive import Loop
-from registrar.heartbeat import Heart, With
+from registrar.alive import LoopActivity
+from registrar.heartbeat import Digests, HeartbeatWriter
 from registrar.ledger import Ledger
 from registrar.ledger.heartbeats import EVERY
 from worker.registry_watch import RegistryWatch
 
 
-class Pulse(Heart):
+class Pulse(HeartbeatWriter):
     """A context manager around the life of a process. part: worker or beat. watch: asks MLflow now and then."""
 
     def __init__(
-        self, ledger: Ledger, part: str, given: With | None = None, *, watch: RegistryWatch | None = None
+        self, ledger: Ledger, part: str, given: Digests | None = None, *, watch: RegistryWatch | None = None
     ) -> None:
         super().__init__(ledger, part, given)
         self._watch = watch
@@ -61,7 +61,7 @@ class Pulse(Heart):
         return super().__enter__()
 
 
-def follow_worker(app: Celery, loop: Loop) -> None:
+def follow_worker(app: Celery, loop: LoopActivity) -> None:
     """Tell the loop that Celery's goes round. While the worker has no connection, it waits for the broker."""
 
     class Turns(bootsteps.StartStopStep):
@@ -89,7 +89,7 @@ def follow_worker(app: Celery, loop: Loop) -> None:
     app.steps["consumer"].add(Turns)
 
 
-def following(loop: Loop) -> type[Scheduler]:
+def following(loop: LoopActivity) -> type[Scheduler]:
     """Beat's scheduler, which tells the loop that it ticks, and that it waits for the broker where it does."""
 
     class Following(Scheduler):

@@ -9,7 +9,7 @@ import requests
 
 from registrar import scrub, tracing
 from registrar.dispatch import Dispatcher
-from registrar.heartbeat import With
+from registrar.heartbeat import Digests
 from registrar.ledger import Ledger
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.schema import check
@@ -39,7 +39,7 @@ def main() -> None:
     with ExitStack() as stack:
         stack.callback(tracing.stop)
         watch = stack.enter_context(RegistryWatch(settings.mlflow_uri, settings.environ))
-        pulse = stack.enter_context(Pulse(ledger, "worker", With.of(settings, policy), watch=watch))
+        pulse = stack.enter_context(Pulse(ledger, "worker", Digests.of(settings, policy), watch=watch))
         follow_worker(bench.app, pulse.loop)
         if at := settings.watching.worker_metrics:
             stack.enter_context(Scrape(at, partial(metrics.text, pulse.loop)))

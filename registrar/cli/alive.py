@@ -2,7 +2,7 @@
 
 import click
 
-from registrar.alive import Life, lives
+from registrar.alive import Liveness, processes
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger.heartbeats import PARTS
@@ -27,7 +27,7 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
     none runs here. Run it where the part runs, as the same user, with the same settings and TMPDIR.
     """
     context: Context = ctx.obj
-    found = [one for one in lives(context.settings().ledger_url, part) if pid in (None, one.pid)]
+    found = [one for one in processes(context.settings().ledger_url, part) if pid in (None, one.pid)]
     trouble = [said for one in found if (said := one.trouble)] or ([] if found else [_none(part, pid)])
     if as_json:
         show.json_text({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
@@ -41,7 +41,7 @@ def _none(part: str, pid: int | None) -> str:
     return f"no {part}{f' {pid}' if pid else ''} of this installation runs here"
 
 
-def _well(one: Life) -> str:
+def _well(one: Liveness) -> str:
     return f"{one.part} {one.pid} is alive: heard of {one.silent:.0f} s ago, its loop went round {one.stuck:.0f} s ago"
 
 

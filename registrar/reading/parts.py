@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from registrar.ledger.apart import CONFIG, KEYS, apart
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
+from registrar.ledger.mismatches import CONFIG, KEYS, mismatches
 from registrar.ledger.tasks import LEASE_SECONDS
 
 WELL = "alive"
@@ -20,11 +20,11 @@ _IDLE = "it lives, yet nothing passes between it and the broker"
 def parts(connection: Connection) -> list[dict[str, Any]]:
     """Each process, and those parts of which none is heard at all: name, status, detail; instance and seen.
 
-    status: alive, silent, stuck, idle, apart (its clock, key or registrar.yml is another), cut off (from MLflow),
+    status: alive, silent, stuck, idle, mismatched (its clock, key or registrar.yml is another), cut off (from MLflow),
     missing.
     """
     found, at = all_known(connection), time_of(connection)
-    others = apart([one for one in found if not one.silent(at)])
+    others = mismatches([one for one in found if not one.silent(at)])
     told = [_process(one, at, others) for one in found]
     heard = {one.part for one in found}
     return told + [_missing(part) for part in PARTS if part in _START and part not in heard]
@@ -42,7 +42,7 @@ def _status(one: Heartbeat, at: datetime, others: Mapping[str, Sequence[Heartbea
     found = [
         *([("stuck", _STUCK)] if one.stuck(at) else []),
         *([("idle", _IDLE)] if one.idle(at) else []),
-        *(("apart", said) for said in _apart(one, others)),
+        *(("mismatched", said) for said in _mismatched(one, others)),
         *([("cut off", f"MLflow does not serve it: {one.mlflow}")] if one.mlflow else []),
     ]
     if found:
@@ -50,7 +50,7 @@ def _status(one: Heartbeat, at: datetime, others: Mapping[str, Sequence[Heartbea
     return WELL, {"worker": f"{one.in_hand} in hand", "beat": "ticks"}.get(one.part, "serves")
 
 
-def _apart(one: Heartbeat, others: Mapping[str, Sequence[Heartbeat]]) -> list[str]:
+def _mismatched(one: Heartbeat, others: Mapping[str, Sequence[Heartbeat]]) -> list[str]:
     off = one.clock_ahead or 0.0
     clock = f"its clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the database's"
     return [

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from registrar.heartbeat import Heart
+from registrar.heartbeat import HeartbeatWriter
 from registrar.ledger import Ledger, heartbeats
-from registrar.ledger.apart import apart, fits
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat
+from registrar.ledger.mismatches import fits, mismatches
 from registrar.seal import Seal
 
 pytestmark = pytest.mark.both_ledgers
@@ -87,7 +87,7 @@ def test_its_times_are_the_databases_whatever_the_clock_of_who_writes_says(ledge
     for seconds in (-60, 60):
         monkeypatch.setattr("registrar.heartbeat.now", lambda off=seconds: now() + timedelta(seconds=off))
         with closing(Ledger(ledger_url)) as own:
-            Heart(own, "worker").write()
+            HeartbeatWriter(own, "worker").write()
         [found] = known(ledger)
         assert not found.silent(now())
         assert abs(found.seen_at - now()) < timedelta(seconds=20)
@@ -99,7 +99,7 @@ def test_its_times_are_the_databases_whatever_the_clock_of_who_writes_says(ledge
 
 def test_who_goes_on_under_the_name_of_one_that_stopped_is_kept(ledger):
     """A receiver that reads registrar.yml again: the application before it ends later."""
-    before, after_it = Heart(ledger, "receiver"), Heart(ledger, "receiver")
+    before, after_it = HeartbeatWriter(ledger, "receiver"), HeartbeatWriter(ledger, "receiver")
     before.write()
     after_it.write()
     [found] = known(ledger)
@@ -114,7 +114,7 @@ def test_one_that_died_is_forgotten_when_another_takes_its_place_on_its_machine(
         process.wait()
     gone = Heartbeat("worker", f"{host}:{process.pid}", "0.1.0", at, at)
     beat(ledger, gone, replace(gone, part="beat"), replace(gone, instance=f"elsewhere:{process.pid}"))
-    Heart(ledger, "worker").write()
+    HeartbeatWriter(ledger, "worker").write()
     assert {(one.part, one.instance) for one in known(ledger)} == {
         ("beat", gone.instance),
         ("worker", f"elsewhere:{process.pid}"),
@@ -131,10 +131,10 @@ def test_who_works_with_another_key_or_file_than_the_most_is_apart():
     usual = [replace(WORKER, instance=f"h:{n}", keys="k", config="c") for n in (1, 2)]
     key, file = replace(WORKER, instance="h:3", keys="x", config="c"), replace(BEAT, keys="k", config="x")
     silent_about_it = replace(BEAT, instance="h:4")
-    assert apart([key, file, silent_about_it, *usual]) == {"keys": [key], "config": [file]}
+    assert mismatches([key, file, silent_about_it, *usual]) == {"keys": [key], "config": [file]}
     two = [replace(usual[1], started_at=after(seconds=1), keys="x"), usual[0]]
-    assert apart(two) == {"keys": [two[0]], "config": []}
-    assert apart([]) == {"keys": [], "config": []}
+    assert mismatches(two) == {"keys": [two[0]], "config": []}
+    assert mismatches([]) == {"keys": [], "config": []}
 
 
 def test_a_digest_of_a_key_gives_nothing_of_it_away():

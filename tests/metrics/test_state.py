@@ -127,7 +127,7 @@ def test_what_processes_work_with_is_told(office):
     found = state(office)
     assert found["registrar_processes"] == {("receiver",): 1, ("worker",): 2, ("beat",): 1}
     assert found["registrar_processes_silent"] == {("receiver",): 0, ("worker",): 1, ("beat",): 0}
-    assert found["registrar_processes_apart"] == {("keys",): 1, ("config",): 0}
+    assert found["registrar_processes_mismatched"] == {("keys",): 1, ("config",): 0}
     assert found["registrar_clock_ahead_seconds"] == {("receiver",): 70, ("worker",): -60}
     assert found["registrar_mlflow_up"] == {(): 1}
     with office.ledger.write() as connection:

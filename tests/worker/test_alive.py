@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from registrar import alive
-from registrar.alive import Loop, Sign, lives
+from registrar.alive import LivenessFile, LoopActivity, processes
 from registrar.cli import main
 from registrar.ledger import Ledger
 from tests.broker import Broker
@@ -141,20 +141,20 @@ def test_a_receiver_is_alive_until_it_is_frozen(parts):
 
 def test_another_installations_parts_and_other_parts_are_not_taken_for_this_ones(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    sign = Sign("worker", URL, Loop())
+    sign = LivenessFile("worker", URL, LoopActivity())
     sign.start()
     until = time.monotonic() + 10
-    while not lives(URL, "worker") and time.monotonic() < until:
+    while not processes(URL, "worker") and time.monotonic() < until:
         time.sleep(0.02)
-    assert [life.pid for life in lives(URL, "worker")] == [os.getpid()]
-    assert (lives(URL, "beat"), lives("sqlite:///elsewhere", "worker")) == ([], [])
+    assert [life.pid for life in processes(URL, "worker")] == [os.getpid()]
+    assert (processes(URL, "beat"), processes("sqlite:///elsewhere", "worker")) == ([], [])
     sign.stop()
-    assert lives(URL, "worker") == []
+    assert processes(URL, "worker") == []
 
 
 def test_a_part_that_can_not_say_it_goes_on_and_its_log_says_so(monkeypatch, caplog):
     monkeypatch.setattr("tempfile.tempdir", "/proc")
-    sign = Sign("worker", URL, Loop())
+    sign = LivenessFile("worker", URL, LoopActivity())
     sign.start()
     sign.stop()
     assert "`registrar alive` can't tell of this worker" in caplog.text

@@ -8,8 +8,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
 from registrar.ledger import Ledger, LedgerUnavailable, gauges
-from registrar.ledger.apart import apart
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
+from registrar.ledger.mismatches import mismatches
 from registrar.ledger.promotions import approvals, still_open
 from registrar.ledger.room import free_bytes
 from registrar.policy import Policy
@@ -190,8 +190,8 @@ def _with(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
         if off := [one.clock_ahead for one in living if one.part == part and one.clock_ahead is not None]:
             clocks.add_metric([part], max(off, key=abs))
     help_ = "Processes whose key or registrar.yml (what) is not that of the most."
-    others = _family("registrar_processes_apart", help_, "what")
-    for what, found in apart(living).items():
+    others = _family("registrar_processes_mismatched", help_, "what")
+    for what, found in mismatches(living).items():
         others.add_metric([what], len(found))
     mlflow = _family("registrar_mlflow_up", "Whether MLflow answers any worker that lives.")
     if asked := [one.mlflow == "" for one in living if one.mlflow is not None]:

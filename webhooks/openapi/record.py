@@ -197,7 +197,7 @@ class Part(Shape):
     """A process, or a part of which none runs (`missing`). seen: when it was last heard of, by the database's clock."""
 
     name: Literal["receiver", "worker", "beat"]
-    status: Literal["alive", "silent", "stuck", "idle", "apart", "cut off", "missing"]
+    status: Literal["alive", "silent", "stuck", "idle", "mismatched", "cut off", "missing"]
     detail: str
     instance: Annotated[str | None, Field(description="host:pid")]
     seen: datetime | None

@@ -29,7 +29,7 @@ _TONES = {
             "reject",
             "silent",
             "stuck",
-            "apart",
+            "mismatched",
             "cut off",
             "missing",
         ),

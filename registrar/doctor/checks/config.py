@@ -6,8 +6,8 @@ from contextlib import suppress
 from registrar import policy as policies
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import living
-from registrar.ledger.apart import CONFIG, KEYS, apart, fits
 from registrar.ledger.heartbeats import Heartbeat
+from registrar.ledger.mismatches import CONFIG, KEYS, fits, mismatches
 from registrar.policy import PolicyError, fit
 from registrar.policy.load import located
 from registrar.reading import shown
@@ -39,7 +39,7 @@ def look(site: Site) -> Iterator[Finding]:
 def _agreement(site: Site) -> Iterator[Finding]:
     """Whether the parts that live have the same key and registrar.yml, and those that this command reads."""
     parts = living(site.settings.ledger_url)
-    found = apart(parts)
+    found = mismatches(parts)
     for one in found[KEYS]:
         yield fail(
             f"{one.part} {one.instance} has another REGISTRAR_SECRET_KEY than the other parts: what one of them seals, "

@@ -86,6 +86,16 @@ TOGETHER = (
     ("The receiver is frozen",),
     ("The receiver is dead",),
 )
+# What `registrar alive` says of which parts; else that all are alive: it is of them, and not of what they wait for.
+LIFELESS = {
+    "One of two workers is frozen": ("worker", "it is frozen"),
+    "All workers are frozen": ("worker", "it is frozen"),
+    "All workers are dead": ("worker", "no worker of this installation runs here"),
+    "Beat is frozen": ("beat", "it is frozen"),
+    "Beat is dead": ("beat", "no beat of this installation runs here"),
+    "The receiver is frozen": ("receiver", "it is frozen"),
+    "The receiver is dead": ("receiver", "no receiver of this installation runs here"),
+}
 ALONE = "The ledger's disk is full (SQLite)"
 
 
@@ -120,20 +130,26 @@ class Faults:
     @contextmanager
     def _mood(self, mood: str) -> Iterator[None]:
         self._house.mlflow.mood = mood
-        yield
-        self._house.mlflow.mood = "pass"
+        try:
+            yield
+        finally:
+            self._house.mlflow.mood = "pass"
 
     @contextmanager
     def _cut(self) -> Iterator[None]:
         self._house.redis.mode = "cut"
-        yield
-        self._house.redis.mode = "pass"
+        try:
+            yield
+        finally:
+            self._house.redis.mode = "pass"
 
     @contextmanager
     def _no_database(self) -> Iterator[None]:
         postgres_server.stop(self._house.cluster)
-        yield
-        postgres_server.start(self._house.cluster)
+        try:
+            yield
+        finally:
+            postgres_server.start(self._house.cluster)
 
     @contextmanager
     def _frozen(self, *parts: str) -> Iterator[None]:
@@ -149,8 +165,10 @@ class Faults:
     def _dead(self, *parts: str) -> Iterator[None]:
         for part in parts:
             self._house.signal(part, signal.SIGKILL)
-        yield
-        assert until(60, self._all_run)
+        try:
+            yield
+        finally:
+            assert until(60, self._all_run)
 
     def _all_run(self) -> bool:
         self._house.stack.watch()  # starts again what died
@@ -162,14 +180,18 @@ class Faults:
     @contextmanager
     def _clock(self, seconds: int) -> Iterator[None]:
         self._house.clock.jump(seconds)
-        yield
-        self._house.clock.jump(0)
+        try:
+            yield
+        finally:
+            self._house.clock.jump(0)
 
     @contextmanager
     def _beside(self, name: str, **environment: str) -> Iterator[None]:
         self._house.start(name, "worker", "run", **environment)
-        yield
-        self._house.stop(name)
+        try:
+            yield
+        finally:
+            self._house.stop(name)
 
     def _other_file(self) -> str:
         path = self._house.folder / "other.yml"
@@ -238,6 +260,9 @@ def test_each_cell_says_the_right_thing_in_time(house: Installation, prometheus:
         found = {name: pool.submit(eventually, *each) for name, each in asked.items()}
         wrong = {name: said for name, one in found.items() if (said := one.result()) is not None}
         assert wrong == {}, f"{faults}, after {time.monotonic() - began:.0f} s"
+        lifeless = dict(LIFELESS[fault] for fault in faults if fault in LIFELESS)
+        for part in ("receiver", "worker", "beat"):
+            assert lifeless.get(part, "is alive: heard of") in house.asked("alive", "--part", part)
         assert prometheus.firing() <= expected
 
 

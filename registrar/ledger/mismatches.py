@@ -10,7 +10,7 @@ from registrar.ledger.heartbeats import Heartbeat
 KEYS, CONFIG = "keys", "config"
 
 
-def apart(living: Sequence[Heartbeat]) -> Mapping[str, list[Heartbeat]]:
+def mismatches(living: Sequence[Heartbeat]) -> Mapping[str, list[Heartbeat]]:
     """By what is different, those that are not as the most are. Of two that differ, the one that began first is."""
     return {KEYS: _keys(living), CONFIG: _config(living)}
 
