@@ -6,6 +6,7 @@ process is frozen. Times are of the monotonic clock, which all processes of a ma
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -100,6 +101,8 @@ class LivenessFile:
 def _own(path: Path) -> Iterator[int]:
     """A file of this process's, locked; gone with the block."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.parent.stat().st_uid != os.getuid():  # in a folder that all may write to, somebody made it before us
+        raise PermissionError(errno.EPERM, "it lies in another user's folder")
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)

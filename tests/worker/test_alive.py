@@ -158,3 +158,13 @@ def test_a_part_that_can_not_say_it_goes_on_and_its_log_says_so(monkeypatch, cap
     sign.start()
     sign.stop()
     assert "`registrar alive` can't tell of this worker" in caplog.text
+
+
+def test_a_folder_that_another_user_made_is_not_written_to(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    another = os.getuid() + 1  # whose folder ours is, then
+    monkeypatch.setattr("os.getuid", lambda: another)
+    sign = LivenessFile("worker", URL, LoopActivity())
+    sign.start()
+    sign.stop()
+    assert "it lies in another user's folder" in caplog.text
