@@ -58,7 +58,6 @@ CMD ["python", "-m", "webhooks.serve", "--host", "0.0.0.0", "--port", "8080"]
 FROM runtime AS worker
 # A new named volume takes its owner from here.
 RUN install --directory --owner=10001 --group=10001 /var/lib/registrar/artifacts
-COPY deploy/heard.py /opt/registrar/heard.py
 COPY --from=worker-build /opt/venv /opt/venv
 USER 10001:10001
 CMD ["python", "-m", "worker", "run"]

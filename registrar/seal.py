@@ -67,6 +67,11 @@ class Seal:
             raise BrokenSeal("made by another installation or for another use, altered, or expired") from None
         return content
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """16 hexadecimal digits of each key, by which parts are compared; nobody gets from them to a key."""
+        return tuple(_derived(key, "digest")[:8].hex() for key in self._keys)
+
     def _fernet(self, audience: str) -> MultiFernet:
         """The first closes. Addresses that were sealed before there were audiences lie in the ledger, and nobody but
         the receiver puts them there: they are opened, so that who waits for an answer over an upgrade gets it.

@@ -16,7 +16,7 @@ _STATES: dict[Tone, tuple[str, ...]] = {
     "bad": (
         *("failed", "dead", "rejected", "fail", "timed_out", "reject", "silent", "missing"),
         *("rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"),
-        *("expired", "in_dispute", "not_live", "stuck"),
+        *("expired", "in_dispute", "not_live", "stuck", "mismatched", "cut_off"),
     ),
 }
 _TONE: dict[str, Tone] = {state: tone for tone, states in _STATES.items() for state in states}

@@ -11,7 +11,7 @@ _SWITCH = {"1": True, "0": False, "": False}
 
 @dataclass(frozen=True)
 class Watching:
-    """receiver_metrics, worker_metrics: (host, port) where Prometheus may read them without a login.
+    """receiver_metrics, worker_metrics, beat_metrics: (host, port) where Prometheus may read them without a login.
 
     tracing: whether OpenTelemetry has somewhere to send spans. task_events: whether Celery says to the broker what it
     does, which Flower shows.
@@ -20,6 +20,7 @@ class Watching:
     log: Literal["console", "json"] = "console"
     receiver_metrics: tuple[str, int] | None = None
     worker_metrics: tuple[str, int] | None = None
+    beat_metrics: tuple[str, int] | None = None
     tracing: bool = False
     task_events: bool = False
 
@@ -30,6 +31,7 @@ class Watching:
             _log(environ),
             _address(environ, "REGISTRAR_METRICS"),
             _address(environ, "REGISTRAR_WORKER_METRICS"),
+            _address(environ, "REGISTRAR_BEAT_METRICS"),
             _tracing(environ),
             _switch(environ, "REGISTRAR_TASK_EVENTS"),
         )

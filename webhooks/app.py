@@ -17,6 +17,7 @@ from werkzeug.exceptions import ClientDisconnected
 from registrar import scrub, tracing
 from registrar import settings as environment
 from registrar.dispatch import Dispatcher
+from registrar.heartbeat import Digests, HeartbeatWriter
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
@@ -57,15 +58,18 @@ class Receiver:
     dispatcher: Dispatcher
     rate: RateLimiter
     ledger: Ledger
+    heart: HeartbeatWriter
     scrape: Scrape | None
 
     def start(self) -> None:
         """What the serving process alone does; before it, nothing has a thread that a fork would lose."""
+        self.heart.start()
         if self.scrape:
             self.scrape.start()
 
     def close(self) -> None:
         """Finish what was accepted, and end all threads. Blocks for some seconds at most."""
+        self.heart.stop()
         if self.scrape:
             self.scrape.stop()
         self.inbox.close()
@@ -83,12 +87,12 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     schema.check(ledger)
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared)
+    health = Health(ledger, dispatcher, capacity)
+    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.found)
     inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
     rate = RateLimiter(settings.broker_url)
     access = Access(settings, policy, ledger, rate)
     commands = Commands(policy, inbox, rate, settings.public_url)
-    health = Health(ledger, dispatcher, capacity)
 
     app = flask.Flask("webhooks", static_folder=None)
     app.jinja_options = {**app.jinja_options, "finalize": _shown}
@@ -106,7 +110,8 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     endpoint = Endpoint(opened, inbox, settings.public_url, rate, metrics, proxies)
     at = settings.watching.receiver_metrics
     scrape = Scrape(at, metrics.text) if at else None
-    app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, scrape)
+    heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))
+    app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, scrape)
     answer_error = partial(_answer_error, errors, endpoint)
     app.register_error_handler(Exception, answer_error)
     entrance = signin.blueprint(settings, access, ledger, rate)

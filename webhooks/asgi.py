@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import flask
 
 from registrar import tracing
+from registrar.alive import EVERY as TURNS_EVERY
 from webhooks import app as wsgi
 from webhooks.app import WEBHOOKS, Receiver
 from webhooks.errors import Rejected
@@ -101,11 +102,19 @@ class Asgi:
         await receive()
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.add(loop.create_task(self._reload())))
         self._receiver.start()
+        turning = loop.create_task(self._turn())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        turning.cancel()
         await asyncio.to_thread(self._receiver.close)
         tracing.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _turn(self) -> None:
+        """Tell that this loop goes round: of the application in use, whichever it is by now."""
+        while True:
+            self._receiver.heart.loop.turned()
+            await asyncio.sleep(TURNS_EVERY)
 
     async def _reload(self) -> None:
         """Read registrar.yml again. No client notices: requests under way end with the application they began with."""

@@ -52,12 +52,17 @@ class Health:
             raise NotReady("; ".join(failing), checks=checks)
         return {"status": "ready", "checks": checks}
 
+    def found(self) -> Mapping[str, bool]:
+        """By part, whether it can do its share of accepting."""
+        return {name: finding.status != "fail" for name, finding in self._look().items()}
+
     def _look(self) -> Mapping[str, Finding]:
         if self._found and time.monotonic() < self._until:
             return self._found
         if self._turn.acquire(blocking=not self._found):
             try:
-                self._found = {name: look() for name, look in self._parts().items()}
+                before, self._found = self._found, {name: look() for name, look in self._parts().items()}
+                _tell(before, self._found)
                 self._until = time.monotonic() + FRESH
             finally:
                 self._turn.release()
@@ -96,3 +101,13 @@ class Health:
             return Finding("warn", f"can't be counted: the ledger {error.reason}")
         said = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._capacity.bound:,} may wait"
         return Finding("warn" if waiting >= self._capacity.bound else "pass", said)
+
+
+def _tell(before: Mapping[str, Finding], now: Mapping[str, Finding]) -> None:
+    """The log says what changed, once, however often it is looked at."""
+    for name, found in now.items():
+        was = before[name].status if name in before else "pass"
+        if found.status == "fail" and was != "fail" and name != "ledger":  # of that, the driver's words are there
+            log.warning("not ready: %s: %s", name, found.detail)
+        elif was == "fail" and found.status != "fail":
+            log.info("%s is well again: %s", name, found.detail)

@@ -1,12 +1,22 @@
 """The beat process: rings the sweep and the clock, and says in the ledger that it does."""
 
+import logging
+from contextlib import ExitStack
+from functools import partial
+
 from registrar import scrub
-from registrar.ledger import Ledger
+from registrar.heartbeat import Digests
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.schema import check
 from registrar.policy import Policy
 from registrar.queue import celery_app
+from registrar.scrape import Scrape
 from registrar.settings import from_environment
-from worker.pulse import Pulse
+from worker import metrics
+from worker.pulse import Pulse, following
 from worker.schedule import SCHEDULE
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -14,7 +24,21 @@ def main() -> None:
     scrub.install(settings, Policy(version=1))  # what registrar.yml names is none of its business
     app = celery_app(settings.broker_url)
     app.conf.beat_schedule = SCHEDULE
-    with Pulse(Ledger(settings.ledger_url), "beat"):
+    ledger = Ledger(settings.ledger_url)
+    _check(ledger)
+    with ExitStack() as stack:
+        pulse = stack.enter_context(Pulse(ledger, "beat", Digests.of(settings)))
+        if at := settings.watching.beat_metrics:
+            stack.enter_context(Scrape(at, partial(metrics.turns, pulse.loop)))
+        app.conf.beat_scheduler = following(pulse.loop)
         # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
         quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is no log
-        app.start([*quiet, "beat", "--scheduler=celery.beat:Scheduler", "--pidfile=", "--loglevel=INFO"])
+        app.start([*quiet, "beat", "--pidfile=", "--loglevel=INFO"])
+
+
+def _check(ledger: Ledger) -> None:
+    """Raises SchemaMismatch. A ledger that is away is none of beat's business: it rings for whoever has it again."""
+    try:
+        check(ledger)
+    except LedgerUnavailable as error:
+        log.warning("the ledger's schema is not looked at: it %s", error.reason)

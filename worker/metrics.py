@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from registrar import tracing
+from registrar.alive import LoopActivity
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.outcome import Outcome
@@ -45,9 +46,18 @@ TOLD = _counter("notifications", "Attempts to tell a channel, by how they ended.
 GATES = _counter("gate_results", "Verdicts on requests for a target.", "policy", "target", "gate", "result")
 
 
-def text() -> bytes:
+def text(loop: LoopActivity | None = None) -> bytes:
+    """loop: the process's."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    return generate_latest(REGISTRY)
+    return generate_latest(REGISTRY) + turns(loop or LoopActivity())
+
+
+def turns(loop: LoopActivity) -> bytes:
+    """The one metric that beat has too."""
+    own = CollectorRegistry()
+    age = Gauge("registrar_loop_age_seconds", "Since when the process's own loop has not gone round.", registry=own)
+    age.set(loop.age)
+    return generate_latest(own)
 
 
 def attempt(task: Task, act: Callable[[], Outcome]) -> Outcome:

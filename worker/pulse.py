@@ -1,46 +1,38 @@
-"""Writes every 10 s that a process is alive, and when a doorbell last passed through its hands."""
+"""The heartbeat of a worker or beat, which also says when a doorbell last passed through its hands."""
 
-import logging
-import os
-import socket
 import threading
-from dataclasses import replace
-from datetime import datetime
-from importlib.metadata import version
-from types import TracebackType
-from typing import Self
+import time
+from typing import Any, Self
 
+from celery import Celery, bootsteps
+from celery.beat import Scheduler
 from celery.signals import after_task_publish, task_postrun, task_prerun
-from sqlalchemy.exc import SQLAlchemyError
 
-from registrar.ledger import Ledger, LedgerUnavailable, heartbeats
-from registrar.ledger.engine import now
-from registrar.ledger.heartbeats import EVERY, Heartbeat
+from registrar.alive import EVERY as TURNS_EVERY
+from registrar.alive import LoopActivity
+from registrar.heartbeat import Digests, HeartbeatWriter
+from registrar.ledger import Ledger
+from registrar.ledger.heartbeats import EVERY
+from worker.registry_watch import RegistryWatch
 
-log = logging.getLogger(__name__)
 
+class Pulse(HeartbeatWriter):
+    """A context manager around the life of a process. part: worker or beat. watch: asks MLflow now and then."""
 
-class Pulse:
-    """A context manager around the life of a process. part: worker or beat.
-
-    The thread that writes shares nothing with Celery's loop: a ledger that is down or slow holds up no work, and a
-    loop that stalls is seen by the age of its last doorbell.
-    """
-
-    def __init__(self, ledger: Ledger, part: str) -> None:
-        self._ledger = ledger
-        self._own = Heartbeat(part, f"{socket.gethostname()}:{os.getpid()}", version("mlflow-registrar"), now(), now())
-        self._last_bell_at: datetime | None = None
+    def __init__(
+        self, ledger: Ledger, part: str, given: Digests | None = None, *, watch: RegistryWatch | None = None
+    ) -> None:
+        super().__init__(ledger, part, given)
+        self._watch = watch
+        self._bell: float | None = None  # monotonic
         self._in_hand = 0
         self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="pulse", daemon=True)
 
     def taken(self, **_: object) -> None:
         """A doorbell came from the broker, and its task begins."""
         with self._lock:
             self._in_hand += 1
-            self._last_bell_at = now()
+            self._bell = time.monotonic()
 
     def done(self, **_: object) -> None:
         with self._lock:
@@ -48,38 +40,65 @@ class Pulse:
 
     def rung(self, **_: object) -> None:
         """A doorbell went to the broker."""
-        self._last_bell_at = now()
+        self._bell = time.monotonic()
 
-    def write(self) -> None:
-        """One heartbeat. A ledger that can't take it is no error: who reads it there can't be told anyway."""
-        said = replace(self._own, seen_at=now(), last_bell_at=self._last_bell_at, in_hand=self._in_hand)
-        try:
-            with self._ledger.write() as connection:
-                heartbeats.beat(connection, said)
-        except (LedgerUnavailable, SQLAlchemyError) as error:
-            log.warning("the ledger takes no heartbeat: %s", error)
+    def every(self) -> float:
+        return EVERY
 
-    def _keep(self) -> None:
-        self.write()
-        while not self._done.wait(EVERY):
-            self.write()
+    def marks(self) -> dict[str, float]:
+        bell = {} if self._bell is None else {"last_bell_at": self._bell}
+        return {**super().marks(), **bell}
+
+    def more(self) -> dict[str, Any]:
+        return {"in_hand": self._in_hand, "mlflow": self._watch.trouble if self._watch else None}
 
     def __enter__(self) -> Self:
-        if self._own.part == "worker":
+        if self._part == "worker":
             task_prerun.connect(self.taken)
             task_postrun.connect(self.done)
         else:
             after_task_publish.connect(self.rung)
-        self._thread.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._done.set()
-        self._thread.join(timeout=EVERY)
-        try:
-            with self._ledger.write() as connection:
-                heartbeats.stopped(connection, self._own)
-        except (LedgerUnavailable, SQLAlchemyError) as failed:
-            log.warning("the ledger is not told that this %s stopped: %s", self._own.part, failed)
+
+def follow_worker(app: Celery, loop: LoopActivity) -> None:
+    """Tell the loop that Celery's goes round. While the worker has no connection, it waits for the broker."""
+
+    class Turns(bootsteps.StartStopStep):
+        """The last step of Celery's consumer to be started, the first to be stopped."""
+
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def __init__(self, consumer: Any, **_: object) -> None:
+            super().__init__(consumer)
+            self._waits = loop.waiting()
+            self._waits.__enter__()
+            self._timer: Any = None
+
+        def start(self, consumer: Any) -> None:
+            self._waits.__exit__(None, None, None)
+            self._timer = consumer.timer.call_repeatedly(TURNS_EVERY, loop.turned)
+
+        def stop(self, consumer: Any) -> None:
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+                self._waits = loop.waiting()
+                self._waits.__enter__()
+
+    app.steps["consumer"].add(Turns)
+
+
+def following(loop: LoopActivity) -> type[Scheduler]:
+    """Beat's scheduler, which tells the loop that it ticks, and that it waits for the broker where it does."""
+
+    class Following(Scheduler):
+        def tick(self, *args: Any, **kwargs: Any) -> Any:
+            loop.turned()
+            return super().tick(*args, **kwargs)
+
+        def _ensure_connected(self) -> Any:
+            with loop.waiting():
+                return super()._ensure_connected()  # type: ignore[misc]  # its stubs lack it
+
+    return Following

@@ -9,6 +9,7 @@ import requests
 
 from registrar import scrub, tracing
 from registrar.dispatch import Dispatcher
+from registrar.heartbeat import Digests
 from registrar.ledger import Ledger
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.schema import check
@@ -21,8 +22,9 @@ from registrar.watching import Watching
 from worker import closing, metrics
 from worker.bench import Bench
 from worker.downloads import CONCURRENCY
-from worker.pulse import Pulse
+from worker.pulse import Pulse, follow_worker
 from worker.registry import MlflowRegistry, configure_client
+from worker.registry_watch import RegistryWatch
 from worker.tasks import hand_back, install
 from worker.telling import channels
 
@@ -36,9 +38,11 @@ def main() -> None:
     bench = build(settings, policy, ledger)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
-        stack.enter_context(Pulse(ledger, "worker"))
+        watch = stack.enter_context(RegistryWatch(settings.mlflow_uri, settings.environ))
+        pulse = stack.enter_context(Pulse(ledger, "worker", Digests.of(settings, policy), watch=watch))
+        follow_worker(bench.app, pulse.loop)
         if at := settings.watching.worker_metrics:
-            stack.enter_context(Scrape(at, metrics.text))
+            stack.enter_context(Scrape(at, partial(metrics.text, pulse.loop)))
 
         def leave() -> None:
             stack.close()

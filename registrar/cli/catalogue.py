@@ -27,6 +27,7 @@ SECTIONS = {
         "token",
         "address",
         "migrate",
+        "alive",
         "archive",
         "completion",
     ),

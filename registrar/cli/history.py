@@ -53,8 +53,9 @@ def history(
 ) -> None:
     """Show which version of MODEL held which stage and alias, when, by whose event, and who approved; newest first.
 
-    Below it what else happened: changes by hand in MLflow and what was put back of them, quarantines, deployments,
-    votes that did not count, and promotions that were rejected, expired, cancelled or failed.
+    Below it what else happened: changes by hand in MLflow and what was put back of them, models made anew there,
+    disputes and how they were settled, quarantines, deployments, votes that did not count, and promotions that were
+    rejected, expired, cancelled or failed.
 
     \b
     registrar history churn

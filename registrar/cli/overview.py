@@ -5,6 +5,7 @@ import click
 from registrar.cli import ballot, show
 from registrar.cli.context import Context
 from registrar.plural import plural
+from registrar.reading.parts import WELL
 from registrar.reading.reading import Row
 
 COLUMNS = ("model", "version", "target", "state", "since", "lacks", "may still approve", "id")
@@ -16,7 +17,8 @@ INCIDENTS = ("at", "what", "by", "event")
 @click.pass_obj
 def overview(context: Context, *, as_json: bool) -> None:
     """Say what waits for whom, and what is not well: open promotions, versions that are not live, work that is not done
-    or failed for good, and what was refused, quarantined or changed by hand in the last 24 hours.
+    or failed for good, parts that are not well, and what was refused, quarantined, disputed or changed by hand in the
+    last 24 hours.
 
     \b
     registrar overview
@@ -36,6 +38,11 @@ def overview(context: Context, *, as_json: bool) -> None:
     click.echo(f"{plural(unfinished, 'task is', 'tasks are')} not done yet{oldest}")
     more = ": registrar dead list" if found["dead"] else ""
     click.echo(f"{plural(found['dead'], 'task')} failed for good{more}")
+    for each in found.get("parts", ()):  # a receiver of before does not say
+        if each["status"] != WELL:
+            click.echo(
+                f"{' '.join(filter(None, (each['name'], each['instance'])))} is {each['status']}: {each['detail']}"
+            )
     if found["incidents"]:
         click.echo("\nin the last 24 hours")
         show.table(INCIDENTS, [incident(each) for each in found["incidents"]], empty="")

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from registrar.credentials import without_login
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.engine import LedgerUrlError
+from registrar.ledger.heartbeats import Heartbeat, all_known, time_of
 
 _ADVICE = "Is the database up, and REGISTRAR_LEDGER_URL right? Nothing is accepted while it is not"
 
@@ -36,6 +37,16 @@ def opened(url: str) -> Iterator[Ledger]:
         raise Unopened(f"{where} can't be used ({type(error).__name__})", _ADVICE) from None
     finally:
         ledger.close()
+
+
+def living(url: str) -> list[Heartbeat]:
+    """The processes that live; none where the ledger can't be read, which its own check says."""
+    try:
+        with opened(url) as ledger, ledger.read() as connection:
+            at = time_of(connection)
+            return [one for one in all_known(connection) if not one.silent(at)]
+    except Unopened:
+        return []
 
 
 def _check_encoding(ledger: Ledger, where: str) -> None:

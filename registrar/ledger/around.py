@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from registrar.ledger.chain import Head
+from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.noted import CHANGED, PUT_BACK
 from registrar.ledger.tables import events, journal, promotions
 from registrar.ledger.version_state import Key
@@ -37,7 +38,7 @@ class Entry:
     @property
     def by(self) -> str:
         """For people. Who changed something by hand is not known: it is not whoever had it found, and put back."""
-        return {CHANGED: "by hand", PUT_BACK: "Registrar"}.get(self.kind, self.actor_name)
+        return {CHANGED: "by hand", PUT_BACK: "Registrar", DISPUTED: "Registrar"}.get(self.kind, self.actor_name)
 
     def __str__(self) -> str:
         about = f"{self.model} version {self.version}" if self.version is not None else str(self.model or "")
@@ -111,7 +112,7 @@ def _state(about: str, said: Mapping[str, Any]) -> str:
 
 _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "held": lambda about, said: f"{about} holds {_place(said)}",
-    "released": lambda about, said: f"{about} holds {_place(said)} no more",
+    "released": lambda about, said: f"{about} holds {_place(said)} no more{_because(said.get('because'))}",
     "promotion.opened": lambda about, said: f"{about} was asked for {said.get('target')} ({said.get('state')})",
     "promotion.judged": lambda about, said: f"the promotion of {about} is {said.get('state')}",
     "promotion.decided": lambda about, said: (
@@ -125,6 +126,8 @@ _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "version.state": _state,
     CHANGED: lambda about, said: str(said.get("text")),
     PUT_BACK: lambda about, said: str(said.get("text")),
+    DISPUTED: lambda about, said: f"{about} is in dispute{_because(said.get('why'))}",
+    SETTLED: lambda about, said: f"the dispute about {about} is settled{_because(said.get('how'))}",
 }
 
 

@@ -39,6 +39,7 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
+        self.url = url  # as it was given
         self.engine = _engine(url)
         self.outages = Outages()
         self._turn = threading.Lock() if self.engine.dialect.name == "sqlite" else None

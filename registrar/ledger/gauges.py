@@ -1,13 +1,15 @@
 """How things stand, in numbers: what waits, what was given up, who is asked, who holds what. By indexes alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, select
 
 from registrar.ledger.conditions import QUEUED, RUNNING, is_failed, is_open
 from registrar.ledger.dead import ABOUT
+from registrar.ledger.looks import last_look
+from registrar.ledger.open_records import ARCHIVED
 from registrar.ledger.promotions import is_open as is_undecided
 from registrar.ledger.tables import holders, promotions, tasks
 
@@ -45,7 +47,11 @@ class Undecided:
 
 @dataclass(frozen=True)
 class Held:
-    """A stage or alias (kind) of a model with its number of holders, the first of them since when."""
+    """A stage or alias (kind) of a model with its number of holders, the first of them since when.
+
+    Of several in a stage those count that MLflow still had there when it was last looked at, and the newest: a row of a
+    version that left by hand stays until the next move, and is no second holder.
+    """
 
     model: str
     kind: str
@@ -80,4 +86,20 @@ def undecided(connection: Connection) -> Sequence[Undecided]:
 def held(connection: Connection) -> Sequence[Held]:
     what = (holders.c.model, holders.c.kind, holders.c.key)
     query = select(*what, func.count(), func.min(holders.c.since)).where(holders.c.until.is_(None))
-    return [Held(*row) for row in connection.execute(query.group_by(*what))]
+    found = [Held(*row) for row in connection.execute(query.group_by(*what))]
+    several = {one: _still_there(connection, one) for one in found if one.holders > 1 and _may_be_stale(one)}
+    return [replace(one, holders=several.get(one, one.holders)) for one in found]
+
+
+def _may_be_stale(one: Held) -> bool:
+    return one.kind == "stage" and one.key != ARCHIVED
+
+
+def _still_there(connection: Connection, one: Held) -> int:
+    look = last_look(connection, one.model)
+    if look is None or one.key not in look.held:
+        return one.holders
+    mine = (holders.c.model == one.model, holders.c.kind == one.kind, holders.c.key == one.key)
+    query = select(holders.c.version).where(*mine, holders.c.until.is_(None)).order_by(holders.c.seq)
+    *before, _ = connection.execute(query).scalars().all()
+    return 1 + sum(version in look.held[one.key] for version in before)

@@ -1,13 +1,18 @@
-"""Which processes are alive, by their own word: a process that lives and one that works are told apart."""
+"""Which processes are alive, by their own word: a process that lives and one that works are told apart.
+
+All times are the database's, whatever the clocks of the processes say: how far those are apart from it is told beside.
+"""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, text, update
 
+from registrar.ledger.engine import now
 from registrar.ledger.tables import heartbeats
 
+PARTS = ("receiver", "worker", "beat")
 EVERY = 10.0  # seconds
 SILENT_AFTER = timedelta(seconds=35)  # three heartbeats missed
 IDLE_AFTER = timedelta(seconds=60)  # beat rings about 40 times a minute; workers that wait take turns
@@ -18,8 +23,11 @@ KEPT = timedelta(hours=1)  # after its last word; long enough to read when a par
 class Heartbeat:
     """What one process last said of itself.
 
-    part: worker or beat. instance: host:pid. last_bell_at: when the worker last took a doorbell from the broker,
-    or beat last put one there; None: never. in_hand: the tasks that the worker was running.
+    part: receiver, worker or beat. instance: host:pid. last_bell_at: when the worker last took a doorbell from the
+    broker, or beat last put one there; None: never. in_hand: the tasks that the worker was running. turned_at: when
+    its loop last went round. clock_ahead: seconds that its clock is ahead of the database's; None: it is the same
+    machine's. keys: as Seal.digests has them, joined by commas. config: the digest of its registrar.yml. mlflow: why
+    MLflow did not answer it; "": it did. None, of each: it does not say.
     """
 
     part: str
@@ -29,17 +37,38 @@ class Heartbeat:
     seen_at: datetime
     last_bell_at: datetime | None = None
     in_hand: int = 0
+    turned_at: datetime | None = None
+    clock_ahead: float | None = None
+    keys: str | None = None
+    config: str | None = None
+    mlflow: str | None = None
+
+    @property
+    def host(self) -> str:
+        return self.instance.rpartition(":")[0]
 
     def silent(self, at: datetime) -> bool:
         """It is dead, hangs, or can't reach the ledger."""
         return at - self.seen_at > SILENT_AFTER
+
+    def stuck(self, at: datetime) -> bool:
+        """It lives, and its loop does not go round."""
+        return self.turned_at is not None and not self.silent(at) and at - self.turned_at > SILENT_AFTER
 
     def idle(self, at: datetime) -> bool:
         """It lives, yet nothing passes between it and the broker. Where beat and workers are idle, the broker is
         down; where beat is not, the worker is a stalled consumer, or one of
         more than about 40 that wait.
         """
-        return not self.in_hand and at - (self.last_bell_at or self.started_at) > IDLE_AFTER
+        return self.part != "receiver" and not self.in_hand and at - (self.last_bell_at or self.started_at) > IDLE_AFTER
+
+
+def time_of(connection: Connection) -> datetime:
+    """The database's time. SQLite has its machine's, which is that of all who use it."""
+    if connection.dialect.name == "sqlite":
+        return now()
+    said: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return said
 
 
 def beat(connection: Connection, heartbeat: Heartbeat) -> None:
@@ -51,7 +80,14 @@ def beat(connection: Connection, heartbeat: Heartbeat) -> None:
 
 
 def stopped(connection: Connection, heartbeat: Heartbeat) -> None:
-    """The process ends in good order: nobody is to miss it."""
+    """The process ends in good order: nobody is to miss it. Who goes on under its name, as a receiver does that reads
+    its registrar.yml again, began later.
+    """
+    connection.execute(delete(heartbeats).where(_is(heartbeat), heartbeats.c.started_at <= heartbeat.started_at))
+
+
+def forget(connection: Connection, heartbeat: Heartbeat) -> None:
+    """The process is known to be dead, and another is in its place."""
     connection.execute(delete(heartbeats).where(_is(heartbeat)))
 
 

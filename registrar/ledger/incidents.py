@@ -1,10 +1,13 @@
-"""What an auditor asks for beside who held what: changes by hand, quarantines, deployments, and what was refused."""
+"""What an auditor asks for beside who held what: changes by hand, models made anew, disputes, quarantines, deployments,
+and what was refused.
+"""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, not_, or_, select
 
 from registrar.ledger.around import Entry, columns, read
+from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.halving import Between
 from registrar.ledger.noted import CHANGED, PUT_BACK
 from registrar.ledger.tables import journal
@@ -15,8 +18,11 @@ _LOOKED_AT = 20_000
 # Pieces of the canonical JSON that an entry's body is.
 _SUPERSEDED = '"state":"superseded"'
 _WENT_ON = ('"state":"approved"', '"state":"promoted"')
+_BY_A_MOVE = '"because":null'  # a version that left a place since its model was made anew, say, has a reason
+_ARCHIVED = '"key":"Archived"'  # versions are there without number
 _IS_INCIDENT = or_(
-    journal.c.kind.in_((CHANGED, PUT_BACK)),
+    journal.c.kind.in_((CHANGED, PUT_BACK, DISPUTED, SETTLED)),
+    and_(journal.c.kind == "released", *(not_(journal.c.body.contains(said)) for said in (_BY_A_MOVE, _ARCHIVED))),
     and_(journal.c.kind == "version.state", journal.c.body.contains(f'"key":"{Key.QUARANTINED.value}"')),
     and_(journal.c.kind == "deployment.ended", not_(journal.c.body.contains(_SUPERSEDED))),
     and_(journal.c.kind == "promotion.decided", *(not_(journal.c.body.contains(state)) for state in _WENT_ON)),

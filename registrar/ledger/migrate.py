@@ -1,14 +1,16 @@
 """Brings the ledger's schema up to date; schema.py says whether it is."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, inspect, select, text
 
-from registrar.ledger.engine import Ledger
-from registrar.ledger.schema import SchemaMismatch, check, refuse_foreign, refuse_newer
+from registrar.ledger.engine import Ledger, now
+from registrar.ledger.schema import SchemaMismatch, check, refuse_foreign, refuse_newer, revision
+from registrar.ledger.tables import schema_versions
 
 __all__ = ["SchemaMismatch", "check", "migrate"]
 
@@ -16,7 +18,10 @@ _MIGRATING = 0x5265_6769  # any constant: PostgreSQL's advisory lock while migra
 
 
 def migrate(ledger: Ledger, *, to: str = "head") -> str:
-    """Run what is missing, in one transaction; safe to run from several processes at once. Returns the revision."""
+    """Run what is missing, in one transaction; safe to run from several processes at once. Returns the revision.
+
+    Raises NewerSchema, LedgerUnavailable.
+    """
     with ledger.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # another's migration may take its time
@@ -24,7 +29,18 @@ def migrate(ledger: Ledger, *, to: str = "head") -> str:
         refuse_foreign(connection)
         refuse_newer(connection)
         command.upgrade(_config(connection), to)
+        _note(connection)
         return _head() if to == "head" else to
+
+
+def _note(connection: Connection) -> None:
+    """Which version of Registrar this revision came with: the first that brought a ledger there."""
+    if not inspect(connection).has_table(schema_versions.name):  # an older revision was asked for
+        return
+    values = {"revision": revision(connection), "version": version("mlflow-registrar"), "at": now()}
+    known = select(schema_versions.c.revision).where(schema_versions.c.revision == values["revision"])
+    if connection.execute(known).first() is None:
+        connection.execute(insert(schema_versions).values(values))
 
 
 def _config(connection: Connection | None = None) -> Config:

@@ -1,14 +1,15 @@
 """Says whether the ledger's schema is the one of this version, without loading Alembic: the receiver starts light."""
 
 import re
+from importlib.metadata import version
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from registrar.ledger.engine import Ledger
-from registrar.ledger.tables import metadata
+from registrar.ledger.tables import metadata, schema_versions
 from registrar.problem import Problem
 
-HEAD = "0014"  # the newest file in migrations/versions; a test keeps the two equal
+HEAD = "0015"  # the newest file in migrations/versions; a test keeps the two equal
 
 
 class SchemaMismatch(Problem, RuntimeError):
@@ -31,16 +32,6 @@ def refuse_foreign(connection: Connection) -> None:
         )
 
 
-def refuse_newer(connection: Connection) -> None:
-    """Raises NewerSchema. Revisions are numbers of one length, each greater than the one before."""
-    found = revision(connection)
-    if found is not None and found > HEAD:
-        raise NewerSchema(
-            f"the ledger is newer than this version: it is at revision {found}, and {HEAD} is the newest known here; "
-            "use a version that knows it, or later"
-        )
-
-
 def check(ledger: Ledger) -> None:
     """Raises SchemaMismatch unless the schema is the one of this version, LedgerUnavailable if it can't be read."""
     with ledger.read() as connection:
@@ -53,8 +44,28 @@ def check(ledger: Ledger) -> None:
         )
 
 
+def refuse_newer(connection: Connection) -> None:
+    """Raises NewerSchema. Revisions are numbers of one length, each greater than the one before."""
+    found = revision(connection)
+    if found is None or found <= HEAD:
+        return
+    own, other = version("mlflow-registrar"), _version(connection, found)
+    use = f"use {other} or later" if other not in (None, own) else f"use one that knows revision {found}, or later"
+    raise NewerSchema(
+        f"the ledger is newer than this version ({own}, revision {HEAD}): it is at revision {found}; {use}"
+    )
+
+
 def revision(connection: Connection) -> str | None:
     """The revision that Alembic noted, or None in a database that was never migrated."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _version(connection: Connection, revision: str) -> str | None:
+    """Which version of Registrar brought the schema there."""
+    if not inspect(connection).has_table(schema_versions.name):
+        return None
+    query = select(schema_versions.c.version).where(schema_versions.c.revision == revision)
+    return connection.execute(query).scalar_one_or_none()

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -444,15 +445,30 @@ spent = Table(
     Index("ix_spent_until", "until"),
 )
 
-# One row per process: no record, and gone an hour after the process is.
+# One row per process: no record, and gone an hour after the process is. Its times are the database's.
 heartbeats = Table(
     "heartbeats",
     metadata,
-    Column("part", String(16), primary_key=True),  # worker | beat
+    Column("part", String(16), primary_key=True),  # receiver | worker | beat
     Column("instance", String(300), primary_key=True),  # host:pid
     Column("version", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("last_bell_at", UtcDateTime),  # when a worker last took one from the broker, or beat rang one
     Column("in_hand", Integer, nullable=False),  # tasks that the worker is running
+    Column("turned_at", UtcDateTime),  # when its loop last went round
+    Column("clock_ahead", Float),  # seconds that its clock is ahead of the database's; below 0: behind
+    Column("keys", String(64)),  # digests of its REGISTRAR_SECRET_KEY, the first of which closes
+    Column("config", String(64)),  # the digest of its registrar.yml
+    Column("mlflow", Text),  # why MLflow did not answer it; "": it did
+)
+
+# No record either: which version of Registrar brought the schema to a revision. An older version names it, for it can't
+# use what it does not know.
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("revision", String(32), primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )

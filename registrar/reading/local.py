@@ -26,6 +26,7 @@ from registrar.reading import shown
 from registrar.reading.bound import bound, is_digest
 from registrar.reading.cursor import decode, encode
 from registrar.reading.not_live import not_live, told
+from registrar.reading.parts import parts
 from registrar.reading.reading import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.reading.voting import voting
 from registrar.vocabulary import STAGES
@@ -154,7 +155,8 @@ class Local:
         with self.ledger.read() as connection:
             failed = [told(one) for one in not_live(self.policies(), connection)]
             lately = [entry.told() for entry in incidents(connection, since=now() - _LATELY, limit=_FEW)]
-            return {**overview(connection), "not_live": failed, "incidents": lately}
+            more = {"not_live": failed, "incidents": lately, "parts": parts(connection)}
+            return {**overview(connection), **more}
 
     def policy(self, *, model: str | None = None) -> Row:
         _check(model)

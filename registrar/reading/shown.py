@@ -26,10 +26,14 @@ def voting(asked: Voting) -> dict[str, Any]:
 
 def policy(in_effect: Policy) -> dict[str, Any]:
     """digest: SHA-256 of the whole document, that of what is left out included."""
-    whole = in_effect.model_dump(mode="json", by_alias=True)
-    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     told = in_effect.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE, exclude_unset=True)
-    return {"digest": digest, "document": told}
+    return {"digest": digest(in_effect), "document": told}
+
+
+def digest(in_effect: Policy) -> str:
+    """SHA-256 of the whole document."""
+    whole = in_effect.model_dump(mode="json", by_alias=True)
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def model_policy(in_effect: Policy, model: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ HERE = {
     "up": (),
     "demo": (),
     "check-config": (),
+    "alive": ("--part", "worker"),
 }
 
 

@@ -10,10 +10,15 @@ from html import unescape
 import pytest
 import requests
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from registrar.cli import main
+from registrar.ledger.disputes import Disputed, Settled
+from registrar.ledger.history import Released
 from registrar.ledger.journal import entries
+from registrar.ledger.tables import events
 from registrar.ledger.verify import verify
+from registrar.outcome import Cause, Record
 from tests.actions.versions import live, trained
 from tests.cli.house import House, living
 from tests.metrics.reading import scraped
@@ -209,6 +214,52 @@ def test_a_tag_that_a_hand_set_is_in_the_journal(house: House):
     said = "the tag registrar.evaluation of taxi version 1 was set to 'mine' by hand in MLflow"
     assert said in house.run("history", "taxi", "--incidents").output
     assert said in page(house, "/models/taxi")
+
+
+# Two pasts.
+def happened(house: House, *records: Record) -> None:
+    """What a task that looked at MLflow has written down."""
+    house.office.post("registry.reconcile", by=ADA, model="taxi")
+    with house.office.ledger.write() as connection:
+        event = connection.execute(select(events.c.id).order_by(events.c.seq.desc()).limit(1)).scalar_one()
+        for record in records:
+            record.apply(connection, Cause(event, "ada", "Ada", house.office.now()))
+
+
+def test_a_dispute_and_how_it_was_settled_are_in_history_and_overview(house: House):
+    live(house.office, "r1")
+    happened(house, Disputed("taxi", "MLflow and the record of taxi don't fit together"))
+    happened(house, Settled("taxi", "Ada trusts MLflow"))
+    found = json.loads(house.run("history", "taxi", "--incidents", "--json").output)
+    told = {(one["kind"], one["text"], one["by"]) for one in found}
+    settled = "the dispute about taxi is settled: Ada trusts MLflow"
+    disputed = "taxi is in dispute: MLflow and the record of taxi don't fit together"
+    assert {("record.disputed", disputed, "Registrar"), ("record.settled", settled, "Ada")} <= told
+    for shown in (house.run("history", "taxi").output, house.run("overview").output, page(house, "/")):
+        assert disputed in shown
+        assert settled in shown
+
+
+def test_what_ended_since_a_model_was_made_anew_is_in_history_and_overview(house: House):
+    live(house.office, "r1")
+    because = "taxi was made anew in MLflow: none of those versions is there any more"
+    gone = (("stage", "Production"), ("alias", "champion"))
+    happened(house, *(Released("taxi", kind, 1, key, because=because) for kind, key in gone))
+    for said in (
+        f"taxi version 1 holds Production no more: {because}",
+        f"taxi version 1 holds @champion no more: {because}",
+    ):
+        for shown in (
+            house.run("history", "taxi", "--incidents").output,
+            house.run("overview").output,
+            page(house, "/"),
+        ):
+            assert said in shown
+
+
+def test_what_a_move_ended_is_no_incident(house: House):
+    live(house.office, "r1", "r2")
+    assert json.loads(house.run("history", "taxi", "--incidents", "--json").output) == []
 
 
 # The policy's text.

@@ -80,6 +80,11 @@ def test_every_lasting_service_is_checked_and_restarted(name: str) -> None:
     assert {"test", "interval", "timeout", "retries", "start_period"} <= set(service["healthcheck"])
 
 
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_parts_without_a_port_are_asked_for_their_own_word(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "registrar", "alive", "--part", name]
+
+
 @each_service
 def test_every_image_is_pinned_to_an_exact_version(name: str) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -150,6 +155,7 @@ def test_prometheus_scrapes_the_addresses_that_receiver_and_worker_have() -> Non
     told = {name: SERVICES[name]["environment"] for name in asked}
     assert told["receiver"]["REGISTRAR_METRICS"] == f"0.0.0.0:{asked['receiver']}"
     assert told["worker"]["REGISTRAR_WORKER_METRICS"] == f"0.0.0.0:{asked['worker']}"
+    assert told["beat"]["REGISTRAR_BEAT_METRICS"] == f"0.0.0.0:{asked['beat']}"
     assert set(SERVICES["prometheus"]["networks"]) & set(SERVICES["worker"]["networks"])
 
 

@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,13 @@ class Pages:
     def __init__(self) -> None:
         self.at: dict[str, tuple[int, Any, dict[str, str]]] = {}
         self.heard: list[dict[str, str]] = []
+        self.slow = 0.0  # seconds for an answer
         pages = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 pages.heard.append(dict(self.headers))
+                time.sleep(pages.slow)
                 status, body, headers = pages.at.get(self.path.partition("?")[0], (404, "", {}))
                 raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 self.send_response_only(status)

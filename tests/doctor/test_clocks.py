@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from registrar.ledger.engine import now
+from registrar.ledger.heartbeats import Heartbeat, beat
 from tests.doctor.conftest import Pages, SiteOf, looked, troubles
 
 
@@ -31,3 +32,16 @@ def test_one_that_is_off_is_named(site: SiteOf, pages: Pages, seconds: int, leve
 def test_where_nobody_can_be_asked_that_is_said(site: SiteOf):
     [(level, seen, _)] = troubles("clocks", site())
     assert (level, "no other clock" in seen) == ("warn", True)
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(-60.0, "FAIL"), (60.0, "FAIL"), (-8.0, "warn"), (8.0, "warn")])
+def test_a_part_whose_clock_is_off_the_databases_is_named(site: SiteOf, ledger, seconds: float, level: str):
+    at = now()
+    for instance, off in (("there:1", seconds), ("here:1", 0.2), ("same-machine:1", None)):
+        said = Heartbeat("worker", instance, "0.1.0", at, at, at, clock_ahead=off)
+        with ledger.write() as connection:
+            beat(connection, said)
+    [_, (found, seen, do)] = sorted(troubles("clocks", site()), key=lambda one: "worker" in one[1])
+    way = "ahead of" if seconds > 0 else "behind"
+    assert (found, seen) == (level, f"the clock of worker there:1 is {abs(seconds):.0f} s {way} the database's")
+    assert "NTP" in do

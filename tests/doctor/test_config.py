@@ -2,6 +2,13 @@
 
 import pytest
 
+from registrar.keys import new_key
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
+from registrar.ledger.heartbeats import Heartbeat, beat
+from registrar.policy.load import parse
+from registrar.reading.shown import digest
+from registrar.seal import Seal
 from tests.doctor.conftest import POLICY, SiteOf, looked, troubles
 
 
@@ -45,3 +52,52 @@ def test_a_key_that_is_none_is_said(site: SiteOf):
 
 def test_a_policy_without_sources_is_said(site: SiteOf):
     assert [level for level, *_ in troubles("config", site("version: 1"))] == ["warn"]
+
+
+def lives(ledger: Ledger, part: str, key: str, policy: str = POLICY) -> None:
+    at = now()
+    given = {"keys": ",".join(Seal(key).digests), "config": digest(parse(policy))}
+    with ledger.write() as connection:
+        beat(connection, Heartbeat(part, f"{part}-host:1", "0.1.0", at, at, at, **given))
+
+
+def test_parts_with_the_same_key_and_file_have_no_trouble(site: SiteOf, ledger: Ledger):
+    here = site()
+    lives(ledger, "receiver", here.settings.secret_key)
+    lives(ledger, "worker", here.settings.secret_key)
+    assert troubles("config", here) == []
+
+
+def test_a_part_with_another_key_is_named_and_no_key_is_shown(site: SiteOf, ledger: Ledger):
+    here, other = site(), new_key()
+    lives(ledger, "receiver", here.settings.secret_key)
+    lives(ledger, "worker", other)
+    [(level, seen, do)] = troubles("config", here)
+    assert (level, "worker worker-host:1 has another REGISTRAR_SECRET_KEY" in seen) == ("FAIL", True)
+    assert not any(secret in seen + do for secret in (other, here.settings.secret_key, *Seal(other).digests))
+
+
+def test_a_part_with_another_file_is_named(site: SiteOf, ledger: Ledger):
+    here = site()
+    lives(ledger, "receiver", here.settings.secret_key)
+    lives(ledger, "worker", here.settings.secret_key, POLICY + "max_unfinished: 70\n")
+    [(level, seen, do)] = troubles("config", here)
+    assert (level, seen) == ("FAIL", "worker worker-host:1 works by another registrar.yml than the other parts")
+    assert "restart the worker" in do
+
+
+def test_a_key_exchange_whose_parts_open_what_the_others_close_is_no_trouble(site: SiteOf, ledger: Ledger):
+    new, old = new_key(), new_key()
+    here = site(REGISTRAR_SECRET_KEY=f"{new},{old}")
+    lives(ledger, "receiver", f"{new},{old}")
+    lives(ledger, "worker", f"{old},{new}")
+    assert troubles("config", here) == []
+
+
+def test_what_lies_here_and_is_not_what_the_parts_have_is_said(site: SiteOf, ledger: Ledger):
+    here = site(POLICY.replace("channels:", "max_unfinished: 70\nchannels:"))
+    lives(ledger, "receiver", new_key())
+    found = troubles("config", here)
+    assert [level for level, _, _ in found] == ["warn", "warn"]
+    assert "REGISTRAR_SECRET_KEY here is another one than the parts have" in found[0][1]
+    assert "registrar.yml is not what the parts work by" in found[1][1]

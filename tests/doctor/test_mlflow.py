@@ -1,12 +1,24 @@
 """Each way for MLflow not to be usable has its line."""
 
 import base64
+import uuid
 from urllib.parse import urlsplit
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy import select, update
 
+from registrar.doctor import targets_shown
+from registrar.doctor.mlflow_server import Server
+from registrar.doctor.targets_shown import differences
+from registrar.event import Actor, Event
 from registrar.ledger import Ledger
+from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.disputes import Disputed
+from registrar.ledger.engine import now
+from registrar.ledger.tables import events, tasks
+from registrar.outcome import Cause
+from registrar.vocabulary import parse
 from tests.cli.conftest import NOON, approve
 from tests.doctor.conftest import NOWHERE, Pages, SiteOf, looked, troubles
 from tests.mlflow_server import train
@@ -145,3 +157,155 @@ def test_that_the_record_is_older_than_mlflow_is_said(site: SiteOf, server: Page
     [(level, seen, do)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
     assert (level, "version 5 was registered by event evt_lost, which the record lacks" in seen) == ("FAIL", True)
     assert "registrar reconcile taxi --plan" in do
+
+
+# What differs, and what only seems to.
+PRODUCTION = {"name": "taxi", "version": "4", "aliases": ["champion"], "current_stage": "Production"}
+
+
+def beside(version: str) -> dict[str, str]:
+    return {"name": "taxi", "version": version, "current_stage": "Production"}
+
+
+@pytest.mark.parametrize("version", ["2", "5"])
+def test_a_second_version_in_an_exclusive_stage_is_said(site: SiteOf, server: Pages, ledger: Ledger, version: str):
+    """A hand put it there, below the holder's number or above it."""
+    approve(ledger, 4, NOON)
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    server.say(f"{API}/model-versions/search", {"model_versions": [PRODUCTION, beside(version)]})
+    [(level, seen, do)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
+    said = f"MLflow differs from the record: taxi version {version} is in Production, where the record has version 4"
+    assert (level, seen, "`registrar reconcile taxi`" in do) == ("warn", said, True)
+
+
+def test_what_is_archived_by_hand_is_no_trouble(site: SiteOf, server: Pages, ledger: Ledger):
+    approve(ledger, 4, NOON)
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    archived = {"name": "taxi", "version": "3", "current_stage": "Archived"}
+    server.say(f"{API}/model-versions/search", {"model_versions": [archived]})
+    assert troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root)) == []
+
+
+def differing(server: Pages, ledger: Ledger) -> None:
+    """What a look sees between a worker's writes to MLflow and to the ledger."""
+    approve(ledger, 4, NOON)
+    server.say(f"{API}/model-versions/get", {"model_version": {**PRODUCTION, "aliases": []}})
+
+
+def test_what_is_right_when_it_is_looked_at_again_is_no_trouble(server: Pages, ledger: Ledger):
+    """The record, or MLflow, was written between the two looks."""
+    differing(server, ledger)
+    url = ledger.engine.url.render_as_string(hide_password=False)
+
+    def meanwhile(_: float) -> None:
+        server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+
+    found = differences(url, Server(server.root, {}), sleep=meanwhile)
+    assert (found.moved, found.others, found.at_work) == ({}, {}, [])
+    server.say(f"{API}/model-versions/get", {"model_version": {**PRODUCTION, "aliases": []}})
+    found = differences(url, Server(server.root, {}), sleep=lambda _: None)
+    assert found.moved == {"taxi": ["taxi version 4 is not @champion"]}
+
+
+@pytest.mark.parametrize("begun", [{"state": "running"}, {"state": "queued", "attempts": 1}])
+def test_what_is_being_worked_on_is_not_accused(site: SiteOf, server: Pages, ledger: Ledger, begun: dict):
+    differing(server, ledger)
+    with ledger.write() as connection:
+        one = select(tasks.c.seq).limit(1).scalar_subquery()
+        connection.execute(update(tasks).where(tasks.c.seq == one).values(lane="model:taxi", **begun))
+    found = looked("mlflow", site(MLFLOW_TRACKING_URI=server.root))
+    assert {one.level for one in found} == {"ok"}
+    assert "work is under way at taxi: not compared" in [one.seen for one in found]
+
+
+def test_a_version_that_is_registered_between_the_looks_is_no_lost_one(site: SiteOf, server: Pages, ledger: Ledger):
+    """Its event was accepted after the ledger was read first, and before MLflow was."""
+    approve(ledger, 4, NOON)
+    event = Event(parse("experiment.create", {"name": "x"}), Actor("ada", "Ada"), NOON)
+    with ledger.write() as connection:
+        [(event_id, _)] = accept(connection, Delivery("ci", "late", "a" * 64), [event], at=NOON).events
+    late = {"name": "taxi", "version": "5", "tags": [{"key": "registrar.event", "value": event_id}]}
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    server.say(f"{API}/model-versions/search", {"model_versions": [late]})
+    assert troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root)) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_dispute_is_said_at_once_and_only_once(site: SiteOf, server: Pages, ledger: Ledger, there: bool):
+    """Whatever else of that model does not fit, and whether MLflow answers or not."""
+    differing(server, ledger)
+    why = "MLflow and the record of taxi don't fit together: MLflow has an older one"
+    with ledger.write() as connection:
+        event = connection.execute(select(events.c.id).limit(1)).scalar_one()
+        Disputed("taxi", why).apply(connection, Cause(event, "ada", "Ada", NOON))
+    found = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root if there else NOWHERE))
+    assert found[0][:2] == ("FAIL", why)
+    assert "`registrar reconcile taxi --plan`" in found[0][2]
+    assert [seen for _, seen, _ in found if "taxi" in seen] == [why]
+    assert len(found) == (1 if there else 2)
+
+
+def test_fifty_models_are_asked_for_by_two_questions(server: Pages, ledger: Ledger, ledger_url: str):
+    """However many versions they have."""
+    models = []
+    for number in range(1, 51):
+        approve(ledger, number, NOON, model=(name := f"taxi-{number}"))
+        newest = {"name": name, "version": str(number), "current_stage": "Production"}
+        aliases = [{"alias": "champion", "version": str(number)}]
+        models.append({"name": name, "latest_versions": [newest], "aliases": aliases})
+    server.say(f"{API}/registered-models/search", {"registered_models": models})
+    server.say(f"{API}/model-versions/search", {"model_versions": []})
+    found = differences(ledger_url, Server(server.root, {}))
+    assert (len(server.heard), found.places, found.moved, found.left) == (2, 100, {}, [])
+
+
+def test_a_registry_that_takes_too_long_for_all_at_once_is_asked_model_by_model(server: Pages, ledger: Ledger):
+    """A registry with very long models, or one that is busy: it answers, so nobody says that it does not."""
+    approve(ledger, 4, NOON)
+    server.say(f"{API}/registered-models/search", {}, status=504)
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    found = differences(url, Server(server.root, {}))
+    assert (found.places, found.moved, found.left) == (2, {}, [])
+
+
+def test_a_second_version_that_was_moved_long_ago_is_found_in_the_second_look_too(server: Pages, ledger: Ledger):
+    """It is the newest in its stage, and no longer among those that changed last."""
+    approve(ledger, 4, NOON)
+    aliases = [{"alias": "champion", "version": "4"}]
+    told = {"name": "taxi", "latest_versions": [beside("5")], "aliases": aliases}
+    server.say(f"{API}/registered-models/search", {"registered_models": [told]})
+    server.say(f"{API}/model-versions/search", {"model_versions": []})
+    server.say(f"{API}/model-versions/get", {"model_version": PRODUCTION})
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    found = differences(url, Server(server.root, {}), sleep=lambda _: None)
+    assert "taxi version 5 is in Production, where the record has version 4" in found.moved["taxi"]
+
+
+def test_a_real_registry_is_compared_with_the_record(site: SiteOf, ledger: Ledger, mlflow_address: str):
+    """Its searches tell of stages and aliases as is expected of them here."""
+    client, name = MlflowClient(mlflow_address), f"compared-{uuid.uuid4().hex[:8]}"
+    run = client.get_run(train(client))
+    client.create_registered_model(name)
+    for _ in range(3):
+        client.create_model_version(name, f"{run.info.artifact_uri}/model", run_id=run.info.run_id)
+    client.transition_model_version_stage(name, "2", "Production")
+    client.set_registered_model_alias(name, "champion", "2")
+    approve(ledger, 2, now(), model=name)
+    here = site(MLFLOW_TRACKING_URI=mlflow_address)
+    assert troubles("mlflow", here) == []
+    for moved in ("1", "3"):
+        client.transition_model_version_stage(name, moved, "Production")
+        [(_, seen, _)] = troubles("mlflow", here)
+        assert f"{name} version {moved} is in Production, where the record has version 2" in seen
+        client.transition_model_version_stage(name, moved, "Archived")
+    client.set_registered_model_alias(name, "champion", "1")
+    [(_, seen, _)] = troubles("mlflow", here)
+    assert seen == f"MLflow differs from the record: {name} version 2 is not @champion"
+
+
+def test_a_slow_mlflow_leaves_models_out_and_that_is_said(site: SiteOf, server: Pages, ledger: Ledger, monkeypatch):
+    monkeypatch.setattr(targets_shown, "SECONDS", -1.0)
+    approve(ledger, 4, NOON)
+    [(level, seen, _)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
+    assert (level, seen) == ("warn", "1 model was not compared in time")

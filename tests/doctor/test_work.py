@@ -99,3 +99,18 @@ def test_dead_letters_are_said(site: SiteOf, team: Ledger):
 def test_a_ledger_that_can_not_be_read_is_said(site: SiteOf):
     [(level, seen, _)] = troubles("work", site(REGISTRAR_LEDGER_URL="postgresql+psycopg://u@127.0.0.1:1/x"))
     assert (level, "the ledger can't be read" in seen) == ("FAIL", True)
+
+
+def test_one_of_two_that_is_silent_is_named(site: SiteOf, team: Ledger):
+    """It was stopped (SIGSTOP), say."""
+    alive(team, "worker", instance="there:2", ago=60)
+    [(level, seen, do)] = troubles("work", site())
+    assert (level, "worker there:2 was last heard of at" in seen, "restart it" in do) == ("warn", True, True)
+    assert "1 worker alive, 0 tasks in hand" in [one.seen for one in looked("work", site())]
+
+
+@pytest.mark.parametrize("part", ["receiver", "worker", "beat"])
+def test_one_that_lives_and_whose_loop_stands_still_is_named(site: SiteOf, team: Ledger, part: str):
+    alive(team, part, turned_at=now() - timedelta(seconds=90))
+    [(level, seen, _)] = troubles("work", site())
+    assert (level, seen) == ("FAIL", f"{part} host:1 lives, and its loop stands still")

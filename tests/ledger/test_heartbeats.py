@@ -1,12 +1,21 @@
 """Who is alive, and who works: what each process last said."""
 
+import os
+import socket
+import subprocess
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 
-from registrar.ledger import heartbeats
+from registrar.heartbeat import HeartbeatWriter
+from registrar.ledger import Ledger, heartbeats
+from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat
+from registrar.ledger.mismatches import fits, mismatches
+from registrar.seal import Seal
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -71,3 +80,65 @@ def test_who_missed_three_heartbeats_is_silent():
 )
 def test_who_lives_yet_takes_no_doorbell_is_idle(said, idle):
     assert replace(WORKER, seen_at=after(seconds=61), **said).idle(after(seconds=61)) is idle
+
+
+def test_its_times_are_the_databases_whatever_the_clock_of_who_writes_says(ledger, ledger_url, monkeypatch):
+    """A machine whose clock is a minute off, either way: it is alive, and how far its clock is off stands beside."""
+    for seconds in (-60, 60):
+        monkeypatch.setattr("registrar.heartbeat.now", lambda off=seconds: now() + timedelta(seconds=off))
+        with closing(Ledger(ledger_url)) as own:
+            HeartbeatWriter(own, "worker").write()
+        [found] = known(ledger)
+        assert not found.silent(now())
+        assert abs(found.seen_at - now()) < timedelta(seconds=20)
+        if ledger_url.startswith("postgresql"):
+            assert abs(found.clock_ahead - seconds) < 2
+        else:  # the same machine's clock
+            assert found.clock_ahead is None
+
+
+def test_who_goes_on_under_the_name_of_one_that_stopped_is_kept(ledger):
+    """A receiver that reads registrar.yml again: the application before it ends later."""
+    before, after_it = HeartbeatWriter(ledger, "receiver"), HeartbeatWriter(ledger, "receiver")
+    before.write()
+    after_it.write()
+    [found] = known(ledger)
+    with ledger.write() as connection:
+        heartbeats.stopped(connection, replace(found, started_at=found.started_at - timedelta(milliseconds=1)))
+    assert known(ledger) == [found]
+
+
+def test_one_that_died_is_forgotten_when_another_takes_its_place_on_its_machine(ledger):
+    host, at = socket.gethostname(), now()
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    gone = Heartbeat("worker", f"{host}:{process.pid}", "0.1.0", at, at)
+    beat(ledger, gone, replace(gone, part="beat"), replace(gone, instance=f"elsewhere:{process.pid}"))
+    HeartbeatWriter(ledger, "worker").write()
+    assert {(one.part, one.instance) for one in known(ledger)} == {
+        ("beat", gone.instance),
+        ("worker", f"elsewhere:{process.pid}"),
+        ("worker", f"{host}:{os.getpid()}"),
+    }
+
+
+def test_keys_that_open_what_the_other_closes_fit():
+    assert all(fits(*pair) for pair in [("a", "a"), ("b,a", "b,a"), ("b,a", "a,b")])
+    assert not any(fits(*pair) for pair in [("a", "b"), ("b,a", "a"), ("a", "b,a")])
+
+
+def test_who_works_with_another_key_or_file_than_the_most_is_apart():
+    usual = [replace(WORKER, instance=f"h:{n}", keys="k", config="c") for n in (1, 2)]
+    key, file = replace(WORKER, instance="h:3", keys="x", config="c"), replace(BEAT, keys="k", config="x")
+    silent_about_it = replace(BEAT, instance="h:4")
+    assert mismatches([key, file, silent_about_it, *usual]) == {"keys": [key], "config": [file]}
+    two = [replace(usual[1], started_at=after(seconds=1), keys="x"), usual[0]]
+    assert mismatches(two) == {"keys": [two[0]], "config": []}
+    assert mismatches([]) == {"keys": [], "config": []}
+
+
+def test_a_digest_of_a_key_gives_nothing_of_it_away():
+    key, other = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    assert Seal(f"{key},{other}").digests == (*Seal(key).digests, *Seal(other).digests)
+    assert all(len(digest) == 16 and digest not in key for digest in Seal(f"{key},{other}").digests)
+    assert Seal(key).digests != Seal(other).digests

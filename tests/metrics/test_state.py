@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from registrar.ledger import heartbeats
 from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.history import Held
+from registrar.ledger.tables import holders
 from registrar.outcome import Cause
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, POLICY, Office
@@ -94,6 +96,49 @@ def test_an_exclusive_target_has_one_holder_and_two_are_seen(office):
     with office.ledger.write() as connection:
         Held("taxi", "stage", "Production", 2).apply(connection, Cause(event, "ada", "Ada", office.now()))
     assert state(office)["registrar_exclusive_holders"]["taxi", "Production"] == 2
+
+
+def test_a_row_of_a_version_that_left_by_hand_is_no_second_holder(office):
+    """Ledgers of before a move closed such rows have some; nobody is to be woken by them."""
+    asked(office)
+    office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    office.registry.set_stage("taxi", 1, "Archived")
+    office.registry.trained("r2", rmse=4.0)
+    office.post("training_run.finished", model="taxi", run_id="r2")
+    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+    stale = (holders.c.key == "Production", holders.c.version == 1)
+    with office.ledger.write() as connection:
+        assert connection.execute(update(holders).where(*stale).values(until=None)).rowcount == 1
+    assert state(office)["registrar_exclusive_holders"]["taxi", "Production"] == 1
+
+
+def test_what_processes_work_with_is_told(office):
+    at = office.now()
+    worker = Heartbeat("worker", "here:1", "1", at, at, keys="k", config="c", clock_ahead=0.5, mlflow="")
+    others = [
+        replace(worker, instance="here:2", started_at=at + timedelta(seconds=1), keys="x", clock_ahead=-60.0),
+        replace(worker, part="receiver", clock_ahead=70.0, mlflow=None),
+        replace(worker, part="beat", config=None, clock_ahead=None, mlflow=None),
+        replace(worker, instance="here:3", seen_at=at - timedelta(minutes=2), clock_ahead=999.0),
+    ]
+    with office.ledger.write() as connection:
+        for one in (worker, *others):
+            heartbeats.beat(connection, one)
+    found = state(office)
+    assert found["registrar_processes"] == {("receiver",): 1, ("worker",): 2, ("beat",): 1}
+    assert found["registrar_processes_silent"] == {("receiver",): 0, ("worker",): 1, ("beat",): 0}
+    assert found["registrar_processes_mismatched"] == {("keys",): 1, ("config",): 0}
+    assert found["registrar_clock_ahead_seconds"] == {("receiver",): 70, ("worker",): -60}
+    assert found["registrar_mlflow_up"] == {(): 1}
+    with office.ledger.write() as connection:
+        for one in (worker, others[0]):
+            heartbeats.beat(connection, replace(one, mlflow="does not answer"))
+    assert state(office)["registrar_mlflow_up"] == {(): 0}
+    assert found["registrar_ledger_disk_free_bytes"][()] > 0
+
+
+def test_where_no_worker_asks_mlflow_nothing_is_said_of_it(office):
+    assert "registrar_mlflow_up" not in state(office)
 
 
 def test_a_part_that_nobody_hears_of_is_none(office):

@@ -26,7 +26,8 @@ _SECRETS = ("first", "second")  # in the order of registrar.yml
 
 class Metrics:
     """Of one receiver. sources: their names. waiting: the unfinished tasks of each source that has some. shared: the
-    folder in which several processes count together (webhooks/serve.py); None: this one counts for itself.
+    folder in which several processes count together (webhooks/serve.py); None: this one counts for itself. health: of
+    each part that /readyz looks at, whether it passes.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Metrics:
         policy: Policy,
         *,
         shared: str | None = None,
+        health: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which says when the first began
         self._sources = frozenset(sources)
         self._waiting = waiting
+        self._health = health
         self._registry = CollectorRegistry()
         self._answers = self._counter("webhook_answers", "Answers to webhooks.", "source", "status")
         self._refused = self._counter("webhook_refused", "Refused requests, by reason.", "source", "code")
@@ -101,7 +104,11 @@ class Metrics:
         return generate_latest(self._told) + generate_latest(self._standing)
 
     def collect(self) -> Iterator[Metric]:
-        """What is not done yet, as the bounds of backpressure see it."""
+        """What /readyz says, and what is not done yet, as the bounds of backpressure see it."""
+        ready = GaugeMetricFamily("registrar_ready", "Whether a part passes, as /readyz has it.", labels=["check"])
+        for name, passes in self._health().items():
+            ready.add_metric([name], passes)
+        yield ready
         try:
             waiting = self._waiting()
         except LedgerUnavailable:

@@ -1,16 +1,17 @@
 """How things stand, by the ledger: gauges that are right whoever is asked, and however many processes there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
 from registrar.ledger import Ledger, LedgerUnavailable, gauges
-from registrar.ledger.engine import now
-from registrar.ledger.heartbeats import Heartbeat, all_known
+from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
+from registrar.ledger.mismatches import mismatches
 from registrar.ledger.promotions import approvals, still_open
+from registrar.ledger.room import free_bytes
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.models import Target
@@ -19,14 +20,16 @@ from registrar.reading.not_live import not_live
 from registrar.reading.voting import voting
 from webhooks.metrics.kept import Kept
 
-PARTS = ("worker", "beat")
 _UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."
 
 
 class State:
-    """A collector for prometheus-client. Some seconds old; a ledger that is away leaves registrar_ledger_up alone."""
+    """A collector for prometheus-client. Some seconds old; a ledger that is away leaves registrar_ledger_up alone.
 
-    def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], datetime] = now) -> None:
+    clock: the time; None: the database's.
+    """
+
+    def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], datetime] | None = None) -> None:
         self._ledger = ledger
         self._policy = policy
         self._clock = clock
@@ -38,7 +41,8 @@ class State:
     def _look(self) -> list[Metric]:
         try:
             with self._ledger.read() as connection:
-                found = list(self._families(connection, self._clock()))
+                at = self._clock() if self._clock else time_of(connection)
+                found = list(self._families(connection, at))
         except LedgerUnavailable:
             return [GaugeMetricFamily("registrar_ledger_up", _UP, value=0)]
         return [GaugeMetricFamily("registrar_ledger_up", _UP, value=1), *found]
@@ -49,7 +53,10 @@ class State:
         yield from _promotions(self._policy, gauges.undecided(connection), at)
         yield from _stuck(self._policy, connection, at)
         yield from _holders(self._policy, gauges.held(connection), at)
-        yield from _processes(all_known(connection), at)
+        known = all_known(connection)
+        yield from _processes(known, at)
+        yield from _with(known, at)
+        yield from _disk(free_bytes(self._ledger))
 
 
 def _queue(found: gauges.Queue, at: datetime) -> Iterator[Metric]:
@@ -152,21 +159,52 @@ def _target(policy: Policy, one: gauges.Held) -> Target | None:
     return next(named, None) if of_model.mode == "aliases" else None
 
 
-def _processes(known: Iterable[Heartbeat], at: datetime) -> Iterator[Metric]:
-    heartbeats = list(known)
-    alive = _family("registrar_processes", "Workers and beats that were heard of within 35 s.", "part")
+def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
+    alive = _family("registrar_processes", "Processes of a part that were heard of within 35 s.", "part")
+    help_ = "Processes of a part that were heard of within the hour, and not within 35 s: dead, frozen, or cut off."
+    silent = _family("registrar_processes_silent", help_, "part")
     heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
     rung = "Since when no doorbell came to any worker, or was rung by any beat."
     bells = _family("registrar_last_bell_age_seconds", rung, "part")
     for part in PARTS:
-        mine = [one for one in heartbeats if one.part == part]
+        mine = [one for one in known if one.part == part]
+        if not mine and part == "receiver":  # whoever runs it by another server hears of none
+            continue
         alive.add_metric([part], sum(not one.silent(at) for one in mine))
+        silent.add_metric([part], sum(one.silent(at) for one in mine))
         if mine:
             heard.add_metric([part], min((at - one.seen_at).total_seconds() for one in mine))
+        if mine and part != "receiver":
             bells.add_metric([part], min(_age(one.last_bell_at or one.started_at, at) for one in mine))
-    in_hand = sum(one.in_hand for one in heartbeats if not one.silent(at))
-    yield from (alive, heard, bells)
+    in_hand = sum(one.in_hand for one in known if not one.silent(at))
+    yield from (alive, silent, heard, bells)
     yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
+
+
+def _with(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
+    """What the processes that live work with: clocks, keys, registrar.yml, MLflow."""
+    living = [one for one in known if not one.silent(at)]
+    help_ = "Seconds that a part's clock is ahead of the database's (below 0: behind), of the one that is furthest off."
+    clocks = _family("registrar_clock_ahead_seconds", help_, "part")
+    for part in PARTS:
+        if off := [one.clock_ahead for one in living if one.part == part and one.clock_ahead is not None]:
+            clocks.add_metric([part], max(off, key=abs))
+    help_ = "Processes whose key or registrar.yml (what) is not that of the most."
+    others = _family("registrar_processes_mismatched", help_, "what")
+    for what, found in mismatches(living).items():
+        others.add_metric([what], len(found))
+    mlflow = _family("registrar_mlflow_up", "Whether MLflow answers any worker that lives.")
+    if asked := [one.mlflow == "" for one in living if one.mlflow is not None]:
+        mlflow.add_metric([], any(asked))
+    yield from (clocks, others, mlflow)
+
+
+def _disk(free: int | None) -> Iterator[Metric]:
+    help_ = "What is free on the disk that the ledger lies on; of PostgreSQL's nothing is known here."
+    disk = _family("registrar_ledger_disk_free_bytes", help_)
+    if free is not None:
+        disk.add_metric([], free)
+    yield disk
 
 
 def _family(name: str, help_: str, *labels: str) -> GaugeMetricFamily:

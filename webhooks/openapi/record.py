@@ -193,6 +193,16 @@ class Model(ListedModel):
     incidents: Annotated[list[Incident], Field(description="the newest 50, newest first")]
 
 
+class Part(Shape):
+    """A process, or a part of which none runs (`missing`). seen: when it was last heard of, by the database's clock."""
+
+    name: Literal["receiver", "worker", "beat"]
+    status: Literal["alive", "silent", "stuck", "idle", "mismatched", "cut off", "missing"]
+    detail: str
+    instance: Annotated[str | None, Field(description="host:pid")]
+    seen: datetime | None
+
+
 class Open(Shape):
     """How many promotions."""
 
@@ -210,6 +220,7 @@ class Overview(Shape):
     dead: Annotated[int, Field(description="tasks that failed for good")]
     not_live: list[NotLive]
     incidents: Annotated[list[Incident], Field(description="of the last 24 hours, the newest 20, newest first")]
+    parts: Annotated[list[Part], Field(description="receivers, workers and beats, by their own word in the ledger")]
 
 
 class PolicyInEffect(Shape):

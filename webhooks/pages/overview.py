@@ -1,22 +1,22 @@
 """/: what waits for whom, what happened lately, and how all parts are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint
 from sqlalchemy import Connection
 
-from registrar.ledger import dead, deployments, disputes, feed, gauges, heartbeats, incidents, promotions, rejections
+from registrar.ledger import dead, deployments, disputes, feed, gauges, incidents, promotions, rejections
 from registrar.ledger.engine import now
 from registrar.reading.not_live import not_live
+from registrar.reading.parts import WELL, parts
 from webhooks.errors import NotReady
 from webhooks.pages import asked
 from webhooks.pages.house import House
 
 LATELY = timedelta(hours=24)
 _FEW, _INCIDENTS = 5, 10
-_PARTS = ("worker", "beat")
 
 
 def register(pages: Blueprint, house: House) -> None:
@@ -25,9 +25,9 @@ def register(pages: Blueprint, house: House) -> None:
         guest, at = house.guest(), now()
         with house.ledger.read() as connection:
             shown = _read(house, connection, at)
-        parts = [*_processes(shown.pop("heartbeats"), at), *_checks(house)]
-        trouble = [part for part in parts if part["status"] not in ("pass", "alive")]
-        return house.page("overview.html", guest, now=at, parts=parts, trouble=trouble, **shown)
+        each = [*shown.pop("parts"), *_checks(house)]
+        trouble = [part for part in each if part["status"] not in ("pass", WELL)]
+        return house.page("overview.html", guest, now=at, parts=each, trouble=trouble, **shown)
 
 
 def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
@@ -47,33 +47,8 @@ def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
         "accepted_count": feed.accepted_since(connection, since),
         "counted": feed.COUNTED,
         "lately": feed.lately(connection, since=since),
-        "heartbeats": heartbeats.all_known(connection),
+        "parts": parts(connection),
     }
-
-
-def _processes(found: Sequence[heartbeats.Heartbeat], at: datetime) -> list[dict[str, Any]]:
-    """Each of them, and those of which none is heard at all."""
-    told = [_process(one, at) for one in found]
-    heard = {one.part for one in found if not one.silent(at)}
-    return told + [_missing(part) for part in _PARTS if part not in heard and part not in {one.part for one in found}]
-
-
-def _process(one: heartbeats.Heartbeat, at: datetime) -> dict[str, Any]:
-    status = "silent" if one.silent(at) else "idle" if one.idle(at) else "alive"
-    said = {
-        "silent": "not heard of for more than 35 s: it is dead, hangs, or can't reach the ledger",
-        "idle": "it lives, yet nothing passes between it and the broker",
-        "alive": f"{one.in_hand} in hand" if one.part == "worker" else "ticks",
-    }
-    return {"name": one.part, "status": status, "detail": said[status], "instance": one.instance, "seen": one.seen_at}
-
-
-def _missing(part: str) -> dict[str, Any]:
-    told = f"none is running: registrar up, or python -m worker {_RUN[part]}"
-    return {"name": part, "status": "missing", "detail": told}
-
-
-_RUN = {"worker": "run", "beat": "beat"}
 
 
 def _checks(house: House) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from registrar.credentials import without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.asking import Silence, ask
 from registrar.doctor.checks.broker import connect
-from registrar.doctor.opening import Unopened, opened
+from registrar.doctor.opening import Unopened, living, opened
 from registrar.ledger.tasks import LEASE_SECONDS
 
 NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions
@@ -27,15 +27,28 @@ def look(site: Site) -> Iterator[Finding]:
             "MLflow": pool.submit(_http, without_login(site.settings.mlflow_uri), "/health"),
             "the receiver": pool.submit(_http, site.settings.public_url, "/healthz"),
         }
+        parts = pool.submit(_parts, site.settings.ledger_url)
     known = {name: off for name, one in asked.items() if (off := one.result()) is not None}
     for name, off in known.items():
-        if abs(off) > NOTICEABLE:
-            seen = f"the clock of {name} is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} this machine's"
-            yield fail(seen, _ADVICE) if abs(off) > LEASE_SECONDS else warn(seen, _ADVICE)
+        yield from _apart(name, off, "this machine's")
+    for name, off in parts.result().items():
+        yield from _apart(name, off, "the database's")
     if known and all(abs(off) <= NOTICEABLE for off in known.values()):
         yield ok(f"this machine's agrees with {', '.join(known)}")
     if not known:
         yield warn("no other clock could be asked for the time", "See the other lines")
+
+
+def _apart(name: str, off: float, whose: str) -> Iterator[Finding]:
+    if abs(off) > NOTICEABLE:
+        seen = f"the clock of {name} is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} {whose}"
+        yield fail(seen, _ADVICE) if abs(off) > LEASE_SECONDS else warn(seen, _ADVICE)
+
+
+def _parts(url: str) -> dict[str, float]:
+    """Of receivers, workers and beats that live, as they measured it themselves when they last wrote."""
+    found = living(url)
+    return {f"{one.part} {one.instance}": one.clock_ahead for one in found if one.clock_ahead is not None}
 
 
 def _database(url: str) -> float | None:

@@ -10,7 +10,7 @@ from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import Unopened, opened
 from registrar.ledger import Ledger
 from registrar.ledger.room import LEAST_FREE, free_bytes, probe
-from registrar.ledger.schema import SchemaMismatch, check
+from registrar.ledger.schema import NewerSchema, SchemaMismatch, check
 
 _OLDEST = 13  # of the PostgreSQLs that are still maintained in 2025
 _SOON_FULL = 1024**3
@@ -31,6 +31,8 @@ def look(site: Site) -> Iterator[Finding]:
             yield from _room(ledger)
     except Unopened as error:
         yield fail(str(error), error.advice)
+    except NewerSchema as error:
+        yield fail(str(error), "Start the newer version: there is no way back, other than a backup of the ledger")
     except SchemaMismatch as error:
         yield fail(str(error), "Stop the parts, run `registrar migrate`, start them")
 

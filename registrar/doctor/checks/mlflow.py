@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,15 +14,14 @@ from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.asking import Answer, Silence
 from registrar.doctor.mlflow_server import API, Server
 from registrar.doctor.opening import Unopened, opened
-from registrar.incarnation import Incarnation
+from registrar.doctor.registry_shown import Shown, incarnation
+from registrar.doctor.targets_shown import differences
 from registrar.ledger.archived import ever_accepted
 from registrar.ledger.disputes import dispute, disputed
-from registrar.ledger.history import models_held
 from registrar.ledger.incarnations import known
-from registrar.ledger.open_records import Open, open_records
+from registrar.plural import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
-_MOST = 20  # models that are looked up, and versions of each
 _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from
 _NEEDED = {
     "s3": "boto3",
@@ -32,6 +32,7 @@ _NEEDED = {
 
 
 def look(site: Site) -> Iterator[Finding]:
+    yield from _disputes(site.settings.ledger_url)
     uri = site.settings.mlflow_uri
     if urlsplit(uri).scheme not in ("http", "https"):
         advice = "Its server's, such as http://mlflow:5000; for one beside it without a login see `mlflow server`"
@@ -46,8 +47,10 @@ def look(site: Site) -> Iterator[Finding]:
             yield refused
             return
         yield ok(f"{server.root} lets us read its registry")
-        yield from _files(server)
-        yield from _stages_and_aliases(server, site)
+        with ThreadPoolExecutor(1) as pool:
+            compared = pool.submit(lambda: list(_stages_and_aliases(server, site.settings.ledger_url)))
+            yield from _files(server)
+            yield from compared.result()
     except Silence as silence:
         yield fail(str(silence), "Is MLflow up, and MLFLOW_TRACKING_URI right? Work waits for it for six hours")
 
@@ -123,83 +126,66 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _stages_and_aliases(server: Server, site: Site) -> Iterator[Finding]:
-    """Whether MLflow's are those of the record, and their versions the same."""
-    held = _held(site.settings.ledger_url)
-    gone, others = [], []
-    for model, one in held:
-        said = server.get(f"{API}/model-versions/get?name={quote(model)}&version={one.version}")
-        found = said.json.get("model_version", {}) if isinstance(said.json, dict) else {}
-        names = found.get("aliases", []) if one.kind == "alias" else [found.get("current_stage")]
-        if said.status != 200 or one.key not in names:
-            gone.append(f"{model} version {one.version} is not {'@' if one.kind == 'alias' else 'in '}{one.key}")
-        if (there := _incarnation(found, server.root)) and not one.is_of(there):
-            others.append((model, f"{there}, is another one than the record has as {one.what}"))
-    yield from _two_pasts([*others, *_older(server, site.settings.ledger_url)])
-    if gone and not others:
-        model = gone[0].partition(" ")[0]
-        advice = f"Moved by hand, deleted, or restored? `registrar reconcile {model}` says which, by the policy (drift)"
-        yield warn(f"MLflow differs from the record: {'; '.join(gone[:3])}" + (" ..." if len(gone) > 3 else ""), advice)
-    elif held and not others:
-        yield ok(f"whom the record has in its stages and aliases is there, in {len(held)} places")
+def _stages_and_aliases(server: Server, ledger_url: str) -> Iterator[Finding]:
+    """Whether MLflow's are those of the record, and their versions the same. Raises Silence."""
+    try:
+        found = differences(ledger_url, server)
+        lost = dict(_unknown(ledger_url, found.shown))
+    except Unopened:
+        return
+    others = {model: texts[0] for model, texts in found.others.items()}
+    yield from _two_pasts({**lost, **others})
+    moved = [(model, text) for model, texts in found.moved.items() for text in texts if model not in {**lost, **others}]
+    if moved:
+        seen = "; ".join(text for _, text in moved[:3]) + (" ..." if len(moved) > 3 else "")
+        which = f"`registrar reconcile {moved[0][0]}` says which, by the policy (drift)"
+        advice = f"Moved by hand, deleted, or restored? {which}"
+        yield warn(f"MLflow differs from the record: {seen}", advice)
+    if found.at_work:
+        names = ", ".join(found.at_work[:3]) + (" ..." if len(found.at_work) > 3 else "")
+        yield ok(f"work is under way at {names}: not compared")
+    if found.left:
+        advice = "Ask again when MLflow is less busy; `registrar audit verify` compares everything"
+        yield warn(f"{plural(len(found.left), 'model was', 'models were')} not compared in time", advice)
+    if found.places and not moved and not others and not lost:
+        yield ok(f"whom the record has in its stages and aliases is there, in {found.places} places")
 
 
-def _two_pasts(signs: Sequence[tuple[str, str]]) -> Iterator[Finding]:
-    """signs: of a model, that one of the two was restored, or another registry is asked; of each, the first is told."""
-    for model, text in dict(reversed(signs)).items():
+def _two_pasts(signs: Mapping[str, str]) -> Iterator[Finding]:
+    """signs: by model, that one of the two was restored, or another registry is asked."""
+    for model, text in signs.items():
         advice = f"`registrar reconcile {model} --plan` shows what it means to trust MLflow, or the record"
         yield fail(f"MLflow and the record don't fit together: {text}", advice)
 
 
-def _incarnation(found: Mapping[str, Any], root: str) -> Incarnation | None:
-    """Of MLflow's answer."""
-    if not str(found.get("creation_timestamp", "")).isdigit():
-        return None
-    made = datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC)
-    run, source = found.get("run_id") or None, str(found.get("source", ""))
-    return Incarnation(str(found.get("name")), int(found.get("version", 0)), made, run, source, root)
-
-
-def _older(server: Server, ledger_url: str) -> Iterator[tuple[str, str]]:
-    """Models that are in dispute, or whose newest versions carry the mark of an event that the ledger never had."""
+def _disputes(ledger_url: str) -> Iterator[Finding]:
+    """What was found already, and no operator has settled yet: MLflow need not be asked for it."""
     try:
         with opened(ledger_url) as ledger, ledger.read() as connection:
-            models, unsettled = models_held(connection)[:_MOST], disputed(connection)
-            yield from ((model, found.why) for model in unsettled if (found := dispute(connection, model)))
-            for model in models:
-                yield from _unknown(connection, model, _newest(server, model))
+            unsettled = {model: dispute(connection, model) for model in disputed(connection)}
     except Unopened:
         return
+    for model, found in unsettled.items():
+        if found:
+            yield fail(found.why, f"`registrar reconcile {model} --plan`, then with --trust mlflow or --trust ledger")
 
 
-def _newest(server: Server, model: str) -> list[Mapping[str, Any]]:
-    wanted = quote(f'name = "{model}"' if "'" in model else f"name = '{model}'")
-    order = quote("version_number DESC")
-    said = server.get(f"{API}/model-versions/search?filter={wanted}&max_results={_MOST}&order_by={order}")
-    return list(said.json.get("model_versions", [])) if isinstance(said.json, dict) else []
+def _unknown(ledger_url: str, shown: Mapping[str, Shown]) -> Iterator[tuple[str, str]]:
+    """Models whose versions carry the mark of an event that the ledger never had. It is read after MLflow: the event of
+    a version that is registered was accepted before.
+    """
+    with opened(ledger_url) as ledger, ledger.read() as connection:
+        for model, seen in shown.items():
+            yield from islice(_marked(connection, model, list(seen.versions.values())), 1)
 
 
-def _unknown(connection: Connection, model: str, found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+def _marked(connection: Connection, model: str, found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """What MLflow copied from another model has that one's marks."""
     own = [one for one in found if not _COPY.fullmatch(str(one.get("source", "")))]
     marks = {tag["value"]: one for one in own for tag in one.get("tags", ()) if tag.get("key") == "registrar.event"}
     accepted, noted = ever_accepted(connection, sorted(marks)), known(connection, model).values()
     for event in sorted(marks.keys() - accepted):
-        which = _incarnation(marks[event], "")
+        which = incarnation(marks[event], "")
         if not any(which and each.same(which) for each in noted):
             version = marks[event].get("version")
             yield model, f"{model} version {version} was registered by event {event}, which the record lacks"
-
-
-def _held(ledger_url: str) -> list[tuple[str, Open]]:
-    """Without those that are archived: they are without number."""
-    try:
-        with opened(ledger_url) as ledger, ledger.read() as connection:
-            return [
-                (model, one)
-                for model in models_held(connection)[:_MOST]
-                for one in open_records(connection, model, about=())
-                if one.kind in ("stage", "alias")
-            ]
-    except Unopened:
-        return []

@@ -15,7 +15,7 @@ from tests import postgres_server
 from tests.deploy.composefile import ROOT, Ground, ours, services
 from tests.slow.deploy import postgres
 
-PORTS = ("6379", "5432", "5000", "8080", "9101", "9102")
+PORTS = ("6379", "5432", "5000", "8080", "9101", "9102", "9103")
 READY = 180.0  # seconds: MLflow makes its tables, on a busy machine
 STOP_SIGNALS = {"postgres": signal.SIGINT}  # its image's STOPSIGNAL
 

@@ -5,6 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +49,8 @@ def test_every_service_becomes_healthy_by_its_own_healthcheck(street: Street) ->
 
 
 def test_receiver_and_worker_show_their_metrics_to_who_is_in_their_network(street: Street) -> None:
-    for port, name in (("9101", "registrar_ledger_up 1.0"), ("9102", "registrar_task_attempt_seconds")):
+    told = {"9101": "registrar_ledger_up 1.0", "9102": "registrar_task_attempt_seconds", "9103": "registrar_loop_age"}
+    for port, name in told.items():
         assert name in requests.get(f"http://127.0.0.1:{street.ports[port]}/metrics", timeout=10).text
 
 
@@ -124,26 +126,12 @@ def test_a_database_lets_only_its_owner_in(street: Street) -> None:
     assert not entered("registrar", "mlflow_password", "registrar")
 
 
-# The check itself, from another address of loopback: from there nobody else speaks to Redis.
-ELSEWHERE = """
-import socket, sys
-connect = socket.socket.connect
-def from_elsewhere(self, to):
-    self.bind(("127.0.0.2", 0))
-    connect(self, to)
-socket.socket.connect = from_elsewhere
-sys.path.insert(0, "deploy")
-import heard
-heard.main()
-"""
-
-
-def test_a_worker_that_is_silent_is_unhealthy(street: Street) -> None:
-    environment = street.houses["worker"].environment
-    command = [sys.executable, "-B", "-c", ELSEWHERE]
+def test_a_worker_that_is_not_there_is_unhealthy(street: Street, tmp_path: Path) -> None:
+    """From another container, whose /tmp is another."""
+    environment = {**street.houses["worker"].environment, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "registrar", "alive", "--part", "worker"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 1
-    assert "has not heard from here" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "no worker of this installation runs here\n")
 
 
 def test_no_log_holds_a_secret(street: Street) -> None:
