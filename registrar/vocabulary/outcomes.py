@@ -11,7 +11,7 @@ _OF = {
     "registry": "changed_by_hand made_anew disputed settled",
     "experiment": "created",
     "artifacts": "fetched",
-    "task": "failed dead retried dropped",
+    "task": "refused failed dead retried dropped",
     "event": "replayed",
 }
 OUTCOMES = tuple(f"{family}.{word}" for family, words in _OF.items() for word in words.split())

@@ -39,8 +39,8 @@ def test_an_experiment_that_was_deleted_is_no_experiment_that_is_there(office):
     office.post("experiment.create", name="nyc")
     office.registry.delete_experiment("nyc")
     event = office.post("experiment.create", name="nyc")
-    assert office.tasks_of(event) == [("create_experiment", "failed")]
-    told = office.fact("task.failed")
+    assert office.tasks_of(event) == [("create_experiment", "refused")]
+    told = office.fact("task.refused")
     assert "experiment 'nyc' (id 1) was deleted, and MLflow keeps its name" in told
     assert "mlflow experiments restore --experiment-id 1" in told
 
