@@ -80,16 +80,16 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
 FOUND_BY = {
     "pins": 10,
     "evidence": 10,
-    "quarantine": 51,
+    "quarantine": 21,
     "way": 10,
-    "rules": 10,
-    "groups": 10,
-    "exclude": 22,
+    "rules": 11,
+    "groups": 11,
+    "exclude": 15,
     "requester": 10,
     "incarnations": 10,
-    "files": 10,
+    "files": 15,
     "replaced": 11,
-    "time-gates": 11,
+    "time-gates": 12,
 }
 FEW = 8
 _STATEMENTS = (tasks._starts, tasks._changes, tasks._unheard, tasks._first_of)
