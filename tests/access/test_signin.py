@@ -469,5 +469,5 @@ def test_a_secret_that_can_not_be_read_does_not_start(make: Make):
     "issuer", ["http://login.example.com", "https://", "https://a@b", "https://a/?x", "login.example.com", "ftp://a"]
 )
 def test_an_issuer_that_is_none_is_complained_about(make: Make, issuer: str):
-    with pytest.raises(ValueError, match=r"access\.oidc\.issuer: an issuer is such as"):
+    with pytest.raises(ValueError, match=r"access\.oidc\.issuer: is no issuer such as"):
         make(policy=SIGNED_IN + ACCESS.replace("ISSUER", f'"{issuer}"'))

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from cryptography.fernet import Fernet
 
 from registrar import button
+from registrar.policy.references import unresolved
 from registrar.policy.routes import Channel
 from registrar.seal import Seal
 from tests.webhooks.conftest import Receiver
@@ -94,7 +95,10 @@ def test_a_button_from_before_they_had_audiences_does_not_count_and_says_what_do
 
 def test_a_source_of_another_kind_takes_no_presses_and_a_channel_says_so():
     policy = POLICY.model_copy(update={"channels": {"town": Channel(kind="mattermost", buttons="slack")}})
-    assert policy.inconsistencies() == [
-        (("channels", "town", "buttons"), "'slack' takes no presses of kind mattermost")
+    assert unresolved(policy) == [
+        (
+            ("channels", "town", "buttons"),
+            "'slack' takes no presses of kind mattermost; it is mattermost or other-team that does",
+        )
     ]
     assert policy.presses("town") is None
