@@ -99,7 +99,7 @@ def test_without_settings_that_is_the_line(tmp_path, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(name, raising=False)
     result = CliRunner().invoke(main, ["--data", str(tmp_path / "none"), "doctor"])
     assert result.exit_code == 1
-    assert result.output.startswith("FAIL  config    missing in the environment: REGISTRAR_CONFIG")
+    assert result.output.startswith("FAIL  config    there is no installation here: no ")
 
 
 def test_a_policy_that_can_not_be_read_keeps_no_other_part_from_being_looked_at(site: SiteOf, pages: Pages):
