@@ -181,6 +181,19 @@ def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
     ]
 
 
+def test_a_secret_of_ours_that_is_not_there_comes_with_how_to_make_it(run, tmp_path):
+    path = tmp_path / "registrar.yml"
+    source = (
+        'version: 1\nsources:\n  ci: {kind: KIND, secrets: ["file:ci.whsec"], may: [{events: ["*"], models: ["*"]}]}\n'
+    )
+    path.write_text(source.replace("KIND", "standard"))
+    lacks = "sources.ci.secrets.0: file:ci.whsec can't be read: No such file or directory"
+    make = f"; to make one: registrar secret --webhook > {tmp_path / 'ci.whsec'}"
+    assert run("check-config", str(path)).stderr == f"registrar: {path}:3: {lacks}{make}\n"
+    path.write_text(source.replace("KIND", "slack"))
+    assert run("check-config", str(path)).stderr == f"registrar: {path}:3: {lacks}\n"
+
+
 def test_options_that_a_kind_does_not_take_name_file_and_line(run, tmp_path):
     path = tmp_path / "registrar.yml"
     path.write_text(
