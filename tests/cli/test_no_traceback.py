@@ -169,6 +169,7 @@ def test_no_network(place, host):
     results = walked(data, but=STARTING)
     assert list(wrong(results)) == []
     assert failed(results) >= {"experiments", "runs", "versions", "send", "rollback", "doctor", "promotions approve"}
+    assert {results[name].exit_code for name in ("experiments", "runs", "versions", "rollback")} == {3}
     assert time.monotonic() - began < 30
 
 
