@@ -149,6 +149,21 @@ def test_every_key_of_a_policy_has_its_sentence():
     ]
 
 
+@pytest.mark.parametrize(
+    ("claim", "account", "said"),
+    [
+        ("email", "email", "Ada"),
+        ("email", "slack", "Ada (no account email or web: can't sign in, and acts by tokens alone)"),
+        ("oid", "email", "Ada (no account web: can't sign in, and acts by tokens alone)"),
+    ],
+)
+def test_who_is_listed_and_can_not_sign_in_is_told_from_who_can(claim: str, account: str, said: str):
+    oidc = f"oidc: {{issuer: https://login.example.com, client_id: r, client_secret: env:X, claim: {claim}}}"
+    person = f"people: {{ada: {{name: Ada, accounts: {{{account}: T1/U1}}}}}}"
+    document = f"version: 1\n{person}\naccess: {{operators: [ada], {oidc}}}\n"
+    assert f"  {said} may also ask for anything" in list(explain(parse(document)))
+
+
 def test_an_empty_policy_says_what_that_means():
     assert list(explain(parse("version: 1"))) == [
         "Sources: none; nothing can be sent",
