@@ -133,7 +133,17 @@ def from_folder(data: Path) -> Settings:
             f"`registrar up` writes them to {data / ENVIRONMENT_FILE}, or name its folder: registrar --data FOLDER; "
             "or ask a receiver elsewhere: registrar --url URL"
         )
-        raise SettingsError(f"{error}\n{hint}") from None
+        named = any(_value(process_environment(), name) for name in _EXAMPLES if name.startswith("REGISTRAR_"))
+        raise SettingsError(f"{error}\n{hint}" if named else _nothing_here(data)) from None
+
+
+def _nothing_here(data: Path) -> str:
+    """For whoever is in another folder than they think, or has started nothing yet."""
+    return (
+        f"there is no installation here: no {data / ENVIRONMENT_FILE}, which `registrar up` writes, and no settings in "
+        f"the environment ({', '.join(_EXAMPLES)})\nStart one with `registrar up`, go to its folder, or name its data: "
+        "registrar --data FOLDER; a receiver elsewhere is asked with registrar --url URL"
+    )
 
 
 def folder_environment(data: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from registrar.vocabulary import VOCABULARY, Data, UnknownType, parse
+from registrar.vocabulary.wording import wording
 from webhooks.ci.payload import Ignored
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
@@ -15,13 +16,7 @@ from webhooks.errors import InvalidEvent
 _MOST = 20  # complaints in one answer
 _MISSPELT = 0.93  # how like one of our types another is that is meant for it: all but a letter or two
 _ALIKE = 0.6  # the same, that one is told of
-_SAID = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a field of it",
-    "string_too_short": "is empty",
-    "string_pattern_mismatch": "has characters or a form that are not allowed",
-}
-_SENTENCES = ("is ", "has ")  # so begins what the vocabulary says itself of a field
+_LONGEST = 500  # characters of a complaint
 
 
 def check_ours(type_: str) -> None:
@@ -48,7 +43,10 @@ def data(type_: str, content: Mapping[str, Any]) -> Data:
         raise InvalidEvent(str(error), errors=[{"field": "type", "message": "is not a known event type"}]) from None
     except ValidationError as error:
         complaints = error.errors(include_url=False, include_input=False)[:_MOST]
-        errors = [{"field": _field(detail), "message": _message(detail, type_)} for detail in complaints]
+        errors = [
+            {"field": _field(detail), "message": clean(wording(detail, type_), length=_LONGEST)}
+            for detail in complaints
+        ]
         raise InvalidEvent(sentence(type_, errors), errors=errors) from None
 
 
@@ -59,13 +57,3 @@ def sentence(what: str, errors: list[dict[str, str]]) -> str:
 
 def _field(detail: Any) -> str:
     return clean(".".join(["data", *map(str, detail["loc"])]))
-
-
-def _message(detail: Any, type_: str) -> str:
-    match detail["type"]:
-        case "extra_forbidden" if len(detail["loc"]) == 1:
-            return f"is not a field of {type_}; its fields are {', '.join(VOCABULARY[type_].model_fields)}"
-        case "string_too_long":
-            return f"is longer than {detail['ctx']['max_length']:,} characters"
-    said = clean(detail["msg"].removeprefix("Value error, "), length=300)
-    return _SAID.get(detail["type"]) or (said if said.startswith(_SENTENCES) else f"is wrong: {said}")

@@ -7,8 +7,10 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
+from registrar.delivery import Unreachable
 from registrar.ledger.engine import now
 from worker import queries
+from worker.door import Retryable
 from worker.registry import MlflowRegistry, configure_client
 
 
@@ -19,7 +21,10 @@ def _registry(context: Context) -> MlflowRegistry:
 
 def _print(context: Context, ask: Callable[[MlflowRegistry], queries.Table], *, as_json: bool) -> None:
     with show.working("asking MLflow"):
-        table = ask(_registry(context))
+        try:
+            table = ask(_registry(context))
+        except Retryable as error:
+            raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
     if as_json:
         show.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:

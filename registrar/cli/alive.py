@@ -32,7 +32,7 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
     if as_json:
         show.json_text({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
     else:
-        click.echo("; ".join(trouble) or ", ".join(map(_well, found)))
+        click.echo("; ".join(trouble) or ", ".join(map(_well, found)), err=bool(trouble))
     if trouble:
         ctx.exit(DEAD)
 

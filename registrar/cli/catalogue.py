@@ -11,6 +11,7 @@ import click
 
 from registrar.cli import extras, unforeseen
 from registrar.cli.outline import Line, outline
+from registrar.nearest import nearest
 from registrar.problem import Problem
 
 GROUP = "registrar.commands"
@@ -53,6 +54,15 @@ class Catalogue(click.Group):
         except ModuleNotFoundError as error:
             raise extras.missing(cmd_name, error) from error
         return next((command for command in offered if command.name == cmd_name), None)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """click looks for the nearest name among commands that are imported already: here none is."""
+        name = args[0]
+        if name not in self.lines and not name.startswith("-") and (near := nearest(name, self.lines)):
+            ctx.fail(f"No such command {name!r}. Did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         grouped = {name for names in SECTIONS.values() for name in names}

@@ -15,6 +15,7 @@ from registrar.cli.context import Context
 from registrar.cli.waiting import Then, waiting
 from registrar.delivery import Receipt, Unreachable
 from registrar.vocabulary import UnknownType, parse
+from registrar.vocabulary.wording import wording
 
 FAILED = 1
 
@@ -82,8 +83,8 @@ def check(type_: str, data: dict[str, Any]) -> None:
         raise click.UsageError(str(error)) from None
     except ValidationError as error:
         wrong = [
-            f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_url=False)
+            f"{'.'.join(map(str, each['loc'])) or 'data'} {wording(each, type_)}"
+            for each in error.errors(include_url=False)
         ]
         raise click.UsageError("\n  ".join([f"this is no {type_}:", *wrong])) from None
 

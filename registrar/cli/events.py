@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -136,7 +137,7 @@ def tail(context: Context, *, sought: Sought, last: int, count: int | None, ever
     registrar events tail
     registrar events tail --model churn -n 0 --count 1 --json    # wait for the next one
     """
-    with context.reading() as reading:
+    with suppress(KeyboardInterrupt), context.reading() as reading:
         for number, row in enumerate(_coming(reading, sought, last=last, every=every), start=1):
             click.echo(show.dumped(row) if as_json else _line(row))
             if number == count:

@@ -211,14 +211,27 @@ def _found(context: Context, promotion: str, version: int | None, target: str | 
             for each in reading.promotions(state=OPEN, model=promotion, limit=500).rows
             if each["version"] == version and target in (None, each["target"])
         ]
+        if not meant:
+            raise NotOpen(_not_open(reading, promotion, version, target))
     if len(meant) == 1:
         return meant[0]
-    if meant:
-        raise click.UsageError("it is asked for more than one target: say which with --target")
-    raise NotOpen(
-        f"nothing is open for {promotion} version {version}: `registrar promotions list` lists what is; "
-        f"to ask: registrar send promotion.request model={promotion} version={version} target=Production"
-    )
+    raise click.UsageError("it is asked for more than one target: say which with --target")
+
+
+def _not_open(reading: Reading, model: str, version: int, target: str | None) -> str:
+    """Raises Unknown where there is no such model: to ask for its promotion would lead nowhere."""
+    reading.model(model)
+    asked = [each for each in reading.promotions(model=model, limit=500).rows if each["version"] == version]
+    ended = next((each for each in asked if target in (None, each["target"])), None)
+    nothing = f"nothing is open for {model} version {version}"
+    if ended:
+        when = ended["decided_at"] or ended["created_at"]
+        where = f"its promotion to {ended['target']} ({ended['id']})"
+        nothing += f": {where} ended as {ballot.state(ended)}, {show.text(when)}"
+        if ballot.state(ended) == "promoted":
+            return nothing
+    to_ask = f"registrar send promotion.request model={model} version={version} target={target or 'Production'}"
+    return f"{nothing}; `registrar promotions list` lists what is; to ask: {to_ask}"
 
 
 def _say(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:

@@ -14,10 +14,15 @@ import click
 
 from registrar.cli import show
 from registrar.delivery import Receipt, follow
+from registrar.problem import Problem
 
 Then = Callable[[dict[str, Any]], str]
 # Seconds: where no terminal is, what takes less is not told of, and between two lines passes so much at least.
 _QUICK, _BETWEEN = 2.0, 10.0
+
+
+class Left(Problem):
+    """Ctrl-C while an event was waited for: the event is accepted all the same."""
 
 
 class Waiting:
@@ -39,7 +44,11 @@ class Waiting:
 
     def _follow(self, url: str) -> dict[str, Any]:
         left = max(0.0, self._until - time.monotonic())
-        event = follow(url, seconds=left, token=self._token, seen=lambda found: self._say(waited_for(found)))
+        try:
+            event = follow(url, seconds=left, token=self._token, seen=lambda found: self._say(waited_for(found)))
+        except KeyboardInterrupt:  # click says "Aborted!", as if nothing had been sent
+            id_ = url.rpartition("/")[2]
+            raise Left(f"no longer waiting; {id_} was accepted and goes on: registrar events show {id_}") from None
         if event["state"] == "unfinished":
             click.echo(f"not done after {self._seconds:g} s: {waited_for(event)}", err=True)
         return event

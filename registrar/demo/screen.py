@@ -52,7 +52,8 @@ class Screen:
             "deploy": ("deploy system", "yellow"),
         }.get(place, ("only you see", "blue"))
         buttons = "  ".join(f"[ {button.label} ]" for button in message.buttons.values())
-        for line in filter(None, [*message.lines, buttons]):
+        said = [line for part in message.lines for line in part.splitlines()]  # a part of a card may have several
+        for line in filter(None, [*said, buttons]):
             self._print(f"{INDENT}[{colour}]{prefix:>13} ┃[/] {escape(line)}")
 
     def failure(self, lines: list[str]) -> None:

@@ -12,7 +12,19 @@ from registrar.scrub import Scrub, known
 
 CHECKS = "registrar.doctor.checks"
 SECONDS = 20.0  # for one check, all its questions together
-_ORDER = ("config", "secrets", "ledger", "broker", "receiver", "access", "work", "mlflow", "channels", "clocks")
+_ORDER = (
+    "config",
+    "secrets",
+    "ledger",
+    "broker",
+    "receiver",
+    "access",
+    "provider",
+    "work",
+    "mlflow",
+    "channels",
+    "clocks",
+)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,10 @@ def _user(policy: Policy, who: str) -> str:
     if who == EVERYBODY:
         return "whoever can sign in"
     if who in policy.people:
-        return policy.people[who].name
+        person, oidc = policy.people[who], policy.access.oidc
+        known = policy.access.trusted_proxy or oidc is None or person.accounts.keys() & set(oidc.account_kinds)
+        kinds = " or ".join(sorted(oidc.account_kinds)) if oidc else ""
+        return person.name + ("" if known else f" (no account {kinds}: can't sign in, and acts by tokens alone)")
     return f"{who} ({', '.join(policy.members(who))})"
 
 

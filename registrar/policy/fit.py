@@ -1,6 +1,7 @@
 """Whether a valid registrar.yml fits what is installed here, and whether its secrets can be read from here."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import entry_points
@@ -53,7 +54,8 @@ def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> I
         try:
             resolve(reference, environ=environ, folder=folder)
         except SettingsError as error:
-            yield at, f"{error}{_meant(reference, environ, folder)}"
+            meant = _meant(reference, environ, folder) or _to_make(policy, at, reference, folder)
+            yield at, f"{error}{meant}"
 
 
 def errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
@@ -100,6 +102,15 @@ def references(policy: Policy) -> Iterator[tuple[Place, str]]:
                 yield ("channels", name, key), reference
     if policy.access.oidc:
         yield ("access", "oidc", "client_secret"), policy.access.oidc.client_secret
+
+
+def _to_make(policy: Policy, at: Place, reference: str, folder: Path) -> str:
+    """How to make a file that there is not. Only what is ours to choose: other kinds' secrets their product gives."""
+    kind, _, name = reference.partition(":")
+    ours = at[0] == "sources" and policy.sources[str(at[1])].kind == "standard"
+    if kind != "file" or not ours or (folder / name).exists():
+        return ""
+    return f"; to make one: registrar secret --webhook > {shlex.quote(str(folder / name))}"
 
 
 def _meant(reference: str, environ: Mapping[str, str], folder: Path) -> str:

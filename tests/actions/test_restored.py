@@ -194,7 +194,7 @@ def test_a_plan_says_what_each_would_do_and_does_nothing(restored):
     with restored.ledger.read() as connection:
         query = text("SELECT outcome FROM tasks WHERE event_id = :id AND name = 'worker.settle'")
         said = str(connection.execute(query, {"id": event}).scalar_one())
-    assert "--trust mlflow would: " in said
+    assert "of taxi, --trust mlflow would: " in said
     assert "record version 1 in Production" in said
     assert "--trust ledger would: " in said
     assert "move version 2 to Production" in said

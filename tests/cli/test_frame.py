@@ -170,11 +170,15 @@ def test_an_unknown_command_is_a_usage_error(run):
     assert "No such command 'nonsense'" in result.stderr
 
 
+def test_the_nearest_command_is_named(run):
+    assert "No such command 'overveiw'. Did you mean 'overview'?" in run("overveiw").stderr
+
+
 def test_a_folder_that_up_never_ran_in_is_a_sentence_and_exit_2(tmp_path):
     result = CliRunner().invoke(main, ["--data", str(tmp_path / "none"), "history", "taxi"])
     assert result.exit_code == 2
-    assert result.stderr.startswith("registrar: missing in the environment: REGISTRAR_CONFIG")
-    assert "`registrar up` writes them" in result.stderr
+    assert result.stderr.startswith("registrar: there is no installation here: no ")
+    assert "Start one with `registrar up`" in result.stderr
 
 
 def test_a_problem_is_its_message_and_its_exit_code():

@@ -20,7 +20,7 @@ Around = Callable[[], AbstractContextManager[None]]
 STARTING = ("up", "demo")  # they make what is missing, and start servers of their own where nothing keeps them from it
 # What needs no folder, no ledger and no network, and what asks others for the record in place of reading it.
 ALONE = {"completion", "schema", "secret"}
-ASKING = {"check-config", "experiments", "runs", "versions", "address", "send", "policy", "policy show"}
+ASKING = {"alive", "check-config", "experiments", "runs", "versions", "address", "send", "policy", "policy show"}
 ASKING |= {"prune", "reconcile", "replay", "rollback", "dead retry", "dead drop", "queue drop"}
 ASKING |= {"promotions approve", "promotions cancel", "promotions reject", "plan promotion", "plan prune"}
 
@@ -169,6 +169,7 @@ def test_no_network(place, host):
     results = walked(data, but=STARTING)
     assert list(wrong(results)) == []
     assert failed(results) >= {"experiments", "runs", "versions", "send", "rollback", "doctor", "promotions approve"}
+    assert {results[name].exit_code for name in ("experiments", "runs", "versions", "rollback")} == {3}
     assert time.monotonic() - began < 30
 
 

@@ -149,6 +149,21 @@ def test_every_key_of_a_policy_has_its_sentence():
     ]
 
 
+@pytest.mark.parametrize(
+    ("claim", "account", "said"),
+    [
+        ("email", "email", "Ada"),
+        ("email", "slack", "Ada (no account email or web: can't sign in, and acts by tokens alone)"),
+        ("oid", "email", "Ada (no account web: can't sign in, and acts by tokens alone)"),
+    ],
+)
+def test_who_is_listed_and_can_not_sign_in_is_told_from_who_can(claim: str, account: str, said: str):
+    oidc = f"oidc: {{issuer: https://login.example.com, client_id: r, client_secret: env:X, claim: {claim}}}"
+    person = f"people: {{ada: {{name: Ada, accounts: {{{account}: T1/U1}}}}}}"
+    document = f"version: 1\n{person}\naccess: {{operators: [ada], {oidc}}}\n"
+    assert f"  {said} may also ask for anything" in list(explain(parse(document)))
+
+
 def test_an_empty_policy_says_what_that_means():
     assert list(explain(parse("version: 1"))) == [
         "Sources: none; nothing can be sent",
@@ -179,6 +194,19 @@ def test_what_cannot_work_names_file_and_line(run, tmp_path, monkeypatch):
         f"{path}:33: channels.team.url: env:TEAM_URL is empty or not set",
         f"{path}:41: access.oidc.client_secret: env:OIDC is empty or not set",
     ]
+
+
+def test_a_secret_of_ours_that_is_not_there_comes_with_how_to_make_it(run, tmp_path):
+    path = tmp_path / "registrar.yml"
+    source = (
+        'version: 1\nsources:\n  ci: {kind: KIND, secrets: ["file:ci.whsec"], may: [{events: ["*"], models: ["*"]}]}\n'
+    )
+    path.write_text(source.replace("KIND", "standard"))
+    lacks = "sources.ci.secrets.0: file:ci.whsec can't be read: No such file or directory"
+    make = f"; to make one: registrar secret --webhook > {tmp_path / 'ci.whsec'}"
+    assert run("check-config", str(path)).stderr == f"registrar: {path}:3: {lacks}{make}\n"
+    path.write_text(source.replace("KIND", "slack"))
+    assert run("check-config", str(path)).stderr == f"registrar: {path}:3: {lacks}\n"
 
 
 def test_options_that_a_kind_does_not_take_name_file_and_line(run, tmp_path):

@@ -99,7 +99,13 @@ def test_what_waits_for_whom_is_said_and_an_approval_is_waited_for(house: House)
     assert json.loads(house.run("promotions", "list", "--all", "--json").output)[0]["state"] == "promoted"
     assert "Production 1" in house.run("models").output
     again = house.run("promotions", "approve", "taxi", "1")
-    assert (again.exit_code, "nothing is open for taxi version 1" in again.output) == (1, True)
+    said = f"nothing is open for taxi version 1: its promotion to Production ({id_}) ended as promoted"
+    assert (again.exit_code, said in again.output, "to ask:" in again.output) == (1, True, False)
+    nowhere = house.run("promotions", "approve", "taxi", "7")
+    assert "nothing is open for taxi version 7; `registrar promotions list`" in nowhere.stderr
+    assert "to ask: registrar send promotion.request model=taxi version=7" in nowhere.stderr
+    unknown = house.run("promotions", "approve", "taxa", "1")
+    assert (unknown.exit_code, "knows no model" in unknown.output, "to ask:" in unknown.output) == (1, True, False)
     with house.working():
         late = house.run("promotions", "approve", id_)
     assert (late.exit_code, "Your vote does not count" in late.output) == (1, True), late.output

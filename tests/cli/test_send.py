@@ -158,8 +158,13 @@ def test_data_may_be_given_whole(data: Path, receiver: Receiver) -> None:
     ("arguments", "says"),
     [
         (("training_run.ended", "model=x"), "known are"),
-        (("model_version.archive", "model=x"), "version: Field required"),
-        (("model_version.archive", "model=x", "version=two"), "version: a version is a whole number"),
+        (("model_version.archive", "model=x"), "version is missing"),
+        (("model_version.archive", "model=x", "version=two"), "version is wrong: a version is a whole number"),
+        (("model_version.archive", "model=x", "version=1", "modle=y"), "modle is not a field of model_version.archive"),
+        (
+            ("model_version.transition", "model=x", "version=1", "stage=Prod"),
+            "stage is none of None, Staging, Production, Archived; did you mean Production?",
+        ),
         ((*RUN, "model=again"), "model is given twice"),
         ((*RUN, "model.name=inside"), "model.name is given twice"),
         (("training_run.finished", "model"), "is not KEY=VALUE"),

@@ -55,6 +55,27 @@ def test_what_is_not_done_in_time_is_said_with_what_it_waits_for(house):
     assert sent.stdout.endswith("unfinished\n")
 
 
+def test_who_stops_waiting_is_told_that_the_event_goes_on(house, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting, "follow", interrupted)
+    sent = house.run(*trained())
+    said = r"registrar: no longer waiting; (evt_\w+) was accepted and goes on: registrar events show \1\n"
+    assert (sent.exit_code, bool(re.fullmatch(said, sent.stderr))) == (1, True), sent.output
+
+
+def test_following_events_ends_by_ctrl_c_without_a_complaint(house, monkeypatch):
+    house.office.accept("training_run.finished", model="taxi", run_id="r1")
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("registrar.cli.events.time.sleep", interrupted)
+    tail = house.run("events", "tail")
+    assert (tail.exit_code, tail.stderr, "training_run.finished" in tail.stdout) == (0, "", True)
+
+
 def test_what_is_done_quickly_says_nothing_beside_it(house):
     house.office.registry.trained("r1", rmse=5.0)
     with house.working():

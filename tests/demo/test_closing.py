@@ -10,6 +10,7 @@ from rich.console import Console
 from registrar.cli.screen import Screen as Live
 from registrar.demo import closing
 from registrar.demo.expect import Unexpected
+from registrar.demo.message import Block, Content, Message, Words
 from registrar.demo.registry import Version
 from registrar.demo.screen import Screen
 from registrar.embedded import Addresses
@@ -38,6 +39,15 @@ def test_a_failure_names_the_step_what_was_expected_and_the_log(screen: Screen, 
     assert "expected  version 4 in [Staging]\n" in said
     assert "saw       version 4 (Production, @champion)\n" in said
     assert "look at   data/logs/worker.log\n" in said
+
+
+def test_every_line_of_a_message_says_where_it_arrived(screen: Screen, paper: io.StringIO) -> None:
+    screen.message(
+        Message("team-chat", Content(blocks=[Block(type="section", text=Words(text="rmse 5.3\nreplaces nothing"))]))
+    )
+    assert paper.getvalue().splitlines() == [
+        f"    {'#team-chat':>13} ┃ {line}" for line in ("rmse 5.3", "replaces nothing")
+    ]
 
 
 def test_the_end_gives_commands_that_can_be_typed(screen: Screen, paper: io.StringIO) -> None:

@@ -55,6 +55,13 @@ def test_one_that_is_missing_or_silent_is_said(site: SiteOf, team: Ledger, part:
     assert f"python -m worker {'run' if part == 'worker' else 'beat'}" in do
 
 
+def test_of_what_was_stopped_in_good_order_it_is_not_said_that_it_never_was(site: SiteOf):
+    """Such a part takes its heartbeat away."""
+    for _, seen, do in troubles("work", site()):
+        assert "(none was ever started, or the last one stopped in good order)" in seen
+        assert do.startswith("Start one: registrar up, or ")
+
+
 def test_that_none_was_ever_heard_is_said(site: SiteOf):
     assert [seen.partition(" (")[0] for _, seen, _ in troubles("work", site())] == [
         "no worker is alive",

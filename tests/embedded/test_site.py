@@ -135,7 +135,13 @@ def test_other_terminals_find_the_parts_by_the_folder(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_up_never_ran_in_says_so(tmp_path):
-    with pytest.raises(SettingsError, match="`registrar up` writes them to"):
+    with pytest.raises(SettingsError, match=r"^there is no installation here: no .*/environment, which `registrar up`"):
+        from_folder(tmp_path)
+
+
+def test_who_has_set_some_is_told_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("REGISTRAR_BROKER_URL", "redis://redis:6379/0")
+    with pytest.raises(SettingsError, match=r"(?s)^missing in the environment: REGISTRAR_CONFIG .*`registrar up`"):
         from_folder(tmp_path)
 
 

@@ -108,7 +108,7 @@ def test_what_is_not_strict_json_is_400(receiver, body):
         (
             {"type": "model_version.transition", "data": {"model": "nyc-taxi-x", "version": 1, "stage": "Prod"}},
             "data.stage",
-            "'None', 'Staging', 'Production' or 'Archived'",
+            "is none of None, Staging, Production, Archived",
         ),
         (
             {"type": "model_version.archive", "data": {"model": "nyc-taxi-x", "version": True}},

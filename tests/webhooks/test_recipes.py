@@ -136,3 +136,20 @@ def test_each_job_of_a_matrix_is_heard_and_what_is_sent_again_counts_once(system
         ("a", SHA),
         ("b", SHA),
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "secret", "says"),
+    [("first-model", CI, "usage: tell-registrar.sh MODEL RUN_ID"), ("m r c a", "", "REGISTRAR_SECRET: is not set")],
+)
+def test_a_call_that_lacks_something_says_what_and_posts_nothing(jobs: Jobs, arguments: str, secret: str, says: str):
+    """As a fork's job, which gets no secret: openssl would say that it lacks memory, and a signature be refused."""
+    own = {
+        "PATH": f"{jobs.folder}:{os.environ['PATH']}",
+        "REGISTRAR_SECRET": secret,
+        "REGISTRAR_URL": "https://r.example",
+    }
+    command = ["sh", "tell-registrar.sh", *arguments.split()]
+    done = subprocess.run(command, cwd=jobs.folder, env=own, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert not (jobs.folder / "posted.json").exists()

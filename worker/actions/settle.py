@@ -57,9 +57,8 @@ def act(work: Work) -> Outcome:
     if data.plan:
         plans = {"mlflow": _by_mlflow(both), "ledger": _by_ledger(work, both)}
         wanted = [trust for trust in plans if data.trust in (None, trust)]
-        return Outcome(
-            "; ".join(f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
-        )
+        would = (f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
+        return Outcome(f"of {work.model}, {'; '.join(would)}")  # of several models each has its own
     _disputed(work)
     if data.trust == "mlflow":
         _one_each(work, both)

@@ -14,7 +14,8 @@ from registrar.plural import plural
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)
-_START = {"worker": "python -m worker run", "beat": "python -m worker beat"}
+_START = {"worker": "registrar up, or python -m worker run", "beat": "registrar up, or python -m worker beat"}
+_NONE = "none was ever started, or the last one stopped in good order"  # which takes its heartbeat away
 _WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries and lost doorbells wait for ever"}
 
 
@@ -42,7 +43,7 @@ def _living(living: Sequence[Heartbeat], part: str, mine: Sequence[Heartbeat], a
     """part: a receiver is looked at by its own check; one that another server runs has no heartbeat."""
     stuck = [heartbeat for heartbeat in living if heartbeat.stuck(at)]
     if not living and (part in _START):
-        last = f"the last word is of {mine[0].seen_at:%Y-%m-%d %H:%M:%S} UTC" if mine else "none was ever heard here"
+        last = f"the last word is of {mine[0].seen_at:%Y-%m-%d %H:%M:%S} UTC" if mine else _NONE
         yield fail(f"no {part} is alive ({last}): {_WITHOUT[part]}", f"Start one: {_START[part]}, or see its log")
     elif living and all(heartbeat.idle(at) for heartbeat in living):
         advice = "Is the broker well (see its line)? If it is, restart this part"

@@ -131,7 +131,7 @@ def test_a_worker_that_is_not_there_is_unhealthy(street: Street, tmp_path: Path)
     environment = {**street.houses["worker"].environment, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "registrar", "alive", "--part", "worker"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (1, "no worker of this installation runs here\n")
+    assert (done.returncode, done.stderr) == (1, "no worker of this installation runs here\n")
 
 
 def test_no_log_holds_a_secret(street: Street) -> None:
