@@ -19,6 +19,7 @@ _SAID = {
     "missing": "is missing",
     "extra_forbidden": "is not a field of it",
     "string_too_short": "is empty",
+    "too_short": "is empty",
     "string_pattern_mismatch": "has characters or a form that are not allowed",
 }
 _SENTENCES = ("is ", "has ")  # so begins what the vocabulary says itself of a field
