@@ -1,0 +1,33 @@
+"""A bound on the whole of a request: what a library calls a timeout is the time between two pieces of an answer."""
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+import requests
+
+T = TypeVar("T")
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """What the call gives, or raises. What is not done by then is left to itself: an answer may come byte by byte.
+
+    Raises requests.Timeout.
+    """
+    done: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 (raised again by who waits)
+            done.put((None, error))
+
+    threading.Thread(target=run, name="request", daemon=True).start()
+    try:
+        found, error = done.get(timeout=seconds)
+    except Empty:
+        raise requests.Timeout(f"no whole answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return found  # type: ignore[return-value]
