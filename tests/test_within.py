@@ -12,6 +12,7 @@ import pytest
 from registrar import client, delivery
 from registrar.client import Client
 from registrar.delivery import NotTaken, Unreachable, deliver, follow
+from registrar.ledger.search import Sought
 from registrar.reading.remote import Remote
 from registrar.within import within
 
@@ -75,6 +76,16 @@ def test_an_answer_that_is_no_object_is_another_programs(body: object):
             Remote(Client(url)).overview()
         with pytest.raises(Unreachable, match="no answer of a receiver's"):
             follow(url, seconds=0)
+
+
+def test_an_answer_that_lacks_what_this_version_says_is_another_ones():
+    said = b'{"items": []}'
+    with answering(lambda connection: connection.sendall(JSON % len(said) + said)) as url:
+        remote = Remote(Client(url))
+        with pytest.raises(NotTaken, match="the answer has no 'events'"):
+            remote.events(Sought())
+        with pytest.raises(NotTaken, match="the answer has no 'unfinished'"):
+            remote.overview()["unfinished"]
 
 
 def test_an_error_within_it_is_raised():
