@@ -366,6 +366,53 @@ def test_a_build_that_can_not_be_used_is_told_with_a_200_and_what_rules_read_wit
     assert who.phrase(request, caught.value) is None
 
 
+ANY = {"branches": ["*"], "workflows": ["*"]}
+
+
+@pytest.mark.parametrize(
+    ("folder", "change"),
+    [
+        ("azure_devops", lambda p: p["resource"].update(reason="validateShelveset")),
+        ("azure_devops", lambda p: p["resource"].update(reason="checkInShelveset")),
+        ("azure_devops", lambda p: p["resource"].update(triggerInfo={"pr.isFork": "True"})),
+        ("buildkite", lambda p: p["build"].update(branch="octocat:main")),
+        ("circleci", lambda p: p["pipeline"].update(vcs={"revision": COMMIT, "branch": "pull/17/head"})),
+        (
+            "circleci",
+            lambda p: p.update(
+                pipeline={
+                    "trigger_parameters": {
+                        "git": {"ref": "refs/heads/main", "branch": "main", "checkout_sha": COMMIT},
+                        "github_app": {"ref": "refs/pull/5/merge"},
+                    }
+                }
+            ),
+        ),
+        ("jenkins", lambda p: p["build"]["parameters"].update(pullRequestId="7")),
+        ("jenkins", lambda p: p["build"]["parameters"].update(GERRIT_EVENT_TYPE="patchset-created")),
+    ],
+)
+def test_what_is_proposed_trains_nothing_whatever_branches_are_taken(folder: str, change: Any):
+    trained = a_training(folder)
+    change(trained)
+    assert "proposed" in (said := why(of_preset(f"generic.{folder}", trained, **ANY))) or "fork" in said
+
+
+def test_what_gerrit_has_merged_is_a_training():
+    body = a_training("jenkins")
+    body["build"]["parameters"]["GERRIT_EVENT_TYPE"] = "change-merged"
+    assert of_preset("generic.jenkins", body, **ANY).events
+
+
+def a_training(folder: str) -> Any:
+    """The first captured body that is one."""
+    captured = (json.loads(read(path).request.body) for path in sorted((FIXTURES / f"generic.{folder}").glob("*.http")))
+    found = next(body for body in captured if of_preset(f"generic.{folder}", body, **ANY).events)
+    if folder == "jenkins":
+        found["build"].setdefault("parameters", {})
+    return found
+
+
 @pytest.mark.parametrize("id", [None, "", 7, "a b", ["x"]])
 def test_a_presets_delivery_id_may_lack(id: Any):
     path = FIXTURES / "generic.circleci" / "workflow_completed__success.http"
