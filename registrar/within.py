@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -15,19 +16,19 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
     Raises requests.Timeout.
     """
-    done: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+    done: SimpleQueue[Future[T]] = SimpleQueue()
 
     def run() -> None:
+        future: Future[T] = Future()
         try:
-            done.put((call(), None))
+            future.set_result(call())
         except BaseException as error:  # noqa: BLE001 (raised again by who waits)
-            done.put((None, error))
+            future.set_exception(error)
+        done.put(future)
 
     threading.Thread(target=run, name="request", daemon=True).start()
     try:
-        found, error = done.get(timeout=seconds)
+        ended = done.get(timeout=seconds)
     except Empty:
         raise requests.Timeout(f"no whole answer within {seconds:g} s") from None
-    if error is not None:
-        raise error
-    return found  # type: ignore[return-value]
+    return ended.result()

@@ -68,7 +68,7 @@ def read(text: str, name: str) -> Text:
     """Raises PolicyError for what is no YAML, and for a key that stands twice in one mapping."""
     try:
         node = yaml.compose(text, Loader=_Loader)
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a SafeLoader)
         lines = dict(_lines(node, ())) if node else {}
         doubled = list(_doubled(node)) if node else []
     except yaml.YAMLError as error:
