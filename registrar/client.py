@@ -16,8 +16,11 @@ from registrar.delivery import NotTaken, Receipt, Unreachable, proxies
 from registrar.problem import Problem
 from registrar.reading.reading import BadQuestion, Unknown
 from registrar.unanswered import unanswered
+from registrar.within import within
 
 TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
+WHOLE = 120  # seconds for one answer, however it comes, and whatever is sent again; a page takes less than one
+_LONGEST_PAUSE = 60  # seconds that a receiver's 429 may ask for; another's may ask for an hour
 # For commands alone: by its Idempotency-Key, one whose answer was lost is sent again and done once. A 429 says when to
 # come back: `dead retry --all` may give more commands than a minute takes.
 AGAIN = Retry(
@@ -30,6 +33,7 @@ AGAIN = Retry(
     allowed_methods={"POST"},
     status_forcelist={429},
     raise_on_status=False,
+    retry_after_max=_LONGEST_PAUSE,
 )
 # The receiver takes a command without a token only with this header, which another site's page in a browser of its
 # machine can't send (webhooks/access/forms.py).
@@ -72,11 +76,14 @@ class Client:
             )
 
     def get(self, *path: str, **query: object) -> Any:
-        """The answer's JSON. None in the query is left out; path: pieces, as they are meant.
+        """The answer's JSON, an object. None in the query is left out; path: pieces, as they are meant.
 
         Raises Unknown, BadQuestion, NotAllowed, NotTaken, Unreachable.
         """
-        return _json(self._asked("GET", path, params=_said(query)), self.url)
+        found = _json(self._asked("GET", path, params=_said(query)), self.url)
+        if not isinstance(found, dict):
+            raise _stranger(self.url)
+        return found
 
     def lines(self, *path: str, **query: object) -> Iterator[Any]:
         """An answer of JSON lines, one by one. Raises what get() does; Unreachable too where it breaks off."""
@@ -106,14 +113,17 @@ class Client:
             for scheme in ("https://", "http://"):
                 session.mount(scheme, HTTPAdapter(max_retries=AGAIN))
             try:
-                answer = session.request(
-                    verb,
-                    address,
-                    auth=_Bearer(self.token),  # and no login of a netrc
-                    proxies=proxies(address),
-                    timeout=TIMEOUT,
-                    allow_redirects=False,
-                    **how,
+                answer = within(
+                    WHOLE,
+                    lambda: session.request(
+                        verb,
+                        address,
+                        auth=_Bearer(self.token),  # and no login of a netrc
+                        proxies=proxies(address),
+                        timeout=TIMEOUT,
+                        allow_redirects=False,
+                        **how,
+                    ),
                 )
             except OSError as error:
                 raise Unreachable(unanswered(self.url, error)) from None

@@ -14,8 +14,10 @@ from registrar import signing
 from registrar.address import is_loopback
 from registrar.problem import Problem
 from registrar.unanswered import unanswered
+from registrar.within import within
 
-TIMEOUT = 10.0
+TIMEOUT = 10.0  # seconds between two pieces of an answer
+WHOLE = 30.0  # seconds for all of it, and for what is sent
 PAUSE = 0.5
 _LAST_LOOK = 1.0  # seconds for an answer when the time is over
 
@@ -83,8 +85,11 @@ def post(to: Address, body: bytes, *, id: str) -> Receipt:
 def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> requests.Response:
     """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable."""
     try:
-        answer = requests.post(
-            url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, proxies=proxies(url)
+        answer = within(
+            WHOLE,
+            lambda: requests.post(
+                url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, proxies=proxies(url)
+            ),
         )
     except OSError as error:
         raise Unreachable(unanswered(url, error)) from None
@@ -137,9 +142,14 @@ def _problem(answer: requests.Response) -> str:
 def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
     """The event with its tasks; with what came of them for viewers alone. Raises requests.RequestException."""
     login = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.get(url, timeout=timeout, proxies=proxies(url), headers=login, allow_redirects=not token)
+    answer = within(
+        timeout,
+        lambda: requests.get(url, timeout=timeout, proxies=proxies(url), headers=login, allow_redirects=not token),
+    )
     answer.raise_for_status()
-    event: dict[str, Any] = answer.json()
+    event = answer.json()
+    if not isinstance(event, dict) or not {"id", "type", "state", "tasks"} <= event.keys():
+        raise requests.exceptions.InvalidJSONError("it is no answer of a receiver's")
     return event
 
 

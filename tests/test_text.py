@@ -13,6 +13,8 @@ from registrar.ledger.export import csv_
 from registrar.ledger.journal import canonical
 from registrar.text import CUT, MOST, absent, escaped, kept, shown, unseen
 from registrar.vocabulary import parse
+from webhooks import valid
+from webhooks.errors import InvalidEvent
 from worker.notifiers import email, slack
 
 FORGED = "x\n2026-11-29 15:00:00,000 INFO worker.tasks: the promotion was approved by Ada"
@@ -55,6 +57,17 @@ def test_a_needed_text_that_is_empty_is_missed_and_a_default_that_decides_is_not
             parse("model.rollback", {"model": "taxi", "reason": wrong})
     with pytest.raises(ValidationError):
         parse("promotion.approve", {**VOTE, "target": ""})
+
+
+@pytest.mark.parametrize("nothing", ["", None, " "])
+def test_a_switch_that_says_nothing_is_off(nothing):
+    assert parse("promotion.approve", {"model": "taxi", "version": 3, "break_glass": nothing}).break_glass is False
+
+
+@pytest.mark.parametrize("nothing", ["", " \n"])
+def test_a_reason_that_is_needed_and_empty_is_said_to_be_so(nothing):
+    with pytest.raises(InvalidEvent, match=r"data\.reason is empty"):
+        valid.data("model.rollback", {"model": "taxi", "reason": nothing})
 
 
 def test_tags_are_texts():

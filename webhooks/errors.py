@@ -151,6 +151,10 @@ class InvalidEvent(Rejected):
     status, code, title = 422, "invalid_event", "Not a valid event"
 
 
+class UnusableReport(InvalidEvent):
+    """The same of what a product composed by itself: whoever posted it can mend nothing, only registrar.yml can."""
+
+
 class InvalidQuery(Rejected):
     """What is asked for can't be meant: an unknown name in the query, or a value that is none."""
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from registrar.policy.strict import Glob, matches
 from registrar.vocabulary import Data
 from webhooks import valid
-from webhooks.ci import deployment, training
+from webhooks.ci import build, deployment, training
 from webhooks.ci.payload import Ignored, Place, at, commit, is_one_of, link, number, text
 from webhooks.clean import clean
 
@@ -75,11 +75,15 @@ def pipeline(payload: Any, rules: Sequence[Training]) -> Happening:
 
 
 def job(payload: Any, rules: Sequence[Training]) -> Happening:
-    """A job that ended; its kind is "build". Of a merge request's pipeline the ref is refs/merge-requests/..."""
+    """A job that ended; its kind is "build".
+
+    Of a merge request's pipeline the ref is refs/merge-requests/..., and nothing says whether it is a fork's.
+    """
     status, name = _status(text(payload, "build_status"), "job"), text(payload, "build_name")
     fitting = [rule for rule in _fitting(payload, payload, rules) if matches(rule.jobs, name)]
     if not fitting:
         raise Ignored(f"job {clean(name)!r} is none of options.training")
+    build.of_ref(text(payload, "ref"))  # whatever globs of refs there are
     home = text(payload, "project", "web_url") or text(payload, "repository", "homepage")
     ended = training.Ended(
         well=_WELL[status],

@@ -30,8 +30,15 @@ def is_refused(task: Task, error: BaseException) -> bool:
     A report about what is not there is for somebody to look at, and so is what nobody asked for and can't be: what
     follows by itself, or what the time brings.
     """
-    asked = task.first and task.source != OURSELVES and VOCABULARY[task.event_type].asks
+    asked = _is_what_was_asked(task) and task.source != OURSELVES and VOCABULARY[task.event_type].asks
     return isinstance(error, Refused) and asked
+
+
+def _is_what_was_asked(task: Task) -> bool:
+    """The event's own task, or the request that a move to a guarded stage becomes; not what follows from either."""
+    step, said = (task.args.get("version"), task.args.get("target")), (task.data.get("version"), task.data.get("stage"))
+    moves = task.event_type == "model_version.transition" and task.name == "worker.request"
+    return task.first or (moves and step == said)
 
 
 def end(task: Task, error: Failure, *, at: datetime, answers: Callable[[], bool]) -> tuple[str, str] | None:

@@ -134,7 +134,9 @@ class _Messages:
 
     def _no_mapping(self, loc: Place, given: Any, place: Place) -> str:
         known = places.known(self.root, loc)
-        keys = f": {', '.join(known)}" if known else self._such(_key(place)) or ", such as NAME: ..."
+        such = self._such(_key(place))
+        of_keys = such if such and ": [" not in such else ", such as NAME: ..."  # `models` is a list elsewhere
+        keys = f": {', '.join(known)}" if known else of_keys
         return f"{_found(given)}, and keys belong below it{keys}"
 
     def _another_type(self, type_: str, given: Any, place: Place) -> str:

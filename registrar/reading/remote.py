@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from registrar.delivery import NotTaken
 from registrar.ledger.history import ALL, Past
 from registrar.ledger.search import Sought
 from registrar.reading.reading import Page, Row
@@ -12,6 +13,16 @@ from registrar.reading.reading import Page, Row
 # What senders, workers and gates said stays as they said it.
 _AS_SAID = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
 _TIMES = {"since", "until", "at", "not_before", "oldest"}
+
+
+class Answered(dict[str, Any]):
+    """A part of an answer. What lacks in it, a receiver of this version would have said."""
+
+    def __missing__(self, name: str) -> Any:
+        raise NotTaken(
+            f"the answer has no {name!r}: who gave it is no receiver of Registrar, or one of another version "
+            "(`registrar --version`)"
+        )
 
 
 class Asked(Protocol):
@@ -83,8 +94,8 @@ class Remote:
     def _page(self, name: str, limit: int, cursor: str | None, *path: str, **query: object) -> Page:
         """Its rows are called what the last piece of its address is."""
         found = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
-        rows = found[path[-1] if path else name]
-        return Page([_timed(row) for row in rows], found["next"])
+        answered = _timed(found)
+        return Page(answered[path[-1] if path else name], answered["next"])
 
     def _one(self, *path: str, **query: object) -> Row:
         found: Row = _timed(self.client.get(*path, **query))
@@ -101,7 +112,7 @@ def _timed(value: Any) -> Any:
         return [_timed(each) for each in value]
     if not isinstance(value, Mapping):
         return value
-    return {name: each if name in _AS_SAID else _read(name, each) for name, each in value.items()}
+    return Answered({name: each if name in _AS_SAID else _read(name, each) for name, each in value.items()})
 
 
 def _read(name: str, value: Any) -> Any:

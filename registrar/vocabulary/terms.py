@@ -174,7 +174,7 @@ class Data(BaseModel):
         """A field that may be left out is left out where it says nothing: variables of CI are empty, not absent."""
         if not isinstance(given, dict):
             return given
-        optional = {name for name, field in cls.model_fields.items() if field.default is None or field.default == {}}
+        optional = {name for name, field in cls.model_fields.items() if field.default in (None, False, {})}
         return {name: value for name, value in given.items() if not (name in optional and absent(value))}
 
     @property

@@ -10,6 +10,7 @@ _SAID = {
     "missing": "is missing",
     "extra_forbidden": "is not a field of it",
     "string_too_short": "is empty",
+    "too_short": "is empty",
     "string_pattern_mismatch": "has characters or a form that are not allowed",
     "int_parsing": "is no whole number",
     "int_type": "is no whole number",

@@ -25,6 +25,11 @@ def test_what_a_gate_held_back_is_not_moved_past_it(office):
     assert office.stages() == {1: "None"}
 
 
+def test_a_move_to_a_guarded_stage_of_a_version_that_is_not_there_is_refused_and_no_dead_letter(office):
+    assert move(office, 99, "Staging") == [("transition", "succeeded"), ("request", "refused")]
+    assert office.fact("task.refused").endswith("was refused: reading taxi version 99: no such version")
+
+
 def test_nor_from_where_the_policy_names_no_way(office):
     office.policy(production("from: [Staging, Archived]", FREE))
     trained(office, "r1")

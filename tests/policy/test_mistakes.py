@@ -21,6 +21,11 @@ def test_there_are_more_than_sixty():
     assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES) >= 60
 
 
+@pytest.mark.parametrize("branch", ["release.*", "feature/**", "[a-z]*", "*", "dependabot/pip/x-1.2", "user@x", "1.x"])
+def test_a_branch_that_there_may_be_is_fine(branch: str):
+    assert said(RIGHT.replace("branches: [main]", f'branches: ["{branch}"]'), environ=SECRETS) == "exit 0\n"
+
+
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_a_mistake_gets_its_sentence(mistake: Mistake):
     assert said(mistake.text(RIGHT), environ=SECRETS) == mistake.said

@@ -341,7 +341,7 @@ def spoiled(body: Any, spoil: Callable[[Any], Any]) -> Any:
 @settings(max_examples=200)
 @given(path=st.sampled_from(sorted(BODIES)), random=st.randoms(use_true_random=False))
 def test_no_field_of_a_body_that_lacks_or_is_of_another_kind_is_held_against_it(path: Path, random: Random):
-    """Only a build that trained, and names neither run nor commit, is a 422, which tells the operator."""
+    """Only a build that trained, and names neither run nor commit, can't be used, which tells the operator."""
     strange = [None, "", "  ", 0, True, [], {}, ["x"], {"x": None}, "\u202e", "x" * 300, 10**18]
     body = spoiled(BODIES[path], lambda value: random.choice(strange) if random.random() < 0.07 else value)
     try:
@@ -350,6 +350,67 @@ def test_no_field_of_a_body_that_lacks_or_is_of_another_kind_is_held_against_it(
         assert "names no run" in error.detail or "run_id" in error.detail or "commit" in error.detail  # noqa: PT017
         return
     assert parsed.events or why(parsed)
+
+
+def test_a_build_that_can_not_be_used_is_told_with_a_200_and_what_rules_read_with_a_422():
+    """As of GitHub: whoever posted it composed nothing, and Azure DevOps switches off a hook that is refused."""
+    body = {"event": "build.finished", "pipeline": {"slug": "taxi-train"}}
+    body["build"] = {"state": "passed", "commit": "HEAD", "branch": "main"}  # type: ignore[assignment]
+    who, _ = sender("generic.buildkite")
+    request = Request({}, b"{}", "application/json", NOW)
+    with pytest.raises(InvalidEvent, match="names no run") as caught:
+        of_preset("generic.buildkite", body)
+    assert who.phrase(request, caught.value) == {"events": [], "refused": caught.value.detail}
+    with pytest.raises(InvalidEvent, match="run_id") as caught:
+        normalise({}, {"run": 7})
+    assert who.phrase(request, caught.value) is None
+
+
+ANY = {"branches": ["*"], "workflows": ["*"]}
+
+
+@pytest.mark.parametrize(
+    ("folder", "change"),
+    [
+        ("azure_devops", lambda p: p["resource"].update(reason="validateShelveset")),
+        ("azure_devops", lambda p: p["resource"].update(reason="checkInShelveset")),
+        ("azure_devops", lambda p: p["resource"].update(triggerInfo={"pr.isFork": "True"})),
+        ("buildkite", lambda p: p["build"].update(branch="octocat:main")),
+        ("circleci", lambda p: p["pipeline"].update(vcs={"revision": COMMIT, "branch": "pull/17/head"})),
+        (
+            "circleci",
+            lambda p: p.update(
+                pipeline={
+                    "trigger_parameters": {
+                        "git": {"ref": "refs/heads/main", "branch": "main", "checkout_sha": COMMIT},
+                        "github_app": {"ref": "refs/pull/5/merge"},
+                    }
+                }
+            ),
+        ),
+        ("jenkins", lambda p: p["build"]["parameters"].update(pullRequestId="7")),
+        ("jenkins", lambda p: p["build"]["parameters"].update(GERRIT_EVENT_TYPE="patchset-created")),
+    ],
+)
+def test_what_is_proposed_trains_nothing_whatever_branches_are_taken(folder: str, change: Any):
+    trained = a_training(folder)
+    change(trained)
+    assert "proposed" in (said := why(of_preset(f"generic.{folder}", trained, **ANY))) or "fork" in said
+
+
+def test_what_gerrit_has_merged_is_a_training():
+    body = a_training("jenkins")
+    body["build"]["parameters"]["GERRIT_EVENT_TYPE"] = "change-merged"
+    assert of_preset("generic.jenkins", body, **ANY).events
+
+
+def a_training(folder: str) -> Any:
+    """The first captured body that is one."""
+    captured = (json.loads(read(path).request.body) for path in sorted((FIXTURES / f"generic.{folder}").glob("*.http")))
+    found = next(body for body in captured if of_preset(f"generic.{folder}", body, **ANY).events)
+    if folder == "jenkins":
+        found["build"].setdefault("parameters", {})
+    return found
 
 
 @pytest.mark.parametrize("id", [None, "", 7, "a b", ["x"]])

@@ -204,6 +204,15 @@ def test_the_projects_own_merge_request_counts():
     assert changed(TRAINED, lambda p: p.update(merge_request={"iid": 1, "source_project_id": 42})).events
 
 
+@pytest.mark.parametrize("kind", ["head", "merge", "train"])
+def test_a_merge_requests_job_may_be_a_forks_whatever_refs_are_taken(kind: str):
+    options = JOB.sender.context.options
+    of_any_ref = [rule.model_copy(update={"refs": ["*"]}) for rule in options.training]
+    context = replace(JOB.sender.context, options=options.model_copy(update={"training": of_any_ref}))
+    capture = replace(JOB, sender=replace(JOB.sender, context=context))
+    assert "pull request 5" in ignored(changed(capture, lambda p: p.update(ref=f"refs/merge-requests/5/{kind}")))
+
+
 def test_what_does_not_say_that_it_is_no_tag_is_taken_for_one():
     assert "refs/tags/main" in ignored(changed(JOB, lambda p: p.pop("tag")))
 

@@ -8,7 +8,6 @@ https://learn.microsoft.com/azure/devops/service-hooks/events#build-completed : 
 import re
 from typing import Any
 
-from registrar.text import absent
 from webhooks.ci import build
 from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, text
@@ -19,6 +18,7 @@ DELIVERY_ID = None
 WORKFLOW = "pipeline"
 # Neither: partiallySucceeded (a step with continueOnError failed), canceled, stopped.
 _WELL = {"succeeded": True, "failed": False}
+_SHELVED = ("validateshelveset", "checkinshelveset")  # the latter is checked in where the build goes well
 _FETCHED = re.compile(r"LG:(refs/[^:]+):([0-9a-f]{40})")
 
 
@@ -41,8 +41,11 @@ def ended(payload: Any) -> Build:
 
 
 def _branch(about: Any, ref: str) -> str:
-    """Raises Ignored for pull requests, whose ref is refs/pull/NUMBER/merge."""
-    asked = at(about, "triggerInfo", "pr.number")
-    if not absent(asked) or build.proposed(text(about, "reason")):
-        raise build.pull_request(asked)
+    """Raises Ignored for pull requests, whose ref is refs/pull/NUMBER/merge, and for TFVC's shelved changes."""
+    trigger = at(about, "triggerInfo")
+    asked = isinstance(trigger, dict) and any(name.startswith("pr.") for name in trigger)
+    if asked or build.proposed(text(about, "reason")):
+        raise build.pull_request(at(trigger, "pr.number"))
+    if text(about, "reason").lower() in _SHELVED:
+        raise Ignored("a build of a shelveset: what is proposed is not checked in yet")
     return build.of_ref(ref)

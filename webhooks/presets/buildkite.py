@@ -43,8 +43,10 @@ def ended(payload: Any) -> Build:
 
 
 def _branch(about: Any) -> str:
-    """Of a pull request that comes from a fork the branch is the fork's: `main`, if it likes."""
+    """Of a pull request that comes from a fork the branch is the fork's: `main`, if it likes, or OWNER:main."""
     asked = at(about, "pull_request")
     if isinstance(asked, dict) and not all(map(absent, asked.values())):
         raise build.pull_request(asked.get("id"))
+    if ":" in text(about, "branch"):  # which no branch of one's own may have
+        raise build.fork()
     return build.tag(text(about, "tag")) or text(about, "branch")

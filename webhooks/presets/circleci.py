@@ -5,6 +5,7 @@ https://circleci.com/docs/reference/outbound-webhooks-reference/ : pipelines of 
 have `vcs`; those of GitLab, GitHub's App and Bitbucket Data Center `trigger_parameters` in its place.
 """
 
+import re
 from typing import Any
 
 from webhooks.ci import build
@@ -16,6 +17,7 @@ VERIFY = {"how": "hmac", "header": "circleci-signature", "prefix": "v1=", "separ
 DELIVERY_ID = "id"
 WORKFLOW = "workflow"
 _WELL = {"success": True, "failed": False, "error": False}
+_PULLED = re.compile(r"pull/(\d+)(?:/(?:head|merge))?")
 _MADE_BY = "pipeline.trigger_parameters"
 
 
@@ -50,10 +52,11 @@ def _branch(payload: Any) -> str:
     if tag:
         return build.tag(tag)
     branch = text(payload, "pipeline", "vcs", "branch")
-    if branch.startswith("pull/") and branch.removeprefix("pull/").isdecimal():
-        raise build.pull_request(branch.removeprefix("pull/"))
-    ref = build.of_ref(first(payload, f"{_MADE_BY}.git.ref", *_of_provider(payload, "ref")))
-    return branch or ref or first(payload, f"{_MADE_BY}.git.branch")
+    if found := _PULLED.fullmatch(branch):
+        raise build.pull_request(found[1])
+    said = [first(payload, path) for path in (f"{_MADE_BY}.git.ref", *_of_provider(payload, "ref"))]
+    refs = [build.of_ref(ref) for ref in said if ref]  # whichever of them is a pull request's
+    return branch or next(iter(refs), "") or first(payload, f"{_MADE_BY}.git.branch")
 
 
 def _no_pull_request(payload: Any) -> None:

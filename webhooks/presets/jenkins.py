@@ -23,7 +23,9 @@ _OVER = ("FINALIZED", "FINISHED")  # before version 1.5 of the plugin the latter
 _JOB = re.compile(r"job/([^/]+)/")
 # What Branch Source plugins call a pull or merge request, and where the Git plugin fetches one to.
 _PULL_REQUEST = re.compile(r"(?:PR|MR)-(\d+)(?:-head|-merge)?|(?:origin/)?(?:pr|pull|merge-requests)/(\d+)(?:/.*)?")
-_ASKED_BY = ("ghprbPullId", "CHANGE_ID", "gitlabMergeRequestIid")
+_ASKED_BY = ("ghprbPullId", "CHANGE_ID", "gitlabMergeRequestIid", "pullRequestId")
+# Of the Gerrit Trigger plugin; its other events are about changes that nobody has taken yet, on the branch they go to.
+_MERGED_IN_GERRIT = ("change-merged", "ref-updated")
 
 
 def ended(payload: Any) -> Build:
@@ -56,4 +58,7 @@ def _branch(about: Any, job: str) -> str:
     asked = next((value for name in _ASKED_BY if not absent(value := at(about, "parameters", name))), None)
     if asked is not None:
         raise build.pull_request(asked)
+    gerrit = text(about, "parameters", "GERRIT_EVENT_TYPE")
+    if gerrit and gerrit not in _MERGED_IN_GERRIT:
+        raise Ignored(f"a build of a change in Gerrit ({clean(gerrit)}): what is proposed is not merged yet")
     return branch if said == job else branch.removeprefix("origin/")

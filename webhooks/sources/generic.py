@@ -10,6 +10,7 @@ or
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from types import ModuleType
@@ -24,10 +25,10 @@ from registrar.policy.strict import Glob, Strict
 from registrar.text import absent
 from webhooks import configured, mapping, strict_json, valid
 from webhooks.ci import build, training
-from webhooks.ci.payload import COMMIT, Ignored, moment
+from webhooks.ci.payload import COMMIT, Ignored, moment, refused
 from webhooks.clean import clean
 from webhooks.configured import Verification
-from webhooks.errors import InvalidEvent
+from webhooks.errors import InvalidEvent, Rejected, UnusableReport
 from webhooks.mapping import Expression, Found, Rule
 from webhooks.schemes import Scheme
 from webhooks.signature import WeakSecret
@@ -150,13 +151,21 @@ def normalise(request: Request, context: Context) -> Parsed:
         raise InvalidEvent("the payload must be one JSON object")
     try:
         found = _found(options, payload)
+        data = valid.data(found.type, _with_run(found, options))
     except Ignored as ignored:
         return ignored.parsed
-    data = valid.data(found.type, _with_run(found, options))
+    except InvalidEvent as error:
+        raise UnusableReport(error.detail, errors=error.errors) if options.builds else error from None
     # What happened counts more than when: a time that can't be read is no reason to refuse.
     at = moment(found.at if isinstance(found.at, str) else "", otherwise=request.received_at)
     event = Event(data, Actor(f"source:{context.name}", context.name), at)
     return Parsed((event,), _delivery_id(options, payload))
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """CI systems switch a hook off that is refused too often (Azure DevOps); what rules read is for its writer."""
+    del request
+    return refused(rejected) if isinstance(rejected, UnusableReport) else None
 
 
 def _found(options: Options, payload: dict[str, Any]) -> Found:

@@ -5,9 +5,9 @@ Refused is only what can't be read, names what is not there, or would be unsafe 
 
 from registrar.policy.complaint import Complaint
 from registrar.policy.document import Policy
-from registrar.policy.lint import channels, grants, groups, models, targets
+from registrar.policy.lint import builds, channels, grants, groups, models, targets
 
-_LOOKS = (grants.look, groups.look, models.look, targets.look, channels.look)
+_LOOKS = (grants.look, builds.look, groups.look, models.look, targets.look, channels.look)
 
 
 def warnings(policy: Policy) -> list[Complaint]:

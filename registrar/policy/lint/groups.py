@@ -1,5 +1,6 @@
 """People, their accounts and groups that nothing comes of."""
 
+import re
 from collections.abc import Iterator
 
 from registrar.nearest import meant
@@ -7,6 +8,14 @@ from registrar.policy.complaint import Complaint
 from registrar.policy.document import Policy
 from registrar.policy.kinds import known
 
+# Who acts is known by what the product keeps, and not by a name or an address that can be given to somebody else.
+_FORMS = {
+    "slack": (re.compile("[A-Za-z0-9]+/[A-Za-z0-9]+"), "Slack is TEAM/MEMBER, such as T0123/U0456"),
+    "github": (re.compile("[0-9]+"), 'GitHub is a number, as api.github.com/users/LOGIN says it: "583231"'),
+    "discord": (re.compile("[0-9]{1,20}"), 'Discord is the user\'s id, a number such as "53908232506183680"'),
+    "mattermost": (re.compile("[a-z0-9]{26}"), "Mattermost is the user's id, 26 letters and digits"),
+    "teams": (re.compile("[A-Za-z0-9-]{1,64}"), "Teams is the person's object id in Microsoft Entra"),
+}
 _OF_OTHERS = ("web", "email", "mlflow")  # those that people sign in with, and that MLflow's runs are started by
 
 
@@ -42,8 +51,8 @@ def _accounts(policy: Policy) -> Iterator[Complaint]:
             at = ("people", who, "accounts", kind)
             if kinds and kind not in (*kinds, *_OF_OTHERS):
                 yield at, f"there is no kind of account {kind!r}{meant(kind, [*kinds, *_OF_OTHERS])}"
-            elif kind == "slack" and "/" not in account:
-                yield at, f"{account!r} is nobody's: an account of Slack is TEAM/MEMBER, such as T0123/U0456"
+            elif kind in _FORMS and not _FORMS[kind][0].fullmatch(account):
+                yield at, f"{account!r} is nobody's: an account of {_FORMS[kind][1]}"
 
 
 def _named(policy: Policy) -> set[str]:
