@@ -72,7 +72,7 @@ def test_what_is_posted_is_applied_and_what_is_not_taken_is_no_figure(mlflow: Pr
     [model] = mlflow.models("posted", 1)
     assert ours.delay(burst.TYPE, {"model": model, "version": 1, "description": "alone"}) > 0
     assert mlflow.client.get_model_version(model, "1").description == "alone"
-    with pytest.raises(LoadError, match=r"is failed: .*nowhere"):
+    with pytest.raises(LoadError, match=r"is refused: .*nowhere"):
         ours.delay(burst.TYPE, {"model": "nowhere", "version": 1, "description": "x"})
     with pytest.raises(LoadError, match="answered with 401"):
         senders.Person(ours.port, "another secret", model).ask()

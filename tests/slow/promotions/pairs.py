@@ -313,8 +313,8 @@ class Pair:
         side.accept("task.retry", by=CYD, task_id=task)
 
     def _replay(self, side: Side) -> None:
-        type_ = "promotion.request" if self.scene.state == "rolled back" else "promotion.approve"
-        event, _ = side.earlier(type_, "succeeded")
+        said = {"rolled back": ("promotion.request", "refused")}  # it was quarantined by then
+        event, _ = side.earlier(*said.get(self.scene.state, ("promotion.approve", "succeeded")))
         side.accept("event.replay", by=CYD, event_id=event)
 
     def _work(self) -> None:
