@@ -460,9 +460,8 @@ def test_what_was_said_of_a_version_and_died_is_not_done_with_another(office, ty
         ("model_version.transition", {"stage": "Archived"}, "task.refused"),
         ("model_version.describe", {"tags": {"fares": "wrong"}}, "task.refused"),
         ("promotion.request", {"target": "Staging"}, "task.refused"),
-        # What follows from what somebody asked for, and what was reported, is for somebody to look at.
-        ("model_version.transition", {"stage": "Staging"}, "task.failed"),
-        ("evaluation_run.finished", {"run_id": None}, "task.failed"),
+        ("model_version.transition", {"stage": "Staging"}, "task.refused"),
+        ("evaluation_run.finished", {"run_id": None}, "task.failed"),  # a report is for somebody to look at
     ],
 )
 def test_what_waits_in_line_is_not_done_with_the_version_that_was_made_meanwhile(real, type_, data, fact):
