@@ -22,7 +22,8 @@ STEPS = {
 class Shown:
     """What an approval is bound to. Two that are equal hold for the same approval. rmse: None where no gate asks.
 
-    champion: number, rmse, and whether it is one no more. files: how often they were overwritten.
+    champion: number, rmse, and whether it is one no more. files: how often they were overwritten; 0 where nobody is
+    asked: the move comes right after the look, which looks at names and sizes then.
     """
 
     rules: Rules
@@ -99,7 +100,7 @@ class Chronicle:
         run = self.world.runs[version]
         compared = self.rules.beats and target == "Production"
         rmse = self.measured(version, target) if self.rules.looks(target) else None
-        files = self.runs.files[run]
+        files = self.runs.files[run] if self.rules.asks(target) else 0
         return Shown(self.rules, run, rmse, self._champion(version) if compared else None, files)
 
     def measured(self, version: int, target: str) -> float | None:
