@@ -23,6 +23,8 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC")
 _BETWEEN, _BENEATH = "  ", "    "
 # Columns that say how something stands: the last to be shortened.
 _STATES = frozenset({"state", "verdict", "passed"})
+# Columns that few rows have something in: where a terminal is too narrow for all, and no row has, they are left out.
+_REMARKS = frozenset({"why it ended", "why", "lacks"})
 # Cells to which a column may be shortened: of text so many that it can still be read, where a row has another line for
 # it; then so many, of names too; in the end of whatever there is.
 _READABLE, _LEAST, _LEAST_OF_ALL = 20, 8, 3
@@ -61,7 +63,7 @@ def lines(whole: Table, width: int | None, *, heading: bool) -> Iterator[str]:
     if width is None or whole.needs <= width:
         yield from _lines(whole, [""] * len(whole.rows), heading=heading)
         return
-    short = _shorter_times(whole)
+    short = _without(_empty(whole), _shorter_times(whole))
     beneath = [""] * len(whole.rows)
     if short.needs > width:
         short, beneath = _apart(short, width)
@@ -94,6 +96,17 @@ def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -
         painted = colour.styled(fits, tone(text)) if name in states else fits
         padded.append(painted + " " * (width - cell_len(fits)))
     return _BETWEEN.join(padded).rstrip()
+
+
+def _empty(whole: Table) -> list[int]:
+    """The remarks that no row has."""
+    remarks = [at for at, name in enumerate(whole.columns) if name in _REMARKS]
+    return [at for at in remarks if all(row[at] in ("", "-") for row in whole.rows)]
+
+
+def _without(left_out: Collection[int], whole: Table) -> Table:
+    kept = [at for at in range(len(whole.columns)) if at not in left_out]
+    return table([whole.columns[at] for at in kept], [[row[at] for at in kept] for row in whole.rows])
 
 
 def _shorter_times(whole: Table) -> Table:

@@ -105,6 +105,17 @@ def test_what_finds_no_room_in_its_row_stands_behind_the_id():
     assert under == f"    {EVENT}  training_run.finished  looked at the…"
 
 
+def test_a_remark_that_no_row_has_takes_nothing_from_the_others_and_goes_whole_into_a_pipe():
+    columns, row = COMMANDS["history"]
+    without = (*row[:5], "Ada Lovelace, Bob", "promotion.approve", EVENT, "-")
+    heading, line, under = drawn(columns, without, width=80)
+    assert (heading.split()[-2:], line.split()[-3:]) == (["approved", "by"], ["Ada", "Lovelace,", "Bob"])
+    assert under == f"    {EVENT}  promotion.approve"
+    assert "why" not in " ".join(drawn(columns, without, width=160))
+    assert "why it ended" in drawn(columns, without, (*row[:-1], "deleted"), width=160)[0]
+    assert drawn(columns, without, width=None)[0].endswith("why it ended")
+
+
 def test_text_gives_way_before_names_and_times_lose_their_seconds_first():
     columns, row = COMMANDS["votes"]
     heading, line = drawn(columns, row, width=80)
