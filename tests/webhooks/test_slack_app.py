@@ -4,7 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+import pytest
+
 from registrar import button as buttons
+from registrar.ledger.capacity import NoCapacity
 from registrar.seal import REPLY, Seal
 from tests.webhooks.conftest import SLACK, Receiver
 
@@ -22,7 +25,7 @@ def press(
     *,
     trigger: str = "1.2.b",
     user: str = "U1",
-    address: str = "https://hooks.slack.com/actions/x",
+    address: str | None = "https://hooks.slack.com/actions/x",
 ):
     action = {"action_id": "registrar.approve", "value": value}
     payload = {
@@ -75,9 +78,28 @@ def test_an_old_button_changes_nothing_and_the_person_is_told_where_slack_shows_
     assert "use the slash command" in letter.body["text"]
 
 
-def test_a_press_whose_address_is_not_slacks_is_posted_nowhere(receiver, letters):
-    answer = press(receiver, "gAAAAA-made-up", address="https://evil.example/actions/x")
-    assert (answer.status_code, answer.mimetype, letters) == (422, "application/problem+json", [])
+@pytest.mark.parametrize("address", [None, "https://evil.example/actions/x"])
+def test_a_press_whose_sender_can_be_told_nothing_is_a_200_and_stands_in_the_rejections(receiver, letters, address):
+    answer = press(receiver, "gAAAAA-made-up", address=address)
+    assert (answer.status_code, letters, receiver.events()) == (200, [], [])
+    assert answer.json["refused"].startswith("this button is not one of this installation's")
+    assert receiver.rejections() == [("slack", 422, "invalid_event")]
+
+
+def test_a_press_without_an_address_that_is_not_granted_is_a_200_with_the_reason(receiver):
+    answer = press(receiver, button(receiver, model="churn"), address=None)
+    assert (answer.status_code, receiver.events()) == (200, [])
+    assert "add an entry to sources.slack.may" in answer.json["refused"]
+    assert receiver.rejections() == [("slack", 403, "not_permitted")]
+
+
+def test_a_press_without_an_address_that_can_not_be_taken_now_stays_a_failure(receiver, monkeypatch):
+    monkeypatch.setattr("registrar.ledger.inbox.Inbox.submit", lambda self, submission: _full())
+    assert press(receiver, button(receiver), address=None).status_code == 503
+
+
+def _full():
+    raise NoCapacity("100 tasks wait")
 
 
 def test_a_slash_command_is_answered_at_once_to_the_person_alone(receiver):

@@ -57,12 +57,19 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Slack shows what a slash command is answered only if it comes with a 200."""
+    """Slack shows what a slash command is answered only if it comes with a 200.
+
+    A press comes here where its person can't be told (`letter`): a 4xx would have Slack count the app as failing. What
+    can't be taken at the moment stays a failure.
+    """
     try:
-        slash = "command" in strict_form.parse(request.body)
+        form = strict_form.parse(request.body)
     except NotAForm:
         return None
-    return _ephemeral(rejected.spoken()) if slash else None
+    if "command" in form:
+        return _ephemeral(rejected.spoken())
+    passing = rejected.status == 429 or rejected.status >= 500
+    return {"events": [], "refused": rejected.detail} if "payload" in form and not passing else None
 
 
 def letter(request: Request, rejected: Rejected, context: Context) -> Letter | None:
