@@ -11,7 +11,6 @@ import fcntl
 import json
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+
+from registrar.settings import process_environment
 
 log = logging.getLogger(__name__)
 
@@ -81,15 +82,24 @@ class LivenessFile:
             self._thread.join(timeout=EVERY)
 
     def _keep(self) -> None:
-        path = self._folder / f"{self._part}-{os.getpid()}-{next(_NUMBERS)}"
-        try:
-            with _own(path) as file:
-                while True:
-                    os.pwrite(file, self._text(), 0)
-                    if self._done.wait(EVERY):
-                        break
-        except OSError as error:
-            log.warning("`registrar alive` can't tell of this %s: %s: %s", self._part, path, error.strerror)
+        told = False
+        while True:
+            try:
+                self._write()
+            except OSError as error:
+                if not told:
+                    log.warning("`registrar alive` can't tell of this %s: %s", self._part, _said(self._folder, error))
+                told = True
+            if self._done.wait(EVERY):
+                return
+
+    def _write(self) -> None:
+        """Until this process ends. Raises OSError, such as of a folder without room: it may have some later."""
+        with _own(self._folder / f"{self._part}-{os.getpid()}-{next(_NUMBERS)}") as file:
+            while True:
+                os.pwrite(file, self._text(), 0)
+                if self._done.wait(EVERY):
+                    return
 
     def _text(self) -> bytes:
         at = time.monotonic()
@@ -138,7 +148,9 @@ class Liveness:
 
 def folder(ledger_url: str) -> Path:
     name = sha256(ledger_url.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"registrar-alive-{os.getuid()}-{name}"
+    # Not tempfile.gettempdir(): it is another folder where this one has no room at the moment, or an error.
+    temporary = process_environment().get("TMPDIR") or "/tmp"  # noqa: S108 (_own makes sure whose folder it is)
+    return Path(temporary) / f"registrar-alive-{os.getuid()}-{name}"
 
 
 def processes(ledger_url: str, part: str) -> list[Liveness]:
@@ -147,12 +159,28 @@ def processes(ledger_url: str, part: str) -> list[Liveness]:
     return [life for life in found if life]
 
 
+def why_silent(ledger_url: str) -> str | None:
+    """Why no process here can say that it lives, found out by trying; None: it could."""
+    at = folder(ledger_url)
+    try:
+        with _own(at / f"asked-{os.getpid()}") as file:
+            os.pwrite(file, b" " * _LENGTH, 0)
+    except OSError as error:
+        return _said(at, error)
+    return None
+
+
+def _said(at: Path, error: OSError) -> str:
+    return f"{at} can't be written: {error.strerror}"
+
+
 def _read(path: Path) -> Liveness | None:
     """None: its process is gone."""
     try:
         with path.open("rb") as file:
             if _is_free(file.fileno()):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
                 return None
             said = json.loads(file.read() or b"null")
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 import click
 
-from registrar.alive import Liveness, processes
+from registrar.alive import Liveness, processes, why_silent
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger.heartbeats import PARTS
@@ -23,12 +23,16 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
     registrar alive --part beat || systemctl restart registrar-beat
 
     For health checks: broker, ledger and MLflow are not asked, so a part that waits for one of them is alive. One that
-    is frozen, dead, or whose loop stands still is not. Exit code 0: each such process here is alive; 1: one is not, or
-    none runs here. Run it where the part runs, as the same user, with the same settings and TMPDIR.
+    is frozen, dead, or whose loop stands still is not. Exit code 0: each such process here is alive; 1: one is not,
+    none runs here, or it can't be told because TMPDIR is full. Run it where the part runs, as the same user, with the
+    same settings and TMPDIR.
     """
     context: Context = ctx.obj
-    found = [one for one in processes(context.settings().ledger_url, part) if pid in (None, one.pid)]
-    trouble = [said for one in found if (said := one.trouble)] or ([] if found else [_none(part, pid)])
+    ledger_url = context.settings().ledger_url
+    found = [one for one in processes(ledger_url, part) if pid in (None, one.pid)]
+    trouble = [said for one in found if (said := one.trouble)]
+    if not found:
+        trouble = [_none(ledger_url, part, pid)]
     if as_json:
         show.json_text({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
     else:
@@ -37,8 +41,11 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
         ctx.exit(DEAD)
 
 
-def _none(part: str, pid: int | None) -> str:
-    return f"no {part}{f' {pid}' if pid else ''} of this installation runs here"
+def _none(ledger_url: str, part: str, pid: int | None) -> str:
+    wanted = f"{part}{f' {pid}' if pid else ''} of this installation runs here"
+    if why := why_silent(ledger_url):
+        return f"whether a {wanted} can't be told: {why}; mend that, or give the parts and this command another TMPDIR"
+    return f"no {wanted}"
 
 
 def _well(one: Liveness) -> str:

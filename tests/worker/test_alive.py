@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +19,7 @@ from registrar.alive import LivenessFile, LoopActivity, processes
 from registrar.cli import main
 from registrar.ledger import Ledger
 from tests.broker import Broker
+from tests.cli import trouble
 from tests.mlflow_server import free_port
 from tests.worker.office import KEY
 
@@ -140,7 +144,7 @@ def test_a_receiver_is_alive_until_it_is_frozen(parts):
 
 
 def test_another_installations_parts_and_other_parts_are_not_taken_for_this_ones(monkeypatch, tmp_path):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     sign = LivenessFile("worker", URL, LoopActivity())
     sign.start()
     until = time.monotonic() + 10
@@ -153,7 +157,7 @@ def test_another_installations_parts_and_other_parts_are_not_taken_for_this_ones
 
 
 def test_a_part_that_can_not_say_it_goes_on_and_its_log_says_so(monkeypatch, caplog):
-    monkeypatch.setattr("tempfile.tempdir", "/proc")
+    monkeypatch.setenv("TMPDIR", "/proc")
     sign = LivenessFile("worker", URL, LoopActivity())
     sign.start()
     sign.stop()
@@ -161,10 +165,60 @@ def test_a_part_that_can_not_say_it_goes_on_and_its_log_says_so(monkeypatch, cap
 
 
 def test_a_folder_that_another_user_made_is_not_written_to(monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     another = os.getuid() + 1  # whose folder ours is, then
     monkeypatch.setattr("os.getuid", lambda: another)
     sign = LivenessFile("worker", URL, LoopActivity())
     sign.start()
     sign.stop()
     assert "it lies in another user's folder" in caplog.text
+
+
+@pytest.fixture
+def settings(monkeypatch, tmp_path) -> Path:
+    """Those of an installation, and where its parts' files are."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("REGISTRAR_CONFIG", "registrar.yml")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("REGISTRAR_LEDGER_URL", URL)
+    monkeypatch.setenv("REGISTRAR_BROKER_URL", NOWHERE["redis"])
+    monkeypatch.setenv("REGISTRAR_SECRET_KEY", KEY)
+    return tmp_path / "tmp"
+
+
+def test_a_temporary_folder_that_can_not_be_used_is_said_and_nobody_is_called_dead(settings):
+    asked = ["alive", "--part", "worker"]
+    places = (trouble.full_disk, lambda: trouble.no_rights(settings), lambda: _gone(settings))
+    whys = ("File too large", "Permission denied", "No such file or directory")
+    for place, why in zip(places, whys, strict=True):
+        with place():
+            done = CliRunner().invoke(main, asked)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == (
+            "whether a worker of this installation runs here can't be told: "
+            f"{alive.folder(URL)} can't be written: {why}; "
+            "mend that, or give the parts and this command another TMPDIR\n"
+        )
+    assert CliRunner().invoke(main, asked).stderr == "no worker of this installation runs here\n"
+
+
+@contextmanager
+def _gone(place: Path) -> Iterator[None]:
+    shutil.rmtree(place)
+    yield
+    place.mkdir()
+
+
+def test_a_part_that_found_no_room_is_heard_of_once_there_is_some(monkeypatch, settings, caplog):
+    monkeypatch.setattr(alive, "EVERY", 0.1)
+    sign = LivenessFile("worker", URL, LoopActivity())
+    with _gone(settings):
+        sign.start()
+        time.sleep(0.5)
+    until = time.monotonic() + 10
+    while not processes(URL, "worker") and time.monotonic() < until:
+        time.sleep(0.02)
+    assert [life.pid for life in processes(URL, "worker")] == [os.getpid()]
+    sign.stop()
+    assert caplog.text.count("can't tell of this worker") == 1
