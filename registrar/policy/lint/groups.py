@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from registrar.nearest import meant
 from registrar.policy.complaint import Complaint
@@ -25,6 +26,12 @@ def look(policy: Policy) -> Iterator[Complaint]:
     for who, person in policy.people.items():
         if person.delegate and person.delegate.to == who:
             yield ("people", who, "delegate", "to"), f"{who} would stand in for themselves; name somebody else"
+        elif person.delegate and person.delegate.until < datetime.now(UTC).date():
+            yield (
+                ("people", who, "delegate", "until"),
+                f"{person.delegate.until} is over: {person.delegate.to} stands in for {who} no longer; "
+                "take the delegate away, or name a later day",
+            )
         if not person.accounts and who not in _named(policy):
             yield ("people", who), "has no accounts and stands in no group: nobody can act as them"
 
