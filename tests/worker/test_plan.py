@@ -28,7 +28,7 @@ def test_ready_says_what_it_takes_and_what_would_follow(office):
     found = planned(office, 2)
     assert found.state == "ready"
     assert found.lines[0].startswith("asked for: on 20")
-    assert found.lines[0].endswith("by source:ci; awaiting approval")
+    assert found.lines[0].endswith("by ci; awaiting approval")
     assert found.lines[1:3] == [
         "approval: 1 of Ada, Bob (leads)",
         "then: Staging -> Production, @champion with it; version 1 is archived",

@@ -8,7 +8,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.promoted import became
 from registrar.ledger.promotions import Promotion, approvals, latest
 from registrar.policy import Policy, Target
-from registrar.reading.voting import voting
+from registrar.reading.voting import name, voting
 from worker.door import Refused, Registry, Version
 from worker.promotion import quarantine
 from worker.promotion.evidence import Evidence, Look, gather
@@ -100,5 +100,5 @@ def _open(look: Look, version: Version, stage: str) -> str:
         return "asked for: not yet"
     state = later[earlier.id].state if earlier.id in later else earlier.state
     because = f": {earlier.reason}" if earlier.reason and not earlier.open else ""
-    when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {earlier.requested_by}"
+    when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {name(look.policy, earlier.requested_by)}"
     return f"asked for: {when}; {state.replace('_', ' ')}{because}" + ("" if earlier.open else " (closed)")
