@@ -15,7 +15,7 @@ from registrar.address import at_loopback, is_loopback
 from registrar.delivery import NotTaken, Receipt, Unreachable, proxies
 from registrar.problem import Problem
 from registrar.reading.reading import BadQuestion, Unknown
-from registrar.unanswered import unanswered
+from registrar.unanswered import is_late, unanswered
 from registrar.within import within
 
 TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
@@ -38,6 +38,7 @@ AGAIN = Retry(
 # The receiver takes a command without a token only with this header, which another site's page in a browser of its
 # machine can't send (webhooks/access/forms.py).
 PROGRAM = {"X-Requested-By": "registrar"}
+TAKEN_OR_NOT = "Whether it took the command is not known; `registrar events list` shows it if it did."
 LOCAL_OPERATOR = (
     "Start the receiver with REGISTRAR_LOCAL_OPERATOR=NAME, a person of registrar.yml or source:NAME, "
     "to act as them on its machine"
@@ -56,10 +57,14 @@ class NotAllowed(Problem):
 
 @dataclass(frozen=True)
 class Client:
-    """url: https://HOST[/PATH]; http only without a token, or to this machine. Raises BadAddress."""
+    """url: https://HOST[/PATH]; http only without a token, or to this machine. Raises BadAddress.
+
+    answer_within: seconds for one answer, where that is less than WHOLE.
+    """
 
     url: str
     token: str | None = field(default=None, repr=False)
+    answer_within: float | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -114,7 +119,7 @@ class Client:
                 session.mount(scheme, HTTPAdapter(max_retries=AGAIN))
             try:
                 answer = within(
-                    WHOLE,
+                    min(WHOLE, self.answer_within or WHOLE),
                     lambda: session.request(
                         verb,
                         address,
@@ -126,7 +131,8 @@ class Client:
                     ),
                 )
             except OSError as error:
-                raise Unreachable(unanswered(self.url, error)) from None
+                unknown = f" {TAKEN_OR_NOT}" if verb == "POST" and is_late(error) else ""
+                raise Unreachable(unanswered(self.url, error) + unknown) from None
         if answer.status_code not in (200, 202):
             raise self._refused(answer)
         return answer

@@ -64,17 +64,17 @@ def compose(type_: str, data: Mapping[str, Any], *, at: datetime | None) -> byte
     return json.dumps({"type": type_, **when, "data": data}).encode()
 
 
-def post(to: Address, body: bytes, *, id: str) -> Receipt:
+def post(to: Address, body: bytes, *, id: str, answer_within: float | None = None) -> Receipt:
     """Sign with the present time, and post. The same id and body again are taken for the same delivery.
 
-    id: letters, digits, _ and -. Raises CannotSign, NotTaken, Unreachable.
+    id: letters, digits, _ and -. answer_within: as of `deliver`. Raises CannotSign, NotTaken, Unreachable.
     """
     try:
         headers = signing.standard_webhooks(to.secret, id=id, timestamp=datetime.now(UTC), body=body)
     except signing.BadSecret as error:
         raise CannotSign(str(error)) from None
     headers["Content-Type"] = "application/json"
-    answer = deliver(to.url, body, headers)
+    answer = deliver(to.url, body, headers, answer_within=answer_within)
     if receipts := receipts_of(to.url, answer):
         return receipts[0]
     if said := _ignored(answer):
@@ -82,11 +82,16 @@ def post(to: Address, body: bytes, *, id: str) -> Receipt:
     raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does")
 
 
-def deliver(url: str, body: bytes, headers: Mapping[str, str]) -> requests.Response:
-    """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable."""
+def deliver(
+    url: str, body: bytes, headers: Mapping[str, str], *, answer_within: float | None = None
+) -> requests.Response:
+    """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable.
+
+    answer_within: seconds for the answer, where that is less than WHOLE.
+    """
     try:
         answer = within(
-            WHOLE,
+            min(WHOLE, answer_within or WHOLE),
             lambda: requests.post(
                 url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, proxies=proxies(url)
             ),

@@ -25,16 +25,22 @@ def unanswered(url: str, error: OSError) -> str:
     return f"the certificate of {url} does not verify: {why}{advice}"
 
 
+def is_late(error: OSError) -> bool:
+    """Whether the receiver was reached, and may have done what it was asked."""
+    if isinstance(error, requests.ConnectTimeout):
+        return False
+    # requests has no Timeout for a request that was sent again in vain
+    return isinstance(error, requests.Timeout) or any(isinstance(each, ReadTimeoutError) for each in _causes(error))
+
+
 def _silent(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or is_late(error):
         return "does not answer in time"
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return "has a name that does not resolve here"
         if isinstance(cause, ConnectionRefusedError):
             return "refuses connections: nothing listens there"
-        if isinstance(cause, ReadTimeoutError):  # of a request that was sent again in vain
-            return "does not answer in time"
     return f"does not answer ({type(error).__name__})"
 
 

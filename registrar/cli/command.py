@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -18,6 +18,9 @@ from registrar.vocabulary import UnknownType, parse
 from registrar.vocabulary.wording import wording
 
 FAILED = 1
+TIMEOUT = "How long --wait waits, and a receiver has for an answer."
+# Seconds that a receiver has for an answer at least, however little is to be waited for: it commits before it answers.
+SHORTEST = 2.0
 
 
 class Seconds(click.ParamType[float]):
@@ -48,7 +51,7 @@ def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..
     """The options of every command that waits for an event; it is called with `how`. wait: the default."""
     shared = (
         click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
-        click.option("--timeout", type=Seconds(), default=300.0, show_default=True, help="How long --wait waits."),
+        click.option("--timeout", type=Seconds(), default=300.0, show_default=True, help=TIMEOUT),
         show.as_json,
     )
 
@@ -64,7 +67,9 @@ def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..
 def _called(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def called(*args: Any, wait: bool, timeout: float, as_json: bool, **more: Any) -> Any:
-        how = How(click.get_current_context().obj, timeout if wait else None, as_json)
+        ctx = click.get_current_context()
+        ctx.obj = replace(ctx.obj, answer_within=max(timeout, SHORTEST))
+        how = How(ctx.obj, timeout if wait else None, as_json)
         return command(*args, how=how, **more)
 
     return called

@@ -31,27 +31,29 @@ class Context:
     """What @click.pass_obj gives to a command. data: the folder of `registrar up`.
 
     url: of a receiver elsewhere. named: by --url, and not by REGISTRAR_URL: that is also what CI jobs call the
-    receiver, and where it is the one of the data folder, it is not elsewhere.
+    receiver, and where it is the one of the data folder, it is not elsewhere. answer_within: seconds that a receiver
+    has for an answer; None: what its clients think best.
     """
 
     data: Path
     url: str | None = None
     token_file: Path | None = None
     named: bool = False
+    answer_within: float | None = None
 
     @cached_property
     def remote(self) -> Client | None:
         """The receiver elsewhere. Raises BadAddress, SettingsError."""
         if self.url is None or (not self.named and self._is_here(self.url)):
             return None
-        return Client(self.url, self._token())
+        return Client(self.url, self._token(), answer_within=self.answer_within)
 
     @property
     def receiver(self) -> Client:
         """Where commands are given: the receiver elsewhere, or this machine's by its local address, whatever name the
         world knows it by; with a token if there is one. Raises BadAddress, SettingsError.
         """
-        return self.remote or Client(self.settings().local_url, self._token())
+        return self.remote or Client(self.settings().local_url, self._token(), answer_within=self.answer_within)
 
     def here(self) -> None:
         """Raises OnlyHere where a receiver elsewhere is meant."""

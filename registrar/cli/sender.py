@@ -59,6 +59,10 @@ class Target:
         secret = self.own_secret() or self.context.settings().secret(self._configured().secrets[0])
         return Address(self.url, secret)
 
+    def post(self, body: bytes, *, id: str) -> Receipt:
+        """Sign one of our events by Standard Webhooks, and post it. Raises Problem."""
+        return post(self.address(), body, id=id, answer_within=self.context.answer_within)
+
     def sender(self, sending: Any) -> Any:
         """The source as webhooks/sending.py knows it. Raises Problem."""
         if self.kind is None and self._known_kind():
@@ -102,7 +106,7 @@ def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | Non
     if target.client:
         return [target.client.command(type_, data, key=id)]
     if target.is_standard:
-        return target.followed([post(target.address(), compose(type_, data, at=at), id=id)])
+        return target.followed([target.post(compose(type_, data, at=at), id=id)])
     known = sending()
     sender = target.sender(known)
     return posted(known, sender, target, known.composed(sender, json.loads(compose(type_, data, at=at))), id=id)
@@ -111,5 +115,5 @@ def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | Non
 def posted(sending: Any, sender: Any, target: Target, request: Any, *, id: str) -> Answer:
     """Signed as the source's kind does it. The receipts, or an answer without any. Raises Problem."""
     signed = sending.signed(sender, request, secret=target.own_secret(), id=id)
-    answer = deliver(target.url, signed.body, signed.headers)
+    answer = deliver(target.url, signed.body, signed.headers, answer_within=target.context.answer_within)
     return target.followed(receipts_of(target.url, answer)) or answer

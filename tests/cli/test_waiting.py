@@ -1,13 +1,14 @@
 """A command that waits says what it waits for, and ends when its --timeout is over."""
 
 import re
+import socket
 import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 
-from registrar.cli import show, waiting
+from registrar.cli import command, show, waiting
 from registrar.delivery import Receipt, Unreachable
 from tests.cli.house import House, living
 from worker.door import Retryable
@@ -149,3 +150,32 @@ def test_an_address_that_never_answers_does_not_hold_it_up(monkeypatch):
 def test_a_time_that_never_ends_or_is_none_is_refused(house, timeout):
     sent = house.run(*trained("--timeout", timeout))
     assert (sent.exit_code, "is no number of seconds" in sent.stderr) == (2, True)
+
+
+EVENT = ("training_run.finished", "model=taxi", "run_id=r1")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prune", "taxi", "--wait"),
+        ("prune", "taxi", "--no-wait"),
+        ("reconcile", "taxi", "--wait"),
+        ("send", *EVENT, "--source", "ci"),
+        ("--url", "URL", "send", *EVENT),
+        ("--url", "URL", "prune", "taxi"),
+        ("--url", "URL", "promotions", "approve", "taxi", "3"),
+    ],
+    ids=" ".join,
+)
+def test_a_receiver_that_takes_connections_and_never_answers_is_given_up(house, monkeypatch, words):
+    monkeypatch.setattr(command, "SHORTEST", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        monkeypatch.setenv("REGISTRAR_LOCAL_URL", url)
+        began = time.monotonic()
+        done = house.run(*(url if word == "URL" else word for word in words), "--timeout", "0.5")
+    assert time.monotonic() - began < 5
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+    assert "does not answer in time; is it up, and the address right?" in done.stderr
+    assert ("Whether it took the command is not known" in done.stderr) is (not {"--source", "approve"} & {*words})
