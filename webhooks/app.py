@@ -21,7 +21,7 @@ from registrar.heartbeat import Digests, HeartbeatWriter
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
-from registrar.policy import Policy, load
+from registrar.policy import Policy, fit, load
 from registrar.reading.local import Local
 from registrar.scrape import Scrape
 from registrar.scrub import Scrub, known
@@ -150,6 +150,7 @@ def load_application() -> flask.Flask:
         scrub.install(settings, policy)
         tracing.start(settings, "receiver")
         app = create_app(settings, policy=policy)
+        fit.warn(policy, environ=settings.environ, path=settings.config_path)
     except (ValueError, tracing.TracingUnavailable, schema.SchemaMismatch, LedgerUnavailable) as error:
         raise CannotStart(str(error)) from None
     app.extensions["ledger"].close()  # processes can't share a connection

@@ -13,7 +13,7 @@ from registrar.heartbeat import Digests
 from registrar.ledger import Ledger
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.schema import check
-from registrar.policy import Policy, load
+from registrar.policy import Policy, fit, load
 from registrar.queue import QUEUE, celery_app
 from registrar.scrape import Scrape
 from registrar.seal import Seal
@@ -36,6 +36,7 @@ def main() -> None:
     tracing.start(settings, "worker")
     ledger = Ledger(settings.ledger_url)
     bench = build(settings, policy, ledger)
+    fit.warn(policy, environ=settings.environ, path=settings.config_path)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
         watch = stack.enter_context(RegistryWatch(settings.mlflow_uri, settings.environ))

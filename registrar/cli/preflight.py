@@ -16,7 +16,6 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import refuse_foreign, refuse_newer
 from registrar.policy import Policy, PolicyError, fit, load
-from registrar.policy.lint import warnings
 from registrar.policy.load import located
 from registrar.settings import SettingsError, process_environment
 
@@ -66,7 +65,7 @@ def policy(config: Path) -> Iterator[str]:
     environ = process_environment()
     if wrong := fit.errors(found, environ=environ, path=config):
         raise PolicyError("\n".join(located(config, wrong)))
-    yield from located(config, [*warnings(found), *fit.bad_addresses(found, environ=environ, folder=config.parent)])
+    yield from fit.in_vain(found, environ=environ, path=config)
 
 
 def ledger(url: str) -> None:

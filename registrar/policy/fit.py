@@ -1,5 +1,6 @@
 """Whether a valid registrar.yml fits what is installed here, and whether its secrets can be read from here."""
 
+import logging
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,11 @@ from registrar.nearest import nearest
 from registrar.policy import kinds, options
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import Policy
+from registrar.policy.lint import warnings
+from registrar.policy.load import located
 from registrar.settings import Settings, SettingsError, resolve
 
+log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")
 
 
@@ -72,6 +76,17 @@ def _cannot_open(policy: Policy, settings: Settings, known: set[str]) -> list[Co
         for entry in entry_points(group="registrar.sending"):
             found += entry.load().cannot_open(policy, settings, but=known)
     return found
+
+
+def in_vain(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[str]:
+    """What a registrar.yml that can be used says in vain: each as FILE:LINE: KEY: what is wrong, and would be right."""
+    return located(path, [*warnings(policy), *bad_addresses(policy, environ=environ, folder=path.parent)])
+
+
+def warn(policy: Policy, *, environ: Mapping[str, str], path: Path) -> None:
+    """The same into the log, of a part that starts."""
+    for line in in_vain(policy, environ=environ, path=path):
+        log.warning("%s", line)
 
 
 def bad_addresses(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from registrar import scrub
 from registrar import settings as environment
 from registrar.ledger import Ledger
 from registrar.ledger.schema import HEAD, SchemaMismatch, check
@@ -52,3 +53,15 @@ def test_the_reason_is_on_stderr_and_it_stops(monkeypatch, capsys):
         from_environment()
     assert stopped.value.code == CANNOT_START
     assert "the receiver can't start: missing in the environment: REGISTRAR_CONFIG" in capsys.readouterr().err
+
+
+def test_what_registrar_yml_says_in_vain_is_in_the_log_once(ledger: Ledger, settings: Settings, monkeypatch, caplog):
+    """The same sentence as of check-config, for whoever starts without `registrar up`."""
+    settings.config_path.write_text(REGISTRAR_YML + "\ngroups: {nobody: []}\n")
+    monkeypatch.setattr(environment, "from_environment", lambda: settings)
+    monkeypatch.setattr(scrub, "install", lambda *_: None)
+    from_environment()
+    lines = [record.getMessage() for record in caplog.records if "groups.nobody" in record.getMessage()]
+    assert len(lines) == 1
+    assert re.search(r"registrar\.yml:\d+: groups\.nobody: has no members: what only they may do", lines[0])
+    assert caplog.records[-1].levelname == "WARNING"
