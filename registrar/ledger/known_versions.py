@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, or_, select
 
-from registrar.ledger.tables import events, tasks
+from registrar.ledger.tables import events, holders, promotions, tasks, version_states
 
 MOST = 50  # events of a type
 _TYPES = ("training_run.finished", "model_version.register", "evaluation_run.finished", "promotion.request")
@@ -52,6 +52,15 @@ def known_versions(connection: Connection, model: str) -> list[Known]:
         earlier = found.get(fact["version"], Known(fact["version"]))
         found[fact["version"]] = _with(earlier, row, fact)
     return sorted(found.values(), key=lambda known: known.version, reverse=True)
+
+
+def is_known(connection: Connection, model: str, version: int) -> bool:
+    """Whether the record has anything to say of a version: it was registered, asked for, judged, or held a place."""
+    rows = (holders, promotions, version_states)
+    found = (exists().where(table.c.model == model, table.c.version == version) for table in rows)
+    if connection.execute(select(or_(*found))).scalar_one():
+        return True
+    return any(known.version == version for known in known_versions(connection, model))
 
 
 def _newest(connection: Connection, model: str, type_: str) -> Sequence[str]:

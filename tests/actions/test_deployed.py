@@ -2,23 +2,55 @@
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import select
 
+from registrar.ledger.tables import tasks
+from registrar.outcome import Fact
 from registrar.vocabulary import parse
+from worker.telling import card
 
-ONE = {"model": "taxi", "version": 3, "environment": "production"}
-
-
-def test_a_deployment_is_told_and_changes_nothing(office):
-    event = office.post("deployment.succeeded", **ONE, url="https://taxi.example", commit="c0ffee")
-    assert office.fact("deployment.succeeded") == "taxi version 3 was deployed to production"
-    assert office.registry.writes == []
-    assert office.tasks_of(event) == [("deployed", "succeeded")]
+ONE = {"model": "taxi", "version": 1, "environment": "production"}
 
 
-def test_a_failed_deployment_is_told(office):
-    office.post("deployment.failed", **ONE)
-    assert office.fact("deployment.failed") == "the deployment of taxi version 3 to production failed"
-    assert office.registry.writes == []
+@pytest.fixture
+def trained(office):
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", model="taxi", run_id="r1")
+    office.registry.writes.clear()
+    return office
+
+
+def test_a_deployment_is_told_and_changes_nothing(trained):
+    event = trained.post("deployment.succeeded", **ONE, url="https://taxi.example", commit="c0ffee")
+    assert trained.fact("deployment.succeeded") == "taxi version 1 was deployed to production"
+    assert trained.registry.writes == []
+    assert trained.tasks_of(event) == [("deployed", "succeeded")]
+
+
+def test_a_failed_deployment_is_told(trained):
+    trained.post("deployment.failed", **ONE)
+    assert trained.fact("deployment.failed") == "the deployment of taxi version 1 to production failed"
+    assert trained.registry.writes == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "said"),
+    [
+        ("deployment.succeeded", "taxi version 7 was deployed to production"),
+        ("deployment.failed", "the deployment of taxi version 7 to production failed"),
+    ],
+)
+def test_of_a_version_that_the_record_does_not_know_it_is_told_as_what_somebody_reported(trained, type_, said):
+    """Whoever reads a channel would take it for a fact, and a commit's status would be green by it."""
+    event = trained.post(type_, **{**ONE, "version": 7}, commit="c" * 40)
+    with trained.ledger.read() as connection:
+        outcome = connection.execute(select(tasks.c.outcome).where(tasks.c.event_id == event).limit(1)).scalar_one()
+    [fact] = outcome["facts"]
+    assert trained.fact(type_) == fact["text"]
+    assert fact["text"] == f"ci reported: {said}; the record knows no such version"
+    assert (fact["details"]["version_known"], fact["details"]["commit"]) == (False, None)
+    assert card.headline(Fact(**fact)).startswith("\N{INFORMATION SOURCE} ")
+    assert trained.tasks_of(event) == [("deployed", "succeeded")]
 
 
 @pytest.mark.parametrize("type_", ["deployment.succeeded", "deployment.failed"])

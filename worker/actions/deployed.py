@@ -1,10 +1,14 @@
 """worker.deployed, on deployment.succeeded and deployment.failed: what was asked for is live, or goes back.
 
 A success counts late, too: of what had timed out or failed. Nothing is moved by that, but a rollback may go there.
+What is said of a version that the record does not know is told as what was reported, and by whom.
 """
+
+from typing import Any
 
 from registrar.ledger.deployments import IN_VAIN, Ended, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
+from registrar.ledger.known_versions import is_known
 from registrar.ledger.pinned import told
 from registrar.outcome import Fact, Outcome
 from registrar.vocabulary import Deployment, DeploymentSucceeded
@@ -23,7 +27,10 @@ def act(work: Work) -> Outcome:
         text = f"{version} was deployed to {data.environment}" + (_live(asked) if asked else again)
     else:
         text = f"the deployment of {version} to {data.environment} failed" + ("" if asked else again)
-    details = {"environment": data.environment, "url": data.url, "commit": data.commit}
+    details: dict[str, Any] = {"environment": data.environment, "url": data.url, "commit": data.commit}
+    if asked is None and not _is_known(work, data):
+        text = f"{work.who} reported: {text}; the record knows no such version"
+        details |= {"version_known": False, "commit": None}  # of no commit a status is set by that
     fact = Fact(data.type, text, data.model, data.version, details)
     if asked is None:
         return Outcome(text, facts=(fact,))
@@ -35,6 +42,11 @@ def act(work: Work) -> Outcome:
 def _live(asked: Asked) -> str:
     before = {"timed_out": "it had not been confirmed in time", "failed": "it had been said to have failed"}
     return f"; {before[asked.state]}" if asked.state in IN_VAIN else f": {asked.target} is live"
+
+
+def _is_known(work: Work, data: Deployment) -> bool:
+    with work.ledger.read() as connection:
+        return is_known(connection, data.model, data.version)
 
 
 def _asked(work: Work, data: Deployment) -> Asked | None:

@@ -79,7 +79,8 @@ def pressable(notice: Notice) -> bool:
 
 
 def headline(fact: Fact) -> str:
-    return f"{ICONS.get(fact.type, _OTHER)} {fact.text}"
+    icon = _OTHER if fact.details.get("version_known") is False else ICONS.get(fact.type, _OTHER)
+    return f"{icon} {fact.text}"
 
 
 def ended(fact: Fact, at: datetime) -> str:
