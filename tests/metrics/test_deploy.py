@@ -52,6 +52,11 @@ def test_every_metric_that_is_asked_for_is_there(known):
     assert names - known == set()
 
 
+def test_every_metric_has_a_panel():
+    on_panels = " ".join(target["expr"] for panel in panels() for target in panel.get("targets", []))
+    assert {name for name in told(RECEIVER) | told(WORKER) if name not in on_panels} == set()
+
+
 @pytest.mark.parametrize("expression", asked())
 def test_only_labels_that_a_metric_has_are_used(expression):
     has = {name: labels for name, (_, labels) in (told(RECEIVER) | told(WORKER)).items()}
@@ -80,6 +85,8 @@ def test_no_panel_lies_over_another_and_each_says_where_its_numbers_are_from():
         assert at["x"] + at["w"] <= 24
         taken |= cells
         assert panel["type"] == "row" or panel["datasource"]["uid"] == "${datasource}"
+    ids = [panel["id"] for panel in panels()]
+    assert len(set(ids)) == len(ids)
 
 
 def test_promtool_takes_the_rules_and_they_fire_when_they_should(tmp_path):
