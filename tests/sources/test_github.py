@@ -157,6 +157,23 @@ def test_a_pull_request_target_run_goes_by_a_name_that_anybody_may_choose():
     )
 
 
+@pytest.mark.parametrize(
+    ("event", "branch", "counts"),
+    [
+        ("pull_request", "main", True),  # into a branch of releases
+        ("pull_request", "try-lightgbm", False),  # into main: it goes by where it comes from
+        ("merge_group", "gh-readonly-queue/main/pr-17-" + "5" * 40, False),
+    ],
+)
+def test_a_pull_request_of_the_repository_itself_goes_by_the_branch_that_it_comes_from(event, branch, counts):
+    """docs/sources.md, "Pull requests and forks"."""
+    own = {"event": event, "head_branch": branch, "pull_requests": [{"number": 17, "base": {"ref": "main"}}]}
+    parsed = changed(TRAINED, lambda p: p["workflow_run"].update(own))
+    assert bool(parsed.events) is counts
+    if not counts:
+        assert "is none of options.training" in ignored(parsed)
+
+
 def test_a_repository_is_known_in_any_case():
     assert changed(TRAINED, lambda p: p["repository"].update(full_name="ACME/Taxi")).events
 
@@ -296,6 +313,20 @@ def test_who_has_it_deployed_is_who_asks(creator: object, sender: object, who: s
 
 
 DEPLOYED = captured("deployment_status__success")
+
+
+@pytest.mark.parametrize(
+    ("event", "head", "counts"),
+    [("pull_request", 616901961, True), ("pull_request_target", 616901961, False), ("pull_request", 5, False)],
+)
+def test_a_deployment_of_a_pull_request_counts_where_it_is_the_repositorys_own(event, head, counts):
+    """docs/sources.md, "Pull requests and forks"."""
+
+    def by_run(payload: dict[str, Any]) -> None:
+        run = {"id": 1, "event": event, "head_branch": "try", "head_repository": {"id": head}}
+        payload.update(workflow_run=run, repository={**payload["repository"], "id": 616901961})
+
+    assert bool(changed(DEPLOYED, by_run).events) is counts
 
 
 @pytest.mark.parametrize(

@@ -200,8 +200,15 @@ def test_two_missing_projects_are_not_the_same():
     assert "fork" in ignored(changed(TRAINED, forget))
 
 
-def test_the_projects_own_merge_request_counts():
-    assert changed(TRAINED, lambda p: p.update(merge_request={"iid": 1, "source_project_id": 42})).events
+@pytest.mark.parametrize(("ref", "counts"), [("main", True), ("try-lightgbm", False)])
+def test_the_projects_own_merge_request_goes_by_the_branch_that_it_comes_from(ref: str, counts: bool):
+    """docs/sources.md, "Pull requests and forks"."""
+
+    def own(payload: Any) -> None:
+        payload["merge_request"] = {"iid": 1, "source_project_id": 42, "source_branch": ref, "target_branch": "main"}
+        payload["object_attributes"]["ref"] = ref
+
+    assert bool(changed(TRAINED, own).events) is counts
 
 
 @pytest.mark.parametrize("kind", ["head", "merge", "train"])
