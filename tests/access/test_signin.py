@@ -161,6 +161,15 @@ def test_who_is_signed_in_and_how_to_end_it_is_on_every_page_even_of_errors(web:
     assert browser.post(f"{web.url}/signout", data={"csrf": csrf}, allow_redirects=False, timeout=30).status_code == 303
 
 
+def test_each_page_says_to_its_script_whose_it_is(start: Start):
+    """An open page does not take another person's forms into it (tests/slow/browser/test_signed_in.py)."""
+    web = start(access=ACCESS.replace("operators: [ada]", "operators: [ada, bob]"))
+    browser, _ = web.signed_in()
+    here = [each.get(f"{web.url}/policy", headers=BROWSER, timeout=30).text for each in (browser, web.browser())]
+    named = [re.findall(r'<body[^>]* data-guest="([^"]*)"', page) for page in here]
+    assert named == [["session ada"], ["loopback local"]]
+
+
 def test_a_page_is_refused_in_a_sentence_while_the_ledger_can_not_say_whose_session_it_is(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ):
