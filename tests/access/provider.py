@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,7 +35,8 @@ class OidcProvider:
     changed: claims of the next ID tokens that are put in place of the right ones; None takes one away. algorithm: that
     they are signed with. forged: signed by a key that is not the provider's. kid: whether their header names the
     key. other_keys: what else its JWKS holds, before its key. code_length: characters of its codes. moved: where its
-    token endpoint redirects to. bodies: what is answered to a path in place of JSON.
+    token endpoint redirects to. bodies: what is answered to a path in place of JSON. drips: the path whose answer comes
+    byte by byte, for as long as it is this one.
     """
 
     issuer: str
@@ -49,6 +50,7 @@ class OidcProvider:
     code_length: int = 16
     moved: str | None = None
     bodies: dict[str, bytes] = field(default_factory=dict)
+    drips: str = ""
     key: RSAKey = field(default_factory=first_key)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -140,12 +142,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(503 if self.provider.down else status, said)
 
     def _answer(self, status: int, said: Any) -> None:
-        body = self.provider.bodies.get(urlsplit(self.path).path, json.dumps(said).encode())
+        path = urlsplit(self.path).path
+        body = self.provider.bodies.get(path, json.dumps(said).encode())
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + 1_000_000 * (path == self.provider.drips)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):
+            while path == self.provider.drips:
+                self.wfile.write(b" ")
+                time.sleep(0.05)
+            self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -10,6 +10,7 @@ from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from tests.access.conftest import LOCAL, Make
 from webhooks.access import Principal
+from webhooks.errors import CrossSite
 
 
 def test_without_a_local_operator_this_machine_may_look(make: Make):
@@ -182,3 +183,24 @@ def test_behind_a_proxy_that_changes_the_host_the_public_address_is_ours(make: M
     who = Principal(Actor("ada", "Ada"), "operator", "session", session="s")
     headers = {"X-CSRF-Token": site.access.csrf_token(who), "Origin": "https://registrar.example.com"}
     site.access.check_csrf(site.asked(method="POST", headers=headers), who)
+
+
+@pytest.mark.parametrize(
+    ("public", "origin"),
+    [
+        ("https://registrar.example.com:443", "https://registrar.example.com"),
+        ("https://Registrar.example.com/", "https://registrar.example.com"),
+        ("http://registrar.example.com:80", "http://registrar.example.com"),
+        ("https://[2001:db8::443]:443", "https://[2001:db8::443]"),
+        ("https://registrar.example.com:8443", "https://registrar.example.com:8443"),
+    ],
+)
+def test_our_own_pages_are_known_however_the_public_address_is_written(make: Make, public: str, origin: str):
+    """Browsers leave the scheme's own port away. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin"""
+    site = make(public_url=public)
+    who = Principal(Actor("ada", "Ada"), "operator", "session", session="s")
+    csrf = {"X-CSRF-Token": site.access.csrf_token(who)}
+    site.access.check_csrf(site.asked(method="POST", headers={**csrf, "Origin": origin}), who)
+    for other in ("https://registrar.example.com:4430", "https://registrar.example.co", "http://[2001:db8::443]"):
+        with pytest.raises(CrossSite):
+            site.access.check_csrf(site.asked(method="POST", headers={**csrf, "Origin": other}), who)

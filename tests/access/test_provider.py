@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from registrar.policy.access import Oidc
 from registrar.policy.load import parse
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, first_key, serving
+from webhooks.access import oidc
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import Identity
 from webhooks.access.oidc import Provider
@@ -28,10 +30,14 @@ def provider() -> Iterator[OidcProvider]:
         yield started
 
 
+def made(provider: OidcProvider) -> Provider:
+    config = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": "env:OIDC_SECRET"}
+    return Provider(Oidc.model_validate(config), CLIENT_SECRET)
+
+
 def signed_in(provider: OidcProvider) -> Identity:
     """Whom we take them for, by a code that the provider gives."""
-    config = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": "env:OIDC_SECRET"}
-    ours, beginning = Provider(Oidc.model_validate(config), CLIENT_SECRET), Beginning.new()
+    ours, beginning = made(provider), Beginning.new()
     there = requests.get(ours.address(beginning, BACK), allow_redirects=False, timeout=30).headers["Location"]
     return ours.identity(beginning, BACK, parse_qs(urlsplit(there).query)["code"][0])
 
@@ -103,6 +109,55 @@ def test_an_answer_that_is_none_is_a_sentence(provider: OidcProvider, path: str,
     provider.bodies[path] = body
     with pytest.raises((SignInFailed, Unavailable)):
         signed_in(provider)
+
+
+CONFIGURATION = "/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize("path", [CONFIGURATION, "/token", "/jwks"])
+def test_an_answer_that_drips_is_not_waited_for(provider: OidcProvider, path: str, monkeypatch: pytest.MonkeyPatch):
+    """What requests calls a timeout is the time between two pieces."""
+    monkeypatch.setattr(oidc, "TIMEOUT", 0.5)
+    provider.drips = path
+    began = time.monotonic()
+    threading.Timer(8, setattr, (provider, "drips", "")).start()
+    with pytest.raises(Unavailable, match="does not answer"):
+        signed_in(provider)
+    assert time.monotonic() - began < 5
+    provider.drips = ""
+
+
+def test_a_provider_that_drips_takes_no_thread_of_other_pages(provider: OidcProvider, monkeypatch: pytest.MonkeyPatch):
+    """Anybody can begin a sign-in; a receiver has 32 threads for pages and the API."""
+    monkeypatch.setattr(oidc, "AT_ONCE", 2)
+    ours = made(provider)
+    provider.drips = CONFIGURATION
+    waiting = [threading.Thread(target=_begun, args=(ours,), daemon=True) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+    wait_until(lambda: provider.asked.count(CONFIGURATION) == 2)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="does not answer"):
+        ours.address(Beginning.new(), BACK)
+    assert (time.monotonic() - began < 2, provider.asked.count(CONFIGURATION)) == (True, 2)
+    provider.drips = ""
+    for thread in waiting:
+        thread.join(30)
+    wait_until(lambda: _begun(ours))
+
+
+def _begun(ours: Provider) -> bool:
+    try:
+        return bool(ours.address(Beginning.new(), BACK))
+    except Unavailable:
+        return False
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import flask
 import pytest
 import requests
 from itsdangerous import TimestampSigner
@@ -15,6 +16,7 @@ from registrar.ledger.engine import now
 from tests.access.conftest import ACCESS, LOCAL, SIGNED_IN, Make, Site, Start, Web
 from tests.access.provider import CLIENT_SECRET
 from webhooks.access import Principal, session
+from webhooks.access.identity import Identity
 from webhooks.access.keys import signer
 
 EVERYBODY = ACCESS.replace("operators: [ada]", 'operators: [ada]\n  viewers: ["*"]')
@@ -201,6 +203,37 @@ def sign_out(url: str, browser: requests.Session, page: str) -> requests.Respons
 
 
 BROWSER = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        SIGNED_IN.replace("ada@example.com", "ada@new.example") + EVERYBODY,
+        SIGNED_IN + ACCESS.replace("client_id: registrar", "client_id: another"),
+        SIGNED_IN + "access: {operators: [ada]}\n",
+    ],
+    ids=["the account is nobody's", "another client", "no provider"],
+)
+def test_what_was_signed_out_of_stays_so_where_registrar_yml_is_changed_back(web: Web, restarted: Any, policy: str):
+    """By the button of a page that was open before registrar.yml was changed."""
+    browser, _ = web.signed_in()
+    cookie, csrf = browser.cookies["registrar-session"], web.who(browser)["csrf"]
+    client = restarted(web, policy).client
+    client.set_cookie("registrar-session", cookie, domain="127.0.0.1")
+    left = client.post("/signout", base_url=LOCAL, data={"csrf": csrf})
+    assert (left.status_code, "registrar-session=; " in left.headers.get("Set-Cookie", "")) == (303, True)
+    assert by_cookie(restarted(web), cookie) is None
+
+
+def test_signing_in_anew_ends_what_registrar_yml_had_ended_too(web: Web, restarted: Any):
+    browser, _ = web.signed_in()
+    cookie = browser.cookies["registrar-session"]
+    moved = restarted(web, SIGNED_IN.replace("ada@example.com", "ada@new.example") + EVERYBODY)
+    identity = Identity("eve@example.com", frozenset({"web", "email"}))
+    moved.access.sessions.begin(
+        identity, moved.asked(headers={"Cookie": f"registrar-session={cookie}"}), flask.Response()
+    )
+    assert by_cookie(restarted(web), cookie) is None
 
 
 def test_who_lost_their_role_can_sign_out(web: Web, monkeypatch: pytest.MonkeyPatch):

@@ -109,6 +109,43 @@ def test_a_page_that_nobody_may_see_leads_to_the_sign_in_and_back(web: Web):
     assert signin.local("/events?model=a%26b") == "/events?model=a%26b"
 
 
+@pytest.mark.parametrize(
+    "page",
+    ["/events?model=a*b'(c)!$", "/events?model=a/b?c;d:e@f,g", "/models/m%C3%BCller%20%28a%29", "/events?model=%22%5C"],
+)
+def test_every_page_can_be_come_back_to(start: Start, page: str):
+    """Browsers send such characters as they were typed."""
+    web = start(public_url="https://registrar.example.com")
+    asked = web.site.client.get(page, base_url="https://registrar.example.com")
+    [there] = set(re.findall(r'href="(/signin[^"]*)"', asked.text))
+    assert signin.local(parse_qs(urlsplit(there).query)["next"][0]) == page
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/promotions/prm_1/approve", "/promotions/prm_1"),
+        ("/models/m%C3%BCller%20%28a%29%25/rollback", "/models/m%C3%BCller%20%28a%29%25"),
+        ("/dead/tsk_1/retry", "/dead/tsk_1"),
+    ],
+)
+def test_who_sends_a_form_after_the_session_has_ended_is_told_that_nothing_was_done(start: Start, form: str, page: str):
+    """Else somebody would think that they have voted."""
+    web = start(public_url="https://registrar.example.com")
+    sent = web.site.client.post(form, base_url="https://registrar.example.com", data={"csrf": "x", "reason": "fine"})
+    assert (sent.status_code, "Nothing was done" in sent.text) == (401, True)
+    [there] = set(re.findall(r'href="(/signin[^"]*)"', sent.text))
+    assert signin.local(parse_qs(urlsplit(there).query)["next"][0]) == page
+
+
+def test_who_sends_a_form_of_a_session_before_this_one_is_told_that_nothing_was_done(web: Web):
+    browser, _ = web.signed_in()
+    csrf = web.who(browser)["csrf"]
+    browser.get(f"{web.url}/signin", timeout=30)
+    sent = browser.post(f"{web.url}/promotions/prm_1/approve", data={"csrf": csrf}, timeout=30)
+    assert (sent.status_code, "Nothing was done" in sent.text) == (403, True)
+
+
 def test_without_a_provider_the_page_says_who_could_sign_people_in(make: Make):
     answer = make().client.get("/events", base_url="https://registrar.example.com")
     assert (answer.status_code, "/signin" in answer.text) == (401, False)
@@ -122,6 +159,15 @@ def test_who_is_signed_in_and_how_to_end_it_is_on_every_page_even_of_errors(web:
         assert "<strong>Ada</strong> · operator" in page
         [csrf] = re.findall(r'action="/signout"><input type="hidden" name="csrf" value="([^"]+)">', page)
     assert browser.post(f"{web.url}/signout", data={"csrf": csrf}, allow_redirects=False, timeout=30).status_code == 303
+
+
+def test_each_page_says_to_its_script_whose_it_is(start: Start):
+    """An open page does not take another person's forms into it (tests/slow/browser/test_signed_in.py)."""
+    web = start(access=ACCESS.replace("operators: [ada]", "operators: [ada, bob]"))
+    browser, _ = web.signed_in()
+    here = [each.get(f"{web.url}/policy", headers=BROWSER, timeout=30).text for each in (browser, web.browser())]
+    named = [re.findall(r'<body[^>]* data-guest="([^"]*)"', page) for page in here]
+    assert named == [["session ada"], ["loopback local"]]
 
 
 def test_a_page_is_refused_in_a_sentence_while_the_ledger_can_not_say_whose_session_it_is(

@@ -42,7 +42,7 @@ def test_a_page_that_is_still_current_is_a_304_without_a_body(lived: Lived, alwa
 
 def test_the_page_knows_its_own_etag(lived: Lived):
     answer = lived.house.get("/")
-    found = re.search(r'<body data-etag="([^"]*)">', answer.text)
+    found = re.search(r'<body data-etag="([^"]*)"', answer.text)
     assert found
     assert html.unescape(found[1]) == answer.headers["ETag"]
 

@@ -92,8 +92,11 @@ class Access:
         return self._forms.session_token(session.id) if session else None
 
     def sign_out(self, request: flask.Request, response: flask.Response) -> Session | None:
-        """End the session, if there is one. Raises CrossSite, LedgerUnavailable."""
-        if session := self.sessions.find(request):
+        """End the session, if there is one: also one that registrar.yml has ended, and may bring back.
+
+        Raises CrossSite, LedgerUnavailable.
+        """
+        if session := self.sessions.shown(request):
             self._forms.check_session(request, session.id)
             self.sessions.end(session, request, response)
         return session

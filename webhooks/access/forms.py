@@ -21,6 +21,8 @@ FIELD = "csrf"
 HEADER = "X-CSRF-Token"
 PROGRAM = "X-Requested-By"
 LASTS = timedelta(hours=12)  # a page may stay open for so long
+# What browsers leave away. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin
+_OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Forms:
@@ -109,4 +111,4 @@ def _origin(url: str) -> tuple[str, str] | None:
         parts = urlsplit(url)
     except ValueError:
         return None
-    return parts.scheme, parts.netloc.lower()
+    return parts.scheme, parts.netloc.lower().removesuffix(_OWN_PORTS.get(parts.scheme, ""))

@@ -6,9 +6,9 @@ https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth, https://www.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -22,14 +22,19 @@ from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
 from registrar.policy.access import Oidc
+from registrar.within import within
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import Identity, is_account
 from webhooks.clean import clean
 from webhooks.errors import Unavailable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-TIMEOUT = 5  # seconds
+TIMEOUT = 5  # seconds for a whole answer
+# Requests to the provider under way. Anybody can begin a sign-in, and each has one of the threads that pages have
+# (webhooks/flask_threads.py, THREADS) while it waits.
+AT_ONCE = 16
 KNOWN_FOR = 3600.0  # seconds that the provider's metadata and keys are believed
 LEEWAY = 60  # seconds between two clocks
 LONGEST_NAME = 100  # characters: browsers drop a cookie of more than 4,096 bytes
@@ -50,6 +55,7 @@ class Provider:
         self._config, self._secret = config, client_secret
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Any]] = {}
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def address(self, beginning: Beginning, redirect_uri: str) -> str:
         """Where the browser is sent. Raises Unavailable."""
@@ -84,7 +90,7 @@ class Provider:
         try:
             with self._client(redirect_uri) as client:
                 sent = {"code": code, "code_verifier": beginning.verifier}  # for nobody whom it might redirect to
-                return dict(client.fetch_token(endpoint, **sent, allow_redirects=False))
+                return dict(self._answered(lambda: client.fetch_token(endpoint, **sent, allow_redirects=False)))
         except (OAuthError, ValueError, requests.RequestException) as error:
             raise self._trouble("gave no token for the code", error) from None
 
@@ -137,7 +143,7 @@ class Provider:
         if known is not None and time.monotonic() < until and not anew:
             return dict(known)
         try:
-            answer = requests.get(url, timeout=TIMEOUT, allow_redirects=False)
+            answer = self._answered(lambda: requests.get(url, timeout=TIMEOUT, allow_redirects=False))
             answer.raise_for_status()
             found = dict(answer.json())
         except (requests.RequestException, ValueError, TypeError) as error:
@@ -145,6 +151,22 @@ class Provider:
         with self._lock:
             self._known[url] = (time.monotonic() + KNOWN_FOR, found)
         return found
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        """A whole answer, or none. One that goes on beyond its time keeps its place until it ends: its thread is left.
+
+        Raises requests.RequestException, or what `ask` does.
+        """
+        if not self._places.acquire(blocking=False):
+            raise requests.Timeout(f"{AT_ONCE} requests wait for it")
+
+        def asked() -> T:
+            try:
+                return ask()
+            finally:
+                self._places.release()
+
+        return within(TIMEOUT, asked)
 
     def _client(self, redirect_uri: str) -> OAuth2Session:
         return OAuth2Session(

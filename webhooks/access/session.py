@@ -32,12 +32,13 @@ _UNREADABLE = (BadData, ValueError, KeyError, TypeError, OverflowError, OSError)
 
 @dataclass(frozen=True)
 class Session:
-    """person: whose account it was at the sign-in; None: nobody's, a guest. id: 128 random bits. seen: when its cookie
-    was made.
+    """person: whose account it was at the sign-in; None: nobody's, a guest. provider: which one signed them in, as
+    `_provider` tells it. id: 128 random bits. seen: when its cookie was made.
     """
 
     identity: Identity
     person: str | None
+    provider: str | None
     id: str = field(repr=False)
     began: datetime
     seen: datetime
@@ -53,21 +54,26 @@ class Sessions:
 
     def begin(self, identity: Identity, request: flask.Request, response: flask.Response) -> None:
         """In place of the one that this browser has, if it has one. Raises LedgerUnavailable."""
-        if former := self.find(request):
+        if former := self.shown(request):
             self._spend(former)
-        at, person = now(), self._person(identity)
-        self._put(Session(identity, person, secrets.token_hex(16), at, at), request, response)
+        at, person, provider = now(), self._person(identity), _provider(self._policy.access.oidc)
+        self._put(Session(identity, person, provider, secrets.token_hex(16), at, at), request, response)
 
     def find(self, request: flask.Request) -> Session | None:
         """Of the request's cookie, if it is one of ours and not over. Raises LedgerUnavailable."""
+        session = self.shown(request)
+        return session if session and self._counts(session) and not self._is_over(session) else None
+
+    def shown(self, request: flask.Request) -> Session | None:
+        """Of the request's cookie, if it is one of ours and not too old, be it over otherwise: what registrar.yml has
+        ended counts again where that is changed back, unless it was signed out of meanwhile.
+        """
         at = now()
         try:
-            given = self._cookie(request)
-            session = self._read(*opened(self._signer, given, lasts=IDLE, at=at))
+            session = self._read(*opened(self._signer, self._cookie(request), lasts=IDLE, at=at))
         except _UNREADABLE:
             return None
-        is_live = -AHEAD <= at - session.began < ABSOLUTE and session.person == self._person(session.identity)
-        return session if is_live and not self._is_over(session) else None
+        return session if -AHEAD <= at - session.began < ABSOLUTE else None
 
     def renew(self, session: Session, request: flask.Request, response: flask.Response) -> None:
         """So that it does not end while it is used. What a key signed that is being exchanged is not signed anew: it
@@ -95,6 +101,12 @@ class Sessions:
 
     def _cookie(self, request: flask.Request) -> str:
         return request.cookies.get(self.cookie_name(request), "")
+
+    def _counts(self, session: Session) -> bool:
+        """Whether it is by the provider that signs people in now, and of whom registrar.yml gives the account to."""
+        oidc = self._policy.access.oidc
+        is_theirs = session.person == self._person(session.identity)
+        return oidc is not None and session.provider == _provider(oidc) and is_theirs
 
     def _person(self, identity: Identity) -> str | None:
         return self._policy.signed_in(identity.account, kinds=identity.kinds)
@@ -127,7 +139,7 @@ class Sessions:
             "name": who.name,
             "sub": who.subject,
             "person": session.person,
-            "provider": _provider(self._policy.access.oidc),
+            "provider": session.provider,
             "id": session.id,
             "began": int(session.began.timestamp()),
         }
@@ -135,15 +147,12 @@ class Sessions:
         response.set_cookie(self.cookie_name(request), text, max_age=ABSOLUTE, **self.cookie_attributes(request))
 
     def _read(self, said: Any, seen: datetime) -> Session:
-        """Raises one of _UNREADABLE, also where another provider signed them in."""
+        """Raises one of _UNREADABLE."""
         oidc = self._policy.access.oidc
-        if oidc is None or said["provider"] != _provider(oidc):
-            raise ValueError("the provider of the sign-in signs nobody in any more")
-        identity = Identity(
-            str(said["account"]), oidc.account_kinds, _text_or_none(said["name"]), _text_or_none(said["sub"])
-        )
-        began = datetime.fromtimestamp(said["began"], UTC)
-        return Session(identity, _text_or_none(said["person"]), str(said["id"]), began, seen)
+        kinds = oidc.account_kinds if oidc else frozenset[str]()
+        identity = Identity(str(said["account"]), kinds, _text_or_none(said["name"]), _text_or_none(said["sub"]))
+        person, provider = _text_or_none(said["person"]), _text_or_none(said["provider"])
+        return Session(identity, person, provider, str(said["id"]), datetime.fromtimestamp(said["began"], UTC), seen)
 
 
 def _provider(oidc: Oidc | None) -> str | None:

@@ -35,8 +35,9 @@ PACE = "60/minute"
 LASTS = timedelta(minutes=10)  # from the beginning to the end
 MOST_TABS = 4  # that sign in side by side in one browser; each takes a cookie of up to 2 kB
 LONGEST_CODE = 16_384  # characters; a provider may put all that it knows into one
-# No second slash: //elsewhere.example and /\elsewhere.example are other hosts to a browser.
-_OURS = re.compile(r"/([A-Za-z0-9._~%@:?&=+,;-][A-Za-z0-9._~%@:?&=+,;/-]{0,1000})?")
+# What a path and a query are made of (https://www.rfc-editor.org/rfc/rfc3986#appendix-A). No second slash:
+# //elsewhere.example and /\elsewhere.example are other hosts to a browser.
+_OURS = re.compile(r"/([A-Za-z0-9._~%@:?&=+,;!$'()*-][A-Za-z0-9._~%@:?&=+,;!$'()*/-]{0,1000})?")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """What went wrong, as a page: the same sentence that the API would answer with, and where to sign in."""
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import flask
 from flask import Response, request
 
 from registrar.ledger import LedgerUnavailable
 from webhooks.access import SIGN_IN, Principal
-from webhooks.errors import NotPermitted, NotSignedIn, Rejected
+from webhooks.errors import CrossSite, NotPermitted, NotSignedIn, Rejected
 from webhooks.ingress.error_handlers import rejected_of
 from webhooks.pages.house import House, here
 
@@ -35,6 +35,7 @@ class Errors:
             provider=self._provider(),
             stranger=isinstance(error, NotPermitted) and (guest is None or request.path.startswith(SIGN_IN)),
             unknown=isinstance(error, NotSignedIn),
+            undone=request.method == "POST" and isinstance(error, NotSignedIn | NotPermitted | CrossSite),
         )
         answer = Response(text, rejected.status, content_type="text/html; charset=utf-8")
         answer.headers.extend(_more(rejected))
@@ -80,4 +81,4 @@ def _back() -> str:
         return "/"
     if request.method == "GET":
         return here()
-    return request.path.rsplit("/", 1)[0] or "/"
+    return quote(request.path).rsplit("/", 1)[0] or "/"

@@ -130,6 +130,25 @@ def test_an_open_page_says_that_its_session_has_ended(elsewhere: Elsewhere):
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
+def test_an_open_page_never_becomes_another_persons(elsewhere: Elsewhere, site: Site, model: str):
+    """Else a form under Ada's name would be sent as Vera's."""
+    site.trained(model, rmse=6.5)
+    page = elsewhere("Ada").new_page()
+    sign_in(page, "/promotions")
+    page.get_by_role("link", name=f"{model} version 1 to Production").first.click()
+    other = page.context.new_page()
+    other.goto("/policy")
+    other.get_by_role("button", name="Sign out").click()
+    site.provider.claims |= {"email": "vera@example.com"}
+    sign_in(other, "/policy")
+    expect(other.locator(".who")).to_contain_text("Vera · viewer")
+    other.close()
+    site.trained(model, rmse=6.4)
+    expect(page.locator("#live")).to_have_text("not live: who is signed in here has changed, reload the page")
+    expect(page.locator(".who")).to_contain_text("Ada · operator")
+    expect(page.locator("#decide").get_by_role("button", name="Approve")).to_be_visible()
+
+
 def test_who_is_nobody_of_ours_is_told_so_and_may_sign_in_as_somebody_else(elsewhere: Elsewhere, site: Site):
     page = elsewhere("Eve").new_page()
     sign_in(page)

@@ -9,7 +9,7 @@
   const PATIENCE = 30000;
   const LONGEST = 60000; // between two polls that fail
   const POLL = { Accept: "text/html", "X-Registrar-Poll": "1" }; // does not keep a session from ending as idle
-  const status = document.getElementById("live");
+  const status = document.getElementById("live"), guest = document.body.dataset.guest;
   let etag = document.body.dataset.etag, read = Date.now(), failures = 0, busy = false, timer = null, latest = null;
 
   for (const button of document.querySelectorAll(".copy")) show(button);
@@ -41,7 +41,10 @@
     const how = { headers, cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) };
     try {
       const answer = await fetch(location.href, how);
-      if (answer.ok) take(await answer.text());
+      if (answer.ok && !take(await answer.text())) {
+        say("not live: who is signed in here has changed, reload the page");
+        return false;
+      }
       if (latest) swap(latest);
       const current = answer.ok || answer.status === 304;
       say(current ? "live" : answer.status >= 500 ? "not live: trying again" : "not live: reload to see what is new");
@@ -54,10 +57,14 @@
 
   function say(words) { if (status && status.textContent !== words) status.textContent = words; }
 
+  // Whether it is a page of whom this page names: under their name nobody sends another person's form.
   function take(text) {
-    latest = new DOMParser().parseFromString(text, "text/html");
+    const page = new DOMParser().parseFromString(text, "text/html");
+    if (page.body.dataset.guest !== guest) return false;
+    latest = page;
     etag = latest.body.dataset.etag;
     read = Date.now();
+    return true;
   }
 
   // Parts move out of `page`; one that is left alone stays there for the next poll.
