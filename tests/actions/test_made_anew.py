@@ -313,6 +313,7 @@ def test_what_is_put_back_late_is_what_was_approved(office):
     assert office.stages() == {1: "Archived", 2: "None"}
     assert office.registry.model("taxi").aliases == {}
     assert "its files are not those that were approved" in office.fact("registry.changed_by_hand")
+    assert office.holding() == {"Archived": [1]}
 
 
 def test_a_number_that_comes_again_in_the_same_model_is_another_version(office):

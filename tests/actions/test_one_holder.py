@@ -192,6 +192,8 @@ def test_what_is_quarantined_is_not_put_back(office):
     assert "taxi version 2 is not put back in Production: it is quarantined: by hand" in told
     assert "@champion of taxi is not put back: taxi version 2 is quarantined: by hand" in told
     assert office.holding().get("Production") is None
+    assert office.holding()["@champion"] == [1]
+    assert reconcile(office) == []
 
 
 def broken_off(office) -> None:

@@ -7,7 +7,7 @@ by now, what is quarantined anywhere, or whose files are not those that were app
 
 from dataclasses import dataclass, field
 
-from registrar.ledger.history import HeldBefore, Holds, Released, held_before, held_now
+from registrar.ledger.history import Held, HeldBefore, Holds, Released, held_before, held_now
 from registrar.ledger.noted import PutBack
 from registrar.outcome import Fact, Outcome, Record
 from worker.door import Version, present
@@ -46,15 +46,19 @@ def _alias(work: Work, done: Done, alias: str, number: int) -> None:
         done.said.append(f"version {number} is gone")
     elif Holds(alias, number) not in _recorded(work, "alias"):
         done.said.append(f"@{alias} of {work.model} stays: the record has it at {version} no more")
-    elif quarantine.why(work.ledger, version):
-        text = f"@{alias} of {work.model} is not put back: {_quarantined(work, version)}"
-        _untouched(done, version, text, Released(work.model, "alias", number, alias))
-    elif alias not in version.aliases and (why := _not_approved(work, version, "alias", alias)):
-        _untouched(done, version, f"@{alias} of {work.model} is not put back to {version}: {why}")
+    elif alias not in version.aliases and (why := _quarantined(work, version) or _not_approved(work, version, alias)):
+        _untouched(done, version, f"@{alias} of {work.model} is not put back: {why}", *_as_it_is(work, alias, number))
     else:
         if alias not in version.aliases:
             work.registry.set_alias(work.model, alias, number)
         _back(done, version, f"@{alias} of {work.model} points at version {number} again")
+
+
+def _as_it_is(work: Work, alias: str, number: int) -> tuple[Record, ...]:
+    """Record whom a hand left the alias at. It stays there: who loads by it is not to be left without a model."""
+    released = Released(work.model, "alias", number, alias)
+    current = work.registry.by_alias(work.model, alias)
+    return (released, Held(work.model, "alias", alias, current.version, alone=True)) if current else (released,)
 
 
 def _dropped(work: Work, done: Done, alias: str) -> None:
@@ -78,7 +82,7 @@ def _stage(work: Work, done: Done, number: int, stage: str) -> None:
     elif stage != "None" and Holds(stage, number) not in recorded:
         done.said.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
     elif version.stage != stage and (why := _barred(work, version, stage)):
-        _untouched(done, version, f"{version} is not put back in {stage}: {why}", *_banned(work, version, stage))
+        _untouched(done, version, f"{version} is not put back in {stage}: {why}", *_sent_away(work, version, stage))
     else:
         if version.stage != stage:
             work.registry.set_stage(work.model, number, stage)
@@ -87,16 +91,26 @@ def _stage(work: Work, done: Done, number: int, stage: str) -> None:
 
 def _barred(work: Work, version: Version, stage: str) -> str | None:
     """Why a version may not go back into a stage, for people."""
-    policy = work.policy.model(work.model)
-    if policy.target(stage) and (held := quarantine.why(work.ledger, version)):
-        return held
-    if policy.target(stage) and (other := _not_approved(work, version, "stage", stage)):
-        return other
-    others = seen(work, work.model).others(stage, version) if stage in exclusive(policy) else []
+    if banned := _banned(work, version, stage):
+        return banned
+    exclusively = stage in exclusive(work.policy.model(work.model))
+    others = seen(work, work.model).others(stage, version) if exclusively else []
     return f"version {others[0].version} is there" if others else None
 
 
-def _not_approved(work: Work, version: Version, kind: str, key: str) -> str | None:
+def _banned(work: Work, version: Version, stage: str) -> str | None:
+    """Why a version may be there no more, whoever else is there or not."""
+    if not work.policy.model(work.model).target(stage):
+        return None
+    return quarantine.why(work.ledger, version) or _not_let_in(work, version, "stage", stage)
+
+
+def _not_approved(work: Work, version: Version, alias: str) -> str | None:
+    why = _not_let_in(work, version, "alias", alias)
+    return f"of {version}, {why}" if why else None
+
+
+def _not_let_in(work: Work, version: Version, kind: str, key: str) -> str | None:
     """Why a version is not what was let in there, for people."""
     with work.ledger.read() as connection:
         times = held_before(connection, work.model, kind, key)
@@ -112,17 +126,23 @@ def _rewritten(work: Work, version: Version, held: HeldBefore, key: str) -> bool
     return target is not None and rewritten(work, version, target, held)
 
 
-def _banned(work: Work, version: Version, stage: str) -> tuple[Record, ...]:
-    """A quarantined version holds the stage no more, and does not stay where a hand put it past the policy either."""
-    if not quarantine.why(work.ledger, version):
+def _sent_away(work: Work, version: Version, stage: str) -> tuple[Record, ...]:
+    """What is banned holds the stage no more, and does not stay where a hand put it past the policy either; elsewhere
+    it stays, and that is recorded.
+    """
+    if not _banned(work, version, stage):
         return ()
+    released = Released(work.model, "stage", version.version, stage)
     if work.policy.model(work.model).target(version.stage):
         work.registry.set_stage(work.model, version.version, "None")
-    return (Released(work.model, "stage", version.version, stage),)
+    elif version.stage != "None":
+        return released, Held(work.model, "stage", version.stage, version.version)
+    return (released,)
 
 
-def _quarantined(work: Work, version: Version) -> str:
-    return f"{version} {(quarantine.why(work.ledger, version) or '').removeprefix('it ')}"
+def _quarantined(work: Work, version: Version) -> str | None:
+    why = quarantine.why(work.ledger, version)
+    return f"{version} {why.removeprefix('it ')}" if why else None
 
 
 def _recorded(work: Work, kind: str) -> list[Holds]:
