@@ -104,7 +104,7 @@ check: lint types contracts  ## before a commit: those, and the tests of what di
 $(READY): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Registrar needs Python 3.11, 3.12 or 3.13 on the PATH, or as make PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -m registrar.redis_server
+	@$(PYTHON) -m registrar.broker.redis_server
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (first time: about a minute)"
 	@command -v $(BIN)/uv >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -11,12 +11,12 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import Retry
 
-from registrar.address import at_loopback, is_loopback
-from registrar.delivery import NotTaken, Receipt, Unreachable, proxies
-from registrar.problem import Problem
+from registrar.errors import Problem
+from registrar.http.connection_errors import is_late, unanswered
+from registrar.http.deadline import within
+from registrar.http.event_client import NotTaken, Receipt, Unreachable, proxies
+from registrar.http.safe_url import at_loopback, is_loopback
 from registrar.reading.reading import BadQuestion, Unknown
-from registrar.unanswered import is_late, unanswered
-from registrar.within import within
 
 TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
 WHOLE = 120  # seconds for one answer, however it comes, and whatever is sent again; a page takes less than one

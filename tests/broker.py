@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from registrar.redis_server import redis_server
+from registrar.broker.redis_server import redis_server
 
 
 @dataclass(frozen=True)

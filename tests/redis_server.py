@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from registrar.redis_server import redis_server
+from registrar.broker.redis_server import redis_server
 from tests.links import LOOPBACK
 
 

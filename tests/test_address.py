@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.address import at_loopback, may_answer
+from registrar.http.safe_url import at_loopback, may_answer
 
 PUBLIC = ["52.3.4.5", "2600:1f18::1", "::ffff:52.3.4.5", "64:ff9b::3403:405"]
 OWN = ["127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "::1", "fc00::1"]

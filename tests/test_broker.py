@@ -2,9 +2,9 @@
 
 import pytest
 
-from registrar import amqp, redis
-from registrar.broker import Broker, BrokerUrlError
-from registrar.queue import celery_app
+from registrar.broker.celery_app import celery_app
+from registrar.broker.transports import rabbitmq_transport, redis_transport
+from registrar.broker.url import Broker, BrokerUrlError
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_redis_options_are_not_told_to_rabbitmq():
 @pytest.mark.parametrize(
     ("urls", "transport"),
     [
-        (["amqp://h//", "amqp://i//"], amqp.Transport),
-        (["amqps://h//", "amqps://i//"], amqp.SSLTransport),
-        (["redis://h/0", "redis://i/0"], redis.Transport),
-        (["rediss://h/0?ssl_cert_reqs=required", "rediss://i/0?ssl_cert_reqs=required"], redis.Transport),
-        (["redis+socket:///run/redis.sock"], redis.Transport),
-        (["sentinel://h/0?master_name=m", "sentinel://i/0?master_name=m"], redis.SentinelTransport),
+        (["amqp://h//", "amqp://i//"], rabbitmq_transport.Transport),
+        (["amqps://h//", "amqps://i//"], rabbitmq_transport.SSLTransport),
+        (["redis://h/0", "redis://i/0"], redis_transport.Transport),
+        (["rediss://h/0?ssl_cert_reqs=required", "rediss://i/0?ssl_cert_reqs=required"], redis_transport.Transport),
+        (["redis+socket:///run/redis.sock"], redis_transport.Transport),
+        (["sentinel://h/0?master_name=m", "sentinel://i/0?master_name=m"], redis_transport.SentinelTransport),
     ],
 )
 def test_each_of_several_hosts_is_spoken_to_by_our_transport(urls: list[str], transport: type):

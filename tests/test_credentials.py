@@ -2,8 +2,8 @@
 
 import pytest
 
-from registrar.credentials import Login, complaint, login, logins, without_login
-from registrar.settings import Settings, SettingsError
+from registrar.config.credentials import Login, complaint, login, logins, without_login
+from registrar.config.settings import Settings, SettingsError
 
 GOOD = [
     ("redis://:pw@redis:6379/0", "redis://redis:6379/0", [Login("", "pw")]),

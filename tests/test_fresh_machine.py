@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from registrar import redis_server
-from registrar.redis_server import NoRedis, has_wheel, what_is_missing
+from registrar.broker import redis_server
+from registrar.broker.redis_server import NoRedis, has_wheel, what_is_missing
 from tests.needs import needs
 
 ROOT = Path(__file__).parent.parent

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from registrar import logs, scrub
+from registrar.config.settings import Settings, SettingsError
 from registrar.policy.load import parse
-from registrar.settings import Settings, SettingsError
+from registrar.telemetry import log_format, redaction
 from tests.test_scrub import ENVIRON, POLICY
 
 SECRET = 'quo"ted\\and\nbroken'
@@ -23,7 +23,7 @@ def begin(monkeypatch):
         root, said = logging.getLogger(), io.StringIO()
         monkeypatch.setattr(root, "handlers", [])
         monkeypatch.setattr(root, "level", root.level)
-        logs.start(environ, said)
+        log_format.start(environ, said)
         return said
 
     return begun
@@ -35,7 +35,7 @@ def lines(said: io.StringIO) -> list[dict]:
 
 def test_json_lines_say_what_they_are_about(begin):
     said = begin({"REGISTRAR_LOG": "json"})
-    with logs.about(event="evt_1", model=None), logs.about(task="tsk_1"):
+    with log_format.about(event="evt_1", model=None), log_format.about(task="tsk_1"):
         logging.getLogger("worker.tasks").info("%s: done", "register")
     logging.getLogger("worker.tasks").warning("alone", extra={"about": {"event": "evt_2"}})
     first, second = lines(said)
@@ -52,7 +52,7 @@ def test_json_lines_say_what_they_are_about(begin):
 
 def test_console_lines_end_with_what_they_do_not_say_themselves(begin):
     said = begin({})
-    with logs.about(event="evt_1", task="tsk_1", lane="model:taxi", model="taxi"):
+    with log_format.about(event="evt_1", task="tsk_1", lane="model:taxi", model="taxi"):
         logging.getLogger("worker.tasks").info("register tsk_1: done")
     assert said.getvalue().endswith(
         "INFO worker.tasks: register tsk_1: done [event=evt_1 lane=model:taxi model=taxi]\n"
@@ -65,7 +65,7 @@ def test_what_one_thread_is_about_is_not_what_another_is(begin):
     def other() -> None:
         logging.getLogger("other").info("apart")
 
-    with logs.about(task="tsk_1"):
+    with log_format.about(task="tsk_1"):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
@@ -77,7 +77,7 @@ def test_no_line_holds_a_secret_however_it_is_quoted(begin, kind, monkeypatch):
     monkeypatch.setattr("sys.excepthook", None)
     settings = Settings.read({**ENVIRON, "CI": SECRET, "REGISTRAR_LOG": kind})
     said = begin(settings.environ)
-    scrub.install(settings, parse(POLICY))
+    redaction.install(settings, parse(POLICY))
     try:
         raise ValueError(f"refused: {SECRET}")
     except ValueError:
@@ -85,7 +85,7 @@ def test_no_line_holds_a_secret_however_it_is_quoted(begin, kind, monkeypatch):
     text = said.getvalue()
     for piece in (SECRET, json.dumps(SECRET)[1:-1], json.dumps(SECRET, ensure_ascii=False)[1:-1]):
         assert piece not in text
-    assert scrub.SHOWN in text
+    assert redaction.SHOWN in text
     assert "ValueError" in text
 
 

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.markdown import FENCE, escape
+from registrar.text.markdown import FENCE, escape
 
 TABLE = f"Versions of *taxi*\n{FENCE}\nversion  name\n1        a_b @here `x`\n{FENCE}"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.nearest import meant, nearest
+from registrar.text.suggestions import meant, nearest
 
 
 @pytest.mark.parametrize(

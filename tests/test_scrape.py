@@ -6,9 +6,9 @@ import threading
 import pytest
 import requests
 
-from registrar import scrape
-from registrar.scrape import Scrape, address
-from registrar.settings import Settings, SettingsError
+from registrar.config.settings import Settings, SettingsError
+from registrar.telemetry import metrics_server
+from registrar.telemetry.metrics_server import Scrape, address
 from tests.test_scrub import ENVIRON
 
 
@@ -39,7 +39,7 @@ def test_it_shows_the_text_and_nothing_else():
 
 
 def test_an_address_that_is_taken_is_taken_over_when_it_is_free(monkeypatch, caplog):
-    monkeypatch.setattr(scrape, "TAKEN", 0.05)
+    monkeypatch.setattr(metrics_server, "TAKEN", 0.05)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from registrar import scrub
+from registrar.config.settings import Settings
 from registrar.policy.load import parse
-from registrar.scrub import Scrub, known
-from registrar.settings import Settings
+from registrar.telemetry import redaction
+from registrar.telemetry.redaction import Scrub, known
 
 POLICY = """
 version: 1
@@ -53,7 +53,7 @@ def test_every_secret_that_can_be_read_here_is_known():
 )
 def test_a_secret_in_a_sentence_is_not_shown(said: str):
     shown = Scrub(every())(said)
-    assert scrub.SHOWN in shown
+    assert redaction.SHOWN in shown
     assert not any(part in shown for part in ("-password", "the-hook", "xoxb", "dGhl"))
 
 
@@ -68,7 +68,7 @@ def test_a_traceback_in_the_log_and_the_last_words_are_scrubbed(monkeypatch: pyt
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "stderr", last)
-    scrub.install(SETTINGS, parse(POLICY))
+    redaction.install(SETTINGS, parse(POLICY))
     try:
         raise ValueError("http://me:the-mlflow-password@mlflow")
     except ValueError as error:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from registrar.keys import new_key
-from registrar.seal import REPLY, SIGNING_IN, BrokenSeal, Seal
+from registrar.config.encryption import REPLY, SIGNING_IN, BrokenSeal, Seal
+from registrar.config.key_generation import new_key
 
 OLD, NEW = new_key(), new_key()
 CONTENT = {"press": "promotion.approve", "model": "taxi"}

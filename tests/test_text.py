@@ -7,12 +7,13 @@ import logging
 import pytest
 from pydantic import ValidationError
 
-from registrar import logs, markdown
 from registrar.cli import show
+from registrar.events.types import parse
 from registrar.ledger.export import csv_
 from registrar.ledger.journal import canonical
-from registrar.text import CUT, MOST, absent, escaped, kept, shown, unseen
-from registrar.vocabulary import parse
+from registrar.telemetry import log_format
+from registrar.text import markdown
+from registrar.text.sanitize import CUT, MOST, absent, escaped, kept, shown, unseen
 from webhooks import valid
 from webhooks.errors import InvalidEvent
 from worker.notifiers import email, slack
@@ -146,13 +147,13 @@ def logged(formatter: logging.Formatter, message: str, error: Exception | None =
 @pytest.mark.parametrize("kind", ["console", "json"])
 @pytest.mark.parametrize("text", [FORGED, *HOSTILE])
 def test_no_text_forges_a_line_of_the_log(kind, text):
-    said = logged(logs.formatter(kind), text)
+    said = logged(log_format.formatter(kind), text)
     assert said.count("\n") == 1
     assert said.rstrip("\n").isprintable()
 
 
 def test_nor_does_an_errors_message():
-    lines = logged(logs.formatter("console"), "x", ValueError(FORGED)).splitlines()
+    lines = logged(log_format.formatter("console"), "x", ValueError(FORGED)).splitlines()
     assert len(lines) > 2
     assert all(line.startswith("    ") for line in lines[1:])
 

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from registrar.events.types import VOCABULARY, UnknownType, parse
 from registrar.plugins import kinds
-from registrar.vocabulary import VOCABULARY, UnknownType, parse
 
 RUN = {"model": "taxi", "run_id": "r1"}
 ONE = {"model": "taxi", "version": 1}

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from registrar import client, delivery
+from registrar import client
 from registrar.client import Client
-from registrar.delivery import NotTaken, Unreachable, deliver, follow
+from registrar.http import event_client
+from registrar.http.deadline import within
+from registrar.http.event_client import NotTaken, Unreachable, deliver, follow
 from registrar.ledger.search import Sought
 from registrar.reading.remote import Remote
-from registrar.within import within
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
@@ -59,7 +60,7 @@ def test_what_drips_ends_a_wait_when_its_time_is_over():
 
 
 def test_what_drips_ends_a_request(monkeypatch):
-    monkeypatch.setattr(delivery, "WHOLE", 0.3)
+    monkeypatch.setattr(event_client, "WHOLE", 0.3)
     monkeypatch.setattr(client, "WHOLE", 0.3)
     with answering(drip) as url:
         with pytest.raises(Unreachable, match="does not answer in time"):

@@ -14,20 +14,20 @@ import flask
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import ClientDisconnected
 
-from registrar import scrub, tracing
-from registrar import settings as environment
-from registrar.dispatch import Dispatcher
-from registrar.heartbeat import Digests, HeartbeatWriter
+from registrar.broker.dispatcher import Dispatcher
+from registrar.config import settings as environment
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy, fit, load
 from registrar.reading.local import Local
-from registrar.scrape import Scrape
-from registrar.scrub import Scrub, known
-from registrar.seal import Seal
-from registrar.settings import Settings
-from registrar.text import shown
+from registrar.telemetry import redaction, tracing
+from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
+from registrar.telemetry.metrics_server import Scrape
+from registrar.telemetry.redaction import Scrub, known
+from registrar.text.sanitize import shown
 from webhooks import api, headers, openapi, pages, senders
 from webhooks.access import Access, signin
 from webhooks.access.client_address import parse_networks
@@ -147,7 +147,7 @@ def load_application() -> flask.Flask:
     try:
         settings = environment.from_environment()
         policy = load(settings.config_path)
-        scrub.install(settings, policy)
+        redaction.install(settings, policy)
         tracing.start(settings, "receiver")
         app = create_app(settings, policy=policy)
         fit.warn(policy, environ=settings.environ, path=settings.config_path)

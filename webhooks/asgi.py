@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import flask
 
-from registrar import tracing
-from registrar.alive import EVERY as TURNS_EVERY
+from registrar.telemetry import tracing
+from registrar.telemetry.liveness import EVERY as TURNS_EVERY
 from webhooks import app as wsgi
 from webhooks.app import WEBHOOKS, Receiver
 from webhooks.errors import Rejected

@@ -13,9 +13,9 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field
 
-from registrar.button import LIFE, PINNED, PRESSES, Audience
-from registrar.seal import BrokenSeal
-from registrar.vocabulary import Data
+from registrar.config.encryption import BrokenSeal
+from registrar.events.approval_buttons import LIFE, PINNED, PRESSES, Audience
+from registrar.events.types import Data
 from webhooks import valid
 from webhooks.errors import InvalidEvent, StaleTimestamp
 from webhooks.source import Context, Request

@@ -5,7 +5,7 @@ The outcome itself comes later, from the worker, to the address that came with t
 
 from dataclasses import dataclass
 
-from registrar.vocabulary import Data
+from registrar.events.types import Data
 from webhooks import valid
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registrar.event import Event
+from registrar.events.event import Event
+from registrar.events.types import VOCABULARY, Data, ModelRollback
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission
@@ -16,7 +17,6 @@ from registrar.policy import Policy
 from registrar.policy.access import Role
 from registrar.policy.approval import Approval
 from registrar.policy.document import WEB
-from registrar.vocabulary import VOCABULARY, Data, ModelRollback
 from webhooks import valid
 from webhooks.access.principal import Principal
 from webhooks.errors import InvalidEvent, NotPermitted

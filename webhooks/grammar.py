@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from registrar.vocabulary import STAGES
+from registrar.events.types import STAGES
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent
 

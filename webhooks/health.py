@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from registrar.dispatch import Dispatcher
+from registrar.broker.dispatcher import Dispatcher
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.room import LEAST_FREE, free_bytes, probe
-from registrar.plural import plural
+from registrar.text.plural import plural
 from webhooks.errors import InvalidEvent, NotReady
 
 log = logging.getLogger(__name__)

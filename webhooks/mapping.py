@@ -16,10 +16,10 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, Field, model_validator
 
+from registrar.events.types import VOCABULARY
+from registrar.events.types.filters import checked_filter, checked_order
 from registrar.policy.strict import Strict
-from registrar.text import absent
-from registrar.vocabulary import VOCABULARY
-from registrar.vocabulary.filters import checked_filter, checked_order
+from registrar.text.sanitize import absent
 from webhooks.errors import InvalidEvent
 
 # A sort by a key that is no text, a number of 5,000 digits: the payload's fault, whatever jmespath raises for it.

@@ -5,8 +5,8 @@ Without the check a signed request could make the worker post anywhere (server-s
 
 from collections.abc import Collection
 
-from registrar.address import allowed
-from registrar.seal import REPLY
+from registrar.config.encryption import REPLY
+from registrar.http.safe_url import allowed
 from webhooks.errors import InvalidEvent
 from webhooks.source import Context
 

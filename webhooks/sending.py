@@ -10,13 +10,13 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from registrar import plugins
-from registrar.keys import new_key
+from registrar.config.encryption import Seal
+from registrar.config.key_generation import new_key
+from registrar.config.settings import Settings
+from registrar.errors import Problem
 from registrar.policy import Policy, Source
 from registrar.policy.complaint import Complaint
 from registrar.policy.options import NoOptions
-from registrar.problem import Problem
-from registrar.seal import Seal
-from registrar.settings import Settings
 from webhooks import signature
 from webhooks.errors import Rejected
 from webhooks.schemes import Scheme

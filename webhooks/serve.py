@@ -30,8 +30,8 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.server import Server
 
-from registrar import logs
-from registrar.settings import process_environment
+from registrar.config.settings import process_environment
+from registrar.telemetry import log_format
 from webhooks.clean import clean
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _address(ctx: click.Context, option: click.Parameter, host: str) -> str:
 def main(host: str, port: int, workers: int, access_log: bool) -> None:
     """Serve webhooks, pages and the API until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
-    logs.start(process_environment(), sys.stderr)
+    log_format.start(process_environment(), sys.stderr)
     _check_port(host, port)
     if workers > 1:
         _count_together()
@@ -220,7 +220,7 @@ def _forget(folder: str, first: int) -> None:
 
 
 def _logging() -> dict[str, Any]:
-    """granian's lines go where all others do (registrar/logs.py)."""
+    """granian's lines go where all others do (registrar/telemetry/log_format.py)."""
     lines = {"handlers": [], "propagate": True}
     loggers = {
         "_granian": lines,

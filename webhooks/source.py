@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from registrar.event import Event
+from registrar.config.encryption import Seal
+from registrar.events.event import Event
 from registrar.policy import Policy, Source
 from registrar.policy.options import NoOptions
-from registrar.seal import Seal
 from webhooks.errors import Rejected
 from webhooks.postbox import Letter
 from webhooks.schemes import Scheme

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from registrar.vocabulary import VOCABULARY, Data, UnknownType, parse
-from registrar.vocabulary.wording import wording
+from registrar.events.types import VOCABULARY, Data, UnknownType, parse
+from registrar.events.types.errors import wording
 from webhooks.ci.payload import Ignored
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent

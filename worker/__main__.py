@@ -4,9 +4,9 @@ import importlib
 import logging
 import sys
 
-from registrar import logs
-from registrar.problem import Problem
-from registrar.settings import process_environment
+from registrar.config.settings import process_environment
+from registrar.errors import Problem
+from registrar.telemetry import log_format
 
 ROLES = {"run": "worker.run", "beat": "worker.beat"}
 
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> None:
     """Starts a role, and does not return before it ends. What keeps it from starting is one line on stderr."""
     if len(arguments) != 1 or arguments[0] not in ROLES:
         sys.exit("usage: python -m worker run | beat")
-    logs.start(process_environment(), sys.stdout)
+    log_format.start(process_environment(), sys.stdout)
     # One line per doorbell, every two seconds, says nothing: the actions' own lines do.
     for chatty in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -8,9 +8,9 @@ waits for minutes, and not for hours.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from registrar.events.types import VOCABULARY
 from registrar.ledger.tasks import Task
 from registrar.policy.document import OURSELVES
-from registrar.vocabulary import VOCABULARY
 from worker.door import Doubtful, Failure, Refused, Retryable
 
 RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for

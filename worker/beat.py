@@ -4,14 +4,14 @@ import logging
 from contextlib import ExitStack
 from functools import partial
 
-from registrar import scrub
-from registrar.heartbeat import Digests
+from registrar.broker.celery_app import celery_app
+from registrar.config.settings import from_environment
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
-from registrar.queue import celery_app
-from registrar.scrape import Scrape
-from registrar.settings import from_environment
+from registrar.telemetry import redaction
+from registrar.telemetry.heartbeat import Digests
+from registrar.telemetry.metrics_server import Scrape
 from worker import metrics
 from worker.pulse import Pulse, following
 from worker.schedule import SCHEDULE
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     settings = from_environment()
-    scrub.install(settings, Policy(version=1))  # what registrar.yml names is none of its business
+    redaction.install(settings, Policy(version=1))  # what registrar.yml names is none of its business
     app = celery_app(settings.broker_url)
     app.conf.beat_schedule = SCHEDULE
     ledger = Ledger(settings.ledger_url)

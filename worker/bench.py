@@ -7,12 +7,12 @@ from datetime import datetime
 import requests
 from celery import Celery
 
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy
-from registrar.seal import Seal
-from registrar.settings import Settings
 from worker.closing import Closing
 from worker.door import Registry
 from worker.downloads import Downloads

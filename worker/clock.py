@@ -11,7 +11,8 @@ from itertools import chain
 
 from sqlalchemy import Connection
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import Data, ModelPrune, ModelReview, RegistryReconcile
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery
 from registrar.ledger.deployments import under_way
@@ -24,7 +25,6 @@ from registrar.policy.approval import Approval
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
 from registrar.policy.timing import last
-from registrar.vocabulary import Data, ModelPrune, ModelReview, RegistryReconcile
 from worker.promotion import due
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")

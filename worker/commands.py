@@ -7,7 +7,7 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.delivery import Unreachable
+from registrar.http.event_client import Unreachable
 from registrar.ledger.engine import now
 from worker import queries
 from worker.door import Retryable

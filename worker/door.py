@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from registrar.incarnation import Incarnation
-from registrar.problem import Problem
+from registrar.errors import Problem
+from registrar.events.incarnation import Incarnation
 
 
 class Failure(Problem):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from registrar.cli.context import Context
+from registrar.errors import Problem
 from registrar.ledger.engine import now
-from registrar.problem import Problem
 from worker.door import Retryable
 from worker.promotion.plan import Looking
 from worker.registry import MlflowRegistry, configure_client

@@ -11,15 +11,15 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
-from registrar import tracing
-from registrar.alive import LoopActivity
+from registrar.events.outcome import Outcome
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.tasks import LeaseLost, Task
-from registrar.outcome import Outcome
 from registrar.policy import Policy, Target
 from registrar.policy.gates import kind
 from registrar.policy.naming import policy_of
 from registrar.policy.timing import Timing
+from registrar.telemetry import tracing
+from registrar.telemetry.liveness import LoopActivity
 from worker.attempts import is_refused
 from worker.door import Final, NotFound, Retryable
 from worker.promotion.gates import Verdict

@@ -1,7 +1,7 @@
 """What a replay would do, for the command line; whether it may be is the command's to say (registrar/cli/replay.py)."""
 
 from registrar.cli.context import Context
-from registrar.vocabulary import Data
+from registrar.events.types import Data
 from worker.looking import looking
 from worker.promotion.plan import Plan
 from worker.replay import plan_replay

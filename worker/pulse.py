@@ -8,11 +8,11 @@ from celery import Celery, bootsteps
 from celery.beat import Scheduler
 from celery.signals import after_task_publish, task_postrun, task_prerun
 
-from registrar.alive import EVERY as TURNS_EVERY
-from registrar.alive import LoopActivity
-from registrar.heartbeat import Digests, HeartbeatWriter
 from registrar.ledger import Ledger
 from registrar.ledger.heartbeats import EVERY
+from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
+from registrar.telemetry.liveness import EVERY as TURNS_EVERY
+from registrar.telemetry.liveness import LoopActivity
 from worker.registry_watch import RegistryWatch
 
 

@@ -1,9 +1,9 @@
 """What retry and drop have in common: the task that they are about, and that it is of the model that they name."""
 
+from registrar.events.outcome import Fact, Outcome, Record
+from registrar.events.types import TaskDrop, TaskRetry
 from registrar.ledger import dead
 from registrar.ledger.dead import Letter
-from registrar.outcome import Fact, Outcome, Record
-from registrar.vocabulary import TaskDrop, TaskRetry
 from worker.door import Refused
 from worker.work import Work
 

@@ -1,6 +1,6 @@
 """What a registration is about: the run, where its model is, and the version that it is already."""
 
-from registrar.vocabulary import Registration, RunSearch
+from registrar.events.types import Registration, RunSearch
 from worker.door import ModelSource, NotFound, Refused, Registry, Run, Version
 
 _ENDED_BADLY = ("FAILED", "KILLED")

@@ -1,6 +1,6 @@
 """What sending an event again would do, without doing it."""
 
-from registrar.vocabulary import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
+from registrar.events.types import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
 from worker import taken_up
 from worker.door import Final
 from worker.promotion.evidence import Look

@@ -1,9 +1,9 @@
 """The answer to the person who asked for something with an address to answer at."""
 
+from registrar.config.encryption import Seal
+from registrar.events.outcome import FollowUp
+from registrar.events.types import VOCABULARY
 from registrar.ledger.tasks import Task
-from registrar.outcome import FollowUp
-from registrar.seal import Seal
-from registrar.vocabulary import VOCABULARY
 from worker.promotion import verdict
 
 

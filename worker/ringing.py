@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Collection
 
+from registrar.broker.celery_app import Bell, ring, waiting
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.backlog import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
-from registrar.queue import Bell, ring, waiting
 from worker import clock
 from worker.bench import Bench
 from worker.schedule import SWEEP_SECONDS

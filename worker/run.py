@@ -7,18 +7,18 @@ from functools import partial
 
 import requests
 
-from registrar import scrub, tracing
-from registrar.dispatch import Dispatcher
-from registrar.heartbeat import Digests
+from registrar.broker.celery_app import QUEUE, celery_app
+from registrar.broker.dispatcher import Dispatcher
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings, SettingsError, from_environment
 from registrar.ledger import Ledger
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.schema import check
 from registrar.policy import Policy, fit, load
-from registrar.queue import QUEUE, celery_app
-from registrar.scrape import Scrape
-from registrar.seal import Seal
-from registrar.settings import Settings, SettingsError, from_environment
-from registrar.watching import Watching
+from registrar.telemetry import redaction, tracing
+from registrar.telemetry.heartbeat import Digests
+from registrar.telemetry.metrics_server import Scrape
+from registrar.telemetry.observability_settings import Watching
 from worker import closing, metrics
 from worker.bench import Bench
 from worker.downloads import CONCURRENCY
@@ -32,7 +32,7 @@ from worker.telling import channels
 def main() -> None:
     settings = from_environment()
     policy = load(settings.config_path)
-    scrub.install(settings, policy)
+    redaction.install(settings, policy)
     tracing.start(settings, "worker")
     ledger = Ledger(settings.ledger_url)
     bench = build(settings, policy, ledger)
@@ -62,7 +62,7 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
     http = requests.Session()
     http.auth = _no_login
     registry = MlflowRegistry(settings.mlflow_uri).guarded
-    scrubbing = scrub.Scrub(scrub.known(settings, policy))
+    scrubbing = redaction.Scrub(redaction.known(settings, policy))
     inbox = Inbox(ledger, Dispatcher(settings.broker_url).publish)
     bench = Bench(app, ledger, inbox, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
     install(bench)

@@ -6,7 +6,7 @@ asked for the first target. Once: what carries the tag registrar.event was regis
 
 from collections.abc import Iterator
 
-from registrar.vocabulary import Registration
+from registrar.events.types import Registration
 from worker import limits
 from worker.door import Run, Version
 from worker.work import Work

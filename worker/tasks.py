@@ -9,14 +9,14 @@ from functools import partial
 
 from celery.signals import worker_ready
 
-from registrar.incarnation import Incarnation
+from registrar.broker.celery_app import PEAL, Bell, ring
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.afterwards import Begun
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tasks import LeaseLost, Task
-from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import kinds, load
-from registrar.queue import PEAL, Bell, ring
 from worker import attempts, metrics, replying, ringing, watching
 from worker.bench import Bench
 from worker.closing import HandedBack

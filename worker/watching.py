@@ -2,13 +2,13 @@
 
 from contextlib import AbstractContextManager
 
-from registrar import logs, tracing
 from registrar.ledger.tasks import Task
+from registrar.telemetry import log_format, tracing
 
 
 def around(task: Task) -> AbstractContextManager[None]:
     """From its claim to its end: what is logged within says what it is about."""
-    return logs.about(
+    return log_format.about(
         event=task.event_id,
         task=task.id,
         lane=task.lane,

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import requests
 from pydantic import ValidationError
 
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings, SettingsError
+from registrar.events.types import Data, parse
 from registrar.ledger import Ledger
 from registrar.ledger.tasks import Task
 from registrar.policy import Policy
-from registrar.seal import Seal
-from registrar.settings import Settings, SettingsError
-from registrar.vocabulary import Data, parse
 from worker import attempts
 from worker.door import Failure, Final, Registry
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
+from registrar.errors import Problem
 from registrar.ledger import Ledger
-from registrar.problem import Problem
 
 _ARCHIVING = 0x4172_6368  # any constant: PostgreSQL's advisory lock of whoever archives
 

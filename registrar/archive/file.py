@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 FORMAT = "registrar-archive-1"
 _LEVEL = 6

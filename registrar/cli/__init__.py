@@ -4,7 +4,7 @@ A file in this folder, or an entry point of the group "registrar.commands", is a
 `commands: list[click.Command]`, each of them a function decorated with @click.command or @click.group and a
 docstring that begins with one line of help, and shows how it is called. @click.pass_obj gives a command what all share
 (context.py); show.py prints. A module is imported when one of its commands is used, and no sooner: it may import what
-it likes. What a person can mend is raised as a registrar.problem.Problem and shown without a traceback.
+it likes. What a person can mend is raised as a registrar.errors.Problem and shown without a traceback.
 
 docs/cli.md is made of all of this: python -m tests.cli.manual > docs/cli.md
 """

@@ -4,7 +4,7 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.settings import Settings, SettingsError
+from registrar.config.settings import Settings, SettingsError
 
 
 @click.command()

@@ -2,10 +2,10 @@
 
 import click
 
-from registrar.alive import Liveness, processes, why_silent
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.ledger.heartbeats import PARTS
+from registrar.telemetry.liveness import Liveness, processes, why_silent
 
 DEAD = 1
 

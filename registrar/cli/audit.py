@@ -11,6 +11,7 @@ import click
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.cli.history import Time
+from registrar.config.settings import SettingsError
 from registrar.doctor.asking import Silence
 from registrar.doctor.holders_shown import otherwise
 from registrar.doctor.mlflow_server import Server
@@ -18,7 +19,6 @@ from registrar.ledger import export as exports
 from registrar.ledger.chain import Damaged, Head, Walk
 from registrar.ledger.verify import Proof
 from registrar.ledger.verify import verify as verify_ledger
-from registrar.settings import SettingsError
 
 OTHERWISE = 1
 

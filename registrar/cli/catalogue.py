@@ -11,8 +11,8 @@ import click
 
 from registrar.cli import extras, unforeseen
 from registrar.cli.outline import Line, outline
-from registrar.nearest import nearest
-from registrar.problem import Problem
+from registrar.errors import Problem
+from registrar.text.suggestions import nearest
 
 GROUP = "registrar.commands"
 # A command that is in none is listed under "More".

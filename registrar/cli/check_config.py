@@ -8,13 +8,13 @@ from registrar import policy as policies
 from registrar.cli import show
 from registrar.cli.config import existing_config
 from registrar.cli.context import Context
-from registrar.plural import plural
+from registrar.config.settings import SettingsError, folder_environment, process_environment
 from registrar.policy import PolicyError, fit
 from registrar.policy.explain import explain
 from registrar.policy.lint import warnings
 from registrar.policy.load import located
 from registrar.reading import shown
-from registrar.settings import SettingsError, folder_environment, process_environment
+from registrar.text.plural import plural
 
 WARNED = 1
 

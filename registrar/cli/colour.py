@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from registrar.settings import process_environment
-from registrar.tones import Tone, tone
+from registrar.config.settings import process_environment
+from registrar.text.tones import Tone, tone
 
 _STYLES: dict[Tone, dict[str, Any]] = {
     "ok": {"fg": "green"},

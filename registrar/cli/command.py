@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from registrar.cli import colour, show
 from registrar.cli.context import Context
 from registrar.cli.waiting import Then, waiting
-from registrar.delivery import Receipt, Unreachable
-from registrar.vocabulary import UnknownType, parse
-from registrar.vocabulary.wording import wording
+from registrar.events.types import UnknownType, parse
+from registrar.events.types.errors import wording
+from registrar.http.event_client import Receipt, Unreachable
 
 FAILED = 1
 TIMEOUT = "How long --wait waits, and a receiver has for an answer."

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from registrar import policy as policies
 from registrar.client import Client
-from registrar.credentials import without_login
+from registrar.config.credentials import without_login
+from registrar.config.settings import Settings, SettingsError, from_folder, process_environment
+from registrar.errors import Problem
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
-from registrar.problem import Problem
 from registrar.reading.local import Local
 from registrar.reading.reading import Reading
 from registrar.reading.remote import Remote
-from registrar.settings import Settings, SettingsError, from_folder, process_environment
 
 
 class OnlyHere(Problem):

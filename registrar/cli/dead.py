@@ -8,8 +8,8 @@ import click
 
 from registrar.cli import colour, command, deeds, show
 from registrar.cli.context import Context
+from registrar.errors import Problem
 from registrar.ledger.dead import STATES
-from registrar.problem import Problem
 from registrar.reading.reading import Reading, Row, up_to
 
 COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")

@@ -11,12 +11,12 @@ import click
 from registrar import policy as policies
 from registrar.cli import colour, given, show
 from registrar.cli.context import Context
+from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import Site, fail
 from registrar.doctor.examine import Line, examine
-from registrar.plural import plural
+from registrar.errors import Problem
 from registrar.policy import Policy, PolicyError
-from registrar.problem import Problem
-from registrar.settings import Settings, SettingsError
+from registrar.text.plural import plural
 
 FAILED = 1
 

@@ -14,8 +14,8 @@ from registrar.cli import colour, deeds, show, tables
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger.search import STATES, Sought
-from registrar.plural import plural
 from registrar.reading.reading import MOST, Archived, Reading, Row, Unknown, up_to
+from registrar.text.plural import plural
 
 COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")
 _TAIL, _TAIL_WIDTHS = ("at", "type", "model", "by", "id"), (0, 24, 24)

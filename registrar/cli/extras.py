@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from importlib.util import find_spec
 
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 # What each extra of pyproject.toml brings, by the name it is imported by.
 _BROUGHT_BY = {

@@ -4,9 +4,9 @@ import click
 
 from registrar.cli import ballot, show
 from registrar.cli.context import Context
-from registrar.plural import plural
 from registrar.reading.parts import WELL
 from registrar.reading.reading import Row
+from registrar.text.plural import plural
 
 COLUMNS = ("model", "version", "target", "state", "since", "lacks", "may still approve", "id")
 INCIDENTS = ("at", "what", "by", "event")

@@ -9,15 +9,15 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from registrar.broker import Broker
+from registrar.broker.url import Broker
 from registrar.cli import extras
-from registrar.credentials import complaint, without_login
+from registrar.config.credentials import complaint, without_login
+from registrar.config.settings import SettingsError, process_environment
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import refuse_foreign, refuse_newer
 from registrar.policy import Policy, PolicyError, fit, load
 from registrar.policy.load import located
-from registrar.settings import SettingsError, process_environment
 
 _SHOWN = ("REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL")
 _PARTS = ("flask", "granian", "mlflow", "psutil")  # of receiver, worker and supervisor

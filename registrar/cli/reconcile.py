@@ -4,7 +4,7 @@ import click
 
 from registrar.cli import command
 from registrar.cli.context import Context
-from registrar.problem import Problem
+from registrar.errors import Problem
 from registrar.reading.reading import pages
 
 

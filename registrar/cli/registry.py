@@ -3,7 +3,7 @@
 import click
 
 from registrar.cli import command
-from registrar.vocabulary import ModelPrune, ModelRollback
+from registrar.events.types import ModelPrune, ModelRollback
 
 
 @click.command()

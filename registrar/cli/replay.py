@@ -7,9 +7,9 @@ import click
 
 from registrar.cli import command, show
 from registrar.cli.context import Context
+from registrar.events.resend_rules import NoReplay, again
+from registrar.events.types import Data, EventReplay
 from registrar.policy.document import WEB
-from registrar.replaying import NoReplay, again
-from registrar.vocabulary import Data, EventReplay
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
 

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from registrar.keys import new_key, new_webhook_secret
+from registrar.config.key_generation import new_key, new_webhook_secret
 
 
 @click.command()

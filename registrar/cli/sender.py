@@ -13,10 +13,10 @@ import requests
 
 from registrar.cli.context import Context
 from registrar.client import Client
-from registrar.delivery import Address, Receipt, asked_at, compose, deliver, post, receipts_of
+from registrar.config.settings import process_environment, resolve
+from registrar.errors import Problem
+from registrar.http.event_client import Address, Receipt, asked_at, compose, deliver, post, receipts_of
 from registrar.policy import Source
-from registrar.problem import Problem
-from registrar.settings import process_environment, resolve
 
 STANDARD = "standard"
 

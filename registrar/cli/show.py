@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from registrar.cli import tables
-from registrar.text import escaped, shown
+from registrar.text.sanitize import escaped, shown
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")

@@ -4,7 +4,7 @@ import os
 import pwd
 import socket
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 
 
 def whoever_sits_here() -> Actor:

@@ -16,7 +16,7 @@ import click
 from rich.cells import cell_len
 
 from registrar.cli import colour
-from registrar.tones import tone
+from registrar.text.tones import tone
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC")

@@ -9,14 +9,14 @@ import click
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.cli.sitting import whoever_sits_here
-from registrar.keys import new_token
+from registrar.config.key_generation import new_token
+from registrar.errors import Problem
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
-from registrar.nearest import meant
 from registrar.policy.access import ROLES, Role, lesser
 from registrar.policy.duration import PATTERN, length
-from registrar.problem import Problem
+from registrar.text.suggestions import meant
 
 COLUMNS = ("name", "state", "role", "acts_as", "created_at", "expires_at", "used_at")
 NEVER = "never"

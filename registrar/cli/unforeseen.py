@@ -6,7 +6,7 @@ import traceback
 
 import click
 
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MAY_NOT = {errno.EACCES, errno.EPERM, errno.EROFS}

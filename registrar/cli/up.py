@@ -8,10 +8,10 @@ from registrar.cli import preflight
 from registrar.cli.config import HERE, existing_config
 from registrar.cli.context import Context
 from registrar.cli.screen import Screen
-from registrar.credentials import without_login
+from registrar.config.credentials import without_login
+from registrar.config.settings import process_environment
 from registrar.embedded import Stack, serve
 from registrar.embedded.folder import Folder
-from registrar.settings import process_environment
 
 
 @click.command()

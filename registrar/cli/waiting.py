@@ -13,8 +13,8 @@ from urllib.parse import urljoin
 import click
 
 from registrar.cli import show
-from registrar.delivery import Receipt, follow
-from registrar.problem import Problem
+from registrar.errors import Problem
+from registrar.http.event_client import Receipt, follow
 
 Then = Callable[[dict[str, Any]], str]
 # Seconds: where no terminal is, what takes less is not told of, and between two lines passes so much at least.

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from registrar import signing
 from registrar.demo.message import Content, Message
+from registrar.http import signing
 
 MAX_BYTES = 1_000_000
 

@@ -9,8 +9,8 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-from registrar.delivery import Address, Receipt, asked_at, compose, post, status
 from registrar.demo.expect import Unexpected, eventually
+from registrar.http.event_client import Address, Receipt, asked_at, compose, post, status
 
 EXPERIMENT = "nyc-taxi-experiment"
 TRAINING_SECONDS = 180

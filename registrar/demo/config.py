@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from registrar.config.key_generation import new_webhook_secret
 from registrar.embedded.folder import Folder
-from registrar.keys import new_webhook_secret
 
 FOLDER_MODE = 0o700
 SECRET_MODE = 0o600

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 import requests
 
-from registrar import signing
 from registrar.demo.chat import Chat
 from registrar.demo.expect import Unexpected
 from registrar.demo.message import Element, Message
+from registrar.http import signing
 
 TEAM = "T0DEMO"
 TIMEOUT = 10

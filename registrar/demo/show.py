@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from registrar import settings
-from registrar.delivery import Address
+from registrar.config import settings
 from registrar.demo import ci, closing, people
 from registrar.demo.chat import Chat
 from registrar.demo.config import Place, Secrets
@@ -25,7 +24,8 @@ from registrar.embedded.part import Part
 from registrar.embedded.parts import plan as all_parts
 from registrar.embedded.site import Site
 from registrar.embedded.supervisor import Interrupted
-from registrar.problem import Problem
+from registrar.errors import Problem
+from registrar.http.event_client import Address
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 OPERATOR = "ada"  # as whom the demo's pages are used on this machine
@@ -43,7 +43,7 @@ class Show:
     playing: bool = field(default=False, init=False)
 
     def run(self) -> int:
-        """The exit code. Raises registrar.problem.Problem where the parts can't be started."""
+        """The exit code. Raises registrar.errors.Problem where the parts can't be started."""
         place = Place.inside(self.data)
         secrets = place.secrets()
         with Chat(port=place.port, token=secrets.chat, deploy_secret=secrets.deploy, show=self.screen.message) as chat:

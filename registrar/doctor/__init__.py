@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from registrar.config.settings import Settings
 from registrar.policy import Policy
-from registrar.settings import Settings
 
 PATIENCE = 3.0  # seconds for a connection, and for an answer
 Level = Literal["ok", "warn", "FAIL"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
-from registrar.address import at_loopback
-from registrar.credentials import without_login
+from registrar.config.credentials import without_login
 from registrar.doctor import PATIENCE
+from registrar.http.safe_url import at_loopback
 
 MOST = 200_000  # bytes
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from registrar import plugins
 from registrar.doctor import Finding, Site, fail
 from registrar.policy import fit
-from registrar.scrub import Scrub, known
+from registrar.telemetry.redaction import Scrub, known
 
 CHECKS = "registrar.doctor.checks"
 SECONDS = 20.0  # for one check, all its questions together

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from registrar.credentials import login, without_login
+from registrar.config.credentials import login, without_login
 from registrar.doctor.asking import MOST, Answer, ask
 
 API = "/api/2.0/mlflow"

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from registrar.credentials import without_login
+from registrar.config.credentials import without_login
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.engine import LedgerUrlError
 from registrar.ledger.heartbeats import Heartbeat, all_known, time_of

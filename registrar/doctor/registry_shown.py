@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from registrar.doctor.asking import Answer, Silence
 from registrar.doctor.mlflow_server import API, Server
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
 
 CHANGED_LAST = 300  # versions, of all models or of one
 PAGE = 20  # models of one answer: MLflow reads all versions of each for it

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from registrar.problem import Problem
-from registrar.settings import ENVIRONMENT_FILE
+from registrar.config.settings import ENVIRONMENT_FILE
+from registrar.errors import Problem
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _LOG_BYTES = 10_000_000  # a log that is longer when its part starts is set aside

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 TIDYING = 90.0  # seconds that the guard of a killed run may take: the worker alone gets 45
 _POLL = 0.1

@@ -3,11 +3,11 @@
 import sys
 from dataclasses import replace
 
+from registrar.broker.redis_server import redis_server
+from registrar.config.key_generation import new_key
 from registrar.embedded.part import Part
 from registrar.embedded.probes import LOOPBACK, Alive, HttpOk, Printed, RedisAnswers
 from registrar.embedded.site import Site
-from registrar.keys import new_key
-from registrar.redis_server import redis_server
 
 _INSTALL = "Is everything installed? pip install 'mlflow-registrar[embedded]'"
 _CONFIG = "`registrar check-config` explains the registrar.yml it reads"

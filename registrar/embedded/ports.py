@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from registrar.embedded.probes import LOOPBACK
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 
 class PortTaken(Problem):

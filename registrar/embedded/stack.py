@@ -6,7 +6,8 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
-from registrar import settings
+from registrar.config import settings
+from registrar.config.key_generation import new_key
 from registrar.embedded import leftovers, ports
 from registrar.embedded.folder import Folder
 from registrar.embedded.guard import Guard
@@ -17,7 +18,6 @@ from registrar.embedded.parts import plan as all_parts
 from registrar.embedded.site import Addresses, Site
 from registrar.embedded.starter import starter
 from registrar.embedded.supervisor import Say, Supervisor, Wishes
-from registrar.keys import new_key
 
 GLANCE = 0.3  # seconds between two looks at the parts
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+from registrar.config.key_generation import new_webhook_secret
 from registrar.embedded.folder import Folder
-from registrar.keys import new_webhook_secret
 
 
 def starter_text() -> str:

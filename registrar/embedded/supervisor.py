@@ -10,7 +10,7 @@ from registrar.embedded.folder import Folder
 from registrar.embedded.part import Part
 from registrar.embedded.restarts import Restarts
 from registrar.embedded.running import Running
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 _POLL = 0.1
 Say = Callable[[str], None]

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all, update
 
-from registrar.event import Event
+from registrar.broker.celery_app import Bell
+from registrar.events.event import Event
 from registrar.ledger import pinned
 from registrar.ledger import rank as ranks
 from registrar.ledger.many import Insert
 from registrar.ledger.tables import archived, events, tasks
 from registrar.ledger.tasks import RING_AGAIN
 from registrar.ledger.tasks import new_id as new_task_id
-from registrar.queue import Bell
 
 _Key: TypeAlias = tuple[str, str]  # source and delivery id
 

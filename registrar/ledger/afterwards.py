@@ -10,16 +10,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from registrar.event import Event
+from registrar.errors import Problem
+from registrar.events.event import Event
+from registrar.events.outcome import Cause
+from registrar.events.types import EventReplay, TaskDrop, TaskRetry
 from registrar.ledger.accept import Delivery, add, new_id
 from registrar.ledger.dead import STATES, Letter
 from registrar.ledger.journal import append
 from registrar.ledger.rank import Rank
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.tasks import RING_AGAIN
-from registrar.outcome import Cause
-from registrar.problem import Problem
-from registrar.vocabulary import EventReplay, TaskDrop, TaskRetry
 
 _KINDS = (TaskRetry, TaskDrop, EventReplay)
 _REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay's event id follows

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from registrar.event import Event
+from registrar.events.event import Event
 from registrar.ledger.backlog import unfinished
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 from registrar.ledger.room import LEAST_FREE, free_bytes

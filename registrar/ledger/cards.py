@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from registrar.events.outcome import Cause
 from registrar.ledger.tables import cards
-from registrar.outcome import Cause
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from registrar.errors import Problem
 from registrar.ledger.journal import COLUMNS, GENESIS, TOLD, link
-from registrar.problem import Problem
 
 
 class Damaged(Problem):

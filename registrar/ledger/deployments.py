@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, or_, select, update
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append, written
 from registrar.ledger.tables import deployments, holders
-from registrar.outcome import Cause
 
 IN_VAIN = ("failed", "timed_out")
 _REQUESTED: ColumnElement[str] = literal_column("'requested'")  # written out, as in tasks.py, for uq_deployments_open

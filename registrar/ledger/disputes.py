@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
+from registrar.events.outcome import Cause
 from registrar.ledger.journal import append
 from registrar.ledger.tables import journal
-from registrar.outcome import Cause
 
 DISPUTED, SETTLED = "record.disputed", "record.settled"
 # As the index ix_journal_disputes has it: so SQLite sees that it fits.

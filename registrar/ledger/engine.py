@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from registrar.errors import Problem
 from registrar.ledger.outage import Outages
 from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, reason
-from registrar.problem import Problem
 
 __all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
 

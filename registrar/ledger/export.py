@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from registrar.ledger.journal import TOLD, canonical
-from registrar.text import shown
+from registrar.text.sanitize import shown
 
 Entries = Iterable[Mapping[str, Any]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection

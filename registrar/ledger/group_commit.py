@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from registrar.batches import Batches
+from registrar.batching import Batches
 from registrar.ledger.accept import Answer, Arrival, Receipt, prepared
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 

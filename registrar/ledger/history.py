@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause
+from registrar.events.types import STAGES
 from registrar.ledger.holding import Holding, holdings
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
-from registrar.outcome import Cause
-from registrar.vocabulary import STAGES
 
 # What tells of changes in MLflow: what such an event brought into the record, a hand did there.
 BY_HAND = ("registry.changed", "registry.reconcile")

@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from registrar import tracing
+from registrar.broker.celery_app import Bell
 from registrar.ledger.accept import Arrival, Receipt, known
 from registrar.ledger.capacity import Capacity, NoCapacity
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 from registrar.ledger.group_commit import GroupCommitter, Pending
-from registrar.queue import Bell
+from registrar.telemetry import tracing
 
 log = logging.getLogger(__name__)
 

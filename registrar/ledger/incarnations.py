@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, insert, select
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause
 from registrar.ledger.journal import append
 from registrar.ledger.tables import incarnations
-from registrar.outcome import Cause
 
 NAMES = ("model", "version", "created_at", "run_id", "source", "registry")
 CLOCKS = timedelta(minutes=5)  # the registry's may be so far ahead of the ledger's, where the run says it is the same

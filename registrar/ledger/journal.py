@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, select, text, true
 
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.events.outcome import Cause
 from registrar.ledger.halving import Between
 from registrar.ledger.tables import events, journal
-from registrar.outcome import Cause
 
 GENESIS = "0" * 64  # what the first entry has for the hash before it
 # An entry, as it is exported; all but the last three are in the body too, which also has what is `said`.

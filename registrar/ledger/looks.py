@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
+from registrar.events.outcome import Cause
 from registrar.ledger.tables import looks
-from registrar.outcome import Cause
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from registrar.events.outcome import Cause, Fact
 from registrar.ledger.journal import append
-from registrar.outcome import Cause, Fact
 
 CHANGED = "registry.changed_by_hand"
 PUT_BACK = "registry.put_back"

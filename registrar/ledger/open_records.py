@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, or_, select, true
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Record
 from registrar.ledger import deployments, promotions
 from registrar.ledger.deployments import Ended
 from registrar.ledger.history import Released
@@ -13,7 +14,6 @@ from registrar.ledger.incarnations import COLUMNS, Recorded
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tables import holders, incarnations
 from registrar.ledger.tables import promotions as asked_for
-from registrar.outcome import Record
 
 ARCHIVED = "Archived"  # where versions are without number
 

@@ -11,10 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from registrar.ledger.history import held_now
-from registrar.ledger.promotions import Promotion, get, latest
-from registrar.ledger.tables import events, holders, incarnations, tasks
-from registrar.vocabulary import (
+from registrar.events.types import (
     DeploymentFailed,
     DeploymentSucceeded,
     EvaluationRunFinished,
@@ -24,6 +21,9 @@ from registrar.vocabulary import (
     PromotionCancel,
     PromotionReject,
 )
+from registrar.ledger.history import held_now
+from registrar.ledger.promotions import Promotion, get, latest
+from registrar.ledger.tables import events, holders, incarnations, tasks
 
 KEY = "pinned"  # of a task's args
 MADE = "made"  # of what is pinned: when the registry made each holder

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.events.outcome import Cause
 from registrar.ledger.journal import append_deed
 from registrar.ledger.tables import journal
-from registrar.outcome import Cause
 
 KIND = "policy.used"
 

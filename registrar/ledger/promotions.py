@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, select, update
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal import append, written
 from registrar.ledger.tables import promotions, votes
-from registrar.outcome import Cause
 
 OPEN = ("waiting", "awaiting_approval", "approved")
 # Written out, as in tasks.py: so SQLite sees that uq_promotions_open fits.

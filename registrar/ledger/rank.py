@@ -12,10 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
 
-from registrar.ledger.conditions import is_open
-from registrar.ledger.pinned import KEY
-from registrar.ledger.tables import events, tasks
-from registrar.vocabulary import (
+from registrar.events.types import (
     DeploymentSucceeded,
     ModelRollback,
     PromotionApprove,
@@ -23,6 +20,9 @@ from registrar.vocabulary import (
     PromotionReject,
     QuarantineLift,
 )
+from registrar.ledger.conditions import is_open
+from registrar.ledger.pinned import KEY
+from registrar.ledger.tables import events, tasks
 
 
 class Rank(IntEnum):

@@ -5,9 +5,9 @@ from importlib.metadata import version
 
 from sqlalchemy import Connection, inspect, select, text
 
+from registrar.errors import Problem
 from registrar.ledger.engine import Ledger
 from registrar.ledger.tables import metadata, schema_versions
-from registrar.problem import Problem
 
 HEAD = "0015"  # the newest file in migrations/versions; a test keeps the two equal
 

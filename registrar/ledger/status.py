@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.types import PromotionApprove, PromotionReject
 from registrar.ledger.afterwards import later, replay_of
 from registrar.ledger.tables import events, tasks
-from registrar.vocabulary import PromotionApprove, PromotionReject
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 _VOTES = (PromotionApprove.type, PromotionReject.type)

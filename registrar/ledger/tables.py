@@ -108,7 +108,7 @@ events = Table(
     Column("actor_name", String(320), nullable=False),
     Column("occurred_at", UtcDateTime, nullable=False),
     Column("accepted_at", UtcDateTime, nullable=False),
-    Column("reply_to", Text),  # sealed (registrar.seal)
+    Column("reply_to", Text),  # sealed (registrar.config.encryption)
     Column("data", JSON, nullable=False),
     Index("uq_events_delivery", "source", "delivery_id", "position", unique=True),
     Index("ix_events_model", "model", "type", "seq"),

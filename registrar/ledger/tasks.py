@@ -23,14 +23,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from registrar.broker.celery_app import Bell
+from registrar.events.outcome import Cause, FollowUp, Outcome
+from registrar.events.types import MODEL_LANE
 from registrar.ledger import conditions, pinned
 from registrar.ledger.conditions import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.noted import note
 from registrar.ledger.rank import MOVES, Rank
 from registrar.ledger.tables import events, tasks
-from registrar.outcome import Cause, FollowUp, Outcome
-from registrar.queue import Bell
-from registrar.vocabulary import MODEL_LANE
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
 RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from registrar.event import Actor
+from registrar.errors import Problem
+from registrar.events.event import Actor
 from registrar.ledger.journal import append_deed
 from registrar.ledger.tables import tokens
 from registrar.policy.access import Role
-from registrar.problem import Problem
 
 USED_EVERY = timedelta(minutes=1)  # a write each time it is used would be a commit for each request
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 SILENT = "does not answer"
 BUSY = "is busy"

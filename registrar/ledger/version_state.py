@@ -12,11 +12,11 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, and_, insert, select
 
+from registrar.events.outcome import Cause
 from registrar.ledger import pinned
 from registrar.ledger.incarnations import is_about
 from registrar.ledger.journal import append
 from registrar.ledger.tables import events, version_states
-from registrar.outcome import Cause
 
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
 _STATE = ("version", "version_created_at", "key", "value", "at")

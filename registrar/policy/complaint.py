@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 Place: TypeAlias = tuple[str | int, ...]  # keys and indices from the top of the file
 Complaint: TypeAlias = tuple[Place, str]

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.events.types.terms import Form
 from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Role, same_account
 from registrar.policy.approval import Approval
 from registrar.policy.complaint import Place
@@ -17,7 +18,6 @@ from registrar.policy.people import Members, Person
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
 from registrar.policy.strict import Glob, Strict, most_specific
-from registrar.vocabulary.terms import Form
 
 Key = Annotated[
     str,

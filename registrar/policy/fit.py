@@ -9,13 +9,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from registrar import plugins
-from registrar.nearest import nearest
+from registrar.config.settings import Settings, SettingsError, resolve
 from registrar.policy import kinds, options
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import Policy
 from registrar.policy.lint import warnings
 from registrar.policy.load import located
-from registrar.settings import Settings, SettingsError, resolve
+from registrar.text.suggestions import nearest
 
 log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from registrar.nearest import nearest
+from registrar.events.types.terms import Form
 from registrar.policy.duration import Duration
 from registrar.policy.strict import Strict
 from registrar.policy.timing import Freeze, MaxPerDay, Soak
-from registrar.vocabulary.terms import Form
+from registrar.text.suggestions import nearest
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

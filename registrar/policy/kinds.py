@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registrar.nearest import meant
 from registrar.plugins import UnknownKind, kinds, load
 from registrar.policy.complaint import Place
 from registrar.policy.document import Policy
 from registrar.policy.options import offered
 from registrar.policy.places import keys
+from registrar.text.suggestions import meant
 
 FOLDERS = {"sources": "webhooks.sources", "channels": "worker.notifiers"}
 _PRESETS = "webhooks.presets"

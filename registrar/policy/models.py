@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from registrar.events.types import ArtifactPath, Name, Stage
+from registrar.events.types.terms import Form
 from registrar.policy.approval import Approval
 from registrar.policy.duration import Duration
 from registrar.policy.gates import Gate
 from registrar.policy.retention import Retention
 from registrar.policy.strict import Strict
-from registrar.vocabulary import ArtifactPath, Name, Stage
-from registrar.vocabulary.terms import Form
 
 # MLflow refuses these in any case (mlflow.utils.validation._validate_model_alias_name_reserved), and only when it is
 # too late: the version has been moved by then.

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterator
 from itertools import chain
 
-from registrar.nearest import meant
-from registrar.plural import plural
 from registrar.policy.access import EVERYBODY, same_account
 from registrar.policy.approval import Approval, Rule
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import OURSELVES, WEB, Policy
 from registrar.policy.gates import RequiredTags
 from registrar.reading.quorum import unfilled
+from registrar.text.plural import plural
+from registrar.text.suggestions import meant
 
 _TAKEN = {OURSELVES: "what Registrar itself is called", WEB: "what its own pages and API are called"}
 

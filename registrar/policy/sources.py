@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from registrar.events.types.terms import Form
 from registrar.policy.strict import Glob, SecretRef, Strict, matches
-from registrar.vocabulary.terms import Form
 
 
 class Grant(Strict):

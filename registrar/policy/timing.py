@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
 
-from registrar.nearest import nearest
 from registrar.policy.duration import Duration, length
 from registrar.policy.strict import Strict
+from registrar.text.suggestions import nearest
 
 _LONGEST = 366  # days
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from registrar.nearest import meant, nearest
 from registrar.policy import places
 from registrar.policy.complaint import Complaint, Place
+from registrar.text.suggestions import meant, nearest
 
 _ALIKE = 0.8  # so near that it is rather a slip than a key of another place
 # What a key looks like, for where it is missing or of another type.

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from registrar.events.types import STAGES
 from registrar.ledger import Ledger, models, promotion_record, rejections, status
 from registrar.ledger.archived import place
 from registrar.ledger.backlog import overview
@@ -29,7 +30,6 @@ from registrar.reading.not_live import not_live, told
 from registrar.reading.parts import parts
 from registrar.reading.reading import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.reading.voting import voting
-from registrar.vocabulary import STAGES
 
 _LATELY, _FEW = timedelta(hours=24), 20  # incidents of the overview
 _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept waiting

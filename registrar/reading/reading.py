@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from registrar.errors import Problem
 from registrar.ledger.history import ALL, Past
 from registrar.ledger.search import Sought
-from registrar.problem import Problem
 
 Row = dict[str, Any]
 MOST = 500  # rows of a page

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from registrar.delivery import NotTaken
+from registrar.http.event_client import NotTaken
 from registrar.ledger.history import ALL, Past
 from registrar.ledger.search import Sought
 from registrar.reading.reading import Page, Row

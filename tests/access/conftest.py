@@ -13,8 +13,8 @@ import requests
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
-from registrar.settings import Settings
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
 from tests.webhooks.conftest import environ
 from webhooks.access import Access

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger.accept import DeliveryConflict
 from registrar.ledger.capacity import NoCapacity
 from registrar.ledger.tables import events, tasks

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from registrar.event import Actor
-from registrar.keys import new_token
+from registrar.config.key_generation import new_token
+from registrar.events.event import Actor
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from tests.access.conftest import LOCAL, Make

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.policy.access import ROLES, lesser
 from registrar.policy.load import PolicyError, parse
 from webhooks.access import Principal

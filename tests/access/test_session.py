@@ -10,7 +10,7 @@ import pytest
 import requests
 from itsdangerous import TimestampSigner
 
-from registrar.keys import new_key
+from registrar.config.key_generation import new_key
 from registrar.ledger import spent
 from registrar.ledger.engine import now
 from tests.access.conftest import ACCESS, LOCAL, SIGNED_IN, Make, Site, Start, Web

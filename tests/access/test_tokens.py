@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from registrar.event import Actor
-from registrar.keys import new_token
+from registrar.config.key_generation import new_token
+from registrar.events.event import Actor
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events

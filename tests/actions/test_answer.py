@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from registrar.config.encryption import REPLY
 from registrar.ledger import status
 from registrar.ledger.tables import tasks
-from registrar.seal import REPLY
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
 from worker.door import Retryable

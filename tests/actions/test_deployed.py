@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from registrar.events.outcome import Fact
+from registrar.events.types import parse
 from registrar.ledger.tables import tasks
-from registrar.outcome import Fact
-from registrar.vocabulary import parse
 from worker.telling import card
 
 ONE = {"model": "taxi", "version": 1, "environment": "production"}

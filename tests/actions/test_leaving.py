@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 import registrar.embedded
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger.tables import holders, incarnations
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, gate_on_staging, model

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger.history import history
 from tests.worker.office import ADA
 from worker.door import ModelSource

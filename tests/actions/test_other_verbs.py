@@ -3,9 +3,9 @@
 import json
 from hashlib import sha256
 
+from registrar.config.encryption import REPLY
 from registrar.ledger import status
 from registrar.ledger.dead import letters
-from registrar.seal import REPLY
 from worker.actions.fetch import MANIFEST
 
 

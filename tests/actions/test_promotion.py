@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from registrar.config.encryption import REPLY
 from registrar.ledger.tables import promotions, tasks
-from registrar.seal import REPLY
 from tests.worker.office import ADA, BOB, EVE, POLICY
 from worker import limits
 from worker.door import Final, ModelSource

@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy import insert, select, update
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger import status
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.tables import events, journal
 from registrar.policy.document import WEB
-from registrar.vocabulary import parse
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
 
 MAY = "sources:\n  ci: {kind: standard, secrets: [env:CI], may: [{events: [GRANTED], models: [taxi]}],"

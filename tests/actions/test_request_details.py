@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
+from registrar.events.outcome import Fact
 from registrar.ledger.tables import tasks
-from registrar.outcome import Fact
 from tests.worker.office import ADA, POLICY, Office
 
 GATED = POLICY.replace("alias: champion,", 'alias: champion, gates: [{metric: rmse, op: "<", threshold: 7}],')

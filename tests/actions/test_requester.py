@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger.promotions import latest
 from registrar.reading.local import Local
 from tests.policies import approval

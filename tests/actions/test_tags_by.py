@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger.version_state import given_tags, states
 from tests.policies import gate_on_staging
 from tests.worker.office import CI, Office

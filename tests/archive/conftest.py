@@ -11,11 +11,11 @@ import pytest
 
 from registrar.archive.moving import Written
 from registrar.archive.run import archive
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import FollowUp, Outcome, Record
+from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, status, tasks
 from registrar.ledger.accept import Delivery, Receipt, accept
-from registrar.outcome import FollowUp, Outcome, Record
-from registrar.vocabulary import parse
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CUTOFF = NOW - timedelta(days=90)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events
 from registrar.policy.access import Role
-from registrar.vocabulary import parse
 from tests.access.conftest import Make, Site
 from tests.access.test_tokens import AWAY, given
 from tests.actions.test_deploy import policy as deploying

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from registrar.vocabulary import VOCABULARY
+from registrar.events.types import VOCABULARY
 
 DOC = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
 TABLE = DOC.partition("## What each grant and role can do, at worst")[2].partition("\n## ")[0]

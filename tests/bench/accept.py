@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from tests.bench import load, machine, processes
 from tests.bench.contenders import Contender, Running, adnanh, bare, handwritten, ours
 from tests.bench.options import Options

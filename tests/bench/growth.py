@@ -17,14 +17,14 @@ from statistics import median
 
 from sqlalchemy import func, select
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Outcome
+from registrar.events.types import parse
 from registrar.ledger import Ledger, backlog, dead, history, status, tasks
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import events
-from registrar.outcome import Outcome
-from registrar.vocabulary import parse
 from tests.bench.filling import fill
 from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target

@@ -16,20 +16,20 @@ from typing import Any
 from celery import Celery
 from sqlalchemy import func, select
 
+from registrar.broker.celery_app import celery_app, ring
+from registrar.config.key_generation import new_webhook_secret
 from registrar.embedded import Stack, trees
 from registrar.embedded import parts as usual
 from registrar.embedded.part import Part
 from registrar.embedded.probes import LOOPBACK
 from registrar.embedded.running import Running
-from registrar.event import Actor, Event
-from registrar.keys import new_webhook_secret
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Arrival, Delivery, accept_all
 from registrar.ledger.conditions import is_open
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events, tasks
-from registrar.queue import celery_app, ring
-from registrar.vocabulary import parse
 from tests.bench.load import LoadError, signed
 from tests.postgres_server import database
 

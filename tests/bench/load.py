@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from registrar import signing
+from registrar.http import signing
 
 BODY_BYTES = 931
 _SCRIPT = Path(__file__).with_name("wrk.lua")

@@ -16,10 +16,10 @@ from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import events, promotions, tasks
-from registrar.settings import Settings
 from tests.bench.filling import fill
 from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target

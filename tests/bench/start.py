@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from registrar.config.key_generation import new_key, new_webhook_secret
 from registrar.embedded import parts as usual
 from registrar.embedded import ports, trees
 from registrar.embedded.folder import Folder
@@ -17,7 +18,6 @@ from registrar.embedded.part import Part
 from registrar.embedded.probes import Printed
 from registrar.embedded.running import Running
 from registrar.embedded.site import Site
-from registrar.keys import new_key, new_webhook_secret
 from tests.bench import processes
 from tests.bench.contenders import CONFIG, NOBODY
 from tests.bench.machine import ROOT

@@ -12,13 +12,13 @@ from registrar.cli import main
 from registrar.embedded.folder import Folder
 from registrar.embedded.site import Site
 from registrar.embedded.starter import starter
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Outcome
+from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.history import Held
 from registrar.ledger.migrate import migrate
-from registrar.outcome import Outcome
-from registrar.vocabulary import parse
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVENING = NOON.replace(hour=18)

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from registrar.cli import main
-from registrar.keys import new_key, new_webhook_secret
+from registrar.config.key_generation import new_key, new_webhook_secret
+from registrar.config.settings import from_folder
 from registrar.ledger import Ledger
-from registrar.settings import from_folder
 from tests.worker.office import Office
 from webhooks.app import create_app
 from webhooks.ingress.rejection_log import RejectionLog

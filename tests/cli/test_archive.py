@@ -3,11 +3,11 @@
 import json
 from datetime import UTC, datetime
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Outcome
+from registrar.events.types import parse
 from registrar.ledger import tasks
 from registrar.ledger.accept import Delivery, accept
-from registrar.outcome import Outcome
-from registrar.vocabulary import parse
 from tests.cli.conftest import NOON, approve
 from tests.cli.test_record import rows
 

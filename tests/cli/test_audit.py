@@ -16,7 +16,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.history import Held
 from registrar.ledger.promotions import Voted
-from registrar.text import shown
+from registrar.text.sanitize import shown
 from tests.cli.conftest import EVENING, NOON, approve
 from tests.ledger.chain import scene
 from tests.mlflow_server import train

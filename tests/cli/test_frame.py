@@ -14,9 +14,9 @@ from cryptography.fernet import Fernet
 
 from registrar.cli import catalogue, extras, main
 from registrar.cli.outline import outline
-from registrar.keys import new_webhook_secret
-from registrar.problem import Problem
-from registrar.signing import standard_webhooks
+from registrar.config.key_generation import new_webhook_secret
+from registrar.errors import Problem
+from registrar.http.signing import standard_webhooks
 from tests.cli.conftest import NOON
 
 HEAVY = ("mlflow", "alembic", "sqlalchemy", "pydantic", "celery", "flask", "rich")

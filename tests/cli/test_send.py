@@ -14,9 +14,9 @@ from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
 from registrar.cli import main
-from registrar.delivery import Address
+from registrar.config.key_generation import new_key, new_webhook_secret
 from registrar.demo.ci import Pipeline, Run
-from registrar.keys import new_key, new_webhook_secret
+from registrar.http.event_client import Address
 
 ACCEPTED = {"events": [{"id": "evt_1", "type": "training_run.finished", "status_url": "/v1/events/evt_1"}]}
 HUB, CHAT = "a secret of the hook's", "8f742231b10e8888abcd99yyyzzz85a5"

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from registrar.cli import main
-from registrar.keys import new_token, new_webhook_secret
+from registrar.config.key_generation import new_token, new_webhook_secret
 from tests.certificates import DAY, ELSEWHERE, certificate
 
 TOKEN = new_token()

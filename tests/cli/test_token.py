@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from registrar.keys import TOKEN
+from registrar.config.key_generation import TOKEN
 from registrar.ledger import Ledger, tokens
 
 

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from registrar.cli import preflight, screen, up
 from registrar.cli.screen import Screen
+from registrar.config.key_generation import new_webhook_secret
 from registrar.embedded.folder import Folder
 from registrar.embedded.lock import FolderLock
-from registrar.keys import new_webhook_secret
-from registrar.problem import Problem
+from registrar.errors import Problem
 
 
 def test_a_policy_that_cannot_be_used_stops_it_before_anything_starts(run, data, tmp_path):

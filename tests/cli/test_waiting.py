@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from registrar.cli import command, show, waiting
-from registrar.delivery import Receipt, Unreachable
+from registrar.http.event_client import Receipt, Unreachable
 from tests.cli.house import House, living
 from worker.door import Retryable
 
@@ -138,7 +138,7 @@ def test_an_address_that_never_answers_does_not_hold_it_up(monkeypatch):
         time.sleep(min(timeout, 1.0))
         raise requests.ConnectTimeout("no answer")
 
-    monkeypatch.setattr("registrar.delivery.requests.get", never)
+    monkeypatch.setattr("registrar.http.event_client.requests.get", never)
     began = time.monotonic()
     with waiting.waiting(0.5, None) as wait, pytest.raises(Unreachable):
         wait.followed(Receipt("evt_1", "x", "http://registrar.invalid/v1/events/evt_1", repeated=False), None)

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from registrar.cli import main
+from registrar.events.outcome import Cause, Record
 from registrar.ledger.disputes import Disputed, Settled
 from registrar.ledger.history import Released
 from registrar.ledger.journal import entries
 from registrar.ledger.tables import events
 from registrar.ledger.verify import verify
-from registrar.outcome import Cause, Record
 from tests.actions.versions import live, trained
 from tests.cli.house import House, living
 from tests.metrics.reading import scraped

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from registrar.cli import main
+from registrar.config.key_generation import new_key
 from registrar.embedded.folder import Folder
 from registrar.embedded.site import Site
 from registrar.embedded.starter import starter
-from registrar.keys import new_key
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
 

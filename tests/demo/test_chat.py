@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from registrar import signing
+from registrar.config.key_generation import new_webhook_secret
 from registrar.demo.chat import MAX_BYTES, Chat
 from registrar.demo.message import Message
-from registrar.keys import new_webhook_secret
+from registrar.http import signing
 
 SECRET = new_webhook_secret()
 CARD = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from registrar.config.encryption import Seal
+from registrar.http.signing import standard_webhooks
 from registrar.ledger.engine import now
-from registrar.seal import Seal
-from registrar.signing import standard_webhooks
 from tests.deploy.composefile import ROOT
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from registrar.config.key_generation import new_webhook_secret
+from registrar.config.settings import Settings
 from registrar.doctor import Finding, Site
-from registrar.keys import new_webhook_secret
 from registrar.ledger import Ledger
 from registrar.plugins import load
 from registrar.policy.load import parse
-from registrar.settings import Settings
 from tests.mlflow_server import free_port
 from tests.redis_server import serve as serve_redis
 

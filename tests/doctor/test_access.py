@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger import Ledger, tokens
 from registrar.ledger.engine import now
 from tests.doctor.conftest import NOWHERE, POLICY, Pages, SiteOf, looked, troubles

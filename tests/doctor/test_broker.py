@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from registrar.queue import QUEUE
+from registrar.broker.celery_app import QUEUE
 from tests import sentinels
 from tests.doctor.conftest import SiteOf, looked, troubles
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from tests.doctor.conftest import Pages, SiteOf, looked, troubles
 
 ONE = 'version: 1\nchannels:\n  team: {{kind: {kind}, {keys}}}\nnotify:\n  - {{outcomes: ["*"], to: [team]}}\n'

@@ -2,13 +2,13 @@
 
 import pytest
 
-from registrar.keys import new_key
+from registrar.config.encryption import Seal
+from registrar.config.key_generation import new_key
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.policy.load import parse
 from registrar.reading.shown import digest
-from registrar.seal import Seal
 from tests.doctor.conftest import POLICY, SiteOf, looked, troubles
 
 

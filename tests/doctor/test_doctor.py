@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 
 from registrar import plugins
 from registrar.cli import main
+from registrar.config.settings import Settings
 from registrar.doctor import Finding, Site, ok
 from registrar.doctor.checks import clocks, receiver
 from registrar.doctor.examine import CHECKS, SECONDS, examine
-from registrar.settings import Settings
 from tests.doctor.conftest import NOWHERE, POLICY, Pages, SiteOf
 
 PARTS = ["config", "secrets", "ledger", "broker", "receiver", "access", "work", "mlflow", "channels", "clocks"]

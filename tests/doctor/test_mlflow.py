@@ -11,14 +11,14 @@ from sqlalchemy import select, update
 from registrar.doctor import targets_shown
 from registrar.doctor.mlflow_server import Server
 from registrar.doctor.targets_shown import differences
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Cause
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events, tasks
-from registrar.outcome import Cause
-from registrar.vocabulary import parse
 from tests.cli.conftest import NOON, approve
 from tests.doctor.conftest import NOWHERE, Pages, SiteOf, looked, troubles
 from tests.mlflow_server import train

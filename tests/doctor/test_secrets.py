@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from tests.doctor.conftest import POLICY, SiteOf, looked, troubles
 
 

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.ledger.tables import tasks
-from registrar.vocabulary import parse
 from tests.doctor.conftest import SiteOf, looked, troubles
 
 

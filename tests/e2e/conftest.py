@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
+from registrar.config.key_generation import new_webhook_secret
+from registrar.config.settings import ENVIRONMENT_FILE, from_folder
 from registrar.embedded.folder import Folder
-from registrar.keys import new_webhook_secret
-from registrar.settings import ENVIRONMENT_FILE, from_folder
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender
 from tests.notifiers.conftest import listening

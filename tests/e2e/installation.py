@@ -13,10 +13,10 @@ from threading import Timer
 
 import pytest
 
+from registrar.broker.redis_server import NoRedis, redis_server
+from registrar.config.settings import Settings
 from registrar.embedded import trees
 from registrar.embedded.folder import Folder
-from registrar.redis_server import NoRedis, redis_server
-from registrar.settings import Settings
 from tests.notifiers.conftest import Listener
 
 START, STOP = 240.0, 120.0  # seconds: MLflow without compiled bytecode needs 90 on a quiet machine

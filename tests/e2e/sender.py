@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from registrar import signing
+from registrar.http import signing
 from tests.e2e.installation import Installation
 
 PATIENCE = 90.0

@@ -8,10 +8,10 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from registrar import button
+from registrar.config.encryption import Seal
 from registrar.embedded import leftovers
 from registrar.embedded.folder import Folder
-from registrar.seal import Seal
+from registrar.events import approval_buttons
 from tests.e2e.installation import Installation
 from tests.e2e.sender import Sender
 from tests.mlflow_server import train, train_logged_model
@@ -62,9 +62,11 @@ def test_a_button_press_brings_it_to_production_and_the_next_one_archives_it(sen
     for number in (1, 2):
         finish_training(sender, model, train(client))
         pinned = {"promotion": waiting(stack, model), "model": model, "version": number, "target": "Production"}
-        until = datetime.now(UTC) + button.LIFE
-        content = button.content("approve", nonce=f"{pinned['promotion']}.approve", until=until, pinned=pinned)
-        value = seal.close(content, audience=button.Audience("slack", "slack", "team").at(None))
+        until = datetime.now(UTC) + approval_buttons.LIFE
+        content = approval_buttons.content(
+            "approve", nonce=f"{pinned['promotion']}.approve", until=until, pinned=pinned
+        )
+        value = seal.close(content, audience=approval_buttons.Audience("slack", "slack", "team").at(None))
         before = versions(client, model)
         assert sender.press("registrar.approve", value, user="UBOB").status_code == 200
         assert sender.press("registrar.approve", value).status_code == 200

@@ -6,8 +6,8 @@ import pytest
 import redis
 import requests
 
+from registrar.broker.redis_server import embedded_server
 from registrar.embedded import Stack, parts
-from registrar.redis_server import embedded_server
 from tests.needs import needs
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from registrar.config.settings import Settings, SettingsError, folder_environment, from_folder
 from registrar.embedded import folder as folders
 from registrar.embedded.folder import Folder
 from registrar.embedded.operator import local_operator
@@ -15,7 +16,6 @@ from registrar.embedded.parts import plan
 from registrar.embedded.ports import PortTaken, choose
 from registrar.embedded.site import Site
 from registrar.embedded.starter import starter
-from registrar.settings import Settings, SettingsError, folder_environment, from_folder
 
 PORTS = {"redis": 6400, "mlflow": 5001, "receiver": 8001}
 KEY = "k" * 44

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Cause, Record
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.tables import journal
-from registrar.outcome import Cause, Record
-from registrar.vocabulary import parse
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVIDENCE = {"gates": [{"gate": "rmse < 7", "passed": True, "reason": "rmse 6.2 is < 7", "value": 6.2}]}

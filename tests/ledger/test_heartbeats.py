@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from registrar.heartbeat import HeartbeatWriter
+from registrar.config.encryption import Seal
 from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.mismatches import fits, mismatches
-from registrar.seal import Seal
+from registrar.telemetry.heartbeat import HeartbeatWriter
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -85,7 +85,7 @@ def test_who_lives_yet_takes_no_doorbell_is_idle(said, idle):
 def test_its_times_are_the_databases_whatever_the_clock_of_who_writes_says(ledger, ledger_url, monkeypatch):
     """A machine whose clock is a minute off, either way: it is alive, and how far its clock is off stands beside."""
     for seconds in (-60, 60):
-        monkeypatch.setattr("registrar.heartbeat.now", lambda off=seconds: now() + timedelta(seconds=off))
+        monkeypatch.setattr("registrar.telemetry.heartbeat.now", lambda off=seconds: now() + timedelta(seconds=off))
         with closing(Ledger(ledger_url)) as own:
             HeartbeatWriter(own, "worker").write()
         [found] = known(ledger)

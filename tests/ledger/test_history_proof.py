@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger import Ledger, replay, tokens
 from registrar.ledger.chain import Damaged
 from registrar.ledger.deployments import Ended, Requested

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause, Record
 from registrar.ledger import tables
 from registrar.ledger.deployments import Requested, last
 from registrar.ledger.disputes import Disputed, Settled, dispute, disputed, settled_at
@@ -14,7 +15,6 @@ from registrar.ledger.history import Held, Released, held_before, history
 from registrar.ledger.incarnations import Noted, Recorded, known
 from registrar.ledger.open_records import open_records
 from registrar.ledger.promotions import Opened, latest
-from registrar.outcome import Cause, Record
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 from tests.ledger.test_verify import damage, verified

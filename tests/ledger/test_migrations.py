@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.dead import letters

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, insert, select
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Outcome
+from registrar.events.types import parse
 from registrar.ledger import (
     archived,
     asked,
@@ -31,8 +33,6 @@ from registrar.ledger import (
 )
 from registrar.ledger.accept import Arrival, Delivery, accept_all
 from registrar.ledger.search import Sought
-from registrar.outcome import Outcome
-from registrar.vocabulary import parse
 from tests.bench.filling import fill
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -6,15 +6,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Cause
+from registrar.events.types import parse
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.history import Held, Past, Released, history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.schema import SchemaMismatch, check
 from registrar.ledger.tables import metadata
-from registrar.outcome import Cause
-from registrar.vocabulary import parse
 
 pytestmark = pytest.mark.both_ledgers
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registrar.event import Actor, Event
+from registrar.broker.celery_app import Bell
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import FollowUp, Outcome
+from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
 from registrar.ledger.accept import Delivery, DeliveryConflict, accept
 from registrar.ledger.backlog import first_in_line
-from registrar.outcome import FollowUp, Outcome
-from registrar.queue import Bell
-from registrar.vocabulary import parse
 from worker.tasks import LONGEST_PAUSE
 
 pytestmark = pytest.mark.both_ledgers

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registrar.event import Actor
-from registrar.keys import TOKEN, new_token
+from registrar.config.key_generation import TOKEN, new_token
+from registrar.events.event import Actor
 from registrar.ledger import Ledger, tokens
 from registrar.ledger.journal import entries
 from registrar.ledger.spent import is_spent, spend

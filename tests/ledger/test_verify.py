@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from registrar.events.outcome import Record
 from registrar.ledger import Ledger
 from registrar.ledger.chain import Damaged, Head
 from registrar.ledger.deployments import Ended, Requested
@@ -16,7 +17,6 @@ from registrar.ledger.history import Held, Released
 from registrar.ledger.journal import GENESIS, link
 from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
 from registrar.ledger.verify import verify
-from registrar.outcome import Record
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from registrar.events.outcome import Cause
 from registrar.ledger import heartbeats
 from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.history import Held
 from registrar.ledger.tables import holders
-from registrar.outcome import Cause
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, POLICY, Office
 from webhooks.metrics import kept

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from registrar.outcome import Fact
+from registrar.events.outcome import Fact
 from tests.actions.test_request_details import details_of
 from tests.notifiers.test_notifiers import ASKED, DOOR, NOON, PAGE, SEAL, ended, notice
 from worker.notifiers import Notice, discord, mattermost, slack, teams

@@ -3,8 +3,8 @@
 import json
 from dataclasses import replace
 
-from registrar.button import Audience
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.events.approval_buttons import Audience
 from tests.worker.office import KEY, POLICY, Office
 from worker.bench import Bench
 

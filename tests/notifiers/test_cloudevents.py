@@ -8,7 +8,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks import Webhook
 
-from registrar.outcome import Fact
+from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import DESCRIBED, MOVED, NOON, REQUESTED, SEAL, expected, notice
 from worker.notifiers import webhook

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from registrar.outcome import Fact
+from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import ASKED, COMMIT, DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
 from worker.door import Final, Retryable

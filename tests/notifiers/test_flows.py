@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from registrar.button import Audience
-from registrar.event import Actor
+from registrar.config.encryption import Seal
+from registrar.events.approval_buttons import Audience
+from registrar.events.event import Actor
 from registrar.ledger.cards import posted
 from registrar.ledger.engine import now
 from registrar.ledger.tables import cards, tasks
 from registrar.policy.load import parse
-from registrar.seal import Seal
 from tests.notifiers.chatroom import Call, ChatRoom
 from tests.worker.office import ADA, KEY, POLICY, Office
 from worker.bench import Bench

@@ -10,10 +10,10 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from registrar.button import Audience
-from registrar.outcome import Fact
+from registrar.config.encryption import Seal
+from registrar.events.approval_buttons import Audience
+from registrar.events.outcome import Fact
 from registrar.plugins import kinds
-from registrar.seal import Seal
 from tests.worker.office import KEY
 from worker.door import Final, Retryable
 from worker.notifiers import Notice, apprise, discord, log, mattermost, slack, teams, webhook

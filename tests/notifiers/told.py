@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from registrar.outcome import Fact
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.events.outcome import Fact
 from tests.worker.office import KEY
 from worker.notifiers import Notice
 

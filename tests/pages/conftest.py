@@ -10,16 +10,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from registrar.event import Actor, Event
+from registrar.config.settings import Settings
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.dead import letters
 from registrar.ledger.history import Held
 from registrar.ledger.promotions import Opened, Voted
-from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import load
-from registrar.settings import Settings
-from registrar.vocabulary import parse
 from tests.webhooks.conftest import environ
 from webhooks.app import create_app
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from registrar.config.settings import Settings
+from registrar.events.outcome import Outcome
 from registrar.ledger.history import Held
 from registrar.ledger.tables import events
-from registrar.outcome import Outcome
-from registrar.settings import Settings
 from tests.pages.conftest import AT_HOME, House, Lived
 from webhooks.app import create_app
 

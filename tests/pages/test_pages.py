@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from registrar.outcome import Outcome
+from registrar.events.outcome import Outcome
 from tests.pages.conftest import FROM_OUTSIDE, HOSTILE, REGISTRAR_YML, House, Lived
 from webhooks.app import create_app
 

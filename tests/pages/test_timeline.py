@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed, Settled
 from registrar.ledger.history import Released
 from registrar.ledger.holding import Holding
-from registrar.outcome import Outcome
 from tests.pages.conftest import Lived
 from webhooks.pages.timeline import timeline
 

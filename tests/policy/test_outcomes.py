@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from registrar.vocabulary import VOCABULARY
-from registrar.vocabulary.outcomes import OUTCOMES
+from registrar.events.fact_types import OUTCOMES
+from registrar.events.types import VOCABULARY
 
 ROOT = Path(__file__).parents[2]
 WORKER = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "worker").rglob("*.py")))

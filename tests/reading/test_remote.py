@@ -12,13 +12,13 @@ from cryptography.fernet import Fernet
 from werkzeug.serving import make_server
 
 from registrar.client import BadAddress, Client, NotAllowed
-from registrar.delivery import NotTaken, Unreachable
+from registrar.config.settings import Settings
+from registrar.http.event_client import NotTaken, Unreachable
 from registrar.ledger.history import Past
 from registrar.ledger.search import Sought
 from registrar.reading.local import Local
 from registrar.reading.reading import BadQuestion, Page, Reading, Unknown
 from registrar.reading.remote import Remote
-from registrar.settings import Settings
 from tests.ledger.chain import NOON
 from tests.reading.conftest import POLICY, Town, promoted
 from webhooks.app import create_app

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.rejections import record

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from registrar import plugins
+from registrar.config.encryption import Seal
 from registrar.policy import Policy
 from registrar.policy.options import NoOptions
-from registrar.seal import Seal
 from webhooks.senders import Sender
 from webhooks.source import Context, Request
 

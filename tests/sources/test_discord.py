@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.button import Audience
-from registrar.outcome import Fact
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.events.approval_buttons import Audience
+from registrar.events.outcome import Fact
 from tests.sources.captured import FIXTURES, read
 from webhooks import schemes, signature
 from webhooks.errors import BadSignature, InvalidEvent

@@ -9,8 +9,8 @@ from unittest import mock
 
 import pytest
 
-from registrar.event import Event
-from registrar.seal import REPLY, Seal
+from registrar.config.encryption import REPLY, Seal
+from registrar.events.event import Event
 from tests.sources.captured import FIXTURES, FOLDERS, KINDS, captures, read, sender
 from webhooks.cloudevents import BATCH, BINARY, STRUCTURED
 from webhooks.errors import BadSignature, Rejected, StaleTimestamp

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from registrar.config.encryption import REPLY
 from registrar.policy.routes import Channel
-from registrar.seal import REPLY
 from tests.sources.captured import FIXTURES, Capture, captures, read
 from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotPermitted
 from webhooks.github.names import SHAPES

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.button import Audience
-from registrar.keys import new_key
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.config.key_generation import new_key
+from registrar.events.approval_buttons import Audience
 from tests.sources.captured import FIXTURES, read
 from webhooks.errors import BadSignature, InvalidEvent, Rejected
 from webhooks.source import Parsed, Request

@@ -6,16 +6,18 @@ from urllib.parse import urlencode
 
 import pytest
 
-from registrar import button
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.events import approval_buttons
 from tests.sources.captured import sender
 from webhooks.errors import InvalidEvent
 from webhooks.source import Parsed, Request
 
 FORM = "application/x-www-form-urlencoded"
 PINNED = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}
-SAID = button.content("approve", nonce="tsk_1.approve", until=sender("slack")[1] + timedelta(days=1), pinned=PINNED)
-AUDIENCE = button.Audience("slack", "slack", "team").at(None)
+SAID = approval_buttons.content(
+    "approve", nonce="tsk_1.approve", until=sender("slack")[1] + timedelta(days=1), pinned=PINNED
+)
+AUDIENCE = approval_buttons.Audience("slack", "slack", "team").at(None)
 WHO = {"team_id": "T1", "user_id": "U1", "user_name": "eve"}
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar import signing
+from registrar.http import signing
 from webhooks.errors import BadSignature
 from webhooks.schemes import STANDARD_WEBHOOKS
 from webhooks.signature import WeakSecret, check_secret, verify

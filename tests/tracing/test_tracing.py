@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from registrar import tracing
-from registrar.settings import Settings
-from registrar.watching import Watching
+from registrar.config.settings import Settings
+from registrar.telemetry import tracing
+from registrar.telemetry.observability_settings import Watching
 from tests.tracing.collector import Collector, collector
 from tests.webhooks.conftest import environ, signed
 from tests.worker.office import POLICY, Office
@@ -151,7 +151,7 @@ def test_the_receiver_loads_nothing_of_it_unless_asked():
 
 def test_without_the_packages_the_start_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter", None)
-    monkeypatch.delitem(sys.modules, "registrar.tracing.otel", raising=False)
+    monkeypatch.delitem(sys.modules, "registrar.telemetry.tracing.otel", raising=False)
     for name in [name for name in sys.modules if name.startswith("opentelemetry.exporter.")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(tracing.TracingUnavailable, match=r"mlflow-registrar\[tracing\]"):

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from registrar import signing
+from registrar.config.settings import Settings
+from registrar.http import signing
 from registrar.ledger import Ledger, rejections
 from registrar.ledger.tables import events, tasks
-from registrar.settings import Settings
 from webhooks.app import create_app
 from webhooks.postbox import Letter, Postbox
 

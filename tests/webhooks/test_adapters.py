@@ -17,8 +17,8 @@ from urllib.parse import quote
 import flask
 import pytest
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
-from registrar.settings import Settings
 from tests.sources.captured import captures, read
 from tests.sources.household import household
 from tests.sources.test_fixtures import HOSTILE_BODIES, named

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from registrar import button as making
+from registrar.events import approval_buttons as making
 from tests.sources.captured import sender
 from webhooks import button
 from webhooks.errors import InvalidEvent, StaleTimestamp

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse as parse_event
 from registrar.ledger import capacity
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.backlog import unfinished
 from registrar.ledger.room import LEAST_FREE
 from registrar.ledger.tables import rejections, tasks
 from registrar.policy.load import parse
-from registrar.vocabulary import parse as parse_event
 from tests.webhooks.conftest import OLD, Receiver, finished
 from tests.webhooks.test_metrics import LOCAL
 from webhooks.app import create_app

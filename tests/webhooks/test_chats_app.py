@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from registrar.button import Audience
+from registrar.config.encryption import REPLY, Seal
+from registrar.config.settings import Settings
+from registrar.events.approval_buttons import Audience
+from registrar.events.outcome import Fact
 from registrar.ledger import Ledger
-from registrar.outcome import Fact
 from registrar.policy import Policy
-from registrar.seal import REPLY, Seal
-from registrar.settings import Settings
 from tests.webhooks.conftest import SLACK, Receiver
 from webhooks.app import create_app
 from worker.notifiers import Notice, discord, mattermost

@@ -16,9 +16,9 @@ from mlflow.utils.search_utils import SearchUtils
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.test import TestResponse
 
+from registrar.config.settings import Settings
+from registrar.events.types import TrainingRunFailed, TrainingRunFinished
 from registrar.ledger import Ledger
-from registrar.settings import Settings
-from registrar.vocabulary import TrainingRunFailed, TrainingRunFinished
 from tests.webhooks.conftest import Receiver, environ
 from webhooks.app import create_app
 from webhooks.ci.pattern import MAX_TEXT, OneGroup

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.policy.load import parse
-from registrar.settings import Settings
 from tests.webhooks.conftest import REGISTRAR_YML, Receiver, environ
 from webhooks.app import create_app
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from registrar import dispatch as module
-from registrar.dispatch import Dispatcher
+from registrar.broker import dispatcher as module
+from registrar.broker.celery_app import PEAL, QUEUE, Bell
+from registrar.broker.dispatcher import Dispatcher
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
-from registrar.queue import PEAL, QUEUE, Bell
-from registrar.settings import Settings
 from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, Receiver, environ, finished
 from webhooks.app import create_app

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from registrar.cli import main
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from registrar.ledger import rejections
 from tests.cli.conftest import data, record, run  # noqa: F401 (fixtures)
 from tests.sources.captured import captures, read, sender

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.room import LEAST_FREE
-from registrar.settings import Settings
 from tests.broker import Broker
 from tests.webhooks.conftest import Receiver, environ, finished
 from webhooks import health

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DataError
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger import accept as module
 from registrar.ledger import capacity as capacity_module
@@ -23,7 +24,6 @@ from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.room import LEAST_FREE
 from registrar.ledger.tables import events, tasks
 from registrar.policy.load import parse as parse_policy
-from registrar.vocabulary import parse
 
 pytestmark = pytest.mark.both_ledgers
 

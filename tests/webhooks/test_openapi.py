@@ -13,10 +13,10 @@ from referencing import Registry, Resource
 from schemathesis import Case
 from schemathesis.checks import CHECKS
 
+from registrar.config.settings import Settings
+from registrar.events.types import VOCABULARY, parse
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
-from registrar.settings import Settings
-from registrar.vocabulary import VOCABULARY, parse
 from tests.webhooks.conftest import Receiver, environ, finished, signed
 from webhooks.app import create_app
 from webhooks.ingress import error_handlers

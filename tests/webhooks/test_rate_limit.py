@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import pytest
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger, rejections
 from registrar.policy.load import parse
-from registrar.settings import Settings
 from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, REGISTRAR_YML, Receiver, environ, finished, signed
 from webhooks.app import create_app

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from registrar.settings import Settings
+from registrar.config.settings import Settings
 from tests.needs import needs
 from tests.recipes import azure, bitbucket, buildkite, circleci, github, gitlab, jenkins, recipe
 from tests.webhooks.conftest import CI, REGISTRAR_YML, Receiver, environ

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.seal import REPLY
+from registrar.config.encryption import REPLY
 from tests.sources.captured import sender
 from webhooks import reply
 from webhooks.errors import InvalidEvent

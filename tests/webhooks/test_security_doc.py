@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registrar.queue import celery_app
+from registrar.broker.celery_app import celery_app
 from tests.webhooks.conftest import Receiver
 
 DOC = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text(encoding="utf-8")

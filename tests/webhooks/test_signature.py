@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from slack_sdk.signature import Clock, SignatureVerifier
 from standardwebhooks import Webhook
 
-from registrar import signing
+from registrar.http import signing
 from webhooks.errors import BadSignature
 from webhooks.schemes import SLACK, STANDARD_WEBHOOKS, Scheme
 from webhooks.signature import WeakSecret, check_secret, verify

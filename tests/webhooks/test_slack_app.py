@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from registrar import button as buttons
+from registrar.config.encryption import REPLY, Seal
+from registrar.events import approval_buttons as buttons
 from registrar.ledger.capacity import NoCapacity
-from registrar.seal import REPLY, Seal
 from tests.webhooks.conftest import SLACK, Receiver
 
 AUDIENCE = buttons.Audience("slack", "slack", "slack").at(None)

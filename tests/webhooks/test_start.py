@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from registrar import scrub
-from registrar import settings as environment
+from registrar.config import settings as environment
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.ledger.schema import HEAD, SchemaMismatch, check
-from registrar.settings import Settings
+from registrar.telemetry import redaction
 from tests.webhooks.conftest import REGISTRAR_YML
 from webhooks.app import CANNOT_START, create_app, from_environment
 
@@ -59,7 +59,7 @@ def test_what_registrar_yml_says_in_vain_is_in_the_log_once(ledger: Ledger, sett
     """The same sentence as of check-config, for whoever starts without `registrar up`."""
     settings.config_path.write_text(REGISTRAR_YML + "\ngroups: {nobody: []}\n")
     monkeypatch.setattr(environment, "from_environment", lambda: settings)
-    monkeypatch.setattr(scrub, "install", lambda *_: None)
+    monkeypatch.setattr(redaction, "install", lambda *_: None)
     from_environment()
     lines = [record.getMessage() for record in caplog.records if "groups.nobody" in record.getMessage()]
     assert len(lines) == 1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.ledger.promotions import Opened
 from tests.ledger.chain import EVIDENCE, scene
 from tests.webhooks.conftest import Receiver, finished

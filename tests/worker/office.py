@@ -7,7 +7,12 @@ from typing import Any
 import requests
 from sqlalchemy import select
 
-from registrar.event import Actor, Event
+from registrar.broker.celery_app import Bell, celery_app
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Cause, Record
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.conditions import as_of, is_due
@@ -15,12 +20,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.history import history
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.tables import promotions, tasks, votes
-from registrar.outcome import Cause, Record
 from registrar.policy.load import parse as parse_policy
-from registrar.queue import Bell, celery_app
-from registrar.seal import Seal
-from registrar.settings import Settings
-from registrar.vocabulary import parse
 from tests.fakes import FakeRegistry
 from worker import clock
 from worker.bench import Bench

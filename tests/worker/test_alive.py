@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from registrar import alive
-from registrar.alive import LivenessFile, LoopActivity, processes
 from registrar.cli import main
 from registrar.ledger import Ledger
+from registrar.telemetry import liveness
+from registrar.telemetry.liveness import LivenessFile, LoopActivity, processes
 from tests.broker import Broker
 from tests.cli import trouble
 from tests.mlflow_server import free_port
@@ -41,7 +41,7 @@ __main__.main(sys.argv[1:])
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch) -> None:
-    monkeypatch.setattr(alive, "SILENT_AFTER", 2.5)
+    monkeypatch.setattr(liveness, "SILENT_AFTER", 2.5)
 
 
 class Parts:
@@ -99,7 +99,7 @@ def test_a_worker_is_alive_until_it_is_frozen_or_stands_still_or_dies(parts, bro
     worker, beat = mine.start("-c", PART, "run"), mine.start("-c", PART, "beat")
     mine.waits("worker", 0, f"worker {worker.pid} is alive")
     mine.waits("beat", 0, f"beat {beat.pid} is alive")
-    time.sleep(alive.SILENT_AFTER + 0.5)  # the loops go round
+    time.sleep(liveness.SILENT_AFTER + 0.5)  # the loops go round
     assert [mine.says(part)[0] for part in ("worker", "beat")] == [0, 0]
 
     for part, process in (("worker", worker), ("beat", beat)):
@@ -122,7 +122,7 @@ def test_parts_that_wait_for_a_broker_that_is_down_are_alive(parts):
         mine.start("-c", PART, "beat" if kind == "redis" else "run")
     for part in ("worker", "beat"):
         mine.waits(part, 0)
-    time.sleep(alive.SILENT_AFTER + 3)
+    time.sleep(liveness.SILENT_AFTER + 3)
     code, said = mine.says("worker", "--json")
     assert (code, len(json.loads(said)["processes"])) == (0, 2)
     assert mine.says("beat")[0] == 0
@@ -132,7 +132,7 @@ def test_a_receiver_is_alive_until_it_is_frozen(parts):
     mine = parts(NOWHERE["redis"])
     mine.start("-m", "webhooks.serve", "--port", str(free_port()))
     mine.waits("receiver", 0)
-    time.sleep(alive.SILENT_AFTER + 0.5)
+    time.sleep(liveness.SILENT_AFTER + 0.5)
     [code, said] = mine.says("receiver", "--json")
     [process] = json.loads(said)["processes"]
     assert code == 0
@@ -197,7 +197,7 @@ def test_a_temporary_folder_that_can_not_be_used_is_said_and_nobody_is_called_de
         assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr == (
             "whether a worker of this installation runs here can't be told: "
-            f"{alive.folder(URL)} can't be written: {why}; "
+            f"{liveness.folder(URL)} can't be written: {why}; "
             "mend that, or give the parts and this command another TMPDIR\n"
         )
     assert CliRunner().invoke(main, asked).stderr == "no worker of this installation runs here\n"
@@ -211,7 +211,7 @@ def _gone(place: Path) -> Iterator[None]:
 
 
 def test_a_part_that_found_no_room_is_heard_of_once_there_is_some(monkeypatch, settings, caplog):
-    monkeypatch.setattr(alive, "EVERY", 0.1)
+    monkeypatch.setattr(liveness, "EVERY", 0.1)
     sign = LivenessFile("worker", URL, LoopActivity())
     with _gone(settings):
         sign.start()

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from mlflow import MlflowClient
 
-from registrar.vocabulary import RunSearch, TrainingRunFinished
+from registrar.events.types import RunSearch, TrainingRunFinished
 from tests.mlflow_server import train
 from webhooks.ci.training import ByCommit, search
 from worker.door import Final

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from registrar.events.outcome import Cause
 from registrar.ledger.promotions import Opened, latest
-from registrar.outcome import Cause
 from tests.worker.office import ADA, Office
 
 JUMPS = [timedelta(hours=-3), timedelta(0), timedelta(hours=3)]

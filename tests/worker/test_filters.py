@@ -8,8 +8,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.search_utils import SearchUtils
 from pydantic import ValidationError
 
-from registrar.vocabulary import parse
-from registrar.vocabulary.filters import MOST_CLAUSES, MOST_DATASETS, MOST_ORDERS, checked_filter, checked_order
+from registrar.events.types import parse
+from registrar.events.types.filters import MOST_CLAUSES, MOST_DATASETS, MOST_ORDERS, checked_filter, checked_order
 from tests.mlflow_server import train
 from worker.door import Retryable
 from worker.registry import MlflowRegistry

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.events.outcome import Cause
 from registrar.ledger.looks import last_look
-from registrar.outcome import Cause
 from tests.worker.office import ADA, POLICY
 from worker.promotion.in_stage import AGAIN_EVERY, APART, Seen, seen
 from worker.promotion.plan import Looking

@@ -5,8 +5,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_model_alias_name_reserved, _validate_model_version_tag
 from pydantic import ValidationError
 
+from registrar.events.types import parse
 from registrar.policy import Target
-from registrar.vocabulary import parse
 from worker import limits
 
 KEYS = [

@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import validation
 from pydantic import TypeAdapter, ValidationError
 
-from registrar.vocabulary import ModelName, Tags
+from registrar.events.types import ModelName, Tags
 
 LETTERS = "a./:\\ -#\u00e9"
 TEXTS = ["".join(letters) for length in range(1, 5) for letters in product(LETTERS, repeat=length)]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from registrar.events.types import parse
 from registrar.ledger.engine import now
-from registrar.vocabulary import parse
 from tests.worker.office import Office
 from worker.door import Retryable
 from worker.promotion.plan import Looking, Plan

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
+from registrar.broker.celery_app import QUEUE
 from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.heartbeats import Heartbeat
-from registrar.queue import QUEUE
 from tests.broker import Broker
 from tests.worker.office import KEY
 from worker.pulse import Pulse

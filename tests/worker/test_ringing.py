@@ -2,7 +2,7 @@
 
 import json
 
-from registrar.queue import QUEUE, Bell, celery_app
+from registrar.broker.celery_app import QUEUE, Bell, celery_app
 from tests.broker import Broker
 from worker import ringing
 from worker.bench import Bench

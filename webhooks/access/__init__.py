@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import flask
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.policy import Policy
 from registrar.policy.access import Role
-from registrar.settings import Settings
 from webhooks.access.bearer import Bearers
 from webhooks.access.forms import Forms
 from webhooks.access.identity import principal_of

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from registrar.event import Actor
-from registrar.keys import TOKEN
+from registrar.config.key_generation import TOKEN
+from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger import tokens as kept
 from registrar.ledger.engine import now

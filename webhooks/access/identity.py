@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.policy import Policy
 from webhooks.access.principal import By, Principal
 from webhooks.clean import clean

@@ -4,8 +4,8 @@ import re
 
 import flask
 
-from registrar.address import at_loopback
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.http.safe_url import at_loopback
 from registrar.policy import Policy
 from webhooks.access.client_address import parse_address
 from webhooks.access.principal import Principal

@@ -21,8 +21,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
+from registrar.http.deadline import within
 from registrar.policy.access import Oidc
-from registrar.within import within
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import Identity, is_account
 from webhooks.clean import clean

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from registrar.event import Actor
+from registrar.events.event import Actor
 from registrar.policy.access import ROLES, Role
 
 __all__ = ["By", "Principal", "Role"]

@@ -12,10 +12,10 @@ from urllib.parse import urlencode, urlsplit
 
 import flask
 
+from registrar.config.encryption import SIGNING_IN, BrokenSeal, Seal
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger, spent
 from registrar.ledger.engine import now
-from registrar.seal import SIGNING_IN, BrokenSeal, Seal
-from registrar.settings import Settings
 from webhooks.access import SIGN_IN, Access
 from webhooks.access.beginning import Beginning, SignInFailed
 from webhooks.access.identity import principal_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registrar.policy.strict import matches
-from registrar.text import absent
+from registrar.text.sanitize import absent
 from webhooks.ci.payload import COMMIT, Ignored, at, link
 from webhooks.clean import clean
 

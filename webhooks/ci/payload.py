@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import StrictInt, StrictStr
 
-from registrar.vocabulary import LINK
+from registrar.events.types import LINK
 from webhooks.errors import InvalidEvent, Rejected
 from webhooks.source import Answer, Parsed
 

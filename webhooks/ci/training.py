@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from registrar.events.types import ArtifactPath, Data, ModelName, Name, RunId
 from registrar.policy.strict import Strict
-from registrar.vocabulary import ArtifactPath, Data, ModelName, Name, RunId
 from webhooks import valid
 from webhooks.ci.pattern import Pattern
 from webhooks.ci.payload import first_line

@@ -10,8 +10,8 @@ import click
 import requests
 
 from registrar.cli.context import Context
+from registrar.errors import Problem
 from registrar.ledger.rejections import latest
-from registrar.problem import Problem
 from webhooks import sending
 from webhooks.doctor.diagnosis import diagnose, usual_causes
 from webhooks.senders import Sender

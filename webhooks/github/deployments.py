@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from registrar.vocabulary import Data
+from registrar.events.types import Data
 from webhooks import reply, strict_json, valid
 from webhooks.ci import deployment
 from webhooks.ci.payload import Ignored, Place, at, link, text

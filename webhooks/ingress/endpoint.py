@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import MethodNotAllowed
 
-from registrar.event import Event
+from registrar.events.event import Event
 from registrar.ledger.accept import Delivery, Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission

@@ -23,7 +23,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisSentinelStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from registrar.broker import Broker, patience
+from registrar.broker.url import Broker, patience
 from webhooks.errors import TooMany
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from registrar.vocabulary import VOCABULARY
+from registrar.events.types import VOCABULARY
 from webhooks.commands import COMMANDS
 from webhooks.openapi import shapes
 from webhooks.openapi.operations import REF, TOKEN, answer, path, refusals_of

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from registrar.vocabulary import VOCABULARY
+from registrar.events.types import VOCABULARY
 from webhooks.openapi import acts, browser, reads, shapes
 from webhooks.openapi.operations import REF, UNKNOWN, VIEWERS, answer, get, other, refusals_of
 

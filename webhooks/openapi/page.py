@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from registrar.vocabulary import VOCABULARY
+from registrar.events.types import VOCABULARY
 from webhooks.openapi.shapes import refusals
 
 _TEMPLATE = """<!doctype html>

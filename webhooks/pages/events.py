@@ -4,13 +4,13 @@ from typing import Any, cast, get_args
 
 from flask import Blueprint, Response, request, url_for
 
+from registrar.events.resend_rules import NoReplay, again
+from registrar.events.types import VOCABULARY
 from registrar.ledger import around, search, status
 from registrar.ledger.archived import place
 from registrar.ledger.engine import now
 from registrar.ledger.search import Sought
 from registrar.policy.document import OURSELVES, WEB
-from registrar.replaying import NoReplay, again
-from registrar.vocabulary import VOCABULARY
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
 from webhooks.pages import given

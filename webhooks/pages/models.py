@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection, select
 
+from registrar.events.types import ModelRollback
 from registrar.ledger import models, promotion_record
 from registrar.ledger import promotions as record
 from registrar.ledger.deleted_models import made_anew_at, of_deleted
@@ -22,7 +23,6 @@ from registrar.ledger.promoted import became
 from registrar.ledger.tables import holders
 from registrar.policy import ModelPolicy, Target
 from registrar.reading.not_live import not_live
-from registrar.vocabulary import ModelRollback
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages import asked

@@ -6,7 +6,7 @@ https://buildkite.com/docs/apis/webhooks/pipelines/build-events : `blocked: true
 
 from typing import Any
 
-from registrar.text import absent
+from registrar.text.sanitize import absent
 from webhooks.ci import build
 from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, number, text

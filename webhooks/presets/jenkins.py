@@ -8,7 +8,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from registrar.text import absent
+from registrar.text.sanitize import absent
 from webhooks.ci import build
 from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, text

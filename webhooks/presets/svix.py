@@ -3,7 +3,7 @@
 https://docs.svix.com/receiving/verifying-payloads/how-manual
 """
 
-from registrar.vocabulary import VOCABULARY
+from registrar.events.types import VOCABULARY
 
 VERIFY = {
     "how": "hmac",

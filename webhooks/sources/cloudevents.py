@@ -19,7 +19,7 @@ from typing import Annotated, Any, cast
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import Field
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
 from registrar.policy.strict import Strict
 from webhooks import configured, strict_json, valid
 from webhooks.ci.payload import Ignored, text

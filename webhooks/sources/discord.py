@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from registrar import markdown
-from registrar.button import content as said_by_button
-from registrar.button import short_nonce
-from registrar.event import Actor, Event
-from registrar.vocabulary import STAGES
+from registrar.events.approval_buttons import content as said_by_button
+from registrar.events.approval_buttons import short_nonce
+from registrar.events.event import Actor, Event
+from registrar.events.types import STAGES
+from registrar.text import markdown
 from webhooks import button, chat, reply, schemes, signature, strict_json, subcommand
 from webhooks.ci.payload import Ignored, number
 from webhooks.clean import clean

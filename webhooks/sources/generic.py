@@ -19,10 +19,10 @@ from typing import Annotated, Any, cast
 from pydantic import Field, model_validator
 
 from registrar import plugins
-from registrar.event import Actor, Event
-from registrar.nearest import meant
+from registrar.events.event import Actor, Event
 from registrar.policy.strict import Glob, Strict
-from registrar.text import absent
+from registrar.text.sanitize import absent
+from registrar.text.suggestions import meant
 from webhooks import configured, mapping, strict_json, valid
 from webhooks.ci import build, training
 from webhooks.ci.payload import COMMIT, Ignored, moment, refused

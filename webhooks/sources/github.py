@@ -17,9 +17,9 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.types import Data
 from registrar.policy.strict import Strict
-from registrar.vocabulary import Data
 from webhooks import schemes, signature, strict_form, strict_json
 from webhooks.ci.payload import Ignored, Place, at, moment, number, refused, text
 from webhooks.clean import clean

@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from registrar import markdown
-from registrar.event import Actor, Event
-from registrar.seal import BrokenSeal
+from registrar.config.encryption import BrokenSeal
+from registrar.events.event import Actor, Event
+from registrar.text import markdown
 from webhooks import button, chat, reply, strict_form, strict_json
 from webhooks.clean import clean
 from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected

@@ -8,7 +8,7 @@ Stage transitions, descriptions and deletions send nothing (mlflow/server/handle
 from collections.abc import Mapping
 from typing import Any
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
 from webhooks import schemes, signature, strict_json, valid
 from webhooks.ci.payload import Ignored, at, moment, refused, text
 from webhooks.clean import clean

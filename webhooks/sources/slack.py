@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from registrar.address import allowed
-from registrar.event import Actor, Event
-from registrar.seal import BrokenSeal
+from registrar.config.encryption import BrokenSeal
+from registrar.events.event import Actor, Event
+from registrar.http.safe_url import allowed
 from webhooks import button, chat, reply, schemes, signature, strict_form, strict_json
 from webhooks.ci.payload import Ignored, at, text
 from webhooks.clean import clean

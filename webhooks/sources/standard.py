@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
 from webhooks import schemes, signature, strict_json, valid
 from webhooks.ci.payload import Ignored, text
 from webhooks.clean import clean

@@ -6,9 +6,9 @@ the targets before this one too. Whoever did it may have passed them by. What ap
 
 from dataclasses import replace
 
+from registrar.events.outcome import Fact, Outcome, Record
 from registrar.ledger.history import Held
 from registrar.ledger.promotions import latest
-from registrar.outcome import Fact, Outcome, Record
 from registrar.policy import Target
 from worker.door import Version
 from worker.promotion import drift, quarantine

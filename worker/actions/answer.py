@@ -7,10 +7,10 @@ https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/
 import re
 from typing import Any
 
-from registrar.outcome import Outcome
+from registrar.config.encryption import REPLY, BrokenSeal
+from registrar.events.outcome import Outcome
 from registrar.policy import Source
 from registrar.policy.routes import Channel
-from registrar.seal import REPLY, BrokenSeal
 from worker.door import Final
 from worker.telling import commit, outside
 from worker.telling.github import access, api

@@ -5,7 +5,7 @@ and lets it in: not what was rolled back, and not past its gates. Who holds a ta
 by those alone who could roll it back.
 """
 
-from registrar.outcome import Outcome
+from registrar.events.outcome import Outcome
 from worker.door import Refused, Version
 from worker.promotion import quarantine
 from worker.promotion.in_stage import seen

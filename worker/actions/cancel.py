@@ -1,8 +1,8 @@
 """worker.cancel, on promotion.cancel: an open request is taken back, by its requester or a member of its groups."""
 
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import PromotionCancel
 from registrar.ledger.promotions import Decided, Promotion
-from registrar.outcome import Fact, Outcome
-from registrar.vocabulary import PromotionCancel
 from worker.door import Refused
 from worker.promotion.voters import approval_of, changed, meant
 from worker.promotion.wording import how

@@ -1,7 +1,7 @@
 """worker.create_experiment, on experiment.create: an experiment of that name is there afterwards."""
 
-from registrar.outcome import Fact, Outcome
-from registrar.vocabulary import ExperimentCreate
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import ExperimentCreate
 from worker.door import Refused
 from worker.work import Work
 

@@ -6,9 +6,9 @@ rest is a task of its own: the record never lacks a version that was deleted her
 
 from dataclasses import dataclass, field
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.history import Released
 from registrar.ledger.version_state import Key, StateSet
-from registrar.outcome import Fact, FollowUp, Outcome
 from worker.door import Final, Retryable, present
 from worker.promotion.version_state import put
 from worker.retention.sizes import counted_text, named

@@ -6,12 +6,12 @@ What is said of a version that the record does not know is told as what was repo
 
 from typing import Any
 
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import Deployment, DeploymentSucceeded
 from registrar.ledger.deployments import IN_VAIN, Ended, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.known_versions import is_known
 from registrar.ledger.pinned import told
-from registrar.outcome import Fact, Outcome
-from registrar.vocabulary import Deployment, DeploymentSucceeded
 from worker.promotion.deployment import failed
 from worker.work import Work
 

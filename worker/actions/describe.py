@@ -7,9 +7,9 @@ the same, the others are written, and both are told. Tried again late, it takes 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import ModelVersionDescribe
 from registrar.ledger.version_state import TAG, told
-from registrar.outcome import Fact, Outcome
-from registrar.vocabulary import ModelVersionDescribe
 from worker.door import Failure, Final, Refused, Version
 from worker.promotion.version_state import given
 from worker.work import Work

@@ -4,12 +4,12 @@ Of what was waiting, all who wait for it are told: a promotion that it was to br
 let go, whoever asked is answered.
 """
 
+from registrar.events.outcome import FollowUp, Outcome
+from registrar.events.types import TaskDrop
 from registrar.ledger import dead, tasks
 from registrar.ledger.afterwards import Dropped
 from registrar.ledger.dead import Letter
 from registrar.ledger.promotions import Decided
-from registrar.outcome import FollowUp, Outcome
-from registrar.vocabulary import TaskDrop
 from worker import recovery, replying
 from worker.door import Refused
 from worker.promotion import verdict

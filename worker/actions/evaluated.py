@@ -5,9 +5,9 @@ The run itself must say that it evaluated this version: else any good run would 
 
 from datetime import timedelta
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, told
-from registrar.outcome import Fact, FollowUp, Outcome
-from registrar.vocabulary import EvaluationRunFinished
 from worker.door import Final, Run, Version
 from worker.promotion.standing import standing
 from worker.promotion.version_state import put, recorded

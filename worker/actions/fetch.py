@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from registrar.outcome import Fact, Outcome
-from registrar.vocabulary import ArtifactsFetch
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import ArtifactsFetch
 from worker.door import Final, Refused, Retryable
 from worker.work import Work
 

@@ -3,10 +3,10 @@
 Who may approve a promotion of the model may also lift; where nobody has to approve, whoever may send the event.
 """
 
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import QuarantineLift
 from registrar.ledger.version_state import Key
-from registrar.outcome import Fact, Outcome
 from registrar.policy.approval import Approval
-from registrar.vocabulary import QuarantineLift
 from worker.door import Refused
 from worker.promotion import quarantine
 from worker.promotion.version_state import put

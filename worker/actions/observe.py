@@ -6,10 +6,10 @@ registry as it is now is compared with the record. This runs in the model's lane
 
 from dataclasses import replace
 
+from registrar.events.outcome import Fact, Outcome, Record
+from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
-from registrar.outcome import Fact, Outcome, Record
-from registrar.vocabulary import RegistryChanged
 from worker import limits
 from worker.door import NotFound, Version, present
 from worker.promotion import author, disputes, drift

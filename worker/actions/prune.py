@@ -6,8 +6,8 @@ first; what is left over is a task of its own.
 
 from collections import Counter
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.version_state import Key
-from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
 from worker.door import Refused

@@ -1,7 +1,7 @@
 """worker.query, on registry.query: a person's question, answered in chat."""
 
-from registrar.outcome import Outcome
-from registrar.vocabulary import RegistryQuery
+from registrar.events.outcome import Outcome
+from registrar.events.types import RegistryQuery
 from worker import queries
 from worker.promotion.plan import plan
 from worker.retention.plan import plan_prune

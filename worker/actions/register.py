@@ -3,8 +3,8 @@
 import math
 import time
 
-from registrar.outcome import Fact, FollowUp, Outcome, Record
-from registrar.vocabulary import Registration
+from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.events.types import Registration
 from worker import limits, taken_up
 from worker.door import ModelSource, NotFound, Run, Version
 from worker.promotion import author

@@ -4,12 +4,12 @@ The first one's sender has no part in it: the policy judges the new event as it 
 address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.
 """
 
-from registrar.event import Actor, Event
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.resend_rules import NoReplay, again
+from registrar.events.types import EventReplay
 from registrar.ledger import pinned, status
 from registrar.ledger.afterwards import Replayed
-from registrar.outcome import Fact, Outcome
-from registrar.replaying import NoReplay, again
-from registrar.vocabulary import EventReplay
 from worker.door import Refused
 from worker.replay import plan_replay
 from worker.work import Work

@@ -1,8 +1,8 @@
 """worker.reply, after the first task of an event that came with an address: the person who asked is answered."""
 
-from registrar.outcome import Outcome
+from registrar.config.encryption import REPLY, BrokenSeal
+from registrar.events.outcome import Outcome
 from registrar.plugins import load
-from registrar.seal import REPLY, BrokenSeal
 from worker.door import Final
 from worker.telling import outside
 from worker.work import Work

@@ -1,7 +1,7 @@
 """worker.report, on training_run.failed: people are told, the registry is left alone."""
 
-from registrar.outcome import Fact, Outcome
-from registrar.vocabulary import TrainingRunFailed
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.types import TrainingRunFailed
 from worker.work import Work
 
 

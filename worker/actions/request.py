@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
-from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from registrar.policy.approval import Approval
 from worker import limits, metrics

@@ -1,9 +1,9 @@
 """worker.retry, on task.retry: work that failed for good is tried again, at its old place in its lane."""
 
+from registrar.events.outcome import Outcome
+from registrar.events.types import TaskRetry
 from registrar.ledger import dead
 from registrar.ledger.afterwards import Retried
-from registrar.outcome import Outcome
-from registrar.vocabulary import TaskRetry
 from worker import recovery
 from worker.door import Refused
 from worker.work import Work

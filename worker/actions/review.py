@@ -3,9 +3,9 @@
 Everything is read afresh: sent too early, or twice, it does nothing.
 """
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.deployments import Deployment, under_way
 from registrar.ledger.promotions import Decided, Promotion, Told, still_open
-from registrar.outcome import Fact, FollowUp, Outcome
 from worker.door import NotFound
 from worker.promotion import asking, due
 from worker.promotion.deployment import failed

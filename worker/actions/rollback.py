@@ -10,11 +10,11 @@ It is about the version that held the stage when it was accepted; nothing is qua
 
 from dataclasses import replace
 
+from registrar.events.outcome import Fact, Outcome
 from registrar.ledger import pinned
 from registrar.ledger.deployments import get, recorded
 from registrar.ledger.history import HeldBefore, held_now
 from registrar.ledger.incarnations import known
-from registrar.outcome import Fact, Outcome
 from registrar.policy import Target
 from worker.door import Failure, Refused, Version, present
 from worker.promotion import quarantine

@@ -9,12 +9,12 @@ Only where the two were seen not to fit together: what a hand moved besides is d
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.events.types import RegistrySettle
 from registrar.ledger.disputes import Settled, dispute
 from registrar.ledger.history import Held
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
-from registrar.outcome import Fact, FollowUp, Outcome, Record
-from registrar.vocabulary import RegistrySettle
 from worker.door import NotFound, Refused, Version, with_known
 from worker.promotion import disputes, in_stage
 from worker.work import Work

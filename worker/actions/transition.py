@@ -7,8 +7,8 @@ holds a target that takes an approval leaves it by those alone who could roll it
 
 from dataclasses import replace
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.promotions import Decided, Judged, Promotion, approvals, get
-from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy import Target
 from worker.door import Refused, Version
 from worker.promotion import quarantine, void

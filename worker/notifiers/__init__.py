@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from registrar.button import Audience
-from registrar.outcome import Fact
+from registrar.events.approval_buttons import Audience
+from registrar.events.outcome import Fact
 
 
 class PassedOver(Exception):

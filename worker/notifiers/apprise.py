@@ -9,8 +9,8 @@ import logging
 import apprise
 import requests
 
-from registrar import markdown
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.text import markdown
 from worker.door import Final, Retryable
 from worker.notifiers import Notice
 

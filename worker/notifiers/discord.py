@@ -13,8 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-from registrar import button, markdown
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.events import approval_buttons
+from registrar.text import markdown
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling import card
@@ -62,9 +63,9 @@ def _has_buttons(notice: Notice) -> bool:
 
 def _button(verdict: str, style: int, notice: Notice, seal: Seal) -> dict[str, Any]:
     """custom_id has 100 characters: the mark vouches for them and for the model in the footer."""
-    fact, short = notice.fact, button.short(notice.id)
+    fact, short = notice.fact, approval_buttons.short(notice.id)
     promotion, target = fact.details["promotion"], fact.details["target"]
-    nonce = button.short_nonce(verdict, promotion=promotion, shortened=short)
+    nonce = approval_buttons.short_nonce(verdict, promotion=promotion, shortened=short)
     content = card.said_by_button(verdict, notice, nonce=nonce)
     said = (verdict[0], promotion.removeprefix("prm_"), str(fact.version), target[0], short, f"{content['until']:08x}")
     custom_id = ":".join(("registrar", *said, seal.mark(content, audience=card.audience(notice, _place(notice)))))
@@ -81,7 +82,7 @@ def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
     """A bot's message that is posted again within minutes is the first one, by its nonce."""
     content = message(notice, seal)
     if notice.secret:
-        content |= {"nonce": button.short(notice.id), "enforce_nonce": True, **_answering(notice)}
+        content |= {"nonce": approval_buttons.short(notice.id), "enforce_nonce": True, **_answering(notice)}
     said = ask(http, "POST", _at(notice), content, _headers(notice))
     id = said.get("id")
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch("[0-9]{1,20}", id) else None

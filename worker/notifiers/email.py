@@ -12,9 +12,9 @@ from typing import Annotated
 import requests
 from pydantic import AfterValidator, Field
 
+from registrar.config.encryption import Seal
 from registrar.policy.strict import Strict
-from registrar.seal import Seal
-from registrar.text import shown
+from registrar.text.sanitize import shown
 from worker.notifiers import Notice
 from worker.telling import card, commit, mailserver
 

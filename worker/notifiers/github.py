@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
 from worker.notifiers import Notice
 from worker.telling import commit
 from worker.telling.github import access, api

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
 from worker.notifiers import Notice
 from worker.telling.about import about
 from worker.telling.github import access, api

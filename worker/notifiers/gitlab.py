@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
+from registrar.config.encryption import Seal
 from registrar.policy.strict import Strict
-from registrar.seal import Seal
 from worker.door import Final
 from worker.notifiers import Notice, PassedOver
 from worker.telling import commit

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import requests
 from pydantic import Field
 
+from registrar.config.encryption import Seal
 from registrar.policy.strict import Strict
-from registrar.seal import Seal
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling.about import about

@@ -4,7 +4,7 @@ import logging
 
 import requests
 
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
 from worker.notifiers import Notice
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 import requests
 
-from registrar import markdown
+from registrar.config.encryption import Seal
+from registrar.events.types.terms import Form
 from registrar.policy.strict import Strict
-from registrar.seal import Seal
-from registrar.vocabulary.terms import Form
+from registrar.text import markdown
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling import card

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling import commit

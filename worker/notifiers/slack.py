@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar.markdown import FENCE
+from registrar.config.encryption import Seal
+from registrar.events.types.terms import Form
 from registrar.policy.strict import Strict
-from registrar.seal import Seal
-from registrar.text import shown
-from registrar.vocabulary.terms import Form
+from registrar.text.markdown import FENCE
+from registrar.text.sanitize import shown
 from worker.door import Doubtful, Final, Retryable
 from worker.notifiers import Notice
 from worker.telling import card

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from registrar import markdown
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.text import markdown
 from worker.notifiers import Notice
 from worker.telling import card
 from worker.telling.post import post as send

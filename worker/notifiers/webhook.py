@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import requests
 from pydantic import Field
 
-from registrar import signing
+from registrar.config.encryption import Seal
+from registrar.http import signing
 from registrar.policy.strict import Strict
-from registrar.seal import Seal
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling.post import post as send

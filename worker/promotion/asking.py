@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from registrar.events.outcome import Fact
 from registrar.ledger.promotions import Promotion
-from registrar.outcome import Fact
 from worker.promotion.champion import compared
 from worker.promotion.evidence import Evidence
 from worker.promotion.voters import name

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.deployments import Deployment, Ended, Requested
-from registrar.outcome import Fact, FollowUp, Outcome
 from registrar.policy.duration import length
 from worker.door import Version
 from worker.work import Work

@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from registrar.events.outcome import Outcome
 from registrar.ledger.archived import any_accepted, ever_accepted
 from registrar.ledger.disputes import Settled, dispute, settled_at
 from registrar.ledger.history import Holds, held_now
 from registrar.ledger.incarnations import known
 from registrar.ledger.looks import last_look
-from registrar.outcome import Outcome
 from worker.door import Model, NotFound, Version
 from worker.promotion.sightings import disputed
 from worker.work import Work

@@ -6,7 +6,7 @@ was deployed in vain and was never live; whoever names that one gets it.
 
 from dataclasses import replace
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import IN_VAIN, last, was_live
 from registrar.ledger.history import HeldBefore, held_before

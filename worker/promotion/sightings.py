@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
-from registrar.incarnation import Incarnation
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Fact, Outcome, Record
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
-from registrar.outcome import Fact, Outcome, Record
 from worker.door import Final, Recent, Refused, Registry, Retryable, Version, present
 
 MADE_ANEW, DISPUTED = "registry.made_anew", "registry.disputed"

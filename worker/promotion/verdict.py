@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from registrar.config.encryption import REPLY, BrokenSeal, Seal
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import Ledger
 from registrar.ledger.asked import REQUEST, TASK, Asked, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
-from registrar.outcome import Fact, FollowUp, Outcome
-from registrar.seal import REPLY, BrokenSeal, Seal
 
 Step = tuple[str, int, str]  # model, version, target
 _REFUSED = (

@@ -1,7 +1,7 @@
 """An approval holds for what was shown. When that changed, it is void, told, and asked for again in the same name."""
 
+from registrar.events.outcome import Fact, FollowUp, Outcome, Record
 from registrar.ledger.promotions import Decided, Promotion
-from registrar.outcome import Fact, FollowUp, Outcome, Record
 
 
 def outcome(promotion: Promotion, why: str, *records: Record) -> Outcome:

@@ -18,7 +18,7 @@ from mlflow.environment_variables import (
     MLFLOW_TRACKING_USERNAME,
 )
 
-from registrar.credentials import login, without_login
+from registrar.config.credentials import login, without_login
 from worker import convert, limits
 from worker.door import Experiment, Final, Model, ModelSource, NotFound, Run, Version
 from worker.registry import watched

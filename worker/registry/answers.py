@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from registrar.ledger.engine import now
-from registrar.text import shown
+from registrar.text.sanitize import shown
 from worker.retry_after import seconds
 
 LONGEST = 30.0  # seconds that an answer may take to arrive; each part of it has MLFLOW_HTTP_REQUEST_TIMEOUT

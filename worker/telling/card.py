@@ -6,9 +6,9 @@ In plain lines: each notifier escapes them for its channel.
 from datetime import datetime
 from typing import Any
 
-from registrar import button
-from registrar.outcome import Fact
-from registrar.seal import Seal
+from registrar.config.encryption import Seal
+from registrar.events import approval_buttons
+from registrar.events.outcome import Fact
 from worker.notifiers import Notice
 from worker.telling import briefing
 
@@ -104,7 +104,7 @@ def evidence(fact: Fact) -> list[str]:
 
 def sealed(verdict: str, notice: Notice, seal: Seal, *, place: str | None) -> str:
     """The value of a button, for its source and channel alone. place: the chat's id of the channel, where known."""
-    said = said_by_button(verdict, notice, nonce=button.nonce(verdict, notice.id))
+    said = said_by_button(verdict, notice, nonce=approval_buttons.nonce(verdict, notice.id))
     return seal.close(said, audience=audience(notice, place))
 
 
@@ -122,7 +122,7 @@ def said_by_button(verdict: str, notice: Notice, *, nonce: str) -> dict[str, Any
     fact = notice.fact
     pinned = {"promotion": fact.details["promotion"], "target": fact.details["target"]}
     pinned |= {"model": fact.model, "version": fact.version}
-    return button.content(verdict, nonce=nonce, until=notice.until, pinned=pinned)
+    return approval_buttons.content(verdict, nonce=nonce, until=notice.until, pinned=pinned)
 
 
 def command(verdict: str, fact: Fact) -> str:

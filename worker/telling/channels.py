@@ -1,8 +1,8 @@
 """The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, fitting options."""
 
 from registrar import plugins
+from registrar.errors import Problem
 from registrar.policy import Policy, options
-from registrar.problem import Problem
 
 
 class ChannelError(Problem, ValueError):

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from registrar import markdown
-from registrar.outcome import Fact
+from registrar.events.outcome import Fact
+from registrar.text import markdown
 from worker.notifiers import PassedOver
 
 State = Literal["pending", "success", "failure", "error"]  # GitHub's words

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from registrar.address import is_loopback
+from registrar.http.safe_url import is_loopback
 from worker.door import Final, Retryable
 from worker.telling.outside import hang_up_after
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from urllib.parse import quote
 
-from registrar.button import LIFE, Audience
-from registrar.outcome import Fact
+from registrar.events.approval_buttons import LIFE, Audience
+from registrar.events.outcome import Fact
 from registrar.plugins import load
 from registrar.policy.routes import Channel
 from worker.door import Final, NotFound

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from registrar.outcome import Fact, FollowUp, Outcome
+from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
 from registrar.policy.approval import Approval

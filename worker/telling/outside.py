@@ -16,7 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
-from registrar.address import allowed, may_answer
+from registrar.http.safe_url import allowed, may_answer
 from worker.door import Final
 
 SECONDS = 15.0  # from the connection to the last byte; a chat system answers in a few hundred ms

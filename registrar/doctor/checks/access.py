@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from registrar.address import at_loopback
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.asking import Answer, Silence, ask
 from registrar.doctor.opening import Unopened, opened
+from registrar.http.safe_url import at_loopback
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import all_tokens
 from registrar.policy import Policy

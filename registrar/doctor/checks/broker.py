@@ -10,10 +10,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from registrar.broker import VISIBILITY_TIMEOUT, Broker, BrokerUrlError
-from registrar.credentials import without_login
+from registrar.broker.celery_app import QUEUE, celery_app
+from registrar.broker.url import VISIBILITY_TIMEOUT, Broker, BrokerUrlError
+from registrar.config.credentials import without_login
 from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
-from registrar.queue import QUEUE, celery_app
 
 _OLDEST = (6, 2)
 _LONG = 1000  # messages; a worker takes them by the dozen a second

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies
 
+from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
 from registrar.policy.routes import Channel
-from registrar.settings import Settings, SettingsError
 
 # https://docs.slack.dev/authentication/tokens, https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats
 _TOKENS = {

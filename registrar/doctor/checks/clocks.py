@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import redis
 from sqlalchemy import text
 
-from registrar.credentials import without_login
+from registrar.config.credentials import without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.asking import Silence, ask
 from registrar.doctor.checks.broker import connect

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from registrar import policy as policies
+from registrar.config.encryption import Seal
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import living
 from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.mismatches import CONFIG, KEYS, fits, mismatches
-from registrar.plural import plural
 from registrar.policy import PolicyError, fit, lint
 from registrar.policy.load import located
 from registrar.reading import shown
-from registrar.seal import Seal
+from registrar.text.plural import plural
 
 _ADVICE = "`registrar check-config` explains the file as it is read"
 

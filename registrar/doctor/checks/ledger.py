@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from registrar.credentials import without_login
+from registrar.config.credentials import without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import Unopened, opened
 from registrar.ledger import Ledger

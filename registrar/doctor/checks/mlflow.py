@@ -19,7 +19,7 @@ from registrar.doctor.targets_shown import differences
 from registrar.ledger.archived import ever_accepted
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
-from registrar.plural import plural
+from registrar.text.plural import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
 _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from

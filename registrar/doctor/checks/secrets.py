@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from registrar import plugins
+from registrar.config.settings import ENVIRONMENT_FILE, Settings, SettingsError
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.policy import Policy, fit
-from registrar.settings import ENVIRONMENT_FILE, Settings, SettingsError
 
 _SOURCES = "webhooks.sources"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

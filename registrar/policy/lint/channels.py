@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from registrar.events.fact_types import OUTCOMES
 from registrar.policy.complaint import Complaint
 from registrar.policy.document import Policy
 from registrar.policy.kinds import needs, option_values
 from registrar.policy.lint.patterns import matches_nothing, samples
 from registrar.policy.routes import Route
 from registrar.policy.strict import matches
-from registrar.vocabulary.outcomes import OUTCOMES
 
 
 def look(policy: Policy) -> Iterator[Complaint]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from registrar.nearest import nearest
+from registrar.events.types import VOCABULARY
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import Policy
 from registrar.policy.lint.patterns import matches_nothing, no_model
 from registrar.policy.sources import Grant
 from registrar.policy.strict import matches
-from registrar.vocabulary import VOCABULARY
+from registrar.text.suggestions import nearest
 
 _ALIKE = 0.7
 _ABOUT_NONE = ("experiment.create",)

@@ -5,9 +5,9 @@ from collections.abc import Collection
 
 from pydantic import TypeAdapter, ValidationError
 
-from registrar.nearest import meant
+from registrar.events.types import ModelName
 from registrar.policy.strict import matches
-from registrar.vocabulary import ModelName
+from registrar.text.suggestions import meant
 
 _SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _NAME = TypeAdapter(ModelName)

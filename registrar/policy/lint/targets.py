@@ -6,7 +6,6 @@ from itertools import islice, pairwise
 
 from cronsim import CronSim
 
-from registrar.nearest import meant
 from registrar.policy.approval import Approval
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import Policy
@@ -15,6 +14,7 @@ from registrar.policy.gates import Comparison, Evaluated, Gate, MaxAge, Threshol
 from registrar.policy.lint.patterns import samples
 from registrar.policy.models import ModelPolicy, Target
 from registrar.policy.timing import Freeze, Soak
+from registrar.text.suggestions import meant
 
 _STARTS = 500  # of a freeze that are looked at
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from celery.signals import worker_process_init
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.policy import Policy
-from registrar.settings import Settings
 from worker import run
 from worker.bench import Bench
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from tests.bench import accept, load
 from tests.bench.contenders import Contender, Running, adnanh, bare, handwritten, ours
 from tests.bench.options import Options

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from registrar import signing
+from registrar.config.key_generation import new_webhook_secret
 from registrar.embedded import Stack
-from registrar.keys import new_webhook_secret
+from registrar.http import signing
 from tests.links import LOOPBACK
 from tests.mlflow_server import free_port
 from tests.rabbitmq import serve as serve_rabbitmq

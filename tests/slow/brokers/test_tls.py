@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from kombu.exceptions import OperationalError
 
-from registrar.queue import celery_app
-from registrar.redis_server import redis_server
+from registrar.broker.celery_app import celery_app
+from registrar.broker.redis_server import redis_server
 from tests.certificates import ELSEWHERE, HERE, LOCALHOST, Named, certificate
 from tests.links import LOOPBACK
 from tests.mlflow_server import free_port

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
+from registrar.broker.celery_app import QUEUE, celery_app, ring
 from registrar.ledger import Ledger
-from registrar.queue import QUEUE, celery_app, ring
 from tests.redis_server import Server
 from tests.worker.office import Office
 from worker.bench import Bench

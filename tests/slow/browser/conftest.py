@@ -18,8 +18,8 @@ import requests
 from mlflow import MlflowClient
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from registrar.keys import new_webhook_secret
-from registrar.settings import folder_environment, from_folder
+from registrar.config.key_generation import new_webhook_secret
+from registrar.config.settings import folder_environment, from_folder
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import PATIENCE, Sender

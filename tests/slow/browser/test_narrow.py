@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
+from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.history import Held
-from registrar.outcome import Outcome
 from tests.pages.conftest import House, asked, asking, house, registered
 from tests.slow.browser.test_looks import faults
 

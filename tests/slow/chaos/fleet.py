@@ -15,7 +15,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from registrar import signing
+from registrar.http import signing
 from tests.mlflow_server import train
 
 GOOD, FAIR, BAD = 5.0, 6.0, 9.0  # below both gates, below Staging's, below none

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
 from registrar.ledger import Ledger
 from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres

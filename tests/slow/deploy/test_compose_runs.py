@@ -12,7 +12,7 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
-from registrar.delivery import Address, compose, follow, post
+from registrar.http.event_client import Address, compose, follow, post
 from tests.deploy.composefile import ROOT, ours
 from tests.mlflow_server import train
 from tests.slow.deploy.street import Street, seconds

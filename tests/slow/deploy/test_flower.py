@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import requests
 
-from registrar.event import Actor, Event
+from registrar.broker.celery_app import celery_app, ring
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.engine import now
-from registrar.queue import celery_app, ring
-from registrar.vocabulary import parse
 from tests.broker import Broker
 from tests.deploy.composefile import services
 from tests.slow.deploy.street import free_ports

@@ -10,14 +10,14 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import update
 
-from registrar.event import Actor, Event
-from registrar.keys import new_webhook_secret
+from registrar.config.key_generation import new_webhook_secret
+from registrar.config.settings import from_folder
+from registrar.events.event import Actor, Event
+from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.accept import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
-from registrar.settings import from_folder
-from registrar.vocabulary import parse
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender
 from tests.mlflow_server import train

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from registrar.config.settings import Settings, from_folder
+from registrar.events.types import VOCABULARY
 from registrar.policy import Policy
-from registrar.settings import Settings, from_folder
-from registrar.vocabulary import VOCABULARY
 from tests.e2e.installation import Installation, running
 from tests.e2e.sender import Sender
 from tests.needs import needs

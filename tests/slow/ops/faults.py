@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from registrar.keys import new_key
+from registrar.config.key_generation import new_key
 from tests import postgres_server
 from tests.slow.ops.installation import POLICY, WORKERS, Installation, until
 

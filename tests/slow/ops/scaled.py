@@ -11,15 +11,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from registrar import alive
 from registrar.ledger import heartbeats, room
+from registrar.telemetry import liveness
 
 SCALE = 6
 FREE = "OPS_FREE"  # the environment's name for a file with a number of bytes
 
 
 def main(arguments: list[str]) -> None:
-    alive.SILENT_AFTER /= SCALE
+    liveness.SILENT_AFTER /= SCALE
     heartbeats.EVERY /= SCALE
     heartbeats.SILENT_AFTER /= SCALE
     heartbeats.IDLE_AFTER /= SCALE

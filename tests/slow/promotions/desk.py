@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from pydantic import ValidationError
 from sqlalchemy import Row, or_, select
 
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.events.outcome import Cause
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
 from registrar.ledger.conditions import place
 from registrar.ledger.deployments import Ended, under_way
@@ -20,7 +21,6 @@ from registrar.ledger.disputes import dispute
 from registrar.ledger.promotions import Decided, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
-from registrar.outcome import Cause
 from tests.slow.promotions.mlflow_in_process import RegistryInProcess
 from tests.slow.promotions.rules import POLICIES
 from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, Trouble

@@ -18,7 +18,8 @@ from typing import Any
 from mlflow import MlflowClient
 from sqlalchemy import select
 
-from registrar.event import Actor
+from registrar.broker.celery_app import Bell
+from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, pinned
 from registrar.ledger import tasks as tasks_of
 from registrar.ledger.history import held_now
@@ -26,7 +27,6 @@ from registrar.ledger.promotions import Promotion
 from registrar.ledger.tables import deployments, events, promotions, tasks, votes
 from registrar.ledger.verify import verify
 from registrar.ledger.version_state import Key, current, states
-from registrar.queue import Bell
 from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
 from tests.slow.promotions.mlflow_in_process import DATABASE, RegistryInProcess

@@ -15,10 +15,10 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
-from registrar import signing
+from registrar.config.key_generation import new_webhook_secret
 from registrar.embedded import Stack
 from registrar.embedded.parts import plan, worker
-from registrar.keys import new_webhook_secret
+from registrar.http import signing
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
 from registrar.ledger.history import history
 from registrar.ledger.migrate import migrate

@@ -17,10 +17,10 @@ from typing import IO
 import requests
 from sqlalchemy import select
 
-from registrar.keys import new_key, new_token, new_webhook_secret
+from registrar.broker.redis_server import redis_server
+from registrar.config.key_generation import new_key, new_token, new_webhook_secret
 from registrar.ledger import Ledger
 from registrar.ledger.tables import metadata
-from registrar.redis_server import redis_server
 from tests.mlflow_server import free_port
 
 ROOT = Path(__file__).parents[3]

@@ -13,8 +13,8 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import func, select
 
-from registrar import signing
-from registrar.event import Actor
+from registrar.events.event import Actor
+from registrar.http import signing
 from registrar.ledger import Ledger, tokens
 from registrar.ledger.tables import tasks
 from registrar.ledger.tokens import Token

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.policy.load import parse
-from registrar.settings import Settings
 from tests.sources.household import household
 from tests.webhooks.conftest import NOBODY, Receiver
 from webhooks.app import create_app

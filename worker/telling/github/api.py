@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar.vocabulary.terms import Form
+from registrar.events.types.terms import Form
 from worker.door import Final, Retryable
 from worker.telling.post import Answer, exchange, judge, waits
 

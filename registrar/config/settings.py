@@ -1,0 +1,175 @@
+"""Where things are: one frozen object per process, read once from a mapping (usually the environment)."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from registrar.config.credentials import complaint
+from registrar.errors import Problem
+from registrar.telemetry.observability_settings import Watching
+
+ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
+LOCAL_URL = "http://127.0.0.1:8080"  # where the receiver's container listens, as seen from inside
+
+
+class SettingsError(Problem, ValueError):
+    """A setting is missing or wrong; the process refuses to start, and the message says which it is."""
+
+    exit_code = 2
+
+
+_EXAMPLES = {
+    "REGISTRAR_CONFIG": "/etc/registrar/registrar.yml",
+    "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+    "REGISTRAR_LEDGER_URL": "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://user:pw@host/registrar",
+    "REGISTRAR_BROKER_URL": "redis://redis:6379/0",
+    "REGISTRAR_SECRET_KEY": "44 characters from `registrar secret`; the same for receiver and worker",
+}
+_WRITTEN_ANEW = "`registrar up` writes it anew"
+_ADDRESSES = ("MLFLOW_TRACKING_URI", "REGISTRAR_LEDGER_URL", "REGISTRAR_BROKER_URL")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Addresses and keys. Secrets are shown by no repr.
+
+    Each NAME may also be given as NAME_FILE, the path of a file that holds the value
+    (container secrets). environ is kept for the `env:NAME` secrets of registrar.yml. local_operator: the person of
+    registrar.yml, or source:NAME, as whom whoever sits at the receiver's machine acts; None: they may look only.
+    local_url: the receiver's address on its own machine, where commands are given as the local operator.
+    mlflow_url: of MLflow's pages, as people's browsers reach them; None: the tracking URI's, where that is http.
+    """
+
+    config_path: Path
+    mlflow_uri: str = field(repr=False)
+    ledger_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    public_url: str | None
+    artifacts_folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+    local_operator: str | None = None
+    watching: Watching = field(default_factory=Watching)
+    mlflow_url: str | None = None
+    local_url: str = LOCAL_URL
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Raises SettingsError naming every missing setting at once; it never shows one that may hold a password."""
+        found = {name: _value(environ, name) for name in _EXAMPLES}
+        missing = [f"{name} (such as {_EXAMPLES[name]})" for name, value in found.items() if not value]
+        if missing:
+            raise SettingsError("missing in the environment: " + "; ".join(missing))
+        if wrong := [f"{name}: {why}" for name in _ADDRESSES if (why := complaint(found[name] or ""))]:
+            raise SettingsError("; ".join(wrong))
+        try:
+            watching = Watching.read(environ)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        return cls(
+            config_path=Path(found["REGISTRAR_CONFIG"] or ""),
+            mlflow_uri=found["MLFLOW_TRACKING_URI"] or "",
+            ledger_url=found["REGISTRAR_LEDGER_URL"] or "",
+            broker_url=found["REGISTRAR_BROKER_URL"] or "",
+            secret_key=found["REGISTRAR_SECRET_KEY"] or "",
+            public_url=_value(environ, "REGISTRAR_PUBLIC_URL"),
+            artifacts_folder=Path(_value(environ, "REGISTRAR_ARTIFACTS") or "artifacts"),
+            environ=environ,
+            local_operator=_value(environ, "REGISTRAR_LOCAL_OPERATOR"),
+            watching=watching,
+            mlflow_url=_value(environ, "REGISTRAR_MLFLOW_URL"),
+            local_url=_value(environ, "REGISTRAR_LOCAL_URL") or LOCAL_URL,
+        )
+
+    @classmethod
+    def of_file(cls, path: Path, environ: Mapping[str, str]) -> Self:
+        """Of a registrar.yml alone, whose secrets are to be read: without any address."""
+        return cls(path, "", "", "", "", None, Path(), environ)
+
+    def secret(self, reference: str) -> str:
+        """The value behind `env:NAME` or `file:PATH`. Raises SettingsError if it is not there or empty."""
+        return resolve(reference, environ=self.environ, folder=self.config_path.parent)
+
+
+def resolve(reference: str, *, environ: Mapping[str, str], folder: Path) -> str:
+    """A secret's value. folder: of registrar.yml, where a relative `file:PATH` starts. Raises SettingsError."""
+    kind, _, name = reference.partition(":")
+    try:
+        value = environ.get(name, "") if kind == "env" else (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{reference} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{reference} is not UTF-8 text") from None
+    if not value.strip():
+        raise SettingsError(f"{reference} is empty or not set")
+    return value.strip()
+
+
+def process_environment() -> dict[str, str]:
+    """The process's environment: nothing else reads it."""
+    return dict(os.environ)
+
+
+def from_environment() -> Settings:
+    """The settings of a process that was told all by its environment."""
+    return Settings.read(process_environment())
+
+
+def from_folder(data: Path) -> Settings:
+    """The settings that `registrar up` wrote into its folder; what is set in the environment wins.
+
+    Raises SettingsError.
+    """
+    written = folder_environment(data)
+    try:
+        return Settings.read(written | {name: value for name, value in process_environment().items() if value})
+    except SettingsError as error:
+        if written:
+            raise
+        hint = (
+            f"`registrar up` writes them to {data / ENVIRONMENT_FILE}, or name its folder: registrar --data FOLDER; "
+            "or ask a receiver elsewhere: registrar --url URL"
+        )
+        named = any(_value(process_environment(), name) for name in _EXAMPLES if name.startswith("REGISTRAR_"))
+        raise SettingsError(f"{error}\n{hint}" if named else _nothing_here(data)) from None
+
+
+def _nothing_here(data: Path) -> str:
+    """For whoever is in another folder than they think, or has started nothing yet."""
+    return (
+        f"there is no installation here: no {data / ENVIRONMENT_FILE}, which `registrar up` writes, and no settings in "
+        f"the environment ({', '.join(_EXAMPLES)})\nStart one with `registrar up`, go to its folder, or name its data: "
+        "registrar --data FOLDER; a receiver elsewhere is asked with registrar --url URL"
+    )
+
+
+def folder_environment(data: Path) -> dict[str, str]:
+    """The NAME=VALUE lines that `registrar up` wrote into its folder; none where it never ran."""
+    try:
+        lines = (data / ENVIRONMENT_FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} is not UTF-8 text; {_WRITTEN_ANEW}") from None
+    try:
+        words = [word for line in lines for word in shlex.split(line, comments=True)]
+    except ValueError:
+        raise SettingsError(f"{data / ENVIRONMENT_FILE} has a quote that is not closed; {_WRITTEN_ANEW}") from None
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
+def _value(environ: Mapping[str, str], name: str) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name) or None  # empty, as CI leaves what it has no value for, is not set
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE={path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}_FILE={path} is not UTF-8 text") from None

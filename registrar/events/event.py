@@ -1,0 +1,38 @@
+"""One event: who asked for what, or what happened, in one shape whatever its sender was."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from registrar.events.types import Data
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is behind an event.
+
+    id: a person of registrar.yml (`ada`), a source (`source:ci`), or an account that no person
+    claims (`slack:T1/U9`), which may do nothing that needs a group.
+    """
+
+    id: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Event:
+    """A verified, valid event, not yet in the ledger.
+
+    reply_to: a sealed address (registrar.config.encryption) for the answer to the person who asked, or None.
+    """
+
+    data: Data
+    actor: Actor
+    occurred_at: datetime
+    reply_to: str | None = None
+
+    @property
+    def type(self) -> str:
+        return self.data.type

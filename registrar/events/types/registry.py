@@ -1,0 +1,104 @@
+"""Events about a whole model, and questions."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from registrar.events.types.filters import Filter, OrderBy
+from registrar.events.types.terms import Data, ModelName, Name, Stage, Text, Version
+
+
+class RegistryChanged(Data):
+    """Something in the registry changed, as MLflow says: by hand, or by us. Changes nothing there."""
+
+    type = "registry.changed"
+    task = "worker.observe"
+    asks = False
+
+    model: ModelName
+    change: Literal[
+        "registered_model.created",
+        "model_version.created",
+        "model_version_tag.set",
+        "model_version_tag.deleted",
+        "model_version_alias.created",
+        "model_version_alias.deleted",
+    ]
+    version: Version | None = None
+    alias: Name | None = None
+    key: Name | None = None
+    value: Text | None = None
+
+
+class RegistryReconcile(Data):
+    """Compare every stage and alias of a model with the record: what was changed by hand is told, or put back."""
+
+    type = "registry.reconcile"
+    task = "worker.reconcile"
+
+    model: ModelName
+
+
+class RegistrySettle(Data):
+    """Say which counts where MLflow and the record of a model don't fit together: one of them was restored, say.
+
+    `mlflow`: the record takes over what MLflow shows. `ledger`: MLflow is put back as the record has it, where the
+    versions are the same. `plan`: only say what either would do.
+    """
+
+    type = "registry.settle"
+    task = "worker.settle"
+
+    model: ModelName
+    trust: Literal["mlflow", "ledger"] | None = None
+    plan: bool = False
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _said(self) -> Self:
+        if self.trust is None and not self.plan:
+            raise ValueError("say which counts: trust is mlflow or ledger; or ask for a plan")
+        return self
+
+
+class ModelPrune(Data):
+    """Mark old versions as the model's retention says, and delete those marked before whose grace is over."""
+
+    type = "model.prune"
+    task = "worker.prune"
+
+    model: ModelName
+    reason: Text | None = None
+
+
+class RegistryQuery(Data):
+    """A person's question, answered to the address that came with it."""
+
+    type = "registry.query"
+    task = "worker.query"
+    pressing = True
+
+    question: Literal["experiments", "runs", "models", "versions", "history", "plan", "plan_prune", "dead"]
+    model: ModelName | None = None
+    version: Version | None = Field(None, description="of a plan, with target: the stage it should reach")
+    target: Stage | None = None
+    experiment: Name | None = None
+    filter_string: Filter = ""
+    order_by: OrderBy = []
+    max_results: Annotated[int, Field(ge=1, le=50)] = 10
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.question in ("versions", "history", "plan", "plan_prune") and self.model is None:
+            raise ValueError(f"{self.question.replace('_', ' ')} needs a model")
+        if self.question == "plan" and (self.version is None or self.target is None):
+            raise ValueError("plan needs a version and a stage")
+        if self.question != "plan" and (self.version is not None or self.target is not None):
+            raise ValueError("only plan takes a version and a target")
+        if self.question == "runs" and self.experiment is None:
+            raise ValueError("runs needs an experiment")
+        return self
+
+    def lane(self, event_id: str) -> str:
+        """A question waits for nothing."""
+        return f"event:{event_id}"

@@ -1,0 +1,183 @@
+"""A CI job's side of the wire: an event is composed, signed by Standard Webhooks, posted, and followed to its end."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from registrar.errors import Problem
+from registrar.http import signing
+from registrar.http.connection_errors import unanswered
+from registrar.http.deadline import within
+from registrar.http.safe_url import is_loopback
+
+TIMEOUT = 10.0  # seconds between two pieces of an answer
+WHOLE = 30.0  # seconds for all of it, and for what is sent
+PAUSE = 0.5
+_LAST_LOOK = 1.0  # seconds for an answer when the time is over
+
+
+class CannotSign(Problem):
+    """The secret is none of Standard Webhooks."""
+
+    exit_code = 2
+
+
+class NotTaken(Problem):
+    """The receiver refused the event; the message is its reason."""
+
+    exit_code = 1
+
+
+class Unreachable(Problem):
+    """Nobody answers there."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where events go, and the secret that they are signed with."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An accepted event. repeated: this delivery had been accepted before; nothing happens twice."""
+
+    id: str
+    type: str
+    status_url: str
+    repeated: bool
+
+
+def compose(type_: str, data: Mapping[str, Any], *, at: datetime | None) -> bytes:
+    """The body of an event that happened at that time; None leaves it to the receiver's clock."""
+    when = {"timestamp": at.isoformat()} if at else {}
+    return json.dumps({"type": type_, **when, "data": data}).encode()
+
+
+def post(to: Address, body: bytes, *, id: str, answer_within: float | None = None) -> Receipt:
+    """Sign with the present time, and post. The same id and body again are taken for the same delivery.
+
+    id: letters, digits, _ and -. answer_within: as of `deliver`. Raises CannotSign, NotTaken, Unreachable.
+    """
+    try:
+        headers = signing.standard_webhooks(to.secret, id=id, timestamp=datetime.now(UTC), body=body)
+    except signing.BadSecret as error:
+        raise CannotSign(str(error)) from None
+    headers["Content-Type"] = "application/json"
+    answer = deliver(to.url, body, headers, answer_within=answer_within)
+    if receipts := receipts_of(to.url, answer):
+        return receipts[0]
+    if said := _ignored(answer):
+        raise NotTaken(f"{to.url} ignored it: {said}")
+    raise NotTaken(f"{to.url} answered {answer.status_code}, but not as a receiver of Registrar does")
+
+
+def deliver(
+    url: str, body: bytes, headers: Mapping[str, str], *, answer_within: float | None = None
+) -> requests.Response:
+    """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable.
+
+    answer_within: seconds for the answer, where that is less than WHOLE.
+    """
+    try:
+        answer = within(
+            min(WHOLE, answer_within or WHOLE),
+            lambda: requests.post(
+                url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, proxies=proxies(url)
+            ),
+        )
+    except OSError as error:
+        raise Unreachable(unanswered(url, error)) from None
+    if answer.status_code not in (200, 202):
+        raise NotTaken(f"{url} refused it, {_problem(answer)}")
+    return answer
+
+
+def proxies(url: str) -> dict[str, str] | None:
+    """For requests: a proxy is for the world, not for this machine."""
+    host = urlsplit(url).hostname or ""
+    return {"no_proxy": host} if is_loopback(host) else None
+
+
+def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
+    """The events that were accepted; none where the answer is a chat system's, or there were none."""
+    repeated = answer.status_code == 200
+    try:
+        return [
+            Receipt(event["id"], event["type"], urljoin(url, event["status_url"]), repeated=repeated)
+            for event in answer.json()["events"]
+        ]
+    except (ValueError, LookupError, TypeError):
+        return []
+
+
+def _ignored(answer: requests.Response) -> str | None:
+    """Why nothing follows from what was rightly sent; None: the receiver does not say so."""
+    try:
+        return str(answer.json()["ignored"])
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def asked_at(receipt: Receipt, base: str) -> Receipt:
+    """With a status address at `base`: on the receiver's own machine, its public name may lead nowhere."""
+    return replace(receipt, status_url=f"{base.rstrip('/')}/v1/events/{receipt.id}")
+
+
+def _problem(answer: requests.Response) -> str:
+    """The sentence of an application/problem+json, else the beginning of whatever was answered."""
+    try:
+        content = answer.json()
+        said = content.get("detail") or content.get("title") or content
+    except (ValueError, AttributeError):
+        said = answer.text[:300] or answer.reason
+    return f"{answer.status_code}: {said}"
+
+
+def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
+    """The event with its tasks; with what came of them for viewers alone. Raises requests.RequestException."""
+    login = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = within(
+        timeout,
+        lambda: requests.get(url, timeout=timeout, proxies=proxies(url), headers=login, allow_redirects=not token),
+    )
+    answer.raise_for_status()
+    event = answer.json()
+    if not isinstance(event, dict) or not {"id", "type", "state", "tasks"} <= event.keys():
+        raise requests.exceptions.InvalidJSONError("it is no answer of a receiver's")
+    return event
+
+
+def follow(
+    url: str, *, seconds: float, token: str | None = None, seen: Callable[[dict[str, Any]], None] = lambda event: None
+) -> dict[str, Any]:
+    """The event once nothing of it is unfinished, or as it is after so many seconds.
+
+    token: of the receiver that the address is of, and of no other. A receiver that is restarting is asked again. seen:
+    is told of it whenever it is still unfinished.
+
+    Raises Unreachable.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        late = left <= 0
+        try:
+            event = status(url, token=token, timeout=min(TIMEOUT, max(left, _LAST_LOOK)))
+            if event["state"] != "unfinished" or late:
+                return event
+            seen(event)
+        except requests.RequestException as error:
+            if late:
+                raise Unreachable(f"{url} does not say what became of the event: {error}") from None
+        time.sleep(min(PAUSE, max(0.0, deadline - time.monotonic())))

@@ -1,0 +1,106 @@
+"""Lines of a log, for people or as JSON, with the ids of what is done: event, task, lane, model, promotion, trace.
+
+The standard library's logging is what Celery, granian, MLflow and SQLAlchemy log by: a formatter reaches them all.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from textwrap import indent
+from types import MappingProxyType
+from typing import Any, TextIO
+
+from registrar.telemetry.observability_settings import Watching
+from registrar.text.sanitize import escaped, shown
+
+_ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
+_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextmanager
+def about(**ids: str | None) -> Iterator[None]:
+    """What every line within is about. None: not known, and left away."""
+    token = _ABOUT.set({**_ABOUT.get(), **{name: id_ for name, id_ in ids.items() if id_ is not None}})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
+
+
+def start(environ: Mapping[str, str], stream: TextIO) -> None:
+    """The process's log from now on, from INFO up. A setting that is wrong is complained of elsewhere: Settings."""
+    try:
+        kind = Watching.read(environ).log
+    except ValueError:
+        kind = "console"
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter(kind))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # No line says from which thread and line of code it is: https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None
+
+
+def formatter(kind: str) -> logging.Formatter:
+    """kind: console or json."""
+    return Json() if kind == "json" else Console(_LINE)
+
+
+class Console(logging.Formatter):
+    """A line for people. What it is about stands behind it, so far as the line does not say so itself.
+
+    scrub: takes secrets out before what can't be seen is escaped, when they are no longer found.
+    """
+
+    scrub: Callable[[str], str] = staticmethod(str)
+    _second: tuple[int, str] = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """As the standard library's, which looks the calendar up for each line of a second."""
+        second, shown = self._second
+        if second != int(record.created):
+            shown = time.strftime(self.default_time_format, self.converter(record.created))
+            self._second = (int(record.created), shown)
+        return f"{shown},{int(record.msecs):03d}"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = super().formatMessage(record)
+        more = " ".join(f"{name}={value}" for name, value in _fields(record).items() if str(value) not in line)
+        return shown(self.scrub(f"{line} [{more}]" if more else line))
+
+    def formatException(self, ei: Any) -> str:
+        """Set in: a message of several lines must not pass for a line of the log."""
+        return indent(shown(self.scrub(super().formatException(ei)), lines=True), "    ")
+
+
+class Json(logging.Formatter):
+    """An object in a line: time (ISO 8601, UTC), level, logger, message, ids; exception, where there is one.
+
+    scrub: takes secrets out before they are quoted, when they are no longer found.
+    """
+
+    scrub: Callable[[str], str] = staticmethod(str)
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            said["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            said["stack"] = record.stack_info
+        clean = {name: self.scrub(value) if isinstance(value, str) else value for name, value in said.items()}
+        return escaped(json.dumps(clean, ensure_ascii=False))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What the line is about, and what it has of its own: log.info(..., extra={"about": {...}})."""
+    return {**_ABOUT.get(), **getattr(record, "about", {})}

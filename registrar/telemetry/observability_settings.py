@@ -1,0 +1,67 @@
+"""How the parts let themselves be watched: logs, metrics, traces, Celery's task events. All but the logs are off."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from registrar.telemetry.metrics_server import address
+
+_SWITCH = {"1": True, "0": False, "": False}
+
+
+@dataclass(frozen=True)
+class Watching:
+    """receiver_metrics, worker_metrics, beat_metrics: (host, port) where Prometheus may read them without a login.
+
+    tracing: whether OpenTelemetry has somewhere to send spans. task_events: whether Celery says to the broker what it
+    does, which Flower shows.
+    """
+
+    log: Literal["console", "json"] = "console"
+    receiver_metrics: tuple[str, int] | None = None
+    worker_metrics: tuple[str, int] | None = None
+    beat_metrics: tuple[str, int] | None = None
+    tracing: bool = False
+    task_events: bool = False
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Raises ValueError that names the setting."""
+        return cls(
+            _log(environ),
+            _address(environ, "REGISTRAR_METRICS"),
+            _address(environ, "REGISTRAR_WORKER_METRICS"),
+            _address(environ, "REGISTRAR_BEAT_METRICS"),
+            _tracing(environ),
+            _switch(environ, "REGISTRAR_TASK_EVENTS"),
+        )
+
+
+def _log(environ: Mapping[str, str]) -> Literal["console", "json"]:
+    match environ.get("REGISTRAR_LOG") or "console":
+        case "console":
+            return "console"
+        case "json":
+            return "json"
+        case other:
+            raise ValueError(f"REGISTRAR_LOG: console or json, not {other[:32]!r}")
+
+
+def _address(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    try:
+        return address(environ[name]) if environ.get(name) else None
+    except ValueError:
+        raise ValueError(f"{name}: an address such as 127.0.0.1:9102") from None
+
+
+def _tracing(environ: Mapping[str, str]) -> bool:
+    """https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/"""
+    there = any(environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
+    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
+    return there and not off
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    if (given := environ.get(name, "")) not in _SWITCH:
+        raise ValueError(f"{name}: 1 or 0")
+    return _SWITCH[given]

@@ -1,0 +1,85 @@
+"""What this process knows and must not say: secrets are taken out of every line of its log, tracebacks included.
+
+The second line of defence. The first is that no message is made of a secret; this one is for the messages of libraries.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from urllib.parse import quote, urlsplit
+
+from registrar.config.credentials import logins
+from registrar.config.key_generation import TOKEN
+from registrar.config.settings import Settings, SettingsError
+from registrar.policy import Policy
+from registrar.telemetry.log_format import Console, Json
+
+SHOWN = "***"
+_SHORTEST = 6  # characters: what is shorter stands in too many words
+_MLFLOW = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+class Scrub:
+    """secrets: as they are; also found quoted, and of an address its path and its password alone.
+
+    Tokens of the API are known by their form: they are kept nowhere.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            text = text.replace(form, SHOWN)
+        return TOKEN.sub(SHOWN, text)
+
+
+def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
+    """Every secret that is readable here; a receiver can't read what only the worker may."""
+    yield from settings.secret_key.split(",")
+    yield from (settings.environ[name] for name in _MLFLOW if name in settings.environ)
+    for url in (settings.ledger_url, settings.broker_url, settings.mlflow_uri):
+        yield from (one.password for one in logins(url))
+    for reference in policy.references() if policy else ():
+        try:
+            yield settings.secret(reference)
+        except SettingsError:
+            continue
+
+
+def install(settings: Settings, policy: Policy) -> None:
+    """For all that is logged from now on, by us, granian or Celery, and for what ends the process."""
+    scrub = Scrub(known(settings, policy))
+    for handler in logging.getLogger().handlers:
+        formatter = handler.formatter or logging.Formatter()
+        inner = formatter.inner if isinstance(formatter, _Formatter) else formatter
+        handler.setFormatter(_Formatter(inner, scrub))
+
+    def last_words(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+        sys.stderr.write(scrub("".join(traceback.format_exception(kind, error, at))))
+
+    sys.excepthook = last_words
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, inner: logging.Formatter, scrub: Scrub) -> None:
+        super().__init__()
+        self.inner, self._scrub = inner, scrub
+        if isinstance(inner, Json | Console):
+            inner.scrub = scrub
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._scrub(self.inner.format(record))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    bare = secret.removeprefix("whsec_")
+    yield from (secret, bare, quote(secret, safe=""), quote(bare, safe=""))
+    if "://" in secret:
+        yield from (one.password for one in logins(secret))
+        parts = urlsplit(secret)
+        # urllib3 names the path alone.
+        yield from (f"{parts.path}?{parts.query}" if parts.query else parts.path, parts.path)
