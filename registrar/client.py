@@ -16,7 +16,7 @@ from registrar.http.connection_errors import is_late, unanswered
 from registrar.http.deadline import within
 from registrar.http.event_client import NotTaken, Receipt, Unreachable, proxies
 from registrar.http.safe_url import at_loopback, is_loopback
-from registrar.reading.reading import BadQuestion, Unknown
+from registrar.queries.query_service import BadQuestion, Unknown
 
 TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
 WHOLE = 120  # seconds for one answer, however it comes, and whatever is sent again; a page takes less than one

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from registrar.cli import show
 from registrar.events.types import parse
-from registrar.ledger.export import csv_
-from registrar.ledger.journal import canonical
+from registrar.ledger.journal.append import canonical
+from registrar.ledger.journal.export import csv_
 from registrar.telemetry import log_format
 from registrar.text import markdown
 from registrar.text.sanitize import CUT, MOST, absent, escaped, kept, shown, unseen

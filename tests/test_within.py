@@ -14,8 +14,8 @@ from registrar.client import Client
 from registrar.http import event_client
 from registrar.http.deadline import within
 from registrar.http.event_client import NotTaken, Unreachable, deliver, follow
-from registrar.ledger.search import Sought
-from registrar.reading.remote import Remote
+from registrar.ledger.queries.event_search import Sought
+from registrar.queries.remote import Remote
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 

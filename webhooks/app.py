@@ -22,7 +22,7 @@ from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy, fit, load
-from registrar.reading.local import Local
+from registrar.queries.local import Local
 from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
 from registrar.telemetry.metrics_server import Scrape

@@ -10,7 +10,7 @@ from typing import Any
 
 from registrar.events.event import Event
 from registrar.events.types import VOCABULARY, Data, ModelRollback
-from registrar.ledger.accept import Delivery, Receipt
+from registrar.ledger.deliveries import Delivery, Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.policy import Policy

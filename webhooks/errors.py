@@ -118,7 +118,7 @@ class NotFound(Rejected):
 
 
 class DeliveryReused(Rejected):
-    """The ledger has this delivery id with another body (registrar.ledger.accept.DeliveryConflict)."""
+    """The ledger has this delivery id with another body (registrar.ledger.deliveries.DeliveryConflict)."""
 
     status, code, title = 409, "delivery_reused", "The delivery id was used for something else"
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from flask import Response
 
-from registrar.ledger.export import LINES, Entries
+from registrar.ledger.journal.export import LINES, Entries
 from webhooks.access import Principal
 from webhooks.errors import TooMany
 

@@ -10,7 +10,7 @@ from typing import Literal
 from registrar.broker.dispatcher import Dispatcher
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import Capacity
-from registrar.ledger.room import LEAST_FREE, free_bytes, probe
+from registrar.ledger.disk_space import LEAST_FREE, free_bytes, probe
 from registrar.text.plural import plural
 from webhooks.errors import InvalidEvent, NotReady
 

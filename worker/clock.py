@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from registrar.events.event import Actor, Event
 from registrar.events.types import Data, ModelPrune, ModelReview, RegistryReconcile
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery
+from registrar.ledger.deliveries import Delivery
 from registrar.ledger.deployments import under_way
-from registrar.ledger.history import models_held
+from registrar.ledger.holders import models_held
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
 from registrar.ledger.reviews import reviews

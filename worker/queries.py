@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from registrar.ledger import Ledger
-from registrar.ledger.dead import letters
-from registrar.ledger.history import history as ledger_history
-from registrar.ledger.history import how_long
-from registrar.ledger.holding import Holding
+from registrar.ledger.dead_letters import letters
+from registrar.ledger.holders import history as ledger_history
+from registrar.ledger.holders import how_long
+from registrar.ledger.queries.holdings import Holding
 from worker.door import NotFound, Registry
 
 IN_CHAT = 20  # rows

@@ -2,8 +2,8 @@
 
 from registrar.events.outcome import Fact, Outcome, Record
 from registrar.events.types import TaskDrop, TaskRetry
-from registrar.ledger import dead
-from registrar.ledger.dead import Letter
+from registrar.ledger import dead_letters
+from registrar.ledger.dead_letters import Letter
 from worker.door import Refused
 from worker.work import Work
 
@@ -11,7 +11,7 @@ from worker.work import Work
 def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
     """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
     with work.ledger.read() as connection:
-        found = dead.letter(connection, data.task_id)
+        found = dead_letters.letter(connection, data.task_id)
     if found is None or found.model != data.model:
         about = f"about {data.model}" if data.model else "about no model"
         raise Refused(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")

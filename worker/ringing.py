@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from registrar.broker.celery_app import Bell, ring, waiting
 from registrar.ledger import LedgerUnavailable, tasks
-from registrar.ledger.backlog import first_in_line
+from registrar.ledger.queries.backlog import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
 from worker import clock
 from worker.bench import Bench

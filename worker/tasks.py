@@ -13,8 +13,8 @@ from registrar.broker.celery_app import PEAL, Bell, ring
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import LedgerUnavailable, tasks
-from registrar.ledger.afterwards import Begun
 from registrar.ledger.promotions import Decided
+from registrar.ledger.queries.interventions import Begun
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds, load
 from worker import attempts, metrics, replying, ringing, watching

@@ -6,16 +6,17 @@ from typing import Any
 
 import click
 
-from registrar.archive import finding, run
-from registrar.archive.moving import Written
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.cli.events import tell
-from registrar.ledger import Ledger, status
-from registrar.ledger.archived import place
+from registrar.compaction import lookup, run
+from registrar.compaction.writer import Written
+from registrar.ledger import Ledger
 from registrar.ledger.engine import now
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.archived_events import place
 from registrar.policy.duration import PATTERN, length
-from registrar.reading.reading import Unknown
+from registrar.queries.query_service import Unknown
 
 COLUMNS = ("file", "rows", "tasks")
 PLANNED = ("kind", "month", "rows", "tasks")
@@ -126,8 +127,8 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
 def _found(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
     with ledger.read() as connection:
         if at := place(connection, event_id):
-            return {**finding.event(connection, event_id, at, folder=folder), "archive": at.name}
-        if status.event(connection, event_id):
+            return {**lookup.event(connection, event_id, at, folder=folder), "archive": at.name}
+        if event_status.event(connection, event_id):
             raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")
     raise Unknown(f"the ledger has no event {event_id}, and never archived one")
 

@@ -15,10 +15,10 @@ from registrar.config.settings import SettingsError
 from registrar.doctor.asking import Silence
 from registrar.doctor.holders_shown import otherwise
 from registrar.doctor.mlflow_server import Server
-from registrar.ledger import export as exports
-from registrar.ledger.chain import Damaged, Head, Walk
-from registrar.ledger.verify import Proof
-from registrar.ledger.verify import verify as verify_ledger
+from registrar.ledger.journal import export as exports
+from registrar.ledger.journal.chain import Damaged, Head, Walk
+from registrar.ledger.journal.verify import Proof
+from registrar.ledger.journal.verify import verify as verify_ledger
 
 OTHERWISE = 1
 

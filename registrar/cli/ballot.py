@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from registrar.cli import colour, show
-from registrar.reading.reading import Row
+from registrar.queries.query_service import Row
 
 _VOTES = ("at", "actor_name", "verdict", "counted", "why")
 _GATES = ("gate", "passed", "reason")

@@ -13,7 +13,7 @@ from registrar.policy import PolicyError, fit
 from registrar.policy.explain import explain
 from registrar.policy.lint import warnings
 from registrar.policy.load import located
-from registrar.reading import shown
+from registrar.queries import policy_view
 from registrar.text.plural import plural
 
 WARNED = 1
@@ -50,7 +50,7 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
     addresses = fit.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
     warned = located(path, [*warnings(policy), *addresses])
     if as_json:
-        digest = shown.policy(policy)["digest"]
+        digest = policy_view.policy(policy)["digest"]
         show.json_text({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})
     else:
         click.echo("\n".join([*explain(policy), ""]))

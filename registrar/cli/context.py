@@ -15,9 +15,9 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
-from registrar.reading.local import Local
-from registrar.reading.reading import Reading
-from registrar.reading.remote import Remote
+from registrar.queries.local import Local
+from registrar.queries.query_service import Reading
+from registrar.queries.remote import Remote
 
 
 class OnlyHere(Problem):

@@ -9,8 +9,8 @@ import click
 from registrar.cli import colour, command, deeds, show
 from registrar.cli.context import Context
 from registrar.errors import Problem
-from registrar.ledger.dead import STATES
-from registrar.reading.reading import Reading, Row, up_to
+from registrar.ledger.dead_letters import STATES
+from registrar.queries.query_service import Reading, Row, up_to
 
 COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")
 _OTHERS = ("name", "state", "attempts", "started_at", "finished_at", "id")

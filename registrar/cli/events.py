@@ -13,8 +13,8 @@ import click
 from registrar.cli import colour, deeds, show, tables
 from registrar.cli.context import Context
 from registrar.cli.history import Time
-from registrar.ledger.search import STATES, Sought
-from registrar.reading.reading import MOST, Archived, Reading, Row, Unknown, up_to
+from registrar.ledger.queries.event_search import STATES, Sought
+from registrar.queries.query_service import MOST, Archived, Reading, Row, Unknown, up_to
 from registrar.text.plural import plural
 
 COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")

@@ -9,9 +9,9 @@ import click
 from registrar.cli import show
 from registrar.cli.context import Context
 from registrar.cli.overview import INCIDENTS, incident
-from registrar.ledger.history import Past
-from registrar.ledger.holding import approved_by
-from registrar.reading.reading import Reading, Row, Unknown, pages
+from registrar.ledger.holders import Past
+from registrar.ledger.queries.holdings import approved_by
+from registrar.queries.query_service import Reading, Row, Unknown, pages
 
 COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why it ended")
 

@@ -6,7 +6,7 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.reading.reading import Row, up_to
+from registrar.queries.query_service import Row, up_to
 
 COLUMNS = ("model", "holds", "open promotions", "last event")
 

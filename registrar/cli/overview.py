@@ -4,8 +4,8 @@ import click
 
 from registrar.cli import ballot, show
 from registrar.cli.context import Context
-from registrar.reading.parts import WELL
-from registrar.reading.reading import Row
+from registrar.queries.processes import WELL
+from registrar.queries.query_service import Row
 from registrar.text.plural import plural
 
 COLUMNS = ("model", "version", "target", "state", "since", "lacks", "may still approve", "id")

@@ -8,8 +8,8 @@ import click
 from registrar.cli import ballot, command, show
 from registrar.cli.context import Context
 from registrar.errors import Problem
-from registrar.ledger.promotion_record import OPEN, STATES
-from registrar.reading.reading import Page, Reading, Row, Unknown, pages, pick, up_to
+from registrar.ledger.queries.promotion_record import OPEN, STATES
+from registrar.queries.query_service import Page, Reading, Row, Unknown, pages, pick, up_to
 
 COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
 

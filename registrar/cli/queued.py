@@ -4,7 +4,7 @@ import click
 
 from registrar.cli import command, dead, show
 from registrar.cli.context import Context
-from registrar.reading.reading import Row, up_to
+from registrar.queries.query_service import Row, up_to
 
 COLUMNS = ("lane", "task", "by", "attempts", "waits", "id")
 

@@ -5,7 +5,7 @@ import click
 from registrar.cli import command
 from registrar.cli.context import Context
 from registrar.errors import Problem
-from registrar.reading.reading import pages
+from registrar.queries.query_service import pages
 
 
 class NothingHeld(Problem):

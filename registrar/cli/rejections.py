@@ -4,7 +4,7 @@ import click
 
 from registrar.cli import show
 from registrar.cli.context import Context
-from registrar.reading.reading import up_to
+from registrar.queries.query_service import up_to
 
 COLUMNS = ("at", "source", "status", "code", "size", "detail")
 

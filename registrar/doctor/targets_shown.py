@@ -18,10 +18,10 @@ from registrar.doctor.asking import Silence
 from registrar.doctor.mlflow_server import Server
 from registrar.doctor.opening import opened
 from registrar.doctor.registry_shown import Shown, incarnation, of_all, of_one
-from registrar.ledger.conditions import RUNNING, is_open
 from registrar.ledger.disputes import disputed
-from registrar.ledger.history import models_held
+from registrar.ledger.holders import models_held
 from registrar.ledger.open_records import ARCHIVED, Open, open_records
+from registrar.ledger.predicates import RUNNING, is_open
 from registrar.ledger.tables import holders, tasks
 
 AT_ONCE = 8  # questions; MLflow answers others meanwhile

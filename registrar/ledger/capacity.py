@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from registrar.events.event import Event
-from registrar.ledger.backlog import unfinished
+from registrar.ledger.disk_space import LEAST_FREE, free_bytes
 from registrar.ledger.engine import Ledger, LedgerUnavailable
-from registrar.ledger.room import LEAST_FREE, free_bytes
+from registrar.ledger.queries.backlog import unfinished
 from registrar.policy import Policy
 
 # Seconds after which the counts are taken anew, beside the requests.

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.ledger.incarnations import Recorded, known, note
-from registrar.ledger.journal import append, written
+from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import deployments, holders
 
 IN_VAIN = ("failed", "timed_out")

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from registrar.events.outcome import Cause
-from registrar.ledger.journal import append
+from registrar.ledger.journal.append import append
 from registrar.ledger.tables import journal
 
 DISPUTED, SETTLED = "record.disputed", "record.settled"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from registrar.batching import Batches
-from registrar.ledger.accept import Answer, Arrival, Receipt, prepared
+from registrar.ledger.deliveries import Answer, Arrival, Receipt, prepared
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 
 # Submissions in one transaction. More would make the first of them wait longer than the disk does.

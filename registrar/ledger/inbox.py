@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from registrar.broker.celery_app import Bell
-from registrar.ledger.accept import Arrival, Receipt, known
 from registrar.ledger.capacity import Capacity, NoCapacity
+from registrar.ledger.deliveries import Arrival, Receipt, known
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 from registrar.ledger.group_commit import GroupCommitter, Pending
 from registrar.telemetry import tracing

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, insert, select
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
-from registrar.ledger.journal import append
+from registrar.ledger.journal.append import append
 from registrar.ledger.tables import incarnations
 
 NAMES = ("model", "version", "created_at", "run_id", "source", "registry")

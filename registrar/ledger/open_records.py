@@ -9,7 +9,7 @@ from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Record
 from registrar.ledger import deployments, promotions
 from registrar.ledger.deployments import Ended
-from registrar.ledger.history import Released
+from registrar.ledger.holders import Released
 from registrar.ledger.incarnations import COLUMNS, Recorded
 from registrar.ledger.promotions import Decided
 from registrar.ledger.tables import holders, incarnations

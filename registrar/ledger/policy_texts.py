@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.journal import append_deed
+from registrar.ledger.journal.append import append_deed
 from registrar.ledger.tables import journal
 
 KIND = "policy.used"

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, exists, select
 
-from registrar.ledger.conditions import is_open
+from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, tasks
 
 _MOST = 16  # are looked at: from then on the pauses are equally long

@@ -128,7 +128,9 @@ tasks = Table(
     Column("event_seq", BigInteger, nullable=False),  # with rank and seq, the place in the lane
     Column("name", String(64), nullable=False),
     Column("lane", String(600), nullable=False),
-    Column("rank", SmallInteger, nullable=False, server_default="3"),  # within its lane (registrar.ledger.rank)
+    Column(
+        "rank", SmallInteger, nullable=False, server_default="3"
+    ),  # within its lane (registrar.ledger.lane_priority)
     Column("args", JSON, nullable=False),
     Column("state", String(16), nullable=False),  # queued | running | succeeded | refused | failed | dead | dropped
     Column("attempts", Integer, nullable=False, server_default="0"),

@@ -26,10 +26,10 @@ from sqlalchemy.exc import IntegrityError
 from registrar.broker.celery_app import Bell
 from registrar.events.outcome import Cause, FollowUp, Outcome
 from registrar.events.types import MODEL_LANE
-from registrar.ledger import conditions, pinned
-from registrar.ledger.conditions import QUEUED, RUNNING, as_of, is_due, is_open
-from registrar.ledger.noted import note
-from registrar.ledger.rank import MOVES, Rank
+from registrar.ledger import act_subjects, predicates
+from registrar.ledger.journal.interventions_by_hand import note
+from registrar.ledger.lane_priority import MOVES, Rank
+from registrar.ledger.predicates import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.tables import events, tasks
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
@@ -71,12 +71,12 @@ class Task:
     @property
     def first(self) -> bool:
         """Whether it is the event's own: what follows from that is told more."""
-        return not self.args.keys() - {pinned.KEY, MEANT}
+        return not self.args.keys() - {act_subjects.KEY, MEANT}
 
     @property
     def told(self) -> int:
         """The place of what the event says among all that was accepted: of a replay, that of the first event."""
-        return int(self.args.get(pinned.KEY, {}).get(pinned.TOLD, self.event_seq))
+        return int(self.args.get(act_subjects.KEY, {}).get(act_subjects.TOLD, self.event_seq))
 
     @property
     def of_model(self) -> bool:
@@ -190,7 +190,7 @@ def sweep(
     if reap:
         connection.execute(_reaps(), as_of(at))
     rung_before = at + timedelta(seconds=RING_AGAIN - lost_after)
-    now = {"now": at, "now_furthest": at + conditions.FURTHEST}
+    now = {"now": at, "now_furthest": at + predicates.FURTHEST}
     looked_at = {"most": MOST_RUNG + min(waiting, MOST_LEFT)}
     unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
     due = [row for row in unheard if row.ring_at <= row.not_before]  # put back: its bell was heard
@@ -263,7 +263,7 @@ def _starts() -> Update:
     started_at = func.coalesce(tasks.c.started_at, bindparam("at", type_=tasks.c.started_at.type))  # the first time
     return (
         update(tasks)
-        .where(*mine, ~conditions.is_blocked())
+        .where(*mine, ~predicates.is_blocked())
         .values(
             state="running",
             attempts=tasks.c.attempts + 1,
@@ -283,7 +283,7 @@ def _with_event() -> Select[Any]:
 
 @cache
 def _changes(columns: tuple[str, ...]) -> Update:
-    return update(tasks).where(conditions.is_held()).values({name: bindparam(f"new_{name}") for name in columns})
+    return update(tasks).where(predicates.is_held()).values({name: bindparam(f"new_{name}") for name in columns})
 
 
 @cache
@@ -295,9 +295,9 @@ def _reaps() -> Update:
 
 
 def _can_begin(which: Any, due: Any) -> Select[Any]:
-    ready = (is_open(), tasks.c.state == QUEUED, which, due, ~conditions.is_blocked())
+    ready = (is_open(), tasks.c.state == QUEUED, which, due, ~predicates.is_blocked())
     of_it = (tasks.c.id, tasks.c.name, tasks.c.ring_at, tasks.c.not_before)
-    return select(*of_it).where(*ready).order_by(*conditions.place())
+    return select(*of_it).where(*ready).order_by(*predicates.place())
 
 
 @cache
@@ -309,7 +309,7 @@ def _unheard() -> Select[Any]:
 
 @cache
 def _first_of(lanes: int) -> Select[Any]:
-    which = conditions.is_first_of([bindparam(f"lane_{number}") for number in range(lanes)])
+    which = predicates.is_first_of([bindparam(f"lane_{number}") for number in range(lanes)])
     return _can_begin(which, is_due(tasks.c.not_before))
 
 

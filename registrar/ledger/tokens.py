@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.errors import Problem
 from registrar.events.event import Actor
-from registrar.ledger.journal import append_deed
+from registrar.ledger.journal.append import append_deed
 from registrar.ledger.tables import tokens
 from registrar.policy.access import Role
 

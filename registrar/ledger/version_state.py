@@ -13,9 +13,9 @@ from enum import StrEnum
 from sqlalchemy import Connection, and_, insert, select
 
 from registrar.events.outcome import Cause
-from registrar.ledger import pinned
+from registrar.ledger import act_subjects
 from registrar.ledger.incarnations import is_about
-from registrar.ledger.journal import append
+from registrar.ledger.journal.append import append
 from registrar.ledger.tables import events, version_states
 
 TAG = "tag:"  # begins the key of a tag that an event gave the version; no Key begins so
@@ -142,7 +142,7 @@ def told(connection: Connection, model: str, version: int, created_at: datetime,
     query = select(*(version_states.c[name] for name in (*_STATE, "event_id"))).order_by(version_states.c.seq)
     same = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
     rows = [row for row in connection.execute(query.where(same)) if State(*row[:-1]).is_of(version, created_at)]
-    return pinned.told(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
+    return act_subjects.told(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
 
 
 def current(found: Iterable[State], version: int, created_at: datetime) -> dict[str, str]:

@@ -8,7 +8,7 @@ from registrar.policy.approval import Approval, Rule
 from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import OURSELVES, WEB, Policy
 from registrar.policy.gates import RequiredTags
-from registrar.reading.quorum import unfilled
+from registrar.queries.quorum import unfilled
 from registrar.text.plural import plural
 from registrar.text.suggestions import meant
 

@@ -21,7 +21,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import EVERY, Heartbeat
 from registrar.ledger.tasks import LEASE_SECONDS
 from registrar.policy import Policy
-from registrar.reading import shown
+from registrar.queries import policy_view
 from registrar.telemetry.liveness import LivenessFile, LoopActivity
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Digests:
     @classmethod
     def of(cls, settings: Settings, policy: Policy | None = None) -> Self:
         """policy None: registrar.yml is none of its business. Raises ValueError for what is no key."""
-        return cls(",".join(Seal(settings.secret_key).digests), shown.digest(policy) if policy else None)
+        return cls(",".join(Seal(settings.secret_key).digests), policy_view.digest(policy) if policy else None)
 
 
 class HeartbeatWriter:

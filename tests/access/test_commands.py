@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from registrar.events.event import Actor
-from registrar.ledger.accept import DeliveryConflict
 from registrar.ledger.capacity import NoCapacity
+from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.tables import events, tasks
 from tests.access.conftest import POLICY, Make, Site
 from webhooks import commands as module

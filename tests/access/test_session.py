@@ -11,7 +11,7 @@ import requests
 from itsdangerous import TimestampSigner
 
 from registrar.config.key_generation import new_key
-from registrar.ledger import spent
+from registrar.ledger import used_nonces
 from registrar.ledger.engine import now
 from tests.access.conftest import ACCESS, LOCAL, SIGNED_IN, Make, Site, Start, Web
 from tests.access.provider import CLIENT_SECRET
@@ -289,7 +289,7 @@ def test_what_was_signed_out_of_stays_so_where_a_receivers_clock_is_behind(
     assert sign_out(web.url, browser, page).status_code == 303
     ahead = now() + session.ABSOLUTE + timedelta(seconds=60)
     with web.site.ledger.write() as connection:
-        spent.spend(connection, "something else", until=ahead + timedelta(hours=1), at=ahead)
+        used_nonces.spend(connection, "something else", until=ahead + timedelta(hours=1), at=ahead)
     later(session.ABSOLUTE - timedelta(seconds=1))
     key = web.site.settings.secret_key
     kept_alive = str(signer(key, "session").dumps(signer(key, "session").loads(cookie)))

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from registrar.ledger.verify import verify
+from registrar.ledger.journal.verify import verify
 from tests.worker.office import Office
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from registrar.config.encryption import REPLY
-from registrar.ledger import status
+from registrar.ledger.queries import event_status
 from registrar.ledger.tables import tasks
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
@@ -223,7 +223,7 @@ def test_it_is_refused_when_the_request_is_dropped_before_its_turn(github):
         connection.execute(update(tasks).where(tasks.c.state == "queued").values(not_before=later))
     waits = office.post("promotion.request", reply_to=github.address(), **WANTED)
     with office.ledger.read() as connection:
-        [task] = (status.event(connection, waits) or {})["tasks"]
+        [task] = (event_status.event(connection, waits) or {})["tasks"]
     assert (task["state"], github.heard) == ("queued", [])
     office.post("task.drop", by=ADA, task_id=task["id"], model="taxi", reason="not today")
     assert github.heard == ["rejected"]

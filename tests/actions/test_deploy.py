@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.ledger.verify import verify
+from registrar.ledger.journal.verify import verify
 from tests.policies import production
 from tests.worker.office import ADA, CI, POLICY
 

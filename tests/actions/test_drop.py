@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select, update
 
-from registrar.ledger import dead, status
-from registrar.ledger.afterwards import Dropped
+from registrar.ledger import dead_letters
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.interventions import Dropped
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, Office
 from worker.door import Final, Retryable
@@ -19,9 +20,9 @@ def failed(office: Office) -> str:
     return office.post("training_run.finished", model="taxi", run_id="r1")
 
 
-def letters(office: Office) -> list[dead.Letter]:
+def letters(office: Office) -> list[dead_letters.Letter]:
     with office.ledger.read() as connection:
-        return dead.letters(connection)
+        return dead_letters.letters(connection)
 
 
 def drop(office: Office, task_id: str, **more: str) -> str:
@@ -30,7 +31,7 @@ def drop(office: Office, task_id: str, **more: str) -> str:
 
 def shown(office: Office, event: str) -> dict:
     with office.ledger.read() as connection:
-        return status.event(connection, event) or {}
+        return event_status.event(connection, event) or {}
 
 
 @pytest.mark.both_ledgers

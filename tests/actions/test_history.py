@@ -2,8 +2,8 @@
 
 import pytest
 
-from registrar.ledger.history import history
-from registrar.ledger.holding import Holding
+from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import Holding
 from tests.worker.office import ADA, BOB, EVE, POLICY, Office
 from worker.queries import history as as_table
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from registrar.ledger.lane_priority import Rank
 from registrar.ledger.promotions import latest
-from registrar.ledger.rank import Rank
 from registrar.ledger.tables import tasks
 from tests.worker.office import ADA, BOB, POLICY, Office
 from worker import attempts

@@ -12,11 +12,11 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import select
 
-from registrar.ledger.dead import letters
-from registrar.ledger.history import history
-from registrar.ledger.journal import entries
-from registrar.ledger.known_versions import known_versions
+from registrar.ledger.dead_letters import letters
+from registrar.ledger.holders import history
+from registrar.ledger.journal.append import entries
 from registrar.ledger.promotions import still_open
+from registrar.ledger.queries.versions import known_versions
 from registrar.ledger.tables import deployments
 from tests.actions.versions import live, trained
 from tests.mlflow_server import train

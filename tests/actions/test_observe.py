@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.events.event import Actor
-from registrar.ledger.history import history
+from registrar.ledger.holders import history
 from tests.worker.office import ADA
 from worker.door import ModelSource
 

@@ -4,8 +4,8 @@ import json
 from hashlib import sha256
 
 from registrar.config.encryption import REPLY
-from registrar.ledger import status
-from registrar.ledger.dead import letters
+from registrar.ledger.dead_letters import letters
+from registrar.ledger.queries import event_status
 from worker.actions.fetch import MANIFEST
 
 
@@ -105,7 +105,7 @@ def test_what_failed_for_good_is_answered_with_the_tasks_to_name(office):
     event = office.post("registry.query", question="dead", model="taxi")
     with office.ledger.read() as connection:
         [task] = letters(connection, model="taxi")
-        said = status.event(connection, event)["tasks"][0]["outcome"]["summary"]
+        said = event_status.event(connection, event)["tasks"][0]["outcome"]["summary"]
     assert said.startswith("What failed for good of taxi\n")
     assert f"reading run gone: no such run  {task.id}" in said
     assert "bus" not in said

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from registrar.ledger import dead
+from registrar.ledger import dead_letters
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import given_tags, states
 from tests.actions.test_deploy import policy, promoted, report
@@ -31,7 +31,7 @@ def replay(office: Office, event: str) -> str:
 
 def retry_all(office: Office) -> None:
     with office.ledger.read() as connection:
-        found = dead.letters(connection)
+        found = dead_letters.letters(connection)
     for letter in found:
         office.post("task.retry", by=BOB, task_id=letter.id, model="taxi")
 

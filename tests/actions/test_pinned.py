@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select, update
 
-from registrar.ledger import status
 from registrar.ledger.promotions import latest
+from registrar.ledger.queries import event_status
 from registrar.ledger.tables import promotions, tasks
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
@@ -27,7 +27,7 @@ def say(office: Office, verdict: str, by=ADA, version: int = 1, **data) -> str:
 
 def error(office: Office, event: str) -> str:
     with office.ledger.read() as connection:
-        return (status.event(connection, event) or {})["tasks"][0]["error"]
+        return (event_status.event(connection, event) or {})["tasks"][0]["error"]
 
 
 def newest(office: Office):

@@ -3,8 +3,9 @@
 import pytest
 from mlflow.exceptions import RestException
 
-from registrar.ledger import backlog, dead, gauges, search, status
-from registrar.ledger.search import Sought
+from registrar.ledger import dead_letters
+from registrar.ledger.queries import backlog, event_search, event_status, metrics
+from registrar.ledger.queries.event_search import Sought
 from tests.actions.versions import live, trained
 from tests.worker.office import ADA, CI, EVE, POLICY, Office
 from worker.door import Final
@@ -42,7 +43,7 @@ def asked(office: Office) -> Office:
 
 def of(office: Office, event_id: str) -> dict:
     with office.ledger.read() as connection:
-        return status.event(connection, event_id)
+        return event_status.event(connection, event_id)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -54,16 +55,16 @@ def test_what_the_asker_got_wrong_is_refused_and_no_dead_letter(asked, mistake):
     said = found["tasks"][0]["error"] or found["tasks"][0]["outcome"]["summary"]
     assert why in said
     with asked.ledger.read() as connection:
-        assert dead.letters(connection) == []
-        assert (backlog.overview(connection)["dead"], gauges.dead(connection)) == (0, [])
+        assert dead_letters.letters(connection) == []
+        assert (backlog.overview(connection)["dead"], metrics.dead(connection)) == (0, [])
 
 
 @pytest.mark.both_ledgers
 def test_what_was_refused_is_found_by_its_state(asked):
     event = asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
     with asked.ledger.read() as connection:
-        assert [each["id"] for each in search.search(connection, Sought(state="refused"))] == [event]
-        assert event not in [each["id"] for each in search.search(connection, Sought(state="succeeded"))]
+        assert [each["id"] for each in event_search.search(connection, Sought(state="refused"))] == [event]
+        assert event not in [each["id"] for each in event_search.search(connection, Sought(state="succeeded"))]
 
 
 # By nobody's mistake: a report is about what is there, and what follows by itself was asked for by no person.
@@ -78,7 +79,7 @@ def test_a_report_of_what_is_not_there_has_failed_for_somebody_to_look_at(asked,
     event = asked.post(type_, model="taxi", **data)
     assert of(asked, event)["state"] == "failed"
     with asked.ledger.read() as connection:
-        assert [each.event_id for each in dead.letters(connection)] == [event]
+        assert [each.event_id for each in dead_letters.letters(connection)] == [event]
 
 
 def test_a_move_to_a_guarded_target_is_refused_where_its_gates_hold_it_back(asked):
@@ -129,7 +130,7 @@ def test_nothing_refused_is_tried_again_or_dropped(asked):
     ],
 )
 def test_an_event_is_as_the_worst_of_its_tasks(states, state):
-    assert status.state_of(states) == state
+    assert event_status.state_of(states) == state
 
 
 # MLflow's own word for what it was asked: it is wrong.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from registrar.ledger import models
+from registrar.ledger.queries import models
 from registrar.ledger.tables import events
 from tests.policies import gate_on_staging
 from worker import limits

@@ -5,8 +5,8 @@ from sqlalchemy import insert, select, update
 
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
-from registrar.ledger import status
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.queries import event_status
 from registrar.ledger.tables import events, journal
 from registrar.policy.document import WEB
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
@@ -27,7 +27,7 @@ def grant(office: Office, what: str, policy: str = POLICY) -> None:
 
 def shown(office: Office, event: str) -> dict:
     with office.ledger.read() as connection:
-        return status.event(connection, event) or {}
+        return event_status.event(connection, event) or {}
 
 
 def error(office: Office, event: str) -> str:

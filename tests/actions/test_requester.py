@@ -4,7 +4,7 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.ledger.promotions import latest
-from registrar.reading.local import Local
+from registrar.queries.local import Local
 from tests.policies import approval
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
 from worker.promotion.plan import Looking, plan

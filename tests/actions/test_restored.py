@@ -14,9 +14,9 @@ from sqlalchemy import text, update
 
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import dispute
-from registrar.ledger.history import held_before, history
+from registrar.ledger.holders import held_before, history
+from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import deployments, holders, promotions
-from registrar.ledger.verify import verify
 from tests.actions.versions import live, trained
 from tests.fakes import BORN, FakeRegistry
 from tests.worker.office import ADA, POLICY, Office

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from registrar.ledger import dead, status
+from registrar.ledger import dead_letters
+from registrar.ledger.queries import event_status
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, BOB, CI, POLICY, Office
 from worker.door import Final, Retryable
@@ -13,19 +14,19 @@ from worker.door import Final, Retryable
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
 
 
-def open_letters(office: Office) -> list[dead.Letter]:
+def open_letters(office: Office) -> list[dead_letters.Letter]:
     with office.ledger.read() as connection:
-        return dead.letters(connection)
+        return dead_letters.letters(connection)
 
 
-def letter(office: Office) -> dead.Letter:
+def letter(office: Office) -> dead_letters.Letter:
     [found] = open_letters(office)
     return found
 
 
 def shown(office: Office, event: str) -> dict:
     with office.ledger.read() as connection:
-        return status.event(connection, event) or {}
+        return event_status.event(connection, event) or {}
 
 
 def died(office: Office, run: str = "r1") -> str:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from registrar.ledger import status
 from registrar.ledger.promotions import latest
+from registrar.ledger.queries import event_status
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
 from worker.door import Retryable
@@ -160,7 +160,7 @@ def test_a_delegate_may_approve_and_reject_and_do_nothing_else(office, type_, da
     train(office)
     event = office.post(type_, by=EVE, model="taxi", **data)
     with office.ledger.read() as connection:
-        assert said in (status.event(connection, event) or {})["tasks"][0]["error"]
+        assert said in (event_status.event(connection, event) or {})["tasks"][0]["error"]
 
 
 def test_what_a_delegate_said_in_time_counts_later(office):

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from registrar.archive.moving import Written
-from registrar.archive.run import archive
+from registrar.compaction.run import archive
+from registrar.compaction.writer import Written
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import FollowUp, Outcome, Record
 from registrar.events.types import parse
-from registrar.ledger import Ledger, rejections, status, tasks
-from registrar.ledger.accept import Delivery, Receipt, accept
+from registrar.ledger import Ledger, rejections, tasks
+from registrar.ledger.deliveries import Delivery, Receipt, accept
+from registrar.ledger.queries import event_status
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CUTOFF = NOW - timedelta(days=90)
@@ -77,7 +78,7 @@ class Past:
     def there(self) -> set[str]:
         """The ids of the events that the ledger has."""
         with self.ledger.read() as connection:
-            return {event["id"] for event in status.latest(connection, limit=10_000)}
+            return {event["id"] for event in event_status.latest(connection, limit=10_000)}
 
     def files(self) -> list[Path]:
         return sorted(self.folder.glob("*")) if self.folder.exists() else []

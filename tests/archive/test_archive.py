@@ -7,18 +7,19 @@ import threading
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from registrar.archive import finding, moving, run
-from registrar.archive.alone import AlreadyArchiving, alone
-from registrar.archive.events import ASKED, FAILED, HISTORY, OPEN
-from registrar.archive.file import ArchiveDamaged, ArchiveMissing
-from registrar.archive.rows import from_json
-from registrar.ledger import dead, status, tables
-from registrar.ledger.accept import Delivery, DeliveryConflict
-from registrar.ledger.afterwards import Dropped
-from registrar.ledger.archived import place
+from registrar.compaction import lookup, run, writer
+from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
+from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
+from registrar.compaction.lock import AlreadyArchiving, alone
+from registrar.compaction.serialization import from_json
+from registrar.ledger import dead_letters, tables
+from registrar.ledger.deliveries import Delivery, DeliveryConflict
 from registrar.ledger.deployments import Requested
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.promotions import Opened, Voted
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.archived_events import place
+from registrar.ledger.queries.interventions import Dropped
 from tests.archive.conftest import CUTOFF, DIGEST, FINISHED, Past
 
 pytestmark = pytest.mark.both_ledgers
@@ -117,14 +118,14 @@ def test_what_is_referred_to_or_open_or_failed_stays_and_the_plan_says_why(past)
 def test_what_the_journal_tells_of_stays(past):
     failed = past.event(100, state="failed")
     with past.ledger.read() as connection:
-        letters = dead.letters(connection)
+        letters = dead_letters.letters(connection)
     asked = {"task_id": letters[-1].id, "reason": "a typo", "model": "taxi"}
     drops = tuple(Dropped(letter, "a typo") for letter in letters)
     dropping = past.event(99, type_="task.drop", records=drops, data=asked)
     past.archive()
     assert past.there() == {dropping}
     with past.ledger.read() as connection:
-        found = finding.event(connection, failed, place(connection, failed))
+        found = lookup.event(connection, failed, place(connection, failed))
     assert (found["state"], [deed["event_id"] for deed in found["tasks"][0]["settled"]]) == ("dropped", [dropping])
 
 
@@ -150,20 +151,20 @@ def test_a_delivery_that_comes_again_is_known_for_ever(past):
 def test_an_archived_event_is_told_as_it_was(past):
     id_ = past.event(100)
     with past.ledger.read() as connection:
-        before = status.event(connection, id_)
+        before = event_status.event(connection, id_)
     past.archive()
     with past.ledger.read() as connection:
-        assert status.event(connection, id_) is None
-        assert finding.event(connection, id_, place(connection, id_)) == before
+        assert event_status.event(connection, id_) is None
+        assert lookup.event(connection, id_, place(connection, id_)) == before
 
 
 @pytest.mark.parametrize(
     ("where", "name", "call"),
-    [(moving, "write", 1), (moving, "digest", 1), (moving, "_delete", 1), (moving, "_delete", 2), (moving, "_note", 2)],
+    [(writer, "write", 1), (writer, "digest", 1), (writer, "_delete", 1), (writer, "_delete", 2), (writer, "_note", 2)],
     ids=["before the file", "after the file", "before deleting", "half deleted", "all deleted"],
 )
 def test_a_run_that_died_is_gone_on_with(past, monkeypatch, where, name, call):
-    monkeypatch.setattr(moving, "_AT_ONCE", 2)
+    monkeypatch.setattr(writer, "_AT_ONCE", 2)
     old = [past.event(100) for _ in range(5)]
     with monkeypatch.context() as dying:
         crash_at(dying, where, name, call)
@@ -180,7 +181,7 @@ def test_a_run_that_died_is_gone_on_with(past, monkeypatch, where, name, call):
 def test_a_file_that_was_being_written_is_begun_anew(past, monkeypatch):
     id_ = past.event(100)
     with monkeypatch.context() as dying:
-        crash_at(dying, moving.Path, "replace", 1)
+        crash_at(dying, writer.Path, "replace", 1)
         with pytest.raises(Crash):
             past.archive()
     assert [file.suffix for file in past.files()] == [".part"]
@@ -190,11 +191,11 @@ def test_a_file_that_was_being_written_is_begun_anew(past, monkeypatch):
 
 
 def half_deleted(past: Past, monkeypatch) -> None:
-    monkeypatch.setattr(moving, "_AT_ONCE", 2)
+    monkeypatch.setattr(writer, "_AT_ONCE", 2)
     for _ in range(5):
         past.event(100)
     with monkeypatch.context() as dying:
-        crash_at(dying, moving, "_delete", 2)
+        crash_at(dying, writer, "_delete", 2)
         with pytest.raises(Crash):
             past.archive()
 
@@ -222,14 +223,14 @@ def test_nothing_more_is_deleted_where_the_file_is_gone(past, monkeypatch):
 
 def test_what_is_not_as_in_the_file_stays(past, monkeypatch):
     one, other = past.event(100), past.event(100)
-    real = moving.write
+    real = writer.write
 
     def changing(*args):
         real(*args)
         with past.ledger.write() as connection:
             connection.execute(update(tables.events).where(tables.events.c.id == one).values(actor_name="Eve"))
 
-    monkeypatch.setattr(moving, "write", changing)
+    monkeypatch.setattr(writer, "write", changing)
     [written] = past.archive()
     assert (written.rows, written.left) == (2, 1)
     assert past.there() == {one}
@@ -252,7 +253,7 @@ def test_one_run_at_a_time(past):
 
 
 def test_the_receiver_goes_on_accepting(past, monkeypatch):
-    monkeypatch.setattr(moving, "_AT_ONCE", 5)
+    monkeypatch.setattr(writer, "_AT_ONCE", 5)
     old = [past.event(100) for _ in range(60)]
     sent: list[str] = []
     begun, over = threading.Event(), threading.Event()

@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from registrar.ledger import status
-from registrar.ledger.history import history
-from registrar.ledger.holding import Holding
+from registrar.ledger.holders import history
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.tables import journal
 from tests.worker.office import ADA, Office
 
@@ -33,7 +33,7 @@ def approve(office: Office, version: int = 1, *, by: Any = ADA, **data: Any) -> 
 def error(office: Office, event: str) -> str:
     """Why the first task of an event failed."""
     with office.ledger.read() as connection:
-        return str((status.event(connection, event) or {})["tasks"][0]["error"])
+        return str((event_status.event(connection, event) or {})["tasks"][0]["error"])
 
 
 def entries(office: Office) -> int:

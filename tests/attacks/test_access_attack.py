@@ -6,7 +6,7 @@ import pytest
 
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events
 from registrar.policy.access import Role

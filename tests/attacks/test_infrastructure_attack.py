@@ -5,9 +5,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from registrar.broker.celery_app import Bell
-from registrar.ledger.chain import Damaged, Head
-from registrar.ledger.journal import GENESIS, entries, link
-from registrar.ledger.verify import verify
+from registrar.ledger.journal.append import GENESIS, entries, link
+from registrar.ledger.journal.chain import Damaged, Head
+from registrar.ledger.journal.verify import verify
 from tests.attacks.play import entries as count
 from tests.attacks.play import live, train
 from tests.ledger.test_history_proof import tamper

@@ -20,10 +20,11 @@ from sqlalchemy import func, select
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
-from registrar.ledger import Ledger, backlog, dead, history, status, tasks
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger import Ledger, dead_letters, holders, tasks
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.migrate import migrate
+from registrar.ledger.queries import backlog, event_status
 from registrar.ledger.tables import events
 from tests.bench.filling import fill
 from tests.bench.options import Options
@@ -116,9 +117,9 @@ def once(grown: Grown, seconds: float) -> dict[str, float]:
         _timed(times["claim and finish"], partial(_work, grown.ledger, bell))
         with grown.ledger.read() as connection:
             id_, model = random.choice(grown.ids), grown.model()  # noqa: S311 (no secret)
-            assert _timed(times["status of an event"], partial(status.event, connection, id_))
-            _timed(times["history of a model"], partial(history.history, connection, model))
-            assert _timed(times["dead letters"], partial(dead.letters, connection, limit=1))
+            assert _timed(times["status of an event"], partial(event_status.event, connection, id_))
+            _timed(times["history of a model"], partial(holders.history, connection, model))
+            assert _timed(times["dead letters"], partial(dead_letters.letters, connection, limit=1))
             _timed(times["what is not done"], partial(backlog.unfinished, connection))
     return {what: median(taken) * 1000 for what, taken in times.items()}
 

@@ -26,9 +26,9 @@ from registrar.embedded.running import Running
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Arrival, Delivery, accept_all
-from registrar.ledger.conditions import is_open
+from registrar.ledger.deliveries import Arrival, Delivery, accept_all
 from registrar.ledger.engine import now
+from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, tasks
 from tests.bench.load import LoadError, signed
 from tests.postgres_server import database

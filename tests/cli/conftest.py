@@ -16,8 +16,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
-from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.history import Held
+from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.holders import Held
 from registrar.ledger.migrate import migrate
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

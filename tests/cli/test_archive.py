@@ -7,7 +7,7 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
 from registrar.ledger import tasks
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
 from tests.cli.conftest import NOON, approve
 from tests.cli.test_record import rows
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.promotions import Voted
 from registrar.text.sanitize import shown
 from tests.cli.conftest import EVENING, NOON, approve

@@ -7,7 +7,7 @@ from registrar.cli import show
 from registrar.embedded.folder import Folder
 from registrar.ledger import rejections
 from registrar.ledger.schema import HEAD
-from registrar.reading import reading
+from registrar.queries import query_service
 from tests.cli.conftest import EVENING, NOON, approve
 
 
@@ -52,7 +52,7 @@ def test_history_says_which_version_was_production_on_a_day(run, record):
 def test_a_long_history_is_printed_page_by_page_in_columns(run, record, monkeypatch):
     for number in range(1, 6):
         approve(record, number, NOON + timedelta(hours=number))
-    monkeypatch.setattr(reading, "MOST", 3)
+    monkeypatch.setattr(query_service, "MOST", 3)
     printed: list[str] = []
     monkeypatch.setattr(show.click, "echo", lambda text="", **_: printed.append(text))
     run("history", "taxi", "--target", "@champion")

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from registrar.cli import main
 from registrar.events.outcome import Cause, Record
 from registrar.ledger.disputes import Disputed, Settled
-from registrar.ledger.history import Released
-from registrar.ledger.journal import entries
+from registrar.ledger.holders import Released
+from registrar.ledger.journal.append import entries
+from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import events
-from registrar.ledger.verify import verify
 from tests.actions.versions import live, trained
 from tests.cli.house import House, living
 from tests.metrics.reading import scraped

@@ -8,7 +8,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.policy.load import parse
-from registrar.reading.shown import digest
+from registrar.queries.policy_view import digest
 from tests.doctor.conftest import POLICY, SiteOf, looked, troubles
 
 

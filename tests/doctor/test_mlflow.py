@@ -15,7 +15,7 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events, tasks

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.ledger.tables import tasks

@@ -14,7 +14,7 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, Record
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.tables import journal
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

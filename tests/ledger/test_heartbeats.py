@@ -14,7 +14,7 @@ from registrar.config.encryption import Seal
 from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat
-from registrar.ledger.mismatches import fits, mismatches
+from registrar.ledger.queries.process_mismatches import fits, mismatches
 from registrar.telemetry.heartbeat import HeartbeatWriter
 
 pytestmark = pytest.mark.both_ledgers

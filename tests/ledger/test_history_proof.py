@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from registrar.events.event import Actor
-from registrar.ledger import Ledger, replay, tokens
-from registrar.ledger.chain import Damaged
+from registrar.ledger import Ledger, tokens
 from registrar.ledger.deployments import Ended, Requested
-from registrar.ledger.history import Held, Released
-from registrar.ledger.journal import CARRIED_OVER
+from registrar.ledger.holders import Held, Released
+from registrar.ledger.journal import rebuild
+from registrar.ledger.journal.append import CARRIED_OVER
+from registrar.ledger.journal.chain import Damaged
+from registrar.ledger.journal.verify import verify
 from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
-from registrar.ledger.verify import verify
 from registrar.ledger.version_state import Key, StateSet
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
@@ -209,14 +210,14 @@ def test_what_has_ended_is_not_kept_in_memory(ledger, monkeypatch):
         for number in range(300):
             Held("taxi", "stage", "Staging", number, alone=True).apply(connection, cause)
     most = 0
-    read = replay._read
+    read = rebuild._read
 
     def counted(present, entry):
         nonlocal most
         most = max(most, len(present.holders))
         return read(present, entry)
 
-    monkeypatch.setattr(replay, "_read", counted)
+    monkeypatch.setattr(rebuild, "_read", counted)
     with ledger.read() as connection:
         assert verify(connection).walk.count == 599
     assert most == 1

@@ -11,7 +11,7 @@ from registrar.events.outcome import Cause, Record
 from registrar.ledger import tables
 from registrar.ledger.deployments import Requested, last
 from registrar.ledger.disputes import Disputed, Settled, dispute, disputed, settled_at
-from registrar.ledger.history import Held, Released, held_before, history
+from registrar.ledger.holders import Held, Released, held_before, history
 from registrar.ledger.incarnations import Noted, Recorded, known
 from registrar.ledger.open_records import open_records
 from registrar.ledger.promotions import Opened, latest

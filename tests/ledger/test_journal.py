@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from registrar.ledger.deployments import Ended, Requested
-from registrar.ledger.history import Held, Released
-from registrar.ledger.journal import GENESIS
+from registrar.ledger.holders import Held, Released
+from registrar.ledger.journal.append import GENESIS
 from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from registrar.ledger.many import MOST, Insert
+from registrar.ledger.bulk_insert import MOST, Insert
 from registrar.ledger.tables import events
 
 both_ledgers = pytest.mark.both_ledgers

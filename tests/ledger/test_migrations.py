@@ -9,14 +9,14 @@ from sqlalchemy import text
 
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
-from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.dead import letters
-from registrar.ledger.history import Held
+from registrar.ledger.dead_letters import letters
+from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.holders import Held
+from registrar.ledger.journal.verify import verify
+from registrar.ledger.lane_priority import Rank
 from registrar.ledger.migrate import migrate
-from registrar.ledger.rank import Rank
-from registrar.ledger.spent import spend
 from registrar.ledger.tasks import claim
-from registrar.ledger.verify import verify
+from registrar.ledger.used_nonces import spend
 from registrar.ledger.version_state import Key, current, states
 from tests.ledger.chain import assert_chained, scene
 

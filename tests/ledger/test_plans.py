@@ -12,27 +12,28 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
 from registrar.ledger import (
-    archived,
-    asked,
-    backlog,
-    dead,
+    dead_letters,
     deployments,
-    gauges,
-    history,
-    journal,
-    models,
-    promoted,
-    promotion_record,
+    holders,
+    pending_gate_requests,
     promotions,
     rejections,
-    search,
-    status,
     tables,
-    tail,
     tasks,
 )
-from registrar.ledger.accept import Arrival, Delivery, accept_all
-from registrar.ledger.search import Sought
+from registrar.ledger.deliveries import Arrival, Delivery, accept_all
+from registrar.ledger.journal import append, stream
+from registrar.ledger.queries import (
+    archived_events,
+    backlog,
+    event_search,
+    event_status,
+    metrics,
+    models,
+    promotion_record,
+    promotion_results,
+)
+from registrar.ledger.queries.event_search import Sought
 from tests.bench.filling import fill
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -71,47 +72,47 @@ WORK = {
     "backlog": backlog.unfinished,
     "next of a lane": lambda c: tasks.ring_first(c, {"model:model-1", "notify:x"}, at=NOON),
     "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
-    "status": lambda c: status.event(c, of(c, tables.events)),
-    "archived": lambda c: archived.place(c, "evt_1"),
-    "history": lambda c: history.history(c, "model-1", limit=51),
-    "history further down": lambda c: history.history(c, "model-1", before=2000, limit=51),
-    "history of a stage on a day": lambda c: history.history(
-        c, "model-1", history.Past("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
+    "status": lambda c: event_status.event(c, of(c, tables.events)),
+    "archived": lambda c: archived_events.place(c, "evt_1"),
+    "history": lambda c: holders.history(c, "model-1", limit=51),
+    "history further down": lambda c: holders.history(c, "model-1", before=2000, limit=51),
+    "history of a stage on a day": lambda c: holders.history(
+        c, "model-1", holders.Past("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
     ),
-    "how long a history is": lambda c: history.how_long(c, "model-1"),
-    "versions that held a stage": lambda c: history.held_before(c, "model-1", "stage", "Production"),
-    "what is held now": lambda c: history.held_now(c, "model-1", "alias"),
-    "who holds": lambda c: history.holder(c, "model-1", "stage", "Production"),
-    "dead list": dead.letters,
-    "dead list of a model": lambda c: dead.letters(c, state="dead", model="model-1"),
-    "dead show": lambda c: dead.letter(c, of(c, tables.tasks)),
-    "who waits": lambda c: asked.unanswered(c, model="model-1", version=1, target="Production"),
-    "who was answered": lambda c: asked.answered(c, ["answer:evt_1"]),
+    "how long a history is": lambda c: holders.how_long(c, "model-1"),
+    "versions that held a stage": lambda c: holders.held_before(c, "model-1", "stage", "Production"),
+    "what is held now": lambda c: holders.held_now(c, "model-1", "alias"),
+    "who holds": lambda c: holders.holder(c, "model-1", "stage", "Production"),
+    "dead list": dead_letters.letters,
+    "dead list of a model": lambda c: dead_letters.letters(c, state="dead", model="model-1"),
+    "dead show": lambda c: dead_letters.letter(c, of(c, tables.tasks)),
+    "who waits": lambda c: pending_gate_requests.unanswered(c, model="model-1", version=1, target="Production"),
+    "who was answered": lambda c: pending_gate_requests.answered(c, ["answer:evt_1"]),
     "open promotions": promotions.still_open,
     "overview": backlog.overview,
-    "events of a source": lambda c: search.search(c, Sought(source="slack")),
-    "events of nobody": lambda c: search.search(c, Sought(actor="eve")),
-    "events of a model, further down": lambda c: search.search(c, Sought(model="model-1"), before=2000),
-    "events of a type and a source": lambda c: search.search(c, Sought(type="model.prune", source="ci")),
-    "events that failed": lambda c: search.search(c, Sought(state="failed")),
-    "events that are dead, of a model": lambda c: search.search(c, Sought(state="dead", model="model-1")),
-    "events that were refused": lambda c: search.search(c, Sought(state="refused")),
-    "events that were dropped": lambda c: search.search(c, Sought(state="dropped")),
-    "events that are not done": lambda c: search.search(c, Sought(state="unfinished")),
-    "events of a day": lambda c: search.search(c, Sought(since=DAY, until=DAY + timedelta(days=1))),
+    "events of a source": lambda c: event_search.search(c, Sought(source="slack")),
+    "events of nobody": lambda c: event_search.search(c, Sought(actor="eve")),
+    "events of a model, further down": lambda c: event_search.search(c, Sought(model="model-1"), before=2000),
+    "events of a type and a source": lambda c: event_search.search(c, Sought(type="model.prune", source="ci")),
+    "events that failed": lambda c: event_search.search(c, Sought(state="failed")),
+    "events that are dead, of a model": lambda c: event_search.search(c, Sought(state="dead", model="model-1")),
+    "events that were refused": lambda c: event_search.search(c, Sought(state="refused")),
+    "events that were dropped": lambda c: event_search.search(c, Sought(state="dropped")),
+    "events that are not done": lambda c: event_search.search(c, Sought(state="unfinished")),
+    "events of a day": lambda c: event_search.search(c, Sought(since=DAY, until=DAY + timedelta(days=1))),
     "promotions of a model": lambda c: promotion_record.page(c, model="model-1"),
     "promotions that failed": lambda c: promotion_record.page(c, state="failed"),
     "promotions further down": lambda c: promotion_record.page(c, before=promotion_record.Place(DAY, "prm_9")),
     "votes": lambda c: promotion_record.votes_on(c, "prm_70"),
-    "dead further down": lambda c: dead.letters(c, before=(DAY, 9)),
+    "dead further down": lambda c: dead_letters.letters(c, before=(DAY, 9)),
     "open deployments": deployments.under_way,
-    "what became of promotions": lambda c: promoted.became(c, promotion_record.page(c, model="model-1")),
-    "gauge of the queue": lambda c: gauges.queue(c, NOON),
-    "gauge of dead letters": gauges.dead,
-    "gauge of promotions": gauges.undecided,
-    "gauge of holders": gauges.held,
+    "what became of promotions": lambda c: promotion_results.became(c, promotion_record.page(c, model="model-1")),
+    "gauge of the queue": lambda c: metrics.queue(c, NOON),
+    "gauge of dead letters": metrics.dead,
+    "gauge of promotions": metrics.undecided,
+    "gauge of holders": metrics.held,
 }
-NEWEST = {"events": status.latest, "rejections": rejections.latest}
+NEWEST = {"events": event_status.latest, "rejections": rejections.latest}
 
 
 @pytest.fixture
@@ -215,19 +216,19 @@ def test_the_newest_are_read_from_the_end_without_sorting_all(ledger, plans, tab
 def test_the_journal_is_followed_from_its_place_on(ledger, plans):
     """On SQLite: PostgreSQL reads a journal as short as that of a test whole."""
     with ledger.read() as connection:
-        tail.after(connection, 7, limit=2000)
+        stream.after(connection, 7, limit=2000)
     assert {step["table"] for step in plans} == {"journal", "events", "tasks"}
     assert all(step["by"] for step in plans)
 
 
-@pytest.mark.parametrize("past", [history.ALL, history.Past("Production")], ids=["all", "a stage"])
+@pytest.mark.parametrize("past", [holders.ALL, holders.Past("Production")], ids=["all", "a stage"])
 def test_a_page_of_a_long_history_costs_what_one_of_a_short_one_does(ledger, past):
     fill(ledger, FILLED, models=10)  # each tenth event is a promotion, all of one model
     with ledger.read() as connection:
-        whole = history.history(connection, "model-0")
+        whole = holders.history(connection, "model-0")
         short, long = (
             _steps(
-                connection, lambda before=before: history.history(connection, "model-0", past, before=before, limit=20)
+                connection, lambda before=before: holders.history(connection, "model-0", past, before=before, limit=20)
             )
             for before in (whole[25].seq, whole[-1].seq)
         )
@@ -248,7 +249,8 @@ def test_dead_letters_of_a_model_with_most_of_the_events_are_found_as_those_of_a
     fill(ledger, FILLED, models=1)
     with ledger.read() as connection:
         of_it, of_all = (
-            _steps(connection, lambda model=model: dead.letters(connection, model=model)) for model in ("model-0", None)
+            _steps(connection, lambda model=model: dead_letters.letters(connection, model=model))
+            for model in ("model-0", None)
         )
     assert of_it < of_all * 1.3
 
@@ -263,7 +265,7 @@ def test_a_page_of_a_long_journal_costs_what_one_of_a_short_one_does(ledger):
             connection.execute(insert(tables.journal), rows)
             for name, asked in _of_journal(count).items():
                 found[name, count] = _steps(
-                    connection, lambda asked=asked: list(journal.entries(connection, limit=100, **asked))
+                    connection, lambda asked=asked: list(append.entries(connection, limit=100, **asked))
                 )
     for name in _of_journal(0):
         assert found[name, 4000] < found[name, 800] * 1.5, name
@@ -288,7 +290,7 @@ def _of_journal(count: int) -> dict[str, dict[str, Any]]:
 def _entry(number: int) -> dict[str, Any]:
     said = {"kind": "held", "model": f"model-{number % 4}", "event_type": "model.observe", "source": "ci", "body": "{}"}
     same = dict.fromkeys(("event_id", "actor", "actor_name", "body_sha256"), "x")
-    chained = {"previous": str(number - 1) if number > 1 else journal.GENESIS, "hash": str(number)}
+    chained = {"previous": str(number - 1) if number > 1 else append.GENESIS, "hash": str(number)}
     return {**said, **same, **chained, "seq": number, "at": NOON + timedelta(hours=number)}
 
 

@@ -10,8 +10,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.history import Held, Past, Released, history
+from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.holders import Held, Past, Released, history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.schema import SchemaMismatch, check
 from registrar.ledger.tables import metadata

@@ -9,8 +9,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
-from registrar.ledger.accept import Delivery, DeliveryConflict, accept
-from registrar.ledger.backlog import first_in_line
+from registrar.ledger.deliveries import Delivery, DeliveryConflict, accept
+from registrar.ledger.queries.backlog import first_in_line
 from worker.tasks import LONGEST_PAUSE
 
 pytestmark = pytest.mark.both_ledgers

@@ -11,12 +11,12 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.events.outcome import Record
 from registrar.ledger import Ledger
-from registrar.ledger.chain import Damaged, Head
 from registrar.ledger.deployments import Ended, Requested
-from registrar.ledger.history import Held, Released
-from registrar.ledger.journal import GENESIS, link
+from registrar.ledger.holders import Held, Released
+from registrar.ledger.journal.append import GENESIS, link
+from registrar.ledger.journal.chain import Damaged, Head
+from registrar.ledger.journal.verify import verify
 from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
-from registrar.ledger.verify import verify
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from registrar.events.outcome import Cause
 from registrar.ledger import heartbeats
 from registrar.ledger.heartbeats import Heartbeat
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.tables import holders
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, POLICY, Office

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from registrar.config.encryption import Seal
 from registrar.events.approval_buttons import Audience
 from registrar.events.event import Actor
-from registrar.ledger.cards import posted
 from registrar.ledger.engine import now
+from registrar.ledger.notification_cards import posted
 from registrar.ledger.tables import cards, tasks
 from registrar.policy.load import parse
 from tests.notifiers.chatroom import Call, ChatRoom

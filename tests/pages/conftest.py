@@ -15,9 +15,9 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
-from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.dead import letters
-from registrar.ledger.history import Held
+from registrar.ledger.dead_letters import letters
+from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.holders import Held
 from registrar.ledger.promotions import Opened, Voted
 from registrar.policy import load
 from tests.webhooks.conftest import environ

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from registrar.config.settings import Settings
 from registrar.events.outcome import Outcome
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.tables import events
 from tests.pages.conftest import AT_HOME, House, Lived
 from webhooks.app import create_app

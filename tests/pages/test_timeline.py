@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed, Settled
-from registrar.ledger.history import Released
-from registrar.ledger.holding import Holding
+from registrar.ledger.holders import Released
+from registrar.ledger.queries.holdings import Holding
 from tests.pages.conftest import Lived
 from webhooks.pages.timeline import timeline
 

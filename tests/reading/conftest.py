@@ -9,12 +9,12 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, Outcome, Record
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
-from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.history import Held
+from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.holders import Held
 from registrar.ledger.promotions import Decided, Opened, Voted
 from registrar.policy import Policy
 from registrar.policy.load import parse as parse_policy
-from registrar.reading.local import Local
+from registrar.queries.local import Local
 from tests.ledger.chain import EVIDENCE, NOON
 
 POLICY = """

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import event
 
 from registrar.ledger import Ledger
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.promotions import Decided, Opened, Voted
-from registrar.ledger.search import STATES, Sought
-from registrar.reading.cursor import encode
-from registrar.reading.local import Local
-from registrar.reading.reading import BadQuestion, Unknown, up_to
+from registrar.ledger.queries.event_search import STATES, Sought
+from registrar.queries.cursor import encode
+from registrar.queries.local import Local
+from registrar.queries.query_service import BadQuestion, Unknown, up_to
 from tests.ledger.chain import EVIDENCE, NOON
 from tests.reading.conftest import Town, promoted
 

@@ -14,11 +14,11 @@ from werkzeug.serving import make_server
 from registrar.client import BadAddress, Client, NotAllowed
 from registrar.config.settings import Settings
 from registrar.http.event_client import NotTaken, Unreachable
-from registrar.ledger.history import Past
-from registrar.ledger.search import Sought
-from registrar.reading.local import Local
-from registrar.reading.reading import BadQuestion, Page, Reading, Unknown
-from registrar.reading.remote import Remote
+from registrar.ledger.holders import Past
+from registrar.ledger.queries.event_search import Sought
+from registrar.queries.local import Local
+from registrar.queries.query_service import BadQuestion, Page, Reading, Unknown
+from registrar.queries.remote import Remote
 from tests.ledger.chain import NOON
 from tests.reading.conftest import POLICY, Town, promoted
 from webhooks.app import create_app

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from registrar.archive.run import archive
+from registrar.compaction.run import archive
 from registrar.events.outcome import Cause, Outcome
 from registrar.ledger import tasks
 from registrar.ledger.engine import now
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from tests.webhooks.conftest import Receiver, finished
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -14,11 +14,11 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, Record
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery, accept
-from registrar.ledger.conditions import as_of, is_due
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
-from registrar.ledger.history import history
+from registrar.ledger.holders import history
 from registrar.ledger.inbox import Inbox
+from registrar.ledger.predicates import as_of, is_due
 from registrar.ledger.tables import promotions, tasks, votes
 from registrar.policy.load import parse as parse_policy
 from tests.fakes import FakeRegistry

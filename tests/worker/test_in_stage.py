@@ -6,7 +6,7 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.looks import last_look
+from registrar.ledger.stage_snapshots import last_look
 from tests.worker.office import ADA, POLICY
 from worker.promotion.in_stage import AGAIN_EVERY, APART, Seen, seen
 from worker.promotion.plan import Looking

@@ -15,7 +15,7 @@ from typing import Any
 import flask
 from itsdangerous import BadData
 
-from registrar.ledger import Ledger, spent
+from registrar.ledger import Ledger, used_nonces
 from registrar.ledger.engine import now
 from registrar.policy import Policy
 from registrar.policy.access import Oidc
@@ -123,13 +123,13 @@ class Sessions:
 
     def _looked_up(self, session: Session) -> bool:
         with self._ledger.read() as connection:
-            return spent.is_spent(connection, _key(session))
+            return used_nonces.is_spent(connection, _key(session))
 
     def _spend(self, session: Session) -> None:
         """Noted for longer than a receiver whose clock is behind believes it."""
         at = now()
         with self._ledger.write() as connection:
-            spent.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
+            used_nonces.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
         self._over.change(session.id, True)
 
     def _put(self, session: Session, request: flask.Request, response: flask.Response) -> None:

@@ -14,7 +14,7 @@ import flask
 
 from registrar.config.encryption import SIGNING_IN, BrokenSeal, Seal
 from registrar.config.settings import Settings
-from registrar.ledger import Ledger, spent
+from registrar.ledger import Ledger, used_nonces
 from registrar.ledger.engine import now
 from webhooks.access import SIGN_IN, Access
 from webhooks.access.beginning import Beginning, SignInFailed
@@ -134,7 +134,7 @@ class SignIn:
         """Noted for longer than a receiver whose clock is behind believes it. Raises SignInFailed where it was used."""
         at = now()
         with self.ledger.write() as connection:
-            if not spent.spend(connection, f"signin {beginning.state}", until=at + LASTS + 2 * AHEAD, at=at):
+            if not used_nonces.spend(connection, f"signin {beginning.state}", until=at + LASTS + 2 * AHEAD, at=at):
                 raise SignInFailed("this sign-in was used already; begin again at /signin")
 
     def _code(self, provider: "Provider", beginning: Beginning) -> str:

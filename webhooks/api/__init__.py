@@ -1,12 +1,12 @@
 """The API under /v1, a file for each resource, and how the receiver is.
 
 A resource's file has `add(api, reading, access)`, which adds its routes; query.py reads what is asked in a query.
-Answers come from registrar.reading, as they do for the command line.
+Answers come from registrar.queries, as they do for the command line.
 """
 
 from flask import Blueprint
 
-from registrar.reading.reading import Reading
+from registrar.queries.query_service import Reading
 from webhooks.access import Access
 from webhooks.api import (
     acting,

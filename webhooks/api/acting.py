@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, request
 from werkzeug.exceptions import ClientDisconnected
 
-from registrar.reading.reading import Reading, Row, pick
+from registrar.queries.query_service import Reading, Row, pick
 from webhooks import strict_json
 from webhooks.access import Access, Principal, Role
 from webhooks.commands import Accepted, Commands

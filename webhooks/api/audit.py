@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from registrar.reading.reading import Reading
+from registrar.queries.query_service import Reading
 from webhooks.access import Access
 from webhooks.api import query
 from webhooks.export import CONTENT_TYPES, Exports

@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.dead import STATES
-from registrar.reading.reading import Reading
+from registrar.ledger.dead_letters import STATES
+from registrar.queries.query_service import Reading
 from webhooks.access import Access
 from webhooks.api import query
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.search import STATES, Sought
-from registrar.ledger.status import for_strangers
-from registrar.reading.reading import Reading
+from registrar.ledger.queries.event_search import STATES, Sought
+from registrar.ledger.queries.event_status import for_strangers
+from registrar.queries.query_service import Reading
 from webhooks.access import Access
 from webhooks.api import query
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.history import Past
-from registrar.reading.reading import Reading
+from registrar.ledger.holders import Past
+from registrar.queries.query_service import Reading
 from webhooks.access import Access
 from webhooks.api import query
 

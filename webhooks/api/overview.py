@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.reading.reading import Reading
+from registrar.queries.query_service import Reading
 from webhooks.access import Access
 from webhooks.api import query
 

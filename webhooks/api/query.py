@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from flask import request
 
-from registrar.reading.reading import MOST, Page
+from registrar.queries.query_service import MOST, Page
 from webhooks.clean import clean
 from webhooks.errors import InvalidQuery
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from werkzeug.exceptions import MethodNotAllowed
 
 from registrar.events.event import Event
-from registrar.ledger.accept import Delivery, Receipt
+from registrar.ledger.deliveries import Delivery, Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission
 from webhooks.access.client_address import HEADER as FORWARDED_FOR

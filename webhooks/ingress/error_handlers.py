@@ -12,9 +12,9 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from registrar.ledger import LedgerUnavailable
-from registrar.ledger.accept import DeliveryConflict
 from registrar.ledger.capacity import DiskFull, NoCapacity
-from registrar.reading.reading import BadQuestion, Unknown
+from registrar.ledger.deliveries import DeliveryConflict
+from registrar.queries.query_service import BadQuestion, Unknown
 from webhooks import errors
 from webhooks.clean import clean
 from webhooks.errors import Rejected, TooMany

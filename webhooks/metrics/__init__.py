@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.accept import Receipt
+from registrar.ledger.deliveries import Receipt
 from registrar.policy import Policy
 from webhooks.metrics.naming import UNKNOWN
 from webhooks.metrics.record import Record

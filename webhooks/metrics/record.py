@@ -11,7 +11,7 @@ from contextlib import suppress
 from prometheus_client.core import Metric
 
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.tail import after
+from registrar.ledger.journal.stream import after
 from registrar.policy import Policy
 from webhooks.metrics.kept import Kept
 from webhooks.metrics.story import Story

@@ -7,17 +7,18 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
-from registrar.ledger import Ledger, LedgerUnavailable, gauges
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.disk_space import free_bytes
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
-from registrar.ledger.mismatches import mismatches
 from registrar.ledger.promotions import approvals, still_open
-from registrar.ledger.room import free_bytes
+from registrar.ledger.queries import metrics
+from registrar.ledger.queries.process_mismatches import mismatches
 from registrar.policy import Policy
 from registrar.policy.approval import Approval
 from registrar.policy.models import Target
 from registrar.policy.naming import NONE, policy_of
-from registrar.reading.not_live import not_live
-from registrar.reading.voting import voting
+from registrar.queries.not_live import not_live
+from registrar.queries.voting import voting
 from webhooks.metrics.kept import Kept
 
 _UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."
@@ -48,18 +49,18 @@ class State:
         return [GaugeMetricFamily("registrar_ledger_up", _UP, value=1), *found]
 
     def _families(self, connection: Connection, at: datetime) -> Iterator[Metric]:
-        yield from _queue(gauges.queue(connection, at), at)
-        yield from _dead(gauges.dead(connection), at)
-        yield from _promotions(self._policy, gauges.undecided(connection), at)
+        yield from _queue(metrics.queue(connection, at), at)
+        yield from _dead(metrics.dead(connection), at)
+        yield from _promotions(self._policy, metrics.undecided(connection), at)
         yield from _stuck(self._policy, connection, at)
-        yield from _holders(self._policy, gauges.held(connection), at)
+        yield from _holders(self._policy, metrics.held(connection), at)
         known = all_known(connection)
         yield from _processes(known, at)
         yield from _with(known, at)
         yield from _disk(free_bytes(self._ledger))
 
 
-def _queue(found: gauges.Queue, at: datetime) -> Iterator[Metric]:
+def _queue(found: metrics.Queue, at: datetime) -> Iterator[Metric]:
     states = _family("registrar_tasks", "Tasks that are not done yet, by state.", "state")
     states.add_metric(["queued"], found.queued)
     states.add_metric(["running"], found.running)
@@ -71,7 +72,7 @@ def _queue(found: gauges.Queue, at: datetime) -> Iterator[Metric]:
     yield GaugeMetricFamily("registrar_oldest_due_task_age_seconds", oldest, value=_age(found.oldest_due, at))
 
 
-def _dead(found: Iterable[gauges.Dead], at: datetime) -> Iterator[Metric]:
+def _dead(found: Iterable[metrics.Dead], at: datetime) -> Iterator[Metric]:
     counts = _family("registrar_dead_letters", "Tasks that failed for good, by task and state.", "task", "state")
     first: datetime | None = None
     for one in found:
@@ -82,7 +83,7 @@ def _dead(found: Iterable[gauges.Dead], at: datetime) -> Iterator[Metric]:
     yield GaugeMetricFamily("registrar_oldest_dead_letter_age_seconds", help_, value=_age(first, at))
 
 
-def _promotions(policy: Policy, found: Iterable[gauges.Undecided], at: datetime) -> Iterator[Metric]:
+def _promotions(policy: Policy, found: Iterable[metrics.Undecided], at: datetime) -> Iterator[Metric]:
     states: dict[tuple[str, ...], int] = defaultdict(int)
     asked: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for one in found:
@@ -124,13 +125,13 @@ def _stuck(policy: Policy, connection: Connection, at: datetime) -> Iterator[Met
     yield from (stuck, holders)
 
 
-def _groups(policy: Policy, one: gauges.Undecided) -> Iterable[str]:
+def _groups(policy: Policy, one: metrics.Undecided) -> Iterable[str]:
     target = policy.model(one.model).target(one.target)
     approval = target.approval if target else None
     return dict.fromkeys(approval.groups) if isinstance(approval, Approval) else (NONE,)
 
 
-def _holders(policy: Policy, found: Iterable[gauges.Held], at: datetime) -> Iterator[Metric]:
+def _holders(policy: Policy, found: Iterable[metrics.Held], at: datetime) -> Iterator[Metric]:
     most: dict[tuple[str, str], int] = defaultdict(int)
     oldest: dict[tuple[str, str], float] = defaultdict(float)
     for one in found:
@@ -150,7 +151,7 @@ def _holders(policy: Policy, found: Iterable[gauges.Held], at: datetime) -> Iter
     yield from (counts, ages)
 
 
-def _target(policy: Policy, one: gauges.Held) -> Target | None:
+def _target(policy: Policy, one: metrics.Held) -> Target | None:
     """The target that a stage or an alias stands for, where it is the one that says who is there."""
     of_model = policy.model(one.model)
     if one.kind == "stage":

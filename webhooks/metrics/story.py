@@ -7,7 +7,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from registrar.ledger.tail import Told
+from registrar.ledger.journal.stream import Told
 from registrar.policy import Policy
 from registrar.policy.naming import NONE, policy_of
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from registrar.ledger import dead, promotion_record, search
+from registrar.ledger import dead_letters
+from registrar.ledger.queries import event_search, promotion_record
 from webhooks.openapi import record, shapes
 from webhooks.openapi.operations import PAGE, REF, TOKEN, UNKNOWN, VIEWERS, get, other, path, query, read, tagged, time
 
@@ -44,7 +45,7 @@ def _events() -> dict[str, Any]:
         query("type", "an event type, such as training_run.finished"),
         _MODEL,
         query("actor", "whose: a person's id, or source:NAME, token:NAME"),
-        query("state", "what became of it: the worst of its tasks'", enum=list(search.STATES)),
+        query("state", "what became of it: the worst of its tasks'", enum=list(event_search.STATES)),
         time("since", "accepted then or later"),
         time("until", "accepted before"),
     )
@@ -69,7 +70,7 @@ def _promotions() -> dict[str, Any]:
 def _others() -> dict[str, Any]:
     model = path("model", "a registered model's name")
     task = path("task", "a task's id, from /v1/dead or of an event")
-    state = query("state", "failed: it can't work; dead: its time is used up", enum=list(dead.STATES))
+    state = query("state", "failed: it can't work; dead: its time is used up", enum=list(dead_letters.STATES))
     held = "Which version held what, from when to when, and who approved; the newest first"
     governed = query("model", "and what is in effect for this registered model")
     digest = query("digest", "instead, the text behind a digest that the record names, or its beginning")

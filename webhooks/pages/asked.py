@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from registrar.ledger.disputes import Dispute, dispute
 from registrar.ledger.promotions import Promotion, approvals
 from registrar.policy import Policy
-from registrar.reading.voting import Voting, name, voting
+from registrar.queries.voting import Voting, name, voting
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import get_args
 
 from flask import Blueprint, Response, request
 
-from registrar.ledger import around
-from registrar.reading.local import Local
+from registrar.ledger.queries import event_context
+from registrar.queries.local import Local
 from webhooks.errors import InvalidEvent
 from webhooks.export import CONTENT_TYPES, Exports, Form
 from webhooks.pages import given
@@ -22,8 +22,8 @@ def register(pages: Blueprint, house: House) -> None:
     def audit() -> str:
         guest, model = house.guest(), given.text("model")
         with house.ledger.read() as connection:
-            found = around.newest(connection, model=model or None, limit=MOST)
-            head = around.head(connection)
+            found = event_context.newest(connection, model=model or None, limit=MOST)
+            head = event_context.head(connection)
         return house.page("audit.html", guest, found=found, head=head, model=model, most=MOST)
 
     @pages.get("/audit/export")

@@ -10,7 +10,8 @@ import time
 from flask import Blueprint, Response, g, request
 from werkzeug.http import quote_etag
 
-from registrar.ledger import Ledger, LedgerUnavailable, feed
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger.queries import activity
 from webhooks.pages.house import House
 
 # Seconds. However many tabs are open, a process reads the ledger's state once in them.
@@ -42,7 +43,7 @@ class ChangeFeed:
     def _look(self) -> str | None:
         try:
             with self._ledger.read() as connection:
-                return quote_etag("-".join(map(str, feed.pulse(connection))), weak=True)
+                return quote_etag("-".join(map(str, activity.pulse(connection))), weak=True)
         except LedgerUnavailable:
             return None  # the page reads the same ledger, and says so
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from registrar.ledger.dead import Letter, letters
-from registrar.ledger.story import story
+from registrar.ledger.dead_letter_detail import story
+from registrar.ledger.dead_letters import Letter, letters
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
 from webhooks.pages import given

@@ -6,10 +6,10 @@ from flask import Blueprint, Response, request, url_for
 
 from registrar.events.resend_rules import NoReplay, again
 from registrar.events.types import VOCABULARY
-from registrar.ledger import around, search, status
-from registrar.ledger.archived import place
 from registrar.ledger.engine import now
-from registrar.ledger.search import Sought
+from registrar.ledger.queries import event_context, event_search, event_status
+from registrar.ledger.queries.archived_events import place
+from registrar.ledger.queries.event_search import Sought
 from registrar.policy.document import OURSELVES, WEB
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
@@ -27,7 +27,7 @@ def register(pages: Blueprint, house: House) -> None:
         filters = {name: given.text(name) for name in _FILTERS}
         sought, before = _sought(filters), given.number("before")
         with house.ledger.read() as connection:
-            found = search.search(connection, sought, before=before, limit=MOST + 1)
+            found = event_search.search(connection, sought, before=before, limit=MOST + 1)
         return house.page(
             "events.html",
             guest,
@@ -38,16 +38,16 @@ def register(pages: Blueprint, house: House) -> None:
             older=_older(filters, found),
             types=sorted(VOCABULARY),
             sources=[*house.policy.sources, WEB, OURSELVES],
-            states=get_args(search.State),
+            states=get_args(event_search.State),
         )
 
     @pages.get("/events/<event_id>")
     def event(event_id: str) -> str:
         guest = house.guest()
         with house.ledger.read() as connection:
-            found = status.event(connection, event_id) if readable(event_id) else None
+            found = event_status.event(connection, event_id) if readable(event_id) else None
             gone = place(connection, event_id) if found is None and readable(event_id) else None
-            about = around.event(connection, event_id) if found else None
+            about = event_context.event(connection, event_id) if found else None
         if gone:
             raise NotFound(f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id}")
         if found is None:
@@ -59,7 +59,7 @@ def register(pages: Blueprint, house: House) -> None:
         """The command names the model, as what a grant is judged by."""
         house.guest("operator")
         with house.ledger.read() as connection:
-            found = status.event(connection, event_id) if readable(event_id) else None
+            found = event_status.event(connection, event_id) if readable(event_id) else None
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}")
         data = {"event_id": event_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
@@ -81,14 +81,14 @@ def _replay(house: House, found: dict[str, Any]) -> dict[str, str]:
 def _sought(filters: dict[str, str]) -> Sought:
     """Raises InvalidEvent."""
     state = filters["state"] or None
-    if state not in (None, *get_args(search.State)):
-        raise InvalidEvent(f"state is one of {', '.join(get_args(search.State))}")
+    if state not in (None, *get_args(event_search.State)):
+        raise InvalidEvent(f"state is one of {', '.join(get_args(event_search.State))}")
     return Sought(
         source=filters["source"] or None,
         type=filters["type"] or None,
         model=filters["model"] or None,
         actor=filters["actor"] or None,
-        state=cast("search.State | None", state),
+        state=cast("event_search.State | None", state),
         since=given.time("since"),
         until=given.time("until"),
     )

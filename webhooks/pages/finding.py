@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 from sqlalchemy import Connection, select
 from werkzeug.wrappers import Response as Base
 
-from registrar.ledger import models
+from registrar.ledger.queries import models
 from registrar.ledger.tables import events, promotions, tasks
 from webhooks.clean import clean
 from webhooks.errors import NotFound

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from flask import Response, redirect, render_template, request
 
-from registrar.ledger import Ledger, status
+from registrar.ledger import Ledger
 from registrar.ledger.engine import now
+from registrar.ledger.queries import event_status
 from registrar.policy import Policy
 from webhooks.access import Access, Principal, Role
 from webhooks.commands import Commands
@@ -71,7 +72,7 @@ class House:
         if not event_id.startswith("evt_") or not readable(event_id):
             return None
         with self.ledger.read() as connection:
-            found = status.event(connection, event_id)
+            found = event_status.event(connection, event_id)
         if found is None:
             return None
         first = found["tasks"][0] if found["tasks"] else {}

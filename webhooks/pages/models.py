@@ -9,20 +9,20 @@ from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection, select
 
 from registrar.events.types import ModelRollback
-from registrar.ledger import models, promotion_record
 from registrar.ledger import promotions as record
 from registrar.ledger.deleted_models import made_anew_at, of_deleted
 from registrar.ledger.disputes import dispute, disputes
 from registrar.ledger.engine import now
-from registrar.ledger.history import held_before
-from registrar.ledger.holding import Holding, holdings
+from registrar.ledger.holders import held_before
 from registrar.ledger.incarnations import CLOCKS
-from registrar.ledger.incidents import incidents
-from registrar.ledger.known_versions import Known, known_versions
-from registrar.ledger.promoted import became
+from registrar.ledger.queries import models, promotion_record
+from registrar.ledger.queries.holdings import Holding, holdings
+from registrar.ledger.queries.incidents import incidents
+from registrar.ledger.queries.promotion_results import became
+from registrar.ledger.queries.versions import Known, known_versions
 from registrar.ledger.tables import holders
 from registrar.policy import ModelPolicy, Target
-from registrar.reading.not_live import not_live
+from registrar.queries.not_live import not_live
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages import asked

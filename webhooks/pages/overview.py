@@ -7,10 +7,11 @@ from typing import Any
 from flask import Blueprint
 from sqlalchemy import Connection
 
-from registrar.ledger import dead, deployments, disputes, feed, gauges, incidents, promotions, rejections
+from registrar.ledger import dead_letters, deployments, disputes, promotions, rejections
 from registrar.ledger.engine import now
-from registrar.reading.not_live import not_live
-from registrar.reading.parts import WELL, parts
+from registrar.ledger.queries import activity, incidents, metrics
+from registrar.queries.not_live import not_live
+from registrar.queries.processes import WELL, parts
 from webhooks.errors import NotReady
 from webhooks.pages import asked
 from webhooks.pages.house import House
@@ -35,18 +36,18 @@ def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
     open_ = promotions.still_open(connection)
     return {
         "waiting": asked.questions(house.policy, connection, open_, at=at),
-        "queue": gauges.queue(connection, at),
+        "queue": metrics.queue(connection, at),
         "deploying": deployments.under_way(connection),
         "not_live": not_live(house.policy, connection),
         "disputes": disputes.disputes(connection),
         "incidents": incidents.incidents(connection, since=since, limit=_INCIDENTS),
-        "dead": dead.letters(connection, limit=_FEW),
-        "dead_count": sum(one.count for one in gauges.dead(connection)),
+        "dead": dead_letters.letters(connection, limit=_FEW),
+        "dead_count": sum(one.count for one in metrics.dead(connection)),
         "refused": [row for row in rejections.latest(connection, limit=_FEW) if row["at"] >= since],
-        "refused_count": feed.refused_since(connection, since),
-        "accepted_count": feed.accepted_since(connection, since),
-        "counted": feed.COUNTED,
-        "lately": feed.lately(connection, since=since),
+        "refused_count": activity.refused_since(connection, since),
+        "accepted_count": activity.accepted_since(connection, since),
+        "counted": activity.COUNTED,
+        "lately": activity.lately(connection, since=since),
         "parts": parts(connection),
     }
 

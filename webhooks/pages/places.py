@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from registrar.ledger.holding import Holding
+from registrar.ledger.queries.holdings import Holding
 
 One = TypeVar("One")
 A_MOMENT = timedelta(minutes=1)

@@ -7,7 +7,7 @@ from flask import Blueprint, request
 
 from registrar.policy import Policy
 from registrar.policy.explain import explain
-from registrar.reading.bound import bound
+from registrar.queries.policy_digests import bound
 from webhooks.clean import clean
 from webhooks.errors import NotFound
 from webhooks.pages.house import House

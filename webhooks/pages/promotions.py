@@ -6,14 +6,15 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection
 
-from registrar.ledger import promotion_record, shown
+from registrar.ledger import approval_snapshot
 from registrar.ledger import promotions as record
 from registrar.ledger.deleted_models import of_deleted
 from registrar.ledger.engine import now
-from registrar.ledger.promoted import Became, became
-from registrar.ledger.promotion_record import OPEN, STATES, Place
+from registrar.ledger.queries import promotion_record
+from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
+from registrar.ledger.queries.promotion_results import Became, became
 from registrar.policy.approval import Approval
-from registrar.reading.bound import bound
+from registrar.queries.policy_digests import bound
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound
 from webhooks.pages import asked, given
@@ -63,7 +64,7 @@ def register(pages: Blueprint, house: House) -> None:
             told = {
                 "question": asked.question(house.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
-                "shown": shown.shown(connection, found),
+                "shown": approval_snapshot.shown(connection, found),
                 "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
                 "became": became(connection, [vars(found)]).get(found.id, Became()),
                 "anew": of_deleted(connection, [vars(found)]).get(found.id),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
-from registrar.ledger.holding import Holding
+from registrar.ledger.queries.holdings import Holding
 from webhooks.pages.places import alike, place, same
 from webhooks.pages.words import span
 

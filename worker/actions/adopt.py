@@ -7,7 +7,7 @@ the targets before this one too. Whoever did it may have passed them by. What ap
 from dataclasses import replace
 
 from registrar.events.outcome import Fact, Outcome, Record
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
 from worker.door import Version
@@ -30,7 +30,7 @@ def act(work: Work) -> Outcome:
     if why := against or held_back(work, version, stage):
         return _refused(version, stage, target, why)
     moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
-    # By this the record knows that a rollback may go to it (registrar.ledger.history).
+    # By this the record knows that a rollback may go to it (registrar.ledger.holders).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     records = tuple(_adopted(record, version) for record in moved.records)
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)

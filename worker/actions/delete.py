@@ -7,7 +7,7 @@ rest is a task of its own: the record never lacks a version that was deleted her
 from dataclasses import dataclass, field
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
-from registrar.ledger.history import Released
+from registrar.ledger.holders import Released
 from registrar.ledger.version_state import Key, StateSet
 from worker.door import Final, Retryable, present
 from worker.promotion.version_state import put

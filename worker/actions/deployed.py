@@ -8,10 +8,10 @@ from typing import Any
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import Deployment, DeploymentSucceeded
+from registrar.ledger.act_subjects import told
 from registrar.ledger.deployments import IN_VAIN, Ended, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
-from registrar.ledger.known_versions import is_known
-from registrar.ledger.pinned import told
+from registrar.ledger.queries.versions import is_known
 from worker.promotion.deployment import failed
 from worker.work import Work
 

@@ -6,10 +6,10 @@ let go, whoever asked is answered.
 
 from registrar.events.outcome import FollowUp, Outcome
 from registrar.events.types import TaskDrop
-from registrar.ledger import dead, tasks
-from registrar.ledger.afterwards import Dropped
-from registrar.ledger.dead import Letter
+from registrar.ledger import dead_letters, tasks
+from registrar.ledger.dead_letters import Letter
 from registrar.ledger.promotions import Decided
+from registrar.ledger.queries.interventions import Dropped
 from worker import recovery, replying
 from worker.door import Refused
 from worker.promotion import verdict
@@ -19,7 +19,7 @@ from worker.work import Work
 def act(work: Work) -> Outcome:
     data = work.data_as(TaskDrop)
     found = recovery.letter(work, data)
-    if why_not := dead.no_drop(found):
+    if why_not := dead_letters.no_drop(found):
         raise Refused(why_not)
     dropped = Dropped(found, data.reason)
     if found.state != "queued":

@@ -6,7 +6,7 @@ The whole message is written each time, so once more changes nothing.
 from datetime import datetime
 
 from registrar.events.outcome import Fact, Outcome
-from registrar.ledger.cards import Card, posted
+from registrar.ledger.notification_cards import Card, posted
 from worker.door import Final
 from worker.telling import card
 from worker.telling import notice as telling

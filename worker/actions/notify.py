@@ -1,7 +1,7 @@
 """worker.notify, after each outcome that a route wants: one channel is told one fact."""
 
 from registrar.events.outcome import Fact, Outcome
-from registrar.ledger.cards import Posted, posted
+from registrar.ledger.notification_cards import Posted, posted
 from worker.notifiers import PassedOver
 from worker.telling import card
 from worker.telling import notice as telling

@@ -8,8 +8,8 @@ by now, what is quarantined anywhere, or whose files are not those that were app
 from dataclasses import dataclass, field
 
 from registrar.events.outcome import Fact, Outcome, Record
-from registrar.ledger.history import Held, HeldBefore, Holds, Released, held_before, held_now
-from registrar.ledger.noted import PutBack
+from registrar.ledger.holders import Held, HeldBefore, Holds, Released, held_before, held_now
+from registrar.ledger.journal.interventions_by_hand import PutBack
 from worker.door import Version, present
 from worker.promotion import drift, quarantine
 from worker.promotion.evidence import rewritten

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryReconcile
-from registrar.ledger.history import held_now
+from registrar.ledger.holders import held_now
 from worker.door import with_known
 from worker.promotion import disputes, drift, in_stage
 from worker.work import Work

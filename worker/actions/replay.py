@@ -8,8 +8,9 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.resend_rules import NoReplay, again
 from registrar.events.types import EventReplay
-from registrar.ledger import pinned, status
-from registrar.ledger.afterwards import Replayed
+from registrar.ledger import act_subjects
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.interventions import Replayed
 from worker.door import Refused
 from worker.replay import plan_replay
 from worker.work import Work
@@ -18,8 +19,8 @@ from worker.work import Work
 def act(work: Work) -> Outcome:
     asked = work.data_as(EventReplay)
     with work.ledger.read() as connection:
-        first = status.event(connection, asked.event_id)
-        told = pinned.replayed(connection, first["id"], first["type"]) if first else {}
+        first = event_status.event(connection, asked.event_id)
+        told = act_subjects.replayed(connection, first["id"], first["type"]) if first else {}
     if first is None or first["model"] != asked.model:
         about = f"about {asked.model}" if asked.model else "about no model"
         raise Refused(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
@@ -31,7 +32,9 @@ def act(work: Work) -> Outcome:
         found = plan_replay(work, data)
         return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
     new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
-    done = Replayed(asked.event_id, new, work.task.source, asked.reason, work.task.args.get(pinned.KEY, {}) | told)
+    done = Replayed(
+        asked.event_id, new, work.task.source, asked.reason, work.task.args.get(act_subjects.KEY, {}) | told
+    )
     because = f": {asked.reason}" if asked.reason else ""
     text = f"{new.type} {first['id']} was sent again as {done.id}, by {work.who}{because}"
     details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}

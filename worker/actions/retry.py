@@ -2,8 +2,8 @@
 
 from registrar.events.outcome import Outcome
 from registrar.events.types import TaskRetry
-from registrar.ledger import dead
-from registrar.ledger.afterwards import Retried
+from registrar.ledger import dead_letters
+from registrar.ledger.queries.interventions import Retried
 from worker import recovery
 from worker.door import Refused
 from worker.work import Work
@@ -13,7 +13,7 @@ def act(work: Work) -> Outcome:
     data = work.data_as(TaskRetry)
     found = recovery.letter(work, data)
     with work.ledger.read() as connection:
-        why_not = dead.no_retry(connection, found)
+        why_not = dead_letters.no_retry(connection, found)
     if why_not:
         raise Refused(why_not)
     text = f"{found} is tried again, by {work.who}"

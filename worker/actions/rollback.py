@@ -11,9 +11,9 @@ It is about the version that held the stage when it was accepted; nothing is qua
 from dataclasses import replace
 
 from registrar.events.outcome import Fact, Outcome
-from registrar.ledger import pinned
+from registrar.ledger import act_subjects
 from registrar.ledger.deployments import get, recorded
-from registrar.ledger.history import HeldBefore, held_now
+from registrar.ledger.holders import HeldBefore, held_now
 from registrar.ledger.incarnations import known
 from registrar.policy import Target
 from worker.door import Failure, Refused, Version, present
@@ -81,8 +81,8 @@ def _deployed(work: Work, held: HeldBefore) -> bool:
 
 def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
     """Raises Refused where another version held the target when it was accepted: nobody called this one bad."""
-    pins, bad = work.task.args.get(pinned.KEY, {}), held.version
-    holders, made = pins.get("holders"), pins.get(pinned.MADE, {})
+    pins, bad = work.task.args.get(act_subjects.KEY, {}), held.version
+    holders, made = pins.get("holders"), pins.get(act_subjects.MADE, {})
     again = "look at what holds it, and ask again"
     if holders is None:
         raise Refused(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")

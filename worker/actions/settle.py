@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from registrar.events.outcome import Fact, FollowUp, Outcome, Record
 from registrar.events.types import RegistrySettle
 from registrar.ledger.disputes import Settled, dispute
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
 from worker.door import NotFound, Refused, Version, with_known

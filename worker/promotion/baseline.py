@@ -7,7 +7,7 @@ with itself. Only where no other ever held it is there nothing to compare with.
 from dataclasses import dataclass
 
 from registrar.ledger import Ledger
-from registrar.ledger.history import ever_held
+from registrar.ledger.holders import ever_held
 from registrar.policy import ModelPolicy
 from worker.door import Registry, Version, present
 from worker.promotion import quarantine

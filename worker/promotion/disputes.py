@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from registrar.events.outcome import Outcome
-from registrar.ledger.archived import any_accepted, ever_accepted
 from registrar.ledger.disputes import Settled, dispute, settled_at
-from registrar.ledger.history import Holds, held_now
+from registrar.ledger.holders import Holds, held_now
 from registrar.ledger.incarnations import known
-from registrar.ledger.looks import last_look
+from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
+from registrar.ledger.stage_snapshots import last_look
 from worker.door import Model, NotFound, Version
 from worker.promotion.sightings import disputed
 from worker.work import Work

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registrar.events.outcome import Fact, FollowUp, Outcome, Record
-from registrar.ledger.history import Held, Holds, Released, held_now
-from registrar.ledger.noted import CHANGED
+from registrar.ledger.holders import Held, Holds, Released, held_now
+from registrar.ledger.journal.interventions_by_hand import CHANGED
 from registrar.policy import Target
 from worker.door import Model, NotFound, Version, present
 from worker.promotion import revert

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from registrar.ledger import Ledger
-from registrar.ledger.history import HeldBefore, holding_since
+from registrar.ledger.holders import HeldBefore, holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
 from registrar.ledger.version_state import Given, Key, given_tags, states
 from registrar.policy import Policy, Target

@@ -13,8 +13,8 @@ restored, say) read everything. So does registry.reconcile, always.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from registrar.ledger.history import held_now
-from registrar.ledger.looks import Looked, last_look
+from registrar.ledger.holders import held_now
+from registrar.ledger.stage_snapshots import Looked, last_look
 from registrar.policy import ModelPolicy
 from worker.door import Version, present, with_known
 from worker.promotion.evidence import Look

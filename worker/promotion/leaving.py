@@ -3,7 +3,7 @@
 Else whoever may send an archive could end what others approved, and have what comes next compared with nobody.
 """
 
-from registrar.ledger.history import holding_since
+from registrar.ledger.holders import holding_since
 from registrar.policy import ModelPolicy, Target
 from registrar.policy.approval import Approval
 from worker.door import Version

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger import Ledger
-from registrar.ledger.promoted import became
 from registrar.ledger.promotions import Promotion, approvals, latest
+from registrar.ledger.queries.promotion_results import became
 from registrar.policy import Policy, Target
-from registrar.reading.voting import name, voting
+from registrar.queries.voting import name, voting
 from worker.door import Refused, Registry, Version
 from worker.promotion import quarantine
 from worker.promotion.evidence import Evidence, Look, gather

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from registrar.ledger.history import Holds, held_before
+from registrar.ledger.holders import Holds, held_before
 from worker.work import Work
 
 Move = tuple[int, str]  # a version, and the stage that it goes to

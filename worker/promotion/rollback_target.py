@@ -9,7 +9,7 @@ from dataclasses import replace
 from registrar.events.incarnation import Incarnation
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import IN_VAIN, last, was_live
-from registrar.ledger.history import HeldBefore, held_before
+from registrar.ledger.holders import HeldBefore, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.door import Version, present
 from worker.promotion import quarantine

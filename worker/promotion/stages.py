@@ -10,7 +10,7 @@ says so: without its line a move is a move.
 from datetime import datetime
 
 from registrar.events.outcome import Fact, FollowUp, Outcome, Record
-from registrar.ledger.history import Held, Released, holder
+from registrar.ledger.holders import Held, Released, holder
 from worker import limits
 from worker.door import Failure, Final, Refused, Retryable, Version, present
 from worker.promotion import quarantine, undo

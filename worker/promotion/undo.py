@@ -6,7 +6,7 @@ changes at a move's end alone.
 
 from collections.abc import Mapping
 
-from registrar.ledger.history import held_now
+from registrar.ledger.holders import held_now
 from worker.door import Failure, NotFound
 from worker.promotion.step import Step
 from worker.work import Work

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from registrar.config.encryption import REPLY, BrokenSeal, Seal
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import Ledger
-from registrar.ledger.asked import REQUEST, TASK, Asked, answered, unanswered
+from registrar.ledger.pending_gate_requests import REQUEST, TASK, Asked, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 

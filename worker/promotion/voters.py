@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from registrar.ledger import pinned
+from registrar.ledger import act_subjects
 from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approval import Approval
-from registrar.reading import voting
+from registrar.queries import voting
 from worker.door import Version
 from worker.promotion import author
 from worker.work import Work
@@ -14,7 +14,7 @@ from worker.work import Work
 
 def meant(work: Work) -> Promotion | None:
     """The promotion that a vote or a cancellation was about when it was accepted."""
-    promotion = work.task.args.get(pinned.KEY, {}).get("promotion")
+    promotion = work.task.args.get(act_subjects.KEY, {}).get("promotion")
     with work.ledger.read() as connection:
         return get(connection, promotion) if promotion else None
 
@@ -22,7 +22,7 @@ def meant(work: Work) -> Promotion | None:
 def changed(work: Work) -> str | None:
     """Why that is not what its author was shown any more, or None."""
     with work.ledger.read() as connection:
-        return pinned.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
+        return act_subjects.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
 
 
 def approval_of(work: Work, promotion: Promotion) -> Approval | None:

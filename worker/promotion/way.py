@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from registrar.policy import Policy, Target
 from registrar.policy.approval import Approval
-from registrar.reading.voting import by_account
+from registrar.queries.voting import by_account
 from worker.door import Version
 from worker.promotion.evidence import Look, gather
 from worker.promotion.in_stage import seen

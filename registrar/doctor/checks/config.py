@@ -8,10 +8,10 @@ from registrar.config.encryption import Seal
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import living
 from registrar.ledger.heartbeats import Heartbeat
-from registrar.ledger.mismatches import CONFIG, KEYS, fits, mismatches
+from registrar.ledger.queries.process_mismatches import CONFIG, KEYS, fits, mismatches
 from registrar.policy import PolicyError, fit, lint
 from registrar.policy.load import located
-from registrar.reading import shown
+from registrar.queries import policy_view
 from registrar.text.plural import plural
 
 _ADVICE = "`registrar check-config` explains the file as it is read"
@@ -65,6 +65,6 @@ def _ours(site: Site, agreed: Sequence[Heartbeat], parts: Sequence[Heartbeat]) -
             advice = "Run this with the environment of the parts, or restart them with the new key"
             yield warn("REGISTRAR_SECRET_KEY here is another one than the parts have", advice)
     configs = {one.config for one in parts if one.config}
-    if configs and site.policy and shown.digest(site.policy) not in configs:
+    if configs and site.policy and policy_view.digest(site.policy) not in configs:
         advice = "SIGHUP to the receiver has it read the file again; restart the worker"
         yield warn(f"{site.settings.config_path} is not what the parts work by: they started before it changed", advice)

@@ -16,9 +16,9 @@ from registrar.doctor.mlflow_server import API, Server
 from registrar.doctor.opening import Unopened, opened
 from registrar.doctor.registry_shown import Shown, incarnation
 from registrar.doctor.targets_shown import differences
-from registrar.ledger.archived import ever_accepted
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
+from registrar.ledger.queries.archived_events import ever_accepted
 from registrar.text.plural import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, and_, func, select
 
 from registrar.doctor import Finding, Site, fail, ok, warn
 from registrar.doctor.opening import Unopened, opened
-from registrar.ledger.conditions import DEAD, QUEUED, is_failed, is_open
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
+from registrar.ledger.predicates import DEAD, QUEUED, is_failed, is_open
 from registrar.ledger.tables import tasks
 from registrar.text.plural import plural
 

@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed
-from registrar.ledger.history import Held
+from registrar.ledger.holders import Held
 from tests.pages.conftest import House, asked, asking, house, registered
 from tests.slow.browser.test_looks import faults
 

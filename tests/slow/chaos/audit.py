@@ -8,10 +8,10 @@ from mlflow import MlflowClient
 from sqlalchemy import select
 
 from registrar.ledger import Ledger
-from registrar.ledger.chain import Damaged
-from registrar.ledger.history import history
+from registrar.ledger.holders import history
+from registrar.ledger.journal.chain import Damaged
+from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.verify import verify
 from tests.slow.chaos.fleet import BAD, GOOD, Sent
 
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from sqlalchemy import bindparam, false
 
-from registrar.ledger import conditions, tables, tasks
+from registrar.ledger import predicates, tables, tasks
 from worker import lease, run
 from worker.actions import register
 
@@ -22,7 +22,7 @@ def _take(owner: object, name: str, by: object) -> None:
 def _lease() -> None:
     """Who lost a task goes on with it, and ends it. `is_held` alone would still refuse the end."""
     _take(lease.Lease, "renew", lambda self: None)
-    _take(conditions, "is_held", lambda: tables.tasks.c.id == bindparam("task_id"))
+    _take(predicates, "is_held", lambda: tables.tasks.c.id == bindparam("task_id"))
 
 
 def _sweep() -> None:
@@ -34,7 +34,7 @@ def _look_first() -> None:
 
 
 def _lane_order() -> None:
-    _take(conditions, "is_blocked", false)
+    _take(predicates, "is_blocked", false)
 
 
 WITHOUT: Mapping[str, Callable[[], None]] = {

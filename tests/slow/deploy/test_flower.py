@@ -17,7 +17,7 @@ from registrar.broker.celery_app import celery_app, ring
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.accept import Delivery, accept
+from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from tests.broker import Broker
 from tests.deploy.composefile import services

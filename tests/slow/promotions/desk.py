@@ -15,9 +15,9 @@ from sqlalchemy import Row, or_, select
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
-from registrar.ledger.conditions import place
 from registrar.ledger.deployments import Ended, under_way
 from registrar.ledger.disputes import dispute
+from registrar.ledger.predicates import place
 from registrar.ledger.promotions import Decided, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks

@@ -20,12 +20,12 @@ from sqlalchemy import select
 
 from registrar.broker.celery_app import Bell
 from registrar.events.event import Actor
-from registrar.ledger import Ledger, LedgerUnavailable, pinned
+from registrar.ledger import Ledger, LedgerUnavailable, act_subjects
 from registrar.ledger import tasks as tasks_of
-from registrar.ledger.history import held_now
+from registrar.ledger.holders import held_now
+from registrar.ledger.journal.verify import verify
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.tables import deployments, events, promotions, tasks, votes
-from registrar.ledger.verify import verify
 from registrar.ledger.version_state import Key, current, states
 from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
@@ -380,7 +380,7 @@ class Pair:
             assert len(holders) < 2, f"{target} has {holders}"
             assert not holders & end["quarantined"], f"{holders} of {target} is quarantined"
         for vote in votes_:
-            shown = vote.args[pinned.KEY]
+            shown = vote.args[act_subjects.KEY]
             promotion = Promotion(**{name: vote._mapping[name] for name in Promotion.__dataclass_fields__})
             assert shown["promotion"] == vote.promotion_id, f"the vote of {vote.event_id} counts for another request"
             assert shown["evidence"] == promotion.digest, f"the vote of {vote.event_id} counts for other evidence"

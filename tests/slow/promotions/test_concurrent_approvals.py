@@ -20,7 +20,7 @@ from registrar.embedded import Stack
 from registrar.embedded.parts import plan, worker
 from registrar.http import signing
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
-from registrar.ledger.history import history
+from registrar.ledger.holders import history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import promotions
 from tests.mlflow_server import train

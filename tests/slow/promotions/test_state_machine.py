@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from mlflow import MlflowClient
 
 from registrar.ledger import Ledger
-from registrar.ledger.verify import verify
+from registrar.ledger.journal.verify import verify
 from tests.slow.promotions.desk import Parts
 from tests.slow.promotions.machine import Machine
 from tests.slow.promotions.mlflow_in_process import in_process

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from sqlalchemy import bindparam, false
 
-from registrar.ledger import conditions, incarnations, pinned, tables, tasks, version_state
+from registrar.ledger import act_subjects, incarnations, predicates, tables, tasks, version_state
 from registrar.ledger.promotions import Promotion, latest
 from registrar.policy import Policy
 from worker import lease
@@ -35,7 +35,7 @@ def _yes(*_: Any, **__: Any) -> bool:
 
 WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A vote is about the promotion and the evidence that its author saw.
-    "pins": ((pinned, "changed", _nothing), (vote, "meant", _newest)),
+    "pins": ((act_subjects, "changed", _nothing), (vote, "meant", _newest)),
     # An approval holds for what was shown, at the vote and right before the move.
     "evidence": ((evidence.Evidence, "changed_since", _nothing),),
     # An approval holds for the files that were there; a rollback, for those that were approved.
@@ -71,10 +71,10 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # Who lost a task stops.
     "lease": (
         (lease.Lease, "renew", _nothing),
-        (conditions, "is_held", lambda: tables.tasks.c.id == bindparam("task_id")),
+        (predicates, "is_held", lambda: tables.tasks.c.id == bindparam("task_id")),
     ),
     # One event of a model after the other.
-    "lane-order": ((conditions, "is_blocked", false),),
+    "lane-order": ((predicates, "is_blocked", false),),
 }
 # The seed of a few examples that find it. Others take longer: `make machine WITHOUT=...`.
 FOUND_BY = {

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from registrar.ledger import Ledger
-from registrar.ledger.history import history
+from registrar.ledger.holders import history
 from registrar.ledger.tables import events, promotions, votes
 from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Shown, Word
 from tests.slow.promotions.rules import ALIASES, Rules

@@ -1,0 +1,122 @@
+"""Which events may go, with their tasks; and which never."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from registrar.compaction.scan import Chosen, Kind, Line, Looked
+from registrar.compaction.serialization import to_json
+from registrar.ledger.dead_letters import ABOUT, STATES
+from registrar.ledger.pending_gate_requests import REQUEST
+from registrar.ledger.promotions import is_open
+from registrar.ledger.tables import (
+    archived,
+    deployments,
+    events,
+    holders,
+    incarnations,
+    journal,
+    promotions,
+    tasks,
+    version_states,
+    votes,
+)
+
+_AT_ONCE = 500
+_REFERRING = (
+    holders.c.event_id,
+    holders.c.until_event_id,
+    promotions.c.event_id,
+    votes.c.event_id,
+    deployments.c.event_id,
+    deployments.c.ended_by,
+    version_states.c.event_id,
+    incarnations.c.event_id,
+    journal.c.event_id,
+)
+HISTORY = "the history, promotions, votes, deployments or the journal tell of it"
+OPEN = "not done yet, or not for so long"
+FAILED = "`registrar dead list` lists it"
+ASKED = "waits for the end of a promotion"
+_KEPT_OF_A_DELIVERY = ("source", "delivery_id", "position", "body_sha256", "type")
+
+
+def look(connection: Connection, after: int, cutoff: datetime) -> Looked:
+    """In the order of acceptance; ends where all of a batch are too young, for clocks differ by less than that."""
+    names = ("seq", "id", "accepted_at", "type", "model", "reply_to")
+    query = select(*(events.c[name] for name in names)).where(events.c.seq > after)
+    found = connection.execute(query.order_by(events.c.seq).limit(_AT_ONCE)).all()
+    old = [row for row in found if row.accepted_at < cutoff]
+    count, why = _why_not(connection, old, cutoff)
+    chosen = [Chosen(row.id, row.accepted_at, count[row.id]) for row in old if row.id not in why]
+    return Looked(chosen, found[-1].seq if old else None, Counter(why.values()))
+
+
+def _why_not(connection: Connection, old: Sequence[Row[Any]], cutoff: datetime) -> tuple[Counter[str], dict[str, str]]:
+    """How many tasks each has, and why some stay, by id."""
+    ids = [row.id for row in old]
+    why = dict.fromkeys(_asked(connection, old), ASKED) | dict.fromkeys(_referred_to(connection, ids), HISTORY)
+    count: Counter[str] = Counter()
+    columns = (tasks.c.event_id, tasks.c.name, tasks.c.state, tasks.c.finished_at)
+    for task in connection.execute(select(*columns).where(tasks.c.event_id.in_(ids))):
+        count[task.event_id] += 1
+        if task.state in STATES and task.name not in ABOUT:
+            why[task.event_id] = FAILED
+        elif task.finished_at is None or task.finished_at >= cutoff:
+            why[task.event_id] = OPEN
+    return count, why
+
+
+def _referred_to(connection: Connection, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for column in _REFERRING:
+        found.update(connection.execute(select(column).where(column.in_(ids))).scalars())
+    return found
+
+
+def _asked(connection: Connection, old: Iterable[Row[Any]]) -> Iterable[str]:
+    """Whoever asked for what was asked for already waits for its end, too: ledger/asked.py."""
+    waiting = [row for row in old if row.type == REQUEST and row.reply_to is not None]
+    if not waiting:
+        return ()
+    models = set(connection.execute(select(promotions.c.model).where(is_open())).scalars())
+    return [row.id for row in waiting if row.model in models]
+
+
+def lines(connection: Connection, ids: Sequence[str], *, lock: bool = False) -> dict[str, Line]:
+    """{"event": its row, "tasks": their rows, in order}, by id. lock: until the end of the transaction."""
+    event_rows = select(events).where(events.c.id.in_(ids)).order_by(events.c.seq)
+    task_rows = select(tasks).where(tasks.c.event_id.in_(ids)).order_by(tasks.c.seq)
+    if lock:
+        event_rows, task_rows = event_rows.with_for_update(), task_rows.with_for_update()
+    found = connection.execute(event_rows).mappings().all()
+    of: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for task in connection.execute(task_rows).mappings():
+        of[task["event_id"]].append(to_json(dict(task)))
+    return {row["id"]: {"event": to_json(dict(row)), "tasks": of[row["id"]]} for row in found}
+
+
+def _key(line: Line) -> str:
+    return str(line["event"]["id"])
+
+
+def _delete(connection: Connection, gone: Sequence[Line], archive_seq: int) -> None:
+    """What remains is enough to know the delivery when it comes again."""
+    ids = [_key(line) for line in gone]
+    remains = [
+        {
+            "event_id": _key(line),
+            "archive_seq": archive_seq,
+            **{name: line["event"][name] for name in _KEPT_OF_A_DELIVERY},
+        }
+        for line in gone
+    ]
+    connection.execute(insert(archived), remains)
+    connection.execute(delete(tasks).where(tasks.c.event_id.in_(ids)))
+    connection.execute(delete(events).where(events.c.id.in_(ids)))
+
+
+EVENTS = Kind("events", look, lines, _key, _delete)

@@ -1,0 +1,38 @@
+"""Refusals: any may go, once it is old enough."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from registrar.compaction.scan import Chosen, Kind, Line, Looked
+from registrar.compaction.serialization import to_json
+from registrar.ledger.tables import rejections
+
+_AT_ONCE = 500
+
+
+def look(connection: Connection, after: int, cutoff: datetime) -> Looked:
+    """In their order; ends where all of a batch are too young."""
+    query = select(rejections.c.seq, rejections.c.at).where(rejections.c.seq > after)
+    found = connection.execute(query.order_by(rejections.c.seq).limit(_AT_ONCE)).all()
+    chosen = [Chosen(row.seq, row.at) for row in found if row.at < cutoff]
+    return Looked(chosen, found[-1].seq if chosen else None)
+
+
+def lines(connection: Connection, seqs: Sequence[int], *, lock: bool = False) -> dict[int, Line]:
+    """{"rejection": its row}, by number."""
+    query = select(rejections).where(rejections.c.seq.in_(seqs)).order_by(rejections.c.seq)
+    found = connection.execute(query.with_for_update() if lock else query).mappings()
+    return {row["seq"]: {"rejection": to_json(dict(row))} for row in found}
+
+
+def _key(line: Line) -> int:
+    return int(line["rejection"]["seq"])
+
+
+def _delete(connection: Connection, gone: Sequence[Line], archive_seq: int) -> None:
+    connection.execute(delete(rejections).where(rejections.c.seq.in_([_key(line) for line in gone])))
+
+
+REJECTIONS = Kind("rejections", look, lines, _key, _delete)

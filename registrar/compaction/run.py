@@ -1,0 +1,65 @@
+"""A whole run: what is old enough goes into a file for each month and kind; or a plan of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from registrar.compaction.lock import alone
+from registrar.compaction.scan import Chosen, Kind
+from registrar.compaction.writer import KINDS, Written, move, resume
+from registrar.ledger import Ledger
+
+# Younger events are still asked for: by whoever polls a status URL, by chats, by `doctor --source`. Deliveries that are
+# sent again are known for ever, for that is what remains of an archived event.
+YOUNGEST = timedelta(days=7)
+MOST = 50_000  # rows of a file
+
+
+@dataclass
+class Plan:
+    """What a run would do: rows and tasks by kind and month; how many that are old enough stay, by why."""
+
+    rows: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tasks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+
+
+def archive(ledger: Ledger, *, cutoff: datetime, folder: Path, most: int = MOST) -> Iterator[Written]:
+    """Move what is older than cutoff, file by file. Raises AlreadyArchiving, ArchiveDamaged, ArchiveMissing, OSError,
+    LedgerUnavailable; after any of them the next run goes on.
+    """
+    with alone(ledger):
+        yield from resume(ledger)
+        for kind in KINDS.values():
+            for chosen in _months(ledger, kind, cutoff, most, Counter()):
+                yield move(ledger, kind, chosen, folder)
+
+
+def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
+    """Nothing is changed."""
+    found = Plan()
+    for kind in KINDS.values():
+        for chosen in _months(ledger, kind, cutoff, MOST, found.kept):
+            place = (kind.name, chosen[0].month)
+            found.rows[place] += len(chosen)
+            found.tasks[place] += sum(each.tasks for each in chosen)
+    return found
+
+
+def _months(ledger: Ledger, kind: Kind, cutoff: datetime, most: int, kept: Counter[str]) -> Iterator[Sequence[Chosen]]:
+    """All that may go, `most` of one month at a time; adds to `kept` what may not."""
+    waiting: dict[str, list[Chosen]] = {}
+    after: int | None = 0
+    while after is not None:
+        with ledger.read() as connection:
+            looked = kind.look(connection, after, cutoff)
+        kept.update(looked.kept)
+        after = looked.next
+        for each in looked.chosen:
+            month = waiting.setdefault(each.month, [])
+            month.append(each)
+            if len(month) >= most:
+                yield waiting.pop(each.month)
+    yield from waiting.values()

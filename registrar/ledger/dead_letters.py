@@ -1,0 +1,165 @@
+"""Dead letters: tasks that failed for good, or used up their time and attempts; and what may become of each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from registrar.ledger.act_subjects import changed
+from registrar.ledger.lane_priority import Rank
+from registrar.ledger.predicates import is_failed
+from registrar.ledger.promotions import get
+from registrar.ledger.tables import events, tasks
+
+STATES = ("failed", "dead")
+# What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
+ABOUT = ("worker.retry", "worker.drop", "worker.replay")
+_DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
+_VOTES = ("worker.vote", "worker.cancel")
+_TASK = ("seq", "id", "name", "state", "lane", "rank", "args", "attempts", "crashes", "error")
+_OURS = ("data", "seq", "event_seq", "rank")  # of a letter, and nobody else's
+_TIMES = ("created_at", "started_at", "finished_at")
+_EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A task with the event that it is of. attempts, crashes: since it was retried, if it was."""
+
+    seq: int
+    id: str
+    name: str
+    state: str
+    lane: str
+    rank: int
+    args: Mapping[str, Any]
+    attempts: int
+    crashes: int
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    model: str | None
+    data: Mapping[str, Any]
+    actor: str
+    actor_name: str
+    source: str
+    accepted_at: datetime
+    event_id: str
+    event_seq: int
+    event_type: str
+
+    def __str__(self) -> str:
+        about = f" about {self.model}" if self.model else ""
+        return f"{self.verb} for {self.event_type}{about} by {self.actor_name}"
+
+    @property
+    def verb(self) -> str:
+        return self.name.removeprefix("worker.")
+
+    @property
+    def promotion(self) -> str | None:
+        """The id of the promotion that goes on, or fails, with it."""
+        return self.args.get("promotion") if self.name in _DECIDING else None
+
+    def was(self) -> dict[str, Any]:
+        """How it ended, for the record; JSON-able."""
+        ended = self.finished_at.isoformat() if self.finished_at else None
+        told = {name: getattr(self, name) for name in ("state", "error", "attempts", "crashes")}
+        return {**told, "finished_at": ended}
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able but for the datetimes; without the sealed address that an answer goes to."""
+        told = {name: value for name, value in asdict(self).items() if name not in _OURS}
+        return told | {"args": {name: value for name, value in self.args.items() if name != "to"}}
+
+
+def letters(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    model: str | None = None,
+    before: tuple[datetime, int] | None = None,
+    limit: int = 50,
+) -> list[Letter]:
+    """The open ones, newest first: failed or dead, and not dropped. before: (finished_at, seq) of the last one seen."""
+    query = _query().where(is_failed(), tasks.c.name.not_in(ABOUT))
+    if state is not None:
+        query = query.where(tasks.c.state == state)
+    if model is not None:
+        # What failed is few, a model's events may be most: SQLite would begin with those, by their index, if it could.
+        query = query.where(func.coalesce(events.c.model, "") == model)
+    if before is not None:
+        at, seq = before
+        earlier = or_(tasks.c.finished_at < at, and_(tasks.c.finished_at == at, tasks.c.seq < seq))
+        query = query.where(tasks.c.finished_at <= at, earlier)
+    query = query.order_by(tasks.c.finished_at.desc(), tasks.c.seq.desc()).limit(limit)
+    return [Letter(**row) for row in connection.execute(query).mappings()]
+
+
+def letter(connection: Connection, task_id: str) -> Letter | None:
+    """Any task, whatever its state."""
+    row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
+    return Letter(**row) if row else None
+
+
+def closed(found: Letter) -> str | None:
+    """Why nothing is to be done about a task, for people; None: it failed or is dead."""
+    if found.name in ABOUT:
+        return f"{found.id} is a {found.event_type} that could not be done: send it again"
+    if found.state in STATES:
+        return None
+    said = {
+        "succeeded": "is done",
+        "refused": f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
+        "dropped": f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
+    }
+    return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
+
+
+def no_drop(found: Letter) -> str | None:
+    """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
+    if found.state == "running" and found.name not in ABOUT:
+        return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
+    if found.state != "queued" or found.name in ABOUT:
+        return closed(found)
+    if found.rank != Rank.HALF_DONE:
+        return None
+    return (
+        f"{found.id} has begun to move a version in MLflow, or is what is left of a move: it is finished, or given up "
+        "and taken back. Drop it when it has failed"
+    )
+
+
+def no_retry(connection: Connection, found: Letter) -> str | None:
+    """Why a task can't be tried again, and what would be right instead; None: it can."""
+    return closed(found) or _ended(connection, found) or _unseen(connection, found)
+
+
+def _ended(connection: Connection, found: Letter) -> str | None:
+    """What the approvals of an ended promotion were bound to is not looked at again: it is asked for anew."""
+    promotion = get(connection, found.promotion) if found.promotion else None
+    if promotion is None or promotion.open:
+        return None
+    asked = f"model={promotion.model} version={promotion.version} target={promotion.target}"
+    return (
+        f"the promotion of {promotion} has ended ({promotion.state}), and does not come back by a retry; "
+        f"ask for it anew: registrar send promotion.request {asked}"
+    )
+
+
+def _unseen(connection: Connection, found: Letter) -> str | None:
+    """A vote is about what was asked for when it was given, and about nothing that came later."""
+    if found.name not in _VOTES:
+        return None
+    why = changed(connection, found.event_type, found.data, found.args, found.actor_name)
+    return f"{why}; it takes a new {found.event_type}" if why else None
+
+
+def _query() -> Select[Any]:
+    own = [tasks.c[name] for name in (*_TASK, *_TIMES, "event_id", "event_seq")]
+    of_event = [events.c[name] for name in _EVENT]
+    joined = tasks.join(events, tasks.c.event_id == events.c.id)
+    return select(*own, *of_event, events.c.type.label("event_type")).select_from(joined)

@@ -1,0 +1,277 @@
+"""Which version held which stage or alias, from when to when, and by whose event."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Cause
+from registrar.events.types import STAGES
+from registrar.ledger.incarnations import Recorded, known, note
+from registrar.ledger.journal.append import append
+from registrar.ledger.queries.holdings import Holding, holdings
+from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
+
+# What tells of changes in MLflow: what such an event brought into the record, a hand did there.
+BY_HAND = ("registry.changed", "registry.reconcile")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
+
+    promotion: the one that brought it there. anew: it came there just now, so that a holding of its own that is still
+    open is stale, and ends; else, written again for a holder that holds already, it changes nothing. adopted: it came
+    by hand, and passed what the policy asks.
+    """
+
+    model: str
+    kind: str
+    key: str
+    version: int
+    alone: bool = False
+    promotion: str | None = None
+    anew: bool = False
+    adopted: bool = False
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        same = and_(_open(self.model, self.kind), holders.c.key == self.key)
+        own = and_(same, holders.c.version == self.version)
+        if self.alone:
+            _close(connection, and_(same, holders.c.version != self.version), cause)
+        if self.anew:
+            _close(connection, own, cause)
+        elif connection.execute(select(holders.c.seq).where(own)).first():
+            return
+        which = note(connection, cause, self.model, self.version)
+        what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion, "incarnation": which}
+        row = {
+            **what,
+            "model": self.model,
+            "version": self.version,
+            "since": cause.at,
+            "event_id": cause.event_id,
+            "actor": cause.actor,
+            "actor_name": cause.actor_name,
+        }
+        connection.execute(insert(holders).values(row))
+        how = {"adopted": True} if self.adopted else {}
+        append(connection, cause, "held", model=self.model, version=self.version, **what, **how)
+
+
+@dataclass(frozen=True)
+class Released:
+    """Record: a version holds a stage or alias no longer. key None: any of that kind, but for `keep`.
+
+    because: why, where no move ended it.
+    """
+
+    model: str
+    kind: str
+    version: int
+    key: str | None = None
+    keep: str | None = None
+    because: str | None = None
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        which = and_(_open(self.model, self.kind), holders.c.version == self.version)
+        if self.key is not None:
+            which = and_(which, holders.c.key == self.key)
+        if self.keep is not None:
+            which = and_(which, holders.c.key != self.keep)
+        _close(connection, which, cause, self.because)
+
+
+@dataclass(frozen=True)
+class Past:
+    """Which part of a model's history; None: any.
+
+    target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
+    time from the one on, and before the other.
+    """
+
+    target: str | None = None
+    at: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """(kind, key) of the target; None for what is neither a stage nor an alias."""
+        target = self.target or ""
+        if target.startswith("@"):
+            return "alias", target[1:]
+        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """Of holders."""
+        found: list[ColumnElement[bool]] = []
+        begun, ended = holders.c.since, holders.c.until
+        if self.target is not None:
+            kind, key = self.place or ("", "")
+            found += [holders.c.kind == kind, holders.c.key == key]
+        if self.at is not None:
+            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
+        if self.since is not None:
+            found.append(or_(ended.is_(None), ended > self.since))
+        if self.until is not None:
+            found.append(begun < self.until)
+        return found
+
+
+ALL = Past()
+
+
+def history(
+    connection: Connection, model: str, past: Past = ALL, *, before: int | None = None, limit: int | None = None
+) -> list[Holding]:
+    """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
+    `limit`.
+    """
+    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
+    if before is not None:
+        newest = newest.where(holders.c.seq < before)
+    newest = newest.order_by(holders.c.seq.desc()).limit(limit)
+    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def how_long(connection: Connection, model: str) -> int:
+    """How many holdings a model's history has."""
+    return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
+
+
+@dataclass(frozen=True)
+class HeldBefore(Recorded):
+    """One time that a version held a stage or an alias; still: it does.
+
+    given: by a promotion, a rollback or a command, or by hand with an adoption that passed; not by hand alone.
+    """
+
+    still: bool = False
+    given: bool = False
+    digest: str | None = None  # of the files that were approved: by its promotion, or the one before a rollback to it
+    compared: str | None = None  # what of them the digest covers
+
+
+def held_before(connection: Connection, model: str, kind: str, key: str) -> list[HeldBefore]:
+    """Each time that a stage or an alias was held, newest first."""
+    same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
+    joined = holders.join(events, holders.c.event_id == events.c.id)
+    joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    query = select(holders, events.c.type, promotions.c.evidence).select_from(joined).where(same)
+    rows = connection.execute(query.order_by(holders.c.seq.desc())).all()
+    by_hand = {row.event_id for row in rows if row.promotion_id is None and row.type in BY_HAND}
+    adopted = _adopted(connection, by_hand, kind, key)
+    which, approved = known(connection, model), _approved(rows, by_hand)
+    return [
+        HeldBefore(
+            row.version,
+            row.since,
+            which.get(row.incarnation),
+            (row.evidence or {}).get("run_id"),
+            still=row.until is None,
+            given=row.event_id not in by_hand or (row.event_id, row.version) in adopted,
+            digest=approved[row.seq].get("model_digest"),
+            compared=approved[row.seq].get("compared"),
+        )
+        for row in rows
+    ]
+
+
+def _approved(rows: Sequence[Row[Any]], by_hand: set[str]) -> Mapping[int, Mapping[str, Any]]:
+    """What each was approved by, by the number of the holding: its own evidence; of one that came back with no
+    promotion, by a rollback, that of the time before. A hand's doing was approved by nothing.
+
+    rows: newest first.
+    """
+    found: dict[int, Mapping[str, Any]] = {}
+    last: dict[tuple[int, int | None], Mapping[str, Any]] = {}
+    for row in reversed(rows):
+        which = (row.version, row.incarnation)
+        before = {} if row.event_id in by_hand else last.get(which, {})
+        found[row.seq] = last[which] = row.evidence or before
+    return found
+
+
+def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -> set[tuple[str, int]]:
+    """(event, version) of the adoptions that passed: the facts that their tasks left say so."""
+    if not event_ids:
+        return set()
+    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == "succeeded")
+    found = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(done)).all()
+    return {
+        (row.event_id, fact["version"])
+        for row in found
+        for fact in row.outcome["facts"]
+        if fact["details"].get(kind) == key and fact["details"].get("adopted")
+    }
+
+
+def ever_held(
+    connection: Connection, model: str, places: Iterable[tuple[str, str]], *, made: datetime | None = None
+) -> list[int]:
+    """The versions that came to any of these places, each (kind, key); each once, the one that came last first.
+
+    made: when the registry made the model; versions made before, by its own clock, do not count. Where the record does
+    not know when a version was made, it must have come there later.
+    """
+    there = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
+    query = select(holders.c.version).where(holders.c.model == model, there).order_by(holders.c.seq.desc())
+    if made is not None:
+        joined = holders.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
+        query = query.select_from(joined).where(func.coalesce(incarnations.c.created_at, holders.c.since) >= made)
+    return list(dict.fromkeys(connection.execute(query).scalars()))
+
+
+def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
+    """Since when that very version holds a stage or an alias, if it does."""
+    same = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
+    joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
+    query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(same)
+    if (row := connection.execute(query).one_or_none()) is None:
+        return None
+    which = known(connection, of.model, version=of.version)
+    held = Recorded(of.version, row.since, which.get(row.incarnation), (row.evidence or {}).get("run_id"))
+    return held.since if held.is_of(of) else None
+
+
+def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
+    """The version that holds a stage or an alias; of several, the one that came last."""
+    same = and_(_open(model, kind), holders.c.key == key)
+    query = select(holders.c.version).where(same).order_by(holders.c.seq.desc())
+    return connection.execute(query.limit(1)).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class Holds:
+    """A stage or an alias, and the version that holds it."""
+
+    key: str
+    version: int
+
+
+def held_now(connection: Connection, model: str, kind: str) -> list[Holds]:
+    """Of each stage, or each alias; of several versions in one stage, the one that came last is last."""
+    query = select(holders.c.key, holders.c.version).where(_open(model, kind)).order_by(holders.c.seq)
+    return [Holds(*row) for row in connection.execute(query)]
+
+
+def models_held(connection: Connection) -> list[str]:
+    """The models of which the record knows a holder."""
+    return list(connection.execute(select(holders.c.model).where(holders.c.until.is_(None)).distinct()).scalars())
+
+
+def _open(model: str, kind: str) -> ColumnElement[bool]:
+    return and_(holders.c.model == model, holders.c.kind == kind, holders.c.until.is_(None))
+
+
+def _close(connection: Connection, which: ColumnElement[bool], cause: Cause, because: str | None = None) -> None:
+    closed = connection.execute(select(holders).where(which).order_by(holders.c.seq)).all()
+    for row in closed:
+        ended = {"until": cause.at, "until_event_id": cause.event_id, "until_because": because}
+        connection.execute(update(holders).where(holders.c.seq == row.seq).values(ended))
+        said = {"kind": row.kind, "key": row.key, "because": because}
+        append(connection, cause, "released", model=row.model, version=row.version, **said)

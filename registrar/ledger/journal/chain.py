@@ -1,0 +1,119 @@
+"""Walks the journal's chain, entry by entry, and says where it is broken."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from registrar.errors import Problem
+from registrar.ledger.journal.append import COLUMNS, GENESIS, TOLD, link
+
+
+class Damaged(Problem):
+    """The journal, or a table against it, is not as it was written; the message says where."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest entry's number and hash. Noted elsewhere, it vouches for all entries up to it."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError."""
+        if not (found := re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text)):
+            raise ValueError(f"{text!r} is no head such as 12:{GENESIS}, as `registrar audit verify` prints it")
+        return cls(int(found[1]), found[2])
+
+
+class Walk:
+    """Iterating it checks and yields what each entry says; afterwards `head` is the last one's, `count` how many.
+
+    expect: heads that were noted. part: entries were left out on purpose, so a gap is no damage.
+    """
+
+    def __init__(self, entries: Iterable[Mapping[str, Any]], *, expect: Iterable[Head] = (), part: bool = False):
+        self._entries = entries
+        self._expect = {head.seq: head.hash for head in expect}
+        self._part = part
+        self.head = Head()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        entries = iter(self._entries)
+        while (entry := self._next(entries)) is not None:
+            said = self._check(entry)
+            self.head = Head(entry["seq"], entry["hash"])
+            self.count += 1
+            yield said
+        self._check_end()
+
+    def _next(self, entries: Iterator[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        try:
+            return next(entries, None)
+        except (ValueError, TypeError) as error:  # a time that is none, say
+            raise Damaged(f"what comes after entry {self.head.seq} can't be read: {error}") from None
+
+    def _check(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        if set(entry) != set(COLUMNS):
+            raise Damaged(f"what comes after entry {self.head.seq} is no entry: it has not the columns of one")
+        seq = entry["seq"]
+        follows = self._check_place(seq)
+        if not all(isinstance(entry[name], str) for name in ("body", "previous", "hash")):
+            raise Damaged(f"entry {seq} is no text")
+        if follows and entry["previous"] != self.head.hash:
+            raise Damaged(f"entry {seq} does not follow entry {self.head.seq}: it was written after another one")
+        if not _intact(entry):
+            raise Damaged(f"entry {seq} was altered: its hash is not that of its text")
+        if entry["hash"] != self._expect.get(seq, entry["hash"]):
+            noted = self._expect[seq]
+            raise Damaged(f"entry {seq} had the hash {noted} when that was noted: the chain was written anew")
+        return _said(entry)
+
+    def _check_place(self, seq: object) -> bool:
+        """Whether it is the very next one."""
+        if type(seq) is not int or seq <= self.head.seq:
+            raise Damaged(f"after entry {self.head.seq} comes {seq!r}")
+        if seq == self.head.seq + 1:
+            return True
+        if not self._part:
+            missing = (
+                f"entries {self.head.seq + 1} to {seq - 1} are" if seq > self.head.seq + 2 else f"entry {seq - 1} is"
+            )
+            raise Damaged(f"{missing} missing")
+        return False
+
+    def _check_end(self) -> None:
+        newest = max(self._expect, default=0)
+        if newest > self.head.seq and not self._part:
+            raise Damaged(f"the chain ends with entry {self.head.seq}; entry {newest} was noted: its end was cut off")
+
+
+def _intact(entry: Mapping[str, Any]) -> bool:
+    try:
+        return link(entry["previous"], entry["body"]) == str(entry["hash"])
+    except UnicodeEncodeError:
+        return False
+
+
+def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The body. Raises Damaged where a column says something else."""
+    seq = entry["seq"]
+    try:
+        said = json.loads(entry["body"])
+        other = next((name for name in TOLD if said[name] != entry[name]), None)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise Damaged(f"entry {seq} is no text of an entry, though its hash is right") from None
+    if other is not None:
+        raise Damaged(f"entry {seq} was altered: its column {other} says {entry[other]!r}, its text {said[other]!r}")
+    if not isinstance(said, dict) or not isinstance(said.get("said"), dict):
+        raise Damaged(f"entry {seq} says nothing, though its hash is right")
+    return said

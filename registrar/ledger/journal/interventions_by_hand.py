@@ -1,0 +1,33 @@
+"""What only the journal says, since no table has it: changes by hand in MLflow, and what was put back of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from registrar.events.outcome import Cause, Fact
+from registrar.ledger.journal.append import append
+
+CHANGED = "registry.changed_by_hand"
+PUT_BACK = "registry.put_back"
+_BY = "by hand in MLflow, which does not say who"
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Record: what was changed by hand is again as the record has it. text: a sentence for people."""
+
+    model: str
+    version: int
+    text: str
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        append(connection, cause, PUT_BACK, model=self.model, version=self.version, text=self.text)
+
+
+def note(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
+    """Write down each change by hand that a task found, in the commit that tells of it: whatever is done about it."""
+    for fact in facts:
+        if fact.type == CHANGED:
+            said = {**fact.details, "text": fact.text, "by": _BY}
+            append(connection, cause, CHANGED, model=fact.model, version=fact.version, **said)

@@ -1,0 +1,68 @@
+"""What happened lately, in sentences: the facts that the newest events' work left behind, and how many came."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, literal_column, select
+
+from registrar.ledger.predicates import is_open
+from registrar.ledger.tables import events, journal, rejections, tasks
+
+LOOKED_AT = 60  # events
+COUNTED = 10_000  # at most; more is told as that and a plus
+
+
+@dataclass(frozen=True)
+class Told:
+    """type: of the fact. text: its sentence."""
+
+    at: datetime
+    type: str
+    text: str
+    model: str | None
+    version: int | None
+    event_id: str
+    actor_name: str
+
+
+def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[Told]:
+    """Newest first, of the newest LOOKED_AT events."""
+    newest = select(events.c.id, events.c.actor_name).order_by(events.c.seq.desc()).limit(LOOKED_AT)
+    names = {row.id: row.actor_name for row in connection.execute(newest)}
+    columns = (tasks.c.event_id, tasks.c.seq, tasks.c.outcome, tasks.c.finished_at)
+    query = select(*columns).where(tasks.c.event_id.in_(names), tasks.c.finished_at.is_not(None))
+    rows = connection.execute(query).all() if names else []
+    rows = sorted((row for row in rows if row.finished_at >= since), key=lambda row: (row.finished_at, row.seq))
+    found = [told for row in reversed(rows) for told in _facts(row, names[row.event_id])]
+    return found[:limit]
+
+
+def _facts(row: Any, actor_name: str) -> Iterator[Told]:
+    for fact in reversed((row.outcome or {}).get("facts") or []):
+        about = (fact.get("model"), fact.get("version"))
+        yield Told(row.finished_at, fact["type"], fact["text"], *about, row.event_id, actor_name)
+
+
+def accepted_since(connection: Connection, since: datetime) -> int:
+    """Of the newest events, at most COUNTED: they are read from the end."""
+    newest = select(events.c.accepted_at).order_by(events.c.seq.desc()).limit(COUNTED).subquery()
+    counted = select(func.count()).select_from(newest).where(newest.c.accepted_at >= since)
+    return int(connection.execute(counted).scalar_one())
+
+
+def refused_since(connection: Connection, since: datetime) -> int:
+    counted = select(func.count()).select_from(rejections).where(rejections.c.at >= since)
+    return int(connection.execute(counted).scalar_one())
+
+
+def pulse(connection: Connection) -> Sequence[int]:
+    """Numbers that change with nearly all that pages show: what was accepted, done, recorded and refused."""
+    open_tasks = select(func.count(literal_column("1"))).select_from(tasks).where(is_open())
+    asked = [_newest(table.c.seq) for table in (events, tasks, journal, rejections)]
+    return [int(connection.execute(query).scalar() or 0) for query in (*asked, open_tasks)]
+
+
+def _newest(seq: Any) -> Select[Any]:
+    return select(seq).order_by(seq.desc()).limit(1)

@@ -1,0 +1,83 @@
+"""Finds events: newest first, a page at a time, however many there are.
+
+A page begins where the one before ended (by `seq`): what is accepted meanwhile moves nothing. Each filter has an
+index; times are looked up by halving, since events are accepted in the order of their numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, not_, select
+
+from registrar.ledger.predicates import is_failed, is_open
+from registrar.ledger.queries.event_status import WORST_FIRST, state_of
+from registrar.ledger.queries.time_bisect import Between
+from registrar.ledger.tables import events, tasks
+
+State = Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead"]
+STATES: tuple[State, ...] = get_args(State)
+_ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
+# As ix_tasks_dropped and ix_tasks_refused have it.
+_DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")
+_REFUSED: ColumnElement[bool] = tasks.c.state == literal_column("'refused'")
+
+
+@dataclass(frozen=True)
+class Sought:
+    """None: any. actor: an id, such as ada or source:ci. since, until: when it was accepted; until: before that."""
+
+    source: str | None = None
+    type: str | None = None
+    model: str | None = None
+    actor: str | None = None
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def search(
+    connection: Connection, sought: Sought, *, before: int | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """At most `limit` events with their `seq` and `state`, newest first. before: the last page's last seq."""
+    query = select(*(events.c[name] for name in _ROW)).order_by(events.c.seq.desc()).limit(limit)
+    for name in ("source", "type", "model", "actor"):
+        if (wanted := getattr(sought, name)) is not None:
+            query = query.where(events.c[name] == wanted)
+    between = Between(sought.since, sought.until, before=before)
+    within = between.where(connection, events.c.seq, events.c.accepted_at)
+    query = query.where(*within, *_in_state(sought.state))
+    found = [dict(row) for row in connection.execute(query).mappings()]
+    states = _states(connection, [row["id"] for row in found])
+    return [row | {"state": state_of(states.get(row["id"], set()))} for row in found]
+
+
+def _states(connection: Connection, ids: Sequence[str]) -> Mapping[str, set[str]]:
+    """Of each event's tasks."""
+    query = select(tasks.c.event_id, tasks.c.state).where(tasks.c.event_id.in_(ids))
+    of_each: dict[str, set[str]] = {}
+    for event_id, state in connection.execute(query) if ids else ():
+        of_each.setdefault(event_id, set()).add(state)
+    return of_each
+
+
+def _in_state(state: State | None) -> list[ColumnElement[bool]]:
+    """The worst of its tasks' states, as status.state_of says it."""
+    if state is None:
+        return []
+    if state == "succeeded":
+        return [not_(_has(tasks.c.state != "succeeded"))]
+    if state == "unfinished":
+        return [events.c.seq.in_(select(tasks.c.event_seq).where(is_open()))]
+    which = {"dropped": _DROPPED, "refused": _REFUSED}.get(state, and_(is_failed(), tasks.c.state == state))
+    of_it = select(tasks.c.event_seq).where(which)
+    return [events.c.seq.in_(of_it), *_without("queued", "running", *WORST_FIRST[: WORST_FIRST.index(state)])]
+
+
+def _without(*states: str) -> list[ColumnElement[bool]]:
+    return [not_(_has(tasks.c.state.in_(states)))]
+
+
+def _has(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(and_(tasks.c.event_id == events.c.id, which))

@@ -1,0 +1,72 @@
+"""What became of an event: the event itself, its tasks in order, their outcomes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from registrar.events.types import PromotionApprove, PromotionReject
+from registrar.ledger.queries.interventions import later, replay_of
+from registrar.ledger.tables import events, tasks
+
+_EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
+_VOTES = (PromotionApprove.type, PromotionReject.type)
+_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void", "promotion.expired"})  # facts of a vote's task
+# Of the states in which a task ends badly.
+WORST_FIRST = ("dead", "failed", "refused", "dropped")
+_FOUND_BY = ("seq", "delivery_id")
+_TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "created_at", "started_at", "finished_at")
+
+
+def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
+    """JSON-able but for the datetimes. state: unfinished, succeeded, dropped, refused, failed or dead, the worst of its
+    tasks'.
+
+    refused: what was asked for was, or a vote did not count; votes that did not count had succeeded before schema 0014.
+    settled, of a task: who tried it again or dropped it. replays: as what the event was sent again.
+    """
+    columns = (events.c[name] for name in (*_EVENT, *_FOUND_BY))
+    row = connection.execute(select(*columns).where(events.c.id == event_id)).mappings().one_or_none()
+    if row is None:
+        return None
+    query = select(*(tasks.c[name] for name in _TASK)).where(tasks.c.event_id == event_id).order_by(tasks.c.seq)
+    return described(connection, dict(row), [dict(task) for task in connection.execute(query).mappings()])
+
+
+def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same of rows of events and tasks, wherever they lie now."""
+    done = later(connection, row)
+    found = [{**{name: task[name] for name in _TASK}, "settled": done.settled.get(task["id"], [])} for task in of_it]
+    state = state_of({task["state"] for task in found})
+    return {
+        **{name: row[name] for name in _EVENT},
+        "replay_of": replay_of(connection, row),
+        "replays": done.replays,
+        "state": state,
+        "refused": state == "refused" or _refused(row["type"], found),
+        "tasks": found,
+    }
+
+
+def for_strangers(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What whoever has its id alone is told: how far it is, and nothing that it or anybody else said."""
+    of_it = [{"name": task["name"], "state": task["state"]} for task in event["tasks"]]
+    return {**{name: event[name] for name in ("id", "type", "state", "refused")}, "tasks": of_it}
+
+
+def _refused(type_: str, of_it: Iterable[Mapping[str, Any]]) -> bool:
+    facts = [fact for task in of_it for fact in (task["outcome"] or {}).get("facts", ())]
+    return type_ in _VOTES and any(fact["type"] in _IN_VAIN for fact in facts)
+
+
+def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest events, newest first, without their tasks."""
+    query = select(*(events.c[name] for name in _EVENT)).order_by(events.c.seq.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def state_of(states: set[str]) -> str:
+    """Of an event, by the states of its tasks."""
+    if states & {"queued", "running"}:
+        return "unfinished"
+    return next((state for state in WORST_FIRST if state in states), "succeeded")

@@ -1,0 +1,47 @@
+"""What an auditor asks for beside who held what: changes by hand, models made anew, disputes, quarantines, deployments,
+and what was refused.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, not_, or_, select
+
+from registrar.ledger.disputes import DISPUTED, SETTLED
+from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
+from registrar.ledger.queries.event_context import Entry, columns, read
+from registrar.ledger.queries.time_bisect import Between
+from registrar.ledger.tables import journal
+from registrar.ledger.version_state import Key
+
+# Entries, some 2,000 events of a model: a long journal must not make its page slow. `registrar audit export` has all.
+_LOOKED_AT = 20_000
+# Pieces of the canonical JSON that an entry's body is.
+_SUPERSEDED = '"state":"superseded"'
+_WENT_ON = ('"state":"approved"', '"state":"promoted"')
+_BY_A_MOVE = '"because":null'  # a version that left a place since its model was made anew, say, has a reason
+_ARCHIVED = '"key":"Archived"'  # versions are there without number
+_IS_INCIDENT = or_(
+    journal.c.kind.in_((CHANGED, PUT_BACK, DISPUTED, SETTLED)),
+    and_(journal.c.kind == "released", *(not_(journal.c.body.contains(said)) for said in (_BY_A_MOVE, _ARCHIVED))),
+    and_(journal.c.kind == "version.state", journal.c.body.contains(f'"key":"{Key.QUARANTINED.value}"')),
+    and_(journal.c.kind == "deployment.ended", not_(journal.c.body.contains(_SUPERSEDED))),
+    and_(journal.c.kind == "promotion.decided", *(not_(journal.c.body.contains(state)) for state in _WENT_ON)),
+    and_(journal.c.kind == "vote", journal.c.body.contains('"counted":false')),
+)
+
+
+def incidents(
+    connection: Connection,
+    *,
+    model: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+) -> list[Entry]:
+    """Of the newest _LOOKED_AT entries of the journal, newest first. model None: of all."""
+    within = Between(since, until).where(connection, journal.c.seq, journal.c.at)
+    about = [] if model is None else [journal.c.model == model]
+    looked_at = select(journal.c.seq).where(*within, *about).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
+    found = and_(journal.c.seq.in_(select(looked_at.subquery().c.seq)), _IS_INCIDENT)
+    query = select(*columns()).where(found).order_by(journal.c.seq.desc()).limit(limit)
+    return [read(row) for row in connection.execute(query)]

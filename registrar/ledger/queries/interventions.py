@@ -1,0 +1,171 @@
+"""What is done later about an event: a task of it is tried again or dropped, or it is sent anew.
+
+Each is an event of its own, so that it says who, when and why; found again by the model, which both are about.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select, update
+
+from registrar.errors import Problem
+from registrar.events.event import Event
+from registrar.events.outcome import Cause
+from registrar.events.types import EventReplay, TaskDrop, TaskRetry
+from registrar.ledger.dead_letters import STATES, Letter
+from registrar.ledger.deliveries import Delivery, add, new_id
+from registrar.ledger.journal.append import append
+from registrar.ledger.lane_priority import Rank
+from registrar.ledger.tables import events, tasks
+from registrar.ledger.tasks import RING_AGAIN
+
+_KINDS = (TaskRetry, TaskDrop, EventReplay)
+_REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay's event id follows
+
+
+@dataclass(frozen=True)
+class Retried:
+    """Record: a task that failed for good is due again, where it was in its lane, with a fresh budget."""
+
+    letter: Letter
+    reason: str | None
+
+    def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
+        back = {
+            "state": "queued",
+            "attempts": min(self.letter.attempts, 1),  # the next one is not the first: it may find what that one left
+            "crashes": 0,
+            "doubts": 0,
+            "not_before": cause.at,
+            "ring_at": cause.at + timedelta(seconds=RING_AGAIN),
+            "outcome": None,
+            "started_at": None,
+            "finished_at": None,
+        }
+        if _settle(connection, self.letter, back):
+            _tell(connection, cause, "task.retried", self.letter, self.reason)
+        return (self.letter.lane,)
+
+
+class Begun(Problem):
+    """What was to be dropped while it waited is in a worker's hands by now: look at it again."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Record: a task that failed for good stays undone, or one that waits is never begun."""
+
+    letter: Letter
+    reason: str
+
+    def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
+        """What stood behind it in its lane may be due. Raises Begun."""
+        if self.letter.state != "queued":
+            if _settle(connection, self.letter, {"state": "dropped"}):
+                _tell(connection, cause, "task.dropped", self.letter, self.reason)
+            return ()
+        error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
+        end = {"state": "dropped", "finished_at": cause.at, "error": error}
+        waits = and_(tasks.c.id == self.letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
+        if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
+            raise Begun(f"{self.letter.id} was begun in this moment")
+        _tell(connection, cause, "task.dropped", self.letter, self.reason)
+        return (self.letter.lane,)
+
+
+def _settle(connection: Connection, letter: Letter, change: Mapping[str, Any]) -> bool:
+    """False where it is settled already; what is about one task has one lane, so nobody comes in between."""
+    still = and_(tasks.c.id == letter.id, tasks.c.state.in_(STATES))
+    return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
+
+
+def _tell(connection: Connection, cause: Cause, kind: str, letter: Letter, reason: str | None) -> None:
+    told = {"task_id": letter.id, "task": letter.name, "of": letter.event_id}
+    append(connection, cause, kind, model=letter.model, version=None, **told, was=letter.was(), reason=reason)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """Record: an event was sent again. of: the first one's id. event: the new one, of whoever replayed it.
+
+    pins: what it is about, as it was when the replay was accepted.
+    """
+
+    of: str
+    event: Event
+    source: str
+    reason: str | None
+    pins: Mapping[str, Any]
+    id: str = field(default_factory=new_id)
+
+    def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
+        """The new event's delivery is that of the event that asked for it."""
+        asked = connection.execute(select(events.c.body_sha256).where(events.c.id == cause.event_id)).scalar_one()
+        delivery = Delivery(self.source, _REPLAY + cause.event_id, asked)
+        add(connection, delivery, self.event, id=self.id, pins=self.pins, at=cause.at)
+        sent = {"of": self.of, "became": self.id, "type": self.event.type}
+        append(connection, cause, "event.replayed", model=None, version=None, **sent, reason=self.reason)
+        return (self.event.data.lane(self.id),)
+
+
+@dataclass(frozen=True)
+class Later:
+    """What was done about an event, oldest first: retries and drops by the task's id, and what it was sent again as."""
+
+    settled: Mapping[str, Sequence[Mapping[str, Any]]]
+    replays: Sequence[Mapping[str, Any]]
+
+
+def later(connection: Connection, event: Mapping[str, Any]) -> Later:
+    """What took effect of it. event: with its id, seq and model."""
+    settled: dict[str, list[dict[str, Any]]] = {}
+    replays: list[dict[str, Any]] = []
+    for row in _done(connection, event):
+        details = _details(row)
+        if row.type != EventReplay.type:
+            settled.setdefault(str(row.data["task_id"]), []).append({**_who(row), "was": details.get("was")})
+        elif row.data["event_id"] == event["id"] and "became" in details:  # of a plan nothing became
+            replays.append({**_who(row), "became": details["became"]})
+    return Later(settled, replays)
+
+
+def replay_of(connection: Connection, event: Mapping[str, Any]) -> str | None:
+    """The id of the event that this one is a replay of. event: with its id, source and delivery_id.
+
+    A delivery id alone proves nothing, senders choose theirs.
+    """
+    if not event["delivery_id"].startswith(_REPLAY):
+        return None
+    asked = and_(events.c.id == event["delivery_id"].removeprefix(_REPLAY), events.c.type == EventReplay.type)
+    for row in connection.execute(_with_outcome().where(asked)):
+        if _details(row).get("became") == event["id"]:
+            return str(row.data["event_id"])
+    return None
+
+
+def _done(connection: Connection, event: Mapping[str, Any]) -> Iterator[Row[Any]]:
+    model = events.c.model.is_(None) if event["model"] is None else events.c.model == event["model"]
+    types = events.c.type.in_([kind.type for kind in _KINDS])
+    found = _with_outcome().where(model, events.c.seq > event["seq"], types)
+    yield from connection.execute(found.order_by(tasks.c.finished_at, events.c.seq))
+
+
+def _with_outcome() -> Any:
+    names = ("id", "type", "source", "actor", "actor_name", "data")
+    query = select(*(events.c[name] for name in names), tasks.c.outcome, tasks.c.finished_at)
+    acted = tasks.c.name.in_([kind.task for kind in _KINDS])
+    return query.join(tasks, tasks.c.event_id == events.c.id).where(acted, tasks.c.state == "succeeded")
+
+
+def _details(row: Row[Any]) -> Mapping[str, Any]:
+    """Of the fact that was told of it."""
+    facts = (row.outcome or {}).get("facts") or [{}]
+    details: Mapping[str, Any] = facts[0].get("details", {})
+    return details
+
+
+def _who(row: Row[Any]) -> dict[str, Any]:
+    told = {name: getattr(row, name) for name in ("type", "source", "actor", "actor_name")}
+    return {**told, "event_id": row.id, "at": row.finished_at, "reason": row.data.get("reason")}

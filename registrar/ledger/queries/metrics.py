@@ -1,0 +1,105 @@
+"""How things stand, in numbers: what waits, what was given up, who is asked, who holds what. By indexes alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, case, func, select
+
+from registrar.ledger.dead_letters import ABOUT
+from registrar.ledger.open_records import ARCHIVED
+from registrar.ledger.predicates import QUEUED, RUNNING, is_failed, is_open
+from registrar.ledger.promotions import is_open as is_undecided
+from registrar.ledger.stage_snapshots import last_look
+from registrar.ledger.tables import holders, promotions, tasks
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Tasks that are not done. due: could have begun; retried: queued after an attempt that failed."""
+
+    queued: int
+    running: int
+    due: int
+    retried: int
+    oldest_due: datetime | None
+
+
+@dataclass(frozen=True)
+class Dead:
+    """So many tasks of a name that failed for good (state: failed | dead), the first of them when."""
+
+    name: str
+    state: str
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """An open promotion. since: when it came to this state, or was asked for."""
+
+    model: str
+    target: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stage or alias (kind) of a model with its number of holders, the first of them since when.
+
+    Of several in a stage those count that MLflow still had there when it was last looked at, and the newest: a row of a
+    version that left by hand stays until the next move, and is no second holder.
+    """
+
+    model: str
+    kind: str
+    key: str
+    holders: int
+    since: datetime
+
+
+def queue(connection: Connection, at: datetime) -> Queue:
+    due = and_(tasks.c.state == QUEUED, tasks.c.not_before <= at)
+    again = and_(tasks.c.state == QUEUED, tasks.c.attempts > 0)
+    counted = {"queued": tasks.c.state == QUEUED, "running": tasks.c.state == RUNNING, "due": due, "retried": again}
+    counts = [func.count(case((which, 1))).label(name) for name, which in counted.items()]
+    oldest = func.min(case((due, tasks.c.not_before))).label("oldest_due")
+    return Queue(**connection.execute(select(*counts, oldest).where(is_open())).one()._mapping)
+
+
+def dead(connection: Connection) -> Sequence[Dead]:
+    """What `registrar dead list` lists, counted."""
+    what = (tasks.c.name, tasks.c.state)
+    query = select(*what, func.count(), func.min(tasks.c.finished_at)).where(is_failed(), tasks.c.name.not_in(ABOUT))
+    return [Dead(*row) for row in connection.execute(query.group_by(*what))]
+
+
+def undecided(connection: Connection) -> Sequence[Undecided]:
+    asked = case((promotions.c.state == "awaiting_approval", promotions.c.due_at))
+    since = func.coalesce(asked, promotions.c.created_at)
+    query = select(promotions.c.model, promotions.c.target, promotions.c.state, since)
+    return [Undecided(*row) for row in connection.execute(query.where(is_undecided()))]
+
+
+def held(connection: Connection) -> Sequence[Held]:
+    what = (holders.c.model, holders.c.kind, holders.c.key)
+    query = select(*what, func.count(), func.min(holders.c.since)).where(holders.c.until.is_(None))
+    found = [Held(*row) for row in connection.execute(query.group_by(*what))]
+    several = {one: _still_there(connection, one) for one in found if one.holders > 1 and _may_be_stale(one)}
+    return [replace(one, holders=several.get(one, one.holders)) for one in found]
+
+
+def _may_be_stale(one: Held) -> bool:
+    return one.kind == "stage" and one.key != ARCHIVED
+
+
+def _still_there(connection: Connection, one: Held) -> int:
+    look = last_look(connection, one.model)
+    if look is None or one.key not in look.held:
+        return one.holders
+    mine = (holders.c.model == one.model, holders.c.kind == one.kind, holders.c.key == one.key)
+    query = select(holders.c.version).where(*mine, holders.c.until.is_(None)).order_by(holders.c.seq)
+    *before, _ = connection.execute(query).scalars().all()
+    return 1 + sum(version in look.held[one.key] for version in before)

@@ -1,0 +1,48 @@
+"""Where a page ended, as text that says nothing to whoever passes it on."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from registrar.queries.query_service import BadQuestion
+
+_LONGEST = 1500  # characters: a model's name is the longest that is in one
+
+
+def encode(kind: str, *place: int | str | datetime | None) -> str:
+    """kind: what is listed; a cursor counts for that alone."""
+    values = [value.isoformat() if isinstance(value, datetime) else value for value in place]
+    return base64.urlsafe_b64encode(json.dumps([kind, *values]).encode()).decode().rstrip("=")
+
+
+def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
+    """The place. Raises BadQuestion unless it is one of ours, of that kind."""
+    wrong = BadQuestion("cursor must be `next` of the page before, unchanged and of the same list")
+    if len(cursor) > _LONGEST or not cursor.isascii():
+        raise wrong
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        own, *values = found
+        place = [_as(type_, value) for type_, value in zip(types, values, strict=True)]
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise wrong from None
+    if own != kind:
+        raise wrong
+    return place
+
+
+def _as(type_: type, value: Any) -> Any:
+    """Raises ValueError, TypeError."""
+    if type_ is datetime:
+        at = datetime.fromisoformat(value)
+        if at.tzinfo is None:
+            raise ValueError(value)
+        return at
+    if type_ is int and not (type(value) is int and 0 <= value < 2**63):
+        raise ValueError(value)
+    if type_ is str and not (isinstance(value, str) and value.isprintable()):
+        raise ValueError(value)
+    return value

@@ -1,0 +1,43 @@
+"""What is shown of the policy: all of it but where secrets and channels are."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from registrar.policy import Policy
+from registrar.policy.strict import most_specific
+from registrar.queries.voting import Voting
+
+_ELSEWHERE = {
+    "sources": {"__all__": {"secrets", "options"}},
+    "channels": {"__all__": {"url", "secret", "options"}},
+    "access": {"oidc": {"client_secret"}},
+}
+
+
+def voting(asked: Voting) -> dict[str, Any]:
+    """JSON-able."""
+    lists = {name: list(value) for name, value in asdict(asked).items() if isinstance(value, tuple) and name != "rules"}
+    rules = [{**asdict(rule), "may": [asdict(voter) for voter in rule.may]} for rule in asked.rules]
+    told = {"lacks": asked.lacks, "impossible": asked.impossible, "reject_needs_reason": asked.reject_needs_reason}
+    return {**told, "rules": rules, **lists}
+
+
+def policy(in_effect: Policy) -> dict[str, Any]:
+    """digest: SHA-256 of the whole document, that of what is left out included."""
+    told = in_effect.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE, exclude_unset=True)
+    return {"digest": digest(in_effect), "document": told}
+
+
+def digest(in_effect: Policy) -> str:
+    """SHA-256 of the whole document."""
+    whole = in_effect.model_dump(mode="json", by_alias=True)
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def model_policy(in_effect: Policy, model: str) -> dict[str, Any]:
+    """entry: of `models` in the document, that is in effect for the model; digest: what its approvals are bound to."""
+    targets = [target.stage for target in in_effect.model(model).targets]
+    entry = most_specific(list(in_effect.models), model)
+    return {"model": model, "entry": entry, "digest": in_effect.digest(model), "targets": targets}

@@ -1,0 +1,121 @@
+"""Asks a receiver: the same as local.py gives, over /v1."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from registrar.http.event_client import NotTaken
+from registrar.ledger.holders import ALL, Past
+from registrar.ledger.queries.event_search import Sought
+from registrar.queries.query_service import Page, Row
+
+# What senders, workers and gates said stays as they said it.
+_AS_SAID = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
+_TIMES = {"since", "until", "at", "not_before", "oldest"}
+
+
+class Answered(dict[str, Any]):
+    """A part of an answer. What lacks in it, a receiver of this version would have said."""
+
+    def __missing__(self, name: str) -> Any:
+        raise NotTaken(
+            f"the answer has no {name!r}: who gave it is no receiver of Registrar, or one of another version "
+            "(`registrar --version`)"
+        )
+
+
+class Asked(Protocol):
+    """registrar.client.Client."""
+
+    def get(self, *path: str, **query: object) -> Any: ...
+    def lines(self, *path: str, **query: object) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Raises, beside what Reading says, NotAllowed, NotTaken and Unreachable."""
+
+    client: Asked
+
+    def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page:
+        wanted = {name: _text(value) for name, value in asdict(sought).items()}
+        return self._page("events", limit, cursor, **wanted)
+
+    def event(self, event_id: str) -> Row:
+        return self._one("events", event_id)
+
+    def promotions(
+        self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        return self._page("promotions", limit, cursor, state=state, model=model)
+
+    def promotion(self, promotion_id: str) -> Row:
+        return self._one("promotions", promotion_id)
+
+    def models(self, *, limit: int = 50, cursor: str | None = None) -> Page:
+        return self._page("models", limit, cursor)
+
+    def model(self, name: str) -> Row:
+        return self._one("models", name)
+
+    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
+        wanted = {name: _text(value) for name, value in asdict(past).items()}
+        return self._page("models", limit, cursor, model, "history", **wanted)
+
+    def dead(
+        self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        return self._page("dead", limit, cursor, state=state, model=model)
+
+    def dead_one(self, task_id: str) -> Row:
+        return self._one("dead", task_id)
+
+    def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        return self._page("queue", limit, cursor, model=model)
+
+    def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        return self._page("rejections", limit, cursor, source=source)
+
+    def overview(self) -> Row:
+        return self._one("overview")
+
+    def policy(self, *, model: str | None = None) -> Row:
+        return self._one("policy", model=model)
+
+    def policy_text(self, digest: str) -> Row:
+        return self._one("policy", digest=digest)
+
+    def audit(
+        self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
+    ) -> Iterator[Row]:
+        return self.client.lines("audit", model=model, since=_text(since), until=_text(until), after=after or None)
+
+    def _page(self, name: str, limit: int, cursor: str | None, *path: str, **query: object) -> Page:
+        """Its rows are called what the last piece of its address is."""
+        found = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
+        answered = _timed(found)
+        return Page(answered[path[-1] if path else name], answered["next"])
+
+    def _one(self, *path: str, **query: object) -> Row:
+        found: Row = _timed(self.client.get(*path, **query))
+        return found
+
+
+def _text(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _timed(value: Any) -> Any:
+    """With its times as times."""
+    if isinstance(value, list):
+        return [_timed(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    return Answered({name: each if name in _AS_SAID else _read(name, each) for name, each in value.items()})
+
+
+def _read(name: str, value: Any) -> Any:
+    if isinstance(value, str) and (name in _TIMES or name.endswith("_at")):
+        return datetime.fromisoformat(value)
+    return _timed(value)

@@ -1,0 +1,167 @@
+"""Who may still vote on an open promotion, and what its rules still lack: as the worker will judge it, told before.
+
+The worker judges each vote anew when it comes (worker/actions/vote.py); this is for whoever looks.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from registrar.ledger.promotions import Promotion
+from registrar.policy import Policy
+from registrar.policy.approval import Approval
+from registrar.queries.quorum import unfilled
+
+
+@dataclass(frozen=True)
+class Voter:
+    """A person of registrar.yml, or source:NAME."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Needed:
+    """One rule. missing: approvals that it still lacks.
+
+    may: who could still give one, themselves or as a delegate; where it lacks some, only those who bring it nearer.
+    """
+
+    group: str
+    required: int
+    missing: int
+    may: tuple[Voter, ...]
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Who may not approve. id None: nobody knows who that is before MLflow is asked."""
+
+    id: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Voting:
+    """rules: all must be met, and a person counts for one. may_reject, may_break_glass: beside those of the rules.
+
+    impossible: for people: why the rules can't be met any more; "" where those who may still approve are enough.
+    """
+
+    rules: tuple[Needed, ...]
+    may_reject: tuple[Voter, ...]
+    may_break_glass: tuple[Voter, ...]
+    excluded: tuple[Excluded, ...]
+    impossible: str = ""
+    reject_needs_reason: bool = False
+
+    @property
+    def lacks(self) -> str:
+        """For people: "1 more of leads"; "" where nothing is missing."""
+        return in_words([rule.group for rule in self.rules], [rule.missing for rule in self.rules])
+
+
+def voting(
+    policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], *, at: datetime
+) -> Voting | None:
+    """agreed: who approved, and when. None where nobody is asked: it has ended, or its target takes no approval."""
+    target = policy.model(promotion.model).target(promotion.target)
+    approval = target.approval if target else None
+    if not promotion.open or promotion.state == "approved" or not isinstance(approval, Approval):
+        return None
+    excluded = tuple(_excluded(policy, promotion, approval))
+    seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
+    everybody = [*policy.people, *(f"source:{name}" for name in policy.sources)]
+    new = [who for who in everybody if who not in dict(agreed)]
+    helpful = [who for who in new if sum(seats.missing(who)) < sum(seats.missing())]
+    rules = (
+        Needed(
+            rule.group, rule.required_approvals, count, _voters(policy, seats.for_rule(rule.group, count, new, helpful))
+        )
+        for rule, count in zip(approval.rules, seats.missing(), strict=True)
+    )
+    glass = [approval.break_glass.group] if approval.break_glass else []
+    return Voting(
+        tuple(rules),
+        _voters(policy, (who for who in everybody if policy.may_vote(who, approval.groups, at=at))),
+        _voters(policy, (who for who in everybody if policy.belongs(who, glass))),
+        excluded,
+        _impossible(approval, seats.missing(*helpful)),
+        approval.reject_reason == "required",
+    )
+
+
+@dataclass(frozen=True)
+class _Seats:
+    """agreed: who approved, and when. without: who is excluded."""
+
+    policy: Policy
+    approval: Approval
+    agreed: Sequence[tuple[str, datetime]]
+    without: frozenset[str]
+    at: datetime
+
+    def missing(self, *more: str) -> list[int]:
+        """What each rule would lack if these approved too."""
+        agreed = [*self.agreed, *((who, self.at) for who in more)]
+        return unfilled_seats(self.policy, self.approval, agreed, self.without)
+
+    def for_rule(self, group: str, count: int, new: Sequence[str], helpful: Sequence[str]) -> Iterator[str]:
+        """Who could still approve for one. count: what it lacks. new: who has not approved; helpful: who fill a seat.
+
+        Who counts for none of the rules that lack some still helps: somebody who sits for theirs is free for another.
+        """
+        unmet = [rule for rule, lacks in zip(self.approval.groups, self.missing(), strict=True) if lacks]
+        for who in helpful if count else new:
+            if self._may(who, [group]) or (count and not self._may(who, unmet)):
+                yield who
+
+    def _may(self, who: str, groups: Sequence[str]) -> bool:
+        return self.policy.may_vote(who, groups, at=self.at, excluded=self.without)
+
+
+def unfilled_seats(
+    policy: Policy, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
+) -> list[int]:
+    """How many approvals each rule still lacks. agreed: who approved, and when: a delegate's word counts for the time
+    it was given in. without: who is excluded.
+    """
+    required = [rule.required_approvals for rule in approval.rules]
+    seats = {who: policy.represented(who, at=when, excluded=without) for who, when in agreed}
+    return unfilled(required, [policy.groups.get(group, []) for group in approval.groups], seats)
+
+
+def in_words(groups: Sequence[str], missing: Sequence[int]) -> str:
+    """Say what each rule lacks: "1 more of leads"; "" where nothing is missing."""
+    return ", ".join(f"{count} more of {group}" for group, count in zip(groups, missing, strict=True) if count)
+
+
+def _impossible(approval: Approval, missing: Sequence[int]) -> str:
+    """missing: what would still be when all had approved who may."""
+    short = in_words(approval.groups, missing)
+    return f"can't be met any more: nobody is left who may give {short}" if short else ""
+
+
+def _voters(policy: Policy, who: Iterable[str]) -> tuple[Voter, ...]:
+    return tuple(Voter(each, name(policy, each)) for each in who)
+
+
+def name(policy: Policy, who: str) -> str:
+    """Of somebody in the record, for people."""
+    return policy.people[who].name if who in policy.people else who.removeprefix("source:")
+
+
+def by_account(policy: Policy, user: str) -> str | None:
+    """The person that MLflow knows by that name."""
+    return next((who for who, person in policy.people.items() if person.accounts.get("mlflow") == user), None)
+
+
+def _excluded(policy: Policy, promotion: Promotion, approval: Approval) -> Iterator[Excluded]:
+    if "requester" in approval.exclude:
+        yield Excluded(promotion.requested_by, f"asked for {promotion}")
+    if "author" in approval.exclude:
+        trained_by = promotion.evidence.get("trained_by")
+        author = by_account(policy, trained_by) if trained_by else None
+        if author or trained_by is None:
+            yield Excluded(author, f"trained {promotion.model} version {promotion.version}")
