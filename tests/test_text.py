@@ -7,7 +7,7 @@ import logging
 import pytest
 from pydantic import ValidationError
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.events.types import parse
 from registrar.ledger.journal.append import canonical
 from registrar.ledger.journal.export import csv_
@@ -125,7 +125,7 @@ def test_nothing_that_moves_or_hides_text_is_shown_raw(text):
     assert markdown.escape(text, most=99).replace("\u200b", "").isprintable()
     assert slack.escape(text).isprintable()
     assert email._line(text).isprintable()
-    assert show.text(text).isprintable()
+    assert formatting.text(text).isprintable()
 
 
 def test_what_people_write_stays_as_it_is():
@@ -159,9 +159,9 @@ def test_nor_does_an_errors_message():
 
 
 def test_nor_a_row_of_a_table(capsys):
-    show.table(["REASON"], [[FORGED], ["\x1b[2J"]], empty="none")
+    formatting.table(["REASON"], [[FORGED], ["\x1b[2J"]], empty="none")
     assert len(capsys.readouterr().out.splitlines()) == 3
-    assert show.sentence(FORGED).splitlines()[1].startswith("  2026")
+    assert formatting.sentence(FORGED).splitlines()[1].startswith("  2026")
 
 
 def test_slack_shows_marks_as_they_were_written():

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from registrar import client
-from registrar.client import Client
-from registrar.http import event_client
+from registrar.http import api_client, event_client
+from registrar.http.api_client import Client
 from registrar.http.deadline import within
 from registrar.http.event_client import NotTaken, Unreachable, deliver, follow
 from registrar.ledger.queries.event_search import Sought
@@ -61,7 +60,7 @@ def test_what_drips_ends_a_wait_when_its_time_is_over():
 
 def test_what_drips_ends_a_request(monkeypatch):
     monkeypatch.setattr(event_client, "WHOLE", 0.3)
-    monkeypatch.setattr(client, "WHOLE", 0.3)
+    monkeypatch.setattr(api_client, "WHOLE", 0.3)
     with answering(drip) as url:
         with pytest.raises(Unreachable, match="does not answer in time"):
             deliver(url, b"{}", {})

@@ -21,7 +21,7 @@ from registrar.config.settings import Settings
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
-from registrar.policy import Policy, fit, load
+from registrar.policy import Policy, installation_check, load
 from registrar.queries.local import Local
 from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
@@ -150,7 +150,7 @@ def load_application() -> flask.Flask:
         redaction.install(settings, policy)
         tracing.start(settings, "receiver")
         app = create_app(settings, policy=policy)
-        fit.warn(policy, environ=settings.environ, path=settings.config_path)
+        installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
     except (ValueError, tracing.TracingUnavailable, schema.SchemaMismatch, LedgerUnavailable) as error:
         raise CannotStart(str(error)) from None
     app.extensions["ledger"].close()  # processes can't share a connection

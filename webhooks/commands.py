@@ -15,7 +15,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.policy import Policy
 from registrar.policy.access import Role
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.policy.document import WEB
 from webhooks import valid
 from webhooks.access.principal import Principal

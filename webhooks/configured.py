@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from webhooks import signature
 from webhooks.errors import BadSignature
 from webhooks.schemes import Scheme

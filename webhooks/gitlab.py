@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from registrar.events.types import Data
-from registrar.policy.strict import Glob, matches
+from registrar.policy.base_model import Glob, matches
 from webhooks import valid
 from webhooks.ci import build, deployment, training
 from webhooks.ci.payload import Ignored, Place, at, commit, is_one_of, link, number, text

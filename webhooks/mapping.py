@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from registrar.events.types import VOCABULARY
 from registrar.events.types.filters import checked_filter, checked_order
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from registrar.text.sanitize import absent
 from webhooks.errors import InvalidEvent
 

@@ -10,7 +10,7 @@ from registrar import plugins
 from registrar.config.encryption import Seal
 from registrar.config.settings import Settings, SettingsError
 from registrar.policy import Policy, Source, options
-from registrar.policy.complaint import Place
+from registrar.policy.errors import Place
 from webhooks.errors import Rejected
 from webhooks.postbox import Letter
 from webhooks.signature import WeakSecret

@@ -15,7 +15,7 @@ from registrar.config.key_generation import new_key
 from registrar.config.settings import Settings
 from registrar.errors import Problem
 from registrar.policy import Policy, Source
-from registrar.policy.complaint import Complaint
+from registrar.policy.errors import Complaint
 from registrar.policy.options import NoOptions
 from webhooks import signature
 from webhooks.errors import Rejected

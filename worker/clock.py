@@ -21,10 +21,10 @@ from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open
 from registrar.ledger.reviews import reviews
 from registrar.policy import Policy
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
-from registrar.policy.timing import last
+from registrar.policy.time_gates import last
 from worker.promotion import due
 
 ACTOR = Actor(f"source:{OURSELVES}", "Registrar")

@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.http.event_client import Unreachable
 from registrar.ledger.engine import now
@@ -20,19 +20,19 @@ def _registry(context: Context) -> MlflowRegistry:
 
 
 def _print(context: Context, ask: Callable[[MlflowRegistry], queries.Table], *, as_json: bool) -> None:
-    with show.working("asking MLflow"):
+    with formatting.working("asking MLflow"):
         try:
             table = ask(_registry(context))
         except Retryable as error:
             raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
     if as_json:
-        show.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+        formatting.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
-        show.table(table.columns, table.rows, empty=f"{table.title}: none")
+        formatting.table(table.columns, table.rows, empty=f"{table.title}: none")
 
 
 @click.command()
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def experiments(context: Context, *, as_json: bool) -> None:
     """List the experiments of the MLflow server.
@@ -57,7 +57,7 @@ def experiments(context: Context, *, as_json: bool) -> None:
     show_default=True,
     help="Which runs: MLflow's run_view_type.",
 )
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def runs(
     context: Context,
@@ -96,7 +96,7 @@ def models(context: Context, *, as_json: bool) -> None:
 @click.option(
     "--max", "newest", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest so many."
 )
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def versions(context: Context, *, model: str, newest: int, as_json: bool) -> None:
     """List the versions of MODEL: stage, aliases, metrics, age, and who registered them.

@@ -6,7 +6,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from worker.looking import looking
 from worker.promotion.plan import Looking
 from worker.promotion.plan import plan as planning
@@ -41,7 +41,7 @@ def plan() -> None:
 @click.argument("model")
 @click.argument("version", type=click.IntRange(1))
 @click.option("--to", "stage", type=click.Choice(["Staging", "Production"], case_sensitive=False), required=True)
-@show.as_json
+@formatting.as_json
 @click.pass_context
 def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_json: bool) -> None:
     """Say what a promotion of MODEL VERSION would do, gate by gate.
@@ -52,7 +52,7 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     target = stage.capitalize()
     found = _asked(ctx, lambda look: planning(look, model, version, target))
     if as_json:
-        show.json_text({"model": model, "version": version, "target": target, **asdict(found)})
+        formatting.json_text({"model": model, "version": version, "target": target, **asdict(found)})
     else:
         click.echo("\n".join([f"{model} version {version} to {target}: {found.state}", *found.lines]))
     _exit(ctx, found.state)
@@ -60,7 +60,7 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
 
 @plan.command()
 @click.argument("model")
-@show.as_json
+@formatting.as_json
 @click.pass_context
 def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     """Say which versions of MODEL would be marked or deleted, which stay, and why.
@@ -70,16 +70,16 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     """
     found = _asked(ctx, lambda look: plan_prune(look, model))
     if as_json:
-        show.json_text({"model": model, **asdict(found)})
+        formatting.json_text({"model": model, **asdict(found)})
     else:
         click.echo(f"{found.title}.\n")
-        show.table(found.table().columns, found.table().rows, empty=f"{model} has no versions")
+        formatting.table(found.table().columns, found.table().rows, empty=f"{model} has no versions")
     _exit(ctx, found.state)
 
 
 def _asked(ctx: click.Context, ask: Callable[[Looking], Found]) -> Found:
     """The answer; a registry that does not answer ends the command."""
-    with show.working("asking the registry"), looking(ctx.obj) as look:
+    with formatting.working("asking the registry"), looking(ctx.obj) as look:
         return ask(look)
 
 

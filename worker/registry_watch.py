@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from registrar.doctor.asking import Silence
+from registrar.doctor.http_probe import Silence
 from registrar.doctor.mlflow_server import API, Server
 from registrar.ledger.heartbeats import EVERY
 

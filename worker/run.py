@@ -14,7 +14,7 @@ from registrar.config.settings import Settings, SettingsError, from_environment
 from registrar.ledger import Ledger
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.schema import check
-from registrar.policy import Policy, fit, load
+from registrar.policy import Policy, installation_check, load
 from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import Scrape
@@ -36,7 +36,7 @@ def main() -> None:
     tracing.start(settings, "worker")
     ledger = Ledger(settings.ledger_url)
     bench = build(settings, policy, ledger)
-    fit.warn(policy, environ=settings.environ, path=settings.config_path)
+    installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
         watch = stack.enter_context(RegistryWatch(settings.mlflow_uri, settings.environ))

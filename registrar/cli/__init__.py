@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from registrar.cli.catalogue import Catalogue
+from registrar.cli.lazy_group import Catalogue
 
 
 @click.group(cls=Catalogue, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,14 +2,14 @@
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.config.settings import Settings, SettingsError
 
 
 @click.command()
 @click.argument("part", type=click.Choice(["receiver", "mlflow"]))
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def address(context: Context, *, part: str, as_json: bool) -> None:
     """Print where the receiver or MLflow is, for scripts.
@@ -19,7 +19,7 @@ def address(context: Context, *, part: str, as_json: bool) -> None:
     """
     found = _address(context.settings(), part)
     if as_json:
-        show.json_text({part: found})
+        formatting.json_text({part: found})
     else:
         click.echo(found)
 

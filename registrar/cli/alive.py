@@ -2,7 +2,7 @@
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.ledger.heartbeats import PARTS
 from registrar.telemetry.liveness import Liveness, processes, why_silent
@@ -13,7 +13,7 @@ DEAD = 1
 @click.command()
 @click.option("--part", type=click.Choice(PARTS), required=True, help="Which: each process of it on this machine.")
 @click.option("--pid", type=click.IntRange(1), help="This process of the part alone.")
-@show.as_json
+@formatting.as_json
 @click.pass_context
 def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> None:
     """Say whether a part on this machine is alive, by its own heartbeat and the last turn of its loop.
@@ -34,7 +34,7 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
     if not found:
         trouble = [_none(ledger_url, part, pid)]
     if as_json:
-        show.json_text({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
+        formatting.json_text({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
     else:
         click.echo("; ".join(trouble) or ", ".join(map(_well, found)), err=bool(trouble))
     if trouble:

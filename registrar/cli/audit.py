@@ -8,13 +8,13 @@ from typing import Any, TextIO
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.config.settings import SettingsError
-from registrar.doctor.asking import Silence
-from registrar.doctor.holders_shown import otherwise
+from registrar.doctor.http_probe import Silence
 from registrar.doctor.mlflow_server import Server
+from registrar.doctor.registry_differences import otherwise
 from registrar.ledger.journal import export as exports
 from registrar.ledger.journal.chain import Damaged, Head, Walk
 from registrar.ledger.journal.verify import Proof
@@ -50,7 +50,7 @@ def audit() -> None:
 @click.option("--file", type=click.File(encoding="utf-8"), help="An export (jsonl) in place of the ledger; - is stdin.")
 @click.option("--part", is_flag=True, help="With --file: entries were left out on purpose, by model or time.")
 @click.option("--offline", is_flag=True, help="Do not ask MLflow what it shows.")
-@show.as_json
+@formatting.as_json
 @click.pass_context
 def verify(
     ctx: click.Context, *, expect: tuple[Head, ...], file: TextIO | None, part: bool, offline: bool, as_json: bool
@@ -69,13 +69,15 @@ def verify(
     context: Context = ctx.obj
     if part and file is None:
         raise click.UsageError("--part is about an export: name it with --file")
-    with show.working("walking the journal") as say:
+    with formatting.working("walking the journal") as say:
         proof = _proven(context, file, expect=expect, part=part, say=say)
         here = file is None and not context.remote
         shown = _mlflow(context, say) if here and not offline else Shown()
     if as_json:
         found = {"entries": proof.walk.count, "head": str(proof.walk.head), "part": part}
-        show.json_text({**found, "unsaid": proof.sentences(), "mlflow": shown.otherwise, "not_asked": shown.not_asked})
+        formatting.json_text(
+            {**found, "unsaid": proof.sentences(), "mlflow": shown.otherwise, "not_asked": shown.not_asked}
+        )
     else:
         _tell(proof, shown, part=part)
         if file is None and context.remote:
@@ -154,7 +156,7 @@ def export(
     entries out). csv is for spreadsheets: cells that begin with = + - @ or a tab, which
     would be taken for formulas, get an apostrophe before them.
     """
-    with context.reading() as reading, show.working("writing the journal") as say:
+    with context.reading() as reading, formatting.working("writing the journal") as say:
         found = reading.audit(model=model, since=since, until=until)
         output.writelines(exports.LINES[form](_counted(found, say)))
 

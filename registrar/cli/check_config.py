@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from registrar import policy as policies
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.config import existing_config
 from registrar.cli.context import Context
 from registrar.config.settings import SettingsError, folder_environment, process_environment
-from registrar.policy import PolicyError, fit
+from registrar.policy import PolicyError, installation_check
 from registrar.policy.explain import explain
 from registrar.policy.lint import warnings
 from registrar.policy.load import located
@@ -26,7 +26,7 @@ class NoConfig(SettingsError):
 @click.command("check-config")
 @click.argument("file", type=click.Path(path_type=Path), required=False, envvar="REGISTRAR_CONFIG")
 @click.option("--secrets/--no-secrets", default=True, help="Whether each secret must be readable from here.")
-@show.as_json
+@formatting.as_json
 @click.pass_context
 def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_json: bool) -> None:
     """Explain what registrar.yml grants, asks and tells, and check it.
@@ -45,13 +45,17 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
         raise NoConfig("there is no registrar.yml here; name one, or let `registrar up` write a first one")
     policy = policies.load(path)
     environ = process_environment()
-    if wrong := fit.errors(policy, environ=environ, path=path) if secrets else fit.misfits(policy):
+    if (
+        wrong := installation_check.errors(policy, environ=environ, path=path)
+        if secrets
+        else installation_check.misfits(policy)
+    ):
         raise PolicyError("\n".join(located(path, wrong)))
-    addresses = fit.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
+    addresses = installation_check.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
     warned = located(path, [*warnings(policy), *addresses])
     if as_json:
         digest = policy_view.policy(policy)["digest"]
-        show.json_text({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})
+        formatting.json_text({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})
     else:
         click.echo("\n".join([*explain(policy), ""]))
         for line in warned:

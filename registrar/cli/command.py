@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 from pydantic import ValidationError
 
-from registrar.cli import colour, show
+from registrar.cli import colour, formatting
 from registrar.cli.context import Context
 from registrar.cli.waiting import Then, waiting
 from registrar.events.types import UnknownType, parse
@@ -52,7 +52,7 @@ def options(*, wait: bool = False) -> Callable[[Callable[..., Any]], Callable[..
     shared = (
         click.option("--wait/--no-wait", default=wait, help="Wait until all is done, and print what came of it."),
         click.option("--timeout", type=Seconds(), default=300.0, show_default=True, help=TIMEOUT),
-        show.as_json,
+        formatting.as_json,
     )
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,7 +123,7 @@ def tell(receipts: Sequence[Receipt], how: How, *, then: Then | None = None, tok
             followed = [(receipt, wait.followed(receipt, then)) for receipt in receipts]
     if how.as_json:
         found = [events[-1] if events else asdict(receipt) for receipt, events in followed]
-        show.json_text(found[0] if len(found) == 1 else found)
+        formatting.json_text(found[0] if len(found) == 1 else found)
     else:
         for receipt, events in followed:
             before = "was accepted before, as" if receipt.repeated else "accepted as"

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from registrar import policy as policies
-from registrar.client import Client
 from registrar.config.credentials import without_login
 from registrar.config.settings import Settings, SettingsError, from_folder, process_environment
 from registrar.errors import Problem
+from registrar.http.api_client import Client
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import check

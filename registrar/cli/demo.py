@@ -6,7 +6,7 @@ from registrar.cli import preflight
 from registrar.cli.context import Context
 from registrar.demo.screen import on_screen
 from registrar.demo.show import Show
-from registrar.embedded.folder import Folder
+from registrar.local.data_folder import Folder
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from registrar import policy as policies
-from registrar.cli import colour, given, show
+from registrar.cli import colour, formatting, params
 from registrar.cli.context import Context
 from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import Site, fail
@@ -34,8 +34,8 @@ class NoReceiver(Problem):
     metavar="FILE",
     help="With --source: a captured request: headers, blank line, body. - is stdin.",
 )
-@click.option("--at", callback=given.time, metavar="TIME", help="When it arrived; else when the file was written.")
-@show.as_json
+@click.option("--at", callback=params.time, metavar="TIME", help="When it arrived; else when the file was written.")
+@formatting.as_json
 @click.pass_context
 def doctor(
     click_context: click.Context,
@@ -91,7 +91,7 @@ def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
             _print(line)
     levels = [line.finding.level for line in seen]
     if as_json:
-        show.json_text([{"part": line.part, **asdict(line.finding)} for line in seen])
+        formatting.json_text([{"part": line.part, **asdict(line.finding)} for line in seen])
     else:
         warnings, failures = plural(levels.count("warn"), "warning"), plural(levels.count("FAIL"), "failure")
         click.echo(f"{levels.count('ok')} ok, {warnings}, {failures}")

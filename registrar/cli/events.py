@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import colour, deeds, show, tables
+from registrar.cli import colour, formatting, intervention_lines, tables
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger.queries.event_search import STATES, Sought
@@ -56,8 +56,8 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(invoke_without_command=True)
 @sought
-@show.limit
-@show.as_json
+@formatting.limit
+@formatting.as_json
 @click.pass_context
 def events(ctx: click.Context, sought: Sought, limit: int, as_json: bool) -> None:
     """List what was accepted, newest first; show one with what became of it; follow what comes in.
@@ -74,8 +74,8 @@ def events(ctx: click.Context, sought: Sought, limit: int, as_json: bool) -> Non
 
 @events.command("list")
 @sought
-@show.limit
-@show.as_json
+@formatting.limit
+@formatting.as_json
 @click.pass_obj
 def list_events(context: Context, sought: Sought, limit: int, as_json: bool) -> None:
     """List what was accepted, newest first.
@@ -92,10 +92,10 @@ def _list(context: Context, sought: Sought, *, limit: int, as_json: bool) -> Non
         found = up_to(limit, lambda most, cursor: reading.events(sought, limit=most, cursor=cursor))
         waiting = {} if as_json else reading.overview()["unfinished"]
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
         return
     empty = "no event was accepted yet" if sought == Sought() else "no such event was accepted"
-    show.table(COLUMNS, show.pick(found, COLUMNS), empty=empty)
+    formatting.table(COLUMNS, formatting.pick(found, COLUMNS), empty=empty)
     if waiting:
         of_each = ", ".join(f"{count:,} of {source}" for source, count in waiting.items())
         click.echo(f"{plural(sum(waiting.values()), 'task is', 'tasks are')} not done yet: {of_each}", err=True)
@@ -103,7 +103,7 @@ def _list(context: Context, sought: Sought, *, limit: int, as_json: bool) -> Non
 
 @events.command("show")
 @click.argument("event_id", metavar="EVENT")
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def show_event(context: Context, event_id: str, as_json: bool) -> None:
     """Show one event, its tasks and what came of them.
@@ -118,7 +118,7 @@ def show_event(context: Context, event_id: str, as_json: bool) -> None:
             when, _, how = str(error).partition(": ")
             raise Unknown(f"{when}, into {error.file}: {how}") from None
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
     else:
         tell(found)
 
@@ -128,7 +128,7 @@ def show_event(context: Context, event_id: str, as_json: bool) -> None:
 @click.option("-n", "--last", type=click.IntRange(0, MOST), default=10, show_default=True, help="So many first.")
 @click.option("--count", type=click.IntRange(1), help="End after so many, those first ones included.")
 @click.option("--every", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks.")
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def tail(context: Context, *, sought: Sought, last: int, count: int | None, every: float, as_json: bool) -> None:
     """Show events as they come in, oldest first, until Ctrl-C. With --json a line for each.
@@ -139,7 +139,7 @@ def tail(context: Context, *, sought: Sought, last: int, count: int | None, ever
     """
     with suppress(KeyboardInterrupt), context.reading() as reading:
         for number, row in enumerate(_coming(reading, sought, last=last, every=every), start=1):
-            click.echo(show.dumped(row) if as_json else _line(row))
+            click.echo(formatting.dumped(row) if as_json else _line(row))
             if number == count:
                 return
 
@@ -171,7 +171,7 @@ def _since(reading: Reading, sought: Sought, seen: set[str]) -> Iterator[Row]:
 
 def _line(row: Row) -> str:
     """As one of a table whose other rows are not known."""
-    cells = [show.text(row[name]) for name in ("accepted_at", "type", "model", "actor_name", "id")]
+    cells = [formatting.text(row[name]) for name in ("accepted_at", "type", "model", "actor_name", "id")]
     alone = tables.table(_TAIL, [cells], _TAIL_WIDTHS)
     return "\n".join(tables.lines(alone, tables.terminal_width(), heading=False))
 
@@ -181,16 +181,16 @@ def tell(event: dict[str, Any]) -> None:
     refused = event["state"] == "succeeded" and event.get("refused")
     shown = {**event, "state": colour.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
-        click.echo(f"{name:<12} {shown[name] if name == 'state' else show.text(shown[name])}")
-    click.echo(f"{'data':<12} {show.dumped(event['data'])}")
+        click.echo(f"{name:<12} {shown[name] if name == 'state' else formatting.text(shown[name])}")
+    click.echo(f"{'data':<12} {formatting.dumped(event['data'])}")
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")
-    click.echo("\n".join([*deeds.replays(event), *deeds.settled(event["tasks"]), ""]))
-    show.table(_TASK, show.pick(event["tasks"], _TASK), empty="it has no tasks")
+    click.echo("\n".join([*intervention_lines.replays(event), *intervention_lines.settled(event["tasks"]), ""]))
+    formatting.table(_TASK, formatting.pick(event["tasks"], _TASK), empty="it has no tasks")
     for task in event["tasks"]:
         said = task["error"] or (task["outcome"] or {}).get("summary")
         if said:
-            click.echo(f"{task['name']}: {show.sentence(said)}")
+            click.echo(f"{task['name']}: {formatting.sentence(said)}")
 
 
 commands = [events]

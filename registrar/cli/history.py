@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.overview import INCIDENTS, incident
 from registrar.ledger.holders import Past
@@ -37,7 +37,7 @@ class Time(click.ParamType[datetime]):
 @click.option("--until", type=Time(), help="What was held before that.")
 @click.option("--limit", type=click.IntRange(1), help="The newest so many; all, if not given.")
 @click.option("--incidents", is_flag=True, help="What else happened alone, of the newest 50.")
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def history(
     context: Context,
@@ -72,10 +72,12 @@ def history(
             return
         found = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
         if as_json:
-            show.json_list(row for page in found for row in page)
+            formatting.json_list(row for page in found for row in page)
             return
         rows = ([_row(each) for each in page] for page in found)
-        show.paged_table(COLUMNS, rows, empty=f"no version of {model} held {_sought(past)}, as far as the ledger knows")
+        formatting.paged_table(
+            COLUMNS, rows, empty=f"no version of {model} held {_sought(past)}, as far as the ledger knows"
+        )
         if at is None and target is None and (others := _incidents(reading, model, past)[:limit]):
             click.echo("\nwhat else happened")
             _tell_incidents(others, as_json=False)
@@ -96,9 +98,9 @@ def _within(at: datetime, past: Past) -> bool:
 
 def _tell_incidents(found: list[Row], *, as_json: bool) -> None:
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
     else:
-        show.table(
+        formatting.table(
             INCIDENTS, [incident(each) for each in found], empty="nothing else happened, as far as the ledger knows"
         )
 
@@ -107,7 +109,7 @@ def _sought(past: Past) -> str:
     """For people."""
     where = past.target or "a stage or an alias"
     words = {"at": past.at, "after": past.since, "before": past.until}
-    return " ".join([where, *(f"{word} {show.text(time)}" for word, time in words.items() if time)])
+    return " ".join([where, *(f"{word} {formatting.text(time)}" for word, time in words.items() if time)])
 
 
 def _row(holding: Mapping[str, Any]) -> tuple[object, ...]:

@@ -2,13 +2,13 @@
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.ledger.migrate import migrate as bring_up_to_date
 
 
 @click.command()
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def migrate(context: Context, *, as_json: bool) -> None:
     """Bring the ledger's schema up to date.
@@ -16,10 +16,10 @@ def migrate(context: Context, *, as_json: bool) -> None:
     \b
     registrar migrate
     """
-    with show.working("migrating"), context.ledger(checked=False) as ledger:
+    with formatting.working("migrating"), context.ledger(checked=False) as ledger:
         revision = bring_up_to_date(ledger)
     if as_json:
-        show.json_text({"revision": revision})
+        formatting.json_text({"revision": revision})
         return
     click.echo(f"the ledger is at revision {revision}")
 

@@ -4,7 +4,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.queries.query_service import Row, up_to
 
@@ -13,8 +13,8 @@ COLUMNS = ("model", "holds", "open promotions", "last event")
 
 @click.command()
 @click.option("--mlflow", is_flag=True, help="All that MLflow has, with their aliases, in place of the record's.")
-@show.limit
-@show.as_json
+@formatting.limit
+@formatting.as_json
 @click.pass_obj
 def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None:
     """List the registered models: which version holds which stage and alias, and what is under way.
@@ -32,9 +32,9 @@ def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None
     with context.reading() as reading:
         found = up_to(limit, lambda most, cursor: reading.models(limit=most, cursor=cursor))
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
     else:
-        show.table(COLUMNS, [_row(each) for each in found], empty="no event was about a model yet")
+        formatting.table(COLUMNS, [_row(each) for each in found], empty="no event was about a model yet")
 
 
 def _row(each: Row) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 import click
 
-from registrar.cli import ballot, show
+from registrar.cli import formatting, promotion_view
 from registrar.cli.context import Context
 from registrar.queries.processes import WELL
 from registrar.queries.query_service import Row
@@ -13,7 +13,7 @@ INCIDENTS = ("at", "what", "by", "event")
 
 
 @click.command()
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def overview(context: Context, *, as_json: bool) -> None:
     """Say what waits for whom, and what is not well: open promotions, versions that are not live, work that is not done
@@ -27,14 +27,14 @@ def overview(context: Context, *, as_json: bool) -> None:
         found = reading.overview()
         waits = reading.promotions(state="open", limit=50).rows
     if as_json:
-        show.json_text({**found, "open": waits})
+        formatting.json_text({**found, "open": waits})
         return
-    show.table(COLUMNS, [_row(each) for each in waits], empty="no promotion waits for anybody")
+    formatting.table(COLUMNS, [_row(each) for each in waits], empty="no promotion waits for anybody")
     for each in found["not_live"]:
         click.echo(not_live(each))
     unfinished = sum(found["unfinished"].values())
     of_each = ", ".join(f"{count:,} of {source}" for source, count in found["unfinished"].items())
-    oldest = f" ({of_each}); the oldest since {show.text(found['oldest'])}" if unfinished else ""
+    oldest = f" ({of_each}); the oldest since {formatting.text(found['oldest'])}" if unfinished else ""
     click.echo(f"{plural(unfinished, 'task is', 'tasks are')} not done yet{oldest}")
     more = ": registrar dead list" if found["dead"] else ""
     click.echo(f"{plural(found['dead'], 'task')} failed for good{more}")
@@ -45,7 +45,7 @@ def overview(context: Context, *, as_json: bool) -> None:
             )
     if found["incidents"]:
         click.echo("\nin the last 24 hours")
-        show.table(INCIDENTS, [incident(each) for each in found["incidents"]], empty="")
+        formatting.table(INCIDENTS, [incident(each) for each in found["incidents"]], empty="")
 
 
 def not_live(each: Row) -> str:
@@ -53,7 +53,7 @@ def not_live(each: Row) -> str:
     said = "failed" if each["state"] == "failed" else "was not confirmed in time"
     where = f" to {each['environment']}" if each["environment"] else ""
     about = f"{each['model']} version {each['version']} holds {each['target']} and IS NOT LIVE"
-    return f"{about}: its deployment{where} {said}, {show.text(each['ended_at'])}"
+    return f"{about}: its deployment{where} {said}, {formatting.text(each['ended_at'])}"
 
 
 def incident(each: Row) -> tuple[object, ...]:
@@ -67,7 +67,7 @@ def _row(each: Row) -> tuple[object, ...]:
         names = [voter["name"] for rule in voting["rules"] if rule["missing"] for voter in rule["may"]]
         may = voting["impossible"] or ", ".join(dict.fromkeys(names))
     about = (each["model"], each["version"], each["target"], each["state"], each["created_at"])
-    return *about, ballot.lacks(each), may, each["id"]
+    return *about, promotion_view.lacks(each), may, each["id"]
 
 
 commands = [overview]

@@ -6,13 +6,13 @@ from typing import Any
 import click
 import yaml
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 
 
 @click.group(invoke_without_command=True)
 @click.option("--model", metavar="MODEL", help="With what is in effect for this registered model.")
-@show.as_json
+@formatting.as_json
 @click.pass_context
 def policy(ctx: click.Context, *, model: str | None, as_json: bool) -> None:
     """Show the policy in effect, without where its secrets are, and its digest; or the one behind a digest.
@@ -33,7 +33,7 @@ def _in_effect(context: Context, model: str | None, *, as_json: bool) -> None:
     with context.reading() as reading:
         found = reading.policy(model=model)
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
         return
     _document(found)
     click.echo(f"\n# digest {found['digest']}")
@@ -45,7 +45,7 @@ def _in_effect(context: Context, model: str | None, *, as_json: bool) -> None:
 
 @policy.command("show")
 @click.argument("digest", required=False)
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def show_policy(context: Context, *, digest: str | None, as_json: bool) -> None:
     """Show what approvals of a DIGEST are bound to: targets, gates, rules and groups' members, in effect or long ago.
@@ -63,11 +63,13 @@ def show_policy(context: Context, *, digest: str | None, as_json: bool) -> None:
     with context.reading() as reading:
         found = reading.policy_text(digest)
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
         return
     _document(found)
     click.echo(f"\n# digest {found['digest']}")
-    used = f"first used {show.text(found['used_at'])} by {found['event_id']}" if found["used_at"] else "not used yet"
+    used = (
+        f"first used {formatting.text(found['used_at'])} by {found['event_id']}" if found["used_at"] else "not used yet"
+    )
     click.echo(f"# {used}")
 
 

@@ -16,7 +16,7 @@ from registrar.config.settings import SettingsError, process_environment
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import refuse_foreign, refuse_newer
-from registrar.policy import Policy, PolicyError, fit, load
+from registrar.policy import Policy, PolicyError, installation_check, load
 from registrar.policy.load import located
 
 _SHOWN = ("REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL")
@@ -63,9 +63,9 @@ def policy(config: Path) -> Iterator[str]:
     """What registrar.yml says in vain, to be told. Raises PolicyError for what the parts would not start with."""
     found: Policy = load(config)
     environ = process_environment()
-    if wrong := fit.errors(found, environ=environ, path=config):
+    if wrong := installation_check.errors(found, environ=environ, path=config):
         raise PolicyError("\n".join(located(config, wrong)))
-    yield from fit.in_vain(found, environ=environ, path=config)
+    yield from installation_check.in_vain(found, environ=environ, path=config)
 
 
 def ledger(url: str) -> None:

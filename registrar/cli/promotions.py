@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import ballot, command, show
+from registrar.cli import command, formatting, promotion_view
 from registrar.cli.context import Context
 from registrar.errors import Problem
 from registrar.ledger.queries.promotion_record import OPEN, STATES
@@ -34,8 +34,8 @@ def promotions() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Those in this state; else those that are open.")
 @click.option("--all", "every", is_flag=True, help="Those that ended, too.")
 @click.option("--model", metavar="MODEL", help="Those of this registered model.")
-@show.limit
-@show.as_json
+@formatting.limit
+@formatting.as_json
 @click.pass_obj
 def list_promotions(
     context: Context, *, state: str | None, every: bool, model: str | None, limit: int, as_json: bool
@@ -55,15 +55,15 @@ def list_promotions(
             limit, lambda most, cursor: reading.promotions(state=wanted, model=model, limit=most, cursor=cursor)
         )
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
     else:
         empty = "nothing waits for approval" if wanted == OPEN else "there are no such promotions"
-        show.table(COLUMNS, [_row(each) for each in found], empty=empty)
+        formatting.table(COLUMNS, [_row(each) for each in found], empty=empty)
 
 
 def _row(each: Row) -> tuple[object, ...]:
     about = (each["model"], each["version"], each["target"], each["requested_by_name"])
-    return each["created_at"], ballot.state(each), *about, ballot.lacks(each), each["id"]
+    return each["created_at"], promotion_view.state(each), *about, promotion_view.lacks(each), each["id"]
 
 
 _which = click.argument("promotion", metavar="PROMOTION|MODEL")
@@ -78,7 +78,7 @@ _reason = click.option("--reason", metavar="TEXT", help="Why; it is kept in the 
 @_which
 @_version
 @_target
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def show_promotion(context: Context, *, promotion: str, version: int | None, target: str | None, as_json: bool) -> None:
     """Show a promotion: its gates, its votes, and who may still vote. Of a MODEL, or a VERSION of it, the newest.
@@ -90,9 +90,9 @@ def show_promotion(context: Context, *, promotion: str, version: int | None, tar
     with context.reading() as reading:
         found = reading.promotion(_newest(reading, promotion, version, target))
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
         return
-    ballot.tell(found)
+    promotion_view.tell(found)
 
 
 def _newest(reading: Reading, promotion: str, version: int | None, target: str | None) -> str:
@@ -227,8 +227,8 @@ def _not_open(reading: Reading, model: str, version: int, target: str | None) ->
     if ended:
         when = ended["decided_at"] or ended["created_at"]
         where = f"its promotion to {ended['target']} ({ended['id']})"
-        nothing += f": {where} ended as {ballot.state(ended)}, {show.text(when)}"
-        if ballot.state(ended) == "promoted":
+        nothing += f": {where} ended as {promotion_view.state(ended)}, {formatting.text(when)}"
+        if promotion_view.state(ended) == "promoted":
             return nothing
     to_ask = f"registrar send promotion.request model={model} version={version} target={target or 'Production'}"
     return f"{nothing}; `registrar promotions list` lists what is; to ask: {to_ask}"

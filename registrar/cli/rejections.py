@@ -2,7 +2,7 @@
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.queries.query_service import up_to
 
@@ -11,8 +11,8 @@ COLUMNS = ("at", "source", "status", "code", "size", "detail")
 
 @click.command()
 @click.option("--source", metavar="NAME", help="By this source alone.")
-@show.limit
-@show.as_json
+@formatting.limit
+@formatting.as_json
 @click.pass_obj
 def rejections(context: Context, *, source: str | None, limit: int, as_json: bool) -> None:
     """List what was refused at the door and why, newest first.
@@ -23,9 +23,9 @@ def rejections(context: Context, *, source: str | None, limit: int, as_json: boo
     with context.reading() as reading:
         found = up_to(limit, lambda most, cursor: reading.rejections(source=source, limit=most, cursor=cursor))
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
     else:
-        show.table(COLUMNS, show.pick(found, COLUMNS), empty="nothing was refused")
+        formatting.table(COLUMNS, formatting.pick(found, COLUMNS), empty="nothing was refused")
 
 
 commands = [rejections]

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import command, show
+from registrar.cli import command, formatting
 from registrar.cli.context import Context
 from registrar.events.resend_rules import NoReplay, again
 from registrar.events.types import Data, EventReplay
@@ -58,7 +58,7 @@ def _became(event: dict[str, Any]) -> str:
 def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
     """The exit code. Raises Problem."""
     what = f"{first['type']} {first['id']}"
-    lines = [f"it came from {first['actor_name']} on {show.text(first['accepted_at'])}, and is {first['state']}"]
+    lines = [f"it came from {first['actor_name']} on {formatting.text(first['accepted_at'])}, and is {first['state']}"]
     try:
         state, more = _would(context, again(context.policy(), WEB, first["type"], first["data"]))
         lines += more
@@ -66,7 +66,7 @@ def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
         state = "blocked"
         lines.append(f"✗ {error}")
     if as_json:
-        show.json_text({"event_id": first["id"], "type": first["type"], "state": state, "lines": lines})
+        formatting.json_text({"event_id": first["id"], "type": first["type"], "state": state, "lines": lines})
     else:
         click.echo("\n".join([f"{what}, replayed: {state}", *lines]))
     return CODES[state]

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from registrar.cli.show import json_text
+from registrar.cli.formatting import json_text
 from registrar.policy import Policy
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

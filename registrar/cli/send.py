@@ -7,21 +7,21 @@ import click
 import requests
 from click.core import ParameterSource
 
-from registrar.cli import given
+from registrar.cli import params
 from registrar.cli.command import How, check, new_id, options, tell
-from registrar.cli.sender import Answer, Target, posted, sending, sent
+from registrar.cli.signed_request import Answer, Target, posted, sending, sent
 
 STDIN = "<stdin>"
 
 
 @click.command()
 @click.argument("type_", metavar="[TYPE]", required=False)
-@click.argument("words", nargs=-1, type=given.Words(), metavar="[KEY=VALUE]...")
+@click.argument("words", nargs=-1, type=params.Words(), metavar="[KEY=VALUE]...")
 @click.option(
-    "--data-json", callback=given.json_object, metavar="JSON", help="The data as one object, in place of KEY=VALUE."
+    "--data-json", callback=params.json_object, metavar="JSON", help="The data as one object, in place of KEY=VALUE."
 )
 @click.option(
-    "--to", callback=given.url, metavar="URL", help="The receiver; else that of the installation in the data folder."
+    "--to", callback=params.url, metavar="URL", help="The receiver; else that of the installation in the data folder."
 )
 @click.option("--source", default="ci", show_default=True, help="The source of registrar.yml to sign as.")
 @click.option("--secret", metavar="REF", help="env:NAME or file:PATH of its secret; else the source's first.")
@@ -33,22 +33,22 @@ STDIN = "<stdin>"
     metavar="FILE",
     help="Post this request, signed anew: of a .http file, or - for stdin, headers and body; else the body alone.",
 )
-@click.option("--header", "headers", multiple=True, type=given.Header(), help="NAME:VALUE, for a --fixture.")
+@click.option("--header", "headers", multiple=True, type=params.Header(), help="NAME:VALUE, for a --fixture.")
 @click.option(
     "--id",
     "id_",
-    callback=given.delivery_id,
+    callback=params.delivery_id,
     metavar="ID",
     help="Of the delivery: sent twice, it is taken once. Else a new one each time.",
 )
-@click.option("--timestamp", callback=given.time, metavar="TIME", help="When it happened: 2026-11-22T12:00:00Z.")
+@click.option("--timestamp", callback=params.time, metavar="TIME", help="When it happened: 2026-11-22T12:00:00Z.")
 @click.option("--no-check", is_flag=True, help="Send it even where it is no valid event.")
 @click.pass_context
 def send(
     ctx: click.Context,
     *,
     type_: str | None,
-    words: tuple[given.Word, ...],
+    words: tuple[params.Word, ...],
     data_json: dict[str, Any] | None,
     to: str | None,
     source: str,
@@ -95,7 +95,7 @@ def send(
         raise click.UsageError("say which event to send, such as training_run.finished; or a request with --fixture")
     if words and data_json is not None:
         raise click.UsageError("give KEY=VALUE or --data-json, not both")
-    data = data_json if data_json is not None else given.nested(words)
+    data = data_json if data_json is not None else params.nested(words)
     if not no_check:
         check(type_, data)
     at = timestamp or (None if id_given else datetime.now(UTC))  # sent again with its --id, it is the same body

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.cli.context import Context
-from registrar.cli.sitting import whoever_sits_here
+from registrar.cli.local_user import whoever_sits_here
 from registrar.config.key_generation import new_token
 from registrar.errors import Problem
 from registrar.ledger import tokens
@@ -68,7 +68,7 @@ def token() -> None:
 @click.option("--role", type=click.Choice(ROLES), required=True, help="Each includes those before it.")
 @click.option("--person", metavar="ID", help="Of registrar.yml, as whom it acts; else as token:NAME, a machine.")
 @click.option("--expires", type=Lasting(), default="90d", show_default=True, help="After so long, or never.")
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def create(
     context: Context, *, name: str, role: Role, person: str | None, expires: timedelta | None, as_json: bool
@@ -89,15 +89,15 @@ def create(
     with context.ledger() as ledger, ledger.write() as connection:
         tokens.create(connection, made, whoever_sits_here())
     if as_json:
-        show.json_text({**_told(made, at), "token": secret})
+        formatting.json_text({**_told(made, at), "token": secret})
         return
-    until = f"until {show.text(made.expires_at)}" if made.expires_at else "for ever"
+    until = f"until {formatting.text(made.expires_at)}" if made.expires_at else "for ever"
     click.echo(secret)
     click.echo(f"{name} is {role}, as {_acts_as(made)}, {until}. It is shown this once; keep it safe.", err=True)
 
 
 @token.command("list")
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def list_tokens(context: Context, as_json: bool) -> None:
     """List tokens, newest first, and never the secret itself.
@@ -108,14 +108,16 @@ def list_tokens(context: Context, as_json: bool) -> None:
     with context.ledger() as ledger, ledger.read() as connection:
         found = [_told(each, now()) for each in tokens.all_tokens(connection)]
     if as_json:
-        show.json_text(found)
+        formatting.json_text(found)
     else:
-        show.table(COLUMNS, show.pick(found, COLUMNS), empty="there are no tokens; registrar token create makes one")
+        formatting.table(
+            COLUMNS, formatting.pick(found, COLUMNS), empty="there are no tokens; registrar token create makes one"
+        )
 
 
 @token.command()
 @click.argument("name")
-@show.as_json
+@formatting.as_json
 @click.pass_obj
 def revoke(context: Context, name: str, as_json: bool) -> None:
     """Make a token worthless, for good, within seconds.
@@ -127,9 +129,9 @@ def revoke(context: Context, name: str, as_json: bool) -> None:
     with context.ledger() as ledger, ledger.write() as connection:
         found = tokens.revoke(connection, name, whoever_sits_here(), at=at)
     if as_json:
-        show.json_text(_told(found, at))
+        formatting.json_text(_told(found, at))
     else:
-        click.echo(f"{name} is revoked since {show.text(found.revoked_at)}")
+        click.echo(f"{name} is revoked since {formatting.text(found.revoked_at)}")
 
 
 def _check_person(context: Context, person: str, role: Role, at: datetime) -> None:

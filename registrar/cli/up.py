@@ -7,11 +7,11 @@ import click
 from registrar.cli import preflight
 from registrar.cli.config import HERE, existing_config
 from registrar.cli.context import Context
-from registrar.cli.screen import Screen
+from registrar.cli.progress import Screen
 from registrar.config.credentials import without_login
 from registrar.config.settings import process_environment
-from registrar.embedded import Stack, serve
-from registrar.embedded.folder import Folder
+from registrar.local import Stack, serve
+from registrar.local.data_folder import Folder
 
 
 @click.command()

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import click
 
-from registrar.cli import show
+from registrar.cli import formatting
 from registrar.errors import Problem
 from registrar.http.event_client import Receipt, follow
 
@@ -58,7 +58,7 @@ class Waiting:
 def waiting(seconds: float, token: str | None) -> Iterator[Waiting]:
     """On a terminal, what is waited for stands under what is printed; else it is a line now and then."""
     limit = f"at most {seconds:g} s"
-    with show.working(f"waiting {limit}", otherwise=_now_and_then()) as say:
+    with formatting.working(f"waiting {limit}", otherwise=_now_and_then()) as say:
         yield Waiting(seconds, token, lambda said: say(f"waiting, {limit}: {said}"))
 
 

@@ -9,7 +9,7 @@ from registrar.demo.expect import Unexpected
 from registrar.demo.registry import Version
 from registrar.demo.scene import MODEL
 from registrar.demo.screen import Screen
-from registrar.embedded import Addresses
+from registrar.local import Addresses
 
 
 def passed(screen: Screen, at: Addresses, promoted: Version, *, data: Path, stays: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from registrar.config.key_generation import new_webhook_secret
-from registrar.embedded.folder import Folder
+from registrar.local.data_folder import Folder
 
 FOLDER_MODE = 0o700
 SECRET_MODE = 0o600

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.markup import escape
 
-from registrar.cli.screen import Screen as Live
+from registrar.cli.progress import Screen as Live
 from registrar.demo.message import Message
 from registrar.demo.registry import Version
 

@@ -19,13 +19,13 @@ from registrar.demo.registry import Registry
 from registrar.demo.scenario import play
 from registrar.demo.scene import MODEL, Scene
 from registrar.demo.screen import Screen
-from registrar.embedded import Stack
-from registrar.embedded.part import Part
-from registrar.embedded.parts import plan as all_parts
-from registrar.embedded.site import Site
-from registrar.embedded.supervisor import Interrupted
 from registrar.errors import Problem
 from registrar.http.event_client import Address
+from registrar.local import Stack
+from registrar.local.installation import Site
+from registrar.local.service import Part
+from registrar.local.services import plan as all_parts
+from registrar.local.supervisor import Interrupted
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 OPERATOR = "ada"  # as whom the demo's pages are used on this machine

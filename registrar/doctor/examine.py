@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from registrar import plugins
 from registrar.doctor import Finding, Site, fail
-from registrar.policy import fit
+from registrar.policy import installation_check
 from registrar.telemetry.redaction import Scrub, known
 
 CHECKS = "registrar.doctor.checks"
@@ -40,7 +40,7 @@ def examine(site: Site, *, seconds: float = SECONDS) -> Iterator[Line]:
     scrub = Scrub(known(site.settings, site.policy))
     until = time.monotonic() + seconds
     # All is imported before a thread is started: two that import what needs each other see halves of it.
-    fit.load_kinds(site.policy)
+    installation_check.load_kinds(site.policy)
     looks = {part: plugins.load(CHECKS, part).look for part in sorted(plugins.kinds(CHECKS), key=_place)}
     running = [_Check(part, look, site) for part, look in looks.items()]
     for check in running:

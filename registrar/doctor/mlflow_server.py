@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from registrar.config.credentials import login, without_login
-from registrar.doctor.asking import MOST, Answer, ask
+from registrar.doctor.http_probe import MOST, Answer, ask
 
 API = "/api/2.0/mlflow"
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from registrar.events.types.terms import Form
-from registrar.policy.strict import SecretRef, Strict
+from registrar.policy.base_model import SecretRef, Strict
 
 Role = Literal["viewer", "approver", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)  # each includes those before it

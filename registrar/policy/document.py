@@ -11,13 +11,13 @@ from pydantic import Field
 from registrar.events.event import Actor
 from registrar.events.types.terms import Form
 from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Role, same_account
-from registrar.policy.approval import Approval
-from registrar.policy.complaint import Place
+from registrar.policy.approvals import Approval
+from registrar.policy.base_model import Glob, Strict, most_specific
+from registrar.policy.errors import Place
 from registrar.policy.models import ModelPolicy
 from registrar.policy.people import Members, Person
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
-from registrar.policy.strict import Glob, Strict, most_specific
 
 Key = Annotated[
     str,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from registrar.policy import ModelPolicy, Policy, Source, Target
 from registrar.policy.access import EVERYBODY
-from registrar.policy.approval import Approval, Rule
+from registrar.policy.approvals import Approval, Rule
 from registrar.policy.retention import Retention
 from registrar.policy.routes import Channel, Route
 

@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from registrar.events.types.terms import Form
+from registrar.policy.base_model import Strict
 from registrar.policy.duration import Duration
-from registrar.policy.strict import Strict
-from registrar.policy.timing import Freeze, MaxPerDay, Soak
+from registrar.policy.time_gates import Freeze, MaxPerDay, Soak
 from registrar.text.suggestions import nearest
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {

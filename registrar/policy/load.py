@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from registrar.policy import kinds, wording, yaml_text
-from registrar.policy.complaint import Complaint, PolicyError
+from registrar.policy import plugin_options, validation_messages, yaml_text
 from registrar.policy.document import Policy
+from registrar.policy.errors import Complaint, PolicyError
 from registrar.policy.references import unresolved
 
 __all__ = ["PolicyError", "load", "located", "parse"]
@@ -24,7 +24,9 @@ def parse(text: str, name: str = "registrar.yml") -> Policy:
     try:
         policy = Policy.model_validate(file.content)
     except ValidationError as error:
-        wrong = wording.complaints(Policy, error, file.content, elsewhere=kinds.option_of(file.content))
+        wrong = validation_messages.complaints(
+            Policy, error, file.content, elsewhere=plugin_options.option_of(file.content)
+        )
         raise file.error(list(wrong)) from None
     if unknown := unresolved(policy):
         raise file.error(unknown)

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from registrar.events.types import ArtifactPath, Name, Stage
 from registrar.events.types.terms import Form
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
+from registrar.policy.base_model import Strict
 from registrar.policy.duration import Duration
 from registrar.policy.gates import Gate
 from registrar.policy.retention import Retention
-from registrar.policy.strict import Strict
 
 # MLflow refuses these in any case (mlflow.utils.validation._validate_model_alias_name_reserved), and only when it is
 # too late: the version has been moved by then.

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from registrar.policy.complaint import Complaint
-from registrar.policy.wording import complaints
+from registrar.policy.errors import Complaint
+from registrar.policy.validation_messages import complaints
 
 
 class NoOptions(BaseModel):

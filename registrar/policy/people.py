@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 
 
 class Delegate(Strict):

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from registrar.policy.access import EVERYBODY, same_account
-from registrar.policy.approval import Approval, Rule
-from registrar.policy.complaint import Complaint, Place
+from registrar.policy.approvals import Approval, Rule
 from registrar.policy.document import OURSELVES, WEB, Policy
+from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import RequiredTags
 from registrar.queries.quorum import unfilled
 from registrar.text.plural import plural

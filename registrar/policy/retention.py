@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from registrar.policy.base_model import Strict
 from registrar.policy.duration import Duration
-from registrar.policy.strict import Strict
-from registrar.policy.timing import Cron
+from registrar.policy.time_gates import Cron
 
 
 class Retention(Strict):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from registrar.policy.strict import Glob, SecretRef, Strict, matches
+from registrar.policy.base_model import Glob, SecretRef, Strict, matches
 
 
 class Channel(Strict):

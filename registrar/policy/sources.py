@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from registrar.events.types.terms import Form
-from registrar.policy.strict import Glob, SecretRef, Strict, matches
+from registrar.policy.base_model import Glob, SecretRef, Strict, matches
 
 
 class Grant(Strict):

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from registrar.policy.complaint import Complaint, Place, PolicyError
+from registrar.policy.errors import Complaint, Place, PolicyError
 
 # By what PyYAML says, in the order they are looked for: what to do about it.
 _ADVICE = {

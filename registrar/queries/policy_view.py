@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from registrar.policy import Policy
-from registrar.policy.strict import most_specific
+from registrar.policy.base_model import most_specific
 from registrar.queries.voting import Voting
 
 _ELSEWHERE = {

@@ -26,7 +26,7 @@ class Answered(dict[str, Any]):
 
 
 class Asked(Protocol):
-    """registrar.client.Client."""
+    """registrar.http.api_client.Client."""
 
     def get(self, *path: str, **query: object) -> Any: ...
     def lines(self, *path: str, **query: object) -> Iterator[Any]: ...

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from registrar.ledger.promotions import Promotion
 from registrar.policy import Policy
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.queries.quorum import unfilled
 
 

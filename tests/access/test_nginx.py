@@ -18,13 +18,13 @@ from registrar.config.key_generation import new_key, new_token
 from registrar.config.settings import Settings
 from registrar.doctor import Site as Looked
 from registrar.doctor.checks import access as check
-from registrar.embedded.folder import Folder
-from registrar.embedded.parts import receiver
-from registrar.embedded.site import Site
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, tokens
 from registrar.ledger.engine import now
 from registrar.ledger.migrate import migrate
+from registrar.local.data_folder import Folder
+from registrar.local.installation import Site
+from registrar.local.services import receiver
 from registrar.policy.load import load
 from tests.mlflow_server import free_port
 from tests.needs import needs

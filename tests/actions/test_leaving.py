@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-import registrar.embedded
+import registrar.local
 from registrar.events.event import Actor
 from registrar.ledger.tables import holders, incarnations
 from tests.actions.versions import live, trained
@@ -215,7 +215,7 @@ def test_an_alias_of_no_target_counts_too(office):
 
 def test_the_starters_ci_can_not_do_it_either(office):
     """The policy that `registrar up` writes, with a gate against the champion."""
-    starter = Path(registrar.embedded.__file__).with_name("starter.yml").read_text()
+    starter = Path(registrar.local.__file__).with_name("starter.yml").read_text()
     office.policy(starter.replace("alias: champion\n", f"alias: champion\n        gates: [{BEATS}]\n"))
     for run, rmse in (("r1", 5.0), ("r2", 6.0)):
         office.registry.trained(run, rmse=rmse)

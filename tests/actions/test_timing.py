@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registrar.policy.timing import Freeze
+from registrar.policy.time_gates import Freeze
 from tests.actions.versions import live, trained
 from tests.policies import RULES, approval, gate_on_production, model
 from tests.worker.office import ADA, BOB, EVE, POLICY

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeAlias
 
-from registrar.embedded import parts as usual
+from registrar.local import services as usual
 from tests.bench import processes
 from tests.bench.installation import WITHOUT_WORKER, Installation, installation
 from tests.bench.load import LoadError

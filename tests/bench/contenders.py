@@ -13,13 +13,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from registrar.embedded import Stack
-from registrar.embedded import parts as usual
-from registrar.embedded.part import Part
-from registrar.embedded.probes import LOOPBACK
-from registrar.embedded.site import Site
 from registrar.ledger import Ledger
 from registrar.ledger.tables import events
+from registrar.local import Stack
+from registrar.local import services as usual
+from registrar.local.installation import Site
+from registrar.local.probes import LOOPBACK
+from registrar.local.service import Part
 from tests.bench.machine import ROOT
 from tests.mlflow_server import free_port
 from tests.postgres_server import database, postmaster

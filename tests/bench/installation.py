@@ -18,11 +18,6 @@ from sqlalchemy import func, select
 
 from registrar.broker.celery_app import celery_app, ring
 from registrar.config.key_generation import new_webhook_secret
-from registrar.embedded import Stack, trees
-from registrar.embedded import parts as usual
-from registrar.embedded.part import Part
-from registrar.embedded.probes import LOOPBACK
-from registrar.embedded.running import Running
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
@@ -30,6 +25,11 @@ from registrar.ledger.deliveries import Arrival, Delivery, accept_all
 from registrar.ledger.engine import now
 from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, tasks
+from registrar.local import Stack, process_tree
+from registrar.local import services as usual
+from registrar.local.probes import LOOPBACK
+from registrar.local.service import Part
+from registrar.local.service_process import Running
 from tests.bench.load import LoadError, signed
 from tests.postgres_server import database
 
@@ -80,7 +80,7 @@ class Installation:
                 time.sleep(_POLL)
             yield running
         finally:
-            running.stop(trees.never)
+            running.stop(process_tree.never)
 
     def request(self, type_: str, data: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
         """Body and headers of a delivery of ci's."""

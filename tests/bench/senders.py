@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-from registrar.embedded.probes import LOOPBACK
 from registrar.http import signing
+from registrar.local.probes import LOOPBACK
 from tests.bench.load import LoadError
 
 EVERY = 0.2  # seconds between two requests of the person's

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registrar.config.key_generation import new_key, new_webhook_secret
-from registrar.embedded import parts as usual
-from registrar.embedded import ports, trees
-from registrar.embedded.folder import Folder
-from registrar.embedded.part import Part
-from registrar.embedded.probes import Printed
-from registrar.embedded.running import Running
-from registrar.embedded.site import Site
+from registrar.local import ports, process_tree
+from registrar.local import services as usual
+from registrar.local.data_folder import Folder
+from registrar.local.installation import Site
+from registrar.local.probes import Printed
+from registrar.local.service import Part
+from registrar.local.service_process import Running
 from tests.bench import processes
 from tests.bench.contenders import CONFIG, NOBODY
 from tests.bench.machine import ROOT
@@ -51,7 +51,7 @@ class House:
                 time.sleep(_POLL)
             yield running
         finally:
-            running.stop(trees.never)
+            running.stop(process_tree.never)
 
 
 def measure(options: Options) -> Result:

@@ -9,9 +9,6 @@ from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
 
 from registrar.cli import main
-from registrar.embedded.folder import Folder
-from registrar.embedded.site import Site
-from registrar.embedded.starter import starter
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
@@ -19,6 +16,9 @@ from registrar.ledger import Ledger, tasks
 from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.holders import Held
 from registrar.ledger.migrate import migrate
+from registrar.local.data_folder import Folder
+from registrar.local.default_config import starter
+from registrar.local.installation import Site
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVENING = NOON.replace(hour=18)

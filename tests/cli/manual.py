@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from registrar.cli import main
-from registrar.cli.catalogue import SECTIONS
+from registrar.cli.lazy_group import SECTIONS
 
 HEAD = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
 BOTH = ("overview", "send", "promotions", "rollback", "prune", "reconcile", "replay", "dead", "queue")

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from registrar.cli import main
-from registrar.cli.catalogue import SECTIONS
+from registrar.cli.lazy_group import SECTIONS
 from tests.cli.manual import BOTH, manual
 
 DOC = Path(__file__).parents[2] / "docs" / "cli.md"

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from registrar.cli import main
-from registrar.embedded import folder as folders
+from registrar.local import data_folder as folders
 from tests.cli import trouble
 
 pytestmark = pytest.mark.usefixtures("_nothing_from_outside")

@@ -3,10 +3,10 @@
 import json
 from datetime import timedelta
 
-from registrar.cli import show
-from registrar.embedded.folder import Folder
+from registrar.cli import formatting
 from registrar.ledger import rejections
 from registrar.ledger.schema import HEAD
+from registrar.local.data_folder import Folder
 from registrar.queries import query_service
 from tests.cli.conftest import EVENING, NOON, approve
 
@@ -54,7 +54,7 @@ def test_a_long_history_is_printed_page_by_page_in_columns(run, record, monkeypa
         approve(record, number, NOON + timedelta(hours=number))
     monkeypatch.setattr(query_service, "MOST", 3)
     printed: list[str] = []
-    monkeypatch.setattr(show.click, "echo", lambda text="", **_: printed.append(text))
+    monkeypatch.setattr(formatting.click, "echo", lambda text="", **_: printed.append(text))
     run("history", "taxi", "--target", "@champion")
     assert len(printed) == 2
     lines = [line for page in printed for line in page.splitlines()]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from registrar.cli import colour, events, show, tables
+from registrar.cli import colour, events, formatting, tables
 from tests.cli.house import living
 
 ID = "prm_" + "0123456789abcdef" * 2
@@ -88,7 +88,7 @@ def test_where_no_terminal_is_nothing_is_cut(command):
 
 
 def test_a_line_of_any_length_goes_whole_into_a_pipe(capsys):
-    show.table(("why", "id"), [("x" * 30_000, ID)], empty="")
+    formatting.table(("why", "id"), [("x" * 30_000, ID)], empty="")
     assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 30_000}  {ID}"
 
 
@@ -132,7 +132,7 @@ def test_an_id_in_a_text_is_shown_whole_or_not_at_all(width):
 
 
 def test_pages_of_one_table_stand_under_each_other(capsys):
-    show.paged_table(("a", "b"), [[("long enough", "1")], [("x", "2")]], empty="")
+    formatting.paged_table(("a", "b"), [[("long enough", "1")], [("x", "2")]], empty="")
     assert capsys.readouterr().out.splitlines() == ["a            b", "long enough  1", "x            2"]
 
 

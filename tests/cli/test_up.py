@@ -7,12 +7,12 @@ import sys
 import pytest
 from rich.console import Console
 
-from registrar.cli import preflight, screen, up
-from registrar.cli.screen import Screen
+from registrar.cli import preflight, progress, up
+from registrar.cli.progress import Screen
 from registrar.config.key_generation import new_webhook_secret
-from registrar.embedded.folder import Folder
-from registrar.embedded.lock import FolderLock
 from registrar.errors import Problem
+from registrar.local.data_folder import Folder
+from registrar.local.folder_lock import FolderLock
 
 
 def test_a_policy_that_cannot_be_used_stops_it_before_anything_starts(run, data, tmp_path):
@@ -152,7 +152,7 @@ def test_a_second_one_on_the_folder_is_one_line_and_exit_1(data):
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(monkeypatch):
-    monkeypatch.setattr(screen, "_REASSURANCE", 0.0)
+    monkeypatch.setattr(progress, "_REASSURANCE", 0.0)
     plain = io.StringIO()
     with Screen(Console(file=plain)) as shown:
         shown.say("redis [bold]ready")
@@ -171,7 +171,7 @@ def test_on_a_terminal_progress_is_under_the_lines_that_stay():
 def test_a_reader_that_goes_away_does_not_keep_it_from_stopping_the_parts():
     code = """
 import sys
-from registrar.cli.screen import Screen
+from registrar.cli.progress import Screen
 sys.stdin.read()
 with Screen() as shown:
     for _ in range(3):

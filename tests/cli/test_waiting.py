@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from registrar.cli import command, show, waiting
+from registrar.cli import command, formatting, waiting
 from registrar.http.event_client import Receipt, Unreachable
 from tests.cli.house import House, living
 from worker.door import Retryable
@@ -92,7 +92,7 @@ def test_json_stays_json(house, at_once):
 
 def test_on_a_terminal_it_stands_under_what_is_printed(house, monkeypatch):
     told = []
-    monkeypatch.setattr(show, "Console", lambda **_: Terminal(told))
+    monkeypatch.setattr(formatting, "Console", lambda **_: Terminal(told))
     house.run(*trained("--timeout", "0.2"))
     assert told[0] == "waiting at most 0.2 s"
     assert re.search(r"waiting, at most 0\.2 s: training_run.finished evt_\w+: worker.register is queued", told[1])

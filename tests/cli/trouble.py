@@ -12,11 +12,11 @@ import click
 
 from registrar.cli import main
 from registrar.config.key_generation import new_key
-from registrar.embedded.folder import Folder
-from registrar.embedded.site import Site
-from registrar.embedded.starter import starter
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
+from registrar.local.data_folder import Folder
+from registrar.local.default_config import starter
+from registrar.local.installation import Site
 
 VALUES = {
     "event_id": "evt_" + "0" * 32,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from registrar.cli.screen import Screen as Live
+from registrar.cli.progress import Screen as Live
 from registrar.demo import closing
 from registrar.demo.expect import Unexpected
 from registrar.demo.message import Block, Content, Message, Words
 from registrar.demo.registry import Version
 from registrar.demo.screen import Screen
-from registrar.embedded import Addresses
+from registrar.local import Addresses
 
 AT = Addresses("http://127.0.0.1:8000", "http://127.0.0.1:5000", "redis://127.0.0.1:6379/0", "sqlite:///ledger.db")
 CHAMPION = Version(4, "Production", ("champion",), "", "run", {})

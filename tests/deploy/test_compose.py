@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from registrar.embedded.folder import Folder
-from registrar.embedded.parts import plan
-from registrar.embedded.site import Site
+from registrar.local.data_folder import Folder
+from registrar.local.installation import Site
+from registrar.local.services import plan
 from registrar.policy import load
 from tests.deploy.composefile import COMPOSE_FILE, ROOT, lasting, ours, read, services
 from tests.needs import needs

@@ -8,9 +8,9 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import select, update
 
-from registrar.doctor import targets_shown
+from registrar.doctor import target_differences
 from registrar.doctor.mlflow_server import Server
-from registrar.doctor.targets_shown import differences
+from registrar.doctor.target_differences import differences
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
@@ -305,7 +305,7 @@ def test_a_real_registry_is_compared_with_the_record(site: SiteOf, ledger: Ledge
 
 
 def test_a_slow_mlflow_leaves_models_out_and_that_is_said(site: SiteOf, server: Pages, ledger: Ledger, monkeypatch):
-    monkeypatch.setattr(targets_shown, "SECONDS", -1.0)
+    monkeypatch.setattr(target_differences, "SECONDS", -1.0)
     approve(ledger, 4, NOON)
     [(level, seen, _)] = troubles("mlflow", site(MLFLOW_TRACKING_URI=server.root))
     assert (level, seen) == ("warn", "1 model was not compared in time")

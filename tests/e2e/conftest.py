@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from registrar.config.key_generation import new_webhook_secret
 from registrar.config.settings import ENVIRONMENT_FILE, from_folder
-from registrar.embedded.folder import Folder
+from registrar.local.data_folder import Folder
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender
 from tests.notifiers.conftest import listening

@@ -15,8 +15,8 @@ import pytest
 
 from registrar.broker.redis_server import NoRedis, redis_server
 from registrar.config.settings import Settings
-from registrar.embedded import trees
-from registrar.embedded.folder import Folder
+from registrar.local import process_tree
+from registrar.local.data_folder import Folder
 from tests.notifiers.conftest import Listener
 
 START, STOP = 240.0, 120.0  # seconds: MLflow without compiled bytecode needs 90 on a quiet machine
@@ -116,11 +116,11 @@ def running(data: Path, *options: str, **environ: str) -> Iterator[None]:
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=STOP)
         assert process.returncode == 0, said + rest
-        assert [left.cmdline() for left in trees.marked(Folder(data).mark)] == []
+        assert [left.cmdline() for left in process_tree.marked(Folder(data).mark)] == []
     finally:
         process.kill()
         process.wait()
-        trees.clear(trees.marked(Folder(data).mark))
+        process_tree.clear(process_tree.marked(Folder(data).mark))
 
 
 def _until_up(process: subprocess.Popen[str]) -> str:

@@ -9,9 +9,9 @@ import pytest
 from mlflow import MlflowClient
 
 from registrar.config.encryption import Seal
-from registrar.embedded import leftovers
-from registrar.embedded.folder import Folder
 from registrar.events import approval_buttons
+from registrar.local import orphans
+from registrar.local.data_folder import Folder
 from tests.e2e.installation import Installation
 from tests.e2e.sender import Sender
 from tests.mlflow_server import train, train_logged_model
@@ -182,7 +182,7 @@ def test_a_plan_says_by_its_exit_code_whether_a_version_may_go(sender, stack, cl
 
 def test_the_receiver_does_not_grow_under_load(sender, stack):
     """What it may hold at most is in tests/webhooks/test_serve.py; here it has served other tests before."""
-    receiver = next(entry.pid for entry in leftovers.read(Folder(stack.data).pids) if entry.name == "receiver")
+    receiver = next(entry.pid for entry in orphans.read(Folder(stack.data).pids) if entry.name == "receiver")
 
     def held() -> int:
         process = psutil.Process(receiver)

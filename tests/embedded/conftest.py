@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from registrar.embedded import trees
-from registrar.embedded.folder import Folder
+from registrar.local import process_tree
+from registrar.local.data_folder import Folder
 
 PATIENCE = 20.0
 
@@ -25,7 +25,7 @@ def eventually(found: Callable[[], object], what: str) -> None:
 
 def left_behind(data: Path) -> list[str]:
     """The command lines of processes that carry the folder's mark."""
-    return [" ".join(process.cmdline()) for process in trees.marked(Folder(data).mark)]
+    return [" ".join(process.cmdline()) for process in process_tree.marked(Folder(data).mark)]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ class Up:
 
     def family(self) -> list[psutil.Process]:
         """All it started, whatever became of their parents, and the guard."""
-        return [p for p in psutil.Process(self.process.pid).children(recursive=True) if trees.alive(p)]
+        return [p for p in psutil.Process(self.process.pid).children(recursive=True) if process_tree.alive(p)]
 
     def guard(self) -> psutil.Process:
         """The guard, waited for: between fork and exec a new one is not yet to be told from its parent."""
@@ -65,7 +65,7 @@ class Up:
         return next((process for process in self._guards() if process != first), None)
 
     def _guards(self) -> list[psutil.Process]:
-        return [process for process in self.family() if "registrar.embedded.tidy" in _command(process)]
+        return [process for process in self.family() if "registrar.local.reaper_process" in _command(process)]
 
 
 def _command(process: psutil.Process) -> list[str]:
@@ -87,4 +87,4 @@ def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     for one in started:
         one.process.kill()
         one.process.communicate(timeout=PATIENCE)
-    trees.clear(trees.marked(Folder(tmp_path / "data").mark))
+    process_tree.clear(process_tree.marked(Folder(tmp_path / "data").mark))

@@ -6,10 +6,10 @@
 import sys
 from pathlib import Path
 
-from registrar.embedded import Stack, serve
-from registrar.embedded.part import Part
-from registrar.embedded.probes import HttpOk, Printed
-from registrar.embedded.site import Site
+from registrar.local import Stack, serve
+from registrar.local.installation import Site
+from registrar.local.probes import HttpOk, Printed
+from registrar.local.service import Part
 
 # MLflow's shape: a process that waits for a child. This one does not take the child along when it is asked to end.
 FAMILY = """

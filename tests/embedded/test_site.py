@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from registrar.config.settings import Settings, SettingsError, folder_environment, from_folder
-from registrar.embedded import folder as folders
-from registrar.embedded.folder import Folder
-from registrar.embedded.operator import local_operator
-from registrar.embedded.parts import plan
-from registrar.embedded.ports import PortTaken, choose
-from registrar.embedded.site import Site
-from registrar.embedded.starter import starter
+from registrar.local import data_folder as folders
+from registrar.local.data_folder import Folder
+from registrar.local.default_config import starter
+from registrar.local.installation import Site
+from registrar.local.local_operator import local_operator
+from registrar.local.ports import PortTaken, choose
+from registrar.local.services import plan
 
 PORTS = {"redis": 6400, "mlflow": 5001, "receiver": 8001}
 KEY = "k" * 44

@@ -8,9 +8,9 @@ import time
 import psutil
 import pytest
 
-from registrar.embedded import CannotStart, Stack, restarts, trees
-from registrar.embedded.part import Part
-from registrar.embedded.probes import Alive, Printed
+from registrar.local import CannotStart, Stack, process_tree, restarts
+from registrar.local.probes import Alive, Printed
+from registrar.local.service import Part
 from tests.embedded.conftest import eventually, left_behind
 from tests.embedded.standin import FAMILY, STUBBORN, plan, python, web
 
@@ -162,8 +162,8 @@ def standing() -> list[Part]:
 
 
 def test_a_process_with_a_recorded_pid_but_another_start_is_somebody_elses():
-    assert trees.find(os.getpid(), psutil.Process().create_time()) is not None
-    assert trees.find(os.getpid(), psutil.Process().create_time() - 60) is None
+    assert process_tree.find(os.getpid(), psutil.Process().create_time()) is not None
+    assert process_tree.find(os.getpid(), psutil.Process().create_time() - 60) is None
 
 
 def test_the_marker_of_readiness_is_looked_for_in_this_starts_output_only(tmp_path, said):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from registrar.policy.timing import Freeze, last
+from registrar.policy.time_gates import Freeze, last
 
 MINUTE = timedelta(minutes=1)
 # By an hour, by half of one, by two; at midnight; on other days than Europe's; never.

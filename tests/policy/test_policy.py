@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from registrar.policy.base_model import matches, most_specific
 from registrar.policy.load import parse
-from registrar.policy.strict import matches, most_specific
 from tests.policy.test_load import WHOLE
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from cryptography.fernet import Fernet
 from werkzeug.serving import make_server
 
-from registrar.client import BadAddress, Client, NotAllowed
 from registrar.config.settings import Settings
+from registrar.http.api_client import BadAddress, Client, NotAllowed
 from registrar.http.event_client import NotTaken, Unreachable
 from registrar.ledger.holders import Past
 from registrar.ledger.queries.event_search import Sought

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 
 from registrar import plugins
 from registrar.policy import Policy
-from registrar.policy.fit import misfits
+from registrar.policy.installation_check import misfits
 from tests.sources.captured import FIXTURES, FOLDERS, captures, read, sender
 from webhooks import mapping
 from webhooks.errors import BadSignature, InvalidEvent

@@ -36,5 +36,5 @@ def test_what_registrar_yml_says_in_vain_is_in_the_log_once(ledger: Ledger, tmp_
         "REGISTRAR_SECRET_KEY": KEY,
     }
     [line] = [line for line in said(environ) if "groups.nobody" in line]
-    assert "WARNING registrar.policy.fit: " in line
+    assert "WARNING registrar.policy.installation_check: " in line
     assert f"{tmp_path}/registrar.yml:1: groups.nobody: has no members: what only they may do, nobody may" in line

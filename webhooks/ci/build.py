@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registrar.policy.strict import matches
+from registrar.policy.base_model import matches
 from registrar.text.sanitize import absent
 from webhooks.ci.payload import COMMIT, Ignored, at, link
 from webhooks.clean import clean

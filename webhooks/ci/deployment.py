@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from registrar.events.types import ModelName, Stage
-from registrar.policy.strict import Glob, Strict, most_specific
+from registrar.policy.base_model import Glob, Strict, most_specific
 from webhooks.ci.pattern import Pattern
 from webhooks.ci.payload import Ignored
 from webhooks.clean import clean

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from webhooks.ci.payload import first_line
 
 MAX_TEXT = 250

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from registrar.events.types import ArtifactPath, Data, ModelName, Name, RunId
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from webhooks import valid
 from webhooks.ci.pattern import Pattern
 from webhooks.ci.payload import first_line

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from registrar.events.types import Data
-from registrar.policy.strict import Glob, matches
+from registrar.policy.base_model import Glob, matches
 from webhooks import valid
 from webhooks.ci import training
 from webhooks.ci.payload import Ignored, Place, at, commit, link, number, text

@@ -14,9 +14,9 @@ from registrar.ledger.promotions import approvals, still_open
 from registrar.ledger.queries import metrics
 from registrar.ledger.queries.process_mismatches import mismatches
 from registrar.policy import Policy
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
+from registrar.policy.model_labels import NONE, policy_of
 from registrar.policy.models import Target
-from registrar.policy.naming import NONE, policy_of
 from registrar.queries.not_live import not_live
 from registrar.queries.voting import voting
 from webhooks.metrics.kept import Kept

@@ -13,7 +13,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.queries import promotion_record
 from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
 from registrar.ledger.queries.promotion_results import Became, became
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.queries.policy_digests import bound
 from webhooks.clean import clean
 from webhooks.errors import InvalidEvent, NotFound

@@ -20,7 +20,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import Field
 
 from registrar.events.event import Actor, Event
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from webhooks import configured, strict_json, valid
 from webhooks.ci.payload import Ignored, text
 from webhooks.clean import clean

@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 
 from registrar import plugins
 from registrar.events.event import Actor, Event
-from registrar.policy.strict import Glob, Strict
+from registrar.policy.base_model import Glob, Strict
 from registrar.text.sanitize import absent
 from registrar.text.suggestions import meant
 from webhooks import configured, mapping, strict_json, valid

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from registrar.events.event import Actor, Event
 from registrar.events.types import Data
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from webhooks import schemes, signature, strict_form, strict_json
 from webhooks.ci.payload import Ignored, Place, at, moment, number, refused, text
 from webhooks.clean import clean

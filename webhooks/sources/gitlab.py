@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field
 
 from registrar.events.event import Actor, Event
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from webhooks import schemes, signature, strict_json
 from webhooks.ci.payload import Ignored, Place, moment, text
 from webhooks.clean import clean

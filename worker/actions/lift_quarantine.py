@@ -6,7 +6,7 @@ Who may approve a promotion of the model may also lift; where nobody has to appr
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import QuarantineLift
 from registrar.ledger.version_state import Key
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from worker.door import Refused
 from worker.promotion import quarantine
 from worker.promotion.version_state import put

@@ -7,7 +7,7 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
 from registrar.policy import Target
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from worker import limits, metrics
 from worker.door import Version
 from worker.promotion import asking, author, quarantine, verdict

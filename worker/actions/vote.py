@@ -6,7 +6,7 @@ from datetime import datetime
 from registrar.events.outcome import Fact, FollowUp, Outcome, Record
 from registrar.events.types import PromotionApprove, Vote
 from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from worker.promotion import disputes, quarantine, void
 from worker.promotion.evidence import expired, gather, target_of
 from worker.promotion.voters import allowed, approval_of, changed, excluded, meant, missing, name

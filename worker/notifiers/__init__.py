@@ -9,7 +9,7 @@ names: called again it does the same again. A kind that people can be answered t
 source's reply_to names none (of its file in webhooks/sources/, the same).
 A kind that can't post without them offers NEEDS = ("url", "secret"), or ("url or secret",) where one of both will do:
 `registrar check-config` warns of a channel without.
-A kind that takes options offers `class Options(registrar.policy.strict.Strict)`: the worker does not start with others;
+A kind that takes options offers `class Options(Strict)`: the worker does not start with others;
 one without it takes none. With `NEEDS_VERSION = True` it is given the commit and the run of the version that a fact is
 about, which costs a call to MLflow. A fact that is nothing for the channel is PassedOver: neither told nor tried again.
 Each notice is a task of its own, so a dead chat server holds up nothing but its own messages. A channel is told

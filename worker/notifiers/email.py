@@ -13,7 +13,7 @@ import requests
 from pydantic import AfterValidator, Field
 
 from registrar.config.encryption import Seal
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from registrar.text.sanitize import shown
 from worker.notifiers import Notice
 from worker.telling import card, commit, mailserver

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from registrar.config.encryption import Seal
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from worker.door import Final
 from worker.notifiers import Notice, PassedOver
 from worker.telling import commit

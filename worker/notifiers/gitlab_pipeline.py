@@ -12,7 +12,7 @@ import requests
 from pydantic import Field
 
 from registrar.config.encryption import Seal
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling.about import about

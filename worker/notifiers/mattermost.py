@@ -16,7 +16,7 @@ import requests
 
 from registrar.config.encryption import Seal
 from registrar.events.types.terms import Form
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from registrar.text import markdown
 from worker.door import Final
 from worker.notifiers import Notice

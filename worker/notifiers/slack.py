@@ -16,7 +16,7 @@ from pydantic import Field
 
 from registrar.config.encryption import Seal
 from registrar.events.types.terms import Form
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from registrar.text.markdown import FENCE
 from registrar.text.sanitize import shown
 from worker.door import Doubtful, Final, Retryable

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from registrar.config.encryption import Seal
 from registrar.http import signing
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from worker.door import Final
 from worker.notifiers import Notice
 from worker.telling.post import post as send

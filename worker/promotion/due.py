@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger.promotions import Promotion
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.policy.duration import length
 
 What = Literal["go on", "expire", "escalate", "remind"]

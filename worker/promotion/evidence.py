@@ -11,10 +11,10 @@ from registrar.ledger.holders import HeldBefore, holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
 from registrar.ledger.version_state import Given, Key, given_tags, states
 from registrar.policy import Policy, Target
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, RequiredTags, Signature
-from registrar.policy.timing import Timing
+from registrar.policy.time_gates import Timing
 from worker.door import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
 from worker.promotion import author
 from worker.promotion.baseline import compared_with

@@ -22,7 +22,7 @@ from registrar.policy.gates import (
     Threshold,
     named,
 )
-from registrar.policy.timing import Timing
+from registrar.policy.time_gates import Timing
 
 _CLOCKS_APART = timedelta(minutes=1)  # of the machines that train and that judge
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from registrar.policy.duration import length
 from registrar.policy.gates import Gate
-from registrar.policy.timing import Freeze, MaxPerDay, Soak, Timing
+from registrar.policy.time_gates import Freeze, MaxPerDay, Soak, Timing
 
 _DAY = timedelta(days=1)
 

@@ -5,7 +5,7 @@ Else whoever may send an archive could end what others approved, and have what c
 
 from registrar.ledger.holders import holding_since
 from registrar.policy import ModelPolicy, Target
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from worker.door import Version
 from worker.promotion.standing import standing
 from worker.promotion.voters import allowed

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from registrar.ledger import act_subjects
 from registrar.ledger.promotions import Promotion, get
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.queries import voting
 from worker.door import Version
 from worker.promotion import author

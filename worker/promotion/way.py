@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from registrar.policy import Policy, Target
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from registrar.queries.voting import by_account
 from worker.door import Version
 from worker.promotion.evidence import Look, gather

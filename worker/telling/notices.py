@@ -5,7 +5,7 @@ from datetime import datetime
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
-from registrar.policy.approval import Approval
+from registrar.policy.approvals import Approval
 from worker.telling import card
 
 

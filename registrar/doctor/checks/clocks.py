@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from registrar.config.credentials import without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.doctor.asking import Silence, ask
 from registrar.doctor.checks.broker import connect
-from registrar.doctor.opening import Unopened, living, opened
+from registrar.doctor.http_probe import Silence, ask
+from registrar.doctor.ledger_access import Unopened, living, opened
 from registrar.ledger.tasks import LEASE_SECONDS
 
 NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions

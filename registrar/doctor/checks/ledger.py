@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from registrar.config.credentials import without_login
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.doctor.opening import Unopened, opened
+from registrar.doctor.ledger_access import Unopened, opened
 from registrar.ledger import Ledger
 from registrar.ledger.disk_space import LEAST_FREE, free_bytes, probe
 from registrar.ledger.schema import NewerSchema, SchemaMismatch, check

@@ -11,11 +11,11 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection
 
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.doctor.asking import Answer, Silence
+from registrar.doctor.http_probe import Answer, Silence
+from registrar.doctor.ledger_access import Unopened, opened
 from registrar.doctor.mlflow_server import API, Server
-from registrar.doctor.opening import Unopened, opened
-from registrar.doctor.registry_shown import Shown, incarnation
-from registrar.doctor.targets_shown import differences
+from registrar.doctor.registry_snapshot import Shown, incarnation
+from registrar.doctor.target_differences import differences
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import ever_accepted

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.doctor.asking import Silence, ask
+from registrar.doctor.http_probe import Silence, ask
 
 
 def look(site: Site) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from registrar import plugins
 from registrar.config.settings import ENVIRONMENT_FILE, Settings, SettingsError
 from registrar.doctor import Finding, Site, fail, ok, warn
-from registrar.policy import Policy, fit
+from registrar.policy import Policy, installation_check
 
 _SOURCES = "webhooks.sources"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -19,7 +19,7 @@ def look(site: Site) -> Iterator[Finding]:
     if site.policy is None:
         return
     folder = site.settings.config_path.parent
-    missing = list(fit.unreadable(site.policy, environ=site.settings.environ, folder=folder))
+    missing = list(installation_check.unreadable(site.policy, environ=site.settings.environ, folder=folder))
     for at, why in missing:
         place = ".".join(map(str, at))
         yield warn(

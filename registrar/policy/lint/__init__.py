@@ -3,8 +3,8 @@
 Refused is only what can't be read, names what is not there, or would be unsafe to start with (references.py).
 """
 
-from registrar.policy.complaint import Complaint
 from registrar.policy.document import Policy
+from registrar.policy.errors import Complaint
 from registrar.policy.lint import builds, channels, grants, groups, models, targets
 
 _LOOKS = (grants.look, builds.look, groups.look, models.look, targets.look, channels.look)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from registrar.policy.complaint import Complaint, Place
 from registrar.policy.document import Policy
+from registrar.policy.errors import Complaint, Place
 from registrar.policy.sources import Source
 
 # No branch may hold these: https://git-scm.com/docs/git-check-ref-format ; * ? [ ] are a glob's.

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from registrar.events.fact_types import OUTCOMES
-from registrar.policy.complaint import Complaint
+from registrar.policy.base_model import matches
 from registrar.policy.document import Policy
-from registrar.policy.kinds import needs, option_values
+from registrar.policy.errors import Complaint
 from registrar.policy.lint.patterns import matches_nothing, samples
+from registrar.policy.plugin_options import needs, option_values
 from registrar.policy.routes import Route
-from registrar.policy.strict import matches
 
 
 def look(policy: Policy) -> Iterator[Complaint]:

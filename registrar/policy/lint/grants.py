@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from registrar.events.types import VOCABULARY
-from registrar.policy.complaint import Complaint, Place
+from registrar.policy.base_model import matches
 from registrar.policy.document import Policy
+from registrar.policy.errors import Complaint, Place
 from registrar.policy.lint.patterns import matches_nothing, no_model
 from registrar.policy.sources import Grant
-from registrar.policy.strict import matches
 from registrar.text.suggestions import nearest
 
 _ALIKE = 0.7

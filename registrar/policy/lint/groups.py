@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from registrar.policy.complaint import Complaint
 from registrar.policy.document import Policy
-from registrar.policy.kinds import known
+from registrar.policy.errors import Complaint
+from registrar.policy.plugin_options import known
 from registrar.text.suggestions import meant
 
 # Who acts is known by what the product keeps, and not by a name or an address that can be given to somebody else.

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from registrar.policy.complaint import Complaint
+from registrar.policy.base_model import most_specific
 from registrar.policy.document import Policy
+from registrar.policy.errors import Complaint
 from registrar.policy.lint.patterns import no_model, samples
-from registrar.policy.strict import most_specific
 
 
 def look(policy: Policy) -> Iterator[Complaint]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pydantic import TypeAdapter, ValidationError
 
 from registrar.events.types import ModelName
-from registrar.policy.strict import matches
+from registrar.policy.base_model import matches
 from registrar.text.suggestions import meant
 
 _SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")

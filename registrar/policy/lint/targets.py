@@ -6,14 +6,14 @@ from itertools import islice, pairwise
 
 from cronsim import CronSim
 
-from registrar.policy.approval import Approval
-from registrar.policy.complaint import Complaint, Place
+from registrar.policy.approvals import Approval
 from registrar.policy.document import Policy
 from registrar.policy.duration import length
+from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import Comparison, Evaluated, Gate, MaxAge, Threshold
 from registrar.policy.lint.patterns import samples
 from registrar.policy.models import ModelPolicy, Target
-from registrar.policy.timing import Freeze, Soak
+from registrar.policy.time_gates import Freeze, Soak
 from registrar.text.suggestions import meant
 
 _STARTS = 500  # of a freeze that are looked at

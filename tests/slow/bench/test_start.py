@@ -2,9 +2,9 @@
 
 import pytest
 
-from registrar.embedded import parts as usual
-from registrar.embedded.part import Part
-from registrar.embedded.probes import Printed
+from registrar.local import services as usual
+from registrar.local.probes import Printed
+from registrar.local.service import Part
 from tests.bench import start
 from tests.bench.options import Options
 from webhooks import serve

@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from registrar.config.key_generation import new_webhook_secret
-from registrar.embedded import Stack
 from registrar.http import signing
+from registrar.local import Stack
 from tests.links import LOOPBACK
 from tests.mlflow_server import free_port
 from tests.rabbitmq import serve as serve_rabbitmq

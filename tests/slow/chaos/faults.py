@@ -11,7 +11,7 @@ from contextlib import suppress
 import psutil
 import redis
 
-from registrar.embedded import Stack
+from registrar.local import Stack
 from tests.slow.chaos.parts import CLIENTS, WORKERS, House
 from tests.slow.chaos.proxy import CREATE, LOOK, WRITES, Proxy
 

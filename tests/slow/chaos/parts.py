@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from registrar.embedded import Stack
-from registrar.embedded import parts as usual
-from registrar.embedded.part import Part
-from registrar.embedded.site import Site
+from registrar.local import Stack
+from registrar.local import services as usual
+from registrar.local.installation import Site
+from registrar.local.service import Part
 from tests.links import Link
 from tests.slow.chaos.clocks import Clock
 from tests.slow.chaos.proxy import Proxy, proxy

@@ -7,15 +7,15 @@ import time
 import psutil
 import requests
 
-from registrar.embedded import leftovers
-from registrar.embedded.folder import Folder
+from registrar.local import orphans
+from registrar.local.data_folder import Folder
 from tests.e2e.installation import Installation
 
 PATIENCE = 60.0
 
 
 def pids(stack: Installation) -> dict[str, int]:
-    return {entry.name: entry.pid for entry in leftovers.read(Folder(stack.data).pids)}
+    return {entry.name: entry.pid for entry in orphans.read(Folder(stack.data).pids)}
 
 
 def test_every_part_runs_and_other_terminals_find_them(stack: Installation) -> None:

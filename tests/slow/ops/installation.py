@@ -21,10 +21,10 @@ import psycopg
 import requests
 import yaml
 
-from registrar.embedded import Stack
-from registrar.embedded import parts as usual
-from registrar.embedded.part import Part
-from registrar.embedded.site import Site
+from registrar.local import Stack
+from registrar.local import services as usual
+from registrar.local.installation import Site
+from registrar.local.service import Part
 from tests import postgres_server
 from tests.links import Link
 from tests.mlflow_server import free_port

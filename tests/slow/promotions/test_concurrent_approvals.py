@@ -16,13 +16,13 @@ import requests
 from mlflow import MlflowClient
 
 from registrar.config.key_generation import new_webhook_secret
-from registrar.embedded import Stack
-from registrar.embedded.parts import plan, worker
 from registrar.http import signing
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
 from registrar.ledger.holders import history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import promotions
+from registrar.local import Stack
+from registrar.local.services import plan, worker
 from tests.mlflow_server import train
 from tests.slow.promotions.conftest import Pair
 from tests.worker.office import ADA, Office

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator
 
-from registrar.policy.strict import Strict
+from registrar.policy.base_model import Strict
 from worker.door import Final, Retryable
 from worker.telling.github import api
 

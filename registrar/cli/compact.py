@@ -1,0 +1,136 @@
+"""`registrar archive`, `registrar archive show EVENT`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from registrar.cli import formatting
+from registrar.cli.context import Context
+from registrar.cli.events import tell
+from registrar.compaction import lookup, run
+from registrar.compaction.writer import Written
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.archived_events import place
+from registrar.policy.duration import PATTERN, length
+from registrar.queries.query_service import Unknown
+
+COLUMNS = ("file", "rows", "tasks")
+PLANNED = ("kind", "month", "rows", "tasks")
+
+
+class Age(click.ParamType[timedelta]):
+    """90d, as registrar.yml writes lengths of time."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if not PATTERN.match(value):
+            self.fail(f"{value!r} is no age such as 90d", param, ctx)
+        if (age := length(value)) < run.YOUNGEST:
+            self.fail(f"{value} is too short: what is younger than 7d may still be asked for by its sender", param, ctx)
+        return age
+
+
+@click.group(invoke_without_command=True)
+@click.option("--older-than", type=Age(), help="90d; at least 7d.")
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for the files; by default, archive in the folder of `registrar up`.",
+)
+@click.option("--plan", is_flag=True, help="Say what would go and what stays, and why; change nothing.")
+@formatting.as_json
+@click.pass_context
+def archive(ctx: click.Context, *, older_than: timedelta | None, to: Path | None, plan: bool, as_json: bool) -> None:
+    """Move old events, with their finished tasks, and old refusals into compressed files.
+
+    \b
+    registrar archive --older-than 90d --plan
+    registrar archive --older-than 90d --to /var/lib/registrar/archive
+    registrar archive show evt_91ab...
+
+    What the history, promotions, votes, deployments or the journal tell of stays, and what is not done or is listed by
+    `registrar dead list`. Deliveries that come again are known all the same. It may be run while all else runs, again
+    after it broke off, and every night.
+    """
+    if ctx.invoked_subcommand:
+        return
+    if older_than is None:
+        raise click.UsageError("say from which age on: --older-than 90d")
+    context: Context = ctx.obj
+    cutoff = now() - older_than
+    with context.ledger() as ledger:
+        if plan:
+            _plan(run.plan(ledger, cutoff=cutoff), as_json=as_json)
+        else:
+            with formatting.working("moving what is old") as say:
+                found = []
+                for written in run.archive(ledger, cutoff=cutoff, folder=to or _default(context)):
+                    found.append(written)
+                    say(f"moving what is old: {sum(each.rows for each in found):,} rows so far")
+            _written(found, as_json=as_json)
+
+
+def _default(context: Context) -> Path:
+    if not context.data.is_dir():
+        raise click.UsageError("say where the files are to be kept: --to FOLDER")
+    return context.data / "archive"
+
+
+def _plan(found: run.Plan, *, as_json: bool) -> None:
+    rows = [(*place, count, found.tasks[place]) for place, count in found.rows.items()]
+    if as_json:
+        formatting.json_text({"archive": [dict(zip(PLANNED, row, strict=True)) for row in rows], "stays": found.kept})
+        return
+    formatting.table(PLANNED, rows, empty="nothing is old enough and may go")
+    for why, count in found.kept.items():
+        click.echo(f"{count:,} events of that age stay: {why}", err=True)
+
+
+def _written(found: list[Written], *, as_json: bool) -> None:
+    if as_json:
+        formatting.json_text([vars(each) for each in found])
+        return
+    formatting.table(
+        COLUMNS, [(each.path, each.rows, each.tasks) for each in found], empty="nothing was old enough and could go"
+    )
+    for each in found:
+        if each.resumed:
+            click.echo(f"{each.path.name} is of a run that broke off: it was gone on with", err=True)
+        if each.left:
+            click.echo(f"{each.left} rows of {each.path.name} changed meanwhile, and stay in the ledger", err=True)
+
+
+@archive.command("show")
+@click.argument("event_id", metavar="EVENT")
+@click.option("--from", "folder", type=click.Path(path_type=Path), help="Where the files are now, if they were moved.")
+@formatting.as_json
+@click.pass_obj
+def show_archived(context: Context, *, event_id: str, folder: Path | None, as_json: bool) -> None:
+    """Show an archived event, its tasks and what came of them, from its file, which must be as it was written.
+
+    \b
+    registrar archive show evt_91ab... --from /mnt/backup/archive
+    """
+    with context.ledger() as ledger:
+        found = _found(ledger, event_id, folder)
+    if as_json:
+        formatting.json_text(found)
+    else:
+        tell(found)
+
+
+def _found(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
+    with ledger.read() as connection:
+        if at := place(connection, event_id):
+            return {**lookup.event(connection, event_id, at, folder=folder), "archive": at.name}
+        if event_status.event(connection, event_id):
+            raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")
+    raise Unknown(f"the ledger has no event {event_id}, and never archived one")
+
+
+commands = [archive]

@@ -1,0 +1,79 @@
+"""One installation in a data folder: its addresses, its ports, and the environment its parts read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from registrar.local.data_folder import Folder
+from registrar.local.probes import LOOPBACK
+from registrar.local.process_tree import MARK
+
+_OF_ANOTHER_MLFLOW = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_URI")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the parts are."""
+
+    receiver_url: str
+    mlflow_url: str
+    broker_url: str
+    ledger_url: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """ports: of receiver, redis and mlflow, the last two unless others are used.
+
+    mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own. operator: as whom whoever
+    sits at this machine acts.
+    """
+
+    folder: Folder
+    config: Path
+    ports: Mapping[str, int]
+    secret_key: str = field(repr=False)
+    mlflow: str | None = None
+    ledger: str | None = field(default=None, repr=False)
+    broker: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    operator: str | None = None
+
+    @property
+    def addresses(self) -> Addresses:
+        return Addresses(
+            receiver_url=f"http://{LOOPBACK}:{self.ports['receiver']}",
+            mlflow_url=self.mlflow or f"http://{LOOPBACK}:{self.ports['mlflow']}",
+            broker_url=self.broker or f"redis://{LOOPBACK}:{self.ports['redis']}/0",
+            ledger_url=self.ledger or self.folder.ledger_url,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What Settings.read reads; other terminals find it in the folder."""
+        at = self.addresses
+        return {
+            "REGISTRAR_CONFIG": str(self.config),
+            "MLFLOW_TRACKING_URI": at.mlflow_url,
+            "REGISTRAR_LEDGER_URL": at.ledger_url,
+            "REGISTRAR_BROKER_URL": at.broker_url,
+            "REGISTRAR_SECRET_KEY": self.secret_key,
+            "REGISTRAR_PUBLIC_URL": self.public_url or at.receiver_url,
+            "REGISTRAR_LOCAL_URL": at.receiver_url,
+            "REGISTRAR_ARTIFACTS": str(self.folder.path / "artifacts"),
+            **({"REGISTRAR_LOCAL_OPERATOR": self.operator} if self.operator else {}),
+        }
+
+    def environ(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """What the parts are started with. outer: the environment `up` was started in.
+
+        A NAME_FILE would win over our NAME. With an MLflow server of ours, another one's address and credentials are
+        left out.
+        """
+        ours = self.environment
+        kept = {
+            name: value
+            for name, value in outer.items()
+            if name.removesuffix("_FILE") not in ours and (self.mlflow or not name.startswith(_OF_ANOTHER_MLFLOW))
+        }
+        return {**kept, **ours, MARK: self.folder.mark, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,116 @@
+"""The parts of an installation, in the order of their start. docker-compose.yml runs the same command lines."""
+
+import sys
+from dataclasses import replace
+
+from registrar.broker.redis_server import redis_server
+from registrar.config.key_generation import new_key
+from registrar.local.installation import Site
+from registrar.local.probes import LOOPBACK, Alive, HttpOk, Printed, RedisAnswers
+from registrar.local.service import Part
+
+_INSTALL = "Is everything installed? pip install 'mlflow-registrar[embedded]'"
+_CONFIG = "`registrar check-config` explains the registrar.yml it reads"
+_PREPARED = ("redis", "migrate")
+# glibc gives each thread a heap of its own; two for all are as fast here and keep the process small.
+_SMALL = {"MALLOC_ARENA_MAX": "2"}
+
+
+def plan(site: Site) -> list[Part]:
+    """All parts; without a Redis or an MLflow server where the site has another one."""
+    brokers = [] if site.broker else [redis(site)]
+    registries = [] if site.mlflow else [mlflow(site)]
+    parts = [*brokers, *registries, migrate(), receiver(site), worker(), beat()]
+    ours = {part.name for part in parts}
+    return [replace(part, needs=tuple(need for need in part.needs if need in ours)) for part in parts]
+
+
+def redis(site: Site) -> Part:
+    """The broker. Its file is synced at every write: what was queued survives a power cut, as the ledger does."""
+    return Part(
+        name="redis",
+        command=(
+            redis_server(),
+            *("--port", str(site.ports["redis"]), "--bind", LOOPBACK, "--dir", str(site.folder.path / "redis")),
+            *("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"),
+        ),
+        ready=RedisAnswers(site.ports["redis"]),
+        address=site.addresses.broker_url,
+        advice=f"A damaged append-only file? Redis holds no record: {site.folder.path / 'redis'} may be deleted",
+    )
+
+
+def mlflow(site: Site) -> Part:
+    """MLflow's server. Its own webhooks may reach loopback, where the receiver is."""
+    data = site.folder.path / "mlflow"
+    return Part(
+        name="mlflow",
+        command=(
+            *(sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(site.ports["mlflow"])),
+            *("--backend-store-uri", f"sqlite:///{data / 'mlflow.db'}"),
+            *("--artifacts-destination", str(data / "artifacts"), "--workers", "1"),
+        ),
+        forgets=("MLFLOW_",),  # MLFLOW_STATIC_PREFIX, MLFLOW_REGISTRY_STORE_URI, ... are meant for another server
+        environment={
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": site.folder.secret("mlflow-webhooks.key", new_key),
+        },
+        ready=HttpOk(site.ports["mlflow"], ("/health",)),
+        start_timeout=180,  # 6 s; 90 s without compiled bytecode
+        stop_timeout=15,
+        address=site.addresses.mlflow_url,
+        advice=f"{_INSTALL}. Or use a server of your own: registrar up --mlflow http://HOST:PORT",
+    )
+
+
+def migrate() -> Part:
+    """The ledger's schema, before anybody writes into it."""
+    return Part(
+        name="migrate",
+        command=(sys.executable, "-m", "registrar", "migrate"),
+        once=True,
+        advice="A ledger of a newer version can't be used by an older one: upgrade, or give another --data folder",
+    )
+
+
+def receiver(site: Site) -> Part:
+    """HTTP in."""
+    port = site.ports["receiver"]
+    return Part(
+        name="receiver",
+        command=(sys.executable, "-m", "webhooks.serve", "--host", LOOPBACK, "--port", str(port)),
+        environment=_SMALL,
+        needs=_PREPARED,
+        ready=HttpOk(port, ("/readyz", "/healthz")),
+        stop_timeout=20,  # requests under way have 15
+        address=site.addresses.receiver_url,
+        advice=f"{_CONFIG}. {_INSTALL}",
+    )
+
+
+def worker() -> Part:
+    """Tasks in. Time to stop: tasks in hand have 10 s to end, are handed back after 25 (worker/closing.py)."""
+    return Part(
+        name="worker",
+        command=(sys.executable, "-m", "worker", "run"),
+        environment=_SMALL,
+        needs=_PREPARED,
+        ready=Printed("ready."),
+        stop_timeout=45,
+        advice=f"{_CONFIG}. {_INSTALL}",
+    )
+
+
+def beat() -> Part:
+    """The clock."""
+    return Part(
+        name="beat",
+        command=(sys.executable, "-m", "worker", "beat"),
+        needs=_PREPARED,
+        ready=Alive(3),  # long enough to load, and to fail where it can't
+        stop_timeout=10,
+        advice=f"{_CONFIG}. {_INSTALL}",
+    )

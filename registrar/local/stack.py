@@ -1,0 +1,163 @@
+"""A whole installation on this machine, from the lock on its folder to the last process stopped."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+from registrar.config import settings
+from registrar.config.key_generation import new_key
+from registrar.local import orphans, ports
+from registrar.local.data_folder import Folder
+from registrar.local.default_config import starter
+from registrar.local.folder_lock import FolderLock
+from registrar.local.installation import Addresses, Site
+from registrar.local.local_operator import local_operator
+from registrar.local.reaper import Guard
+from registrar.local.service import Part
+from registrar.local.services import plan as all_parts
+from registrar.local.supervisor import Say, Supervisor, Wishes
+
+GLANCE = 0.3  # seconds between two looks at the parts
+
+
+def _quiet(line: str) -> None:
+    pass
+
+
+class Stack:
+    """A context manager: entered, all parts are ready; left, nothing of them is there any more.
+
+    data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
+    receiver's; None: any. say: told what happens, a line at a time. progress: told what is awaited, many times a
+    second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. operator:
+    as whom whoever sits here acts; None: as operator.py says. plan: which parts there are.
+
+    Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        config: Path | None = None,
+        port: int | None = None,
+        say: Say = print,
+        *,
+        progress: Say = _quiet,
+        mlflow: str | None = None,
+        ledger: str | None = None,
+        broker: str | None = None,
+        operator: str | None = None,
+        plan: Callable[[Site], Sequence[Part]] = all_parts,
+        outer: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = Folder(data.resolve())
+        self._config, self._port, self._plan = config, port, plan
+        self._mlflow, self._ledger, self._broker = mlflow, ledger, broker
+        self._operator = operator
+        self._say, self._progress = say, progress
+        self._outer = settings.process_environment() if outer is None else outer
+        self._wishes, self._closing, self._turn = Wishes(), Event(), Lock()
+        self._watcher: Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.folder.prepare()
+        self._lock = FolderLock(self.folder.lock, self._say)
+        try:
+            self._prepare()
+            self._guard = Guard(self.folder, lock=self._lock.descriptor)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            self._supervisor.start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop()
+
+    @property
+    def addresses(self) -> Addresses:
+        return self._site.addresses
+
+    @property
+    def config(self) -> Path:
+        """The registrar.yml in use."""
+        return self._site.config
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What other processes need to find the parts, as it stands in DATA/environment."""
+        return self._site.environment
+
+    def pid(self, name: str) -> int:
+        """Of a part: redis, mlflow, receiver, worker, beat. Changes when it is restarted; KeyError meanwhile."""
+        return self._supervisor.pid(name)
+
+    def watch(self) -> None:
+        """One look: what died is started again, and said so."""
+        with self._turn:
+            if not self._closing.is_set():
+                self._guard.keep()
+                self._supervisor.watch()
+
+    def watch_in_background(self) -> None:
+        """Look again and again, in a thread that ends with the stack."""
+        self._watcher = Thread(target=self._keep_watching, name="supervisor", daemon=True)
+        self._watcher.start()
+
+    def ask_to_stop(self) -> None:
+        """For signal handlers. Asked twice, parts are no longer waited for."""
+        (self._wishes.hurry if self._wishes.stop.is_set() else self._wishes.stop).set()
+
+    def wait(self) -> None:
+        """Watch until somebody asks to stop."""
+        while not self._wishes.stop.wait(GLANCE):
+            self.watch()
+
+    def _prepare(self) -> None:
+        orphans.end(self.folder.pids, self.folder.mark, self._say)
+        self._site = self._make_site()
+        self._supervisor = Supervisor(
+            self._plan(self._site),
+            self.folder,
+            self._site.environ(self._outer),
+            say=self._say,
+            progress=self._progress,
+            wishes=self._wishes,
+        )
+        self.folder.write_environment(self._site.environment)
+
+    def _make_site(self) -> Site:
+        ours = {"redis": not self._broker, "mlflow": not self._mlflow, "receiver": True}
+        names = [name for name, needed in ours.items() if needed]
+        fixed = {} if self._port is None else {"receiver": self._port}
+        config = self._config.absolute() if self._config else starter(self.folder, self._say)
+        return Site(
+            folder=self.folder,
+            config=config,
+            ports=ports.choose(names, self.folder.ports, fixed=fixed),
+            mlflow=self._mlflow,
+            ledger=self._ledger,
+            broker=self._broker,
+            public_url=self._outer.get("REGISTRAR_PUBLIC_URL"),
+            operator=self._operator or local_operator(config, self._outer),
+            secret_key=self.folder.secret("registrar.key", new_key),
+        )
+
+    def _keep_watching(self) -> None:
+        while not self._closing.wait(GLANCE):
+            self.watch()
+
+    def _stop(self) -> None:
+        self._closing.set()
+        with self._turn:
+            self._supervisor.stop()
+        if self._watcher:
+            self._watcher.join()
+        self._guard.dismiss()
+        self._lock.release()

@@ -1,0 +1,136 @@
+"""Starts parts in the order of their needs, starts again what dies, and stops all of them in reverse."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+from registrar.errors import Problem
+from registrar.local import orphans
+from registrar.local.data_folder import Folder
+from registrar.local.restarts import Restarts
+from registrar.local.service import Part
+from registrar.local.service_process import Running
+
+_POLL = 0.1
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """stop: all parts shall stop. hurry: and nobody waits for them any more."""
+
+    stop: Event = field(default_factory=Event)
+    hurry: Event = field(default_factory=Event)
+
+
+class CannotStart(Problem):
+    """A part did not become ready; the message says which, why, and what to do."""
+
+
+class Interrupted(Problem):
+    """Somebody asked to stop before all was ready."""
+
+
+class Supervisor:
+    """Not thread-safe. say: lines that stay; progress: what is going on just now, many times a second."""
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        folder: Folder,
+        environ: Mapping[str, str],
+        *,
+        say: Say,
+        progress: Say,
+        wishes: Wishes,
+    ) -> None:
+        self._parts, self._folder, self._environ = parts, folder, environ
+        self._say, self._progress, self._wishes = say, progress, wishes
+        self._running: dict[str, Running] = {}
+        self._restarts: dict[str, Restarts] = {}
+        self._due: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Returns when every part is ready. Raises CannotStart, Interrupted."""
+        ready: set[str] = set()
+        while len(ready) < len(self._parts):
+            if self._wishes.stop.wait(_POLL):
+                raise Interrupted("asked to stop while starting")
+            for part in self._parts:
+                if part.name not in self._running and ready.issuperset(part.needs):
+                    self._launch(part)
+            waiting = [running for name, running in self._running.items() if name not in ready]
+            self._progress("starting " + ", ".join(f"{w.part.name} ({w.age:.0f} s)" for w in waiting))
+            ready.update(running.part.name for running in waiting if self._is_ready(running))
+
+    def watch(self) -> None:
+        """One look at every part: say who died, start again who is due."""
+        for part in self._parts:
+            running = self._running.get(part.name)
+            if running and not part.once and running.exit_code is not None:
+                self._died(running)
+            elif self._due.get(part.name, float("inf")) <= time.monotonic():
+                self._restart(part)
+
+    def stop(self) -> None:
+        """Last started, first stopped. Returns when nothing is left."""
+        for running in reversed(list(self._running.values())):
+            if running.exit_code is None:
+                self._progress(f"stopping {running.part.name} (at most {running.part.stop_timeout:.0f} s)")
+            running.stop(self._wishes.hurry.is_set)
+        self._running.clear()
+        self._record()
+
+    def pid(self, name: str) -> int:
+        """Of a part that is running; KeyError for another."""
+        return self._running[name].pid
+
+    def _launch(self, part: Part) -> Running:
+        try:
+            running = Running(part, environ=self._environ, cwd=self._folder.path, log=self._folder.log(part.name))
+        except OSError as error:
+            raise CannotStart(f"{part.name} can't start: {part.command[0]}: {error.strerror}. {part.advice}") from None
+        self._running[part.name] = running
+        self._record()
+        return running
+
+    def _is_ready(self, running: Running) -> bool:
+        part, code = running.part, running.exit_code
+        if code is not None and not (part.once and code == 0):
+            raise self._cannot_start(running, f"it ended {running.end}")
+        if not (code == 0 if part.once else part.ready(running)):
+            if running.age > part.start_timeout:
+                raise self._cannot_start(running, f"it was not ready within {part.start_timeout:.0f} s")
+            return False
+        self._say(f"{part.name:<9} ready after {running.age:4.1f} s  {part.address}".rstrip())
+        return True
+
+    def _cannot_start(self, running: Running, why: str) -> CannotStart:
+        return CannotStart(f"{running.part.name} can't start: {why}. {running.last_lines()}\n{running.part.advice}")
+
+    def _died(self, running: Running) -> None:
+        name = running.part.name
+        del self._running[name]
+        running.clear()
+        restarts = self._restarts[name] = self._restarts.get(name, Restarts()).after(running.age)
+        self._due[name] = time.monotonic() + restarts.pause
+        if restarts.troubled:
+            self._say(f"{name} keeps dying ({restarts.early} times in a row). {running.last_lines()}")
+        if restarts.pause:
+            self._say(f"{name} ended {running.end}; it is started again in {restarts.pause:.0f} s")
+        else:
+            self._restart(running.part, after=f"ended {running.end}; ")
+
+    def _restart(self, part: Part, *, after: str = "") -> None:
+        del self._due[part.name]
+        try:
+            running = self._launch(part)
+        except CannotStart as error:
+            self._say(str(error))
+            self._due[part.name] = time.monotonic() + self._restarts[part.name].pause + 1
+        else:
+            self._say(f"{part.name} {after}restarted (pid {running.pid})")
+
+    def _record(self) -> None:
+        orphans.write(self._folder.pids, (running.entry for running in self._running.values()))

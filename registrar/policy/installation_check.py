@@ -1,0 +1,143 @@
+"""Whether a valid registrar.yml fits what is installed here, and whether its secrets can be read from here."""
+
+import logging
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from registrar import plugins
+from registrar.config.settings import Settings, SettingsError, resolve
+from registrar.policy import options, plugin_options
+from registrar.policy.document import Policy
+from registrar.policy.errors import Complaint, Place
+from registrar.policy.lint import warnings
+from registrar.policy.load import located
+from registrar.text.suggestions import nearest
+
+log = logging.getLogger(__name__)
+_ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")
+
+
+def misfits(policy: Policy) -> list[Complaint]:
+    """Kinds that do not exist, and options that their kinds do not take."""
+    return [*_unknown_kinds(policy), *_wrong_options(policy)]
+
+
+def load_kinds(policy: Policy | None) -> None:
+    """Import the kinds that a policy names; what is not installed here is passed over."""
+    for section, folder in plugin_options.FOLDERS.items():
+        for kind in {entry.kind for entry in getattr(policy, section, {}).values()} & set(
+            plugin_options.known(section)
+        ):
+            with suppress(ImportError):
+                plugins.load(folder, kind)
+
+
+def _unknown_kinds(policy: Policy) -> Iterator[Complaint]:
+    for section in plugin_options.FOLDERS:
+        for name, entry in getattr(policy, section).items():
+            if why := plugin_options.unknown(section, entry.kind):
+                yield (section, name, "kind"), why
+
+
+def _wrong_options(policy: Policy) -> Iterator[Complaint]:
+    """A kind whose own library is missing here (apprise, on the receiver's machine) can't be asked what it takes."""
+    for section, folder in plugin_options.FOLDERS.items():
+        for name, entry in getattr(policy, section).items():
+            if plugin_options.options(section, entry.kind) is not None:
+                try:
+                    options.read(plugins.load(folder, entry.kind), entry.options)
+                except options.BadOptions as error:
+                    yield from (((section, name, "options", *at), why) for at, why in error.complaints)
+
+
+def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
+    """folder: of registrar.yml."""
+    for at, reference in references(policy):
+        try:
+            resolve(reference, environ=environ, folder=folder)
+        except SettingsError as error:
+            meant = _meant(reference, environ, folder) or _to_make(policy, at, reference, folder)
+            yield at, f"{error}{meant}"
+
+
+def errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
+    """All that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
+    wrong = [*misfits(policy), *unreadable(policy, environ=environ, folder=path.parent)]
+    known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
+    return [*wrong, *_cannot_open(policy, Settings.of_file(path, environ), known)]
+
+
+def _cannot_open(policy: Policy, settings: Settings, known: set[str]) -> list[Complaint]:
+    """The receiver's half offers itself by name; where it is not installed, its sources can't be asked."""
+    found: list[Complaint] = []
+    with suppress(ImportError):
+        for entry in entry_points(group="registrar.sending"):
+            found += entry.load().cannot_open(policy, settings, but=known)
+    return found
+
+
+def in_vain(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[str]:
+    """What a registrar.yml that can be used says in vain: each as FILE:LINE: KEY: what is wrong, and would be right."""
+    return located(path, [*warnings(policy), *bad_addresses(policy, environ=environ, folder=path.parent)])
+
+
+def warn(policy: Policy, *, environ: Mapping[str, str], path: Path) -> None:
+    """The same into the log, of a part that starts."""
+    for line in in_vain(policy, environ=environ, path=path):
+        log.warning("%s", line)
+
+
+def bad_addresses(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> Iterator[Complaint]:
+    """Channels whose address can be read, and is none."""
+    for name, channel in policy.channels.items():
+        if channel.url is None or channel.kind in ("apprise", "log"):
+            continue
+        with suppress(SettingsError):
+            value = resolve(channel.url, environ=environ, folder=folder)
+            if not _ADDRESS.match(value):
+                yield (
+                    ("channels", name, "url"),
+                    f"{channel.url} holds no address: it begins with {_begins(channel.kind)}",
+                )
+
+
+def _begins(kind: str) -> str:
+    return "smtp:// or smtps://" if kind == "email" else "https://"
+
+
+def references(policy: Policy) -> Iterator[tuple[Place, str]]:
+    """Where each secret is said to be, as env:NAME or file:PATH."""
+    for name, source in policy.sources.items():
+        yield from ((("sources", name, "secrets", index), secret) for index, secret in enumerate(source.secrets))
+    for name, channel in policy.channels.items():
+        for key, reference in (("url", channel.url), ("secret", channel.secret)):
+            if reference:
+                yield ("channels", name, key), reference
+    if policy.access.oidc:
+        yield ("access", "oidc", "client_secret"), policy.access.oidc.client_secret
+
+
+def _to_make(policy: Policy, at: Place, reference: str, folder: Path) -> str:
+    """How to make a file that there is not. Only what is ours to choose: other kinds' secrets their product gives."""
+    kind, _, name = reference.partition(":")
+    ours = at[0] == "sources" and policy.sources[str(at[1])].kind == "standard"
+    if kind != "file" or not ours or (folder / name).exists():
+        return ""
+    return f"; to make one: registrar secret --webhook > {shlex.quote(str(folder / name))}"
+
+
+def _meant(reference: str, environ: Mapping[str, str], folder: Path) -> str:
+    """The variable or file that there is, and that looks like it."""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        found = nearest(name, (each for each, value in environ.items() if value.strip()), like=0.8)
+        return f"; did you mean env:{found}?" if found else ""
+    path = folder / name
+    with suppress(OSError):
+        if found := nearest(path.name, (each.name for each in path.parent.iterdir() if each.is_file()), like=0.8):
+            return f"; did you mean file:{Path(name).with_name(found)}?"
+    return ""

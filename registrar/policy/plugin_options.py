@@ -1,0 +1,67 @@
+"""The kinds of sources and channels that are installed here, and the options that each takes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from registrar.plugins import UnknownKind, kinds, load
+from registrar.policy.document import Policy
+from registrar.policy.errors import Place
+from registrar.policy.key_index import keys
+from registrar.policy.options import offered
+from registrar.text.suggestions import meant
+
+FOLDERS = {"sources": "webhooks.sources", "channels": "worker.notifiers"}
+_PRESETS = "webhooks.presets"
+
+
+def known(section: str) -> list[str]:
+    """The kinds of sources, or of channels; [] where that part is not installed here."""
+    return kinds(FOLDERS[section])
+
+
+def options(section: str, kind: object) -> type[BaseModel] | None:
+    """What a kind takes; None where it can't be asked: it is no kind, or its own library is missing here."""
+    try:
+        return offered(load(FOLDERS[section], str(kind))) if kind in known(section) else None
+    except ImportError:
+        return None
+
+
+def unknown(section: str, kind: str) -> str | None:
+    """What to say of a kind that does not exist; None of one that does, and where none can be known."""
+    here = known(section)
+    if not here or kind in here:
+        return None
+    if section == "sources" and kind.replace("-", "_") in kinds(_PRESETS):
+        return f"{kind!r} is a preset: kind: generic, and options: {{preset: {kind}}}"
+    return f"there is no kind {kind!r}{meant(kind, here)}"
+
+
+def option_of(content: Any) -> Callable[[Place], str | None]:
+    """Whether an unknown key of a source or channel is an option of its kind, and to be said so."""
+
+    def said(place: Place) -> str | None:
+        if len(place) != 3 or place[0] not in FOLDERS:
+            return None
+        section, key = str(place[0]), str(place[2])
+        entry = content[section][place[1]]
+        taken = options(section, entry.get("kind"))
+        return f"it goes under options: {{{key}: ...}}" if taken and key in keys(taken) else None
+
+    return said
+
+
+def needs(kind: str) -> tuple[str, ...]:
+    """What a channel of this kind can't post without: url, secret, or one of both; () where it can't be asked."""
+    try:
+        found: tuple[str, ...] = getattr(load(FOLDERS["channels"], kind), "NEEDS", ())
+    except (ImportError, UnknownKind):
+        return ()
+    return found
+
+
+def option_values(policy: Policy, key: str) -> Iterator[str]:
+    """What sources say for an option."""
+    yield from (value for source in policy.sources.values() if isinstance(value := source.options.get(key), str))

@@ -1,0 +1,216 @@
+"""pydantic's errors as sentences: what stands there, what would be right, and the nearest word that there is.
+
+What was given is shown where it is one of a few words, and nowhere else: a secret may stand in the wrong place.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from registrar.policy import key_index
+from registrar.policy.errors import Complaint, Place
+from registrar.text.suggestions import meant, nearest
+
+_ALIKE = 0.8  # so near that it is rather a slip than a key of another place
+# What a key looks like, for where it is missing or of another type.
+EXAMPLES = {
+    "version": "version: 1",
+    "may": 'may: [{events: [training_run.*], models: ["*"]}]',
+    "notify": 'notify: [{outcomes: ["*"], to: [NAME]}]',
+    "targets": "targets: [{stage: Staging, approval: automatic}]",
+    "gates": 'gates: [{metric: rmse, op: "<", threshold: 7}]',
+    "kind": "kind: standard",
+    "secrets": 'secrets: ["env:NAME"]',
+    "client_secret": 'client_secret: "env:NAME"',
+    "events": "events: [training_run.*]",
+    "models": 'models: ["*"]',
+    "outcomes": 'outcomes: ["promotion.*"]',
+    "to": "to: [NAME]",
+    "name": "name: Ada",
+    "accounts": "accounts: {slack: T0123/U0456}",
+    "stage": "stage: Production",
+    "approval": "approval: automatic, or approval: {rules: [{group: NAME}]}",
+    "rules": "rules: [{group: NAME}]",
+    "group": "group: NAME",
+    "exclude": "exclude: [requester]",
+    "from": "from: [Staging]",
+    "metric": "metric: rmse",
+    "op": 'op: "<"',
+    "threshold": "threshold: 7",
+    "baseline": 'baseline: "@champion"',
+    "greater_is_better": "greater_is_better: false",
+    "tags": "tags: [dataset]",
+    "freeze": 'freeze: "0 15 * * FRI"',
+    "duration": "duration: 65h",
+    "after": "after: 2d",
+    "until": "until: 2026-12-24",
+    "keep_last": "keep_last: 10",
+    "older_than": "older_than: 90d",
+    "networks": "networks: [10.0.0.5/32]",
+    "issuer": "issuer: https://login.example.com",
+    "client_id": "client_id: registrar",
+}
+_WORD = re.compile(r"[\w<>=!.+ -]{1,24}")  # what may be shown
+Elsewhere = Callable[[Place], str | None]
+
+
+def complaints(
+    root: type[BaseModel],
+    error: ValidationError,
+    content: Any,
+    *,
+    examples: Mapping[str, str] = EXAMPLES,
+    elsewhere: Elsewhere = lambda place: None,
+) -> Iterator[Complaint]:
+    """content: what was validated. examples: of its keys. elsewhere: what else may be said of an unknown key."""
+    details = error.errors(include_url=False)
+    missing = {tuple(d["loc"]) for d in details if d["type"] == "missing"}
+    slips = {(*d["loc"][:-1], near) for d in details if (near := _slip(root, d))}
+    for detail in details:
+        loc = tuple(detail["loc"])
+        if detail["type"] == "missing" and loc in slips:
+            continue  # it is there, misspelt
+        place = _standing(loc[:-1] if detail["type"] == "missing" else loc, content)
+        lacks = any(each[:-1] == loc[:-1] for each in missing - slips)
+        yield place, _Messages(root, examples, elsewhere, lacks).of(detail, place)
+
+
+def _standing(loc: Place, content: Any) -> Place:
+    """Without the branches of unions, which stand nowhere in the file."""
+    place: Place = ()
+    for part in loc:
+        stands = part in content if isinstance(content, dict) else isinstance(content, list) and isinstance(part, int)
+        if stands:
+            place, content = (*place, part), content[part]
+    return place
+
+
+def _slip(root: type[BaseModel], detail: Any) -> str | None:
+    """The key that an unknown one was meant to be."""
+    if detail["type"] != "extra_forbidden":
+        return None
+    return nearest(str(detail["loc"][-1]), key_index.known(root, detail["loc"][:-1]))
+
+
+@dataclass(frozen=True)
+class _Messages:
+    """lacks: whether the mapping that an error is in lacks a key that it must have."""
+
+    root: type[BaseModel]
+    examples: Mapping[str, str]
+    elsewhere: Elsewhere
+    lacks: bool
+
+    def of(self, detail: Any, place: Place) -> str:
+        type_, loc, given, context = detail["type"], tuple(detail["loc"]), detail["input"], detail.get("ctx", {})
+        match type_:
+            case "extra_forbidden":
+                said = self._unknown(loc, self.elsewhere(place))
+            case "missing":
+                said = f"{loc[-1]} is missing" + self._such(str(loc[-1]))
+            case "literal_error" | "union_tag_invalid":
+                said = _no_such_word(context, given)
+            case "model_type" | "dict_type" | "model_attributes_type":
+                said = self._no_mapping(loc, given, place)
+            case _ if type_ in _BELONGS:
+                said = self._another_type(type_, given, place) + _means(self.root, loc)
+            case _:
+                said = _limit(type_, context) or str(detail["msg"]).removeprefix("Value error, ")
+        return said
+
+    def _unknown(self, loc: Place, elsewhere: str | None) -> str:
+        key, here = str(loc[-1]), key_index.known(self.root, loc[:-1])
+        if near := nearest(key, here, like=_ALIKE):
+            return f"unknown key; did you mean {near}?"
+        if elsewhere:
+            return f"unknown key here; {elsewhere}"
+        below = [home for model in key_index.models(self.root, loc[:-1]) for home in key_index.homes(model, key)]
+        if homes := (below or ([] if self.lacks else key_index.homes(self.root, key)))[:3]:
+            return f"unknown key here; it goes {'below this, ' if below and loc[1:] else ''}under {' or '.join(homes)}"
+        return f"unknown key{meant(key, here)}"
+
+    def _no_mapping(self, loc: Place, given: Any, place: Place) -> str:
+        known = key_index.known(self.root, loc)
+        such = self._such(_key(place))
+        of_keys = such if such and ": [" not in such else ", such as NAME: ..."  # `models` is a list elsewhere
+        keys = f": {', '.join(known)}" if known else of_keys
+        return f"{_found(given)}, and keys belong below it{keys}"
+
+    def _another_type(self, type_: str, given: Any, place: Place) -> str:
+        said = f"{_found(given)}, and {_BELONGS[type_]} belongs here"
+        if type_ == "list_type":
+            return said + (self._such(_key(place)) or ", such as [NAME]")
+        scalar = given is not None and not isinstance(given, list | dict)
+        return said + ("; put it in quotes" if type_ == "string_type" and scalar else "")
+
+    def _such(self, key: str) -> str:
+        return f", such as {self.examples[key]}" if key in self.examples else ""
+
+
+def _key(place: Place) -> str:
+    """The innermost that is no index."""
+    return next((str(part) for part in reversed(place) if isinstance(part, str)), "")
+
+
+def _means(root: type[BaseModel], loc: Place) -> str:
+    """What a number is of."""
+    fields = (key_index.keys(model).get(str(loc[-1])) for model in key_index.models(root, loc[:-1]))
+    said = next((field.description for field in fields if field and field.annotation in (int, float)), None)
+    return f": {said}" if said else ""
+
+
+def _no_such_word(context: Any, given: Any) -> str:
+    expected = str(context.get("expected") or context.get("expected_tags"))
+    words = re.findall(r"'([^']*)'", expected) or [expected]
+    word = str(context.get("tag", given))
+    wordy = isinstance(given, str) or "tag" in context
+    if len(words) == 1:
+        return f"only {words[0]} can stand here"
+    shown = f"{_found(given)}, and is" if not wordy else f"{word!r} is" if _WORD.fullmatch(word) else "is"
+    near = nearest(word, words)
+    return f"{shown} none of {', '.join(words)}" + (f"; did you mean {near}?" if near else "")
+
+
+_BELONGS = {
+    "string_type": "a text",
+    "list_type": "a list",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "date_type": "a day such as 2026-12-24",
+    "date_parsing": "a day such as 2026-12-24",
+    "date_from_datetime_parsing": "a day such as 2026-12-24",
+    "date_from_datetime_inexact": "a day such as 2026-12-24",
+}
+
+
+def _found(given: Any) -> str:
+    """What stands there, without what it says."""
+    if isinstance(given, bool):
+        return f"is {str(given).lower()}"
+    kinds = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
+    return "is empty" if given is None else f"is {kinds.get(type(given), 'a ' + type(given).__name__)}"
+
+
+def _limit(type_: str, context: Any) -> str | None:
+    most = context.get("max_length")
+    return {
+        "greater_than_equal": f"is less than {context.get('ge')}",
+        "greater_than": f"is not more than {context.get('gt')}",
+        "less_than_equal": f"is more than {context.get('le')}",
+        "less_than": f"is not less than {context.get('lt')}",
+        "too_short": "is empty: it needs one entry at least",
+        "too_long": f"has more than {most} entries",
+        "string_too_short": "is empty",
+        "string_too_long": f"is longer than {most} characters",
+        "string_pattern_mismatch": "has characters, or a form, that it can't have here",
+        "finite_number": "is no finite number",
+        "union_tag_not_found": f"{str(context.get('discriminator', '')).strip(chr(39))} is missing",
+    }.get(type_)
