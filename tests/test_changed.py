@@ -12,11 +12,11 @@ from tests.changed import UnknownCommit, belonging, changed, main
     ("file", "among", "first"),
     [
         ("registrar/config/encryption.py", "tests/notifiers/test_cards.py", "tests/test_seal.py"),
-        ("webhooks/sources/gitlab.py", "tests/sources/test_gitlab.py", "tests/sources/test_gitlab.py"),
+        ("webhooks/sources/gitlab/__init__.py", "tests/sources/test_gitlab.py", "tests/sources/test_gitlab.py"),
         ("docs/audit.md", "tests/cli/test_audit.py", None),
         ("tests/test_seal.py", "tests/test_seal.py", "tests/test_seal.py"),
         ("tests/policies.py", "tests/actions/test_deploy.py", None),
-        ("webhooks/sources/github.py", "tests/sources/test_fixtures.py", "tests/sources/test_github.py"),
+        ("webhooks/sources/github/__init__.py", "tests/sources/test_fixtures.py", "tests/sources/test_github.py"),
         ("tests/fixtures/gitlab/pipeline__success.http", "tests/sources/test_fixtures.py", None),
         ("tests/fixtures/notifiers/slack__moved.json", "tests/notifiers/test_notifiers.py", None),
         ("tests/reading/conftest.py", "tests/reading/test_quorum.py", None),

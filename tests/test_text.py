@@ -14,8 +14,8 @@ from registrar.ledger.journal.export import csv_
 from registrar.telemetry import log_format
 from registrar.text import markdown
 from registrar.text.sanitize import CUT, MOST, absent, escaped, kept, shown, unseen
-from webhooks import valid
-from webhooks.errors import InvalidEvent
+from webhooks.ingress import validation
+from webhooks.ingress.errors import InvalidEvent
 from worker.notifiers import email, slack
 
 FORGED = "x\n2026-11-29 15:00:00,000 INFO worker.tasks: the promotion was approved by Ada"
@@ -68,7 +68,7 @@ def test_a_switch_that_says_nothing_is_off(nothing):
 @pytest.mark.parametrize("nothing", ["", " \n"])
 def test_a_reason_that_is_needed_and_empty_is_said_to_be_so(nothing):
     with pytest.raises(InvalidEvent, match=r"data\.reason is empty"):
-        valid.data("model.rollback", {"model": "taxi", "reason": nothing})
+        validation.data("model.rollback", {"model": "taxi", "reason": nothing})
 
 
 def test_tags_are_texts():

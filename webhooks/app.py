@@ -28,19 +28,20 @@ from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
 from registrar.telemetry.metrics_server import Scrape
 from registrar.telemetry.redaction import Scrub, known
 from registrar.text.sanitize import shown
-from webhooks import api, headers, openapi, pages, senders
-from webhooks.access import Access, signin
-from webhooks.access.client_address import parse_networks
-from webhooks.commands import Commands
-from webhooks.health import Health
+from webhooks import api, dashboard, openapi, security_headers
+from webhooks.auth import Access, signin
+from webhooks.auth.client_address import parse_networks
+from webhooks.dashboard import Errors, House, Mlflow
+from webhooks.ingress import source_registry
+from webhooks.ingress.chat_reply import Postbox
+from webhooks.ingress.command_submission import Commands
 from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, cut_off, too_large
 from webhooks.ingress.error_handlers import ErrorHandler, flask_response
 from webhooks.ingress.rate_limit import RateLimiter
 from webhooks.ingress.rejection_log import RejectionLog
 from webhooks.ingress.request import HttpRequest
-from webhooks.metrics import Metrics
-from webhooks.pages import Errors, House, Mlflow
-from webhooks.postbox import Postbox
+from webhooks.monitoring.health import Health
+from webhooks.monitoring.metrics import Metrics
 
 WEBHOOKS = "/webhooks/"
 # The exit status of a receiver that can't start.
@@ -82,7 +83,7 @@ class Receiver:
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
-    opened = senders.open_all(policy, settings, seal=Seal(settings.secret_key))
+    opened = source_registry.open_all(policy, settings, seal=Seal(settings.secret_key))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
@@ -101,7 +102,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.register_blueprint(api.blueprint(Local(ledger, lambda: policy), commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
     house = House(ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url))
-    app.register_blueprint(pages.blueprint(house))
+    app.register_blueprint(dashboard.blueprint(house))
 
     rejections = RejectionLog(ledger, opened)
     errors = ErrorHandler(rejections, rate, Postbox(), Scrub(known(settings, policy)), metrics)
@@ -216,7 +217,7 @@ def _complete(access: Access, response: flask.Response) -> flask.Response:
     """After each request. Senders have no sessions."""
     if not flask.request.path.startswith(WEBHOOKS):
         access.renew(response)
-    return headers.add(response)
+    return security_headers.add(response)
 
 
 def _shown(value: object) -> object:

@@ -16,13 +16,13 @@ from registrar.telemetry import tracing
 from registrar.telemetry.liveness import EVERY as TURNS_EVERY
 from webhooks import app as wsgi
 from webhooks.app import WEBHOOKS, Receiver
-from webhooks.errors import Rejected
 from webhooks.flask_threads import FlaskThreads
-from webhooks.health import ALIVE, ALIVE_PATH
 from webhooks.ingress import body_reader
 from webhooks.ingress.body_reader import BodyReader, Message, Receive
 from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, check_framing
+from webhooks.ingress.errors import Rejected
 from webhooks.ingress.request import HttpRequest, HttpResponse, base_url_of, folded, json_response
+from webhooks.monitoring.health import ALIVE, ALIVE_PATH
 
 # Bytes of a body that is parsed on the loop; a larger one has a thread, so that nobody waits for it.
 LARGE = 65_536

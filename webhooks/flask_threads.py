@@ -12,8 +12,8 @@ import flask
 from asgiref.sync import ThreadSensitiveContext
 from asgiref.wsgi import WsgiToAsgi
 
-from webhooks.errors import Unavailable
 from webhooks.ingress.body_reader import Message, Receive
+from webhooks.ingress.errors import Unavailable
 
 # Requests at once, each in a thread.
 THREADS = 32

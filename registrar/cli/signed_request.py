@@ -64,7 +64,7 @@ class Target:
         return post(self.address(), body, id=id, answer_within=self.context.answer_within)
 
     def sender(self, sending: Any) -> Any:
-        """The source as webhooks/sending.py knows it. Raises Problem."""
+        """The source as webhooks/signatures/source_signing.py knows it. Raises Problem."""
         if self.kind is None and self._known_kind():
             return sending.opened(self.source, self.context.policy(), self.context.settings())
         if (secret := self.own_secret()) is None:
@@ -96,7 +96,7 @@ class Target:
 
 
 def sending() -> Any:
-    """webhooks/sending.py, which this package may not import: it offers itself by name."""
+    """webhooks/signatures/source_signing.py, which this package may not import: it offers itself by name."""
     [entry] = entry_points(group="registrar.sending")
     return entry.load()
 

@@ -36,7 +36,7 @@ AGAIN = Retry(
     retry_after_max=_LONGEST_PAUSE,
 )
 # The receiver takes a command without a token only with this header, which another site's page in a browser of its
-# machine can't send (webhooks/access/forms.py).
+# machine can't send (webhooks/auth/csrf.py).
 PROGRAM = {"X-Requested-By": "registrar"}
 TAKEN_OR_NOT = "Whether it took the command is not known; `registrar events list` shows it if it did."
 LOCAL_OPERATOR = (

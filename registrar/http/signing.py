@@ -1,6 +1,6 @@
 """Signs what we send: the headers of Standard Webhooks v1, and of Slack's v0 as a test or a demo needs them.
 
-The receiver's verifier (webhooks/signature.py) shares no code with this: each is a check of the other.
+The receiver's verifier (webhooks/signatures/verifier.py) shares no code with this: each is a check of the other.
 """
 
 import base64

@@ -27,7 +27,7 @@ Key = Annotated[
     ),
 ]
 OURSELVES = "registrar"  # the source of what the timer starts (worker/clock.py)
-WEB = "web"  # the source of what is done on the pages and by the API (webhooks/commands.py)
+WEB = "web"  # the source of what is done on the pages and by the API (webhooks/ingress/command_submission.py)
 
 
 class Policy(Strict):

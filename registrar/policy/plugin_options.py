@@ -13,7 +13,7 @@ from registrar.policy.options import offered
 from registrar.text.suggestions import meant
 
 FOLDERS = {"sources": "webhooks.sources", "channels": "worker.notifiers"}
-_PRESETS = "webhooks.presets"
+_PRESETS = "webhooks.sources.generic.presets"
 
 
 def known(section: str) -> list[str]:

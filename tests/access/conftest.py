@@ -17,9 +17,9 @@ from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
 from tests.webhooks.conftest import environ
-from webhooks.access import Access
 from webhooks.app import create_app
-from webhooks.commands import Commands
+from webhooks.auth import Access
+from webhooks.ingress.command_submission import Commands
 
 POLICY = """
 version: 1

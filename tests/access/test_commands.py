@@ -10,9 +10,9 @@ from registrar.ledger.capacity import NoCapacity
 from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.tables import events, tasks
 from tests.access.conftest import POLICY, Make, Site
-from webhooks import commands as module
-from webhooks.access import Principal
-from webhooks.errors import InvalidEvent, NotPermitted, TooMany
+from webhooks.auth import Principal
+from webhooks.ingress import command_submission as module
+from webhooks.ingress.errors import InvalidEvent, NotPermitted, TooMany
 
 APPROVE = {"model": "taxi", "version": 3, "reason": "looks good"}
 BACK = {"model": "taxi", "reason": "it is slow"}

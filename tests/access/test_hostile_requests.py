@@ -88,7 +88,7 @@ ROUTES = [("POST", "/v1/commands"), ("GET", "/signin")]
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_no_header_is_a_500(site: Site, header: str, caplog: pytest.LogCaptureFixture, monkeypatch: Any):
-    monkeypatch.setattr("webhooks.access.oidc.Provider.address", lambda *_: "https://login.example.com/authorize")
+    monkeypatch.setattr("webhooks.auth.oidc.Provider.address", lambda *_: "https://login.example.com/authorize")
     for value in ODD:
         for method, path in ROUTES:
             answer = site.client.open(path, method=method, headers={header: value}, **LOCAL)

@@ -9,8 +9,8 @@ from registrar.events.event import Actor
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from tests.access.conftest import LOCAL, Make
-from webhooks.access import Principal
-from webhooks.errors import CrossSite
+from webhooks.auth import Principal
+from webhooks.ingress.errors import CrossSite
 
 
 def test_without_a_local_operator_this_machine_may_look(make: Make):

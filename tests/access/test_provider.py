@@ -15,11 +15,11 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from registrar.policy.access import Oidc
 from registrar.policy.load import parse
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, first_key, serving
-from webhooks.access import oidc
-from webhooks.access.beginning import Beginning, SignInFailed
-from webhooks.access.identity import Identity
-from webhooks.access.oidc import Provider
-from webhooks.errors import Unavailable
+from webhooks.auth import oidc
+from webhooks.auth.identity import Identity
+from webhooks.auth.oidc import Provider
+from webhooks.auth.oidc_state import Beginning, SignInFailed
+from webhooks.ingress.errors import Unavailable
 
 BACK = "http://127.0.0.1/signin/callback"
 

@@ -7,8 +7,8 @@ import pytest
 from registrar.events.event import Actor
 from registrar.policy.access import ROLES, lesser
 from registrar.policy.load import PolicyError, parse
-from webhooks.access import Principal
-from webhooks.access.identity import Identity, principal_of
+from webhooks.auth import Principal
+from webhooks.auth.identity import Identity, principal_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER = datetime(2026, 12, 30, tzinfo=UTC)

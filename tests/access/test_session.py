@@ -15,9 +15,9 @@ from registrar.ledger import used_nonces
 from registrar.ledger.engine import now
 from tests.access.conftest import ACCESS, LOCAL, SIGNED_IN, Make, Site, Start, Web
 from tests.access.provider import CLIENT_SECRET
-from webhooks.access import Principal, session
-from webhooks.access.identity import Identity
-from webhooks.access.keys import signer
+from webhooks.auth import Principal, sessions
+from webhooks.auth.identity import Identity
+from webhooks.auth.signing_keys import signer
 
 EVERYBODY = ACCESS.replace("operators: [ada]", 'operators: [ada]\n  viewers: ["*"]')
 
@@ -147,7 +147,7 @@ def test_a_cookie_that_lacks_a_part_is_nothing(web: Web):
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Each call lets so much time pass, for sessions and for what signs their cookies."""
     began, passed = now(), [timedelta()]
-    monkeypatch.setattr(session, "now", lambda: began + passed[0])
+    monkeypatch.setattr(sessions, "now", lambda: began + passed[0])
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int((began + passed[0]).timestamp()))
 
     def shift(by: timedelta) -> None:
@@ -287,10 +287,10 @@ def test_what_was_signed_out_of_stays_so_where_a_receivers_clock_is_behind(
     cookie = browser.cookies["registrar-session"]
     page = browser.get(f"{web.url}/", headers=BROWSER, timeout=30).text
     assert sign_out(web.url, browser, page).status_code == 303
-    ahead = now() + session.ABSOLUTE + timedelta(seconds=60)
+    ahead = now() + sessions.ABSOLUTE + timedelta(seconds=60)
     with web.site.ledger.write() as connection:
         used_nonces.spend(connection, "something else", until=ahead + timedelta(hours=1), at=ahead)
-    later(session.ABSOLUTE - timedelta(seconds=1))
+    later(sessions.ABSOLUTE - timedelta(seconds=1))
     key = web.site.settings.secret_key
     kept_alive = str(signer(key, "session").dumps(signer(key, "session").loads(cookie)))
     another = web.site.app.extensions["access"]

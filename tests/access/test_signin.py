@@ -14,10 +14,10 @@ from itsdangerous import TimestampSigner
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
 from tests.access.conftest import ACCESS, SIGNED_IN, Make, Start, Web
-from webhooks.access import POLL_HEADER, session, signin
-from webhooks.access.keys import signer
 from webhooks.app import create_app
-from webhooks.errors import TooMany
+from webhooks.auth import POLL_HEADER, sessions, signin
+from webhooks.auth.signing_keys import signer
+from webhooks.ingress.errors import TooMany
 
 
 def failed(answer: requests.Response) -> bool:
@@ -178,7 +178,7 @@ def test_a_page_is_refused_in_a_sentence_while_the_ledger_can_not_say_whose_sess
     def away(*_: Any) -> None:
         raise LedgerUnavailable("does not answer")
 
-    monkeypatch.setattr(session.Sessions, "_is_over", away)
+    monkeypatch.setattr(sessions.Sessions, "_is_over", away)
     answer = browser.get(f"{web.url}/", headers=BROWSER, timeout=30)
     assert (answer.status_code, "Not available at the moment" in answer.text) == (503, True)
 
@@ -326,7 +326,7 @@ def test_a_form_is_bound_to_its_session(web: Web):
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Each call lets so much time pass, for sessions and for what signs their cookies; nothing else does."""
     began, passed = now(), [timedelta()]
-    monkeypatch.setattr(session, "now", lambda: began + passed[0])
+    monkeypatch.setattr(sessions, "now", lambda: began + passed[0])
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int((began + passed[0]).timestamp()))
 
     def shift(by: timedelta) -> None:
@@ -338,7 +338,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
 def test_a_session_ends_of_being_idle_and_not_while_it_is_used(web: Web, later: Callable[[timedelta], None]):
     browser, _ = web.signed_in()
     idle = dict(browser.cookies)
-    later(session.IDLE - timedelta(seconds=10))
+    later(sessions.IDLE - timedelta(seconds=10))
     assert web.who(browser)["who"] == "ada"
     assert dict(browser.cookies) != idle
     later(timedelta(seconds=20))  # on top of it
@@ -349,7 +349,7 @@ def test_a_session_ends_of_being_idle_and_not_while_it_is_used(web: Web, later: 
 def test_an_open_page_alone_does_not_keep_a_session_from_ending(web: Web, later: Callable[[timedelta], None]):
     browser, _ = web.signed_in()
     idle = dict(browser.cookies)
-    later(session.IDLE - timedelta(seconds=10))
+    later(sessions.IDLE - timedelta(seconds=10))
     poll = {POLL_HEADER: "1"}
     assert browser.get(f"{web.url}/try", headers=poll, timeout=30).json()["who"] == "ada"
     assert dict(browser.cookies) == idle
@@ -374,7 +374,7 @@ def test_a_receiver_whose_clock_is_a_little_behind_believes_what_another_signed(
         return now() + timedelta(seconds=ahead)
 
     with monkeypatch.context() as other:
-        other.setattr(session, "now", its_clock)
+        other.setattr(sessions, "now", its_clock)
         other.setattr(TimestampSigner, "get_timestamp", lambda self: int(its_clock().timestamp()))
         browser, _ = web.signed_in()
         csrf = web.who(browser)["csrf"]

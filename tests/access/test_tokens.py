@@ -15,8 +15,8 @@ from registrar.ledger.tables import events
 from registrar.ledger.tokens import Token
 from registrar.policy.access import Role
 from tests.access.conftest import LOCAL, POLICY, Make, Site
-from webhooks import export
-from webhooks.access import bearer, remembered
+from webhooks.api import journal_export
+from webhooks.auth import bearer_tokens, ttl_cache
 
 ADA = Actor("local:ada", "ada on host")
 PUBLIC = "http://registrar.example.com"
@@ -104,11 +104,11 @@ def test_a_token_in_the_address_is_nobodys(make: Make):
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Called with a timedelta: from then on it is that much later, by both clocks."""
-    monotonic, wall = remembered.time.monotonic, now
+    monotonic, wall = ttl_cache.time.monotonic, now
 
     def shift(by: timedelta) -> None:
-        monkeypatch.setattr(remembered.time, "monotonic", lambda: monotonic() + by.total_seconds())
-        monkeypatch.setattr(bearer, "now", lambda: wall() + by)
+        monkeypatch.setattr(ttl_cache.time, "monotonic", lambda: monotonic() + by.total_seconds())
+        monkeypatch.setattr(bearer_tokens, "now", lambda: wall() + by)
 
     return shift
 
@@ -119,7 +119,7 @@ def test_revoked_it_is_worth_nothing_as_soon_as_what_is_remembered_is_old(make: 
     assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
     with site.ledger.write() as connection:
         tokens.revoke(connection, "ci", ADA, at=now())
-    later(timedelta(seconds=remembered.FRESH + 0.001))
+    later(timedelta(seconds=ttl_cache.FRESH + 0.001))
     answer = site.client.get("/try", headers=headers, **AWAY)
     assert (answer.status_code, answer.json["detail"]) == (
         401,
@@ -131,13 +131,13 @@ def test_what_is_remembered_is_not_believed_for_longer_by_being_used(make: Make,
     site = make()
     headers = given(site)
     clock = [1000.0]
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ttl_cache.time, "monotonic", lambda: clock[0])
     assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
     with site.ledger.write() as connection:
         tokens.revoke(connection, "ci", ADA, at=now())
         connection.execute(text("UPDATE tokens SET used_at = NULL"))
     for _ in range(4):
-        clock[0] += remembered.FRESH / 4 + 0.001
+        clock[0] += ttl_cache.FRESH / 4 + 0.001
         last = site.client.get("/try", headers=headers, **AWAY).status_code
     assert last == 401
 
@@ -176,7 +176,7 @@ def test_a_ledger_that_can_not_be_written_refuses_nobody_who_only_asks(make: Mak
 
 @pytest.mark.usefixtures("within_one_minute")
 def test_guessing_is_bounded_and_locks_nobody_out(make: Make, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bearer, "WRONG", "3/minute")
+    monkeypatch.setattr(bearer_tokens, "WRONG", "3/minute")
     site = make()
     good = given(site)
     guesses = [site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY) for _ in range(5)]
@@ -206,12 +206,12 @@ def test_beyond_the_limit_guesses_cost_no_look_at_the_ledger(make: Make, monkeyp
 def test_beyond_the_limit_a_new_token_gets_through_in_two_seconds(
     make: Make, monkeypatch: pytest.MonkeyPatch, later: Any
 ):
-    monkeypatch.setattr(bearer, "WRONG", "1/minute")
+    monkeypatch.setattr(bearer_tokens, "WRONG", "1/minute")
     site = make()
     for _ in range(3):
         site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY)
     good = given(site)
-    later(timedelta(seconds=remembered.FRESH + 0.001))
+    later(timedelta(seconds=ttl_cache.FRESH + 0.001))
     assert site.client.get("/try", headers=good, **AWAY).status_code == 200
 
 
@@ -273,10 +273,10 @@ def test_nobody_takes_all_places_of_those_who_export(make: Make):
     reading = [site.client.get("/v1/audit", headers=given(site, name), buffered=False, **AWAY) for name in ("a", "b")]
     greedy = given(site, "greedy", role="viewer")
     statuses = []
-    for _ in range(2 * export.AT_ONCE):
+    for _ in range(2 * journal_export.AT_ONCE):
         reading.append(site.client.get("/v1/audit", headers=greedy, buffered=False, **AWAY))
         statuses.append(reading[-1].status_code)
-    assert (statuses.count(200), statuses[-1]) == (export.MOST_OF_ONE, 429)
+    assert (statuses.count(200), statuses[-1]) == (journal_export.MOST_OF_ONE, 429)
     assert "2 exports of yours" in reading[-1].json["detail"]
     assert site.client.get("/v1/audit", headers=given(site, "other"), **AWAY).status_code == 200
     for answer in reading:
@@ -288,7 +288,7 @@ def test_places_to_export_are_bounded_and_come_free(make: Make):
     site = make()
     reading = [
         site.client.get("/v1/audit", headers=given(site, f"reader-{nth}"), buffered=False, **AWAY)
-        for nth in range(export.AT_ONCE)
+        for nth in range(journal_export.AT_ONCE)
     ]
     more = given(site, "more")
     assert site.client.get("/v1/audit", headers=more, **AWAY).status_code == 429

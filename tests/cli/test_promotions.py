@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from registrar.cli import main
 from tests.cli.house import House, living
-from webhooks.access.loopback import Loopback
+from webhooks.auth.loopback import Loopback
 
 POLICY = """
 version: 1

@@ -23,7 +23,7 @@ from tests.actions.versions import live, trained
 from tests.cli.house import House, living
 from tests.metrics.reading import scraped
 from tests.worker.office import ADA, BOB, CI
-from webhooks.metrics.state import State
+from webhooks.monitoring.metrics.state_collector import State
 from worker.promotion.plan import Looking, plan
 
 POLICY = """

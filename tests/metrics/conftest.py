@@ -2,7 +2,7 @@ import pytest
 from prometheus_client import disable_created_metrics
 
 from tests.worker.office import Office
-from webhooks.metrics import kept
+from webhooks.monitoring.metrics import cache
 
 
 @pytest.fixture
@@ -14,5 +14,5 @@ def office(ledger, tmp_path) -> Office:
 def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each scrape looks. No series says when others began: Metrics sees to that in a receiver."""
     disable_created_metrics()
-    monkeypatch.setattr(kept, "FRESH", 0.0)
-    monkeypatch.setattr(kept, "_SHARE", 0)
+    monkeypatch.setattr(cache, "FRESH", 0.0)
+    monkeypatch.setattr(cache, "_SHARE", 0)

@@ -14,7 +14,7 @@ from registrar.policy.load import parse
 from tests.metrics.test_doc import RECEIVER, WORKER, shown, told
 from tests.needs import needs
 from tests.webhooks.conftest import REGISTRAR_YML
-from webhooks.metrics import Metrics
+from webhooks.monitoring.metrics import Metrics
 from worker import metrics
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from registrar.policy.load import parse
 from tests.webhooks.conftest import REGISTRAR_YML
-from webhooks.metrics import Metrics
+from webhooks.monitoring.metrics import Metrics
 from worker import metrics
 
 DOC = (Path(__file__).parents[2] / "docs/metrics.md").read_text()

@@ -12,7 +12,7 @@ CODE = """
 import sys
 from registrar.ledger import Ledger
 from registrar.policy import Policy
-from webhooks.metrics import Metrics
+from webhooks.monitoring.metrics import Metrics
 
 metrics = Metrics(["ci"], dict, Ledger(sys.argv[1]), Policy(version=1), shared=sys.argv[2])
 metrics.answered("ci", 202)

@@ -13,9 +13,9 @@ from registrar.ledger.holders import Held
 from registrar.ledger.tables import holders
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, POLICY, Office
-from webhooks.metrics import kept
-from webhooks.metrics.kept import Kept
-from webhooks.metrics.state import State
+from webhooks.monitoring.metrics import cache
+from webhooks.monitoring.metrics.cache import Kept
+from webhooks.monitoring.metrics.state_collector import State
 from worker.door import Retryable
 
 HOUR = 3600
@@ -171,7 +171,7 @@ def test_a_ledger_that_is_away_leaves_one_gauge(office):
 
 
 def test_the_ledger_is_not_asked_again_at_once(monkeypatch):
-    monkeypatch.setattr(kept, "FRESH", 3600)
+    monkeypatch.setattr(cache, "FRESH", 3600)
     asked: list[int] = []
     look = Kept(lambda: asked.append(1) or len(asked))
     assert [look(), look(), look()] == [1, 1, 1]

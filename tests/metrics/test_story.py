@@ -4,8 +4,8 @@ import pytest
 
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
-from webhooks.metrics import record
-from webhooks.metrics.record import Record
+from webhooks.monitoring.metrics import journal_collector
+from webhooks.monitoring.metrics.journal_collector import Record
 
 HOUR = 3600
 TAXI = ("taxi", "Production")
@@ -82,7 +82,7 @@ def test_nothing_is_counted_twice(office):
 
 def test_what_was_not_read_to_its_end_is_not_shown(office, monkeypatch):
     promoted(office, "r1", rmse=5.0)
-    monkeypatch.setattr(record, "PAGE", 3)
+    monkeypatch.setattr(journal_collector, "PAGE", 3)
     slow = Record(office.ledger, office.bench.policy, clock=iter(range(10**6)).__next__)
     assert scraped(slow) == {}
     for _ in range(20):

@@ -13,8 +13,8 @@ from sqlalchemy import event
 
 from registrar.ledger import Ledger
 from tests.pages.conftest import FROM_OUTSIDE, House, Lived
-from webhooks.pages import change_feed
-from webhooks.pages.change_feed import ChangeFeed
+from webhooks.dashboard import change_feed
+from webhooks.dashboard.change_feed import ChangeFeed
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def test_a_wrong_question_is_told_what_would_be_right(house: House, query: str):
 
 
 def test_events_are_searched_and_come_a_page_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("webhooks.pages.events.MOST", 2)
+    monkeypatch.setattr("webhooks.dashboard.events.MOST", 2)
     ids = [house.happened("training_run.failed", {"model": f"m{nth % 2}"}) for nth in range(5)]
     seen, path = [], "/events"
     while path:
@@ -155,7 +155,7 @@ def test_events_are_searched_and_come_a_page_at_a_time(house: House, monkeypatch
 
 
 def test_dead_letters_come_a_page_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("webhooks.pages.dead.MOST", 2)
+    monkeypatch.setattr("webhooks.dashboard.dead_letters.MOST", 2)
     for nth in range(5):
         data = {"model": f"m{nth % 2}", "version": 1, "description": "x"}
         house.happened("model_version.describe", data, Outcome("gone"), state="failed", error=f"the {nth}th is gone")

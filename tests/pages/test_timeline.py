@@ -8,7 +8,7 @@ from registrar.ledger.disputes import Disputed, Settled
 from registrar.ledger.holders import Released
 from registrar.ledger.queries.holdings import Holding
 from tests.pages.conftest import Lived
-from webhooks.pages.timeline import timeline
+from webhooks.dashboard.timeline import timeline
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

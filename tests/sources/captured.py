@@ -12,8 +12,8 @@ from registrar import plugins
 from registrar.config.encryption import Seal
 from registrar.policy import Policy
 from registrar.policy.options import NoOptions
-from webhooks.senders import Sender
-from webhooks.source import Context, Request
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Context, Request
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 KINDS = plugins.kinds("webhooks.sources")

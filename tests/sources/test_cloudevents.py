@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.captured import FIXTURES, read, sender
-from webhooks.cloudevents import BATCH, BINARY, STRUCTURED
-from webhooks.errors import BadSignature, InvalidEvent, NotPermitted, UnsupportedMediaType
-from webhooks.source import Parsed, Request
+from webhooks.ingress.errors import BadSignature, InvalidEvent, NotPermitted, UnsupportedMediaType
+from webhooks.ingress.source_types import Parsed, Request
 from webhooks.sources.cloudevents import MOST, Options
+from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, STRUCTURED
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SIGNED, BEARER = sender("cloudevents")[0], sender("cloudevents.bearer")[0]

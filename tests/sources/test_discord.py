@@ -14,10 +14,10 @@ from registrar.config.encryption import Seal
 from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
 from tests.sources.captured import FIXTURES, read
-from webhooks import schemes, signature
-from webhooks.errors import BadSignature, InvalidEvent
-from webhooks.signature import WeakSecret
-from webhooks.source import Parsed
+from webhooks.ingress.errors import BadSignature, InvalidEvent
+from webhooks.ingress.source_types import Parsed
+from webhooks.signatures import schemes, verifier
+from webhooks.signatures.verifier import WeakSecret
 from worker.notifiers import Notice
 from worker.notifiers import discord as notifier
 
@@ -35,7 +35,7 @@ MADE = (
 def verify(body: bytes, made: str, timestamp: str = "1700000000", key: str = PUBLIC) -> None:
     headers = {"x-signature-ed25519": made, "x-signature-timestamp": timestamp}
     at = PRESS.request.received_at.fromtimestamp(1700000000, PRESS.request.received_at.tzinfo)
-    signature.verify(schemes.DISCORD, headers=headers, body=body, secrets=(key,), now=at, tolerance=300)
+    verifier.verify(schemes.DISCORD, headers=headers, body=body, secrets=(key,), now=at, tolerance=300)
 
 
 def normalise(captured: Any = PRESS, **changes: object) -> Parsed:
@@ -85,7 +85,7 @@ def test_a_moved_boundary_between_timestamp_and_body_is_refused_as_stale_or_bad(
 )
 def test_a_malformed_public_key_is_refused_at_start(key: str):
     with pytest.raises(WeakSecret):
-        signature.check_secret(schemes.DISCORD, key)
+        verifier.check_secret(schemes.DISCORD, key)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import pytest
 from registrar.config.encryption import REPLY, Seal
 from registrar.events.event import Event
 from tests.sources.captured import FIXTURES, FOLDERS, KINDS, captures, read, sender
-from webhooks.cloudevents import BATCH, BINARY, STRUCTURED
-from webhooks.errors import BadSignature, Rejected, StaleTimestamp
-from webhooks.senders import Sender
-from webhooks.signature import WeakSecret
-from webhooks.source import Request
+from webhooks.ingress.errors import BadSignature, Rejected, StaleTimestamp
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Request
+from webhooks.signatures.verifier import WeakSecret
+from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, STRUCTURED
 
 
 def named(paths: list[Path]) -> list[Any]:

@@ -20,13 +20,12 @@ from registrar import plugins
 from registrar.policy import Policy
 from registrar.policy.installation_check import misfits
 from tests.sources.captured import FIXTURES, FOLDERS, captures, read, sender
-from webhooks import mapping
-from webhooks.errors import BadSignature, InvalidEvent
-from webhooks.source import Parsed, Request
-from webhooks.sources.generic import Options
+from webhooks.ingress.errors import BadSignature, InvalidEvent
+from webhooks.ingress.source_types import Parsed, Request
+from webhooks.sources.generic import Options, mapping
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PRESETS = plugins.kinds("webhooks.presets")
+PRESETS = plugins.kinds("webhooks.sources.generic.presets")
 VERIFY = {"how": "bearer"}
 RULE = {"type": "training_run.finished", "data": {"model": "'m'", "run_id": "run"}}
 COMMIT = "4c8ef2a1b5d04b7e8a1d2f3c4b5a69788796a5b4"

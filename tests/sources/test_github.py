@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from registrar.config.encryption import REPLY
 from registrar.policy.routes import Channel
 from tests.sources.captured import FIXTURES, Capture, captures, read
-from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotPermitted
-from webhooks.github.names import SHAPES
-from webhooks.signature import WeakSecret
-from webhooks.source import Parsed, Request
+from webhooks.ingress.errors import BadSignature, InvalidEvent, NotAForm, NotPermitted
+from webhooks.ingress.source_types import Parsed, Request
+from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources import github
+from webhooks.sources.github.event_names import SHAPES
 
 FORM = "application/x-www-form-urlencoded"
 GITHUB = [path for path in captures() if path.parent.name == "github"]

@@ -15,10 +15,10 @@ from registrar.policy import Policy
 from tests.sources.captured import FIXTURES, Capture, read
 from tests.sources.test_github import ignored
 from webhooks.ci.payload import moment
-from webhooks.errors import BadSignature, InvalidEvent
-from webhooks.senders import Sender
-from webhooks.signature import WeakSecret
-from webhooks.source import Parsed
+from webhooks.ingress.errors import BadSignature, InvalidEvent
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Parsed
+from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources import gitlab
 
 TOKEN = "an old secret token".replace(" ", "-")

@@ -13,8 +13,8 @@ from registrar.config.encryption import Seal
 from registrar.config.key_generation import new_key
 from registrar.events.approval_buttons import Audience
 from tests.sources.captured import FIXTURES, read
-from webhooks.errors import BadSignature, InvalidEvent, Rejected
-from webhooks.source import Parsed, Request
+from webhooks.ingress.errors import BadSignature, InvalidEvent, Rejected
+from webhooks.ingress.source_types import Parsed, Request
 
 COMMAND = read(FIXTURES / "mattermost" / "command__approve.http")
 PRESS = read(FIXTURES / "mattermost" / "press__approve.http")

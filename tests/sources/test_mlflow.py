@@ -13,9 +13,9 @@ from mlflow.webhooks.delivery import _generate_hmac_signature
 from mlflow.webhooks.types import get_example_payload_for_event
 
 from tests.sources.captured import FIXTURES, read, sender
-from webhooks import schemes, signature
-from webhooks.errors import InvalidEvent
-from webhooks.source import Parsed, Request
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.source_types import Parsed, Request
+from webhooks.signatures import schemes, verifier
 
 ALIAS = read(FIXTURES / "mlflow" / "model_version_alias__created.http")
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ def test_the_vector_of_the_facts_verifies():
         "x-mlflow-timestamp": "1700000000",
         "x-mlflow-signature": "v1,cmoaTUfMW8GMr+fPXlHEPwMRVUVmgIiBc2jiC0OhRc0=",
     }
-    signature.verify(
+    verifier.verify(
         schemes.MLFLOW,
         headers=headers,
         body=b'{"entity":"model_version","action":"created"}',

@@ -9,8 +9,8 @@ import pytest
 from registrar.config.encryption import Seal
 from registrar.events import approval_buttons
 from tests.sources.captured import sender
-from webhooks.errors import InvalidEvent
-from webhooks.source import Parsed, Request
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.source_types import Parsed, Request
 
 FORM = "application/x-www-form-urlencoded"
 PINNED = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}

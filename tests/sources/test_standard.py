@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.sources.captured import sender
-from webhooks.errors import InvalidEvent
-from webhooks.source import Parsed, Request
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.source_types import Parsed, Request
 
 
 def normalise(content: Any) -> Parsed:

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.captured import FIXTURES, read
-from webhooks import schemes, signature
-from webhooks.errors import BadSignature, InvalidEvent, StaleTimestamp
-from webhooks.signature import WeakSecret
-from webhooks.source import Parsed
+from webhooks.ingress.errors import BadSignature, InvalidEvent, StaleTimestamp
+from webhooks.ingress.source_types import Parsed
+from webhooks.signatures import schemes, verifier
+from webhooks.signatures.verifier import WeakSecret
 
 APPROVE = read(FIXTURES / "teams" / "message__approve.http")
 KEY = APPROVE.sender.context.secrets[0]
@@ -149,4 +149,4 @@ def test_a_refusal_is_a_message_that_teams_shows():
 
 def test_a_short_key_is_refused_at_start():
     with pytest.raises(WeakSecret):
-        signature.check_secret(schemes.TEAMS, base64.b64encode(b"short").decode())
+        verifier.check_secret(schemes.TEAMS, base64.b64encode(b"short").decode())

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registrar.http import signing
-from webhooks.errors import BadSignature
-from webhooks.schemes import STANDARD_WEBHOOKS
-from webhooks.signature import WeakSecret, check_secret, verify
-from webhooks.source import Verified
+from webhooks.ingress.errors import BadSignature
+from webhooks.ingress.source_types import Verified
+from webhooks.signatures.schemes import STANDARD_WEBHOOKS
+from webhooks.signatures.verifier import WeakSecret, check_secret, verify
 
 # https://github.com/svix/svix-webhooks/blob/main/server/svix-server/src/worker.rs (no library publishes one)
 PUBLIC = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="

@@ -18,7 +18,7 @@ from registrar.http import signing
 from registrar.ledger import Ledger, rejections
 from registrar.ledger.tables import events, tasks
 from webhooks.app import create_app
-from webhooks.postbox import Letter, Postbox
+from webhooks.ingress.chat_reply import Letter, Postbox
 
 NOBODY = "redis://127.0.0.1:1/0"  # a broker that refuses connections
 CI = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from registrar.events import approval_buttons as making
 from tests.sources.captured import sender
-from webhooks import button
-from webhooks.errors import InvalidEvent, StaleTimestamp
-from webhooks.source import Request
+from webhooks.chat import buttons
+from webhooks.ingress.errors import InvalidEvent, StaleTimestamp
+from webhooks.ingress.source_types import Request
 
 KINDS = ["slack", "mattermost", "discord"]
 PINNED = {"promotion": "prm_" + "0" * 32, "model": "taxi", "version": 3, "target": "Production"}
@@ -19,14 +19,14 @@ REQUEST = Request({}, b"", "application/json", NOW)
 SAID = making.content("approve", nonce="tsk_1.approve", until=NOW + timedelta(days=1), pinned=PINNED)
 
 
-def pressed(said: dict, *, days: int = 30, after: timedelta = timedelta(), by: str = "U1") -> button.Press:
-    context = replace(SLACK.context, options=button.Options(button_days=days))
-    return button.pressed(said, by=by, request=replace(REQUEST, received_at=NOW + after), context=context)
+def pressed(said: dict, *, days: int = 30, after: timedelta = timedelta(), by: str = "U1") -> buttons.Press:
+    context = replace(SLACK.context, options=buttons.Options(button_days=days))
+    return buttons.pressed(said, by=by, request=replace(REQUEST, received_at=NOW + after), context=context)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_chat_with_buttons_lets_them_age(kind):
-    assert sender(kind)[0].kind.Options is button.Options
+    assert sender(kind)[0].kind.Options is buttons.Options
 
 
 def test_a_button_counts_until_it_says_and_not_a_second_longer():
@@ -41,7 +41,7 @@ def test_registrar_yml_can_make_it_less_and_never_more():
     with pytest.raises(StaleTimestamp):
         pressed(posted, days=7, after=timedelta(days=7, seconds=1))
     with pytest.raises(ValidationError):
-        button.Options(button_days=31)
+        buttons.Options(button_days=31)
 
 
 def test_each_person_has_one_press_of_each_button():

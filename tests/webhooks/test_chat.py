@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks.chat import understand
-from webhooks.errors import InvalidEvent
-from webhooks.grammar import COMMANDS
+from webhooks.chat.commands import COMMANDS
+from webhooks.chat.parser import understand
+from webhooks.ingress.errors import InvalidEvent
 
 TASK = f"tsk_{'0' * 32}"
 

@@ -23,7 +23,7 @@ from tests.webhooks.conftest import Receiver, environ
 from webhooks.app import create_app
 from webhooks.ci.pattern import MAX_TEXT, OneGroup
 from webhooks.ci.training import Ended, Training, data
-from webhooks.senders import SourceError
+from webhooks.ingress.source_registry import SourceError
 
 PATTERN = TypeAdapter(OneGroup)
 SHA = "5275a45b7e99c7fd7265b790392c10a74101a67a"

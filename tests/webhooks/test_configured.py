@@ -9,11 +9,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from tests.sources.captured import sender
-from webhooks import configured, signature
-from webhooks.configured import Verification
-from webhooks.errors import BadSignature, StaleTimestamp
-from webhooks.signature import WeakSecret
-from webhooks.source import Context, Outgoing, Request
+from webhooks.ingress.errors import BadSignature, StaleTimestamp
+from webhooks.ingress.source_types import Context, Outgoing, Request
+from webhooks.signatures import configurable, verifier
+from webhooks.signatures.configurable import Verification
+from webhooks.signatures.verifier import WeakSecret
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET, OLD = "a secret with 27 characters", "another, of 25 characters"
@@ -50,15 +50,15 @@ HMACS = [
 def test_what_is_signed_by_a_form_is_taken_by_it_and_by_either_secret(how: dict[str, Any]):
     made = form(how="hmac", **how)
     for index, secret in enumerate((SECRET, OLD)):
-        headers = signature.sign(made.scheme, secret, body=BODY, id="msg_1", now=NOW)
-        verified = configured.verify(made, arriving(headers), context(SECRET, OLD))
+        headers = verifier.sign(made.scheme, secret, body=BODY, id="msg_1", now=NOW)
+        verified = configurable.verify(made, arriving(headers), context(SECRET, OLD))
         assert (verified.delivery_id, verified.secret_index) == ("msg_1" if "id_header" in how else None, index)
         with pytest.raises(BadSignature):
-            configured.verify(made, arriving(headers, BODY + b" "), context(SECRET, OLD))
+            configurable.verify(made, arriving(headers, BODY + b" "), context(SECRET, OLD))
         for name, value in headers.items():
             for changed in ("", value + "," + value, value[:-1], value + "\n", "\u00e9"):
                 with pytest.raises(BadSignature):
-                    configured.verify(made, arriving({**headers, name: changed}), context(SECRET, OLD))
+                    configurable.verify(made, arriving({**headers, name: changed}), context(SECRET, OLD))
 
 
 @pytest.mark.parametrize("key", ["base64", "hex", "whsec"])
@@ -67,16 +67,16 @@ def test_a_key_may_be_encoded(key: str):
     text = {"base64": base64.b64encode(raw).decode(), "hex": raw.hex()}.get(key, "")
     secret = text or "whsec_" + base64.b64encode(raw).decode()
     made = form(how="hmac", header="x", key=key)
-    configured.check(made, [secret])
+    configurable.check(made, [secret])
     headers = {"x": hmac.new(raw, BODY, "sha256").hexdigest()}
-    assert configured.verify(made, arriving(headers), context(secret)).secret_index == 0
+    assert configurable.verify(made, arriving(headers), context(secret)).secret_index == 0
 
 
 def test_a_packed_time_that_is_off_is_stale():
     made = form(how="hmac", header="x", signed="{timestamp}.{body}", packed="t={timestamp},v1={signature}")
-    headers = signature.sign(made.scheme, SECRET, body=BODY, id="", now=datetime(2026, 11, 22, 11, tzinfo=UTC))
+    headers = verifier.sign(made.scheme, SECRET, body=BODY, id="", now=datetime(2026, 11, 22, 11, tzinfo=UTC))
     with pytest.raises(StaleTimestamp):
-        configured.verify(made, arriving(headers), context(SECRET))
+        configurable.verify(made, arriving(headers), context(SECRET))
 
 
 BASIC = base64.b64encode(b"ada:" + TOKEN.encode()).decode()
@@ -91,9 +91,9 @@ SENT = [
 @pytest.mark.parametrize(("how", "secret", "headers"), SENT)
 def test_a_secret_that_is_sent_along_is_taken_whole_and_once(how: dict[str, str], secret: str, headers: dict[str, str]):
     made = form(**how)
-    configured.check(made, [secret])
-    assert configured.verify(made, arriving(headers), context("x" * 20, secret)).secret_index == 1
-    assert configured.sign(made, Outgoing({}, BODY), secret=secret).headers.keys() == headers.keys()
+    configurable.check(made, [secret])
+    assert configurable.verify(made, arriving(headers), context("x" * 20, secret)).secret_index == 1
+    assert configurable.sign(made, Outgoing({}, BODY), secret=secret).headers.keys() == headers.keys()
     [(name, value)] = headers.items()
     hostile = [
         "",
@@ -109,9 +109,9 @@ def test_a_secret_that_is_sent_along_is_taken_whole_and_once(how: dict[str, str]
     for changed in [*hostile, "Negotiate " + secret, "Bearer \u00e9", value.swapcase()]:
         if changed != value:
             with pytest.raises(BadSignature):
-                configured.verify(made, arriving({name: changed}), context(secret))
+                configurable.verify(made, arriving({name: changed}), context(secret))
     with pytest.raises(BadSignature):
-        configured.verify(made, arriving({}), context(secret))
+        configurable.verify(made, arriving({}), context(secret))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_secret_that_is_sent_along_is_taken_whole_and_once(how: dict[str, str]
 )
 def test_a_weak_secret_is_refused(how: dict[str, str], secret: str):
     with pytest.raises(WeakSecret) as caught:
-        configured.check(form(**how), [secret])
+        configurable.check(form(**how), [secret])
     assert not secret or secret not in str(caught.value)
 
 

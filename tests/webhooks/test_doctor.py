@@ -16,11 +16,11 @@ from registrar.config.key_generation import new_webhook_secret
 from registrar.ledger import rejections
 from tests.cli.conftest import data, record, run  # noqa: F401 (fixtures)
 from tests.sources.captured import captures, read, sender
-from webhooks.doctor.diagnosis import diagnose
-from webhooks.schemes import Scheme
-from webhooks.senders import Sender
-from webhooks.sending import scheme_of
-from webhooks.source import Request
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Request
+from webhooks.signatures.diagnosis.diagnose import diagnose
+from webhooks.signatures.schemes import Scheme
+from webhooks.signatures.source_signing import scheme_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BODY = json.dumps({"b": 1, "a": "\u00e9", "list": [1, 2]}).encode()

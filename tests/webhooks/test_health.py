@@ -9,8 +9,8 @@ from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.disk_space import LEAST_FREE
 from tests.broker import Broker
 from tests.webhooks.conftest import Receiver, environ, finished
-from webhooks import health
 from webhooks.app import create_app
+from webhooks.monitoring import health
 
 BALANCER = "/readyz?exclude=broker"
 

@@ -6,7 +6,7 @@ from registrar.ledger import LedgerUnavailable
 from registrar.policy import Policy
 from tests.metrics.reading import away, families
 from tests.webhooks.conftest import OLD, finished
-from webhooks.metrics import Metrics
+from webhooks.monitoring.metrics import Metrics
 
 LOCAL = {"base_url": "http://127.0.0.1:8080"}
 

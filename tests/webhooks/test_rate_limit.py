@@ -17,8 +17,8 @@ from registrar.policy.load import parse
 from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, REGISTRAR_YML, Receiver, environ, finished, signed
 from webhooks.app import create_app
-from webhooks.errors import BadSignature, TooMany
 from webhooks.ingress import error_handlers, rate_limit, rejection_log
+from webhooks.ingress.errors import BadSignature, TooMany
 from webhooks.ingress.rate_limit import PREFIX, RateLimiter, address_key
 from webhooks.ingress.rejection_log import RejectionLog
 

@@ -4,15 +4,17 @@ import pytest
 
 from registrar.config.encryption import REPLY
 from tests.sources.captured import sender
-from webhooks import reply
-from webhooks.errors import InvalidEvent
+from webhooks.chat import reply_address
+from webhooks.ingress.errors import InvalidEvent
 
 
 def seal(url: str, *listed: str) -> dict[str, str]:
     context = sender("slack")[0].context
     config = context.config.model_copy(update={"reply_to": list(listed)})
     context = type(context)(context.name, config, context.policy, context.seal, context.secrets)
-    return context.seal.open(reply.seal(url, kind="slack", hosts={"hooks.slack.com"}, context=context), audience=REPLY)
+    return context.seal.open(
+        reply_address.seal(url, kind="slack", hosts={"hooks.slack.com"}, context=context), audience=REPLY
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from standardwebhooks import Webhook
 
 from registrar.policy import Policy
 from tests.sources.captured import captures, read, sender
-from webhooks import sending
-from webhooks.schemes import SLACK, STANDARD_WEBHOOKS
-from webhooks.senders import Sender
-from webhooks.sending import CannotSend
-from webhooks.source import Outgoing, Request
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Outgoing, Request
+from webhooks.signatures import source_signing
+from webhooks.signatures.schemes import SLACK, STANDARD_WEBHOOKS
+from webhooks.signatures.source_signing import CannotSend
 
 EVENT = {
     "type": "training_run.finished",
@@ -32,7 +32,7 @@ def arrived(outgoing: Outgoing) -> Request:
 
 def with_key_pair(who: Sender) -> tuple[Sender, str | None]:
     """For a kind that signs with a private key: a new pair, as nobody has the captured ones' private half."""
-    scheme = sending.scheme_of(who)
+    scheme = source_signing.scheme_of(who)
     if not scheme or not scheme.public or scheme.public.key_prefix:
         return who, None
     key = Ed25519PrivateKey.generate()
@@ -45,8 +45,8 @@ def test_a_captured_request_signed_anew_is_taken(path: Path):
     """A button ages whoever signs: a press is read at the time it was captured."""
     captured = read(path)
     who, secret = with_key_pair(captured.sender)
-    outgoing = sending.captured(path.read_bytes(), whole=True, headers={})
-    signed = arrived(sending.signed(who, outgoing, secret=secret, id="msg_1"))
+    outgoing = source_signing.captured(path.read_bytes(), whole=True, headers={})
+    signed = arrived(source_signing.signed(who, outgoing, secret=secret, id="msg_1"))
     who.verify(signed)
     is_press = path.stem.startswith(("press__", "block_actions__"))
     who.normalise(replace(signed, received_at=captured.request.received_at) if is_press else signed)
@@ -55,7 +55,7 @@ def test_a_captured_request_signed_anew_is_taken(path: Path):
 @pytest.mark.parametrize("kind", ["standard", "github"])
 def test_our_event_said_as_the_sender_would_is_our_event_again(kind: str):
     who, _ = sender(kind)
-    signed = sending.signed(who, sending.composed(who, EVENT), secret=None, id="msg_1")
+    signed = source_signing.signed(who, source_signing.composed(who, EVENT), secret=None, id="msg_1")
     [event] = who.normalise(arrived(signed)).events
     assert event.type == EVENT["type"]
     assert event.data.model_dump(exclude_unset=True) == EVENT["data"]
@@ -63,12 +63,12 @@ def test_our_event_said_as_the_sender_would_is_our_event_again(kind: str):
 
 def test_a_kind_without_words_for_our_events_says_so():
     with pytest.raises(CannotSend, match="a slack source says nothing in our words"):
-        sending.composed(sender("slack")[0], EVENT)
+        source_signing.composed(sender("slack")[0], EVENT)
 
 
 def test_the_standards_own_library_takes_the_signature():
     who, _ = sender("standard")
-    signed = sending.signed(who, sending.composed(who, EVENT), secret=None, id="msg_1")
+    signed = source_signing.signed(who, source_signing.composed(who, EVENT), secret=None, id="msg_1")
     assert Webhook(who.context.secrets[0]).verify(signed.body, dict(signed.headers)) == EVENT
 
 
@@ -79,7 +79,7 @@ def test_a_private_key_signs_v1a():
     who = replace(who, context=replace(who.context, secrets=("whpk_" + base64.b64encode(public).decode(),)))
     for half in (private, private + public):
         secret = "whsk_" + base64.b64encode(half).decode()
-        signed = sending.signed(who, sending.composed(who, EVENT), secret=secret, id="msg_1")
+        signed = source_signing.signed(who, source_signing.composed(who, EVENT), secret=secret, id="msg_1")
         assert signed.headers["webhook-signature"].startswith("v1a,")
         assert who.verify(arrived(signed)).delivery_id == "msg_1"
 
@@ -87,14 +87,14 @@ def test_a_private_key_signs_v1a():
 def test_a_secret_that_the_source_does_not_have_is_said_before_anything_is_sent():
     who, _ = sender("github")
     with pytest.raises(CannotSend, match=r"github would not take it: .* one of sources\.github\.secrets") as caught:
-        sending.signed(who, sending.composed(who, EVENT), secret="something else entirely", id="msg_1")
+        source_signing.signed(who, source_signing.composed(who, EVENT), secret="something else entirely", id="msg_1")
     assert "entirely" not in str(caught.value)
 
 
 def test_a_public_key_can_not_sign():
     who, _ = sender("discord")
     with pytest.raises(CannotSend, match="the sender's private key"):
-        sending.signed(who, Outgoing({"content-type": "application/json"}, b"{}"), secret=None, id="msg_1")
+        source_signing.signed(who, Outgoing({"content-type": "application/json"}, b"{}"), secret=None, id="msg_1")
 
 
 @pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
@@ -107,28 +107,28 @@ def test_a_file_is_read_with_its_headers_and_exact_body(newline: bytes):
         b"",
         b"{ \r\n\r\n}\n",
     ]
-    found = sending.captured(newline.join(lines), whole=True, headers={"X-More": "y"})
+    found = source_signing.captured(newline.join(lines), whole=True, headers={"X-More": "y"})
     assert dict(found.headers) == {"x-github-event": "push", "x-more": "y"}
     assert found.body == b"{ \r\n\r\n}\n"
 
 
 def test_a_body_alone_gets_the_headers_that_are_given():
-    found = sending.captured(b"{}", whole=False, headers={"X-GitHub-Event": "ping"})
+    found = source_signing.captured(b"{}", whole=False, headers={"X-GitHub-Event": "ping"})
     assert dict(found.headers) == {"content-type": "application/json", "x-github-event": "ping"}
 
 
 def test_a_file_without_a_blank_line_is_no_request():
     with pytest.raises(CannotSend, match="no blank line"):
-        sending.captured(b'{"a": 1}', whole=True, headers={})
+        source_signing.captured(b'{"a": 1}', whole=True, headers={})
 
 
 def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
     secret = json.loads((Path(__file__).parents[1] / "fixtures/slack/_sender.json").read_text())["secrets"][0]
-    who = sending.stranger("slack", "chat", secret)
+    who = source_signing.stranger("slack", "chat", secret)
     outgoing = Outgoing({"content-type": "application/x-www-form-urlencoded"}, b"command=%2Fregistry&text=help")
-    assert "x-slack-signature" in sending.signed(who, outgoing, secret=None, id="x").headers
-    assert sending.scheme_of(who) is SLACK
-    assert sending.scheme_of(sender("standard")[0]) is STANDARD_WEBHOOKS
+    assert "x-slack-signature" in source_signing.signed(who, outgoing, secret=None, id="x").headers
+    assert source_signing.scheme_of(who) is SLACK
+    assert source_signing.scheme_of(sender("standard")[0]) is STANDARD_WEBHOOKS
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_a_source_of_another_installation_needs_its_kind_and_a_secret_alone():
 )
 def test_a_stranger_that_can_not_be_known_is_said(kind: str, secret: str, says: str):
     with pytest.raises(CannotSend, match=says):
-        sending.stranger(kind, "there", secret)
+        source_signing.stranger(kind, "there", secret)
 
 
 def test_a_source_that_registrar_yml_does_not_have(settings):
     with pytest.raises(CannotSend, match="no source 'nobody'"):
-        sending.opened("nobody", Policy(version=1), settings)
+        source_signing.opened("nobody", Policy(version=1), settings)

@@ -10,9 +10,9 @@ from slack_sdk.signature import Clock, SignatureVerifier
 from standardwebhooks import Webhook
 
 from registrar.http import signing
-from webhooks.errors import BadSignature
-from webhooks.schemes import SLACK, STANDARD_WEBHOOKS, Scheme
-from webhooks.signature import WeakSecret, check_secret, verify
+from webhooks.ingress.errors import BadSignature
+from webhooks.signatures.schemes import SLACK, STANDARD_WEBHOOKS, Scheme
+from webhooks.signatures.verifier import WeakSecret, check_secret, verify
 
 # standard-webhooks' own test, and Slack's "Verifying requests from Slack"
 STANDARD_SECRET, STANDARD_ID, STANDARD_AT = (

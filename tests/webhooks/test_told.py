@@ -15,7 +15,7 @@ from tests.webhooks import test_chats_app as chats
 from tests.webhooks import test_slack_app as slack
 from tests.webhooks.conftest import SLACK, Receiver
 from webhooks.app import create_app
-from webhooks.postbox import Letter, send
+from webhooks.ingress.chat_reply import Letter, send
 
 COMMAND = {
     "name": "registry",

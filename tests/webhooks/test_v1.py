@@ -10,7 +10,7 @@ from registrar.events.event import Actor
 from registrar.ledger.promotions import Opened
 from tests.ledger.chain import EVIDENCE, scene
 from tests.webhooks.conftest import Receiver, finished
-from webhooks.access import Principal
+from webhooks.auth import Principal
 
 LISTS = ["events", "promotions", "models", "dead", "queue", "rejections", "overview", "policy", "audit"]
 

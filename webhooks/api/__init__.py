@@ -7,11 +7,10 @@ Answers come from registrar.queries, as they do for the command line.
 from flask import Blueprint
 
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
 from webhooks.api import (
-    acting,
     audit,
-    dead,
+    command_routes,
+    dead_letters,
     etag,
     events,
     models,
@@ -19,21 +18,22 @@ from webhooks.api import (
     policy,
     probes,
     promotions,
+    queue,
     rejections,
-    waiting,
 )
-from webhooks.commands import Commands
-from webhooks.health import Health
-from webhooks.metrics import Metrics
+from webhooks.auth import Access
+from webhooks.ingress.command_submission import Commands
+from webhooks.monitoring.health import Health
+from webhooks.monitoring.metrics import Metrics
 
-_RESOURCES = (events, promotions, models, waiting, dead, rejections, overview, policy, audit)
+_RESOURCES = (events, promotions, models, queue, dead_letters, rejections, overview, policy, audit)
 
 
 def blueprint(reading: Reading, commands: Commands, health: Health, metrics: Metrics, access: Access) -> Blueprint:
     api = Blueprint("api", __name__)
     for resource in _RESOURCES:
         resource.add(api, reading, access)
-    acting.add(api, reading, commands, access)
+    command_routes.add(api, reading, commands, access)
     probes.add(api, health, metrics, access)
     api.after_request(etag.add)
     return api

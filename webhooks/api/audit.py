@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, request
 
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
-from webhooks.export import CONTENT_TYPES, Exports
+from webhooks.api import query_params
+from webhooks.api.journal_export import CONTENT_TYPES, Exports
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
@@ -15,12 +15,12 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
     def audit() -> Response:
         """Broken off, it is gone on with by `after`: the number (seq) of the last entry that came."""
         reader = access.require(request, "viewer")
-        query.only("model", "since", "until", "after")
+        query_params.only("model", "since", "until", "after")
         found = reading.audit(
             model=request.args.get("model"),
-            since=query.time("since"),
-            until=query.time("until"),
-            after=query.number("after"),
+            since=query_params.time("since"),
+            until=query_params.time("until"),
+            after=query_params.number("after"),
         )
         if request.method == "HEAD":
             return Response(content_type=CONTENT_TYPES["jsonl"])

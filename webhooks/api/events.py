@@ -7,23 +7,25 @@ from flask import Blueprint, request
 from registrar.ledger.queries.event_search import STATES, Sought
 from registrar.ledger.queries.event_status import for_strangers
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
+from webhooks.api import query_params
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/events")
     def events() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only(*query.PAGE, *Sought.__dataclass_fields__)
+        query_params.only(*query_params.PAGE, *Sought.__dataclass_fields__)
         names = ("source", "type", "model", "actor")
         sought = Sought(
             **{name: request.args.get(name) for name in names},
-            state=query.one_of("state", STATES),
-            since=query.time("since"),
-            until=query.time("until"),
+            state=query_params.one_of("state", STATES),
+            since=query_params.time("since"),
+            until=query_params.time("until"),
         )
-        return query.paged("events", reading.events(sought, limit=query.limit(), cursor=query.cursor()))
+        return query_params.paged(
+            "events", reading.events(sought, limit=query_params.limit(), cursor=query_params.cursor())
+        )
 
     @api.get("/v1/events/<event_id>")
     def event(event_id: str) -> dict[str, Any]:

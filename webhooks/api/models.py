@@ -6,16 +6,16 @@ from flask import Blueprint, request
 
 from registrar.ledger.holders import Past
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
+from webhooks.api import query_params
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/models")
     def models() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only(*query.PAGE)
-        return query.paged("models", reading.models(limit=query.limit(), cursor=query.cursor()))
+        query_params.only(*query_params.PAGE)
+        return query_params.paged("models", reading.models(limit=query_params.limit(), cursor=query_params.cursor()))
 
     @api.get("/v1/models/<name>")
     def model(name: str) -> dict[str, Any]:
@@ -25,7 +25,9 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only(*query.PAGE, *Past.__dataclass_fields__)
-        past = Past(request.args.get("target"), query.time("at"), query.time("since"), query.time("until"))
-        found = reading.history(name, past, limit=query.limit(), cursor=query.cursor())
-        return {"model": name, **query.paged("history", found)}
+        query_params.only(*query_params.PAGE, *Past.__dataclass_fields__)
+        past = Past(
+            request.args.get("target"), query_params.time("at"), query_params.time("since"), query_params.time("until")
+        )
+        found = reading.history(name, past, limit=query_params.limit(), cursor=query_params.cursor())
+        return {"model": name, **query_params.paged("history", found)}

@@ -5,13 +5,13 @@ from typing import Any
 from flask import Blueprint, request
 
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
+from webhooks.api import query_params
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/overview")
     def overview() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only()
+        query_params.only()
         return reading.overview()

@@ -5,15 +5,15 @@ from typing import Any
 from flask import Blueprint, request
 
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
+from webhooks.api import query_params
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/policy")
     def policy() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only("model", "digest")
+        query_params.only("model", "digest")
         if "digest" in request.args:
             return reading.policy_text(request.args["digest"])
         return reading.policy(model=request.args.get("model"))

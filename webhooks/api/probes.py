@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhooks.access import Access
-from webhooks.health import ALIVE, ALIVE_PATH, Health
-from webhooks.metrics import CONTENT_TYPE, Metrics
+from webhooks.auth import Access
+from webhooks.monitoring.health import ALIVE, ALIVE_PATH, Health
+from webhooks.monitoring.metrics import CONTENT_TYPE, Metrics
 
 
 def add(api: Blueprint, health: Health, metrics: Metrics, access: Access) -> None:

@@ -6,18 +6,18 @@ from flask import Blueprint, request
 
 from registrar.ledger.queries.promotion_record import OPEN, STATES
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
+from webhooks.api import query_params
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/promotions")
     def promotions() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only(*query.PAGE, "state", "model")
-        state, model = query.one_of("state", (OPEN, *STATES)), request.args.get("model")
-        found = reading.promotions(state=state, model=model, limit=query.limit(), cursor=query.cursor())
-        return query.paged("promotions", found)
+        query_params.only(*query_params.PAGE, "state", "model")
+        state, model = query_params.one_of("state", (OPEN, *STATES)), request.args.get("model")
+        found = reading.promotions(state=state, model=model, limit=query_params.limit(), cursor=query_params.cursor())
+        return query_params.paged("promotions", found)
 
     @api.get("/v1/promotions/<promotion_id>")
     def promotion(promotion_id: str) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from typing import Any
 from flask import Blueprint, request
 
 from registrar.queries.query_service import Reading
-from webhooks.access import Access
-from webhooks.api import query
+from webhooks.api import query_params
+from webhooks.auth import Access
 
 
 def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/rejections")
     def refused() -> dict[str, Any]:
         access.require(request, "viewer")
-        query.only(*query.PAGE, "source")
-        found = reading.rejections(source=request.args.get("source"), limit=query.limit(), cursor=query.cursor())
-        return query.paged("rejections", found)
+        query_params.only(*query_params.PAGE, "source")
+        found = reading.rejections(
+            source=request.args.get("source"), limit=query_params.limit(), cursor=query_params.cursor()
+        )
+        return query_params.paged("rejections", found)

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import StrictInt, StrictStr
 
 from registrar.events.types import LINK
-from webhooks.errors import InvalidEvent, Rejected
-from webhooks.source import Answer, Parsed
+from webhooks.ingress.errors import InvalidEvent, Rejected
+from webhooks.ingress.source_types import Answer, Parsed
 
 Place = StrictInt | StrictStr  # a repository or project: by its number, or by its path
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

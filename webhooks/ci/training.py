@@ -8,10 +8,10 @@ from pydantic import Field
 
 from registrar.events.types import ArtifactPath, Data, ModelName, Name, RunId
 from registrar.policy.base_model import Strict
-from webhooks import valid
 from webhooks.ci.pattern import Pattern
 from webhooks.ci.payload import first_line
-from webhooks.errors import InvalidEvent
+from webhooks.ingress import validation
+from webhooks.ingress.errors import InvalidEvent
 
 
 class ByCommit(Strict):
@@ -97,10 +97,10 @@ def search(run: ByCommit, commit: str) -> dict[str, Any]:
 def _finished(rule: Training, where: dict[str, Any], ended: Ended) -> Data:
     tags = {"ci.url": ended.url} if ended.url else {}
     said = {"model": rule.model, "artifact_path": rule.artifact_path, "commit": ended.commit, "tags": tags}
-    return valid.data("training_run.finished", {**said, **where})
+    return validation.data("training_run.finished", {**said, **where})
 
 
 def _failed(rule: Training, where: dict[str, Any], ended: Ended) -> Data:
     reason = f"{ended.said}: {ended.url}" if ended.url else ended.said
     said = {"model": rule.model, "run_id": where.get("run_id"), "reason": reason, "commit": ended.commit}
-    return valid.data("training_run.failed", said)
+    return validation.data("training_run.failed", said)

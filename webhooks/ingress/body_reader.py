@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
-from webhooks.errors import Incomplete, TooLarge, TooSlow, Unavailable
+from webhooks.ingress.errors import Incomplete, TooLarge, TooSlow, Unavailable
 
 # Seconds for a body to arrive, from the first byte to the last; most senders wait no longer either.
 READ_SECONDS = 10.0

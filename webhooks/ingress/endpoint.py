@@ -15,15 +15,15 @@ from registrar.events.event import Event
 from registrar.ledger.deliveries import Delivery, Receipt
 from registrar.ledger.engine import now
 from registrar.ledger.inbox import Inbox, Submission
-from webhooks.access.client_address import HEADER as FORWARDED_FOR
-from webhooks.access.client_address import Network, client_address
-from webhooks.clean import clean
-from webhooks.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
+from webhooks.auth.client_address import HEADER as FORWARDED_FOR
+from webhooks.auth.client_address import Network, client_address
+from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
 from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
-from webhooks.metrics import Metrics
-from webhooks.senders import Sender
-from webhooks.source import Answer, Identity, Parsed, Request, Verified
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Answer, Identity, Parsed, Request, Verified
+from webhooks.monitoring.metrics import Metrics
 
 # Seconds that a sender waits for the commit; a ledger that hangs says nothing itself.
 COMMIT_SECONDS = 10.0

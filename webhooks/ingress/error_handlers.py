@@ -1,4 +1,4 @@
-"""Every error's response, for all routes: one class per reason (webhooks/errors.py), told as problem+json.
+"""Every error's response, for all routes: one class per reason (webhooks/ingress/errors.py), told as problem+json.
 
 A refused webhook is recorded besides, and its sender, unless it was verified, uses up its address's budget. None of it
 blocks: it runs on the event loop too.
@@ -15,14 +15,14 @@ from registrar.ledger import LedgerUnavailable
 from registrar.ledger.capacity import DiskFull, NoCapacity
 from registrar.ledger.deliveries import DeliveryConflict
 from registrar.queries.query_service import BadQuestion, Unknown
-from webhooks import errors
-from webhooks.clean import clean
-from webhooks.errors import Rejected, TooMany
+from webhooks.ingress import errors
+from webhooks.ingress.chat_reply import Postbox
+from webhooks.ingress.errors import Rejected, TooMany
 from webhooks.ingress.rate_limit import REFUSALS, Limits, address_key
 from webhooks.ingress.rejection_log import RejectionLog
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
-from webhooks.metrics import Metrics
-from webhooks.postbox import Postbox
+from webhooks.ingress.sanitize import clean
+from webhooks.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

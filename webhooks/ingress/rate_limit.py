@@ -24,7 +24,7 @@ from limits.storage import MemoryStorage, RedisSentinelStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from registrar.broker.url import Broker, patience
-from webhooks.errors import TooMany
+from webhooks.ingress.errors import TooMany
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from registrar.ledger import Ledger, LedgerUnavailable, rejections
 from registrar.ledger.engine import now
-from webhooks.clean import clean
-from webhooks.errors import Rejected, Unavailable
-from webhooks.metrics import UNKNOWN
+from webhooks.ingress.errors import Rejected, Unavailable
+from webhooks.ingress.sanitize import clean
+from webhooks.monitoring.metrics import UNKNOWN
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.utils import get_host
 
-from webhooks.senders import Sender
-from webhooks.source import Request
+from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_types import Request
 
 # Digits of a Content-Length that is counted with; a longer one is too large for anybody.
 _LONGEST_LENGTH = 18

@@ -11,16 +11,16 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from registrar.events.types import VOCABULARY
-from webhooks.openapi import acts, browser, reads, shapes
+from webhooks.openapi import commands, queries, schemas, sign_in
 from webhooks.openapi.operations import REF, UNKNOWN, VIEWERS, answer, get, other, refusals_of
 
 _ANSWERS: tuple[type[BaseModel], ...] = (
-    *acts.SHAPES,
-    *reads.SHAPES,
-    shapes.Alive,
-    shapes.Ready,
-    shapes.Consent,
-    shapes.Problem,
+    *commands.SHAPES,
+    *queries.SHAPES,
+    schemas.Alive,
+    schemas.Ready,
+    schemas.Consent,
+    schemas.Problem,
 )
 _SOURCE = {
     "name": "source",
@@ -79,10 +79,10 @@ def _security() -> dict[str, Any]:
 def _paths() -> dict[str, Any]:
     return {
         "/webhooks/{source}": {"parameters": [_SOURCE], "post": _post(), "options": _options()},
-        **_both(reads.paths(), acts.paths()),
-        **browser.paths(),
-        "/healthz": {"get": get("Whether the process lives", "", shapes.Alive)},
-        "/readyz": {"get": get("Whether it can accept", _READY, shapes.Ready, parameters=[_EXCLUDE])},
+        **_both(queries.paths(), commands.paths()),
+        **sign_in.paths(),
+        "/healthz": {"get": get("Whether the process lives", "", schemas.Alive)},
+        "/readyz": {"get": get("Whether it can accept", _READY, schemas.Ready, parameters=[_EXCLUDE])},
         "/metrics": {"get": other("Counters for Prometheus", VIEWERS, "text/plain", *UNKNOWN)},
         "/openapi.json": {"get": other("This document", "", "application/json")},
         "/docs": {"get": other("This document, for people", "", "text/html")},
@@ -109,7 +109,7 @@ def _post() -> dict[str, Any]:
     )
     body = {"required": True, "content": {"application/json": {"schema": {"$ref": REF + "OurEvent"}}}}
     repeated = "Accepted before, ignored with the reason, or answered as a chat system wants it"
-    answers = {"200": answer(repeated, shapes.Receipt), "202": answer("Accepted", shapes.Receipt)}
+    answers = {"200": answer(repeated, schemas.Receipt), "202": answer("Accepted", schemas.Receipt)}
     refused = refusals_of(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
     security: list[dict[str, list[str]]] = [{"webhook-id": [], "webhook-timestamp": [], "webhook-signature": []}]
     return {
@@ -127,7 +127,7 @@ def _options() -> dict[str, Any]:
         {"name": "WebHook-Request-Origin", "in": "header", "schema": {"type": "string"}, "description": "who asks"},
     ]
     said = "CloudEvents' handshake, for sources of the kind `cloudevents`. WebHook-Request-Callback is never called."
-    consent = answer("It may", shapes.Consent)
+    consent = answer("It may", schemas.Consent)
     consent["headers"] = {
         name: {"schema": {"type": "string"}} for name in ("WebHook-Allowed-Origin", "WebHook-Allowed-Rate", "Allow")
     }

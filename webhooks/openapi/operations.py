@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from webhooks.openapi.shapes import refusals
+from webhooks.openapi.schemas import refusals
 
 REF = "#/components/schemas/"
 VIEWERS = "Shown to viewers: by a token, a session, a trusted proxy, or on the receiver's own machine without one."

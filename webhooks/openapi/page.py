@@ -8,7 +8,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from registrar.events.types import VOCABULARY
-from webhooks.openapi.shapes import refusals
+from webhooks.openapi.schemas import refusals
 
 _TEMPLATE = """<!doctype html>
 <html lang="en">

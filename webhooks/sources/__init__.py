@@ -1,6 +1,6 @@
 """Kinds of senders: one file per kind, and no list to edit; registrar.yml names the file as `kind`.
 
-A file offers, without any I/O and with no other clock than request.received_at (types: webhooks/source.py):
+A file offers, without any I/O and with no other clock than request.received_at (types: ingress/source_types.py):
 
     CONTENT_TYPES = {"application/json"}
         the media types that this kind sends; any other is a 415. None: any, and normalise says which it can read.

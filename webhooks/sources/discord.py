@@ -16,17 +16,19 @@ from registrar.events.approval_buttons import short_nonce
 from registrar.events.event import Actor, Event
 from registrar.events.types import STAGES
 from registrar.text import markdown
-from webhooks import button, chat, reply, schemes, signature, strict_json, subcommand
+from webhooks.chat import buttons, discord_options, parser, reply_address
 from webhooks.ci.payload import Ignored, number
-from webhooks.clean import clean
-from webhooks.errors import InvalidEvent, NotJson, Rejected
-from webhooks.source import Answer, Context, Parsed, Request, Verified
+from webhooks.ingress import strict_json
+from webhooks.ingress.errors import InvalidEvent, NotJson, Rejected
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
+from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.DISCORD
 HOSTS = frozenset({"discord.com"})
 _EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a form that somebody sends off, of an app's own
-Options = button.Options
+Options = buttons.Options
 _VERDICTS = {"a": "approve", "r": "reject"}
 # worker/notifiers/discord.py makes it: verdict, promotion, version, target, which message it is of, until when it
 # counts (seconds since 1970, in hex), and the mark that vouches for all of it.
@@ -37,12 +39,12 @@ _TARGETS = {stage[0]: stage for stage in STAGES}
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(SCHEME, secret)
+    verifier.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """The interaction's id is in the signed body: `normalise` finds it."""
-    return signature.verified(SCHEME, request, context)
+    return verifier.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
@@ -73,7 +75,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
 
 def _command(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:
     command = _object(said, "data")
-    understood = chat.understand(subcommand.words(command), command=f"/{clean(str(command.get('name')))}")
+    understood = parser.understand(discord_options.words(command), command=f"/{clean(str(command.get('name')))}")
     answer = Answer(200, _ephemeral(understood.text))
     if understood.data is None:
         return Parsed(answer=answer)
@@ -83,9 +85,9 @@ def _command(said: Mapping[str, Any], request: Request, context: Context) -> Par
 
 def _press(said: Mapping[str, Any], request: Request, context: Context) -> Parsed:
     _id(said, "id")
-    press = button.pressed(_pressed(said, context), by=_id(_user(said), "id"), request=request, context=context)
+    press = buttons.pressed(_pressed(said, context), by=_id(_user(said), "id"), request=request, context=context)
     event = Event(press.data, _person(said, context), request.received_at, reply_to=_address(said, context))
-    return Parsed((event,), press.delivery_id, Answer(200, _ephemeral(chat.pressed(press.data))), press.digest)
+    return Parsed((event,), press.delivery_id, Answer(200, _ephemeral(parser.pressed(press.data))), press.digest)
 
 
 def _pressed(said: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
@@ -101,9 +103,9 @@ def _pressed(said: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         until=datetime.fromtimestamp(int(until, 16), UTC),
         pinned={**pinned, "target": _TARGETS[target]},
     )
-    audiences = button.audiences(said.get("channel_id"), context)
+    audiences = buttons.audiences(said.get("channel_id"), context)
     if not any(context.seal.vouches(content, mark, audience=audience) for audience in audiences):
-        raise InvalidEvent(f"{button.NOT_OURS} (or its message was changed)")
+        raise InvalidEvent(f"{buttons.NOT_OURS} (or its message was changed)")
     return content
 
 
@@ -130,7 +132,7 @@ def _address(said: Mapping[str, Any], context: Context) -> str:
     if not isinstance(token, str) or not re.fullmatch("[A-Za-z0-9._=-]{1,1000}", token):
         raise InvalidEvent("the interaction has no token to answer with")
     url = f"https://discord.com/api/v10/webhooks/{_id(said, 'application_id')}/{token}"
-    return reply.seal(url, kind="discord", hosts=HOSTS, context=context)
+    return reply_address.seal(url, kind="discord", hosts=HOSTS, context=context)
 
 
 def _id(of: Mapping[str, Any], name: str) -> str:

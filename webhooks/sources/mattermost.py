@@ -18,16 +18,17 @@ from urllib.parse import parse_qsl, urlencode
 from registrar.config.encryption import BrokenSeal
 from registrar.events.event import Actor, Event
 from registrar.text import markdown
-from webhooks import button, chat, reply, strict_form, strict_json
-from webhooks.clean import clean
-from webhooks.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected
-from webhooks.signature import WeakSecret
-from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.chat import buttons, parser, reply_address
+from webhooks.ingress import strict_form, strict_json
+from webhooks.ingress.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.signatures.verifier import WeakSecret
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
 # Bytes: a post ends at 16,383 characters, and a press holds little but what was sealed.
 MAX_BYTES = 65_536
-Options = button.Options
+Options = buttons.Options
 # Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).
 _MENTIONS = frozenset({"user_mentions", "user_mentions_ids", "channel_mentions", "channel_mentions_ids"})
 # The sealed text and the channel as they stand in a press: it is opened before the JSON around it is parsed.
@@ -68,12 +69,12 @@ def normalise(request: Request, context: Context) -> Parsed:
     form = strict_form.parse(request.body, lists=_MENTIONS)
     if "command" not in form:
         raise InvalidEvent("not a slash command: the form has no field command")
-    understood = chat.understand(form.get("text", ""), command=clean(form["command"]))
+    understood = parser.understand(form.get("text", ""), command=clean(form["command"]))
     answer = Answer(200, _shown("text", understood.text))
     if understood.data is None:
         return Parsed(answer=answer)
     # No host is everybody's Mattermost: only those of reply_to in registrar.yml are answered to.
-    address = reply.seal(form.get("response_url", ""), kind="mattermost", hosts=(), context=context)
+    address = reply_address.seal(form.get("response_url", ""), kind="mattermost", hosts=(), context=context)
     event = Event(understood.data, _person(form, context), request.received_at, reply_to=address)
     return Parsed((event,), answer=answer)
 
@@ -106,7 +107,7 @@ def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Map
     try:
         [sealed] = _SEALED.findall(request.body)
         place = found[1].decode() if (found := _PLACE.search(request.body)) else None
-        said = button.opened(sealed.decode(), place=place, context=context)
+        said = buttons.opened(sealed.decode(), place=place, context=context)
         content = strict_json.parse_theirs(request.body)
         if (content["context"]["sealed"], content.get("channel_id")) != (sealed.decode(), place):
             raise BadSignature
@@ -118,8 +119,8 @@ def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Map
 def _press(request: Request, context: Context) -> Parsed:
     content, said = _pressed(request, context)
     person = _person(content, context)
-    press = button.pressed(said, by=content["user_id"], request=request, context=context)
-    answer = Answer(200, _shown("ephemeral_text", chat.pressed(press.data, later=chat.ELSEWHERE)))
+    press = buttons.pressed(said, by=content["user_id"], request=request, context=context)
+    answer = Answer(200, _shown("ephemeral_text", parser.pressed(press.data, later=parser.ELSEWHERE)))
     event = Event(press.data, person, request.received_at)
     return Parsed((event,), press.delivery_id, answer, press.digest)
 

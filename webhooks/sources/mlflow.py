@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from registrar.events.event import Actor, Event
-from webhooks import schemes, signature, strict_json, valid
 from webhooks.ci.payload import Ignored, at, moment, refused, text
-from webhooks.clean import clean
-from webhooks.errors import InvalidEvent, Rejected
-from webhooks.source import Answer, Context, Parsed, Request, Verified
+from webhooks.ingress import strict_json, validation
+from webhooks.ingress.errors import InvalidEvent, Rejected
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
+from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.MLFLOW
@@ -34,12 +35,12 @@ _LONGEST_VALUE = 500  # characters of a tag; MLflow takes 100,000
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(SCHEME, secret)
+    verifier.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """X-MLflow-Delivery-Id is signed, and the same in each attempt."""
-    return signature.verified(SCHEME, request, context)
+    return verifier.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
@@ -51,7 +52,7 @@ def normalise(request: Request, context: Context) -> Parsed:
         return Ignored(f"{clean(entity)}.{clean(action)} is no change of a registered model").parsed
     if _EXAMPLES[entity].items() <= data.items():
         return Parsed(answer=Answer(200, {"events": [], "test": True}))
-    changed = valid.data("registry.changed", _changed(entity, action, data))
+    changed = validation.data("registry.changed", _changed(entity, action, data))
     actor = Actor(f"source:{context.name}", f"somebody in MLflow ({context.name})")
     return Parsed((Event(changed, actor, moment(text(payload, "timestamp"), otherwise=request.received_at)),))
 

@@ -13,19 +13,21 @@ from typing import Any
 from registrar.config.encryption import BrokenSeal
 from registrar.events.event import Actor, Event
 from registrar.http.safe_url import allowed
-from webhooks import button, chat, reply, schemes, signature, strict_form, strict_json
+from webhooks.chat import buttons, parser, reply_address
 from webhooks.ci.payload import Ignored, at, text
-from webhooks.clean import clean
-from webhooks.errors import InvalidEvent, NotAForm, NotJson, Rejected
-from webhooks.postbox import Letter
-from webhooks.source import Answer, Context, Parsed, Request, Verified
+from webhooks.ingress import strict_form, strict_json
+from webhooks.ingress.chat_reply import Letter
+from webhooks.ingress.errors import InvalidEvent, NotAForm, NotJson, Rejected
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
+from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
 SCHEME = schemes.SLACK
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promotion.reject"}
 IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
-Options = button.Options
+Options = buttons.Options
 _NOTHING = Answer(200, {})
 # What Slack writes for what people typed: https://docs.slack.dev/messaging/formatting-message-text#escaping,
 # https://docs.slack.dev/interactivity/implementing-slash-commands#creating_your_command (escaping)
@@ -35,12 +37,12 @@ _ENTITY = re.compile("|".join(_ENTITIES))
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(SCHEME, secret)
+    verifier.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
-    return signature.verified(SCHEME, request, context)
+    return verifier.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
@@ -116,7 +118,7 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
     if len(actions) > 1:
         raise InvalidEvent("one button is pressed at a time")
     said = _said(pressed[0], _object(payload, "channel").get("id"), context)
-    press = button.pressed(said, by=account, request=request, context=context)
+    press = buttons.pressed(said, by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
     event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
     return Parsed((event,), press.delivery_id, _NOTHING, press.digest)
@@ -134,7 +136,7 @@ def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
     if type_ is None:
         raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
     try:
-        said = button.opened(str(action.get("value")), place=place, context=context)
+        said = buttons.opened(str(action.get("value")), place=place, context=context)
     except BrokenSeal as error:
         raise InvalidEvent(str(error)) from None
     if said.get("press", type_) != type_:
@@ -143,7 +145,7 @@ def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
 
 
 def _slash(form: Mapping[str, str], request: Request, context: Context) -> Parsed:
-    understood = chat.understand(_typed(form.get("text", "")), command=clean(form["command"]))
+    understood = parser.understand(_typed(form.get("text", "")), command=clean(form["command"]))
     answer = Answer(200, _ephemeral(understood.text))
     if understood.data is None:
         return Parsed(answer=answer)
@@ -169,7 +171,7 @@ def _person(account: str, name: object, context: Context) -> Actor:
 
 
 def _address(url: object, context: Context) -> str | None:
-    return reply.seal(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
+    return reply_address.seal(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
 
 
 def _delivery(trigger: object) -> str | None:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registrar.events.event import Actor, Event
-from webhooks import schemes, signature, strict_json, valid
 from webhooks.ci.payload import Ignored, text
-from webhooks.clean import clean
-from webhooks.errors import InvalidEvent
-from webhooks.source import Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress import strict_json, validation
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Context, Outgoing, Parsed, Request, Verified
+from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.STANDARD_WEBHOOKS
@@ -26,24 +27,24 @@ _OURS = "training_run.finished"  # what lacks a type is taken for one of ours th
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(SCHEME, secret)
+    verifier.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """webhook-id is signed, and the same in each attempt of one delivery."""
-    return signature.verified(SCHEME, request, context)
+    return verifier.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
     """One event. Who sent it is the source itself; the timestamp is when it happened, not when it was signed."""
     content = strict_json.parse(request.body)
     try:
-        valid.check_ours(text(content, "type") or _OURS)
+        validation.check_ours(text(content, "type") or _OURS)
     except Ignored as ignored:
         return ignored.parsed
     if errors := _envelope(content):
-        raise InvalidEvent(valid.sentence("the event", errors), errors=errors)
-    data = valid.data(content["type"], content["data"])
+        raise InvalidEvent(validation.sentence("the event", errors), errors=errors)
+    data = validation.data(content["type"], content["data"])
     happened = _time(content["timestamp"]) if "timestamp" in content else request.received_at
     return Parsed(events=(Event(data, Actor(f"source:{context.name}", context.name), happened),))
 
@@ -73,4 +74,4 @@ def _time(value: object) -> datetime:
     except (ValueError, OverflowError):
         pass
     errors = [{"field": "timestamp", "message": "must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z"}]
-    raise InvalidEvent(valid.sentence("the event", errors), errors=errors)
+    raise InvalidEvent(validation.sentence("the event", errors), errors=errors)

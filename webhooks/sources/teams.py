@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from registrar.events.event import Actor, Event
-from webhooks import chat, schemes, signature, strict_json
+from webhooks.chat import parser
 from webhooks.ci.payload import Ignored, text
-from webhooks.clean import clean
-from webhooks.errors import InvalidEvent, Rejected, StaleTimestamp
-from webhooks.source import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress import strict_json
+from webhooks.ingress.errors import InvalidEvent, Rejected, StaleTimestamp
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.TEAMS
@@ -29,12 +31,12 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def check_secret(secret: str) -> None:
-    signature.check_secret(SCHEME, secret)
+    verifier.check_secret(SCHEME, secret)
 
 
 def verify(request: Request, context: Context) -> Verified:
     """The signature covers the body; the activity's id is in it, and `normalise` finds it."""
-    return signature.verified(SCHEME, request, context)
+    return verifier.verified(SCHEME, request, context)
 
 
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
@@ -53,7 +55,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     if kind != "message":  # somebody types, reacts, edits: nothing is asked, so nobody is answered
         return Ignored(f"activities of the type {clean(kind)}").parsed
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
-    understood = chat.understand(_words(text(activity, "text")), command="@Registrar", later=chat.ELSEWHERE)
+    understood = parser.understand(_words(text(activity, "text")), command="@Registrar", later=parser.ELSEWHERE)
     if understood.data is None:
         return Parsed(answer=Answer(200, _message(understood.text)))
     if understood.data.type == "registry.query":

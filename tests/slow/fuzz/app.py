@@ -4,21 +4,21 @@
 """
 
 from tests.sources.household import RATE
-from webhooks import asgi, senders
-from webhooks.ingress import error_handlers
-from webhooks.postbox import Postbox
-from webhooks.source import Request, Verified
+from webhooks import asgi
+from webhooks.ingress import error_handlers, source_registry
+from webhooks.ingress.chat_reply import Postbox
+from webhooks.ingress.source_types import Request, Verified
 
 VOUCHED = "x-fuzz-vouched"  # a request with it counts as signed
 
 
 def from_environment() -> asgi.Asgi:
     error_handlers.REFUSALS = RATE
-    verify = senders.Sender.verify
+    verify = source_registry.Sender.verify
 
-    def or_vouched(self: senders.Sender, request: Request) -> Verified:
+    def or_vouched(self: source_registry.Sender, request: Request) -> Verified:
         return Verified(None, 0) if VOUCHED in request.headers else verify(self, request)
 
-    senders.Sender.verify = or_vouched  # type: ignore[method-assign]
+    source_registry.Sender.verify = or_vouched  # type: ignore[method-assign]
     Postbox.post = lambda self, letter: True  # type: ignore[method-assign]  # the fixtures' addresses are real hosts
     return asgi.from_environment()

@@ -12,8 +12,8 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from tests.webhooks.conftest import Receiver
-from webhooks import sending
-from webhooks.source import Outgoing
+from webhooks.ingress.source_types import Outgoing
+from webhooks.signatures import source_signing
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 SHA = "5275a45b7e99c7fd7265b790392c10a74101a67a"
@@ -32,7 +32,7 @@ class Published:
 def post(receiver: Receiver, said: Published, *, secret: str | None = None) -> TestResponse:
     """Signed as its source signs. secret: else the source's."""
     sender = receiver.client.application.extensions["receiver"].endpoint.senders[said.source]
-    request = sending.signed(sender, Outgoing(said.headers, said.body), secret=secret, id=uuid.uuid4().hex)
+    request = source_signing.signed(sender, Outgoing(said.headers, said.body), secret=secret, id=uuid.uuid4().hex)
     return receiver.post(request.body, dict(request.headers), to=said.source)
 
 

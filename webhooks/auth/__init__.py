@@ -1,0 +1,141 @@
+"""Who asks for pages and the API, what they may, and that it is they who do.
+
+A bearer of a token, whoever a trusted proxy or an OpenID provider vouches for, or whoever sits at this machine.
+"""
+
+import re
+from urllib.parse import urlencode
+
+import flask
+
+from registrar.config.settings import Settings
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
+from registrar.policy import Policy
+from registrar.policy.access import Role
+from webhooks.auth.bearer_tokens import Bearers
+from webhooks.auth.csrf import Forms
+from webhooks.auth.identity import principal_of
+from webhooks.auth.loopback import Loopback, local_principal, looks_local
+from webhooks.auth.principal import Principal
+from webhooks.auth.proxy_header import Proxy
+from webhooks.auth.sessions import Session, Sessions
+from webhooks.auth.signing_keys import signer
+from webhooks.ingress.errors import NotPermitted, NotSignedIn
+from webhooks.ingress.rate_limit import Limits
+
+__all__ = ["Access", "Principal", "Role"]
+
+SIGN_IN = "/signin"
+# The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
+POLL_HEADER = "X-Registrar-Poll"
+# A token of ours wherever it stands in the header: not within a longer one, which another system has made.
+_OURS = re.compile(r"(?<![A-Za-z0-9._~+/-])rgt_", re.IGNORECASE)
+_BEARER = re.compile(r"\s*bearer", re.IGNORECASE)
+# Whoever reads this may sit at the machine, and may as well come by a proxy that hides where from.
+_WHY_NOT_LOCAL = (
+    ". Being on the receiver's machine signs nobody in while REGISTRAR_PUBLIC_URL is another host's name, since a "
+    "proxy here makes everybody look local: give programs a token (registrar's own commands take it as "
+    "REGISTRAR_TOKEN or --token-file), or, where no proxy stands in front, set REGISTRAR_PUBLIC_URL to http://127.0.0.1:PORT"
+)
+_READS = frozenset({"GET", "HEAD"})
+
+
+class Access:
+    """One per app. Raises ValueError where a setting can't work."""
+
+    def __init__(self, settings: Settings, policy: Policy, ledger: Ledger, rate: Limits) -> None:
+        self.policy = policy
+        self._loopback = Loopback(settings.public_url)
+        self.sessions = Sessions(settings.secret_key, policy, ledger, self._loopback)
+        self._local = local_principal(policy, settings.local_operator)
+        self._proxy = Proxy(policy.access.trusted_proxy)
+        self._forms = Forms(signer(settings.secret_key, "form"), settings.public_url)
+        self._bearers = Bearers(ledger, policy, rate)
+
+    def principal(self, request: flask.Request) -> Principal | None:
+        """None: nobody knows who it is. Raises TooMany, LedgerUnavailable."""
+        try:
+            return self._known(request)
+        except (NotSignedIn, NotPermitted):
+            return None
+
+    def require(self, request: flask.Request, role: Role) -> Principal:
+        """Who asks, if they may. Raises NotSignedIn, NotPermitted, TooMany, LedgerUnavailable; and CrossSite for what
+        changes something and does not come from one of our pages.
+        """
+        principal = self._known(request)
+        if not principal.may(role):
+            raise NotPermitted(
+                f"{principal.actor.name} is signed in as {principal.role}, and this takes {role} "
+                "(access in registrar.yml, or another token)"
+            )
+        if request.method not in _READS:
+            self.check_csrf(request, principal)
+        return principal
+
+    def client_address(self, request: flask.Request) -> str | None:
+        """Return the address that a request counts against in rate limits. None: it has none (a Unix socket)."""
+        return self._proxy.client_address(request)
+
+    def csrf_token(self, principal: Principal) -> str:
+        """For the field `csrf` of a form, or the header X-CSRF-Token."""
+        return self._forms.token(principal)
+
+    def check_csrf(self, request: flask.Request, principal: Principal) -> None:
+        """`require` has asked already. Raises CrossSite."""
+        self._forms.check(request, principal)
+
+    def sign_out_token(self, request: flask.Request) -> str | None:
+        """For the form that ends a session, whatever its role. None: there is no session. Raises LedgerUnavailable."""
+        session = self.sessions.find(request)
+        return self._forms.session_token(session.id) if session else None
+
+    def sign_out(self, request: flask.Request, response: flask.Response) -> Session | None:
+        """End the session, if there is one: also one that registrar.yml has ended, and may bring back.
+
+        Raises CrossSite, LedgerUnavailable.
+        """
+        if session := self.sessions.shown(request):
+            self._forms.check_session(request, session.id)
+            self.sessions.end(session, request, response)
+        return session
+
+    def sign_in_path(self, target: str) -> str | None:
+        """Where to sign in, and to come back to `target` from; None: there is no provider."""
+        return f"{SIGN_IN}?{urlencode({'next': target})}" if self.policy.access.oidc else None
+
+    def renew(self, response: flask.Response) -> flask.Response:
+        """Keep a session that is used from ending as idle. After each request; an open page's polls don't count."""
+        session = flask.g.pop("session", None)
+        is_poll = POLL_HEADER in flask.request.headers
+        if session is not None and not is_poll and "Set-Cookie" not in response.headers:
+            self.sessions.renew(session, flask.request, response)
+        return response
+
+    def _known(self, request: flask.Request) -> Principal:
+        """Who shows a token is its bearer or nobody: never somebody else for want of a good one. A proxy may pass on
+        a token of its own, and name who it is.
+        """
+        authorization = request.headers.get("Authorization", "")
+        if _OURS.search(authorization):
+            return self._bearers.principal(authorization, self.client_address(request))
+        if identity := self._proxy.identity(request):
+            return principal_of(self.policy, identity, "proxy", at=now())
+        if _BEARER.match(authorization):
+            return self._bearers.principal(authorization, self.client_address(request))
+        if session := self.sessions.find(request):
+            flask.g.session = session
+            return principal_of(self.policy, session.identity, "session", at=now(), session=session.id)
+        if authorization:
+            return self._bearers.principal(authorization, self.client_address(request))
+        if self._loopback.made_here(request) and not self._proxy.sent(request):
+            return self._local
+        raise NotSignedIn(self._how_to_sign_in(request))
+
+    def _how_to_sign_in(self, request: flask.Request) -> str:
+        how = f"sign in at {SIGN_IN}, or send" if self.policy.access.oidc else "say who you are:"
+        token = f"{how} Authorization: Bearer TOKEN, of `registrar token create`"
+        if self._loopback.believed:
+            return f"{token}; or ask http://127.0.0.1 on the receiver's machine, without a proxy"
+        return f"{token}{_WHY_NOT_LOCAL}" if looks_local(request) else token

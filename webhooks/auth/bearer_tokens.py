@@ -1,0 +1,96 @@
+"""Who bears a token: Authorization: Bearer rgt_... (https://www.rfc-editor.org/rfc/rfc6750)."""
+
+import hmac
+import re
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from registrar.config.key_generation import TOKEN
+from registrar.events.event import Actor
+from registrar.ledger import Ledger, LedgerUnavailable
+from registrar.ledger import tokens as kept
+from registrar.ledger.engine import now
+from registrar.ledger.tokens import Token
+from registrar.policy import Policy
+from registrar.policy.access import lesser
+from webhooks.auth.principal import Principal
+from webhooks.auth.ttl_cache import Remembered
+from webhooks.ingress.errors import NotSignedIn, TooMany
+from webhooks.ingress.rate_limit import Limits, address_key
+
+WRONG = "30/minute"  # tokens that are none, per address
+_HEADER = re.compile(rf"(?i:bearer) ({TOKEN.pattern})[ \t]*")
+
+
+class WrongToken(NotSignedIn):
+    """The sentence is the same for a token that never was: who holds none learns nothing."""
+
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+    def __init__(self, detail: str = "the token is none of ours; `registrar token list` shows which there are") -> None:
+        super().__init__(detail)
+
+
+class Bearers:
+    """Of one receiver; shared by all threads."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, rate: Limits) -> None:
+        self._ledger, self._policy, self._rate = ledger, policy, rate
+        self._seen: Remembered[Token] = Remembered()
+        self._digests: Remembered[frozenset[str]] = Remembered()
+
+    def principal(self, authorization: str, remote: str | None) -> Principal:
+        """Raises NotSignedIn, TooMany, LedgerUnavailable."""
+        token = self._token(authorization, remote)
+        if token is None:
+            self._rate.count(WRONG, "token", address_key(remote))
+            raise WrongToken
+        at = now()
+        if (state := token.state(at)) != "live":
+            raise WrongToken(f"the token {token.name} is {state}; `registrar token create` makes another")
+        self._note(token, at)
+        return self._bearer(token, at)
+
+    def _token(self, authorization: str, remote: str | None) -> Token | None:
+        shown = _HEADER.fullmatch(authorization)
+        if shown is None:
+            return None
+        sha256 = kept.digest(shown[1])
+        token = self._seen.ask(sha256, lambda: self._looked_up(sha256, remote))
+        return token if token and hmac.compare_digest(token.sha256, sha256) else None
+
+    def _looked_up(self, sha256: str, remote: str | None) -> Token | None:
+        """Raises TooMany where the address has guessed too often, but for a token that is one."""
+        try:
+            self._rate.check(WRONG, "token", address_key(remote))
+        except TooMany:
+            if sha256 not in (self._digests.ask("all", self._all_digests) or ()):
+                raise
+        with self._ledger.read() as connection:
+            return kept.find(connection, sha256)
+
+    def _all_digests(self) -> frozenset[str]:
+        """One look at the ledger for all guesses of a moment."""
+        with self._ledger.read() as connection:
+            return kept.digests(connection)
+
+    def _note(self, token: Token, at: datetime) -> None:
+        """When it was used. Who only asks does not wait in vain for a ledger that can't be written."""
+        if token.used_at and at - token.used_at < kept.USED_EVERY:
+            return
+        with suppress(LedgerUnavailable), self._ledger.write() as connection:
+            kept.used(connection, token, at=at)
+        self._seen.change(token.sha256, replace(token, used_at=at))
+
+    def _bearer(self, token: Token, at: datetime) -> Principal:
+        if token.person is None:
+            return Principal(Actor(f"token:{token.name}", token.name), token.role, "token", via=token.name)
+        role = self._policy.role(token.person, at=at)
+        if role is None:
+            raise WrongToken(
+                f"the token {token.name} acts as {token.person}, who may not use pages and API any more "
+                "(access in registrar.yml)"
+            )
+        actor = Actor(token.person, self._policy.people[token.person].name)
+        return Principal(actor, lesser(token.role, role), "token", via=token.name)

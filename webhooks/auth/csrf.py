@@ -1,0 +1,114 @@
+"""That a form was sent from one of our own pages, by who was signed in when it was made.
+
+Whoever is signed in by a cookie, a proxy or the place they sit at is so for any page that their browser shows. What
+that page can't do is read ours, say that it comes from us, or send a header that we ask for. A program on the
+receiver's machine has no page, and sends such a header.
+https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import flask
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from registrar.ledger.engine import now
+from webhooks.auth.principal import Principal
+from webhooks.auth.signing_keys import opened
+from webhooks.ingress.errors import CrossSite
+
+FIELD = "csrf"
+HEADER = "X-CSRF-Token"
+PROGRAM = "X-Requested-By"
+LASTS = timedelta(hours=12)  # a page may stay open for so long
+# What browsers leave away. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin
+_OWN_PORTS = {"http": ":80", "https": ":443"}
+
+
+class Forms:
+    """public_url: where browsers reach us, if a proxy changes the Host on the way. Raises ValueError: it is none."""
+
+    def __init__(self, signer: URLSafeTimedSerializer, public_url: str | None) -> None:
+        self._signer = signer
+        self._public = _public_origin(public_url) if public_url else None
+
+    def token(self, principal: Principal) -> str:
+        """Good for this principal's forms, and for nobody else's."""
+        return str(self._signer.dumps(_bound_to(principal)))
+
+    def session_token(self, session: str) -> str:
+        """Good for the forms of whoever has this session."""
+        return str(self._signer.dumps(_bound_to_session(session)))
+
+    def check(self, request: flask.Request, principal: Principal) -> None:
+        """Raises CrossSite. A token's bearer says more than a form could, and is not asked."""
+        if principal.by == "token":
+            return
+        self.check_site(request)
+        if principal.by == "loopback" and _is_program(request):
+            return
+        self._check_token(request, _bound_to(principal))
+
+    def check_session(self, request: flask.Request, session: str) -> None:
+        """As `check`, for what takes a session and no role. Raises CrossSite."""
+        self.check_site(request)
+        self._check_token(request, _bound_to_session(session))
+
+    def _check_token(self, request: flask.Request, expected: list[str]) -> None:
+        given = request.headers.get(HEADER) or request.form.get(FIELD) or ""
+        try:
+            bound_to, _ = opened(self._signer, given, lasts=LASTS, at=now())
+        except (BadData, ValueError):
+            bound_to = None
+        if bound_to != expected:
+            raise CrossSite(
+                "the form is none of ours, or too old: open the page anew and send it again; programs send a token "
+                f"(`registrar token create`), what a page has as {FIELD!r} as the header {HEADER}, or, on the "
+                f"receiver's machine, their name as the header {PROGRAM}"
+            )
+
+    def check_site(self, request: flask.Request) -> None:
+        """Raises CrossSite where the browser says that another site's page sent it. Old browsers say nothing."""
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        if site not in (None, "same-origin", "none") or (origin and not self._is_ours(origin, request)):
+            raise CrossSite(
+                "another site's page sent this: do it on Registrar's own page "
+                "(or REGISTRAR_PUBLIC_URL is not the address that browsers know us by)"
+            )
+
+    def _is_ours(self, origin: str, request: flask.Request) -> bool:
+        given = _origin(origin)
+        return given is not None and given in (_origin(request.host_url), self._public)
+
+
+def _is_program(request: flask.Request) -> bool:
+    """Whether no browser sent it: with every POST one says where it comes from, and before it adds a header of ours to
+    another site's request it asks first (a CORS preflight), to which nothing here says yes.
+    """
+    told = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    return bool(request.headers.get(PROGRAM)) and not told
+
+
+def _bound_to(principal: Principal) -> list[str]:
+    """Where there is a session, that alone: it is one person's, and outlasts their role."""
+    return _bound_to_session(principal.session) if principal.session else [principal.by, principal.actor.id]
+
+
+def _bound_to_session(session: str) -> list[str]:
+    return ["session", session]
+
+
+def _public_origin(url: str) -> tuple[str, str]:
+    found = _origin(url)
+    if found is None:
+        raise ValueError(f"REGISTRAR_PUBLIC_URL={url!r} is no address such as https://registrar.example.com")
+    return found
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    """None: it is no address, and so nobody's."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.scheme, parts.netloc.lower().removesuffix(_OWN_PORTS.get(parts.scheme, ""))

@@ -1,0 +1,52 @@
+"""Whoever sits at the receiver's machine: signed in by that alone, where nobody else can look like them."""
+
+import re
+
+import flask
+
+from registrar.events.event import Actor
+from registrar.http.safe_url import at_loopback
+from registrar.policy import Policy
+from webhooks.auth.client_address import parse_address
+from webhooks.auth.principal import Principal
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Via")
+_NAMES = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
+_NOBODY = Actor("local", "this machine")
+
+
+class Loopback:
+    """Tells requests made on this machine from those that a proxy on it passes on.
+
+    public_url: REGISTRAR_PUBLIC_URL. Where that is another host's name, a proxy stands in front, and no request is
+    taken for one made here: nginx, unless told otherwise, sends `Host: 127.0.0.1:8080` and no header that tells of it.
+    """
+
+    def __init__(self, public_url: str | None) -> None:
+        self.believed = not public_url or at_loopback(public_url)
+
+    def made_here(self, request: flask.Request) -> bool:
+        """Whether it may count as made on this machine."""
+        return self.believed and looks_local(request)
+
+
+def looks_local(request: flask.Request) -> bool:
+    """A proxy on the machine makes the world look local, and so does a web page whose host name was rebound to
+    127.0.0.1: most are told apart by their headers.
+    """
+    proxied = any(header in request.headers for header in _FORWARDED)
+    named = _NAMES.fullmatch(request.headers.get("Host", ""))
+    address = parse_address(request.remote_addr)
+    return bool(not proxied and named and address and address.is_loopback)
+
+
+def local_principal(policy: Policy, operator: str | None) -> Principal:
+    """operator: a person of registrar.yml, or source:NAME; None: whoever it is may look. Raises ValueError."""
+    if operator is None:
+        return Principal(_NOBODY, "viewer", "loopback")
+    if person := policy.people.get(operator):
+        return Principal(Actor(operator, person.name), "operator", "loopback")
+    kind, _, name = operator.partition(":")
+    if kind != "source" or name not in policy.sources:
+        raise ValueError(f"REGISTRAR_LOCAL_OPERATOR={operator} is neither in people nor a source:NAME of registrar.yml")
+    return Principal(Actor(operator, name), "operator", "loopback")

@@ -1,0 +1,194 @@
+"""Sign-in at an OpenID Connect provider: the code flow with PKCE, state and nonce, by Authlib.
+
+https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth, https://www.rfc-editor.org/rfc/rfc9700
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oidc.core import CodeIDToken
+from cryptography.exceptions import UnsupportedAlgorithm
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry, Key
+from joserfc.jws import JWSRegistry
+
+from registrar.http.deadline import within
+from registrar.policy.access import Oidc
+from webhooks.auth.identity import Identity, is_account
+from webhooks.auth.oidc_state import Beginning, SignInFailed
+from webhooks.ingress.errors import Unavailable
+from webhooks.ingress.sanitize import clean
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+TIMEOUT = 5  # seconds for a whole answer
+# Requests to the provider under way. Anybody can begin a sign-in, and each has one of the threads that pages have
+# (webhooks/flask_threads.py, THREADS) while it waits.
+AT_ONCE = 16
+KNOWN_FOR = 3600.0  # seconds that the provider's metadata and keys are believed
+LEEWAY = 60  # seconds between two clocks
+LONGEST_NAME = 100  # characters: browsers drop a cookie of more than 4,096 bytes
+LONGEST_SUBJECT = 255  # https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+# With a key pair of the provider's alone: a secret that we share with it, or none, proves nothing.
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_REGISTRY = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+_KINDS = ("RSA", "EC", "OKP")  # of keys that come in pairs
+# What joserfc and cryptography say of a key or a token that can't be: while they read it, or when they use it.
+_NOT_BY_THIS_KEY = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
+_NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+class Provider:
+    """Asked when somebody signs in, and not before: a provider that is down keeps nobody from starting."""
+
+    def __init__(self, config: Oidc, client_secret: str) -> None:
+        self._config, self._secret = config, client_secret
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Any]] = {}
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+
+    def address(self, beginning: Beginning, redirect_uri: str) -> str:
+        """Where the browser is sent. Raises Unavailable."""
+        with self._client(redirect_uri) as client:
+            url, _ = client.create_authorization_url(
+                self._metadata()["authorization_endpoint"],
+                state=beginning.state,
+                nonce=beginning.nonce,
+                code_verifier=beginning.verifier,
+            )
+        return str(url)
+
+    def identity(self, beginning: Beginning, redirect_uri: str, code: str) -> Identity:
+        """Who came back with the code. Raises SignInFailed, Unavailable."""
+        token = self._token(beginning, redirect_uri, code)
+        claims = self._claims(beginning, token)
+        account = claims.get(self._config.claim)
+        if self._config.claim == "email" and claims.get("email_verified") is not True:
+            raise SignInFailed("the provider does not say that the email is verified, so it may be anybody's")
+        if not isinstance(account, str) or not is_account(account):
+            raise SignInFailed(f"the provider's ID token has no {self._config.claim} (access.oidc.claim)")
+        name = claims.get("name")
+        shown = clean(name, length=LONGEST_NAME) if isinstance(name, str) else None
+        return Identity(account, self._config.account_kinds, shown, _subject(claims))
+
+    def issued_by(self, issuer: str | None) -> bool:
+        """Whether an answer's `iss`, where there is one, is ours: https://www.rfc-editor.org/rfc/rfc9207"""
+        return issuer is None or issuer == self._config.issuer
+
+    def _token(self, beginning: Beginning, redirect_uri: str, code: str) -> dict[str, Any]:
+        endpoint = self._metadata()["token_endpoint"]
+        try:
+            with self._client(redirect_uri) as client:
+                sent = {"code": code, "code_verifier": beginning.verifier}  # for nobody whom it might redirect to
+                return dict(self._answered(lambda: client.fetch_token(endpoint, **sent, allow_redirects=False)))
+        except (OAuthError, ValueError, requests.RequestException) as error:
+            raise self._trouble("gave no token for the code", error) from None
+
+    def _claims(self, beginning: Beginning, token: dict[str, Any]) -> CodeIDToken:
+        """Signed by the provider, for us, now, for the one who began. Raises SignInFailed, Unavailable."""
+        config = self._config
+        given = {"nonce": beginning.nonce, "client_id": config.client_id, "access_token": token.get("access_token")}
+        options: Any = {
+            "iss": {"essential": True, "value": config.issuer},
+            "aud": {"essential": True, "value": config.client_id},
+        }
+        try:
+            read = self._decoded(str(token.get("id_token", "")))
+            claims = CodeIDToken(read.claims, read.header, options, given)
+            claims.validate(leeway=LEEWAY)
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            raise self._trouble("gave an ID token that proves nothing", error) from None
+        return claims
+
+    def _decoded(self, id_token: str) -> jwt.Token:
+        """By any of the provider's keys. Raises SignInFailed, Unavailable."""
+        for anew in (False, True):  # it may have new keys
+            for key in self._keys(anew=anew):
+                with suppress(*_NOT_BY_THIS_KEY):
+                    return jwt.decode(id_token, key, registry=_REGISTRY)
+        raise self._trouble("gave an ID token that none of its keys has signed")
+
+    def _metadata(self) -> dict[str, Any]:
+        found = self._get(f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(name), str) for name in _NEEDED):
+            raise self._trouble("does not say that it is the issuer of registrar.yml, or not where its parts are")
+        if self._config.issuer.startswith("https:") and any(urlsplit(found[n]).scheme != "https" for n in _NEEDED):
+            raise self._trouble("names parts of itself that are not reached by https")
+        return found
+
+    def _keys(self, *, anew: bool) -> Iterator[Key]:
+        """Those that are understood, of the kinds that sign: the others are ignored.
+
+        https://www.rfc-editor.org/rfc/rfc7517#section-5
+        """
+        found = self._get(self._metadata()["jwks_uri"], anew=anew).get("keys")
+        for one in found if isinstance(found, list) else []:
+            if isinstance(one, dict) and one.get("kty") in _KINDS and one.get("use") != "enc":
+                with suppress(*_NOT_BY_THIS_KEY):
+                    yield JWKRegistry.import_key(one)
+
+    def _get(self, url: str, *, anew: bool = False) -> dict[str, Any]:
+        with self._lock:
+            until, known = self._known.get(url, (0.0, None))
+        if known is not None and time.monotonic() < until and not anew:
+            return dict(known)
+        try:
+            answer = self._answered(lambda: requests.get(url, timeout=TIMEOUT, allow_redirects=False))
+            answer.raise_for_status()
+            found = dict(answer.json())
+        except (requests.RequestException, ValueError, TypeError) as error:
+            raise self._trouble("does not answer", error) from None
+        with self._lock:
+            self._known[url] = (time.monotonic() + KNOWN_FOR, found)
+        return found
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        """A whole answer, or none. One that goes on beyond its time keeps its place until it ends: its thread is left.
+
+        Raises requests.RequestException, or what `ask` does.
+        """
+        if not self._places.acquire(blocking=False):
+            raise requests.Timeout(f"{AT_ONCE} requests wait for it")
+
+        def asked() -> T:
+            try:
+                return ask()
+            finally:
+                self._places.release()
+
+        return within(TIMEOUT, asked)
+
+    def _client(self, redirect_uri: str) -> OAuth2Session:
+        return OAuth2Session(
+            self._config.client_id,
+            self._secret,
+            scope="openid email profile",
+            redirect_uri=redirect_uri,
+            code_challenge_method="S256",
+            default_timeout=TIMEOUT,
+        )
+
+    def _trouble(self, what: str, error: Exception | None = None) -> SignInFailed | Unavailable:
+        """What a library says may hold a part of a token: the log has its kind alone."""
+        log.warning("sign-in: %s %s (%s)", self._config.issuer, what, type(error).__name__ if error else "-")
+        if isinstance(error, requests.RequestException):
+            return Unavailable(f"the sign-in provider {self._config.issuer} does not answer; try again in a minute")
+        return SignInFailed(f"the sign-in provider {what}; begin again at /signin")
+
+
+def _subject(claims: CodeIDToken) -> str:
+    """Raises SignInFailed."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+        raise SignInFailed("the provider's ID token names nobody in `sub`; begin again at /signin")
+    return subject

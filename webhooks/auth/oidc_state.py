@@ -1,0 +1,29 @@
+"""The beginning of a sign-in: what must be the same at its end."""
+
+import secrets
+from dataclasses import asdict, dataclass, field
+
+from webhooks.ingress.errors import NotSignedIn
+
+
+class SignInFailed(NotSignedIn):
+    """The provider, or what came back from it, does not say who it is."""
+
+    code, title = "sign_in_failed", "The sign-in failed"
+    headers = {}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """256 random bits each; kept in a sealed cookie of the browser that began."""
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+    @classmethod
+    def new(cls) -> "Beginning":
+        return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)

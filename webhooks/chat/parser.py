@@ -1,0 +1,80 @@
+"""What can be said to Registrar in a chat, whichever system it comes from, and all that is said back at once.
+
+The outcome itself comes later, from the worker, to the address that came with the words.
+"""
+
+from dataclasses import dataclass
+
+from registrar.events.types import Data
+from webhooks.chat.commands import COMMANDS, Command, first_word
+from webhooks.ingress import validation
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.sanitize import clean
+
+LATER = "The result will appear here."
+ELSEWHERE = "Its result is told in the channels that registrar.yml routes it to."
+
+
+@dataclass(frozen=True)
+class Understood:
+    """data None: nothing to be done, the text is the whole answer."""
+
+    data: Data | None
+    text: str
+
+
+def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
+    """What somebody wrote behind `command`. later: where the result is seen. Raises InvalidEvent with the usage."""
+    first, rest = first_word(typed(text))
+    if first is None or first.lower() == "help":
+        return Understood(None, _help(command))
+    known = COMMANDS.get(first.lower())
+    if known is None:
+        raise InvalidEvent(f"{clean(first)} is nothing I know; {command} help lists what is")
+    return _understood(known, rest.strip(), command, later)
+
+
+def typed(text: str) -> str:
+    """With straight quotes, and without marks that nobody sees."""
+    return text.translate(_TYPED)
+
+
+def _understood(known: Command, rest: str, command: str, later: str) -> Understood:
+    try:
+        data = validation.data(known.type, known.read(rest))
+    except InvalidEvent as error:
+        wrong = [_complaint(**each) for each in error.errors] or [error.detail]
+        raise InvalidEvent(f"{'; '.join(wrong)}. Use: {command} {known.usage}", errors=error.errors) from None
+    return Understood(data, _taken(known, data, later))
+
+
+def pressed(data: Data, *, later: str = LATER) -> str:
+    """What is said to somebody who pressed Approve or Reject."""
+    return _taken(COMMANDS[data.type.removeprefix("promotion.")], data, later)
+
+
+def _taken(known: Command, data: Data, later: str) -> str:
+    return f"{known.accepted.format_map(data.model_dump())} {later}"
+
+
+def _complaint(field: str, message: str) -> str:
+    """In the words of the usage. Of the data as a whole (`data`) the message alone."""
+    if field == "data":
+        return message.removeprefix("is wrong: ")
+    name = field.removeprefix("data.")
+    return f"{ {'target': 'stage', 'filter_string': 'filter', 'task_id': 'task'}.get(name, name) } {message}"
+
+
+def _help(command: str) -> str:
+    lines = [f"{command} {known.usage}: {known.what}" for known in COMMANDS.values()]
+    return "\n".join([*lines, 'A name with spaces goes in quotes: "nyc taxi".'])
+
+
+# People's keyboards turn straight quotes into these; and what they copy brings marks along that nobody sees.
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),
+        **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
+    }
+    | dict.fromkeys("\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+)

@@ -1,0 +1,25 @@
+"""The address for an answer that a chat system sends along: only to its own hosts, and sealed before it is kept.
+
+Without the check a signed request could make the worker post anywhere (server-side request forgery).
+"""
+
+from collections.abc import Collection
+
+from registrar.config.encryption import REPLY
+from registrar.http.safe_url import allowed
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.source_types import Context
+
+
+def seal(url: str, *, kind: str, hosts: Collection[str], context: Context, **more: str) -> str:
+    """The sealed address. hosts: the kind's own; the source's reply_to in registrar.yml goes before them. more: is
+    kept with it.
+
+    Raises InvalidEvent for any other host. http is taken for listed loopback addresses only.
+    """
+    if not allowed(url, context.config.reply_to or hosts):
+        raise InvalidEvent(
+            "the address for the answer is not one of this chat system's; "
+            f"to allow its host, list it in sources.{context.name}.reply_to of registrar.yml"
+        )
+    return context.seal.close({"kind": kind, "url": url, **more}, audience=REPLY)

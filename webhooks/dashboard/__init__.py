@@ -1,0 +1,47 @@
+"""The dashboard: pages for people, made on the server; scripts only keep them fresh.
+
+A file for each page or resource with `register(pages, house)`; templates/pages/ has its look. What a page shows is read
+from the ledger and from registrar.yml; what it changes goes through Commands, as an event like any other.
+"""
+
+import flask
+from flask import Blueprint, Response
+
+from webhooks.dashboard import (
+    audit,
+    change_feed,
+    dead_letters,
+    events,
+    models,
+    overview,
+    policy,
+    promotions,
+    rejections,
+    search,
+)
+from webhooks.dashboard.context import House
+from webhooks.dashboard.error_pages import Errors
+from webhooks.dashboard.mlflow_links import Mlflow
+
+__all__ = ["Errors", "House", "Mlflow", "blueprint"]
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
+
+
+def blueprint(house: House) -> Blueprint:
+    pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+    for part in (change_feed, overview, events, search, models, promotions, dead_letters, rejections, policy, audit):
+        part.register(pages, house)
+    pages.register_error_handler(Exception, Errors(house).answer)
+    pages.after_request(_add_headers)
+    return pages
+
+
+def _add_headers(response: flask.Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,50 @@
+"""/audit: the newest entries of the journal, and its head: what vouches for all of it. /audit/export: as a file."""
+
+import re
+from typing import get_args
+
+from flask import Blueprint, Response, request
+
+from registrar.ledger.queries import event_context
+from registrar.queries.local import Local
+from webhooks.api.journal_export import CONTENT_TYPES, Exports, Form
+from webhooks.dashboard import query_params
+from webhooks.dashboard.context import House
+from webhooks.ingress.errors import InvalidEvent
+
+MOST = 100
+
+
+def register(pages: Blueprint, house: House) -> None:
+    exports, reading = Exports(), Local(house.ledger, lambda: house.policy)
+
+    @pages.get("/audit")
+    def audit() -> str:
+        guest, model = house.guest(), query_params.text("model")
+        with house.ledger.read() as connection:
+            found = event_context.newest(connection, model=model or None, limit=MOST)
+            head = event_context.head(connection)
+        return house.page("audit.html", guest, found=found, head=head, model=model, most=MOST)
+
+    @pages.get("/audit/export")
+    def export() -> Response:
+        """Oldest first, all of it or what the form asked for, a line at a time."""
+        guest = house.guest()
+        form, model = _form(), query_params.text("model") or None
+        found = reading.audit(model=model, since=query_params.time("since"), until=query_params.time("until"))
+        if request.method == "HEAD":
+            return Response(content_type=CONTENT_TYPES[form])
+        return exports.answer(found, form, guest, name=_name(model))
+
+
+def _form() -> Form:
+    """Raises InvalidEvent."""
+    for form in get_args(Form):
+        if request.args.get("format", "jsonl") == form:
+            return form  # type: ignore[no-any-return]
+    raise InvalidEvent(f"format is one of {', '.join(get_args(Form))}")
+
+
+def _name(model: str | None) -> str:
+    """Of the file: with the model's, where that is one."""
+    return f"journal-{model}" if model and re.fullmatch("[A-Za-z0-9._-]{1,100}", model) else "journal"

@@ -1,0 +1,75 @@
+"""/dead: work that failed for good. /dead/TASK: its story; retry and drop."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+
+from registrar.ledger.dead_letter_detail import story
+from registrar.ledger.dead_letters import Letter, letters
+from webhooks.dashboard import query_params
+from webhooks.dashboard.context import House, readable
+from webhooks.ingress.errors import InvalidEvent, NotFound
+from webhooks.ingress.sanitize import clean
+
+MOST = 100
+
+
+def register(pages: Blueprint, house: House) -> None:
+    @pages.get("/dead", endpoint="dead")
+    def all_letters() -> str:
+        guest, model, before = house.guest(), query_params.text("model"), _before()
+        with house.ledger.read() as connection:
+            found = letters(connection, model=model or None, before=before, limit=MOST + 1)
+        older = _older(model, found[MOST - 1]) if len(found) > MOST else None
+        return house.page("dead.html", guest, found=found[:MOST], model=model, older=older, first=before is None)
+
+    @pages.get("/dead/<task_id>")
+    def dead_letter(task_id: str) -> str:
+        guest = house.guest()
+        return house.page("letter.html", guest, found=_story(house, task_id))
+
+    @pages.post("/dead/<task_id>/retry")
+    def retry(task_id: str) -> Response:
+        return _settle(house, "task.retry", task_id)
+
+    @pages.post("/dead/<task_id>/drop")
+    def drop(task_id: str) -> Response:
+        return _settle(house, "task.drop", task_id)
+
+
+def _before() -> tuple[datetime, int] | None:
+    """Raises InvalidEvent."""
+    if (moment := query_params.moment("before")) is None:
+        return None
+    at, seq = moment
+    if not re.fullmatch("[0-9]{1,18}", seq):
+        raise InvalidEvent("before is the end of a page, as the link to older ones has it")
+    return at, int(seq)
+
+
+def _older(model: str, last: Letter) -> str | None:
+    kept: dict[str, Any] = {"model": model} if model else {}
+    return (
+        url_for("pages.dead", **kept, before=query_params.mark(last.finished_at, last.seq))
+        if last.finished_at
+        else None
+    )
+
+
+def _settle(house: House, type_: str, task_id: str) -> Response:
+    """The command names the model, as what a grant is judged by."""
+    house.guest("operator")
+    found = _story(house, task_id)
+    data = {"task_id": task_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
+    return house.do(type_, data, then=url_for("pages.dead_letter", task_id=task_id))
+
+
+def _story(house: House, task_id: str) -> dict[str, Any]:
+    """Raises NotFound."""
+    with house.ledger.read() as connection:
+        found = story(connection, task_id) if readable(task_id) else None
+    if found is None:
+        raise NotFound(f"there is no task {clean(task_id)}")
+    return found

@@ -1,0 +1,84 @@
+"""What went wrong, as a page: the same sentence that the API would answer with, and where to sign in."""
+
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+import flask
+from flask import Response, request
+
+from registrar.ledger import LedgerUnavailable
+from webhooks.auth import SIGN_IN, Principal
+from webhooks.dashboard.context import House, here
+from webhooks.ingress.error_handlers import rejected_of
+from webhooks.ingress.errors import CrossSite, NotPermitted, NotSignedIn, Rejected
+
+_TYPES = ("application/problem+json", "application/json", "text/html")  # who does not care is a program
+
+
+class Errors:
+    """The pages' error handler."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def answer(self, error: Exception) -> Response:
+        rejected, access = rejected_of(error), self._house.access
+        guest = None if isinstance(error, NotSignedIn) else self._guest()
+        text = flask.render_template(
+            "pages/error.html",
+            problem=rejected,
+            guest=guest,
+            csrf=access.csrf_token(guest) if guest else None,
+            sign_out=None if guest else self._sign_out_token(),
+            back=_back(),
+            sign_in=access.sign_in_path(_back()),
+            provider=self._provider(),
+            stranger=isinstance(error, NotPermitted) and (guest is None or request.path.startswith(SIGN_IN)),
+            unknown=isinstance(error, NotSignedIn),
+            undone=request.method == "POST" and isinstance(error, NotSignedIn | NotPermitted | CrossSite),
+        )
+        answer = Response(text, rejected.status, content_type="text/html; charset=utf-8")
+        answer.headers.extend(_more(rejected))
+        return answer
+
+    def for_browsers(self, otherwise: Callable[[Exception], Response]) -> Callable[[Exception], Response]:
+        """A page for who takes one, as people's browsers say; for programs what `otherwise` answers."""
+
+        def answer(error: Exception) -> Response:
+            page = request.accept_mimetypes.best_match(_TYPES) == "text/html"
+            return self.answer(error) if page else otherwise(error)
+
+        return answer
+
+    def _guest(self) -> Principal | None:
+        """Whoever it is; nobody, where it can't be told at the moment."""
+        try:
+            return self._house.access.principal(request)
+        except (Rejected, LedgerUnavailable):
+            return None
+
+    def _sign_out_token(self) -> str | None:
+        """For who has a session and no role."""
+        try:
+            return self._house.access.sign_out_token(request)
+        except LedgerUnavailable:
+            return None
+
+    def _provider(self) -> str | None:
+        """The host that people sign in at."""
+        oidc = self._house.policy.access.oidc
+        return urlsplit(oidc.issuer).netloc if oidc else None
+
+
+def _more(rejected: Rejected) -> dict[str, str]:
+    wait = {"Retry-After": str(rejected.retry_after)} if rejected.retry_after else {}
+    return {**rejected.headers, **wait}
+
+
+def _back() -> str:
+    """The page that was asked for, or where the form was; a page of ours, whoever sent the request."""
+    if request.path.startswith(SIGN_IN):
+        return "/"
+    if request.method == "GET":
+        return here()
+    return quote(request.path).rsplit("/", 1)[0] or "/"

@@ -1,0 +1,101 @@
+"""/events: what came in, searched and a page at a time. /events/ID: one, with all that came of it. Replay."""
+
+from typing import Any, cast, get_args
+
+from flask import Blueprint, Response, request, url_for
+
+from registrar.events.resend_rules import NoReplay, again
+from registrar.events.types import VOCABULARY
+from registrar.ledger.engine import now
+from registrar.ledger.queries import event_context, event_search, event_status
+from registrar.ledger.queries.archived_events import place
+from registrar.ledger.queries.event_search import Sought
+from registrar.policy.document import OURSELVES, WEB
+from webhooks.dashboard import query_params
+from webhooks.dashboard.context import House, readable
+from webhooks.ingress.errors import InvalidEvent, NotFound
+from webhooks.ingress.sanitize import clean
+
+MOST = 50
+_FILTERS = ("source", "type", "model", "actor", "state", "since", "until")
+
+
+def register(pages: Blueprint, house: House) -> None:
+    @pages.get("/events")
+    def events() -> str:
+        guest = house.guest()
+        filters = {name: query_params.text(name) for name in _FILTERS}
+        sought, before = _sought(filters), query_params.number("before")
+        with house.ledger.read() as connection:
+            found = event_search.search(connection, sought, before=before, limit=MOST + 1)
+        return house.page(
+            "events.html",
+            guest,
+            given=filters,
+            filtered=any(filters.values()),
+            first=before is None,
+            found=found[:MOST],
+            older=_older(filters, found),
+            types=sorted(VOCABULARY),
+            sources=[*house.policy.sources, WEB, OURSELVES],
+            states=get_args(event_search.State),
+        )
+
+    @pages.get("/events/<event_id>")
+    def event(event_id: str) -> str:
+        guest = house.guest()
+        with house.ledger.read() as connection:
+            found = event_status.event(connection, event_id) if readable(event_id) else None
+            gone = place(connection, event_id) if found is None and readable(event_id) else None
+            about = event_context.event(connection, event_id) if found else None
+        if gone:
+            raise NotFound(f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id}")
+        if found is None:
+            raise NotFound(f"there is no event {clean(event_id)}")
+        return house.page("event.html", guest, found=found, about=about, replay=_replay(house, found), now=now())
+
+    @pages.post("/events/<event_id>/replay")
+    def replay(event_id: str) -> Response:
+        """The command names the model, as what a grant is judged by."""
+        house.guest("operator")
+        with house.ledger.read() as connection:
+            found = event_status.event(connection, event_id) if readable(event_id) else None
+        if found is None:
+            raise NotFound(f"there is no event {clean(event_id)}")
+        data = {"event_id": event_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
+        then = url_for("pages.event", event_id=event_id)
+        if request.form.get("plan") == "yes":
+            return house.do("event.replay", {**data, "plan": True}, then=then, what="plan")
+        return house.do("event.replay", data, then=then)
+
+
+def _replay(house: House, found: dict[str, Any]) -> dict[str, str]:
+    """What sending it again would be, as far as it is known here; or why it can't be."""
+    try:
+        data = again(house.policy, WEB, found["type"], found["data"])
+    except NoReplay as error:
+        return {"no": str(error)}
+    return {"task": VOCABULARY[found["type"]].task.removeprefix("worker."), "doc": (data.__doc__ or "").split("\n")[0]}
+
+
+def _sought(filters: dict[str, str]) -> Sought:
+    """Raises InvalidEvent."""
+    state = filters["state"] or None
+    if state not in (None, *get_args(event_search.State)):
+        raise InvalidEvent(f"state is one of {', '.join(get_args(event_search.State))}")
+    return Sought(
+        source=filters["source"] or None,
+        type=filters["type"] or None,
+        model=filters["model"] or None,
+        actor=filters["actor"] or None,
+        state=cast("event_search.State | None", state),
+        since=query_params.time("since"),
+        until=query_params.time("until"),
+    )
+
+
+def _older(filters: dict[str, str], found: list[dict[str, Any]]) -> str | None:
+    if len(found) <= MOST:
+        return None
+    kept: dict[str, Any] = {name: value for name, value in filters.items() if value}
+    return url_for("pages.events", **kept, before=found[MOST - 1]["seq"])

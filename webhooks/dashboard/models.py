@@ -1,0 +1,215 @@
+"""/models: each model with its holders. /models/NAME: its versions, who held what when, champion against challenger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+from sqlalchemy import Connection, select
+
+from registrar.events.types import ModelRollback
+from registrar.ledger import promotions as record
+from registrar.ledger.deleted_models import made_anew_at, of_deleted
+from registrar.ledger.disputes import dispute, disputes
+from registrar.ledger.engine import now
+from registrar.ledger.holders import held_before
+from registrar.ledger.incarnations import CLOCKS
+from registrar.ledger.queries import models, promotion_record
+from registrar.ledger.queries.holdings import Holding, holdings
+from registrar.ledger.queries.incidents import incidents
+from registrar.ledger.queries.promotion_results import became
+from registrar.ledger.queries.versions import Known, known_versions
+from registrar.ledger.tables import holders
+from registrar.policy import ModelPolicy, Target
+from registrar.queries.not_live import not_live
+from webhooks.dashboard import promotion_view
+from webhooks.dashboard.context import House
+from webhooks.dashboard.holdings import alike, place, same
+from webhooks.dashboard.timeline import timeline
+from webhooks.ingress.errors import NotFound
+from webhooks.ingress.sanitize import clean
+
+MOST = 50
+_HISTORY = 200  # the newest holdings of a model that its page shows
+_PROMOTIONS = 20
+_METRICS = 30
+_INCIDENTS = 50
+_EARLIER = 20
+
+
+@dataclass(frozen=True)
+class Side:
+    """Of a comparison. of: what it holds."""
+
+    version: int
+    of: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """A target that can be rolled back. earlier: its holders before, the newest first; not all of them may do."""
+
+    target: str
+    holder: int
+    earlier: tuple[int, ...]
+
+
+def register(pages: Blueprint, house: House) -> None:
+    @pages.get("/models", endpoint="models")
+    def all_models() -> str:
+        guest, after = house.guest(), clean(request.args.get("after", ""))
+        with house.ledger.read() as connection:
+            found = models.page(connection, after=after, limit=MOST + 1)
+            unsettled, dark = disputes(connection), not_live(house.policy, connection)
+        more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
+        held = {one["model"]: _now(one["holders"]) for one in found[:MOST]}
+        return house.page(
+            "models.html",
+            guest,
+            found=found[:MOST],
+            held=held,
+            more=more,
+            first=not after,
+            disputes=unsettled,
+            not_live=[one.model for one in dark],
+        )
+
+    @pages.get("/models/<name>")
+    def model(name: str) -> str:
+        guest, at = house.guest(), now()
+        with house.ledger.read() as connection:
+            found = models.one(connection, name) if name.isprintable() else None
+            if found is None:
+                raise NotFound(f"nothing was ever sent about a model {clean(name)}")
+            anew = made_anew_at(connection, [name]).get(name)
+            versions, held = _of_today(known_versions(connection, name), anew), _held(connection, name)
+            promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
+            later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
+            ways_back = _ways_back(connection, name, house.policy.model(name), anew)
+            others = of_deleted(connection, promotions)
+            open_ = promotion_view.questions(house.policy, connection, record.still_open(connection, model=name), at=at)
+            dark = [one for one in not_live(house.policy, connection) if one.model == name]
+            unsettled = dispute(connection, name)
+        policy = house.policy.model(name)
+        return house.page(
+            "model.html",
+            guest,
+            now=at,
+            found=found,
+            dispute=unsettled,
+            versions=versions,
+            holds=_holds(found["holders"]),
+            now_held=_now(found["holders"]),
+            held=_rows(held),
+            anew=anew,
+            picture=timeline(held, at, anew=anew),
+            promotions=promotions,
+            asked=_asked([one for one in promotions if one["id"] not in others]),
+            stuck={one.promotion.id: one.voting.impossible for one in open_ if one.voting and one.voting.impossible},
+            became=later,
+            incidents=also,
+            not_live=dark,
+            ways_back=ways_back,
+            policy=policy,
+            pair=_pair(policy, found["holders"], versions),
+            metrics=_METRICS,
+        )
+
+    @pages.post("/models/<name>/rollback")
+    def roll_back(name: str) -> Response:
+        """Whether it may, and whether the version will do, the worker says, as to chat."""
+        house.guest()
+        said: dict[str, Any] = {field: request.form.get(field, "").strip() for field in ("target", "to", "reason")}
+        then = url_for("pages.model", name=name)
+        return house.do(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
+
+
+def _of_today(found: Sequence[Known], anew: datetime | None) -> list[Known]:
+    """Without those of a model that was deleted, where another was made by hand. Clocks may be CLOCKS apart."""
+    if anew is None:
+        return list(found)
+    return [one for one in found if max(_times(one), default=anew) + CLOCKS >= anew]
+
+
+def _times(known: Known) -> list[datetime]:
+    registered = [known.registered_at] if known.registered_at else []
+    return [*registered, *(held.at for held in known.held_back)]
+
+
+def _ways_back(connection: Connection, model: str, policy: ModelPolicy, anew: datetime | None) -> list[WayBack]:
+    """Of each target that a version holds, if the policy brought others there before. anew: since when the model is
+    there, where another had its name before.
+    """
+    found = [_way_back(connection, model, policy, target, anew) for target in policy.targets]
+    return [way for way in found if way and way.earlier]
+
+
+def _way_back(
+    connection: Connection, model: str, policy: ModelPolicy, target: Target, anew: datetime | None
+) -> WayBack | None:
+    where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
+    times = [time for time in held_before(connection, model, *where) if anew is None or time.made_by >= anew]
+    if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
+        return None
+    holder = next(time.version for time in times if time.still)
+    earlier = dict.fromkeys(time.version for time in times if time.given and time.version != holder)
+    return WayBack(target.stage, holder, tuple(earlier)[:_EARLIER])
+
+
+def _held(connection: Connection, model: str) -> list[Holding]:
+    """In the order in which it happened, the newest _HISTORY."""
+    newest = select(holders.c.seq).where(holders.c.model == model).order_by(holders.c.seq.desc()).limit(_HISTORY)
+    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def _now(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What is held at the moment, by its name; one for what came together to the same version."""
+    groups = alike(found, lambda one, other: (one["version"], one["since"]) == (other["version"], other["since"]))
+    return [(" ".join(place(one["kind"], one["key"]) for one in of_it), of_it[0]) for of_it in groups]
+
+
+def _rows(held: Sequence[Holding]) -> list[tuple[str, Holding]]:
+    """Newest first, as _now."""
+    groups = reversed(alike(held, same))
+    return [(" ".join(place(one.kind, one.key) for one in of_it), of_it[0]) for of_it in groups]
+
+
+def _holds(found: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """By version: what it holds now."""
+    told: dict[int, list[str]] = {}
+    for one in found:
+        told.setdefault(one["version"], []).append(place(one["kind"], one["key"]))
+    return told
+
+
+def _asked(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+    """By version, the newest request for each target."""
+    told: dict[int, dict[str, Mapping[str, Any]]] = {}
+    for one in promotions:
+        told.setdefault(one["version"], {}).setdefault(one["target"], one)
+    return {version: list(of_it.values()) for version, of_it in told.items()}
+
+
+def _pair(
+    policy: ModelPolicy, found: Sequence[Mapping[str, Any]], versions: Sequence[Known]
+) -> tuple[Side | None, Side | None] | None:
+    """Who holds the last target (the champion), and who holds the one before it (the challenger)."""
+    if len(policy.targets) < 2:
+        return None
+    metrics = {known.version: known.metrics for known in versions}
+    champion, challenger = (_side(target, found, metrics) for target in (policy.targets[-1], policy.targets[-2]))
+    if champion and challenger and champion.version == challenger.version:
+        return None
+    return (champion, challenger) if champion or challenger else None
+
+
+def _side(
+    target: Target, found: Sequence[Mapping[str, Any]], metrics: Mapping[int, Mapping[str, float]]
+) -> Side | None:
+    for kind, key in (("alias", target.alias), ("stage", target.stage)):
+        for one in found:
+            if (one["kind"], one["key"]) == (kind, key):
+                return Side(one["version"], place(kind, str(key)), metrics.get(one["version"], {}))
+    return None

@@ -1,0 +1,117 @@
+"""/promotions: what was asked for. /promotions/ID: the evidence, the votes, who may still vote; approve and reject."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
+from sqlalchemy import Connection
+
+from registrar.ledger import approval_snapshot
+from registrar.ledger import promotions as record
+from registrar.ledger.deleted_models import of_deleted
+from registrar.ledger.engine import now
+from registrar.ledger.queries import promotion_record
+from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
+from registrar.ledger.queries.promotion_results import Became, became
+from registrar.policy.approvals import Approval
+from registrar.queries.policy_digests import bound
+from webhooks.dashboard import promotion_view, query_params
+from webhooks.dashboard.context import House, readable
+from webhooks.ingress.errors import InvalidEvent, NotFound
+from webhooks.ingress.sanitize import clean
+
+MOST = 50
+_VERDICTS = ("approve", "reject", "cancel")
+
+
+def register(pages: Blueprint, house: House) -> None:
+    @pages.get("/promotions")
+    def promotions() -> str:
+        guest, at = house.guest(), now()
+        state, model, before = _state(), query_params.text("model"), query_params.moment("before")
+        place, first = Place(*before) if before else None, before is None
+        with house.ledger.read() as connection:
+            found = promotion_record.page(
+                connection, state=state or None, model=model or None, before=place, limit=MOST + 1
+            )
+            open_ = record.still_open(connection) if first and not state and not model else []
+            waiting = promotion_view.questions(house.policy, connection, open_, at=at)
+            listed = _open_of(connection, found[:MOST])
+            questions = {
+                one.promotion.id: one for one in promotion_view.questions(house.policy, connection, listed, at=at)
+            }
+            later, others = became(connection, found[:MOST]), of_deleted(connection, found[:MOST])
+        kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
+        older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
+        return house.page(
+            "promotions.html",
+            guest,
+            now=at,
+            found=found[:MOST],
+            became=later,
+            deleted=others,
+            questions=questions,
+            waiting=waiting,
+            older=older,
+            first=first,
+            given={"state": state, "model": model},
+            states=[OPEN, *STATES],
+        )
+
+    @pages.get("/promotions/<promotion_id>")
+    def promotion(promotion_id: str) -> str:
+        guest, at = house.guest(), now()
+        with house.ledger.read() as connection:
+            found = _one(connection, promotion_id)
+            told = {
+                "question": promotion_view.question(house.policy, connection, found, at=at),
+                "votes": promotion_record.votes_on(connection, found.id),
+                "shown": approval_snapshot.shown(connection, found),
+                "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
+                "became": became(connection, [vars(found)]).get(found.id, Became()),
+                "anew": of_deleted(connection, [vars(found)]).get(found.id),
+            }
+        target = house.policy.model(found.model).target(found.target)
+        approval = target.approval if target and isinstance(target.approval, Approval) else None
+        return house.page("promotion.html", guest, now=at, found=found, target=target, approval=approval, **told)
+
+    @pages.post("/promotions/<promotion_id>/<verdict>")
+    def decide(promotion_id: str, verdict: str) -> Response:
+        """Whether it counts is decided by the worker, as from chat."""
+        if verdict not in _VERDICTS:
+            raise NotFound(f"a promotion can be {', '.join(_VERDICTS)}ed")
+        house.guest("approver")
+        with house.ledger.read() as connection:
+            found = _one(connection, promotion_id)
+        said: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
+        if verdict == "approve" and request.form.get("break_glass") == "yes":
+            said["break_glass"] = True
+        about = {"model": found.model, "version": found.version, "target": found.target, "promotion": found.id}
+        then = url_for("pages.promotion", promotion_id=found.id)
+        return house.do(f"promotion.{verdict}", {**about, **said}, then=then)
+
+
+def _one(connection: Any, promotion_id: str) -> record.Promotion:
+    """Raises NotFound."""
+    found = record.get(connection, promotion_id) if readable(promotion_id) else None
+    if found is None:
+        raise NotFound(f"there is no promotion {clean(promotion_id)}")
+    return found
+
+
+def _open_of(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[record.Promotion]:
+    """Those of the rows that are open still."""
+    found = (record.get(connection, row["id"]) for row in rows if row["state"] in record.OPEN)
+    return [one for one in found if one and one.open]
+
+
+def _state() -> str:
+    """Raises InvalidEvent."""
+    state = request.args.get("state", "")
+    if state and state not in (OPEN, *STATES):
+        raise InvalidEvent(f"state is one of {', '.join((OPEN, *STATES))}")
+    return state
+
+
+def _mark(row: dict[str, Any]) -> str:
+    return query_params.mark(row["created_at"], row["id"])

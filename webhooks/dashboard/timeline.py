@@ -1,0 +1,106 @@
+"""Who held what when, as a picture: a row for each stage and alias, a bar for each version that held it. SVG."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from markupsafe import Markup
+
+from registrar.ledger.queries.holdings import Holding
+from webhooks.dashboard.formatting import span
+from webhooks.dashboard.holdings import alike, place, same
+
+_LEFT, _WIDTH, _ROW, _BAR = 120, 900, 34, 22  # in the picture's own units
+_TICKS = 5
+_FITS = 26  # so wide is a bar that its version's number can stand in it
+
+
+@dataclass(frozen=True)
+class _Scale:
+    begin: datetime
+    end: datetime
+    anew: datetime | None
+
+    def x(self, at: datetime) -> float:
+        share = (at - self.begin) / max(self.end - self.begin, timedelta(seconds=1))
+        return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, share))
+
+
+def timeline(held: Sequence[Holding], now: datetime, *, anew: datetime | None = None) -> Markup:
+    """Empty where nothing held anything. held: in the order in which it happened. anew: since when the model is there,
+    where another had its name before: the numbers of that one's versions stand in brackets.
+    """
+    if not held:
+        return Markup("")
+    scale = _Scale(min(one.since for one in held), now, anew)
+    rows = _rows(held)
+    height = len(rows) * _ROW + 22
+    drawn = [_row(nth, names, of_it, scale) for nth, (names, of_it) in enumerate(rows)]
+    return Markup('<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+        _WIDTH, height, _spoken(rows), _axis(scale, height), Markup("").join(drawn)
+    )
+
+
+def is_of_deleted(one: Holding, anew: datetime | None) -> bool:
+    """Whether its version is of a model that was deleted. anew: since when the model of today is there."""
+    return anew is not None and (one.version_created_at or one.since) < anew
+
+
+def _rows(held: Sequence[Holding]) -> list[tuple[Sequence[str], Sequence[Holding]]]:
+    """A stage and the alias that always went with it are one."""
+    keys = sorted({(one.kind != "stage", _order(one.key), one.key, one.kind) for one in held})
+    each = [(place(kind, key), [one for one in held if (one.kind, one.key) == (kind, key)]) for *_, key, kind in keys]
+    return [([name for name, _ in group], group[0][1]) for group in alike(each, lambda a, b: _same(a[1], b[1]))]
+
+
+def _same(held: Sequence[Holding], others: Sequence[Holding]) -> bool:
+    return len(held) == len(others) and all(map(same, held, others))
+
+
+def _order(key: str) -> int:
+    return ("Production", "Staging", "Archived").index(key) if key in ("Production", "Staging", "Archived") else 0
+
+
+def _row(nth: int, names: Sequence[str], held: Iterable[Holding], scale: _Scale) -> Markup:
+    y = nth * _ROW + 4
+    first = y + 15 - 6 * (len(names) - 1)
+    lines = [Markup('<text x="0" y="{}">{}</text>').format(first + 13 * line, name) for line, name in enumerate(names)]
+    return Markup("").join([*lines, *(_bar(one, y, " ".join(names), scale) for one in held)])
+
+
+def _bar(one: Holding, y: int, name: str, scale: _Scale) -> Markup:
+    begin, end = scale.x(one.since), scale.x(one.until or scale.end)
+    width = max(3.0, end - begin - 1)
+    said = f"version {one.version} held {name} from {one.since:%Y-%m-%d %H:%M} UTC "
+    said += f"for {span(one.until - one.since)}" if one.until else "until now"
+    deleted = is_of_deleted(one, scale.anew)
+    said += ", of the model that was deleted" if deleted else ""
+    bar = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
+    drawn = bar.format("" if one.until is None else " then", begin, y, width, _BAR, said)
+    if width < _FITS:
+        return drawn
+    return drawn + Markup('<text class="on" x="{:.1f}" y="{}">{}</text>').format(
+        begin + 6, y + 15, f"({one.version})" if deleted else one.version
+    )
+
+
+def _axis(scale: _Scale, height: int) -> Markup:
+    length = scale.end - scale.begin
+    shown = "%Y-%m-%d" if length > timedelta(days=4) else "%d %b %H:%M" if length > timedelta(hours=1) else "%H:%M:%S"
+    marks = []
+    for nth in range(_TICKS):
+        at = scale.begin + length * nth / (_TICKS - 1)
+        x, anchor = scale.x(at), "end" if nth == _TICKS - 1 else "start" if nth == 0 else "middle"
+        line = Markup('<line class="axis" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}"/>').format(x, height - 18)
+        told = at.astimezone(UTC).strftime(shown)
+        tick = Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+        marks.append(line + tick.format(x, height - 4, anchor, told))
+    return Markup("").join(marks)
+
+
+def _spoken(rows: Iterable[tuple[Sequence[str], Sequence[Holding]]]) -> str:
+    said = []
+    for names, held in rows:
+        now = [f"version {one.version}" for one in held if one.until is None]
+        said.append(f"{' '.join(names)}: {len(held)} so far, now {' and '.join(now) or 'none'}")
+    return f"Who held what when. {'; '.join(said)}. The table below says the same."

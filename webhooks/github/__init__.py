@@ -1,1 +1,0 @@
-"""What GitHub's events say: one module per subject; webhooks/sources/github.py is the door."""

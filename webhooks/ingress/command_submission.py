@@ -1,0 +1,123 @@
+"""What people do on the pages and programs by the API: an event like any other, signed in instead of signed."""
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from registrar.events.event import Event
+from registrar.events.types import VOCABULARY, Data, ModelRollback
+from registrar.ledger.deliveries import Delivery, Receipt
+from registrar.ledger.engine import now
+from registrar.ledger.inbox import Inbox, Submission
+from registrar.policy import Policy
+from registrar.policy.access import Role
+from registrar.policy.approvals import Approval
+from registrar.policy.document import WEB
+from webhooks.auth.principal import Principal
+from webhooks.ingress import validation
+from webhooks.ingress.endpoint import COMMIT_SECONDS
+from webhooks.ingress.errors import InvalidEvent, NotPermitted
+from webhooks.ingress.rate_limit import Limits
+
+PACE = "120/minute"  # for each who is signed in
+_KEY = re.compile(r"[\x21-\x7e]{1,100}")
+# Whether a vote counts is decided by the worker, by groups, as from chat.
+_APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})
+_OPERATORS = frozenset(
+    {
+        "promotion.request",
+        "model.rollback",
+        "model.prune",
+        "quarantine.lift",
+        "model_version.register",
+        "model_version.transition",
+        "model_version.archive",
+        "model_version.describe",
+        "experiment.create",
+        "artifacts.fetch",
+        "registry.reconcile",
+        "registry.settle",
+        "task.retry",
+        "task.drop",
+        "event.replay",
+    }
+)
+COMMANDS = _APPROVERS | _OPERATORS
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """On disk. status_urls: one for each event; absolute where REGISTRAR_PUBLIC_URL is set.
+
+    seen_before: the key was used before for the same, and these are the first answer's.
+    """
+
+    event_ids: tuple[str, ...]
+    status_urls: tuple[str, ...]
+    seen_before: bool
+
+
+@dataclass(frozen=True)
+class Commands:
+    """One per app."""
+
+    policy: Policy
+    inbox: Inbox
+    rate: Limits
+    public_url: str | None
+
+    def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
+        """Returns after the commit. key: the Idempotency-Key, of this principal; None: every call is a new command.
+
+        Raises InvalidEvent, NotPermitted, TooMany, NoCapacity, DiskFull, DeliveryConflict, LedgerUnavailable,
+        TimeoutError.
+        """
+        if type in VOCABULARY and type not in COMMANDS:
+            raise InvalidEvent(f"{type} is told by a sender, signed; what can be asked for is {_list()}")
+        content = validation.data(type, data)
+        self._permit(principal, content)
+        self.rate.count(PACE, "command", principal.actor.id)
+        event = Event(content, principal.actor, now())
+        delivery = _delivery(principal, content, key)
+        submission = Submission(delivery, [event], event.occurred_at, entrance="command")
+        return self._answer(self.inbox.submit(submission).result(COMMIT_SECONDS))
+
+    def needs(self, data: Data) -> Role:
+        """Who may approve a version's way to a stage may also ask to go back on it, as from chat."""
+        if data.type in _APPROVERS:
+            return "approver"
+        if isinstance(data, ModelRollback):
+            target = self.policy.model(data.model).target(data.target)
+            return "approver" if target and isinstance(target.approval, Approval) else "operator"
+        return "operator"
+
+    def _permit(self, principal: Principal, data: Data) -> None:
+        needed = self.needs(data)
+        if not principal.may(needed):
+            raise NotPermitted(
+                f"{principal.actor.name} is signed in as {principal.role}, and {data.type} takes {needed} "
+                "(access in registrar.yml, or another token)"
+            )
+
+    def _answer(self, receipt: Receipt) -> Accepted:
+        base = (self.public_url or "").rstrip("/")
+        ids = tuple(event_id for event_id, _ in receipt.events)
+        return Accepted(ids, tuple(f"{base}/v1/events/{event_id}" for event_id in ids), receipt.repeated)
+
+
+def _delivery(principal: Principal, data: Data, key: str | None) -> Delivery:
+    """Its id says how they were signed in, too: it stays in the record."""
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidEvent("Idempotency-Key must be 1 to 100 visible ASCII characters, such as a UUID")
+    who = f"token:{principal.via}" if principal.by == "token" else principal.by
+    said = json.dumps([data.type, data.model_dump(mode="json")], sort_keys=True).encode()
+    id_ = f"{who}/{principal.actor.id}/{key or uuid.uuid4().hex}"
+    return Delivery(WEB, id_, hashlib.sha256(said).hexdigest())
+
+
+def _list() -> str:
+    return ", ".join(sorted(COMMANDS))

@@ -1,0 +1,120 @@
+"""Opens the sources of registrar.yml, each with the file of its kind and its live secrets, or refuses to start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from registrar import plugins
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings, SettingsError
+from registrar.policy import Policy, Source, options
+from registrar.policy.errors import Place
+from webhooks.ingress.chat_reply import Letter
+from webhooks.ingress.errors import Rejected
+from webhooks.ingress.source_types import (
+    Answer,
+    Check,
+    Context,
+    Handshake,
+    Kind,
+    Parsed,
+    Refuse,
+    Request,
+    Verified,
+    Write,
+)
+from webhooks.signatures.verifier import WeakSecret
+
+
+class SourceError(ValueError):
+    """A source of registrar.yml can't be opened; the message names it and says why. place, why: of a complaint."""
+
+    def __init__(self, place: Place, why: object) -> None:
+        self.place, self.why = place, str(why)
+        super().__init__(f"{'.'.join(map(str, place))}: {why}")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A source of registrar.yml, ready to be heard."""
+
+    context: Context
+    kind: Kind
+
+    def verify(self, request: Request) -> Verified:
+        return self.kind.verify(request, self.context)
+
+    def normalise(self, request: Request) -> Parsed:
+        return self.kind.normalise(request, self.context)
+
+    def handshake(self, headers: Mapping[str, str]) -> Answer | None:
+        """The answer to OPTIONS; None for a kind that knows none."""
+        handshake: Handshake | None = getattr(self.kind, "handshake", None)
+        return handshake(headers, self.context) if handshake else None
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest body: max_bytes of registrar.yml, or the kind's own limit where that is lower."""
+        return min(self.context.config.max_bytes, getattr(self.kind, "MAX_BYTES", self.context.config.max_bytes))
+
+    @property
+    def talks(self) -> bool:
+        """Whether refusals are told in its own way, such as to people, who see nothing else: of known senders alone."""
+        return hasattr(self.kind, "refuse")
+
+    def letter(self, request: Request, rejected: Rejected) -> Letter | None:
+        """What is posted to the person, because nothing of the answer is shown; None: the answer is."""
+        write: Write | None = getattr(self.kind, "letter", None)
+        return write(request, rejected, self.context) if write else None
+
+    def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+        """The refusal in the sender's own way, if it has one."""
+        refuse: Refuse | None = getattr(self.kind, "refuse", None)
+        return refuse(request, rejected) if refuse else None
+
+
+def open_all(policy: Policy, settings: Settings, *, seal: Seal) -> dict[str, Sender]:
+    """Every source by its name. Raises SourceError for an unknown kind, and for a missing or weak secret."""
+    return {name: open_one(name, policy, settings, seal) for name in policy.sources}
+
+
+def open_one(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
+    """One of the policy's sources. Raises SourceError."""
+    config = policy.sources[name]
+    try:
+        kind = cast("Kind", plugins.load("webhooks.sources", config.kind))
+    except plugins.UnknownKind as error:
+        raise SourceError(("sources", name, "kind"), error) from None
+    secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
+    context = Context(name, config, policy, seal, secrets, _options(name, config, kind))
+    _check(context, kind)
+    return Sender(context, kind)
+
+
+def _check(context: Context, kind: Kind) -> None:
+    check: Check | None = getattr(kind, "check", None)
+    try:
+        if check:
+            check(context)
+    except WeakSecret as error:
+        raise SourceError(("sources", context.name), error) from None
+
+
+def _options(name: str, config: Source, kind: Kind) -> BaseModel:
+    try:
+        return options.read(kind, config.options)
+    except options.BadOptions as error:
+        raise SourceError(("sources", name, "options"), error) from None
+
+
+def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:
+    try:
+        secret = settings.secret(reference)
+        kind.check_secret(secret)
+    except SettingsError as error:
+        raise SourceError(("sources", name, "secrets"), error) from None
+    except WeakSecret as error:
+        raise SourceError(("sources", name, "secrets"), f"{reference}: {error}") from None
+    return secret

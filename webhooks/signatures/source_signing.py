@@ -1,0 +1,140 @@
+"""The other side of the wire: requests as the senders of registrar.yml make them. For `registrar send`.
+
+Each kind says how it signs (SCHEME, or `sign`) and whether it can carry our events (`compose`): webhooks/sources/.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from registrar import plugins
+from registrar.config.encryption import Seal
+from registrar.config.key_generation import new_key
+from registrar.config.settings import Settings
+from registrar.errors import Problem
+from registrar.policy import Policy, Source
+from registrar.policy.errors import Complaint
+from registrar.policy.options import NoOptions
+from webhooks.ingress.errors import Rejected
+from webhooks.ingress.source_registry import Sender, SourceError, open_one
+from webhooks.ingress.source_types import Compose, Context, Kind, Outgoing, Request, SchemeOf, Sign
+from webhooks.signatures import verifier
+from webhooks.signatures.schemes import Scheme
+from webhooks.signatures.verifier import WeakSecret
+
+
+class CannotSend(Problem):
+    """Not sent; the message says what is wrong with it."""
+
+    exit_code = 2
+
+
+def opened(name: str, policy: Policy, settings: Settings) -> Sender:
+    """A source of registrar.yml. Raises CannotSend."""
+    if name not in policy.sources:
+        raise CannotSend(f"registrar.yml has no source {name!r}, only {', '.join(policy.sources)}")
+    try:
+        return open_one(name, policy, settings, Seal(settings.secret_key))
+    except SourceError as error:
+        raise CannotSend(str(error)) from None
+    except ValueError:
+        raise CannotSend("REGISTRAR_SECRET_KEY is not a key: `registrar secret` makes one") from None
+
+
+def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
+    """Why the receiver would not start: what each source lacks, without those of which that is known."""
+    seal, found = Seal(new_key()), []
+    for name in policy.sources.keys() - set(but):
+        try:
+            open_one(name, policy, settings, seal)
+        except SourceError as error:
+            found.append((error.place, error.why))
+    return found
+
+
+def stranger(kind: str, name: str, secret: str) -> Sender:
+    """A source of another installation, of which only the kind, the name and a secret are known. Raises CannotSend."""
+    try:
+        module = cast("Kind", plugins.load("webhooks.sources", kind))
+        module.check_secret(secret)
+        options = getattr(module, "Options", NoOptions)()
+    except plugins.UnknownKind as error:
+        raise CannotSend(str(error)) from None
+    except WeakSecret as error:
+        raise CannotSend(f"--secret: {error}") from None
+    except ValidationError:
+        raise CannotSend(
+            f"how a {kind} source signs stands in its options: run this where its registrar.yml is"
+        ) from None
+    config = Source(kind=kind, secrets=["env:SECRET"])
+    context = Context(name, config, Policy(version=1), Seal(new_key()), (secret,), options)
+    return Sender(context, module)
+
+
+def composed(sender: Sender, content: Mapping[str, Any]) -> Outgoing:
+    """One of our events as this sender would say it. Raises CannotSend where its kind has no words for it."""
+    compose: Compose | None = getattr(sender.kind, "compose", None)
+    if compose is None:
+        kind, name = sender.context.config.kind, sender.context.name
+        raise CannotSend(
+            f"a {kind} source says nothing in our words; post a captured request: --fixture FILE --source {name}"
+        )
+    return compose(content, sender.context)
+
+
+def captured(content: bytes, *, whole: bool, headers: Mapping[str, str]) -> Outgoing:
+    """A request from a file. whole: with its headers, a blank line and its body; else the body alone.
+
+    headers: these go before the file's. Raises CannotSend.
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    if not whole:
+        return Outgoing({"content-type": "application/json", **given}, content)
+    split = min((at for at in (content.find(b"\r\n\r\n"), content.find(b"\n\n")) if at >= 0), default=-1)
+    if split < 0:
+        raise CannotSend(
+            "the file has no blank line between headers and body; a body alone goes in a file that is no .http"
+        )
+    body = content[split:].removeprefix(b"\r\n\r\n" if content.startswith(b"\r\n\r\n", split) else b"\n\n")
+    lines = [line for line in content[:split].decode("latin-1").splitlines() if ":" in line and " HTTP/" not in line]
+    of_file = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    framing = ("content-length", "transfer-encoding", "connection", "host", "expect")
+    return Outgoing({name: value for name, value in {**of_file, **given}.items() if name not in framing}, body)
+
+
+def signed(sender: Sender, outgoing: Outgoing, *, secret: str | None, id: str) -> Outgoing:
+    """With the present time. secret: else the source's first. Raises CannotSend, also where the source would not
+    take the signature.
+    """
+    now, secret_ = datetime.now(UTC), secret or sender.context.secrets[0]
+    sign: Sign | None = getattr(sender.kind, "sign", None)
+    if sign:
+        outgoing = sign(outgoing, secret=secret_, context=sender.context, now=now)
+    if scheme := scheme_of(sender):
+        try:
+            made = verifier.sign(scheme, secret_, body=outgoing.body, id=id, now=now)
+        except WeakSecret as error:
+            raise CannotSend(str(error)) from None
+        outgoing = outgoing.with_headers(made)
+    _try(sender, outgoing, now)
+    return outgoing
+
+
+def scheme_of(sender: Sender) -> Scheme | None:
+    """How the source's requests are signed; None where that is no Scheme."""
+    scheme: SchemeOf | None = getattr(sender.kind, "scheme", None)
+    fixed: Scheme | None = getattr(sender.kind, "SCHEME", None)
+    return scheme(sender.context) if scheme else fixed
+
+
+def _try(sender: Sender, outgoing: Outgoing, now: datetime) -> None:
+    content_type = outgoing.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        sender.verify(Request(outgoing.headers, outgoing.body, content_type, now))
+    except Rejected as error:
+        name = sender.context.name
+        raise CannotSend(
+            f"source {name} would not take it: {error.detail}; is the secret one of sources.{name}.secrets?"
+        ) from None

@@ -1,0 +1,230 @@
+"""The one verifier for all signature schemes (schemes.py).
+
+Pure: bytes, headers and the time go in; no clock, no I/O. Whatever is wrong with a header is the same BadSignature.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache, lru_cache
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from webhooks.ingress.errors import BadSignature, StaleTimestamp
+from webhooks.ingress.source_types import Context, Request, Verified
+from webhooks.signatures.schemes import Scheme
+
+# int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+# A dot would move the boundary between the id and the timestamp; a comma joins what was sent twice.
+_ID = re.compile(r"[!-+\-/-~]{1,256}")
+_ENCODED = {"hex": "[0-9a-f]+", "base64": "[A-Za-z0-9+/]+={0,2}"}
+_MAX_SIGNATURES = 8
+_PRIVATE = "whsk_"
+
+
+class WeakSecret(ValueError):
+    """A secret that is empty, too short or not in the scheme's form; the receiver refuses to start with it."""
+
+
+def verify(
+    scheme: Scheme,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: Sequence[str],
+    now: datetime,
+    tolerance: int,
+) -> Verified:
+    """Check a request's signature, then its timestamp. headers: names in lower case. tolerance: seconds.
+
+    Raises BadSignature, StaleTimestamp; WeakSecret for a secret that `check_secret` would have refused.
+    """
+    delivery_id = _single(headers, scheme.id_header, _ID)
+    header = headers.get(scheme.signature_header, "")
+    timestamp = _single(headers, scheme.timestamp_header, _TIMESTAMP)
+    if scheme.packed:
+        timestamp, header = _unpacked(scheme.packed, header)
+    given = _signatures(scheme, header)
+    signed = _signed_bytes(scheme, delivery_id, timestamp, body)
+    matching = [index for index, secret in enumerate(secrets) if _made_with(scheme, secret, given, signed)]
+    if not matching:
+        raise BadSignature
+    if timestamp is not None:
+        _fresh(int(timestamp), now=now, tolerance=tolerance)
+    return Verified(delivery_id, matching[0])
+
+
+def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
+    """What most kinds' `verify` is. Raises BadSignature, StaleTimestamp."""
+    return verify(
+        scheme,
+        headers=request.headers,
+        body=request.body,
+        secrets=context.secrets,
+        now=request.received_at,
+        tolerance=context.config.tolerance,
+    )
+
+
+def sign(scheme: Scheme, secret: str, *, body: bytes, id: str, now: datetime) -> dict[str, str]:
+    """The headers that `verify` wants. secret: of HMAC; or an ed25519 private key, whsk_ and base64.
+
+    Raises WeakSecret for one that can't sign. https://github.com/standard-webhooks/standard-webhooks (whsk_)
+    """
+    timestamp = str(int(now.timestamp())) if scheme.timestamp_header or scheme.packed else None
+    signed = _signed_bytes(scheme, id, timestamp, body)
+    made = _made(scheme, secret, signed)
+    if scheme.packed:
+        made, timestamp = scheme.packed.format(timestamp=timestamp, signature=made), None
+    optional = {scheme.timestamp_header: timestamp, scheme.id_header: id}
+    return {scheme.signature_header: made, **{name: value for name, value in optional.items() if name and value}}
+
+
+def _made(scheme: Scheme, secret: str, signed: bytes) -> str:
+    if scheme.public and secret.startswith(_PRIVATE):
+        key = _base64(secret.removeprefix(_PRIVATE))[:32]  # 64 bytes are the seed and the public half
+        if len(key) < 32:
+            raise WeakSecret("an ed25519 private key has 32 bytes, or 64 with its public half")
+        raw = Ed25519PrivateKey.from_private_bytes(key).sign(signed)
+        return scheme.public.prefix + (raw.hex() if scheme.encoding == "hex" else base64.b64encode(raw).decode())
+    if _is_public(scheme, secret):
+        raise WeakSecret("a public key can't sign: give the sender's private key, whsk_ and base64")
+    return _mac(scheme, secret, signed).decode()
+
+
+def check_secret(scheme: Scheme, secret: str) -> None:
+    """Raises WeakSecret, with a message that never holds the secret."""
+    key = decode(scheme, secret)
+    if _is_public(scheme, secret):
+        _public_key(key)
+    elif (length := len(key)) < scheme.min_key:
+        raise WeakSecret(f"the secret's key has {length} bytes; at least {scheme.min_key} are needed")
+
+
+def _is_public(scheme: Scheme, secret: str) -> bool:
+    return scheme.public is not None and secret.startswith(scheme.public.key_prefix)
+
+
+def _public_key(key: bytes) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(key)
+    except ValueError:
+        raise WeakSecret("an ed25519 public key has 32 bytes") from None
+
+
+def decode(scheme: Scheme, secret: str) -> bytes:
+    """The key behind a secret's text: of HMAC, or an ed25519 public one. Raises WeakSecret."""
+    if scheme.public and secret.startswith(scheme.public.key_prefix):
+        text = secret.removeprefix(scheme.public.key_prefix)
+        return _hex(text) if scheme.encoding == "hex" else _base64(text)
+    if scheme.key == "raw":
+        return secret.encode()
+    if scheme.key == "hex":
+        return _hex(secret)
+    if scheme.key == "whsec" and not secret.startswith("whsec_"):
+        raise WeakSecret("a Standard Webhooks secret starts with whsec_; `registrar secret --webhook` makes one")
+    return _base64(secret.removeprefix("whsec_"))
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise WeakSecret("the secret is not base64") from None
+
+
+def _hex(text: str) -> bytes:
+    try:
+        return binascii.unhexlify(text)
+    except ValueError:
+        raise WeakSecret("the key is not hexadecimal") from None
+
+
+def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str]) -> str | None:
+    """A header that is sent once. A repeated one arrives joined by a comma, which no form allows."""
+    if name is None:
+        return None
+    if not form.fullmatch(value := headers.get(name, "")):
+        raise BadSignature
+    return value
+
+
+def _unpacked(packed: str, header: str) -> tuple[str, str]:
+    """The timestamp and the signature of a header that holds both."""
+    pattern = re.escape(packed).replace(r"\{timestamp\}", "([0-9]{1,12})").replace(r"\{signature\}", "([^,]+)")
+    if not (found := re.fullmatch(pattern, header)):
+        raise BadSignature
+    return found[1], found[2]
+
+
+def _signatures(scheme: Scheme, header: str) -> list[bytes]:
+    """All signatures of the header, other versions' too. One malformed entry spoils it."""
+    entries = header.split(scheme.separator) if scheme.separator else [header]
+    repeated = len(set(entries)) < len(entries)  # as a header that was sent twice is
+    form = _entry(scheme.prefix[-1:], scheme.encoding)
+    if len(entries) > _MAX_SIGNATURES or repeated or not all(map(form.fullmatch, entries)):
+        raise BadSignature
+    return [entry.encode("ascii") for entry in entries]
+
+
+@cache
+def _entry(mark: str, encoding: str) -> re.Pattern[str]:
+    """Any version's signature in a scheme's form: v1,<base64> or sha256=<hex>. mark: what its prefix ends with."""
+    version = f"[A-Za-z0-9]{{1,8}}{re.escape(mark)}" if mark else ""
+    return re.compile(version + _ENCODED[encoding])
+
+
+def _signed_bytes(scheme: Scheme, delivery_id: str | None, timestamp: str | None, body: bytes) -> bytes:
+    before, _, after = scheme.signed.partition("{body}")
+    return before.format(id=delivery_id, timestamp=timestamp).encode() + body + after.encode()
+
+
+def _made_with(scheme: Scheme, secret: str, given: Sequence[bytes], signed: bytes) -> bool:
+    """Whether one of the signatures is this secret's. The key's kind says which are looked at, never the header."""
+    if scheme.public and _is_public(scheme, secret):
+        key, prefix = decode(scheme, secret), scheme.public.prefix.encode()
+        return any(
+            _signed_by(_public_key(key), scheme, one.removeprefix(prefix), signed)
+            for one in given
+            if one.startswith(prefix)
+        )
+    mac = _mac(scheme, secret, signed)
+    return any(hmac.compare_digest(mac, one) for one in given)
+
+
+def _signed_by(key: Ed25519PublicKey, scheme: Scheme, encoded: bytes, signed: bytes) -> bool:
+    try:
+        raw = binascii.unhexlify(encoded) if scheme.encoding == "hex" else base64.b64decode(encoded, validate=True)
+        key.verify(raw, signed)
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
+
+
+def _mac(scheme: Scheme, secret: str, signed: bytes) -> bytes:
+    code = _keyed(scheme, secret).copy()
+    code.update(signed)
+    mac = code.digest()
+    encoded = mac.hex().encode() if scheme.encoding == "hex" else base64.b64encode(mac)
+    return scheme.prefix.encode() + encoded
+
+
+@lru_cache(maxsize=256)
+def _keyed(scheme: Scheme, secret: str) -> hmac.HMAC:
+    """To be copied: OpenSSL takes longer to look the digest up than to run it over a webhook."""
+    return hmac.new(decode(scheme, secret), digestmod=scheme.digest)
+
+
+def _fresh(timestamp: int, *, now: datetime, tolerance: int) -> None:
+    off = int(now.timestamp()) - timestamp
+    if abs(off) > tolerance:
+        direction = "ago" if off > 0 else "in the future"
+        raise StaleTimestamp(
+            f"the request was signed {abs(off)} seconds {direction}, and {tolerance} are allowed; "
+            "sign each attempt anew, and check the sender's clock"
+        )

@@ -1,0 +1,181 @@
+"""CloudEvents 1.0 over HTTP, structured, batched or binary: our own events in the field's envelope.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md
+An event is known by its source and id, whatever batch it stands in. A broker sends everybody's: those of other types
+are ignored by name, whatever their data is. In binary mode source, id and type stand in headers, for which a signature
+of the body does not vouch, so binary mode goes with a bearer token: https vouches for that. WebHook-Request-Callback is
+never called.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from cloudevents.core.v1.event import CloudEvent
+from pydantic import Field
+
+from registrar.events.event import Actor, Event
+from registrar.policy.base_model import Strict
+from webhooks.ci.payload import Ignored, text
+from webhooks.ingress import strict_json, validation
+from webhooks.ingress.errors import InvalidEvent, NotPermitted
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Answer, Context, Identity, Outgoing, Parsed, Request, Verified
+from webhooks.signatures import configurable
+from webhooks.signatures.configurable import Bearer, Hmac, Verification
+from webhooks.signatures.schemes import Scheme
+from webhooks.signatures.verifier import WeakSecret
+from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, FORMATS, STRUCTURED, Cloud, binary, structured
+
+CONTENT_TYPES = None  # in binary mode it is the data's, which may be anything in somebody else's event
+MOST = 100  # events of ours in a batch
+_JSON = re.compile(r"application/([a-z0-9.-]+\+)?json(;.*)?", re.IGNORECASE)
+Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
+
+
+class Options(Strict):
+    """type_prefix: before our types, such as com.example.; events without it are ignored.
+
+    origins: who may be told at the handshake that it may send, by DNS name; * is anybody.
+    """
+
+    verify: Verification = Bearer(how="bearer")
+    type_prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$(?!\n)")] = ""
+    origins: list[Origin] = []
+
+
+def _options(context: Context) -> Options:
+    return cast("Options", context.options)
+
+
+def check_secret(secret: str) -> None:
+    """The rest is `check`'s: what a secret must be depends on the options."""
+    if len(secret) < configurable.MIN_KEY:
+        raise WeakSecret(f"a secret needs {configurable.MIN_KEY} characters at least")
+
+
+def check(context: Context) -> None:
+    configurable.check(_options(context).verify, context.secrets)
+
+
+def scheme(context: Context) -> Scheme | None:
+    return configurable.scheme(_options(context).verify)
+
+
+def verify(request: Request, context: Context) -> Verified:
+    return configurable.verify(_options(context).verify, request, context)
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    """Each event by itself, whatever it came with."""
+    try:
+        if request.content_type == BATCH:
+            return _batch(_json(request), request, context)
+        return _known([_one(request, context)], several=False)
+    except Ignored as ignored:
+        return ignored.parsed
+
+
+def _one(request: Request, context: Context) -> tuple[CloudEvent, Event]:
+    """Raises Ignored, InvalidEvent, UnsupportedMediaType."""
+    if request.content_type == STRUCTURED:
+        return _event(structured(_json(request)), request, context)
+    if request.content_type.startswith(FORMATS):
+        raise Ignored(f"CloudEvents in the format {clean(request.content_type)}; {STRUCTURED} can be read")
+    return _event(binary(request, vouched=not isinstance(_options(context).verify, Hmac)), request, context)
+
+
+def handshake(headers: Mapping[str, str], context: Context) -> Answer:
+    """OPTIONS: whether an origin may send. https://github.com/cloudevents/spec (http-webhook.md, section 4)"""
+    asked = headers.get("webhook-request-origin", "")
+    if not asked:
+        raise InvalidEvent("WebHook-Request-Origin is missing: OPTIONS is CloudEvents' question whether one may send")
+    allowed = next((one for one in _options(context).origins if one == "*" or one.lower() == asked.lower()), None)
+    if allowed is None:
+        raise NotPermitted(f"{clean(asked)} is not in the origins of this source's options")
+    count, _, unit = context.config.rate_limit.partition("/")
+    rate = int(count) * (60 if unit == "second" else 1)
+    given = {"WebHook-Allowed-Origin": allowed, "WebHook-Allowed-Rate": str(rate), "Allow": "POST, OPTIONS"}
+    return Answer(200, {"allowed": allowed, "rate": rate}, given)
+
+
+def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
+    """Structured. Its id is made of the content: the same again is the same event."""
+    id = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    time = {"time": content["timestamp"]} if "timestamp" in content else {}
+    type_ = _options(context).type_prefix + content["type"]
+    attributes = {"specversion": "1.0", "id": id, "source": "/registrar/send", "type": type_, **time}
+    return Outgoing({"content-type": STRUCTURED}, json.dumps({**attributes, "data": content["data"]}).encode())
+
+
+def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
+    del now
+    return configurable.sign(_options(context).verify, outgoing, secret=secret)
+
+
+def _batch(content: Any, request: Request, context: Context) -> Parsed:
+    """All events of ours or none; what stands beside them is nobody's business."""
+    if not isinstance(content, list):
+        raise InvalidEvent("a batch is a JSON array of events")
+    found = []
+    for position, each in enumerate(content):
+        try:
+            found.append(_event(structured(each), request, context))
+        except Ignored:
+            continue
+        except InvalidEvent as error:
+            raise InvalidEvent(f"event {position} of the batch: {error.detail}", errors=error.errors) from None
+    if not found:
+        raise Ignored("a batch without events of ours")
+    if len(found) > MOST:
+        raise InvalidEvent(f"a batch has {MOST} events of ours at most, and this one {len(found)}")
+    return _known(found, several=True)
+
+
+def _known(found: Sequence[tuple[CloudEvent, Event]], *, several: bool) -> Parsed:
+    """With what each is known by: sent again, in whatever mode or company, it may be written in another way, and is
+    the same event. One that stands twice in a batch is one.
+    """
+    events = {Identity(_id(cloud), _digest(cloud)): event for cloud, event in found}
+    if len({identity.delivery_id for identity in events}) < len(events):
+        raise InvalidEvent("two events of the batch have the same source and id, and say different things")
+    if several:
+        return Parsed(tuple(events.values()), identities=tuple(events))
+    [(identity, event)] = events.items()
+    return Parsed((event,), identity.delivery_id, digest=identity.digest)
+
+
+def _json(request: Request) -> Any:
+    return strict_json.parse_theirs(request.body)
+
+
+def _event(said: Cloud, request: Request, context: Context) -> tuple[CloudEvent, Event]:
+    """Its type comes first: of somebody else's event nothing more is looked at. Raises Ignored, InvalidEvent."""
+    prefix, type_ = _options(context).type_prefix, text(said.attributes, "type")
+    if type_ and not type_.startswith(prefix):
+        raise Ignored(f"type {clean(type_)!r} does not begin with {prefix!r}")
+    if ours := type_.removeprefix(prefix):
+        validation.check_ours(ours)
+    if not said.vouched:
+        raise InvalidEvent(f"the ce- headers are not signed, so anybody could change them; send {STRUCTURED}")
+    cloud = said.judged(request.received_at)
+    data = cloud.get_data()
+    if not _JSON.fullmatch(cloud.get_datacontenttype() or BINARY) or not isinstance(data, dict):
+        raise InvalidEvent("data must be a JSON object, its datacontenttype application/json")
+    actor = Actor(f"source:{context.name}", context.name)
+    return cloud, Event(validation.data(ours, data), actor, cast("datetime", cloud.get_time()))
+
+
+def _id(cloud: CloudEvent) -> str:
+    """Source and id, in a form that any delivery id may have."""
+    return "ce:" + hashlib.sha256(f"{cloud.get_source()}\0{cloud.get_id()}".encode()).hexdigest()
+
+
+def _digest(cloud: CloudEvent) -> str:
+    content = [cloud.get_type(), cloud.get_data()]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,54 @@
+"""Bitbucket Cloud: a commit's build status. Data Center has no webhook for those; what it sends is ignored by name.
+
+https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/ (X-Hub-Signature is SHA-256 here)
+https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/#Build-status-created
+"""
+
+import re
+from typing import Any
+
+from webhooks.ci import build
+from webhooks.ci.build import Build, first
+from webhooks.ci.payload import Ignored, at, text
+from webhooks.ingress.sanitize import clean
+
+VERIFY = {"how": "hmac", "header": "x-hub-signature", "prefix": "sha256="}
+DELIVERY_ID = None
+WORKFLOW = "build status"
+_WELL = {"SUCCESSFUL": True, "FAILED": False}
+_COMMITS_LINK = re.compile(r"https?://[^?#]+/commit/([0-9a-f]{40})/?")
+
+
+def ended(payload: Any) -> Build:
+    status = at(payload, "commit_status")
+    if status is None:
+        raise Ignored(_other(payload))
+    _no_fork(status, payload)
+    name, state = first(status, "name", "key"), text(status, "state")
+    linked = _COMMITS_LINK.fullmatch(text(status, "links", "commit", "href"))
+    return Build(
+        well=build.well(_WELL, state, what="build status"),
+        branch=text(status, "refname"),
+        names=(name, text(status, "key")),
+        said=f"build {clean(text(status, 'key') or name)} failed",
+        commit=text(status, "commit", "hash") or (linked[1] if linked else ""),
+        url=text(status, "url"),
+        at=first(status, "updated_on", "created_on"),
+    )
+
+
+def _other(payload: Any) -> str:
+    """Data Center's bodies name their kind; Cloud's have a part that is called as it is, such as `push`."""
+    if at(payload, "test") is True:
+        return "a test of the hook"
+    parts = sorted(set(payload) - {"actor", "repository"}) if isinstance(payload, dict) else []
+    return f"events of the kind {clean(text(payload, 'eventKey') or ', '.join(parts)) or '(none)'}"
+
+
+def _no_fork(status: Any, payload: Any) -> None:
+    own, here = (
+        first(status, "repository.full_name", "commit.repository.full_name"),
+        text(payload, "repository", "full_name"),
+    )
+    if own and here and own.lower() != here.lower():
+        raise build.fork()

@@ -1,0 +1,79 @@
+"""workflow_run and repository_dispatch: what CI trained, and what it says in our own words."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from registrar.events.types import Data
+from registrar.policy.base_model import Glob, matches
+from webhooks.ci import training
+from webhooks.ci.payload import Ignored, Place, at, commit, link, number, text
+from webhooks.ingress import validation
+from webhooks.ingress.errors import InvalidEvent
+from webhooks.ingress.sanitize import clean
+from webhooks.sources.github.repository import no_fork, of
+
+_WELL = {"success": True, "failure": False, "timed_out": False, "startup_failure": False}
+
+
+class Workflow(training.Training):
+    """Which workflow trains the model. A run for a tag has the tag's name for a branch."""
+
+    repository: Place | None = None
+    branches: Annotated[list[Glob], Field(min_length=1)]
+    workflows: Annotated[list[str], Field(min_length=1, description="paths such as .github/workflows/train.yml")]
+
+
+def trained(payload: Any, rules: Sequence[Workflow]) -> list[Data]:
+    """https://docs.github.com/webhooks/webhook-events-and-payloads#workflow_run
+
+    A cancelled run is no failure: somebody, or a newer run, stopped it on purpose.
+    """
+    no_fork(payload)
+    conclusion = _conclusion(payload)
+    fitting = _fitting(payload, rules)
+    run = at(payload, "workflow_run")
+    ended = training.Ended(
+        well=_WELL[conclusion],
+        commit=commit(payload, "workflow_run", "head_sha"),
+        said=f"workflow {clean(text(run, 'name'))} of {clean(text(payload, 'repository', 'full_name'))} "
+        f"(run {number(run, 'run_number')}, attempt {number(run, 'run_attempt')}) ended as {conclusion}",
+        url=link(text(run, "html_url")),
+        fields={"title": text(run, "display_title"), "name": text(run, "name"), "branch": text(run, "head_branch")},
+    )
+    return training.data(fitting, ended)
+
+
+def _conclusion(payload: Any) -> str:
+    if (action := text(payload, "action")) != "completed":
+        raise Ignored(f"a workflow run that is {clean(action)}")
+    if (conclusion := text(payload, "workflow_run", "conclusion")) not in _WELL:
+        raise Ignored(f"a workflow run that ended as {clean(conclusion) or 'nothing'}")
+    return conclusion
+
+
+def _fitting(payload: Any, rules: Sequence[Workflow]) -> list[Workflow]:
+    """The rules for this repository, branch and workflow; the sender is told for which of the three there is none."""
+    # A workflow of another repository comes as PATH@REF.
+    branch, path = text(payload, "workflow_run", "head_branch"), text(payload, "workflow_run", "path")
+    here = [rule for rule in rules if rule.repository is None or of(payload, [rule.repository])]
+    if not here:
+        raise Ignored(f"options.training has no rule for {clean(text(payload, 'repository', 'full_name'))}")
+    on_branch = [rule for rule in here if matches(rule.branches, branch)]
+    if not on_branch:
+        raise Ignored(f"branch {clean(branch)!r} is none of options.training")
+    fitting = [rule for rule in on_branch if path.partition("@")[0] in rule.workflows]
+    if not fitting:
+        raise Ignored(f"workflow {clean(path)!r} is none of options.training")
+    return fitting
+
+
+def dispatched(payload: Any, event_type: str) -> Data:
+    """https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event: `action` is its event_type."""
+    if (action := text(payload, "action")) != event_type:
+        raise Ignored(f"a dispatch of {clean(action)!r}; those of {event_type!r} are taken")
+    said = at(payload, "client_payload")
+    if not isinstance(said, dict) or set(said) != {"type", "data"} or not isinstance(said["data"], dict):
+        raise InvalidEvent("client_payload must be an object with type and data, and nothing else")
+    return validation.data(text(said, "type"), said["data"])

@@ -1,0 +1,119 @@
+"""GitLab: pipelines and jobs that trained a model, and deployments.
+
+https://docs.gitlab.com/user/project/integrations/webhooks/
+Verified by a signing token (Standard Webhooks), or by the older secret token (X-Gitlab-Token), as `verify` says; the
+one is never taken for the other. GitLab disables a hook after four 4xx in a row, so whatever is rightly signed is
+answered with a 200 that says what became of it; what could not be taken is in the record of rejections all the same.
+Pipeline variables are secrets, and are not even looked at.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field
+
+from registrar.events.event import Actor, Event
+from registrar.policy.base_model import Strict
+from webhooks.ci.payload import Ignored, Place, moment, text
+from webhooks.ingress import strict_json
+from webhooks.ingress.errors import BadSignature, InvalidEvent, Rejected
+from webhooks.ingress.sanitize import clean
+from webhooks.ingress.source_types import Context, Outgoing, Parsed, Request, Verified
+from webhooks.signatures import schemes, verifier
+from webhooks.signatures.schemes import Scheme
+from webhooks.signatures.verifier import WeakSecret
+from webhooks.sources.gitlab.hooks import Deployment, Happening, Training, deployed, job, of, pipeline, project_of
+
+CONTENT_TYPES = frozenset({"application/json"})
+_HEARD = frozenset({"pipeline", "build", "deployment"})
+
+
+class Options(Strict):
+    """projects: all that is heard, by path or number. verify: what the hook is set up with."""
+
+    verify: Literal["signing_token", "secret_token"] = "signing_token"
+    projects: Annotated[list[Place], Field(min_length=1)]
+    training: list[Training] = []
+    deployments: list[Deployment] = []
+
+
+def check_secret(secret: str) -> None:
+    if secret.startswith("whsec_"):
+        verifier.check_secret(schemes.GITLAB, secret)
+    elif not re.fullmatch(r"[!-+\--~]{16,200}", secret):
+        raise WeakSecret("a secret token needs 16 to 200 ASCII characters, no spaces or commas; GitLab makes no better")
+
+
+def check(context: Context) -> None:
+    """A signing key that is also sent in the open would be no secret."""
+    signing = _options(context).verify == "signing_token"
+    if any(secret.startswith("whsec_") != signing for secret in context.secrets):
+        raise WeakSecret(
+            "a signing token starts with whsec_, and a secret token must not; options.verify says which it is"
+        )
+
+
+def scheme(context: Context) -> Scheme | None:
+    return schemes.GITLAB if _options(context).verify == "signing_token" else None
+
+
+def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
+    """A secret token is sent as it is."""
+    del now
+    return outgoing if scheme(context) else outgoing.with_headers({"x-gitlab-token": secret})
+
+
+def verify(request: Request, context: Context) -> Verified:
+    """webhook-id is signed by a signing token; of a secret token's requests no id is."""
+    if _options(context).verify == "signing_token":
+        return verifier.verified(schemes.GITLAB, request, context)
+    given = request.headers.get("x-gitlab-token", "").encode("utf-8", "replace")
+    matching = [index for index, secret in enumerate(context.secrets) if hmac.compare_digest(given, secret.encode())]
+    if not matching:
+        raise BadSignature
+    return Verified(None, matching[0])
+
+
+def normalise(request: Request, context: Context) -> Parsed:
+    payload = strict_json.parse_theirs(request.body)
+    if not isinstance(payload, dict):
+        raise InvalidEvent("GitLab sends one JSON object")
+    try:
+        happening = _read(payload, _options(context))
+    except Ignored as ignored:
+        return ignored.parsed
+    at = moment(happening.at, otherwise=request.received_at)
+    actor = Actor(f"source:{context.name}", context.name)
+    return Parsed(tuple(Event(data, actor, at) for data in happening.data))
+
+
+def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
+    """What can't be taken at the moment stays a failure: GitLab lists it, and it can be sent again from there."""
+    return None if rejected.status == 429 or rejected.status >= 500 else {"events": [], "refused": rejected.detail}
+
+
+def _options(context: Context) -> Options:
+    return cast("Options", context.options)
+
+
+def _read(payload: dict[str, Any], options: Options) -> Happening:
+    """By object_kind, which is signed, and not by X-Gitlab-Event. Raises Ignored, InvalidEvent.
+
+    Hooks of groups and of the whole GitLab have an event_name in its place: user_add_to_group, project_create.
+    """
+    kind = text(payload, "object_kind") or text(payload, "event_name")
+    if not kind:
+        raise InvalidEvent("it has no object_kind: a custom template of the hook must keep GitLab's own fields")
+    if kind not in _HEARD:
+        raise Ignored(f"events of the kind {clean(kind)}")
+    if not of(payload, options.projects):
+        raise Ignored(f"{project_of(payload)} is none of options.projects")
+    match kind:
+        case "pipeline":
+            return pipeline(payload, options.training)
+        case "build":
+            return job(payload, options.training)
+    return deployed(payload, options.deployments)
