@@ -1,6 +1,6 @@
 """Plug-in folders: a file is a plug-in, its name is the kind, and no list has to be edited.
 
-webhooks/sources/, worker/actions/ and worker/notifiers/ are such folders; the contract of each is in its
+webhooks/sources/, worker/actions/ and worker/notifications/notifiers/ are such folders; the contract of each is in its
 __init__. Kinds are found by file name, so that the command line can check registrar.yml without importing.
 """
 

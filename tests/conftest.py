@@ -18,7 +18,7 @@ from tests.broker import serve as serve_redis
 from tests.mlflow_server import serve
 from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres
-from worker.registry import configure_client
+from worker.registry.mlflow import configure_client
 
 # Bytes that the folders of a whole run may take.
 _ROOM = 4 * 2**30

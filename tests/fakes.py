@@ -9,8 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from worker import convert, limits
-from worker.door import Experiment, FilesSeen, Final, Model, ModelSource, NotFound, Recent, Refused, Run, Version
+from worker.registry import entities, limits
+from worker.registry.protocol import (
+    Experiment,
+    FilesSeen,
+    Final,
+    Model,
+    ModelSource,
+    NotFound,
+    Recent,
+    Refused,
+    Run,
+    Version,
+)
 
 BORN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -247,7 +258,7 @@ class FakeRegistry:
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         self.version(model, version)
-        return convert.mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
+        return entities.mlmodel(self.files.get(f"models/{model}/{version}", {}).get("MLmodel", b"").decode())
 
     def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
         """Of all files or of none, but for MLmodel."""

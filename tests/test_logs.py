@@ -36,13 +36,13 @@ def lines(said: io.StringIO) -> list[dict]:
 def test_json_lines_say_what_they_are_about(begin):
     said = begin({"REGISTRAR_LOG": "json"})
     with log_format.about(event="evt_1", model=None), log_format.about(task="tsk_1"):
-        logging.getLogger("worker.tasks").info("%s: done", "register")
-    logging.getLogger("worker.tasks").warning("alone", extra={"about": {"event": "evt_2"}})
+        logging.getLogger("worker.celery_tasks").info("%s: done", "register")
+    logging.getLogger("worker.celery_tasks").warning("alone", extra={"about": {"event": "evt_2"}})
     first, second = lines(said)
     assert first.pop("time").endswith("+00:00")
     assert first == {
         "level": "info",
-        "logger": "worker.tasks",
+        "logger": "worker.celery_tasks",
         "message": "register: done",
         "event": "evt_1",
         "task": "tsk_1",
@@ -53,9 +53,9 @@ def test_json_lines_say_what_they_are_about(begin):
 def test_console_lines_end_with_what_they_do_not_say_themselves(begin):
     said = begin({})
     with log_format.about(event="evt_1", task="tsk_1", lane="model:taxi", model="taxi"):
-        logging.getLogger("worker.tasks").info("register tsk_1: done")
+        logging.getLogger("worker.celery_tasks").info("register tsk_1: done")
     assert said.getvalue().endswith(
-        "INFO worker.tasks: register tsk_1: done [event=evt_1 lane=model:taxi model=taxi]\n"
+        "INFO worker.celery_tasks: register tsk_1: done [event=evt_1 lane=model:taxi model=taxi]\n"
     )
 
 

@@ -16,9 +16,9 @@ from registrar.text import markdown
 from registrar.text.sanitize import CUT, MOST, absent, escaped, kept, shown, unseen
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent
-from worker.notifiers import email, slack
+from worker.notifications.notifiers import email, slack
 
-FORGED = "x\n2026-11-29 15:00:00,000 INFO worker.tasks: the promotion was approved by Ada"
+FORGED = "x\n2026-11-29 15:00:00,000 INFO worker.celery_tasks: the promotion was approved by Ada"
 HOSTILE = ["\x1b[31mred", "\u009b31mred", "\u202eder", "a\u200bb", "a\u2028b", "a\u2066b", "a\ufeffb", "a\U000e0041b"]
 RUN = {"model": "taxi", "run_id": "r1"}
 VOTE = {"model": "taxi", "version": 1}
@@ -138,7 +138,7 @@ def logged(formatter: logging.Formatter, message: str, error: Exception | None =
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
-    log = logging.Logger("worker.tasks")
+    log = logging.Logger("worker.celery_tasks")
     log.addHandler(handler)
     log.error("said: %s", message, exc_info=error)
     return stream.getvalue()

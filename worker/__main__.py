@@ -8,7 +8,7 @@ from registrar.config.settings import process_environment
 from registrar.errors import Problem
 from registrar.telemetry import log_format
 
-ROLES = {"run": "worker.run", "beat": "worker.beat"}
+ROLES = {"run": "worker.app", "beat": "worker.beat"}
 
 
 def main(arguments: list[str]) -> None:

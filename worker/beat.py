@@ -13,8 +13,8 @@ from registrar.telemetry import redaction
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import Scrape
 from worker import metrics
-from worker.pulse import Pulse, following
-from worker.schedule import SCHEDULE
+from worker.beat_schedule import SCHEDULE
+from worker.heartbeat import Pulse, following
 
 log = logging.getLogger(__name__)
 

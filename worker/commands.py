@@ -9,9 +9,9 @@ from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.http.event_client import Unreachable
 from registrar.ledger.engine import now
-from worker import queries
-from worker.door import Retryable
-from worker.registry import MlflowRegistry, configure_client
+from worker import lookups
+from worker.registry.mlflow import MlflowRegistry, configure_client
+from worker.registry.protocol import Retryable
 
 
 def _registry(context: Context) -> MlflowRegistry:
@@ -19,7 +19,7 @@ def _registry(context: Context) -> MlflowRegistry:
     return MlflowRegistry(context.settings().mlflow_uri)
 
 
-def _print(context: Context, ask: Callable[[MlflowRegistry], queries.Table], *, as_json: bool) -> None:
+def _print(context: Context, ask: Callable[[MlflowRegistry], lookups.Table], *, as_json: bool) -> None:
     with formatting.working("asking MLflow"):
         try:
             table = ask(_registry(context))
@@ -40,7 +40,7 @@ def experiments(context: Context, *, as_json: bool) -> None:
     \b
     registrar experiments
     """
-    _print(context, lambda registry: queries.experiments(registry, now()), as_json=as_json)
+    _print(context, lambda registry: lookups.experiments(registry, now()), as_json=as_json)
 
 
 @click.command()
@@ -75,7 +75,7 @@ def runs(
     registrar runs -e nyc-taxi-experiment --filter "metrics.rmse < 7" --order-by "metrics.rmse ASC" --max 5
     """
     ask = partial(
-        queries.runs,
+        lookups.runs,
         now=now(),
         experiment=experiment,
         filter_string=filter_string,
@@ -88,7 +88,7 @@ def runs(
 
 def models(context: Context, *, as_json: bool) -> None:
     """What MLflow itself has, for `registrar models --mlflow`."""
-    _print(context, lambda registry: queries.models(registry, now()), as_json=as_json)
+    _print(context, lambda registry: lookups.models(registry, now()), as_json=as_json)
 
 
 @click.command()
@@ -104,7 +104,7 @@ def versions(context: Context, *, model: str, newest: int, as_json: bool) -> Non
     \b
     registrar versions churn --max 5
     """
-    _print(context, lambda registry: queries.versions(registry, now(), model=model, newest=newest), as_json=as_json)
+    _print(context, lambda registry: lookups.versions(registry, now(), model=model, newest=newest), as_json=as_json)
 
 
 commands = [experiments, runs, versions]

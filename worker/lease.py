@@ -8,7 +8,7 @@ from typing import Self
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task, renew
-from worker.closing import Closing
+from worker.shutdown import Closing
 
 log = logging.getLogger(__name__)
 

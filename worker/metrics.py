@@ -20,9 +20,9 @@ from registrar.policy.model_labels import policy_of
 from registrar.policy.time_gates import Timing
 from registrar.telemetry import tracing
 from registrar.telemetry.liveness import LoopActivity
-from worker.attempts import is_refused
-from worker.door import Final, NotFound, Retryable
-from worker.promotion.gates import Verdict
+from worker.promotions.gates import Verdict
+from worker.registry.protocol import Final, NotFound, Retryable
+from worker.retry import is_refused
 
 REGISTRY = CollectorRegistry()
 _TELLING = ("worker.notify", "worker.edit_card")

@@ -7,9 +7,9 @@ from typing import NoReturn, TypeVar
 import click
 
 from registrar.cli import formatting
-from worker.looking import looking
-from worker.promotion.plan import Looking
-from worker.promotion.plan import plan as planning
+from worker.promotions.plan import Looking
+from worker.promotions.plan import plan as planning
+from worker.registry_session import looking
 from worker.retention.plan import plan_prune
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}

@@ -27,7 +27,7 @@ CLOSE_SECONDS = 3.0
 
 
 class Dispatcher:
-    """Thread-safe, best effort: what is not published here is published by the sweep (worker/ringing.py)."""
+    """Thread-safe, best effort: what is not published here is published by the sweep (worker/dispatcher.py)."""
 
     def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)

@@ -13,7 +13,7 @@ _REVIEWS = 30  # the newest, of what the clock sends: one of them may have asked
 
 
 def shown(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
-    """The details of the fact that asked for it (worker/promotion/asking.py); empty where nobody was asked."""
+    """The details of the fact that asked for it (approval_request.py); empty where nobody was asked."""
     if found := _asked(connection, [promotion.event_id], promotion.id):
         return found
     reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == "model.review")

@@ -92,7 +92,7 @@ def receiver(site: Site) -> Part:
 
 
 def worker() -> Part:
-    """Tasks in. Time to stop: tasks in hand have 10 s to end, are handed back after 25 (worker/closing.py)."""
+    """Tasks in. Time to stop: tasks in hand have 10 s to end, are handed back after 25 (worker/shutdown.py)."""
     return Part(
         name="worker",
         command=(sys.executable, "-m", "worker", "run"),

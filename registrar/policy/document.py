@@ -26,7 +26,7 @@ Key = Annotated[
         "is no name that can be referred to: letters, digits, - and _, 64 at most, and the first is no - or _",
     ),
 ]
-OURSELVES = "registrar"  # the source of what the timer starts (worker/clock.py)
+OURSELVES = "registrar"  # the source of what the timer starts (worker/scheduler.py)
 WEB = "web"  # the source of what is done on the pages and by the API (webhooks/ingress/command_submission.py)
 
 

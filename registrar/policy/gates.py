@@ -1,4 +1,4 @@
-"""What a version must show before it may go to a target; worker/promotion/gates.py says whether it does, and why.
+"""What a version must show before it may go to a target; worker/promotions/gates.py says whether it does, and why.
 
 - {metric: rmse, op: "<", threshold: 7}
 - {metric: rmse, baseline: "@champion", greater_is_better: false, min_relative_change: 0.01}

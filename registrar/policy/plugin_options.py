@@ -12,7 +12,7 @@ from registrar.policy.key_index import keys
 from registrar.policy.options import offered
 from registrar.text.suggestions import meant
 
-FOLDERS = {"sources": "webhooks.sources", "channels": "worker.notifiers"}
+FOLDERS = {"sources": "webhooks.sources", "channels": "worker.notifications.notifiers"}
 _PRESETS = "webhooks.sources.generic.presets"
 
 

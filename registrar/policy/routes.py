@@ -10,7 +10,7 @@ from registrar.policy.base_model import Glob, SecretRef, Strict, matches
 class Channel(Strict):
     """A place where people or systems are told. Addresses of chat webhooks are secrets too."""
 
-    kind: Annotated[str, Field(description="the file in worker/notifiers/ that knows how to post there")]
+    kind: Annotated[str, Field(description="the file in worker/notifications/notifiers/ that knows how to post there")]
     url: SecretRef | None = None
     secret: Annotated[SecretRef | None, Field(description="signs what is posted, where the kind signs")] = None
     buttons: Annotated[

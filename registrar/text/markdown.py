@@ -7,7 +7,7 @@ import re
 
 from registrar.text.sanitize import shown
 
-FENCE = "```"  # a line of its own, around a table (worker/queries.py)
+FENCE = "```"  # a line of its own, around a table (worker/lookups.py)
 _FORMATTING = re.compile(r"[\\`*_~|#>\[\]]")
 _CALLING = re.compile("[@<]")
 # https://docs.gitlab.com/user/markdown/#gitlab-specific-references; a backslash before # does not keep GitHub from it.

@@ -12,7 +12,7 @@ from registrar.ledger.queries import event_status
 from registrar.ledger.tables import tasks
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 pytestmark = pytest.mark.both_ledgers
 

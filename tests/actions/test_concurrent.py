@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.worker.office import ADA, POLICY
-from worker.tasks import work_on
+from worker.celery_tasks import work_on
 
 pytestmark = pytest.mark.both_ledgers
 # Any number in Staging, so that all of them wait for Production at once.

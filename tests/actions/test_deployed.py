@@ -7,7 +7,7 @@ from sqlalchemy import select
 from registrar.events.outcome import Fact
 from registrar.events.types import parse
 from registrar.ledger.tables import tasks
-from worker.telling import card
+from worker.notifications import fact_card
 
 ONE = {"model": "taxi", "version": 1, "environment": "production"}
 
@@ -49,7 +49,7 @@ def test_of_a_version_that_the_record_does_not_know_it_is_told_as_what_somebody_
     assert trained.fact(type_) == fact["text"]
     assert fact["text"] == f"ci reported: {said}; the record knows no such version"
     assert (fact["details"]["version_known"], fact["details"]["commit"]) == (False, None)
-    assert card.headline(Fact(**fact)).startswith("\N{INFORMATION SOURCE} ")
+    assert fact_card.headline(Fact(**fact)).startswith("\N{INFORMATION SOURCE} ")
     assert trained.tasks_of(event) == [("deployed", "succeeded")]
 
 

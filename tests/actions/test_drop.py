@@ -11,8 +11,8 @@ from registrar.ledger.queries import event_status
 from registrar.ledger.queries.interventions import Dropped
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, Office
-from worker.door import Final, Retryable
-from worker.telling import card
+from worker.notifications import fact_card
+from worker.registry.protocol import Final, Retryable
 
 
 def failed(office: Office) -> str:
@@ -152,7 +152,7 @@ def test_a_promotion_that_it_was_to_bring_on_has_failed_with_it(office):
         told = [row.args["fact"] for row in connection.execute(edited)]
     [fact] = [fact for fact in told if fact["type"] == "task.dropped"]
     assert fact["details"]["promotion"].startswith("prm_")
-    assert "task.dropped" in card.CLOSING
+    assert "task.dropped" in fact_card.CLOSING
 
 
 def change(office: Office, task: str, **values: object) -> None:

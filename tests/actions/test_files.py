@@ -9,7 +9,7 @@ from registrar.ledger.promotions import latest
 from tests.mlflow_server import train_logged_model, write_over
 from tests.policies import approval, gate_on_staging, model
 from tests.worker.office import ADA, BOB, POLICY, Office
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
 
 TWO = approval("{rules: [{group: leads, required_approvals: 2}]}")
 

@@ -7,9 +7,10 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from tests.policies import model, production
 from tests.worker.office import ADA, POLICY
-from worker import attempts, limits
-from worker.closing import HandedBack
-from worker.door import Doubtful, Final, Retryable
+from worker import retry
+from worker.registry import limits
+from worker.registry.protocol import Doubtful, Final, Retryable
+from worker.shutdown import HandedBack
 
 pytestmark = pytest.mark.both_ledgers
 NO = Final("permission denied")
@@ -100,8 +101,8 @@ def test_a_description_that_is_refused_hides_no_move(office, error):
     trained(office, "r2")
     office.registry.refuse["set_description"] = lambda *_: error
     event = approve(office, 2)
-    until_it_ends(office, attempts=attempts.DOUBTFUL_ATTEMPTS, started_at=now() - 2 * attempts.RETRY_FOR)
-    until_it_ends(office, attempts=attempts.DOUBTFUL_ATTEMPTS, started_at=now() - 2 * attempts.RETRY_FOR)
+    until_it_ends(office, attempts=retry.DOUBTFUL_ATTEMPTS, started_at=now() - 2 * retry.RETRY_FOR)
+    until_it_ends(office, attempts=retry.DOUBTFUL_ATTEMPTS, started_at=now() - 2 * retry.RETRY_FOR)
     assert {state for _, state in office.tasks_of(event)} == {"succeeded"}
     assert office.stages() == {1: "Archived", 2: "Production"}
     assert f"its description does not say so: {error}" in office.fact("model_version.transitioned")
@@ -169,7 +170,7 @@ def test_what_is_given_up_after_a_while_is_taken_back_too(office):
     office.registry.refuse["set_alias"] = lambda _, alias, number: broken if number == 2 else None
     approve(office, 2)
     assert office.stages()[2] == "Production"
-    until_it_ends(office, attempts=attempts.DOUBTFUL_ATTEMPTS)
+    until_it_ends(office, attempts=retry.DOUBTFUL_ATTEMPTS)
     assert (office.stages(), aliases(office), office.holding()) == before
     assert office.fact("task.dead").endswith("what had been done was taken back: taxi version 2 is in Staging")
 

@@ -5,7 +5,7 @@ import pytest
 from registrar.ledger.holders import history
 from registrar.ledger.queries.holdings import Holding
 from tests.worker.office import ADA, BOB, EVE, POLICY, Office
-from worker.queries import history as as_table
+from worker.lookups import history as as_table
 
 pytestmark = pytest.mark.both_ledgers
 

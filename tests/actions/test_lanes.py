@@ -9,8 +9,8 @@ from registrar.ledger.lane_priority import Rank
 from registrar.ledger.promotions import latest
 from registrar.ledger.tables import tasks
 from tests.worker.office import ADA, BOB, POLICY, Office
-from worker import attempts
-from worker.door import Retryable
+from worker import retry
+from worker.registry.protocol import Retryable
 
 DOWN = Retryable("reading run r9: the registry does not answer (ConnectionError)")
 BROKEN = Retryable("searching the runs of 'e': the registry answered 503")
@@ -205,7 +205,7 @@ def test_nor_do_answers_count_that_came_after_it_was_up_again(office):
     assert office.tasks_of(event) == [("register", "queued")]
     with office.ledger.read() as connection:
         row = connection.execute(select(tasks).where(tasks.c.event_id == event)).one()
-    assert (row.attempts, row.doubts) == (301, 2) < (302, attempts.DOUBTFUL_ATTEMPTS)
+    assert (row.attempts, row.doubts) == (301, 2) < (302, retry.DOUBTFUL_ATTEMPTS)
 
 
 def test_no_rollback_passes_what_says_where_it_may_go(office):

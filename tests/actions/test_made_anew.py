@@ -21,8 +21,8 @@ from registrar.ledger.tables import deployments
 from tests.actions.versions import live, trained
 from tests.mlflow_server import train
 from tests.worker.office import ADA, BOB, POLICY, Office
-from worker.door import Final, Retryable
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Final, Retryable
 
 ANEW = "registry.made_anew"
 

@@ -5,7 +5,7 @@ import pytest
 from registrar.events.event import Actor
 from registrar.ledger.holders import history
 from tests.worker.office import ADA
-from worker.door import ModelSource
+from worker.registry.protocol import ModelSource
 
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")
 CHANGED = "registry.changed_by_hand"

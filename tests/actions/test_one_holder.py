@@ -10,7 +10,7 @@ from registrar.ledger.tables import holders
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model
 from tests.worker.office import ADA, POLICY, Office
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 pytestmark = pytest.mark.both_ledgers
 REVERT = model("drift: revert")

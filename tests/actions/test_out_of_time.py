@@ -9,7 +9,7 @@ from registrar.ledger.version_state import given_tags, states
 from tests.actions.test_deploy import policy, promoted, report
 from tests.actions.test_replay import MAY, became, shown
 from tests.worker.office import BOB, POLICY, Office
-from worker.door import Final, Retryable
+from worker.registry.protocol import Final, Retryable
 
 pytestmark = pytest.mark.both_ledgers
 EVALUATED = POLICY.replace("{metric: rmse, op", "{metric: rmse, of: evaluation, op")

@@ -8,7 +8,7 @@ from registrar.ledger.queries import event_status
 from registrar.ledger.tables import promotions, tasks
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 GATE = gate_on_production('{metric: rmse, op: "<", threshold: 6}')
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")

@@ -9,8 +9,8 @@ from sqlalchemy import update
 from registrar.config.encryption import REPLY
 from registrar.ledger.tables import promotions, tasks
 from tests.worker.office import ADA, BOB, EVE, POLICY
-from worker import limits
-from worker.door import Final, ModelSource
+from worker.registry import limits
+from worker.registry.protocol import Final, ModelSource
 
 pytestmark = pytest.mark.both_ledgers
 

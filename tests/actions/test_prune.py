@@ -10,7 +10,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.door import Final, ModelSource, Retryable
+from worker.registry.protocol import Final, ModelSource, Retryable
 
 pytestmark = pytest.mark.both_ledgers
 TAG = "registrar.prune_after"

@@ -11,8 +11,8 @@ from registrar.ledger.holders import history
 from registrar.ledger.tables import tasks
 from tests.mlflow_server import train
 from tests.worker.office import ADA, POLICY
-from worker.door import Retryable
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Retryable
 
 pytestmark = pytest.mark.both_ledgers
 CHANGED = "registry.changed_by_hand"

@@ -8,8 +8,8 @@ from registrar.ledger.queries import backlog, event_search, event_status, metric
 from registrar.ledger.queries.event_search import Sought
 from tests.actions.versions import live, trained
 from tests.worker.office import ADA, CI, EVE, POLICY, Office
-from worker.door import Final
 from worker.registry.errors import as_ours
+from worker.registry.protocol import Final
 
 # What is asked, by whom, and of what the answer tells.
 MISTAKES = {

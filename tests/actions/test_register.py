@@ -8,9 +8,9 @@ from sqlalchemy import select, update
 from registrar.ledger.queries import models
 from registrar.ledger.tables import events
 from tests.policies import gate_on_staging
-from worker import limits
 from worker.actions import register
-from worker.door import ModelSource, Retryable
+from worker.registry import limits
+from worker.registry.protocol import ModelSource, Retryable
 
 pytestmark = pytest.mark.both_ledgers
 

@@ -7,7 +7,7 @@ from registrar.ledger.promotions import latest
 from registrar.queries.local import Local
 from tests.policies import approval
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.promotion.plan import Looking, plan
+from worker.promotions.plan import Looking, plan
 
 DAN = Actor("dan", "Dan")
 NOT_ONESELF = approval(

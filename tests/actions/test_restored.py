@@ -20,7 +20,7 @@ from registrar.ledger.tables import deployments, holders, promotions
 from tests.actions.versions import live, trained
 from tests.fakes import BORN, FakeRegistry
 from tests.worker.office import ADA, POLICY, Office
-from worker.door import ModelSource
+from worker.registry.protocol import ModelSource
 
 DISPUTED = "registry.disputed"
 REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")

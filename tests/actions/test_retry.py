@@ -9,7 +9,7 @@ from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_status
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, BOB, CI, POLICY, Office
-from worker.door import Final, Retryable
+from worker.registry.protocol import Final, Retryable
 
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
 
@@ -133,7 +133,7 @@ def test_a_task_of_another_model_does_not_exist_for_whoever_names_theirs(office,
 
 
 def test_what_is_under_way_or_done_is_not_tried_again(office, monkeypatch):
-    monkeypatch.setattr("worker.tasks.pause", lambda *_: 60.0)  # seconds: it is not due again meanwhile
+    monkeypatch.setattr("worker.celery_tasks.pause", lambda *_: 60.0)  # seconds: it is not due again meanwhile
     office.registry.trained("r1", rmse=9.0)
     office.registry.fail["run"] = DOWN
     event = office.post("training_run.finished", model="taxi", run_id="r1")

@@ -10,7 +10,7 @@ from registrar.ledger.journal.append import entries
 from registrar.ledger.tables import tasks
 from tests.policies import model
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 pytestmark = pytest.mark.both_ledgers
 FILES = {"MLmodel": b"flavors: {}\n"}

@@ -8,7 +8,7 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.queries import event_status
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 GLASS = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  oncall: [eve]").replace(
     "{rules: [{group: leads}]}", "{rules: [{group: leads, required_approvals: 2}], break_glass: {group: oncall}}"

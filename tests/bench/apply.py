@@ -25,8 +25,8 @@ from tests.bench.prepared import Prepared, prepared
 from tests.bench.result import Cell, Plot, Result, Table, Target
 from tests.bench.rounds import Figures, alternate, medians, ratio
 from tests.postgres_server import serve as serve_postgres
-from worker.registry import MlflowRegistry, configure_client
-from worker.run import CONCURRENCY
+from worker.app import CONCURRENCY
+from worker.registry.mlflow import MlflowRegistry, configure_client
 
 TITLE = "Applying: runs registered a second by events that wait; and from one POST to its version"
 EVENTS, MODELS = 100, 100

@@ -26,8 +26,8 @@ from tests.bench.result import Plot, Result, Table, Target
 from tests.bench.rounds import alternate, medians, ratio
 from tests.mlflow_server import serve, train
 from tests.worker.office import Office
-from worker.promotion.plan import Looking, plan
-from worker.registry import MlflowRegistry, configure_client
+from worker.promotions.plan import Looking, plan
+from worker.registry.mlflow import MlflowRegistry, configure_client
 
 Found = TypeVar("Found")
 TITLE = "Growth of a model: register, transition and plan, by how many versions the model has"

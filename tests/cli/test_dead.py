@@ -9,8 +9,8 @@ from mlflow import MlflowClient
 
 from tests.cli.house import House, living
 from tests.mlflow_server import train
-from worker.door import Final
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Final
 
 DOWN = "http://127.0.0.1:9"  # nobody listens there
 

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.mlflow_server import train
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
 
 
 @pytest.mark.parametrize("asked", [["first-model", "1", "--to", "production"], ["prune", "first-model"]])

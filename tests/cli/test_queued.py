@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.house import House, living
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)", after=60)
 

@@ -11,7 +11,7 @@ import requests
 from registrar.cli import command, formatting, waiting
 from registrar.http.event_client import Receipt, Unreachable
 from tests.cli.house import House, living
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
 

@@ -24,7 +24,7 @@ from tests.cli.house import House, living
 from tests.metrics.reading import scraped
 from tests.worker.office import ADA, BOB, CI
 from webhooks.monitoring.metrics.state_collector import State
-from worker.promotion.plan import Looking, plan
+from worker.promotions.plan import Looking, plan
 
 POLICY = """
 version: 1

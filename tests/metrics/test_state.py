@@ -16,7 +16,7 @@ from tests.worker.office import ADA, POLICY, Office
 from webhooks.monitoring.metrics import cache
 from webhooks.monitoring.metrics.cache import Kept
 from webhooks.monitoring.metrics.state_collector import State
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 HOUR = 3600
 GLOB = POLICY.replace("  taxi:\n", '  "ta*":\n').replace(

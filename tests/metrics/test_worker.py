@@ -5,8 +5,8 @@ import pytest
 from tests.metrics.reading import families
 from tests.worker.office import Office
 from worker import metrics
-from worker.door import NotFound, Retryable
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import NotFound, Retryable
 
 
 def counted(name: str) -> dict[tuple[str, ...], float]:

@@ -13,9 +13,9 @@ import requests
 
 from tests.notifiers.chatroom import ChatRoom
 from tests.notifiers.test_notifiers import ASKED, MOVED, SEAL, ended, notice
-from worker.door import Doubtful, Final, Retryable
-from worker.notifiers import Notice, discord, mattermost, slack
-from worker.telling import post as posting
+from worker.notifications.notifiers import Notice, discord, mattermost, slack
+from worker.notifications.transport import http_post as posting
+from worker.registry.protocol import Doubtful, Final, Retryable
 
 TOKEN = "xoxb-very-secret"
 ID = "i" * 26

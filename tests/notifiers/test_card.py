@@ -11,8 +11,8 @@ import pytest
 from registrar.events.outcome import Fact
 from tests.actions.test_request_details import details_of
 from tests.notifiers.test_notifiers import ASKED, DOOR, NOON, PAGE, SEAL, ended, notice
-from worker.notifiers import Notice, discord, mattermost, slack, teams
-from worker.telling import card
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notice, discord, mattermost, slack, teams
 
 CHATS = ["slack", "mattermost", "discord", "discord-hook", "teams"]
 CALLS = ["<!channel>", "<!here|here>", "@everyone", "@here", "@channel", "<at>all</at>", "<@U123>", "<@&1>"]
@@ -104,14 +104,14 @@ def test_long_names_and_many_metrics_keep_within_the_other_limits(chat, told):
 
 
 def test_what_does_not_fit_is_counted():
-    [gates, metrics, about] = card.parts(notice(huge()))
+    [gates, metrics, about] = fact_card.parts(notice(huge()))
     assert (len(gates), len(metrics), len(about)) == (12, 12, 4)
     assert gates[-1] == "… and 49 more"
     assert metrics[-1] == "… and 90 more"
 
 
 def lines(**details: Any) -> list[str]:
-    return card.evidence(replace(ASKED, details={**ASKED.details, **details}))
+    return fact_card.evidence(replace(ASKED, details={**ASKED.details, **details}))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_version_that_keeps_its_stage_gives_its_alias_away():
 
 def test_a_fact_of_an_older_worker_is_still_shown():
     old = {"promotion": "prm_1", "target": "Production", "metrics": {"rmse": "5"}, "gates": []}
-    assert card.evidence(replace(ASKED, details=old)) == [
+    assert fact_card.evidence(replace(ASKED, details=old)) == [
         "rmse 5",
         "replaces nothing",
         "requested by nobody known",
@@ -154,7 +154,8 @@ def test_a_fact_of_an_older_worker_is_still_shown():
 
 def test_how_it_ended_is_said_with_its_time():
     assert (
-        card.ended(Fact("promotion.expired", "it expired"), NOON) == "\N{HOURGLASS} it expired (2026-11-22 12:00 UTC)"
+        fact_card.ended(Fact("promotion.expired", "it expired"), NOON)
+        == "\N{HOURGLASS} it expired (2026-11-22 12:00 UTC)"
     )
 
 
@@ -167,13 +168,13 @@ NEW = [
 
 @pytest.mark.parametrize("type_", NEW)
 def test_each_thing_that_happens_has_an_icon_of_its_own(type_):
-    icon = card.headline(Fact(type_, "x"))
-    assert icon != card.headline(Fact("nothing.known", "x"))
-    assert card.ICONS[type_] in icon
+    icon = fact_card.headline(Fact(type_, "x"))
+    assert icon != fact_card.headline(Fact("nothing.known", "x"))
+    assert fact_card.ICONS[type_] in icon
 
 
 def test_what_the_request_says_is_what_the_card_shows(ledger, tmp_path):
-    shown = card.evidence(details_of(ledger, tmp_path))
+    shown = fact_card.evidence(details_of(ledger, tmp_path))
     assert shown == [
         "✓ rmse 5 is < 7",
         "compared with version 1, which holds @champion now:",

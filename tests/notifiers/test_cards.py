@@ -6,7 +6,7 @@ from dataclasses import replace
 from registrar.config.encryption import Seal
 from registrar.events.approval_buttons import Audience
 from tests.worker.office import KEY, POLICY, Office
-from worker.bench import Bench
+from worker.context import Bench
 
 AUDIENCE = Audience("mattermost", "chat", "mm").at(None)
 CHANNEL = "log: {kind: log}\n  mm: {kind: mattermost, url: env:MM, buttons: chat}"

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import DESCRIBED, MOVED, NOON, REQUESTED, SEAL, expected, notice
-from worker.notifiers import webhook
+from worker.notifications.notifiers import webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CASES = [("requested", REQUESTED), ("moved", MOVED)]

@@ -10,8 +10,8 @@ import requests
 from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import ASKED, COMMIT, DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
-from worker.door import Final, Retryable
-from worker.notifiers import PassedOver, github, gitlab
+from worker.notifications.notifiers import PassedOver, github, gitlab
+from worker.registry.protocol import Final, Retryable
 
 CASES = {"asked": ASKED, "moved": MOVED, "held_back": HELD, "live": LIVE}
 AT_GITHUB = {"repository": "acme/taxi"}

@@ -7,13 +7,13 @@ import pytest
 
 from registrar.plugins import kinds
 from registrar.policy.load import parse
-from worker.telling import channels
+from worker.notifications import channels
 
 TEXT = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 
 
-@pytest.mark.parametrize("kind", kinds("worker.notifiers"))
+@pytest.mark.parametrize("kind", kinds("worker.notifications.notifiers"))
 def test_every_kind_is_told_of_with_an_example(kind):
     _, found, section = TEXT.partition(f"\n## {kind}\n")
     assert found, f"add a section '## {kind}' to docs/channels.md"

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from registrar.policy import options
 from tests.notifiers.mailbox import PASSWORD, USER
 from tests.notifiers.told import ASKED, LIVE, MOVED, SEAL, expected, notice
-from worker.door import Final, Retryable
-from worker.notifiers import email
-from worker.telling import mailserver
+from worker.notifications.notifiers import email
+from worker.notifications.transport import smtp
+from worker.registry.protocol import Final, Retryable
 
 GIVEN = {"from": "Registrar <registrar@example.com>", "to": ["ml@example.com", "Bob <bob@example.com>"]}
 OPEN = {**GIVEN, "starttls": False}
@@ -120,7 +120,7 @@ def test_a_server_without_starttls_gets_nothing_where_it_is_asked_for(mailbox):
 
 
 def test_no_password_goes_to_another_machine_in_the_open(mailbox, monkeypatch):
-    monkeypatch.setattr(mailserver, "is_loopback", lambda host: False)
+    monkeypatch.setattr(smtp, "is_loopback", lambda host: False)
     with pytest.raises(Final, match="a password does not go"):
         send(with_login(mailbox.url))
     assert mailbox.logins == mailbox.mails == []
@@ -163,8 +163,8 @@ def test_a_server_that_is_down_is_retryable_and_no_password_is_told():
 
 
 def test_a_server_that_trickles_is_left(mailbox, monkeypatch):
-    monkeypatch.setattr(mailserver, "SECONDS", 0.3)
-    monkeypatch.setattr(mailserver, "TIMEOUT", 5.0)
+    monkeypatch.setattr(smtp, "SECONDS", 0.3)
+    monkeypatch.setattr(smtp, "TIMEOUT", 5.0)
     mailbox.answers["CONNECT"] = "220-wait\r\n220-wait"  # and no end
     with pytest.raises(Retryable):
         send(mailbox.url)

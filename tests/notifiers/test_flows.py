@@ -18,8 +18,8 @@ from registrar.ledger.tables import cards, tasks
 from registrar.policy.load import parse
 from tests.notifiers.chatroom import Call, ChatRoom
 from tests.worker.office import ADA, KEY, POLICY, Office
-from worker.bench import Bench
-from worker.telling import card
+from worker.context import Bench
+from worker.notifications import fact_card
 
 CHANNELS = """
   slack: {kind: slack, secret: "env:SLACK", options: {channel: C0123, api: "ROOT/slack"}}
@@ -351,7 +351,7 @@ def test_the_record_names_the_card_and_holds_no_secret(office, room):
     assert json.loads(first.ref).keys() == {"channel", "ts"}
     assert json.loads(first.ref)["ts"] in room.messages
     assert all(SECRET not in row.ref and "http" not in row.ref for row in rows)
-    assert first.fact["type"] == card.ASKED
+    assert first.fact["type"] == fact_card.ASKED
 
 
 def test_buttons_count_for_thirty_days_from_the_first_attempt(office, room):

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.notifiers.told import MOVED, SEAL, notice
-from worker.door import Final, Retryable
-from worker.notifiers import github, github_dispatch
-from worker.telling.github import access
+from worker.notifications.notifiers import github, github_dispatch
+from worker.notifications.transport.github import access
+from worker.registry.protocol import Final, Retryable
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 GIVEN = {"repository": "acme/taxi", "app_id": 12, "installation_id": 34}

@@ -9,9 +9,9 @@ from registrar.policy.load import parse
 from tests.notifiers.told import ASKED, MOVED, SEAL, notice
 from tests.policies import approval
 from tests.worker.office import ADA, BOB, CI, Office
-from worker.notifiers import discord, email, mattermost, slack, teams
-from worker.promotion.way import barred, who_may
-from worker.telling.notice import _page
+from worker.notifications.channel_binding import _page
+from worker.notifications.notifiers import discord, email, mattermost, slack, teams
+from worker.promotions.transition_rules import barred, who_may
 
 PAGE = "https://registrar.example.com/promotions/prm_1"
 MAIL = {"from": "registrar@example.com", "to": ["ada@example.com"]}

@@ -15,9 +15,9 @@ from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
 from registrar.plugins import kinds
 from tests.worker.office import KEY
-from worker.door import Final, Retryable
-from worker.notifiers import Notice, apprise, discord, log, mattermost, slack, teams, webhook
-from worker.telling import card
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notice, apprise, discord, log, mattermost, slack, teams, webhook
+from worker.registry.protocol import Final, Retryable
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
 SEAL = Seal(KEY)
@@ -59,13 +59,13 @@ APPROVED = Fact("promotion.approved", "the promotion of taxi version 2 to Produc
 
 
 def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET, **more: Any) -> Notice:
-    until = UNTIL if fact.type in card.ASKING else None
+    until = UNTIL if fact.type in fact_card.ASKING else None
     return Notice("tsk_1", fact, "evt_1", NOON, url, secret, **{"until": until, **more})
 
 
 def ended(**more: Any) -> Notice:
     """ASKED's card as it is rewritten."""
-    return notice(ASKED, until=None, end=card.ended(APPROVED, NOON), **more)
+    return notice(ASKED, until=None, end=fact_card.ended(APPROVED, NOON), **more)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def sealed_buttons(message: dict) -> list[dict]:
 def test_every_kind_has_a_fixture_of_what_goes_out():
     without_body = {"log"}
     assert {path.stem.split("__")[0] for path in FIXTURES.glob("*.json")} == set(
-        kinds("worker.notifiers")
+        kinds("worker.notifications.notifiers")
     ) - without_body
 
 

@@ -10,8 +10,8 @@ import requests
 from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
-from worker.door import Final, Retryable
-from worker.notifiers import github_dispatch, gitlab_pipeline, pagerduty
+from worker.notifications.notifiers import github_dispatch, gitlab_pipeline, pagerduty
+from worker.registry.protocol import Final, Retryable
 
 GIVEN = {
     github_dispatch: {"repository": "acme/deploy", "event_type": "deploy"},

@@ -8,7 +8,7 @@ from typing import Any
 from registrar.config.encryption import Seal
 from registrar.events.outcome import Fact
 from tests.worker.office import KEY
-from worker.notifiers import Notice
+from worker.notifications.notifiers import Notice
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
 SEAL = Seal(KEY)

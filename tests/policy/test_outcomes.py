@@ -17,7 +17,7 @@ def told() -> set[str]:
     named = set(re.findall(r'Fact\(\s*"([a-z_]+\.[a-z_]+)"', WORKER))
     constants = set(re.findall(r'^(?:_?[A-Z_, ]+) = .*?"([a-z_]+\.[a-z_]+)"', WORKER + REGISTRAR, re.MULTILINE))
     others = set(re.findall(r'"((?:promotion|task|deployment|registry)\.[a-z_]+)"', WORKER)) - VOCABULARY.keys()
-    states = {f"task.{state}" for state in ("refused", "failed", "dead")}  # worker/tasks.py: f"task.{state}"
+    states = {f"task.{state}" for state in ("refused", "failed", "dead")}  # worker/celery_tasks.py: f"task.{state}"
     reported = {type_ for type_ in VOCABULARY if type_.startswith("deployment.")}  # worker/actions/deployed.py
     found = named | (constants & set(OUTCOMES)) | others | states | reported
     return {each for each in found if each.partition(".")[0] in FAMILIES}

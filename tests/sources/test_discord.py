@@ -18,8 +18,8 @@ from webhooks.ingress.errors import BadSignature, InvalidEvent
 from webhooks.ingress.source_types import Parsed
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.verifier import WeakSecret
-from worker.notifiers import Notice
-from worker.notifiers import discord as notifier
+from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import discord as notifier
 
 PRESS = read(FIXTURES / "discord" / "press__approve.http")
 COMMAND = read(FIXTURES / "discord" / "command__approve.http")

@@ -15,8 +15,8 @@ from tests.tracing.collector import Collector, collector
 from tests.webhooks.conftest import environ, signed
 from tests.worker.office import POLICY, Office
 from webhooks.app import create_app
-from worker.door import Retryable
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Retryable
 
 SENDER = "0af7651916cd43dd8448eb211c80319c"
 

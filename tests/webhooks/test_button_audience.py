@@ -14,8 +14,8 @@ from registrar.policy.routes import Channel
 from tests.webhooks.conftest import Receiver
 from tests.webhooks.test_chats_app import POLICY, buttons, interact_by_press, notice, press, receiver, recorded
 from webhooks.app import create_app
-from worker.notifiers import slack
-from worker.telling import card
+from worker.notifications import fact_card
+from worker.notifications.notifiers import slack
 
 HERE, THERE = "i" * 26, "j" * 26
 __all__ = ["receiver"]
@@ -85,7 +85,7 @@ def test_a_button_of_a_channel_that_is_no_more_does_not_count(receiver):
 
 
 def test_a_button_from_before_they_had_audiences_does_not_count_and_says_what_does(receiver, letters):
-    said = card.said_by_button("approve", notice("slack"), nonce=approval_buttons.nonce("approve", "tsk_1"))
+    said = fact_card.said_by_button("approve", notice("slack"), nonce=approval_buttons.nonce("approve", "tsk_1"))
     old = Fernet(receiver.settings.secret_key).encrypt(json.dumps(said).encode()).decode()
     assert press(receiver, {"sealed": old}).status_code == 401
     press_in_slack(receiver, {"action_id": "registrar.approve", "value": old})

@@ -20,7 +20,7 @@ from registrar.ledger import Ledger
 from registrar.policy import Policy
 from tests.webhooks.conftest import SLACK, Receiver
 from webhooks.app import create_app
-from worker.notifiers import Notice, discord, mattermost
+from worker.notifications.notifiers import Notice, discord, mattermost
 
 TOKEN, ADA, GRACE = "okwexkjpe7ygb8eq1ww58t483w", "aoa1agao6t8fmx3ikt1j9w5ybw", "q5s3b7xzgprp5eid8h66j9epsy"
 TEAMS = "vqF0En+Z0ucuRTM/01o2GuhMH3hKKk/N2bOmlM31zaA="

@@ -22,9 +22,9 @@ from registrar.ledger.predicates import as_of, is_due
 from registrar.ledger.tables import promotions, tasks, votes
 from registrar.policy.load import parse as parse_policy
 from tests.fakes import FakeRegistry
-from worker import clock
-from worker.bench import Bench
-from worker.tasks import work_on
+from worker import scheduler
+from worker.celery_tasks import work_on
+from worker.context import Bench
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 POLICY = """
@@ -87,7 +87,7 @@ class Office:
     def later(self, **how: float) -> None:
         """Time passes, and what it brings is done. how: as of timedelta."""
         self._ahead += timedelta(**how)
-        clock.tick(self.ledger, self.bench.inbox, self.bench.policy, self.now())
+        scheduler.tick(self.ledger, self.bench.inbox, self.bench.policy, self.now())
         self.work()
 
     def jump(self, by: timedelta) -> None:

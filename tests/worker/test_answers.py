@@ -16,9 +16,10 @@ from mlflow import MlflowClient
 
 from registrar.ledger.engine import now
 from tests.mlflow_server import train
-from worker.door import Failure, Final, NotFound, Retryable
-from worker.registry import MlflowRegistry, answers
+from worker.registry import origin
 from worker.registry.errors import SETTLE_SECONDS
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Failure, Final, NotFound, Retryable
 
 HTML, PLAIN, JSON = "text/html", "text/plain", "application/json"
 LOGIN = b"<html><body>Sign in</body></html>"
@@ -190,7 +191,7 @@ def test_a_body_that_is_cut_is_no_answer(here, proxy):
 
 
 def test_an_answer_that_drips_is_not_waited_for_for_ever(here, proxy, monkeypatch):
-    monkeypatch.setattr(answers, "LONGEST", 0.5)
+    monkeypatch.setattr(origin, "LONGEST", 0.5)
     proxy.drip, proxy.ends = 0.1, "model-versions/search"
     began = time.monotonic()
     with pytest.raises(Retryable, match=r"took longer than|does not answer"):

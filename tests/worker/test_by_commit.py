@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from registrar.events.types import RunSearch, TrainingRunFinished
 from tests.mlflow_server import train
 from webhooks.ci.training import ByCommit, search
-from worker.door import Final
-from worker.registration import chosen
-from worker.registry import MlflowRegistry
+from worker.promotions.registration import chosen
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Final
 
 TAGS = ("git_commit", "mlflow.source.git.commit")
 

@@ -4,9 +4,9 @@ import pytest
 
 from registrar.policy.load import parse
 from tests.worker.office import ADA, POLICY, Office
-from worker.notifiers import PassedOver, log
-from worker.notifiers import github as notifier
-from worker.telling import channels, commit
+from worker.notifications import channels, commit_status
+from worker.notifications.notifiers import PassedOver, log
+from worker.notifications.notifiers import github as notifier
 
 
 def policy(channel: str):
@@ -102,7 +102,9 @@ def test_what_ends_a_request_ends_its_status_too(event, state, ledger, tmp_path,
     office.registry.trained("r1", rmse=5.0)
     office.post("training_run.finished", model="taxi", run_id="r1", commit="c" * 40)
     office.post(event, by=ADA, model="taxi", version=1)
-    said = [commit.state(notice.fact) for notice in told if commit.context(notice.fact, "r") == "r/Production"]
+    said = [
+        commit_status.state(notice.fact) for notice in told if commit_status.context(notice.fact, "r") == "r/Production"
+    ]
     assert (said[0], said[-1]) == ("pending", state)
 
 

@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from registrar.ledger.tables import tasks
 from tests.worker.office import Office
-from worker import closing
-from worker.tasks import hand_back
+from worker import shutdown
+from worker.celery_tasks import hand_back
 
 
 def begin(office: Office) -> threading.Event:
@@ -32,7 +32,7 @@ def test_while_there_is_time_a_task_is_finished(office: Office):
 
 
 def test_after_that_a_task_is_handed_back_before_it_writes(office: Office, monkeypatch):
-    monkeypatch.setattr(closing, "DRAIN", -1.0)
+    monkeypatch.setattr(shutdown, "DRAIN", -1.0)
     office.registry.trained("r1", rmse=9.0)
     event = office.accept("training_run.finished", model="taxi", run_id="r1")
     begin(office)
@@ -42,7 +42,7 @@ def test_after_that_a_task_is_handed_back_before_it_writes(office: Office, monke
 
 
 def test_what_hangs_is_handed_back_and_the_process_ends(office: Office, monkeypatch):
-    monkeypatch.setattr(closing, "HAND_BACK", 0.2)
+    monkeypatch.setattr(shutdown, "HAND_BACK", 0.2)
     office.registry.trained("r1", rmse=9.0)
     event = office.accept("training_run.finished", model="taxi", run_id="r1")
     source_of, hangs, go_on = office.registry.source_of, threading.Event(), threading.Event()
@@ -66,7 +66,7 @@ def test_what_hangs_is_handed_back_and_the_process_ends(office: Office, monkeypa
 
 
 def test_it_begins_once(office: Office, monkeypatch):
-    monkeypatch.setattr(closing, "HAND_BACK", 0.1)
+    monkeypatch.setattr(shutdown, "HAND_BACK", 0.1)
     left = begin(office)
     again = begin(office)
     assert left.wait(30)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from registrar.ledger.tables import events
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, POLICY, Office
-from worker import clock
+from worker import scheduler
 from worker.actions import review
 
 SOAK = gate_on_production("{soak: 24h}")
@@ -59,7 +59,7 @@ def begun(office: Office, done) -> None:
 
 def tick(office: Office, *, ahead: timedelta) -> None:
     """Of a worker whose clock goes wrong; another one does the work."""
-    clock.tick(office.ledger, office.bench.inbox, office.bench.policy, office.now() + ahead)
+    scheduler.tick(office.ledger, office.bench.inbox, office.bench.policy, office.now() + ahead)
     office.work()
 
 
@@ -109,7 +109,7 @@ def test_what_is_under_way_is_not_asked_for_again(office):
     begun(office, soaks)
     office.jump(timedelta(hours=25))
     for _ in range(3):
-        clock.tick(office.ledger, office.bench.inbox, office.bench.policy, office.now())
+        scheduler.tick(office.ledger, office.bench.inbox, office.bench.policy, office.now())
         office.jump(timedelta(minutes=20))
     assert reviewed(office) == 1
     office.work()

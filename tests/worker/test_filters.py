@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from registrar.events.types import parse
 from registrar.events.types.filters import MOST_CLAUSES, MOST_DATASETS, MOST_ORDERS, checked_filter, checked_order
 from tests.mlflow_server import train
-from worker.door import Retryable
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Retryable
 
 MANY = " and ".join(["metrics.rmse < 7"] * 70)
 LARGE = "attributes.start_time > " + "9" * 30

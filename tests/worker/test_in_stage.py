@@ -8,8 +8,8 @@ from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger.stage_snapshots import last_look
 from tests.worker.office import ADA, POLICY
-from worker.promotion.in_stage import AGAIN_EVERY, APART, Seen, seen
-from worker.promotion.plan import Looking
+from worker.promotions.plan import Looking
+from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, Seen, seen
 
 DAY = 24 * 60 * 60 * 1000
 BY = Actor("ada", "Ada")

@@ -13,8 +13,8 @@ from registrar.ledger.engine import now
 from registrar.ledger.outage import OUTAGE_SECONDS, Outages
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
-from worker import patience, ringing
-from worker import tasks as celery_side
+from worker import celery_tasks as celery_side
+from worker import dispatcher, ledger_retry
 
 DOWN = LedgerUnavailable("connection refused")
 
@@ -59,7 +59,7 @@ def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_agai
         """After the first write in vain."""
         back.set()
 
-    monkeypatch.setattr(patience, "sleep", returns)
+    monkeypatch.setattr(ledger_retry, "sleep", returns)
     office.registry.create_version = create
     event = office.post("training_run.finished", model="taxi", run_id="r1")
     assert "the ledger is locked by another process" in caplog.text
@@ -99,10 +99,10 @@ def test_after_an_outage_whoever_lives_has_time_to_renew_its_lease(office, monke
         clock[0] += OUTAGE_SECONDS + 60
         expire(office, event)  # a write: the outage is over
         clock[0] += LEASE_SECONDS - 1
-        ringing.sweep(office.bench)
+        dispatcher.sweep(office.bench)
         assert (row(office, event).state, row(office, event).crashes) == ("running", 0)
     clock[0] += 2
-    ringing.sweep(office.bench)
+    dispatcher.sweep(office.bench)
     assert (row(office, event).state, row(office, event).crashes) == ("queued", 1)  # nobody did: it is dead
 
 
@@ -119,7 +119,7 @@ def test_a_lock_that_was_waited_for_in_vain_is_no_outage():
 @pytest.mark.parametrize("tries", [1, 4])
 def test_pauses_grow(monkeypatch, tries):
     slept: list[float] = []
-    monkeypatch.setattr(patience, "sleep", slept.append)
+    monkeypatch.setattr(ledger_retry, "sleep", slept.append)
     failures = [DOWN] * tries
 
     def write() -> str:
@@ -127,17 +127,17 @@ def test_pauses_grow(monkeypatch, tries):
             raise failures.pop()
         return "written"
 
-    assert patience.patiently(write) == "written"
+    assert ledger_retry.patiently(write) == "written"
     assert slept == [0.1, 0.2, 0.4, 0.8][:tries]
 
 
 def test_after_half_an_hour_it_is_given_up(monkeypatch):
     slept: list[float] = []
-    monkeypatch.setattr(patience, "sleep", slept.append)
+    monkeypatch.setattr(ledger_retry, "sleep", slept.append)
 
     def write() -> None:
         raise DOWN
 
     with pytest.raises(LedgerUnavailable):
-        patience.patiently(write)
-    assert patience.ALL <= sum(slept) < patience.ALL + patience.LONGEST
+        ledger_retry.patiently(write)
+    assert ledger_retry.ALL <= sum(slept) < ledger_retry.ALL + ledger_retry.LONGEST

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from registrar.events.types import parse
 from registrar.policy import Target
-from worker import limits
+from worker.registry import limits
 
 KEYS = [
     "risk",

@@ -10,15 +10,15 @@ import pytest
 import requests
 
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
-from worker.door import Final, Retryable
-from worker.telling import outside
-from worker.telling.post import post
+from worker.notifications.transport import safe_session
+from worker.notifications.transport.http_post import post
+from worker.registry.protocol import Final, Retryable
 
 SLACK = frozenset({"hooks.slack.com"})
 
 
 def call(url: str, *listed: str, own: frozenset[str] = SLACK, headers: dict[str, str] | None = None) -> None:
-    with outside.session(url, own=own, listed=listed) as http:
+    with safe_session.session(url, own=own, listed=listed) as http:
         post(http, url, b"{}", headers or {})
 
 
@@ -119,7 +119,7 @@ def test_a_redirect_is_not_followed(listener):  # noqa: F811
 
 
 def test_the_session_calls_no_other_address(listener):  # noqa: F811
-    with outside.session("https://hooks.slack.com/x", own=SLACK, listed=()) as http:
+    with safe_session.session("https://hooks.slack.com/x", own=SLACK, listed=()) as http:
         for other in (listener.url, "https://hooks.slack.com:8443/x", "https://evil.example/x"):
             with pytest.raises(Final, match="to its own address"):
                 http.post(other, data=b"{}", timeout=1)
@@ -147,7 +147,7 @@ def test_proxies_logins_and_certificates_of_the_environment_are_not_used(listene
 )
 def test_an_answer_that_trickles_is_cut_off(pieces, monkeypatch):
     """Without a limit for the whole, each piece in time would keep the worker for eight minutes."""
-    monkeypatch.setattr(outside, "SECONDS", 0.5)
+    monkeypatch.setattr(safe_session, "SECONDS", 0.5)
     with silent(*pieces) as machine:
         with suppress(Retryable):  # a status that came whole counts
             call(f"http://127.0.0.1:{machine.port}/x", f"127.0.0.1:{machine.port}")
@@ -161,7 +161,7 @@ def test_a_body_however_long_is_not_read(monkeypatch):
 
 
 def test_https_is_checked_against_the_systems_certificates():
-    with outside.session("https://hooks.slack.com/x", own=SLACK, listed=()) as http:
+    with safe_session.session("https://hooks.slack.com/x", own=SLACK, listed=()) as http:
         assert http.verify is True
         assert isinstance(http, requests.Session)
     assert ssl.create_default_context().verify_mode is ssl.CERT_REQUIRED

@@ -4,8 +4,8 @@ import pytest
 
 from registrar.ledger.engine import now
 from tests.worker.office import ADA, POLICY
-from worker.door import Final, NotFound, Retryable
-from worker.promotion.plan import Looking, Plan, plan
+from worker.promotions.plan import Looking, Plan, plan
+from worker.registry.protocol import Final, NotFound, Retryable
 
 
 def planned(office, number: int = 1, stage: str = "Production") -> Plan:

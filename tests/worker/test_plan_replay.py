@@ -5,9 +5,9 @@ import pytest
 from registrar.events.types import parse
 from registrar.ledger.engine import now
 from tests.worker.office import Office
-from worker.door import Retryable
-from worker.promotion.plan import Looking, Plan
-from worker.replay import plan_replay
+from worker.promotions.plan import Looking, Plan
+from worker.registry.protocol import Retryable
+from worker.resend_plan import plan_replay
 
 
 def planned(office: Office, type_: str, **data: object) -> Plan:

@@ -9,8 +9,8 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
 from tests.worker.office import ADA, POLICY
-from worker.door import ModelSource, NotFound, Retryable
-from worker.promotion.plan import Looking
+from worker.promotions.plan import Looking
+from worker.registry.protocol import ModelSource, NotFound, Retryable
 from worker.retention.plan import PrunePlan, plan_prune
 
 KEPT = POLICY.replace("  taxi:\n", "  taxi:\n    retention: {keep_last: 2, older_than: 30d, grace: 7d}\n")

@@ -14,7 +14,7 @@ from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.heartbeats import Heartbeat
 from tests.broker import Broker
 from tests.worker.office import KEY
-from worker.pulse import Pulse
+from worker.heartbeat import Pulse
 
 POLICY = "{version: 1, sources: {ci: {kind: standard, secrets: [env:CI]}}, channels: {log: {kind: log}}}"
 # Heartbeats come faster, and at SIGUSR2 the worker goes on as it does, but consumes no more.

@@ -13,10 +13,11 @@ from mlflow import MlflowClient
 from registrar.ledger.tasks import LeaseLost
 from tests.fakes import FakeRegistry
 from tests.mlflow_server import train, train_logged_model, write_over
-from worker.door import Doubtful, Final, ModelSource, NotFound, Refused, Registry, Retryable
-from worker.registry import MlflowRegistry, files
+from worker.registry import files
 from worker.registry import versions as searches
 from worker.registry.errors import SETTLE_SECONDS
+from worker.registry.mlflow import MlflowRegistry
+from worker.registry.protocol import Doubtful, Final, ModelSource, NotFound, Refused, Registry, Retryable
 
 
 class RealWorld:

@@ -4,8 +4,8 @@ import json
 
 from registrar.broker.celery_app import QUEUE, Bell, celery_app
 from tests.broker import Broker
-from worker import ringing
-from worker.bench import Bench
+from worker import dispatcher
+from worker.context import Bench
 
 
 def rung(broker: Broker) -> list[str]:
@@ -26,12 +26,12 @@ def accepted(office, *models: str) -> list[Bell]:
 
 def test_of_a_burst_the_first_of_each_lane_is_rung(office, broker):
     bells = accepted(office, *["taxi", "fraud"] * 3)
-    ringing.peal(bench(office, broker), bells)
+    dispatcher.peal(bench(office, broker), bells)
     assert rung(broker) == [bell.task_id for bell in bells[:2]]
 
 
 def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(office, broker):
     bells = accepted(office, "taxi", "fraud")
     office.run(bells[0])
-    ringing.peal(bench(office, broker), [*bells, Bell("tsk_of_nobody", "worker.register")])
+    dispatcher.peal(bench(office, broker), [*bells, Bell("tsk_of_nobody", "worker.register")])
     assert rung(broker) == [bells[1].task_id]

@@ -8,9 +8,9 @@ from sqlalchemy import select, update
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import MAX_CRASHES
-from worker import attempts
-from worker import tasks as celery_side
-from worker.door import Doubtful, Retryable
+from worker import celery_tasks as celery_side
+from worker import retry
+from worker.registry.protocol import Doubtful, Retryable
 
 DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
 
@@ -50,7 +50,7 @@ def test_after_the_budget_of_time_the_task_is_dead_and_told(office):
     office.registry.fail["run"] = DOWN
     event = office.post("training_run.finished", model="taxi", run_id="r1")
     office.registry.fail["run"] = DOWN
-    make_due(office, event, started_at=now() - attempts.RETRY_FOR - timedelta(seconds=1))
+    make_due(office, event, started_at=now() - retry.RETRY_FOR - timedelta(seconds=1))
     office.work()
     assert row(office, event).state == "dead"
     assert "given up after 6:00:00" in office.fact("task.dead")
@@ -61,7 +61,7 @@ def test_a_registry_that_breaks_on_it_every_time_holds_its_model_up_for_minutes_
     office.registry.fail["run"] = broken
     event = office.post("training_run.finished", model="taxi", run_id="r1")
     office.registry.fail["run"] = broken
-    make_due(office, event, attempts=attempts.DOUBTFUL_ATTEMPTS - 1)
+    make_due(office, event, attempts=retry.DOUBTFUL_ATTEMPTS - 1)
     office.work()
     assert row(office, event).state == "dead"
     assert "given up after 10 attempts" in office.fact("task.dead")

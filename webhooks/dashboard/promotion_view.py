@@ -18,7 +18,7 @@ class Question:
     """An open promotion. voting None: nobody is asked, since it waits for its time, or is approved and under way.
 
     stale: the policy is not what it was when this was asked: the worker counts no approval of it, and moves nothing
-    by those that it has (worker/promotion/evidence.py). The rest of what they are bound to, only MLflow knows.
+    by those that it has (worker/promotions/evidence.py). The rest of what they are bound to, only MLflow knows.
 
     dispute: why nothing of its model is moved, where that is so.
     """

@@ -30,7 +30,7 @@ HOSTS = frozenset({"discord.com"})
 _EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a form that somebody sends off, of an app's own
 Options = buttons.Options
 _VERDICTS = {"a": "approve", "r": "reject"}
-# worker/notifiers/discord.py makes it: verdict, promotion, version, target, which message it is of, until when it
+# The notifier discord.py makes it: verdict, promotion, version, target, which message it is of, until when it
 # counts (seconds since 1970, in hex), and the mark that vouches for all of it.
 _BUTTON = re.compile(
     "registrar:([ar]):([0-9a-f]{32}):([0-9]{1,10}):([NSPA]):([0-9a-f]{10}):([0-9a-f]{8}):([A-Za-z0-9_-]{22})"

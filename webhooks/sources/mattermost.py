@@ -3,7 +3,7 @@
 https://developers.mattermost.com/integrate/slash-commands/custom
 https://developers.mattermost.com/integrate/plugins/interactive-messages
 A press is not signed. Mattermost keeps a button's `context` from everybody, and sends it along with the press: a
-sealed text in it, made by worker/notifiers/mattermost.py for this source, says where the button came from. What was
+sealed text in it, made by the notifier mattermost.py for this source, says where the button came from. What was
 sealed for another chat, where people can read it, opens nothing here. It ages, and counts once for each person. A
 person is the user_id, never the name.
 """

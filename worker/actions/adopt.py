@@ -10,12 +10,12 @@ from registrar.events.outcome import Fact, Outcome, Record
 from registrar.ledger.holders import Held
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
-from worker.door import Version
-from worker.promotion import drift, quarantine
-from worker.promotion.stages import move
-from worker.promotion.standing import standing
-from worker.promotion.way import held_back
-from worker.work import Work
+from worker.promotions import drift, quarantine
+from worker.promotions.current_stage import standing
+from worker.promotions.transition_rules import held_back
+from worker.promotions.transitions import move
+from worker.registry.protocol import Version
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

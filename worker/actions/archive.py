@@ -6,13 +6,13 @@ by those alone who could roll it back.
 """
 
 from registrar.events.outcome import Outcome
-from worker.door import Refused, Version
-from worker.promotion import quarantine
-from worker.promotion.in_stage import seen
-from worker.promotion.leaving import barred
-from worker.promotion.stages import move
-from worker.promotion.way import held_back
-from worker.work import Work
+from worker.promotions import quarantine
+from worker.promotions.removal_rules import barred
+from worker.promotions.stage_occupancy import seen
+from worker.promotions.transition_rules import held_back
+from worker.promotions.transitions import move
+from worker.registry.protocol import Refused, Version
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

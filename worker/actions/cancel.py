@@ -3,10 +3,10 @@
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import PromotionCancel
 from registrar.ledger.promotions import Decided, Promotion
-from worker.door import Refused
-from worker.promotion.voters import approval_of, changed, meant
-from worker.promotion.wording import how
-from worker.work import Work
+from worker.promotions.hints import how
+from worker.promotions.voters import approval_of, changed, meant
+from worker.registry.protocol import Refused
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

@@ -2,8 +2,8 @@
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ExperimentCreate
-from worker.door import Refused
-from worker.work import Work
+from worker.registry.protocol import Refused
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.holders import Released
 from registrar.ledger.version_state import Key, StateSet
-from worker.door import Final, Retryable, present
-from worker.promotion.version_state import put
+from worker.promotions.version_state import put
+from worker.registry.protocol import Final, Retryable, present
 from worker.retention.sizes import counted_text, named
 from worker.retention.survey import judge
-from worker.work import Work
+from worker.task_context import Work
 
 Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: can't be counted
 

@@ -12,8 +12,8 @@ from registrar.ledger.act_subjects import told
 from registrar.ledger.deployments import IN_VAIN, Ended, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.queries.versions import is_known
-from worker.promotion.deployment import failed
-from worker.work import Work
+from worker.promotions.deployments import failed
+from worker.task_context import Work
 
 AGAIN = ": told again of an earlier deployment, so nothing changes"  # of a replay
 

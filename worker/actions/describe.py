@@ -10,9 +10,9 @@ from functools import partial
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ModelVersionDescribe
 from registrar.ledger.version_state import TAG, told
-from worker.door import Failure, Final, Refused, Version
-from worker.promotion.version_state import given
-from worker.work import Work
+from worker.promotions.version_state import given
+from worker.registry.protocol import Failure, Final, Refused, Version
+from worker.task_context import Work
 
 # The tag, if it is one; what of the version, for people; and what writes it.
 Write = tuple[str | None, str, Callable[[], None]]

@@ -7,15 +7,15 @@ from datetime import datetime
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.ledger.notification_cards import Card, posted
-from worker.door import Final
-from worker.telling import card
-from worker.telling import notice as telling
-from worker.work import Work
+from worker.notifications import channel_binding as telling
+from worker.notifications import fact_card
+from worker.registry.protocol import Final
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
     told, promotion = telling.channel(work, str(work.given("channel"))), str(work.given("promotion"))
-    end = card.ended(Fact(**work.task.args["fact"]), datetime.fromisoformat(work.given("at")))
+    end = fact_card.ended(Fact(**work.task.args["fact"]), datetime.fromisoformat(work.given("at")))
     with work.ledger.read() as connection:
         cards = posted(connection, promotion, told.name)
     refused = [why for each in cards if (why := _edit(work, told, each, end))]

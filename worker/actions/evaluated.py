@@ -8,10 +8,10 @@ from datetime import timedelta
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, told
-from worker.door import Final, Run, Version
-from worker.promotion.standing import standing
-from worker.promotion.version_state import put, recorded
-from worker.work import Work
+from worker.promotions.current_stage import standing
+from worker.promotions.version_state import put, recorded
+from worker.registry.protocol import Final, Run, Version
+from worker.task_context import Work
 
 _LOGGED = "models:/"
 TAG = "evaluated_model"  # of the run

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ArtifactsFetch
-from worker.door import Final, Refused, Retryable
-from worker.work import Work
+from worker.registry.protocol import Final, Refused, Retryable
+from worker.task_context import Work
 
 MANIFEST = "registrar-manifest.json"
 

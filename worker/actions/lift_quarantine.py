@@ -7,11 +7,11 @@ from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import QuarantineLift
 from registrar.ledger.version_state import Key
 from registrar.policy.approvals import Approval
-from worker.door import Refused
-from worker.promotion import quarantine
-from worker.promotion.version_state import put
-from worker.promotion.voters import allowed
-from worker.work import Work
+from worker.promotions import quarantine
+from worker.promotions.version_state import put
+from worker.promotions.voters import allowed
+from worker.registry.protocol import Refused
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

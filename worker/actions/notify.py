@@ -2,10 +2,10 @@
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.ledger.notification_cards import Posted, posted
-from worker.notifiers import PassedOver
-from worker.telling import card
-from worker.telling import notice as telling
-from worker.work import Work
+from worker.notifications import channel_binding as telling
+from worker.notifications import fact_card
+from worker.notifications.notifiers import PassedOver
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -16,7 +16,7 @@ def act(work: Work) -> Outcome:
         ref = told.notifier.post(notice, work.http, work.seal)
     except PassedOver as reason:
         return Outcome(f"{told.name} was not told of {fact.type}: {reason}")
-    kept = (Posted(str(promotion), told.name, ref, fact.to_json()),) if ref and card.is_card(fact) else ()
+    kept = (Posted(str(promotion), told.name, ref, fact.to_json()),) if ref and fact_card.is_card(fact) else ()
     return Outcome(f"{told.name} was told: {fact.text}", records=kept)
 
 

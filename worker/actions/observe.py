@@ -10,10 +10,10 @@ from registrar.events.outcome import Fact, Outcome, Record
 from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
-from worker import limits
-from worker.door import NotFound, Version, present
-from worker.promotion import author, disputes, drift
-from worker.work import Work
+from worker.promotions import author, disputes, drift
+from worker.registry import limits
+from worker.registry.protocol import NotFound, Version, present
+from worker.task_context import Work
 
 _REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
 

@@ -10,12 +10,12 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.version_state import Key
 from registrar.policy.document import OURSELVES
 from registrar.policy.duration import length
-from worker.door import Refused
-from worker.promotion.version_state import put
-from worker.promotion.voters import allowed
+from worker.promotions.version_state import put
+from worker.promotions.voters import allowed
+from worker.registry.protocol import Refused
 from worker.retention.sizes import counted_text, named, sizes
 from worker.retention.survey import Fate, Step, survey
-from worker.work import Work
+from worker.task_context import Work
 
 AT_ONCE = 25
 TIMER = f"source:{OURSELVES}"  # who asks where the policy has a schedule

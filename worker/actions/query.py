@@ -2,10 +2,10 @@
 
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryQuery
-from worker import queries
-from worker.promotion.plan import plan
+from worker import lookups
+from worker.promotions.plan import plan
 from worker.retention.plan import plan_prune
-from worker.work import Work
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -19,14 +19,14 @@ def _plan(work: Work, data: RegistryQuery) -> str:
     return "\n".join([f"{model} version {number} to {stage}: {found.state}", *found.lines])
 
 
-def _table(work: Work, data: RegistryQuery) -> queries.Table:
+def _table(work: Work, data: RegistryQuery) -> lookups.Table:
     match data.question:
         case "experiments":
-            return queries.experiments(work.registry, work.now)
+            return lookups.experiments(work.registry, work.now)
         case "models":
-            return queries.models(work.registry, work.now)
+            return lookups.models(work.registry, work.now)
         case "versions":
-            return queries.versions(work.registry, work.now, model=data.model or "")
+            return lookups.versions(work.registry, work.now, model=data.model or "")
         case "history" | "dead":
             return _recorded(work, data)
         case "plan_prune":
@@ -35,14 +35,14 @@ def _table(work: Work, data: RegistryQuery) -> queries.Table:
             return _runs(work, data)
 
 
-def _recorded(work: Work, data: RegistryQuery) -> queries.Table:
+def _recorded(work: Work, data: RegistryQuery) -> lookups.Table:
     if data.question == "dead":
-        return queries.dead(work.ledger, work.now, model=data.model)
-    return queries.history(work.ledger, model=data.model or "")
+        return lookups.dead(work.ledger, work.now, model=data.model)
+    return lookups.history(work.ledger, model=data.model or "")
 
 
-def _runs(work: Work, data: RegistryQuery) -> queries.Table:
-    return queries.runs(
+def _runs(work: Work, data: RegistryQuery) -> lookups.Table:
+    return lookups.runs(
         work.registry,
         work.now,
         experiment=data.experiment or "",

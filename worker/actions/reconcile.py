@@ -10,9 +10,9 @@ from dataclasses import replace
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryReconcile
 from registrar.ledger.holders import held_now
-from worker.door import with_known
-from worker.promotion import disputes, drift, in_stage
-from worker.work import Work
+from worker.promotions import disputes, drift, stage_occupancy
+from worker.registry.protocol import with_known
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -25,7 +25,7 @@ def act(work: Work) -> Outcome:
     versions = with_known(work.registry, work.model, found.versions, recorded)
     drifts = drift.of_everything(work, versions)
     settled = disputes.check(work, versions, at=found.at, differs=bool(drifts))
-    stages = in_stage.exclusive(work.policy.model(work.model))
-    looked = in_stage.of(work, work.model, stages, versions, found.at).records
+    stages = stage_occupancy.exclusive(work.policy.model(work.model))
+    looked = stage_occupancy.of(work, work.model, stages, versions, found.at).records
     told = drift.told(drifts, f"{work.model} is in MLflow as the record has it")
     return replace(told, records=(*told.records, *looked, *settled))

@@ -5,14 +5,14 @@ import time
 
 from registrar.events.outcome import Fact, FollowUp, Outcome, Record
 from registrar.events.types import Registration
-from worker import limits, taken_up
-from worker.door import ModelSource, NotFound, Run, Version
-from worker.promotion import author
-from worker.promotion.in_stage import now_and_then
-from worker.promotion.standing import standing
-from worker.promotion.version_state import given
-from worker.registration import chosen, registered
-from worker.work import Work
+from worker.promotions import adoption, author
+from worker.promotions.current_stage import standing
+from worker.promotions.registration import chosen, registered
+from worker.promotions.stage_occupancy import now_and_then
+from worker.promotions.version_state import given
+from worker.registry import limits
+from worker.registry.protocol import ModelSource, NotFound, Run, Version
+from worker.task_context import Work
 
 SLOW = 2.0  # seconds from before the look at the lease to the end of the write; another worker has the task after 15
 
@@ -80,8 +80,8 @@ def _there(work: Work, data: Registration, run: Run, version: Version) -> Outcom
     named = run.name or run.id
     if version.tags.get("registrar.task") == work.task.id:
         return _told(work, run, version, f"{version} was registered from run {named}, by {work.who}")
-    if taken_up.is_foreign(version, work.task.event_id):
-        version = taken_up.write(work, data, run, version, _commit(data, run))
+    if adoption.is_foreign(version, work.task.event_id):
+        version = adoption.write(work, data, run, version, _commit(data, run))
         text = f"{version} of run {named}, which was in MLflow already, was taken up by {work.who}"
         return _told(work, run, version, text)
     first = author.seen(work.ledger, version, run.user)

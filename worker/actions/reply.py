@@ -3,9 +3,9 @@
 from registrar.config.encryption import REPLY, BrokenSeal
 from registrar.events.outcome import Outcome
 from registrar.plugins import load
-from worker.door import Final
-from worker.telling import outside
-from worker.work import Work
+from worker.notifications.transport import safe_session
+from worker.registry.protocol import Final
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -17,7 +17,7 @@ def act(work: Work) -> Outcome:
     source = work.policy.sources.get(asked_by)
     if source is None:
         raise Final(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
-    notifier = load("worker.notifiers", address["kind"])
-    with outside.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
+    notifier = load("worker.notifications.notifiers", address["kind"])
+    with safe_session.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
         notifier.reply(address["url"], str(work.given("text")), http)
     return Outcome(f"{work.task.args.get('who', work.who)} was answered")

@@ -2,7 +2,7 @@
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import TrainingRunFailed
-from worker.work import Work
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

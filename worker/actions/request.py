@@ -8,16 +8,17 @@ from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
 from registrar.policy import Target
 from registrar.policy.approvals import Approval
-from worker import limits, metrics
-from worker.door import Version
-from worker.promotion import asking, author, quarantine, verdict
-from worker.promotion.evidence import Evidence, expired, gather, target_of
-from worker.promotion.holds import Hold
-from worker.promotion.leaving import barred
-from worker.promotion.requester import asks, requester
-from worker.promotion.standing import standing
-from worker.promotion.way import wrong_start
-from worker.work import Work
+from worker import metrics
+from worker.promotions import approval_request, author, deployment_gate_response, quarantine
+from worker.promotions.current_stage import standing
+from worker.promotions.evidence import Evidence, expired, gather, target_of
+from worker.promotions.removal_rules import barred
+from worker.promotions.requester import asks, requester
+from worker.promotions.time_gates import Hold
+from worker.promotions.transition_rules import wrong_start
+from worker.registry import limits
+from worker.registry.protocol import Version
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -25,7 +26,7 @@ def act(work: Work) -> Outcome:
     version = work.registry.version(work.model, work.version)
     if standing(work.policy.model(work.model), version) == target.stage:
         text = f"{version} is in {target.stage} already; nothing to do"
-        return Outcome(text, follow_ups=verdict.already(work.task, work.seal, text))
+        return Outcome(text, follow_ups=deployment_gate_response.already(work.task, work.seal, text))
     with work.ledger.read() as connection:
         of = version.incarnation(work.registry.address)
         earlier = latest(connection, version.model, version.version, target.stage, of=of)
@@ -124,7 +125,9 @@ def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcom
         text = f"{version} passed all gates for {target.stage}"
         outcome = Outcome(text, follow_ups=(FollowUp("worker.transition", args),), records=(record,))
     else:
-        fact = asking.fact(work, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by))
+        fact = approval_request.fact(
+            work, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by)
+        )
         outcome = Outcome(fact.text, facts=(fact,), records=(record,))
     return outcome if waiting else _superseding(work, outcome, target, version)
 

@@ -4,17 +4,17 @@ from registrar.events.outcome import Outcome
 from registrar.events.types import TaskRetry
 from registrar.ledger import dead_letters
 from registrar.ledger.queries.interventions import Retried
-from worker import recovery
-from worker.door import Refused
-from worker.work import Work
+from worker import dead_letter_tasks
+from worker.registry.protocol import Refused
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
     data = work.data_as(TaskRetry)
-    found = recovery.letter(work, data)
+    found = dead_letter_tasks.letter(work, data)
     with work.ledger.read() as connection:
         why_not = dead_letters.no_retry(connection, found)
     if why_not:
         raise Refused(why_not)
     text = f"{found} is tried again, by {work.who}"
-    return recovery.outcome("task.retried", text, found, data.reason, Retried(found, data.reason))
+    return dead_letter_tasks.outcome("task.retried", text, found, data.reason, Retried(found, data.reason))

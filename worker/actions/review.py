@@ -6,12 +6,12 @@ Everything is read afresh: sent too early, or twice, it does nothing.
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.deployments import Deployment, under_way
 from registrar.ledger.promotions import Decided, Promotion, Told, still_open
-from worker.door import NotFound
-from worker.promotion import asking, due
-from worker.promotion.deployment import failed
-from worker.promotion.evidence import gather, target_of
-from worker.promotion.voters import approval_of
-from worker.work import Work
+from worker.promotions import approval_request, deadlines
+from worker.promotions.deployments import failed
+from worker.promotions.evidence import gather, target_of
+from worker.promotions.voters import approval_of
+from worker.registry.protocol import NotFound
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -31,15 +31,15 @@ def act(work: Work) -> Outcome:
 
 
 def _promotion(work: Work, promotion: Promotion) -> Outcome | None:
-    match due.what(promotion, approval_of(work, promotion), work.now):
+    match deadlines.what(promotion, approval_of(work, promotion), work.now):
         case "go on":
             return _on(promotion)
         case "expire":
             return _expired(promotion)
         case "escalate":
-            return _told(work, promotion, asking.ESCALATED)
+            return _told(work, promotion, approval_request.ESCALATED)
         case "remind":
-            return _told(work, promotion, asking.REMINDED)
+            return _told(work, promotion, approval_request.REMINDED)
     return None
 
 
@@ -68,9 +68,9 @@ def _told(work: Work, promotion: Promotion, type_: str) -> Outcome:
         evidence = gather(work, version, target_of(work, promotion.target))
     except NotFound as gone:
         return _gone(promotion, str(gone))
-    approval, escalated = approval_of(work, promotion), type_ == asking.ESCALATED
+    approval, escalated = approval_of(work, promotion), type_ == approval_request.ESCALATED
     to = tuple(approval.escalate.to) if escalated and approval and approval.escalate else ()
-    fact = asking.again(work, evidence, promotion, type_, to)
+    fact = approval_request.again(work, evidence, promotion, type_, to)
     return Outcome(fact.text, facts=(fact,), records=(Told(promotion.id, escalated),))
 
 

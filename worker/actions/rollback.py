@@ -16,16 +16,16 @@ from registrar.ledger.deployments import get, recorded
 from registrar.ledger.holders import HeldBefore, held_now
 from registrar.ledger.incarnations import known
 from registrar.policy import Target
-from worker.door import Failure, Refused, Version, present
-from worker.promotion import quarantine
-from worker.promotion.deployment import ask
-from worker.promotion.evidence import target_of
-from worker.promotion.in_stage import seen
-from worker.promotion.leaving import may_not
-from worker.promotion.rollback_target import held, nameable, named, usable
-from worker.promotion.stages import move
-from worker.promotion.wording import chat_name, how
-from worker.work import Work
+from worker.promotions import quarantine
+from worker.promotions.deployments import ask
+from worker.promotions.evidence import target_of
+from worker.promotions.hints import chat_name, how
+from worker.promotions.removal_rules import may_not
+from worker.promotions.rollback_target import held, nameable, named, usable
+from worker.promotions.stage_occupancy import seen
+from worker.promotions.transitions import move
+from worker.registry.protocol import Failure, Refused, Version, present
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:

@@ -15,9 +15,9 @@ from registrar.ledger.disputes import Settled, dispute
 from registrar.ledger.holders import Held
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
-from worker.door import NotFound, Refused, Version, with_known
-from worker.promotion import disputes, in_stage
-from worker.work import Work
+from worker.promotions import disputes, stage_occupancy
+from worker.registry.protocol import NotFound, Refused, Version, with_known
+from worker.task_context import Work
 
 _FACT = "registry.settled"
 Place = tuple[str, str, int]  # stage | alias, its name, a version
@@ -83,7 +83,7 @@ def _disputed(work: Work) -> None:
 
 def _one_each(work: Work, both: Both) -> None:
     """Raises Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
-    for stage in in_stage.exclusive(work.policy.model(work.model)):
+    for stage in stage_occupancy.exclusive(work.policy.model(work.model)):
         there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
         if len(there) > 1:
             found = f"MLflow shows versions {', '.join(map(str, there))} of {work.model} in {stage}"
@@ -108,8 +108,8 @@ def _both(work: Work) -> Both:
     shown = [("stage", one.stage, one.version) for one in versions.values() if one.stage != "None"]
     shown += [("alias", alias, number) for alias, number in _aliases(work).items()]
     lacking = [one for one, _ in disputes.lacks(work, list(versions.values()))]
-    stages = in_stage.exclusive(work.policy.model(work.model))
-    look = in_stage.of(work, work.model, stages, versions.values(), found.at).records
+    stages = stage_occupancy.exclusive(work.policy.model(work.model))
+    look = stage_occupancy.of(work, work.model, stages, versions.values(), found.at).records
     return Both(sorted(shown), records, lost, lacking, look)
 
 

@@ -10,17 +10,17 @@ from dataclasses import replace
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.promotions import Decided, Judged, Promotion, approvals, get
 from registrar.policy import Target
-from worker.door import Refused, Version
-from worker.promotion import quarantine, void
-from worker.promotion.deployment import ask
-from worker.promotion.evidence import gather, target_of
-from worker.promotion.holds import Hold
-from worker.promotion.leaving import barred
-from worker.promotion.rollback_target import held, let_in
-from worker.promotion.stages import move
-from worker.promotion.standing import standing
-from worker.promotion.way import held_back, wrong_start
-from worker.work import Work
+from worker.promotions import invalidation, quarantine
+from worker.promotions.current_stage import standing
+from worker.promotions.deployments import ask
+from worker.promotions.evidence import gather, target_of
+from worker.promotions.removal_rules import barred
+from worker.promotions.rollback_target import held, let_in
+from worker.promotions.time_gates import Hold
+from worker.promotions.transition_rules import held_back, wrong_start
+from worker.promotions.transitions import move
+from worker.registry.protocol import Refused, Version
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -70,11 +70,13 @@ def _promoted(work: Work, promotion_id: str) -> Outcome:
     if work.task.attempts == 1 or not there:
         evidence = gather(work, version, target)
         if what := evidence.changed_since(promotion.evidence):
-            return void.outcome(promotion, void.changed(promotion, what))
+            return invalidation.outcome(promotion, invalidation.changed(promotion, what))
         if not there and (wrong := wrong_start(work.policy, version, target)):
-            return void.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
+            return invalidation.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
         if not there and (newer := _newer(work, promotion, target)):
-            return void.outcome(promotion, f"version {newer} came to {target.stage} since {promotion} was approved")
+            return invalidation.outcome(
+                promotion, f"version {newer} came to {target.stage} since {promotion} was approved"
+            )
         if evidence.holds and not promotion.broke_glass:
             return _later(promotion, evidence.holds)
     return _done(work, promotion, target, version)

@@ -7,11 +7,11 @@ from registrar.events.outcome import Fact, FollowUp, Outcome, Record
 from registrar.events.types import PromotionApprove, Vote
 from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
 from registrar.policy.approvals import Approval
-from worker.promotion import disputes, quarantine, void
-from worker.promotion.evidence import expired, gather, target_of
-from worker.promotion.voters import allowed, approval_of, changed, excluded, meant, missing, name
-from worker.promotion.wording import chat_name, how
-from worker.work import Work
+from worker.promotions import disputes, invalidation, quarantine
+from worker.promotions.evidence import expired, gather, target_of
+from worker.promotions.hints import chat_name, how
+from worker.promotions.voters import allowed, approval_of, changed, excluded, meant, missing, name
+from worker.task_context import Work
 
 
 def act(work: Work) -> Outcome:
@@ -156,8 +156,8 @@ def _changed(work: Work, promotion: Promotion) -> str | None:
 
 
 def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
-    why = void.changed(promotion, what)
-    done = void.outcome(promotion, why, Voted(promotion.id, verdict, False, why))
+    why = invalidation.changed(promotion, what)
+    done = invalidation.outcome(promotion, why, Voted(promotion.id, verdict, False, why))
     return replace(done, summary=f"Your vote does not count: {done.summary}", refused=True)
 
 

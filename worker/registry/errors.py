@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import requests
 from mlflow.exceptions import MlflowException, RestException
 
-from worker.door import Doubtful, Final, NotFound, Refused, Retryable
-from worker.registry.answers import WHO, NotMlflow
+from worker.registry.origin import WHO, NotMlflow
+from worker.registry.protocol import Doubtful, Final, NotFound, Refused, Retryable
 
 _INVALID = "INVALID_PARAMETER_VALUE"  # what was asked for is wrong: a filter, a name, a tag
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}

@@ -10,10 +10,10 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from worker import convert
-from worker.door import FILES, FilesSeen, Final
+from worker.registry import entities
 from worker.registry.errors import sorted_errors
-from worker.registry.watched import download_artifacts, list_artifacts, store, watched
+from worker.registry.instrumented_client import download_artifacts, list_artifacts, store, watched
+from worker.registry.protocol import FILES, FilesSeen, Final
 
 _MOST_FILES = 10_000  # of one model; what is more is not looked at
 _MOST_MLMODEL = 1_000_000  # characters
@@ -48,7 +48,7 @@ class Files:
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
         with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
             address = self._address(model, version)
-            return convert.mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
+            return entities.mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
 
     def _mlmodel(self, address: str) -> str:
         """The file itself, of the files at an address."""

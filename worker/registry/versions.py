@@ -14,10 +14,10 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.rest_store import RestStore
 
-from worker import convert
-from worker.door import NotFound, Recent, Version
+from worker.registry import entities
 from worker.registry.errors import sorted_errors
-from worker.registry.searching import pages, quoted
+from worker.registry.protocol import NotFound, Recent, Version
+from worker.registry.search import pages, quoted
 
 _PAGE = 1000
 GLANCES = (20, 200, _PAGE)  # how many of the versions that changed last are asked for, until that is far enough back
@@ -37,7 +37,7 @@ class Versions:
             found = self._store.get_model_version(model, str(version))
         if _is_prompt(found):
             raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
-        return convert.version(found)
+        return entities.version(found)
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
@@ -90,7 +90,7 @@ class Versions:
         """MLflow reads a whole model, versions and all, for the list of its aliases; not for one of them."""
         with sorted_errors(f"reading @{alias} of {model}"):
             try:
-                return convert.version(self._store.get_model_version_by_alias(model, alias))
+                return entities.version(self._store.get_model_version_by_alias(model, alias))
             except MlflowException as error:
                 unknown = error.error_code == "INVALID_PARAMETER_VALUE" and "not found" in str(error)
                 if unknown or error.error_code == "RESOURCE_DOES_NOT_EXIST":
@@ -107,7 +107,7 @@ class Versions:
             return self._client.search_model_versions(wanted, max_results=_PAGE, page_token=token)
 
         with sorted_errors(f"looking for copies of {model}"):
-            found = [convert.version(version) for version in pages(page)]
+            found = [entities.version(version) for version in pages(page)]
             found += [version for name in self._hidden_models() for version in self._hidden(name)]
         return [version for version in found if version.source.startswith(f"models:/{model}/")]
 
@@ -124,4 +124,4 @@ def _is_prompt(found: Any) -> bool:
 
 
 def _converted(found: Any) -> list[Version]:
-    return [convert.version(version) for version in found]
+    return [entities.version(version) for version in found]

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from registrar.policy.duration import length
-from worker.promotion.evidence import Look
-from worker.queries import Table
+from worker.lookups import Table
+from worker.promotions.evidence import Look
 from worker.retention.sizes import counted_text, named, sizes
 from worker.retention.survey import Fate, Step, survey
 

@@ -1,7 +1,7 @@
 """What old versions occupy, and how that is said. MLflow deletes entries only: their files are left to `mlflow gc`."""
 
-from worker.door import Final, Version
-from worker.promotion.evidence import Look
+from worker.promotions.evidence import Look
+from worker.registry.protocol import Final, Version
 from worker.retention.survey import Fate
 
 

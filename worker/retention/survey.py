@@ -15,9 +15,9 @@ from registrar.ledger.version_state import Key, State, current, states
 from registrar.policy import Target
 from registrar.policy.duration import length
 from registrar.policy.retention import Retention
-from worker.door import Version, present
-from worker.promotion.evidence import Look
-from worker.promotion.rollback_target import held, usable
+from worker.promotions.evidence import Look
+from worker.promotions.rollback_target import held, usable
+from worker.registry.protocol import Version, present
 
 Step = Literal["stay", "spare", "mark", "wait", "delete"]
 

@@ -9,14 +9,14 @@ from celery.signals import worker_process_init
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.policy import Policy
-from worker import run
-from worker.bench import Bench
+from worker import app
+from worker.context import Bench
 
 
 def main() -> None:
     pool, concurrency = sys.argv[1:]
-    build, arguments = run.build, run._arguments
-    run.CONCURRENCY = int(concurrency)
+    build, arguments = app.build, app._arguments
+    app.CONCURRENCY = int(concurrency)
 
     def forked(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
         """What a child may not share with its parent: the connections, and a lock that somebody held at the fork."""
@@ -28,9 +28,9 @@ def main() -> None:
         worker_process_init.connect(begin, weak=False)
         return build(settings, policy, ledger)
 
-    run.build = forked
-    run._arguments = lambda *given: [word.replace("--pool=threads", f"--pool={pool}") for word in arguments(*given)]
-    run.main()
+    app.build = forked
+    app._arguments = lambda *given: [word.replace("--pool=threads", f"--pool={pool}") for word in arguments(*given)]
+    app.main()
 
 
 if __name__ == "__main__":

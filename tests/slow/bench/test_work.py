@@ -11,8 +11,8 @@ from tests.bench.options import Options
 from tests.bench.prepared import Prepared, prepared
 from tests.mlflow_server import train
 from tests.worker.test_calls import calls  # noqa: F401 (a fixture)
-from worker.registry import MlflowRegistry
-from worker.run import CONCURRENCY
+from worker.app import CONCURRENCY
+from worker.registry.mlflow import MlflowRegistry
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 from worker import __main__ as worker
-from worker import closing
-from worker.work import Work
+from worker import shutdown
+from worker.task_context import Work
 
-closing.DRAIN, closing.HAND_BACK = 1.0, 3.0
+shutdown.DRAIN, shutdown.HAND_BACK = 1.0, 3.0
 action: Any = importlib.import_module(f"worker.actions.{sys.argv[1]}")
 act = action.act
 

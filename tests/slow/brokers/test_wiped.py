@@ -11,9 +11,9 @@ from registrar.broker.celery_app import QUEUE, celery_app, ring
 from registrar.ledger import Ledger
 from tests.redis_server import Server
 from tests.worker.office import Office
-from worker.bench import Bench
-from worker.ringing import sweep
-from worker.schedule import SWEEP_SECONDS
+from worker.beat_schedule import SWEEP_SECONDS
+from worker.context import Bench
+from worker.dispatcher import sweep
 
 Wipe = Callable[[], object]
 

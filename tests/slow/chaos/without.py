@@ -10,7 +10,7 @@ from unittest.mock import patch
 from sqlalchemy import bindparam, false
 
 from registrar.ledger import predicates, tables, tasks
-from worker import lease, run
+from worker import app, lease
 from worker.actions import register
 
 
@@ -46,4 +46,4 @@ WITHOUT: Mapping[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     WITHOUT[sys.argv[1]]()
-    run.main()
+    app.main()

@@ -16,7 +16,7 @@ from registrar.http.event_client import Address, compose, follow, post
 from tests.deploy.composefile import ROOT, ours
 from tests.mlflow_server import train
 from tests.slow.deploy.street import Street, seconds
-from worker.registry import configure_client
+from worker.registry.mlflow import configure_client
 
 PATIENCE = 60.0
 

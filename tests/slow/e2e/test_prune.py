@@ -11,8 +11,8 @@ from registrar.ledger.engine import now
 from registrar.ledger.version_state import Key, StateSet
 from tests.mlflow_server import train, train_logged_model
 from tests.worker.office import POLICY, Office
-from worker import convert
-from worker.registry import MlflowRegistry
+from worker.registry import entities
+from worker.registry.mlflow import MlflowRegistry
 
 TAG = Key.PRUNE_AFTER.value
 
@@ -30,13 +30,13 @@ def client(mlflow_address) -> MlflowClient:
 @pytest.fixture
 def office(ledger, tmp_path, mlflow_address, name, monkeypatch) -> Office:
     """A worker at a real registry, whose versions are all a hundred days older than MLflow says."""
-    real = convert.version
+    real = entities.version
 
     def aged(found):
         version = real(found)
         return replace(version, created_at=version.created_at - timedelta(days=100))
 
-    monkeypatch.setattr(convert, "version", aged)
+    monkeypatch.setattr(entities, "version", aged)
     kept = f"  {name}:\n    retention: {{keep_last: 1, older_than: 30d, grace: 7d}}\n"
     return Office(ledger, tmp_path, MlflowRegistry(mlflow_address), POLICY.replace("  taxi:\n", kept))
 

@@ -12,7 +12,7 @@ from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import STATES, ends
 from tests.slow.promotions.mlflow_in_process import in_process
 from tests.slow.promotions.pairs import Pair, Scene, expected
-from worker.registry import configure_client
+from worker.registry.mlflow import configure_client
 
 
 class Copies(Protocol):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.mlflow_server import serve
 from tests.postgres_server import database
-from worker.registry import configure_client
+from worker.registry.mlflow import configure_client
 
 PAIRS = ["sqlite", "psycopg2", "psycopg"]
 

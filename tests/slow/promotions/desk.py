@@ -27,9 +27,9 @@ from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, T
 from tests.slow.promotions.witness import Witness
 from tests.slow.promotions.world import Runs
 from tests.worker.office import Office
-from worker import clock
-from worker.registry import MlflowRegistry
-from worker.tasks import work_on
+from worker import scheduler
+from worker.celery_tasks import work_on
+from worker.registry.mlflow import MlflowRegistry
 
 VOTES = ("promotion.approve", "promotion.reject")
 FINISHED = ("succeeded", "refused", "failed", "dead", "dropped")
@@ -44,7 +44,7 @@ class Parts:
     ledger_url: str
     folder: Path
     runs: Runs
-    clock: Clock
+    scheduler: Clock
     seen: Counter[str]
 
 
@@ -214,7 +214,7 @@ class Desk:
         self.settle()
         self.seen["hours passed"] += hours
         self.clock.forward(hours=hours)
-        clock.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.clock())
+        scheduler.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.clock())
         self.settle()
 
     def assert_agreed(self) -> None:

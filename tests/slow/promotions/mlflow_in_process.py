@@ -13,7 +13,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.store.model_registry import sqlalchemy_store
 
-from worker.registry import MlflowRegistry
+from worker.registry.mlflow import MlflowRegistry
 
 DATABASE = "mlflow.db"
 

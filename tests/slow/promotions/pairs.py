@@ -31,8 +31,8 @@ from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
 from tests.slow.promotions.mlflow_in_process import DATABASE, RegistryInProcess
 from tests.worker.office import CI, Office
-from worker import clock
-from worker.door import Final, Registry
+from worker import scheduler
+from worker.registry.protocol import Final, Registry
 
 ADA, BOB, CYD, EVE = (Actor(name, name.title()) for name in ("ada", "bob", "cyd", "eve"))
 SETTLED = 30.0  # seconds; what is not done by then never will be
@@ -151,7 +151,7 @@ class Side:
                 self.office.run(bell)
 
     def tick(self) -> None:
-        clock.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.office.now())
+        scheduler.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.office.now())
 
     def earlier(self, type_: str, state: str) -> tuple[str, str]:
         """The last event of a type, and its first task."""

@@ -26,11 +26,11 @@ from registrar.local.services import plan, worker
 from tests.mlflow_server import train
 from tests.slow.promotions.conftest import Pair
 from tests.worker.office import ADA, Office
-from worker.registry import MlflowRegistry
-from worker.ringing import sweep
-from worker.tasks import work_on
+from worker.celery_tasks import work_on
+from worker.dispatcher import sweep
+from worker.registry.mlflow import MlflowRegistry
 
-PROCESSES, THREADS = 2, 4  # each process has doors of its own; four threads are what a worker has (worker/run.py)
+PROCESSES, THREADS = 2, 4  # each process has doors of its own; four threads are what a worker has (worker/app.py)
 PATIENCE = 120.0
 # Any number in Staging, so that all of them wait for Production at once.
 POLICY = """
@@ -181,4 +181,6 @@ def test_eight_approvals_through_the_receiver_and_two_worker_processes_leave_one
         wait(ledger)
         assert_one_holder(ledger, client, model, of=count)
     for name in ("worker", "second worker"):
-        assert "worker.tasks: " in (tmp_path / "data" / "logs" / f"{name}.log").read_text(), f"the {name} had no share"
+        assert "worker.celery_tasks: " in (tmp_path / "data" / "logs" / f"{name}.log").read_text(), (
+            f"the {name} had no share"
+        )

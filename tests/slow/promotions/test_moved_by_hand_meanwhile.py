@@ -4,7 +4,7 @@ import pytest
 
 from tests.policies import gate_on_production
 from tests.worker.office import ADA, Office
-from worker.door import Retryable
+from worker.registry.protocol import Retryable
 
 pytestmark = pytest.mark.both_ledgers
 WAITS = gate_on_production('{metric: rmse, op: "<", threshold: 7}, {max_per_day: 1}')

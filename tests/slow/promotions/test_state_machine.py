@@ -23,8 +23,8 @@ from tests.slow.promotions.mlflow_in_process import in_process
 from tests.slow.promotions.trouble import Clock
 from tests.slow.promotions.without import FEW, FOUND_BY, without
 from tests.slow.promotions.world import Runs
-from worker.promotion import in_stage
-from worker.registry import configure_client
+from worker.promotions import stage_occupancy
+from worker.registry.mlflow import configure_client
 
 LONGER = int(os.environ.get("MACHINE") or 0)
 TAKEN_OUT = os.environ.get("WITHOUT") or None  # one of without.py
@@ -60,7 +60,7 @@ def parts(mlflow: str, clock: Clock, ledger_url: str, runs: Runs, tmp_path: Path
 @pytest.fixture
 def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is one MLflow server: all that is remembered of a look is put to use."""
-    monkeypatch.setattr(in_stage, "APART", 0)
+    monkeypatch.setattr(stage_occupancy, "APART", 0)
 
 
 @pytest.mark.usefixtures("one_clock")

@@ -11,7 +11,7 @@ from typing import Any
 
 from registrar.ledger import Ledger, LedgerUnavailable, engine
 from registrar.plugins import kinds, load
-from worker.door import Doubtful, Registry, Retryable
+from worker.registry.protocol import Doubtful, Registry, Retryable
 
 
 class Died(BaseException):

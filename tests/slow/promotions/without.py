@@ -12,8 +12,8 @@ from registrar.ledger.promotions import Promotion, latest
 from registrar.policy import Policy
 from worker import lease
 from worker.actions import request, rollback, transition, vote
-from worker.promotion import evidence, in_stage, quarantine, rollback_target
-from worker.work import Work
+from worker.promotions import evidence, quarantine, rollback_target, stage_occupancy
+from worker.task_context import Work
 
 # What is taken out, and what is there instead: an owner, a name, and a value.
 Taken = tuple[Any, str, Any]
@@ -63,7 +63,7 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A rollback is about who held the target when it was accepted.
     "still-meant": ((rollback, "_still_meant", _nothing),),
     # Who is replaced makes room.
-    "replaced": ((in_stage.Seen, "others", lambda *_: []),),
+    "replaced": ((stage_occupancy.Seen, "others", lambda *_: []),),
     # Soak, freeze, a day's limit.
     "time-gates": ((evidence, "closed", lambda *_: []),),
     # Requests expire.

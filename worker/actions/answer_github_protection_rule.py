@@ -1,0 +1,70 @@
+"""worker.answer, when a promotion ends that a deployment waits for at GitHub's protection rule: it may go, or not.
+
+https://docs.github.com/rest/actions/workflow-runs#review-custom-deployment-protection-rules-for-a-workflow-run
+https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/create-custom-protection-rules
+"""
+
+import re
+from typing import Any
+
+from registrar.config.encryption import REPLY, BrokenSeal
+from registrar.events.outcome import Outcome
+from registrar.policy import Source
+from registrar.policy.routes import Channel
+from worker.notifications import commit_status
+from worker.notifications.transport import safe_session
+from worker.notifications.transport.github import access, api
+from worker.registry.protocol import Final
+from worker.task_context import Work
+
+_HINTS = {
+    401: "the token in the secret of the channel options.answer_by is wrong",
+    403: "the app of the channel options.answer_by needs Deployments, read and write",
+    404: "the app of the channel options.answer_by is not the one that the environment's protection rule belongs to",
+    422: "the run waits there no more: it was answered, or cancelled, or has ended",
+}
+
+
+def act(work: Work) -> Outcome:
+    address, source = _address(work), _source(work)
+    name, channel = _channel(work, source)
+    root, url = api.root(work.secret(channel.url)), str(address["url"])
+    # The token goes to the API that it is of, and to nothing else there than the run that asked.
+    if not re.fullmatch(
+        rf"{re.escape(root)}/repos/[\w.-]+/[\w.-]+/actions/runs/[0-9]+/deployment_protection_rule", url
+    ):
+        raise Final(f"the address to answer at is none of the API that channel {name!r} is of; see its url")
+    said = {
+        "environment_name": address["environment"],
+        "state": work.given("state"),
+        "comment": commit_status.said(str(work.given("text"))),
+    }
+    secret = work.secret(channel.secret)
+    granted = access.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})
+    token = access.token(secret, granted, work.http, root=root)
+    with safe_session.session(url, own={api.HOST}, listed=source.reply_to) as http:
+        api.post(http, url, said, token=token, hints=_HINTS)
+    return Outcome(f"the deployment to {address['environment']!r} was {work.given('state')} at GitHub")
+
+
+def _address(work: Work) -> dict[str, Any]:
+    try:
+        return work.seal.open(str(work.given("to")), audience=REPLY)
+    except BrokenSeal as error:
+        raise Final(f"the address for the answer can't be read: {error}") from None
+
+
+def _source(work: Work) -> Source:
+    source = work.policy.sources.get(str(work.given("source")))
+    if source is None:
+        raise Final(f"source {work.given('source')!r} is in registrar.yml no more; nobody is answered")
+    return source
+
+
+def _channel(work: Work, source: Source) -> tuple[str, Channel]:
+    """The one whose token or app answers."""
+    name = str(source.options.get("answer_by"))
+    channel = work.policy.channels.get(name)
+    if channel is None or channel.kind not in ("github", "github_dispatch"):
+        raise Final(f"channel {name!r}, options.answer_by of the source, is no github channel of registrar.yml")
+    return name, channel

@@ -1,0 +1,42 @@
+"""worker.replay, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
+
+The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
+address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.
+"""
+
+from registrar.events.event import Actor, Event
+from registrar.events.outcome import Fact, Outcome
+from registrar.events.resend_rules import NoReplay, again
+from registrar.events.types import EventReplay
+from registrar.ledger import act_subjects
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.interventions import Replayed
+from worker.registry.protocol import Refused
+from worker.resend_plan import plan_replay
+from worker.task_context import Work
+
+
+def act(work: Work) -> Outcome:
+    asked = work.data_as(EventReplay)
+    with work.ledger.read() as connection:
+        first = event_status.event(connection, asked.event_id)
+        told = act_subjects.replayed(connection, first["id"], first["type"]) if first else {}
+    if first is None or first["model"] != asked.model:
+        about = f"about {asked.model}" if asked.model else "about no model"
+        raise Refused(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
+    try:
+        data = again(work.policy, work.task.source, first["type"], first["data"])
+    except NoReplay as error:
+        raise Refused(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
+    if asked.plan:
+        found = plan_replay(work, data)
+        return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
+    new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
+    done = Replayed(
+        asked.event_id, new, work.task.source, asked.reason, work.task.args.get(act_subjects.KEY, {}) | told
+    )
+    because = f": {asked.reason}" if asked.reason else ""
+    text = f"{new.type} {first['id']} was sent again as {done.id}, by {work.who}{because}"
+    details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}
+    fact = Fact("event.replayed", text, asked.model, first["data"].get("version"), details)
+    return Outcome(text, facts=(fact,), records=(done,))

@@ -1,0 +1,97 @@
+"""The worker process: Celery with all tasks, on a pool of threads."""
+
+import os
+import socket
+from contextlib import ExitStack
+from functools import partial
+
+import requests
+
+from registrar.broker.celery_app import QUEUE, celery_app
+from registrar.broker.dispatcher import Dispatcher
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings, SettingsError, from_environment
+from registrar.ledger import Ledger
+from registrar.ledger.inbox import Inbox
+from registrar.ledger.schema import check
+from registrar.policy import Policy, installation_check, load
+from registrar.telemetry import redaction, tracing
+from registrar.telemetry.heartbeat import Digests
+from registrar.telemetry.metrics_server import Scrape
+from registrar.telemetry.observability_settings import Watching
+from worker import metrics, shutdown
+from worker.celery_tasks import hand_back, install
+from worker.context import Bench
+from worker.downloads import CONCURRENCY
+from worker.heartbeat import Pulse, follow_worker
+from worker.notifications import channels
+from worker.registry.availability import RegistryWatch
+from worker.registry.mlflow import MlflowRegistry, configure_client
+
+
+def main() -> None:
+    settings = from_environment()
+    policy = load(settings.config_path)
+    redaction.install(settings, policy)
+    tracing.start(settings, "worker")
+    ledger = Ledger(settings.ledger_url)
+    bench = build(settings, policy, ledger)
+    installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
+    with ExitStack() as stack:
+        stack.callback(tracing.stop)
+        watch = stack.enter_context(RegistryWatch(settings.mlflow_uri, settings.environ))
+        pulse = stack.enter_context(Pulse(ledger, "worker", Digests.of(settings, policy), watch=watch))
+        follow_worker(bench.app, pulse.loop)
+        if at := settings.watching.worker_metrics:
+            stack.enter_context(Scrape(at, partial(metrics.text, pulse.loop)))
+
+        def leave() -> None:
+            stack.close()
+            os._exit(0)
+
+        shutdown.when_closing(bench.app, lambda: bench.closing.begin(partial(hand_back, bench), leave))
+        bench.app.start(_arguments(settings.watching))
+
+
+def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
+    """What the process holds, its Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
+    channels.check(policy)
+    configure_client()
+    app = celery_app(settings.broker_url)
+    check(ledger)
+    http = requests.Session()
+    http.auth = _no_login
+    registry = MlflowRegistry(settings.mlflow_uri).guarded
+    scrubbing = redaction.Scrub(redaction.known(settings, policy))
+    inbox = Inbox(ledger, Dispatcher(settings.broker_url).publish)
+    bench = Bench(app, ledger, inbox, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
+    install(bench)
+    return bench
+
+
+def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """A proxy of the environment is used, a login of ~/.netrc is not: channels get what registrar.yml says."""
+    return request
+
+
+def _seal(settings: Settings) -> Seal:
+    try:
+        return Seal(settings.secret_key)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _arguments(watching: Watching) -> list[str]:
+    name = f"registrar-{os.getpid()}@{socket.gethostname()}"
+    return [
+        *(["--quiet"] if watching.log == "json" else []),  # its banner is no log
+        "worker",
+        "--pool=threads",
+        f"--concurrency={CONCURRENCY}",
+        f"--queues={QUEUE}",
+        f"--hostname={name}",
+        "--without-gossip",
+        "--without-mingle",
+        "--loglevel=INFO",
+        *(["--task-events"] if watching.task_events else []),
+    ]

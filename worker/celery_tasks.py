@@ -1,0 +1,316 @@
+"""Celery's side: claim a task, act, finish; and all policy on trying again."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from celery.signals import worker_ready
+
+from registrar.broker.celery_app import PEAL, Bell, ring
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger.promotions import Decided
+from registrar.ledger.queries.interventions import Begun
+from registrar.ledger.tasks import LeaseLost, Task
+from registrar.plugins import kinds, load
+from worker import chat_replies, dispatcher, metrics, observability, retry
+from worker.context import Bench
+from worker.downloads import LONG
+from worker.lease import Lease
+from worker.ledger_retry import patiently
+from worker.notifications.routing import notices
+from worker.promotions import deployment_gate_response
+from worker.promotions.version_identity import Another, Sightings, compared
+from worker.registry.protocol import Failure, Retryable
+from worker.shutdown import HandedBack
+from worker.task_context import Work
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 60.0
+# What tells people of something else: that it could not be is told to nobody, and ends no promotion.
+_TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
+_SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
+_OF_THE_PRESENT = frozenset({"worker.observe"})
+_AGAIN = 10  # times that a task begins anew since what it saw was made anew
+UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
+
+
+def install(bench: Bench) -> None:
+    """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
+    for verb in kinds("worker.actions"):
+        bench.app.task(name=f"worker.{verb}")(_entry(bench, verb))
+
+    def ring_again(**_: object) -> None:
+        dispatcher.sweep(bench)
+
+    def look_at_the_clock() -> None:
+        dispatcher.tick(bench)
+
+    def ring_each(bells: list[list[str]]) -> None:
+        dispatcher.peal(bench, [Bell(task_id, name) for task_id, name in bells])
+
+    bench.app.task(name=PEAL)(ring_each)
+    bench.app.task(name="worker.sweep")(ring_again)
+    bench.app.task(name="worker.tick")(look_at_the_clock)
+    worker_ready.connect(ring_again, weak=False)
+
+
+def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
+    def run(task_id: str) -> None:
+        """Claim the task, act on it, finish it."""
+        work_on(bench, verb, task_id)
+
+    run.__name__ = verb
+    return _in_places(bench, run) if f"worker.{verb}" in LONG else run
+
+
+def _in_places(bench: Bench, run: Callable[[str], None]) -> Callable[[str], None]:
+    """Where there is a place; whoever leaves it rings for the next."""
+
+    def download(task_id: str) -> None:
+        with bench.downloads.place() as found:
+            if found:
+                run(task_id)
+        if found:
+            dispatcher.next_of(bench, LONG)
+
+    download.__name__ = run.__name__
+    return download
+
+
+def work_on(bench: Bench, verb: str, task_id: str) -> None:
+    """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
+    try:
+        with bench.ledger.write() as connection:
+            task = tasks.claim(connection, task_id, at=bench.now())
+    except LedgerUnavailable as error:
+        log.warning("%s %s: not begun, the sweep rings again: the ledger %s (%s)", verb, task_id, error.reason, error)
+        return
+    if task is None:
+        log.debug("%s %s: nothing to claim", verb, task_id)
+        return
+    with observability.around(task):
+        _work_on(bench, verb, task)
+
+
+def _work_on(bench: Bench, verb: str, task: Task) -> None:
+    try:
+        bells = _settle(bench, verb, task)
+    except HandedBack:
+        hand_back(bench, task)
+        return
+    except LeaseLost:
+        log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
+        return
+    ring(bench.app, bells)
+
+
+def hand_back(bench: Bench, task: Task) -> None:
+    """This worker stops, and another one takes the task at once; without the ledger, when the lease is over."""
+    try:
+        with bench.ledger.write() as connection:
+            bells = tasks.release(connection, task, at=bench.now())
+    except LedgerUnavailable as error:
+        log.warning("%s %s: not handed back: the ledger %s (%s)", task.name, task.id, error.reason, error)
+        return
+    log.info("%s %s: handed back", task.name, task.id)
+    ring(bench.app, bells)
+
+
+def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
+    """Act, and write down what came of it. Raises LeaseLost."""
+    with Lease(bench.ledger, task, bench.closing) as lease:
+        if task.crashes >= tasks.MAX_CRASHES:
+            return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
+        work = _work(bench, task, lease.renew)
+        try:
+            with observability.attempt(task):
+                outcome = metrics.attempt(task, partial(_acted, bench, verb, task, lease))
+            bells = _finish(bench, task, "refused" if outcome.refused else "succeeded", outcome)
+        except LeaseLost:
+            raise
+        except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
+            return _retry(bench, task, f"the ledger {error.reason}", pause(1))
+        except Begun as error:
+            return _retry(bench, task, str(error), pause(1))
+        except Failure as error:
+            return _failed(bench, work, error)
+        except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
+            log.exception("%s %s: unexpected error", verb, task.id)
+            return _unexpected(bench, task, error)
+        log.info("%s %s: %s", verb, task.id, outcome.summary)
+        return bells
+
+
+def _acted(bench: Bench, verb: str, task: Task, lease: Lease) -> Outcome:
+    """Whatever the action reads of its model is held against the record first (worker/promotions/version_identity.py).
+
+    Raises Failure. After a write, it begins again as if this attempt had been cut off there.
+    """
+    written = 0
+    for _ in range(_AGAIN):
+        sightings = _sightings(bench, task)
+        work = _work(bench, replace(task, attempts=task.attempts + written), lease.renew, sightings)
+        try:
+            outcome: Outcome = load("worker.actions", verb).act(work)
+            return replace(outcome, seen=sightings.seen if sightings else {})
+        except Another as found:
+            _tell(bench, task, found.outcome)
+            written += bool(sightings and sightings.wrote)
+            task = _meant(task, sightings)
+        except Failure:
+            _keep_meant(bench, task, sightings)
+            raise
+    raise Retryable(f"{task.data.get('model')} is made anew again and again in MLflow")
+
+
+def _sightings(bench: Bench, task: Task) -> Sightings | None:
+    """Of what works in the lane of a model."""
+    model = task.data.get("model")
+    if model is None or task.lane != f"model:{model}":
+        return None
+    inner = bench.registry(lambda: None)
+    number, made = _number(task), task.args.get(tasks.MEANT)
+    meant = (number, made) if number and made else None
+    said = (number, task.accepted_at) if number and number == task.data.get("version") else None
+    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant, said=said)
+
+
+def _number(task: Task) -> int | None:
+    """Of the version that a task is about, if it is about one, and not about whatever is there."""
+    found: int | None = task.args.get("version", task.data.get("version"))
+    return None if task.name in _OF_THE_PRESENT else found
+
+
+def _meant(task: Task, sightings: Sightings | None) -> Task:
+    """The task, bound to the version that it saw under its number; as it was where it saw none, or is bound."""
+    seen = sightings.seen.get((str(task.data.get("model")), _number(task) or 0)) if sightings else None
+    if seen is None or tasks.MEANT in task.args:
+        return task
+    return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
+
+
+def _keep_meant(bench: Bench, task: Task, sightings: Sightings | None) -> None:
+    """Tried again, however late, a task is about the version that it saw, and not about what has the number then.
+
+    Raises LeaseLost.
+    """
+    if (bound := _meant(task, sightings)) is not task:
+        with bench.ledger.write() as connection:
+            tasks.mean(connection, task, bound.args[tasks.MEANT])
+
+
+def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
+    """What follows for a version is to be done with that one, however late, and not with what has its number then."""
+    which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
+    return (
+        replace(step, args={**step.args, tasks.MEANT: which.created_at.isoformat()})
+        if which and not step.lane
+        else step
+    )
+
+
+def _tell(bench: Bench, task: Task, found: Outcome) -> None:
+    """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
+    at = bench.now()
+    log.warning("%s %s: %s", task.name, task.id, found.summary)
+    answers = deployment_gate_response.answers(bench.ledger, bench.seal, task, "succeeded", found, others=True)
+    told = Outcome(found.summary, found.facts, (*notices(bench.policy, found, at=at), *answers), found.records)
+
+    def write() -> list[Bell]:
+        with bench.ledger.write() as connection:
+            return tasks.come_to_light(connection, task, told, at=at)
+
+    ring(bench.app, patiently(write))
+
+
+def _work(bench: Bench, task: Task, before_write: Callable[[], None], sightings: Sightings | None = None) -> Work:
+    def check() -> None:
+        if sightings:
+            sightings.before_write()
+        before_write()
+
+    registry = bench.registry(check)
+    return Work(
+        task=task,
+        registry=compared(registry, sightings) if sightings else registry,
+        unseen=registry,
+        ledger=bench.ledger,
+        policy=bench.policy,
+        settings=bench.settings,
+        seal=bench.seal,
+        http=bench.http,
+        now=bench.now(),
+    )
+
+
+def _failed(bench: Bench, work: Work, error: Failure) -> list[Bell]:
+    if ended := retry.end(work.task, error, at=work.now, answers=work.registry_answers):
+        state, said = ended
+        return _give_up(bench, work.task, state, bench.scrub(said))
+    asked = error.after if isinstance(error, Retryable) else None
+    doubted = retry.doubted(work.task, error, work.registry_answers)
+    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked), doubted=doubted)
+
+
+def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:
+    message = f"unexpected {type(error).__name__}; the worker's log has the details"
+    if task.attempts >= UNEXPECTED_ATTEMPTS:
+        return _give_up(bench, task, "dead", message)
+    return _retry(bench, task, message, pause(task.attempts))
+
+
+def pause(attempts: int, asked: float | None = None) -> float:
+    """Seconds until the next attempt: 1, 2, 4 ... 60, half of it by chance; or what the other side asked for."""
+    longest = min(LONGEST_PAUSE, 2.0 ** min(attempts - 1, 10))
+    return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
+
+
+def _retry(bench: Bench, task: Task, error: str, delay: float, *, doubted: bool = False) -> list[Bell]:
+    log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
+
+    def put_back() -> list[Bell]:
+        with bench.ledger.write() as connection:
+            return tasks.retry(connection, task, delay=delay, error=error, at=bench.now(), doubted=doubted)
+
+    return patiently(put_back)
+
+
+def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
+    """A final error is told; a promotion that was under way has failed with it."""
+    log.log(logging.INFO if state == "refused" else logging.ERROR, "%s %s: %s: %s", task.name, task.id, state, error)
+    outcome = Outcome(error) if task.name in _TELLING else _failure(task, state, error)
+    return _finish(bench, task, state, outcome, error=error)
+
+
+def _failure(task: Task, state: str, error: str) -> Outcome:
+    promotion = task.args.get("promotion")
+    what = f"{task.event_type} by {task.actor_name}"
+    if task.name == "worker.answer":  # the event itself was done
+        what = f"the answer to a deployment that waits for the end of {what}"
+    text = f"{what} {'was refused' if state == 'refused' else 'could not be done'}: {error}"
+    about = {"promotion": promotion} if promotion else {}
+    details = {"task": task.id, "event": task.event_id, **about}
+    fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)
+    records = (Decided(promotion, "failed", error),) if promotion else ()
+    return Outcome(summary=error, facts=(fact,), records=records)
+
+
+def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
+    at: datetime = bench.now()
+    notes = (*notices(bench.policy, outcome, at=at), *chat_replies.replies(bench.seal, task, outcome.summary))
+
+    def end() -> list[Bell]:
+        answers = deployment_gate_response.answers(bench.ledger, bench.seal, task, state, outcome)
+        steps = (_bound(step, task, outcome.seen) for step in outcome.follow_ups)
+        told = (*steps, *notes, *answers)
+        complete = replace(outcome, follow_ups=told)
+        with bench.ledger.write() as connection:
+            return tasks.finish(connection, task, state, complete, error=error, at=at)
+
+    return patiently(end)

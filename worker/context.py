@@ -1,0 +1,36 @@
+"""What a worker process holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import requests
+from celery import Celery
+
+from registrar.config.encryption import Seal
+from registrar.config.settings import Settings
+from registrar.ledger import Ledger
+from registrar.ledger.engine import now
+from registrar.ledger.inbox import Inbox
+from registrar.policy import Policy
+from worker.downloads import Downloads
+from worker.registry.protocol import Registry
+from worker.shutdown import Closing
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker process holds for all its tasks."""
+
+    app: Celery
+    ledger: Ledger
+    inbox: Inbox  # for what the scheduler finds due
+    policy: Policy
+    settings: Settings
+    seal: Seal
+    registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
+    http: requests.Session
+    now: Callable[[], datetime] = now  # aware, UTC
+    scrub: Callable[[str], str] = str  # what another system said, without our secrets
+    closing: Closing = field(default_factory=Closing)
+    downloads: Downloads = field(default_factory=Downloads)

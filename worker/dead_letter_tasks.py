@@ -1,0 +1,26 @@
+"""What retry and drop have in common: the task that they are about, and that it is of the model that they name."""
+
+from registrar.events.outcome import Fact, Outcome, Record
+from registrar.events.types import TaskDrop, TaskRetry
+from registrar.ledger import dead_letters
+from registrar.ledger.dead_letters import Letter
+from worker.registry.protocol import Refused
+from worker.task_context import Work
+
+
+def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
+    """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
+    with work.ledger.read() as connection:
+        found = dead_letters.letter(connection, data.task_id)
+    if found is None or found.model != data.model:
+        about = f"about {data.model}" if data.model else "about no model"
+        raise Refused(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")
+    return found
+
+
+def outcome(type_: str, text: str, found: Letter, reason: str | None, record: Record) -> Outcome:
+    because = f": {reason}" if reason else ""
+    about = {"promotion": found.promotion} if found.state == "queued" and found.promotion else {}
+    details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was(), **about}
+    fact = Fact(type_, f"{text}{because}", found.model, found.args.get("version"), details)
+    return Outcome(fact.text, facts=(fact,), records=(record,))

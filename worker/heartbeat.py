@@ -1,0 +1,104 @@
+"""The heartbeat of a worker or beat, which also says when a doorbell last passed through its hands."""
+
+import threading
+import time
+from typing import Any, Self
+
+from celery import Celery, bootsteps
+from celery.beat import Scheduler
+from celery.signals import after_task_publish, task_postrun, task_prerun
+
+from registrar.ledger import Ledger
+from registrar.ledger.heartbeats import EVERY
+from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
+from registrar.telemetry.liveness import EVERY as TURNS_EVERY
+from registrar.telemetry.liveness import LoopActivity
+from worker.registry.availability import RegistryWatch
+
+
+class Pulse(HeartbeatWriter):
+    """A context manager around the life of a process. part: worker or beat. watch: asks MLflow now and then."""
+
+    def __init__(
+        self, ledger: Ledger, part: str, given: Digests | None = None, *, watch: RegistryWatch | None = None
+    ) -> None:
+        super().__init__(ledger, part, given)
+        self._watch = watch
+        self._bell: float | None = None  # monotonic
+        self._in_hand = 0
+        self._lock = threading.Lock()
+
+    def taken(self, **_: object) -> None:
+        """A doorbell came from the broker, and its task begins."""
+        with self._lock:
+            self._in_hand += 1
+            self._bell = time.monotonic()
+
+    def done(self, **_: object) -> None:
+        with self._lock:
+            self._in_hand -= 1
+
+    def rung(self, **_: object) -> None:
+        """A doorbell went to the broker."""
+        self._bell = time.monotonic()
+
+    def every(self) -> float:
+        return EVERY
+
+    def marks(self) -> dict[str, float]:
+        bell = {} if self._bell is None else {"last_bell_at": self._bell}
+        return {**super().marks(), **bell}
+
+    def more(self) -> dict[str, Any]:
+        return {"in_hand": self._in_hand, "mlflow": self._watch.trouble if self._watch else None}
+
+    def __enter__(self) -> Self:
+        if self._part == "worker":
+            task_prerun.connect(self.taken)
+            task_postrun.connect(self.done)
+        else:
+            after_task_publish.connect(self.rung)
+        return super().__enter__()
+
+
+def follow_worker(app: Celery, loop: LoopActivity) -> None:
+    """Tell the loop that Celery's goes round. While the worker has no connection, it waits for the broker."""
+
+    class Turns(bootsteps.StartStopStep):
+        """The last step of Celery's consumer to be started, the first to be stopped."""
+
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def __init__(self, consumer: Any, **_: object) -> None:
+            super().__init__(consumer)
+            self._waits = loop.waiting()
+            self._waits.__enter__()
+            self._timer: Any = None
+
+        def start(self, consumer: Any) -> None:
+            self._waits.__exit__(None, None, None)
+            self._timer = consumer.timer.call_repeatedly(TURNS_EVERY, loop.turned)
+
+        def stop(self, consumer: Any) -> None:
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+                self._waits = loop.waiting()
+                self._waits.__enter__()
+
+    app.steps["consumer"].add(Turns)
+
+
+def following(loop: LoopActivity) -> type[Scheduler]:
+    """Beat's scheduler, which tells the loop that it ticks, and that it waits for the broker where it does."""
+
+    class Following(Scheduler):
+        def tick(self, *args: Any, **kwargs: Any) -> Any:
+            loop.turned()
+            return super().tick(*args, **kwargs)
+
+        def _ensure_connected(self) -> Any:
+            with loop.waiting():
+                return super()._ensure_connected()  # type: ignore[misc]  # its stubs lack it
+
+    return Following

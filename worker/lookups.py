@@ -1,0 +1,142 @@
+"""What people look up by hand today, as tables: for the command line and for chat."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from registrar.ledger import Ledger
+from registrar.ledger.dead_letters import letters
+from registrar.ledger.holders import history as ledger_history
+from registrar.ledger.holders import how_long
+from registrar.ledger.queries.holdings import Holding
+from worker.registry.protocol import NotFound, Registry
+
+IN_CHAT = 20  # rows
+
+
+@dataclass(frozen=True)
+class Table:
+    """title: a sentence. rows: texts, as many as columns. more: so many rows there are besides."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    more: int = 0
+
+    def as_text(self, *, most: int = IN_CHAT) -> str:
+        """For a chat message: columns aligned, at most so many rows."""
+        shown = [list(self.columns), *map(list, self.rows[:most])]
+        widths = [max(len(row[i]) for row in shown) for i in range(len(self.columns))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
+        ]
+        untold = len(self.rows[most:]) + self.more
+        more = [f"... and {untold} more"] if untold else []
+        return "\n".join([self.title, "```", *lines, "```", *more]) if self.rows else f"{self.title}: none"
+
+
+def experiments(registry: Registry, now: datetime) -> Table:
+    found = registry.experiments()
+    rows = [(e.name, e.id, age(e.created_at, now)) for e in found]
+    return Table("Experiments", ("name", "id", "age"), rows)
+
+
+def runs(
+    registry: Registry,
+    now: datetime,
+    *,
+    experiment: str,
+    filter_string: str = "",
+    order_by: Sequence[str] = (),
+    max_results: int = 10,
+    run_view_type: str = "ACTIVE_ONLY",
+) -> Table:
+    """As MlflowClient.search_runs: filter_string "metrics.rmse < 7", order_by ["metrics.rmse ASC"]."""
+    found = registry.search_runs(
+        experiment,
+        filter_string=filter_string,
+        order_by=order_by,
+        max_results=max_results,
+        run_view_type=run_view_type,
+    )
+    rows = [(run.id, run.name, run.status, _metrics(run.metrics), run.user, age(run.started_at, now)) for run in found]
+    return Table(f"Runs of {experiment}", ("run", "name", "status", "metrics", "user", "age"), rows)
+
+
+def models(registry: Registry, now: datetime) -> Table:
+    rows = [(m.name, _aliases(m.aliases), age(m.created_at, now)) for m in registry.models()]
+    return Table("Registered models", ("model", "aliases", "age"), rows)
+
+
+def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20) -> Table:
+    """Stage, aliases, metrics, age and who, newest first. The metrics are those of each version's run."""
+    aliases = registry.model(model).aliases
+    rows = []
+    for found in registry.versions(model, newest=newest):
+        named = [f"@{alias}" for alias, version in sorted(aliases.items()) if version == found.version]
+        metrics = _metrics(_run_metrics(registry, found.run_id))
+        who = found.tags.get("registrar.by", "by hand")
+        rows.append((str(found.version), found.stage, " ".join(named), metrics, age(found.created_at, now), who))
+    return Table(f"Versions of {model}", ("version", "stage", "alias", "metrics", "age", "registered by"), rows)
+
+
+def history(ledger: Ledger, *, model: str) -> Table:
+    """The newest of it, as far as a chat shows it."""
+    with ledger.read() as connection:
+        found = ledger_history(connection, model, limit=IN_CHAT)
+        more = how_long(connection, model) - len(found)
+    rows = [_held(holding) for holding in reversed(found)]
+    return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows, more)
+
+
+def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:
+    """What failed for good, of a model or of all, newest first."""
+    with ledger.read() as connection:
+        found = letters(connection, model=model)
+    rows = [
+        (age(each.finished_at, now), each.verb, each.model or "-", each.actor_name, _cut(each.error or ""), each.id)
+        for each in found
+    ]
+    about = f" of {model}" if model else ""
+    return Table(f"What failed for good{about}", ("age", "what", "model", "by", "why", "task"), rows)
+
+
+def _cut(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _held(holding: Holding) -> tuple[str, ...]:
+    held = holding.key if holding.kind == "stage" else f"@{holding.key}"
+    times = (_at(holding.since), _at(holding.until))
+    return held, str(holding.version), *times, holding.actor_name, holding.approved_by or "-"
+
+
+def _run_metrics(registry: Registry, run_id: str | None) -> dict[str, float]:
+    try:
+        return dict(registry.run(run_id).metrics) if run_id else {}
+    except NotFound:
+        return {}
+
+
+def _metrics(metrics: Mapping[str, float]) -> str:
+    return " ".join(f"{name}={value:.4g}" for name, value in sorted(metrics.items())[:4])
+
+
+def _aliases(aliases: Mapping[str, int]) -> str:
+    return " ".join(f"@{alias}={version}" for alias, version in sorted(aliases.items()))
+
+
+def _at(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}Z" if time else "now"
+
+
+_UNITS: tuple[tuple[int, str], ...] = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """The largest unit only: 3 d, 5 h, 2 min, 10 s."""
+    if since is None:
+        return ""
+    seconds = max(0, int((now - since).total_seconds()))
+    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    return f"{seconds // size} {unit}"

@@ -1,0 +1,87 @@
+"""A channel of registrar.yml, ready to be told: its notifier, and the notice of a fact with its addresses resolved."""
+
+from dataclasses import dataclass, replace
+from types import ModuleType
+from urllib.parse import quote
+
+from registrar.events.approval_buttons import LIFE, Audience
+from registrar.events.outcome import Fact
+from registrar.plugins import load
+from registrar.policy.routes import Channel
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notice
+from worker.registry.protocol import Final, NotFound
+from worker.task_context import Work
+
+
+@dataclass(frozen=True)
+class Told:
+    """notifier: the module of the channel's kind."""
+
+    name: str
+    channel: Channel
+    notifier: ModuleType
+
+    def notice(self, work: Work, fact: Fact, *, thread: str | None = None, end: str | None = None) -> Notice:
+        """end: how a card ended, which is rewritten: it has no buttons any more. Raises Final."""
+        return Notice(
+            id=work.task.id,
+            fact=_of_version(work, fact, self.notifier),
+            event_id=work.task.event_id,
+            at=work.task.accepted_at,
+            url=work.secret(self.channel.url),
+            secret=work.secret(self.channel.secret),
+            door=_door(self.channel, work.settings.public_url),
+            options=self.channel.options,
+            source=work.settings.public_url or Notice.source,
+            actor=work.task.actor,
+            presses=_presses(work, self),
+            # Of the first attempt: a card that is posted again has the same buttons.
+            until=work.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
+            thread=thread,
+            page=_page(fact, work.settings.public_url),
+            end=end,
+        )
+
+
+def channel(work: Work, name: str) -> Told:
+    """Raises Final for one that is there no more."""
+    found = work.policy.channels.get(name)
+    if found is None:
+        raise Final(f"channel {name!r} is in registrar.yml no more")
+    return Told(name, found, load("worker.notifications.notifiers", found.kind))
+
+
+def _of_version(work: Work, fact: Fact, notifier: ModuleType) -> Fact:
+    """Most facts do not carry what only deploy systems and commits are about. One's own word goes before the tag."""
+    if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
+        return fact
+    known = {key: value for key, value in fact.details.items() if value is not None}
+    if {"commit", "run_id"} <= set(known):
+        return fact
+    try:
+        version = work.registry.version(fact.model, fact.version)
+    except NotFound:
+        return fact
+    found = {"commit": version.tags.get("registrar.commit"), "run_id": version.run_id}
+    return replace(fact, details={**fact.details, **found, **known})
+
+
+def _door(channel: Channel, public_url: str | None) -> str | None:
+    """Where the receiver takes the channel's presses."""
+    return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
+
+
+def _presses(work: Work, told: Told) -> Audience | None:
+    source = work.policy.presses(told.name)
+    return Audience(told.channel.kind, source, told.name) if source else None
+
+
+def _page(fact: Fact, public_url: str | None) -> str | None:
+    """The dashboard's page about a fact: of its promotion, where it is about one, else of its model."""
+    if not public_url or not fact.model:
+        return None
+    base = public_url.rstrip("/")
+    if promotion := fact.details.get("promotion"):
+        return f"{base}/promotions/{quote(str(promotion), safe='')}"
+    return f"{base}/models/{quote(fact.model, safe='')}"

@@ -1,0 +1,25 @@
+"""What a deploy system needs to know of a fact: names and numbers, and no sentence that would have to be parsed."""
+
+from typing import Any
+
+from worker.notifications.notifiers import Notice
+
+
+def about(notice: Notice) -> dict[str, Any]:
+    """Flat, the same keys for every fact, None for what it does not know.
+
+    id: the deployment's, where one is asked for; else the notice's. Both stay the same when it is told again.
+    """
+    fact, details = notice.fact, notice.fact.details
+    return {
+        "id": details.get("deployment") or notice.id,
+        "type": fact.type,
+        "model": fact.model,
+        "version": fact.version,
+        "target": details.get("target") or details.get("stage"),
+        "alias": details.get("alias"),
+        "environment": details.get("environment"),
+        "previous_version": details.get("previous_version"),
+        "run_id": details.get("run_id"),
+        "commit": details.get("commit"),
+    }

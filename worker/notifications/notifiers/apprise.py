@@ -1,0 +1,46 @@
+"""kind: apprise. Facts through Apprise, to whatever has no file of its own here: e-mail, PagerDuty, Telegram, ntfy, ...
+
+url is an Apprise address, such as mailtos://user:password@example.com?to=team@example.com
+https://github.com/caronc/apprise/wiki lists them. Text goes as text: nothing in a name formats, links or calls anybody.
+"""
+
+import logging
+
+import apprise
+import requests
+
+from registrar.config.encryption import Seal
+from registrar.text import markdown
+from worker.notifications.notifiers import Notice
+from worker.registry.protocol import Final, Retryable
+
+NEEDS = ("url",)
+SECONDS = 10
+MOST = 2000  # characters; Apprise cuts what is longer than the service takes
+_BAD = ("failed", "dead", "rejected", "refused", "held_back", "changed_by_hand", "rolled_back")
+# It writes addresses into its log, and they hold passwords.
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    """Apprise says whether it worked, and not why: what did not is tried again. Raises Retryable, Final."""
+    if not notice.url:
+        raise Final("the channel has no url; add url: env:NAME to it in registrar.yml, an address of Apprise's")
+    # Nothing is kept on the disk, and no template in a text is filled in.
+    asset = apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY, allow_templates=False)
+    service = apprise.Apprise(asset=asset)
+    if not service.add(notice.url):
+        raise Final("the channel's url is no address that Apprise knows: https://github.com/caronc/apprise/wiki")
+    taken = service.notify(
+        title=notice.fact.type,
+        body=markdown.uncalled(notice.fact.text)[:MOST],
+        body_format=apprise.NotifyFormat.TEXT,
+        notify_type=_importance(notice.fact.type),
+        timeout=SECONDS,
+    )
+    if not taken:
+        raise Retryable("Apprise could not deliver the message")
+
+
+def _importance(type_: str) -> apprise.NotifyType:
+    return apprise.NotifyType.WARNING if type_.endswith(_BAD) else apprise.NotifyType.INFO

@@ -1,0 +1,124 @@
+"""kind: discord. Facts to a channel; a request for approval carries Approve and Reject buttons if a bot posts it.
+
+https://docs.discord.com/developers/resources/webhook#execute-webhook, #edit-webhook-message
+https://docs.discord.com/developers/resources/message#create-message, #edit-message
+url: a webhook's, or https://discord.com/api/v10/channels/<id>/messages with the bot's token as secret. Buttons are
+the bot's application's: what other webhooks carry is shown to nobody, so they name the command instead.
+"""
+
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+
+from registrar.config.encryption import Seal
+from registrar.events import approval_buttons
+from registrar.text import markdown
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.http_post import ask
+from worker.notifications.transport.http_post import post as send
+from worker.registry.protocol import Final
+
+NEEDS = ("url",)
+HOSTS = frozenset({"discord.com"})
+# https://docs.discord.com/developers/reference#user-agent: others may be turned away
+_JSON = {"Content-Type": "application/json", "User-Agent": "DiscordBot (mlflow-registrar, 1)"}
+_NOBODY: dict[str, Any] = {"allowed_mentions": {"parse": []}}
+_EPHEMERAL = 64
+_ROW, _BUTTON = 1, 2
+_GREEN, _RED = 3, 4
+
+
+def message(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """The message's JSON. A message ends at 2,000 characters, an embed's description at 4,096."""
+    said = {"content": markdown.escape(fact_card.title(notice), most=1900), **_NOBODY}
+    if not fact_card.is_card(notice.fact):
+        return said
+    lines = [line for part in fact_card.parts(notice) for line in part]
+    if fact_card.pressable(notice) and not _has_buttons(notice):
+        lines.append(f"/registry {fact_card.command('approve', notice.fact)}")
+    # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
+    link = {"title": fact_card.OPEN, "url": notice.page} if notice.page else {}
+    embed = {**link, "description": markdown.escape("\n".join(lines), most=3900), "footer": {"text": notice.fact.model}}
+    return {**said, "embeds": [embed], **_row(notice, seal)}
+
+
+def _row(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """A message that is edited keeps what is not named anew, so that there are none is said."""
+    if not fact_card.pressable(notice):
+        return {"components": []}
+    if not _has_buttons(notice):
+        return {}
+    buttons = [_button("approve", _GREEN, notice, seal), _button("reject", _RED, notice, seal)]
+    return {"components": [{"type": _ROW, "components": buttons}]}
+
+
+def _has_buttons(notice: Notice) -> bool:
+    """Of a bot alone, and where a source takes the presses."""
+    return bool(notice.secret and notice.presses)
+
+
+def _button(verdict: str, style: int, notice: Notice, seal: Seal) -> dict[str, Any]:
+    """custom_id has 100 characters: the mark vouches for them and for the model in the footer."""
+    fact, short = notice.fact, approval_buttons.short(notice.id)
+    promotion, target = fact.details["promotion"], fact.details["target"]
+    nonce = approval_buttons.short_nonce(verdict, promotion=promotion, shortened=short)
+    content = fact_card.said_by_button(verdict, notice, nonce=nonce)
+    said = (verdict[0], promotion.removeprefix("prm_"), str(fact.version), target[0], short, f"{content['until']:08x}")
+    custom_id = ":".join(("registrar", *said, seal.mark(content, audience=fact_card.audience(notice, _place(notice)))))
+    return {"type": _BUTTON, "style": style, "label": verdict.capitalize(), "custom_id": custom_id}
+
+
+def _place(notice: Notice) -> str | None:
+    """The channel's id, which a bot's url has: https://docs.discord.com/developers/resources/message#create-message"""
+    found = re.search(r"/channels/([0-9]{1,20})/messages$(?!\n)", notice.url or "")
+    return found[1] if found else None
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+    """A bot's message that is posted again within minutes is the first one, by its nonce."""
+    content = message(notice, seal)
+    if notice.secret:
+        content |= {"nonce": approval_buttons.short(notice.id), "enforce_nonce": True, **_answering(notice)}
+    said = ask(http, "POST", _at(notice), content, _headers(notice))
+    id = said.get("id")
+    return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch("[0-9]{1,20}", id) else None
+
+
+def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+    ask(http, "PATCH", _at(notice, json.loads(ref)["id"]), message(notice, seal), _headers(notice))
+
+
+def _answering(notice: Notice) -> dict[str, Any]:
+    """Discord's own threads are channels that people must join: an answer to the card is what stays with it."""
+    if not notice.thread:
+        return {}
+    return {"message_reference": {"message_id": json.loads(notice.thread)["id"], "fail_if_not_exists": False}}
+
+
+def _at(notice: Notice, id: str | None = None) -> str | None:
+    """Where a message is made, or the one of that id is. A webhook says which it made only if it is told to wait."""
+    if not notice.url:
+        return None
+    try:
+        parts = urlsplit(notice.url)
+    except ValueError:
+        raise Final("the channel's url is not an http(s) address") from None
+    if notice.secret:
+        return urlunsplit(parts._replace(path=f"{parts.path}/{id}" if id else parts.path))
+    if id:
+        return urlunsplit(parts._replace(path=f"{parts.path}/messages/{id}"))
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, "wait=true"]))))
+
+
+def _headers(notice: Notice) -> dict[str, str]:
+    return {**_JSON, **({"Authorization": f"Bot {notice.secret}"} if notice.secret else {})}
+
+
+def reply(url: str, text: str, http: requests.Session) -> None:
+    """A follow-up to an interaction: only the person who asked sees it."""
+    content = {"content": markdown.escape(text, most=1900), "flags": _EPHEMERAL, **_NOBODY}
+    send(http, url, json.dumps(content).encode(), _JSON)

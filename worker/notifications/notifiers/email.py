@@ -1,0 +1,82 @@
+"""kind: email. Facts as plain-text mail by SMTP.
+
+https://www.rfc-editor.org/rfc/rfc5321, rfc6409 (submission), rfc3834 (what machines send is marked so)
+A mail that is sent again, where the first one's answer was lost, has the same Message-ID: most mailboxes show it once.
+"""
+
+import re
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Annotated
+
+import requests
+from pydantic import AfterValidator, Field
+
+from registrar.config.encryption import Seal
+from registrar.policy.base_model import Strict
+from registrar.text.sanitize import shown
+from worker.notifications import commit_status, fact_card
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport import smtp
+
+NEEDS = ("url",)
+_ADDRESS = r"[^\s<>\"@,;:()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,255}"
+_NAMED = rf"[^\x00-\x1f\x7f<>\",;:@]{{1,100}} <{_ADDRESS}>"
+
+
+def _mailbox(value: str) -> str:
+    """Nobody else is written to by way of a comma or a line break."""
+    if not re.fullmatch(f"{_ADDRESS}|{_NAMED}", value):
+        raise ValueError("not an address such as ml-team@example.com or Registrar <registrar@example.com>")
+    return value
+
+
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+
+
+class Options(Strict):
+    """starttls: of smtp://; a password never goes to another machine without it."""
+
+    from_: Annotated[Mailbox, Field(alias="from")]
+    to: Annotated[list[Mailbox], Field(min_length=1, max_length=50)]
+    starttls: bool = True
+
+
+def message(notice: Notice) -> EmailMessage:
+    """The same on every attempt, byte by byte."""
+    options = Options.model_validate(notice.options)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"], mail["To"] = options.from_, ", ".join(options.to)
+    mail["Subject"] = _line(notice.fact.text)[:200]
+    mail["Date"] = notice.at
+    mail["Message-ID"] = f"<{notice.id}@{options.from_.rpartition('@')[2].rstrip('>')}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(_text(notice), charset="utf-8", cte="quoted-printable")
+    return mail
+
+
+def _text(notice: Notice) -> str:
+    fact = notice.fact
+    lines = [fact.text]
+    if fact.type == fact_card.ASKED:
+        lines += [
+            "",
+            *fact_card.evidence(fact),
+            "",
+            f"To decide, in chat: /registry {fact_card.command('approve', fact)}",
+        ]
+    if notice.page:
+        lines += ["", f"{fact_card.OPEN}: {notice.page}"]
+    if url := commit_status.link(fact):
+        lines += ["", url]
+    return "\n".join([*map(_line, lines), "", "-- ", f"{fact.type}, event {notice.event_id}"]) + "\n"
+
+
+def _line(text: str) -> str:
+    """No line break, no control character, and nothing that turns the direction of writing."""
+    return " ".join(shown(" ".join(text.split())).split())
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    options = Options.model_validate(notice.options)
+    smtp.send(notice.url, message(notice), starttls=options.starttls)

@@ -1,0 +1,53 @@
+"""kind: github. Facts to the commit a version was trained from: as a status of it, or a comment on it.
+
+https://docs.github.com/rest/commits/statuses#create-a-commit-status
+https://docs.github.com/rest/commits/comments#create-a-commit-comment
+A status that is set again stays one. A comment may come twice, where the first one's answer was lost.
+"""
+
+from typing import Any
+
+import requests
+
+from registrar.config.encryption import Seal
+from worker.notifications import commit_status
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.github import access, api
+
+NEEDS = ("secret",)
+NEEDS_VERSION = True
+_HINTS = {
+    401: "the token in the channel's secret is wrong or has expired",
+    403: "the token may not write there: it needs Commit statuses, or for comments Contents, read and write",
+    404: "no such repository as options.repository for this token",
+    422: "the commit is none of options.repository, or has its 1000 statuses already",
+}
+
+
+class Options(access.Access):
+    """as: what it becomes. A status needs a fact that decides something; a comment is made of each."""
+
+    repository: api.Repository
+    as_: commit_status.As = "status"
+    context: commit_status.Context = "registrar"
+
+
+def path_and_body(notice: Notice, options: Options) -> tuple[str, dict[str, Any]]:
+    """Raises PassedOver."""
+    fact, repository = notice.fact, f"/repos/{options.repository}"
+    sha = commit_status.sha(fact)
+    if options.as_ == "comment":
+        return f"{repository}/commits/{sha}/comments", {"body": commit_status.comment(fact)}
+    status = {
+        "state": commit_status.state(fact),
+        "context": commit_status.context(fact, options.context),
+        "description": commit_status.description(fact),
+        "target_url": commit_status.link(fact),
+    }
+    return f"{repository}/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    options = Options.model_validate(notice.options)
+    path, body = path_and_body(notice, options)
+    access.post(http, path, body, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)

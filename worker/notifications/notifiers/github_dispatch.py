@@ -1,0 +1,42 @@
+"""kind: github_dispatch. Facts start workflows: the trigger for a deployment from GitHub Actions.
+
+https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event
+https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
+client_payload may have ten keys, and has these ten whatever happened. It may come twice, where the first one's answer
+was lost: client_payload.id is the same then.
+"""
+
+from typing import Annotated, Any
+
+import requests
+from pydantic import Field
+
+from registrar.config.encryption import Seal
+from worker.notifications.deploy_payload import about
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.github import access, api
+
+NEEDS = ("secret",)
+NEEDS_VERSION = True
+_HINTS = {
+    401: "the token in the channel's secret is wrong or has expired",
+    403: "the token may not start workflows there: it needs Contents, read and write",
+    404: "no such repository as options.repository for this token; it needs Contents, read and write",
+}
+
+
+class Options(access.Access):
+    """event_type: what the workflow lists under on.repository_dispatch.types."""
+
+    repository: api.Repository
+    event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
+
+
+def body(notice: Notice, options: Options) -> dict[str, Any]:
+    return {"event_type": options.event_type, "client_payload": about(notice)}
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    options = Options.model_validate(notice.options)
+    path, said = f"/repos/{options.repository}/dispatches", body(notice, options)
+    access.post(http, path, said, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)

@@ -1,0 +1,65 @@
+"""kind: gitlab. Facts to the commit a version was trained from: as a status of it, or a comment on it.
+
+https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
+https://docs.gitlab.com/api/commits/#post-comment-to-commit
+A status that is set again stays one. A comment may come twice, where the first one's answer was lost.
+"""
+
+import json
+from typing import Any
+
+import requests
+
+from registrar.config.encryption import Seal
+from registrar.policy.base_model import Strict
+from worker.notifications import commit_status
+from worker.notifications.notifiers import Notice, PassedOver
+from worker.notifications.transport.gitlab import Project, project_url
+from worker.notifications.transport.http_post import exchange, judge
+from worker.registry.protocol import Final
+
+NEEDS = ("secret",)
+NEEDS_VERSION = True
+_STATES = {"pending": "pending", "success": "success", "failure": "failed", "error": "canceled"}
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+_HINTS = {
+    401: "the token in the channel's secret is wrong or has expired",
+    403: "the token may not write there: it needs the scope api, and for statuses the role Developer",
+    404: "no such project as options.project for this token, or it has no such commit",
+}
+
+
+class Options(Strict):
+    """as: what it becomes. A status needs a fact that decides something; a comment is made of each."""
+
+    project: Project
+    as_: commit_status.As = "status"
+    context: commit_status.Context = "registrar"
+
+
+def path_and_body(notice: Notice, options: Options) -> tuple[str, dict[str, Any]]:
+    """Below the project's address. Raises PassedOver."""
+    fact = notice.fact
+    sha = commit_status.sha(fact)
+    if options.as_ == "comment":
+        return f"/repository/commits/{sha}/comments", {"note": commit_status.comment(fact)}
+    status = {
+        "state": _STATES[commit_status.state(fact)],
+        "name": commit_status.context(fact, options.context),
+        "description": commit_status.description(fact),
+        "target_url": commit_status.link(fact),
+    }
+    return f"/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    options = Options.model_validate(notice.options)
+    path, body = path_and_body(notice, options)
+    if not notice.secret:
+        raise Final("the channel has no secret; add secret: env:NAME, a token with the scope api")
+    headers = {**_HEADERS, "PRIVATE-TOKEN": notice.secret.strip()}
+    answer = exchange(http, f"{project_url(notice.url, options.project)}{path}", json.dumps(body).encode(), headers)
+    # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
+    if answer.status == 400 and b"Cannot transition status" in answer.body:
+        raise PassedOver(f"{answer.host} has this status of the commit already, or one that it can't follow")
+    judge(answer, hints=_HINTS)

@@ -1,0 +1,58 @@
+"""kind: gitlab_pipeline. Facts start a pipeline: the trigger for a deployment from GitLab CI/CD.
+
+https://docs.gitlab.com/api/pipeline_triggers/#trigger-a-pipeline-with-a-token
+https://docs.gitlab.com/ci/triggers/
+It may come twice, where the first one's answer was lost: REGISTRAR_ID is the same then.
+"""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import requests
+from pydantic import Field
+
+from registrar.config.encryption import Seal
+from registrar.policy.base_model import Strict
+from worker.notifications.deploy_payload import about
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.gitlab import Project, project_url
+from worker.notifications.transport.http_post import post as send
+from worker.registry.protocol import Final
+
+NEEDS = ("secret",)
+NEEDS_VERSION = True
+_HINTS = {
+    400: "options.ref has no pipeline that may run, or its variables may not be given from outside",
+    401: "the trigger token in the channel's secret is wrong",
+    404: "no such project as options.project, or the trigger token in the channel's secret is not of it",
+}
+
+
+class Options(Strict):
+    """ref: the branch or tag whose pipeline runs."""
+
+    project: Project
+    ref: Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def body(notice: Notice, options: Options) -> bytes:
+    """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises Final."""
+    if not notice.secret:
+        raise Final("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
+    said = {"event": notice.event_id, **about(notice)}
+    variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in said.items()}
+    return urlencode({"token": notice.secret.strip(), "ref": options.ref, **variables}).encode()
+
+
+def _value(key: str, value: object) -> str:
+    """https://docs.gitlab.com/ci/variables/#prevent-variable-expansion: $NAME in one would show another one's."""
+    text = "" if value is None else str(value)
+    if "$" in text:
+        raise Final(f"the {key} has a $ in it, which GitLab would take for a variable's name")
+    return text
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    options = Options.model_validate(notice.options)
+    url = f"{project_url(notice.url, options.project)}/trigger/pipeline"
+    send(http, url, body(notice, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

@@ -1,0 +1,47 @@
+"""kind: pagerduty. Facts as change events, on the timeline of a service; nobody is paged.
+
+https://developer.pagerduty.com/docs/send-change-event
+It takes no id of ours: a change may stand there twice, where the first one's answer was lost. url: for the region EU,
+https://events.eu.pagerduty.com/v2/change/enqueue.
+"""
+
+import json
+from typing import Any
+
+import requests
+
+from registrar.config.encryption import Seal
+from worker.notifications import commit_status
+from worker.notifications.deploy_payload import about
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.http_post import post as send
+from worker.registry.protocol import Final
+
+NEEDS = ("secret",)
+NEEDS_VERSION = True
+URL = "https://events.pagerduty.com/v2/change/enqueue"
+_MOST = 1024  # characters of a summary
+_HINTS = {400: "the channel's secret is no integration key of a service (32 characters)"}
+
+
+def body(notice: Notice) -> dict[str, Any]:
+    if not notice.secret:
+        raise Final("the channel has no secret; add secret: env:NAME, the integration key of a PagerDuty service")
+    fact = notice.fact
+    text, url = " ".join(fact.text.split()), commit_status.link(fact)
+    details = {key: value for key, value in about(notice).items() if value is not None}
+    return {
+        "routing_key": notice.secret.strip(),
+        "payload": {
+            "summary": text if len(text) <= _MOST else f"{text[: _MOST - 1]}…",
+            "source": notice.source,
+            "timestamp": notice.at.isoformat(),
+            "custom_details": {**details, "event": notice.event_id},
+        },
+        "links": [{"href": url, "text": "The deployment"}] if url else [],
+    }
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+    content = json.dumps(body(notice)).encode()
+    send(http, notice.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)

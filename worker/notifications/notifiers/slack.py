@@ -1,0 +1,172 @@
+"""kind: slack. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject buttons.
+
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, /reference/block-kit/blocks
+https://docs.slack.dev/reference/methods/chat.postMessage, /reference/methods/chat.update
+A bot (secret: its token, options: {channel: C0123}) can edit its cards and tell the rest of a promotion in their
+threads; an incoming webhook can't.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import requests
+from pydantic import Field
+
+from registrar.config.encryption import Seal
+from registrar.events.types.terms import Form
+from registrar.policy.base_model import Strict
+from registrar.text.markdown import FENCE
+from registrar.text.sanitize import shown
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.http_post import ask
+from worker.notifications.transport.http_post import post as send
+from worker.registry.protocol import Doubtful, Final, Retryable
+
+NEEDS = ("url or secret",)
+HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+_LIKE = str.maketrans({"*": "\N{ASTERISK OPERATOR}", "~": "\N{TILDE OPERATOR}"})
+_ITALIC = re.compile(r"(?<!\w)_(\S(?:[^\n]*?\S)?)_(?!\w)")
+_QUOTE = re.compile("^>")
+_STYLES = (("approve", "primary"), ("reject", "danger"))
+_MOST = 2900  # characters; a section's text ends at 3,000
+# The errors that pass by themselves; every other one needs somebody.
+_LATER = frozenset(
+    {
+        "accesslimited",
+        "external_channel_migrating",
+        "fatal_error",
+        "internal_error",
+        "rate_limited",
+        "ratelimited",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+    }
+)
+_ADVICE = {
+    "channel_not_found": "; options.channel must be a channel's id, and the bot a member of it",
+    "not_in_channel": "; invite the bot to the channel",
+    "missing_scope": "; the bot needs the scope chat:write",
+}
+
+
+class Options(Strict):
+    """channel: where a bot posts. api: Slack's own, unless it is another such as https://slack-gov.com/api."""
+
+    channel: Annotated[str, Form(r"^[CDG][A-Z0-9]{2,30}$(?!\n)", "is no channel's id such as C0123ABCD")] | None = None
+    api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (
+        "https://slack.com/api"
+    )
+
+
+def escape(text: str, most: int = _MOST) -> str:
+    """Slack's three control characters, its marks, and the names of everybody: a model's name must not call anyone.
+
+    mrkdwn has no escape for its marks, so that what looks like them stands in their place. A table keeps its fences.
+    """
+    plain = "\n".join(_unmarked(shown(text, lines=True).split("\n")))
+    quiet = re.sub("@(?=(channel|here|everyone)\\b)", "@\u200b", plain, flags=re.IGNORECASE)
+    escaped = quiet.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped if len(escaped) <= most else re.sub("&[a-z]{0,4}$", "", escaped[: most - 1]) + "…"
+
+
+def _unmarked(lines: Iterable[str]) -> Iterator[str]:
+    """https://docs.slack.dev/messaging/formatting-message-text: bold, strike, code, italics of whole words, quotes."""
+    inside = False
+    for line in lines:
+        inside ^= line == FENCE
+        if line == FENCE:
+            yield line
+        else:
+            plain = line.replace("`", "\N{MODIFIER LETTER GRAVE ACCENT}")
+            yield plain if inside else _QUOTE.sub("\u200b>", _ITALIC.sub("\uff3f\\1\uff3f", plain.translate(_LIKE)))
+
+
+def message(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """The message's JSON. Where a card is shown, its text is for notifications."""
+    title = escape(fact_card.title(notice))
+    blocks = [_section(title)]
+    if fact_card.is_card(notice.fact):
+        *most, about = fact_card.parts(notice)
+        blocks += [_section(escape("\n".join(part))) for part in most]
+        blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
+        blocks += [_section(f"<{notice.page}|{fact_card.OPEN}>")] if notice.page else []
+    if fact_card.pressable(notice):
+        blocks.append(_to_decide(notice, seal))
+    return {"text": title, "blocks": blocks}
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _words(text)}
+
+
+def _words(text: str) -> dict[str, Any]:
+    """verbatim: Slack makes no links or mentions of what only looks like them."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _to_decide(notice: Notice, seal: Seal) -> dict[str, Any]:
+    """Buttons, or where nothing takes their presses the way that is always open."""
+    if notice.presses is None:
+        return _section(escape(f"to decide: {fact_card.in_a_shell('approve', notice.fact)}"))
+    return {"type": "actions", "elements": [_button(verdict, style, notice, seal) for verdict, style in _STYLES]}
+
+
+def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
+    """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
+    value = fact_card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel)
+    label = {"type": "plain_text", "text": verdict.capitalize()}
+    return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+    content = message(notice, seal)
+    channel = Options.model_validate(notice.options).channel
+    if channel is None:
+        send(http, notice.url, json.dumps(content).encode(), _JSON)
+        return None
+    said = _call("chat.postMessage", {"channel": channel, **content, **_thread(notice, channel)}, notice, http)
+    return json.dumps({"channel": said.get("channel", channel), "ts": said["ts"]}) if "ts" in said else None
+
+
+def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+    """Slack keeps what is not named anew, so the blocks without buttons are."""
+    _call("chat.update", {**json.loads(ref), **message(notice, seal)}, notice, http)
+
+
+def _thread(notice: Notice, channel: str) -> dict[str, Any]:
+    """Whoever is asked again must see it in the channel too."""
+    card_ref = json.loads(notice.thread) if notice.thread else {}
+    if card_ref.get("channel") != channel:
+        return {}
+    return {"thread_ts": card_ref["ts"], "reply_broadcast": fact_card.is_card(notice.fact)}
+
+
+def _call(method: str, content: dict[str, Any], notice: Notice, http: requests.Session) -> Any:
+    """parse: chat.update finds names of channels and people in a text, unless it is told not to.
+
+    Slack answers 200 and says in the body whether it worked.
+    """
+    if not notice.secret:
+        raise Final("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
+    url = f"{Options.model_validate(notice.options).api.rstrip('/')}/{method}"
+    headers = {**_JSON, "Authorization": f"Bearer {notice.secret}"}
+    said = ask(http, "POST", url, {**content, "parse": "none", "link_names": False}, headers)
+    if said.get("ok") is True:
+        return said
+    error = said.get("error")
+    if not isinstance(error, str) or not re.fullmatch("[a-z_]{1,60}", error):
+        raise Doubtful("Slack's answer can't be read")
+    if error in _LATER:
+        raise Retryable(f"Slack answered {error}")
+    raise Final(f"Slack refused the message: {error}{_ADVICE.get(error, '')}")
+
+
+def reply(url: str, text: str, http: requests.Session) -> None:
+    """To a response_url: only the person who asked sees it, and the message with the buttons stays."""
+    content = {"response_type": "ephemeral", "replace_original": False, "text": escape(text)}
+    send(http, url, json.dumps(content).encode(), _JSON)

@@ -1,0 +1,77 @@
+"""kind: teams. Facts as Adaptive Cards to a workflow of Microsoft Teams that starts when a webhook request is received.
+
+https://support.microsoft.com/office/create-incoming-webhooks-with-workflows-for-microsoft-teams-8ae491c7
+https://learn.microsoft.com/connectors/teams/#microsoft-teams-webhook
+Such a card's buttons can open a page and nothing else, so it says what to write to the bot (webhooks/sources/teams.py).
+"""
+
+import json
+from typing import Any
+
+import requests
+
+from registrar.config.encryption import Seal
+from registrar.text import markdown
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notice
+from worker.notifications.transport.http_post import post as send
+
+NEEDS = ("url",)
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+_MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/
+_LONGEST = 1000  # characters of one
+
+
+def message(notice: Notice) -> dict[str, Any]:
+    """The workflow's JSON: one attachment, which is the card. https://adaptivecards.io/explorer/AdaptiveCard.html"""
+    body = [_line(fact_card.title(notice), size="medium", weight="bolder")]
+    if fact_card.is_card(notice.fact):
+        body += _fitting([_line(line, spacing="small") for line in _lines(notice)])
+    page = [{"type": "Action.OpenUrl", "title": fact_card.OPEN, "url": notice.page}] if notice.page else []
+    content = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": body,
+        "actions": page,
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": content}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _lines(notice: Notice) -> list[str]:
+    commands = [f"@Registrar {fact_card.command(verdict, notice.fact)}" for verdict in ("approve", "reject")]
+    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.pressable(notice) else []
+    return [*to_decide, *(line for part in fact_card.parts(notice) for line in part)]
+
+
+def _line(text: str, **style: str) -> dict[str, Any]:
+    """Unlike a TextBlock, a RichTextBlock knows no Markdown: https://learn.microsoft.com/adaptive-cards/create/textfeatures
+
+    A mention takes <at>NAME</at> and an entity that says who is meant; there is none, and <at> is broken too.
+    """
+    run = {"type": "TextRun", "text": markdown.uncalled(text[:_LONGEST]), **style}
+    spacing = {"spacing": run.pop("spacing")} if "spacing" in run else {}
+    return {"type": "RichTextBlock", "inlines": [run], **spacing}
+
+
+def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many as there is room for."""
+    kept: list[dict[str, Any]] = []
+    room = _MOST
+    for line in lines:
+        room -= len(_bytes(line))
+        if room < 0:
+            return [*kept, _line("…")]
+        kept.append(line)
+    return kept
+
+
+def _bytes(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+    """A workflow says 202 and no id: what it posted can't be edited."""
+    send(http, notice.url, _bytes(message(notice)), _JSON)
+    return None

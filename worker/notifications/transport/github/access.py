@@ -1,0 +1,129 @@
+"""Who we are to GitHub: a token that somebody made, or a GitHub App that gets itself one for an hour.
+
+https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
+"""
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+import requests
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import Field, model_validator
+
+from registrar.policy.base_model import Strict
+from worker.notifications.transport.github import api
+from worker.registry.protocol import Final, Retryable
+
+_MARGIN = 120.0  # seconds before its end that a token is taken for spent
+_HINTS = {
+    401: "the channel's secret is no private key of the app options.app_id, or the clock here is off",
+    403: "the app options.app_id is suspended, or may not use options.installation_id",
+    404: "the app options.app_id has no installation options.installation_id",
+}
+
+
+class Access(Strict):
+    """Without these two the channel's secret is a token; with them it is the app's private key, PEM."""
+
+    app_id: Annotated[int | str | None, Field(description="the app's id, or its client id")] = None
+    installation_id: Annotated[int | None, Field(ge=1)] = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.app_id is None) != (self.installation_id is None):
+            raise ValueError("app_id and installation_id come together")
+        return self
+
+
+@dataclass(frozen=True)
+class _Known:
+    token: str
+    until: float  # seconds of the epoch
+
+
+_known: dict[tuple[str, ...], _Known] = {}
+_asking = threading.Lock()  # of several tasks that need a token at once, one asks
+
+
+def post(
+    http: requests.Session,
+    path: str,
+    content: Mapping[str, Any],
+    *,
+    root: str,
+    secret: str | None,
+    access: Access,
+    hints: Mapping[int, str],
+) -> None:
+    """POST to a path below the API's root. Raises Retryable, Final."""
+    try:
+        api.post(http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints)
+    except api.Unauthorized:
+        if _known.pop(_key(secret or "", access, root), None) is None:
+            raise
+        raise Retryable("GitHub takes the app's token no more; it gets another one") from None
+
+
+def token(secret: str | None, access: Access, http: requests.Session, *, root: str) -> str:
+    """What goes into the Authorization header. Raises Retryable, Final."""
+    if not secret:
+        raise Final("the channel has no secret; add secret: env:NAME, a token or an app's private key")
+    if access.app_id is None or access.installation_id is None:
+        return secret.strip()
+    key = _key(secret, access, root)
+    with _asking:
+        known = _known.get(key)
+        if known is None or known.until - _MARGIN < time.time():
+            known = _known[key] = _installation(secret, access, http, root)
+    return known.token
+
+
+def _key(secret: str, access: Access, root: str) -> tuple[str, ...]:
+    """The root too: a token of one server is none of another's."""
+    return (root, str(access.app_id), str(access.installation_id), hashlib.sha256(secret.encode()).hexdigest())
+
+
+def _installation(secret: str, access: Access, http: requests.Session, root: str) -> _Known:
+    """https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app"""
+    url = f"{root}/app/installations/{access.installation_id}/access_tokens"
+    answer = api.post(http, url, {}, token=jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
+    try:
+        said = json.loads(answer.body)
+        return _Known(str(said["token"]), datetime.fromisoformat(said["expires_at"]).timestamp())
+    except (ValueError, KeyError, TypeError):
+        raise Retryable(f"{answer.host} answered, but with no token") from None
+
+
+def jwt(pem: str, app_id: str, *, now: int) -> str:
+    """Good for nine minutes. Raises Final for what is no RSA private key.
+
+    https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+    """
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise Final("the channel's secret is no RSA private key in PEM, as GitHub gives it for an app")
+    claims = {"iat": now - 60, "exp": now + 540, "iss": app_id}  # 60 s back: clocks differ
+    signed = f"{_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}"
+    return f"{signed}.{_text(key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
+
+
+def _part(content: Mapping[str, Any]) -> str:
+    return _text(json.dumps(content, separators=(",", ":")).encode())
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,69 @@
+"""POST to GitHub's REST API. https://docs.github.com/rest/using-the-rest-api/getting-started-with-the-rest-api"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import requests
+from pydantic import Field
+
+from registrar.events.types.terms import Form
+from worker.notifications.transport.http_post import Answer, exchange, judge, waits
+from worker.registry.protocol import Final, Retryable
+
+ROOT = "https://api.github.com"
+HOST = "api.github.com"
+_HEADERS = {
+    "Accept": "application/vnd.github+json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "registrar",
+    "X-GitHub-Api-Version": "2022-11-28",
+}
+_AT_LEAST = 60.0  # seconds to wait for a secondary limit that names no time
+
+# https://docs.github.com/repositories: letters, digits, `-`, `_` and `.`; neither part is a path of its own.
+Repository = Annotated[
+    str,
+    Form(
+        r"^[A-Za-z0-9][A-Za-z0-9-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$(?!\n)", "is no repository such as acme/taxi"
+    ),
+    Field(description="OWNER/NAME"),
+]
+
+
+class Unauthorized(Final):
+    """401: the token is nobody's, or nobody's any more."""
+
+
+def post(
+    http: requests.Session, url: str, content: Mapping[str, Any], *, token: str, hints: Mapping[int, str]
+) -> Answer:
+    """token: a personal one, an installation's, or an app's JWT. Raises Retryable, Final."""
+    headers = {**_HEADERS, "Authorization": f"Bearer {token}"}
+    answer = exchange(http, url, json.dumps(content).encode(), headers)
+    if answer.status in (403, 429) and (pause := _limited(answer)) is not None:
+        raise Retryable(f"{answer.host} has had enough requests for now", after=pause)
+    if answer.status == 401:
+        raise Unauthorized(f"{answer.host} refused the message with 401: {hints.get(401, 'the token is wrong')}")
+    judge(answer, hints=hints)
+    return answer
+
+
+def root(url: str | None) -> str:
+    """Of github.com, or of the GitHub Enterprise Server that the channel names: https://HOST/api/v3."""
+    return (url or ROOT).rstrip("/")
+
+
+def _limited(answer: Answer) -> float | None:
+    """Seconds to wait, of a refusal that is a limit; None for one that is a lack of permission.
+
+    https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    if (asked := waits(answer)) is not None:
+        return asked
+    if answer.headers.get("X-RateLimit-Remaining", "").strip() == "0":
+        reset = answer.headers.get("X-RateLimit-Reset", "").strip()
+        return max(float(reset) - time.time(), 1.0) if reset.isascii() and reset.isdigit() else _AT_LEAST
+    return _AT_LEAST if answer.status == 429 or b"secondary rate limit" in answer.body.lower() else None

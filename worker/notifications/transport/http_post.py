@@ -1,0 +1,123 @@
+"""Posting to people and deploy systems: bounded in time and size, no redirects, errors in two fates."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from registrar.ledger.engine import now
+from worker.registry.protocol import Final, Retryable
+from worker.retry_after import seconds
+
+TIMEOUT = (3.05, 10)  # seconds to connect, and between bytes
+SECONDS = 10.0  # for all of an answer's body
+MOST = 262_144  # bytes of it; Slack repeats the whole message, some 20 KB
+_LATER = {408, 425, 429}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side said. headers: in any case. body: b"" where nobody wants to know, or it does not end."""
+
+    host: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+
+
+def post(
+    http: requests.Session,
+    url: str | None,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    hints: Mapping[int, str] | None = None,
+) -> None:
+    """POST a body. hints: by status, where to look when it is refused. Raises Retryable or Final."""
+    judge(exchange(http, url, body, headers, listen=False), hints=hints)
+
+
+def ask(
+    http: requests.Session, method: str, url: str | None, content: object, headers: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """Send JSON and read the object that comes back: {} where there is none. Raises as `post`.
+
+    A body that can't be read is no error: the status says that the message was taken, and once more would be twice.
+    """
+    plain = {**headers, "Accept-Encoding": "identity"}
+    answer = exchange(http, url, json.dumps(content).encode(), plain, method=method)
+    judge(answer)
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def exchange(
+    http: requests.Session,
+    url: str | None,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    method: str = "POST",
+    listen: bool = True,
+) -> Answer:
+    """Send a body, and whatever is answered. listen: whether the answer's body is read.
+
+    No message names the address: chat webhooks' addresses are secrets. Raises Retryable or Final where there is none.
+    """
+    if not url:
+        raise Final("the channel has no url; add url: env:NAME to it in registrar.yml")
+    host = _host(url)
+    try:
+        with http.request(
+            method, url, data=body, headers={**headers}, timeout=TIMEOUT, allow_redirects=False, stream=True
+        ) as answer:
+            return Answer(host, answer.status_code, answer.headers, _read(answer) if listen else b"")
+    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+        raise Final("the channel's url is not an http(s) address") from None
+    except requests.exceptions.InvalidHeader:
+        raise Final("the channel's secret has characters that no header may hold, such as a line break") from None
+    except requests.RequestException as error:
+        raise Retryable(f"{host} does not answer ({type(error).__name__})") from None
+
+
+def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
+    """Raises Retryable or Final for what is no success."""
+    if answer.status in _LATER or answer.status >= 500:
+        raise Retryable(f"{answer.host} answered {answer.status}", after=waits(answer))
+    if answer.status >= 300:
+        hint = (hints or {}).get(answer.status, "")
+        raise Final(f"{answer.host} refused the message with {answer.status}{': ' if hint else ''}{hint}")
+
+
+def waits(answer: Answer) -> float | None:
+    """What its Retry-After asks for, in seconds."""
+    return seconds(answer.headers.get("Retry-After", ""), at=now())
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "?"
+    except ValueError:
+        raise Final("the channel's url is not an http(s) address") from None
+
+
+def _read(answer: requests.Response) -> bytes:
+    """Piece by piece as they come, each within TIMEOUT: who drips bytes holds no worker."""
+    end, body = time.monotonic() + SECONDS, b""
+    try:
+        while time.monotonic() < end and len(body) <= MOST:
+            piece: bytes = answer.raw.read1(65_536)
+            if not piece:
+                return body
+            body += piece
+    except (urllib3.exceptions.HTTPError, OSError):
+        pass
+    return b""

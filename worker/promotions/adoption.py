@@ -1,0 +1,45 @@
+"""A version that its own training registered (registered_model_name=), or a hand, and that an event announces later.
+
+It is treated as one that was registered here: it gets the event's tags and commit, a line in its description, and is
+asked for the first target. Once: what carries the tag registrar.event was registered or taken up by an event before.
+"""
+
+from collections.abc import Iterator
+
+from registrar.events.types import Registration
+from worker.registry import limits
+from worker.registry.protocol import Run, Version
+from worker.task_context import Work
+
+_EVENT, _TASK = "registrar.event", "registrar.task"  # of what is registered here, both; of what is taken up, the first
+
+
+def is_foreign(version: Version, event_id: str | None = None) -> bool:
+    """Whether no event had to do with it yet, or this very one, which was cut off in the middle."""
+    return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
+
+
+def write(work: Work, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
+    """What is not there yet, whoever wrote the rest. Returns it as it is then."""
+    for key, value in _tags(work, data, run, commit):
+        if version.tags.get(key) != value:
+            work.registry.set_tag(version.model, version.version, key, value)
+    line = _line(work, run, commit)
+    if line not in version.description:
+        said = version.description or data.description or ""
+        work.registry.set_description(version.model, version.version, limits.both(said, line))
+    return work.registry.version(version.model, version.version)
+
+
+def _tags(work: Work, data: Registration, run: Run, commit: str | None) -> Iterator[tuple[str, str]]:
+    yield from data.tags.items()
+    yield "registrar.run", run.id
+    yield "registrar.by", work.who
+    if commit:
+        yield "registrar.commit", limits.cut(commit)
+    yield _EVENT, work.task.event_id
+
+
+def _line(work: Work, run: Run, commit: str | None) -> str:
+    built = f" at commit {commit[:12]}" if commit else ""
+    return f"taken up from run {run.name or run.id} ({run.id}){built} by {work.who}; it was in MLflow already"

@@ -1,0 +1,133 @@
+"""Whether MLflow and the record of a model tell of one past; where they don't, nothing is concluded from either.
+
+Signs that one of the two was restored from a backup, or that another registry is asked: MLflow has nothing of the model
+at all; its clock shows an earlier time than was seen before; versions carry marks of ours that the record knows nothing
+of. That a number stands for an older version is seen wherever one is read (sightings.py).
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from registrar.events.outcome import Outcome
+from registrar.ledger.disputes import Settled, dispute, settled_at
+from registrar.ledger.holders import Holds, held_now
+from registrar.ledger.incarnations import known
+from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
+from registrar.ledger.stage_snapshots import last_look
+from worker.promotions.version_identity import disputed
+from worker.registry.protocol import Model, NotFound, Version
+from worker.task_context import Work
+
+EVENT = "registrar.event"  # the tag that each version registered here has
+_MINUTE = timedelta(minutes=1)
+_COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from, tags and all
+_MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
+
+
+def unsettled(work: Work) -> Outcome | None:
+    """What to answer instead of comparing, where an operator has not said yet which of the two counts."""
+    with work.ledger.read() as connection:
+        found = dispute(connection, work.model)
+    if found is None or (found.moves and _model(work)):
+        return None
+    return Outcome(f"nothing was compared: {found.why}")
+
+
+def stands_still(work: Work) -> str | None:
+    """Why nothing of the model may be moved, for people; None where it may."""
+    with work.ledger.read() as connection:
+        found = dispute(connection, work.model)
+    return found.why if found and not found.moves else None
+
+
+def check(work: Work, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
+    """Raises Another where the two don't fit together. differs: whether anything is not as the record has it.
+
+    versions: all that the model has. at: as of door.Recent. Returns what ends a dispute that has ended by itself.
+    """
+    model = _model(work)
+    if model is None and _holdings(work):
+        text = "MLflow has no such model, or nothing of it; the record knows who holds its stages and aliases"
+        raise disputed(work.model, text, moves=True)
+    if model and differs and (why := _went_back(work, max(at, model.changed))):
+        raise disputed(work.model, why)
+    check_record(work, versions)
+    with work.ledger.read() as connection:
+        return (Settled(work.model, "MLflow has it again"),) if dispute(connection, work.model) else ()
+
+
+def check_record(work: Work, versions: Sequence[Version]) -> None:
+    """Raises Another where the record lacks what Registrar did: it is older than MLflow."""
+    if lacking := lacks(work, versions):
+        raise disputed(work.model, f"the record is older than MLflow: {lacking[0][1]}")
+
+
+def lacks(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+    """Of which versions the record lacks something that Registrar did, each with what."""
+    return [*_unknown(work, versions), *_unrecorded(work, versions)]
+
+
+def _unknown(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+    """Those that an event registered which the ledger never had."""
+    tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
+    with work.ledger.read() as connection:
+        accepted = ever_accepted(connection, sorted({one.tags[EVENT] for one in tagged}))
+        noted = known(connection, work.model).values()
+    address = work.registry.address
+    return [
+        (one, f"{one} was registered by event {one.tags[EVENT]}, which it lacks")
+        for one in tagged
+        if one.tags[EVENT] not in accepted and not any(each.same(one.incarnation(address)) for each in noted)
+    ]
+
+
+def _unrecorded(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+    """Those whose description tells of their move to where they are, by an event that the ledger does not have."""
+    found = []
+    with work.ledger.read() as connection:
+        recorded, since = held_now(connection, work.model, "stage"), settled_at(connection, work.model)
+        for one in versions:
+            at = _moved_at(one)
+            if at is None or Holds(one.stage, one.version) in recorded or (since and at < since):
+                continue
+            if not any_accepted(connection, work.model, since=at, until=at + _MINUTE):
+                found.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
+    return found
+
+
+def _moved_at(version: Version) -> datetime | None:
+    """When the version came to its stage, by its description, to the minute. Who is in None holds nothing."""
+    if version.stage == "None":
+        return None
+    told = [at for number, stage, at in _MOVED.findall(version.description) if (int(number), stage) == _now(version)]
+    return datetime.strptime(told[-1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if told else None
+
+
+def _now(version: Version) -> tuple[int, str]:
+    return version.version, version.stage
+
+
+def _went_back(work: Work, at: int) -> str | None:
+    """at: when MLflow changed any of the model last, by its own clock."""
+    with work.ledger.read() as connection:
+        look = last_look(connection, work.model)
+    if look is None or look.at <= at:
+        return None
+    return f"MLflow changed it last on {_time(at)}; it had changed it on {_time(look.at)} when it was looked at before"
+
+
+def _time(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _holdings(work: Work) -> list[Holds]:
+    with work.ledger.read() as connection:
+        return [*held_now(connection, work.model, "stage"), *held_now(connection, work.model, "alias")]
+
+
+def _model(work: Work) -> Model | None:
+    try:
+        return work.registry.model(work.model)
+    except NotFound:
+        return None

@@ -1,0 +1,183 @@
+"""Where the registry is not as the record has it: somebody changed it by hand. Found, recorded, told, or put back.
+
+Compared is the present, never a message about the past; what agrees is nothing. Put back is only what the record knows
+a holder of: what was there before Registrar came is taken as it is. Nobody is put back into an exclusive stage where
+one of its holders is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.ledger.holders import Held, Holds, Released, held_now
+from registrar.ledger.journal.interventions_by_hand import CHANGED
+from registrar.policy import Target
+from worker.promotions import revert
+from worker.registry.protocol import Model, NotFound, Version, present
+from worker.task_context import Work
+
+FACT = CHANGED  # the journal tells each such fact, too: registrar.ledger.tasks
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One stage or alias that is not as the record has it: either recorded, or put back by what follows.
+
+    It is told in the same commit, so that nothing is put back without a word.
+    """
+
+    fact: Fact
+    records: tuple[Record, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
+
+
+def of_alias(work: Work, alias: str) -> Drift | None:
+    """Whom it points at, against whom the record has."""
+    found = work.registry.by_alias(work.model, alias)
+    return _of_alias(work, alias, found.version if found else None, _recorded_aliases(work).get(alias))
+
+
+def _of_alias(work: Work, alias: str, current: int | None, known: int | None) -> Drift | None:
+    if current == known:
+        return None
+    text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
+    target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
+    details = {"alias": alias, "before": known, "after": current}
+    if known is not None and _to_revert(work, target) and present(work.registry, work.model, known):
+        return _put_back(work, text, known, details, how={"alias": alias, "version": known})
+    if current is not None and target and _adopts(work):
+        return _adopted(text, work.model, details, (current, target.stage))
+    records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
+    if current is not None:
+        records.append(Held(work.model, "alias", alias, current, alone=True))
+    return _told(work, text, current, details, target=target, records=tuple(records))
+
+
+def of_everything(work: Work, versions: Iterable[Version]) -> list[Drift]:
+    """Every alias and stage of the model that the record or the registry knows.
+
+    versions: all that it has now, asked for by number where no search shows them: what is not among them was deleted.
+
+    Targets first, and of these the ones that have a holder by the record: who is put back there leaves the stage that
+    it was moved to, and is no news there.
+    """
+    current, known = _aliases(work), _recorded_aliases(work)
+    found = [_of_alias(work, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})]
+    recorded = _open(work, "stage")
+    held = {holding.key for holding in recorded}
+    targets = [target.stage for target in work.policy.model(work.model).targets]
+    targets.sort(key=lambda stage: stage not in held)
+    stages = {version.version: version.stage for version in versions}
+    others = {*stages.values(), *held} - {"None", *targets}
+    found += [_of_stage(work, stage, stages, recorded) for stage in (*targets, *sorted(others))]
+    return [drift for drift in found if drift]
+
+
+def told(found: Sequence[Drift], otherwise: str) -> Outcome:
+    """All that was found as one outcome; otherwise: what is said where nothing was."""
+    return Outcome(
+        "; ".join(one.fact.text for one in found) or otherwise,
+        facts=tuple(one.fact for one in found),
+        records=tuple(record for one in found for record in one.records),
+        follow_ups=tuple(step for one in found for step in one.follow_ups),
+    )
+
+
+def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Holds]) -> Drift | None:
+    """stages: of each version; what is to be put back is changed there."""
+    current = {number for number, found in stages.items() if found == stage}
+    known = {holding.version for holding in recorded if holding.key == stage}
+    came, left = sorted(current - known), sorted(known - current)
+    if not came and not left:
+        return None
+    gone = [number for number in left if number not in stages]
+    text = f"{stage} of {work.model} was changed by hand in MLflow: {_moves(came, left, gone)}"
+    details = {"stage": stage, "came": came, "left": left}
+    policy = work.policy.model(work.model)
+    target = policy.target(stage) if policy.mode != "aliases" else None  # there a stage says nothing
+    if known & stages.keys() and target and target.exclusive and _to_revert(work, target):
+        moves = revert.moves(work, stage, stages, recorded)
+        stages.update(moves)
+        back = next((number for number, goal in moves if goal == stage), None)
+        stale = tuple(Released(work.model, "stage", number, stage) for number in left if number != back)
+        return _put_back(work, text, back, details, how={"stages": moves}, records=stale)
+    version = came[-1] if came else None
+    released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
+    held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
+    if version is not None and target and _adopts(work):
+        return _adopted(text, work.model, details, (version, stage), (*released, *held[:-1]))
+    return _told(work, text, version, details, target=target, records=(*released, *held))
+
+
+def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
+    said = [f"{_shown(number)} came" for number in came]
+    said += [f"{_shown(number)} {'was deleted' if number in gone else 'left'}" for number in left]
+    return ", ".join(said)
+
+
+def _to_revert(work: Work, target: Target | None) -> bool:
+    return work.policy.model(work.model).drift == "revert" and target is not None and target.guarded
+
+
+def _adopts(work: Work) -> bool:
+    return work.policy.model(work.model).drift == "adopt"
+
+
+def _adopted(
+    text: str, model: str, details: Mapping[str, object], move: tuple[int, str], records: tuple[Record, ...] = ()
+) -> Drift:
+    """The move is made whole, as if it had been made here: stage and alias go together, the one replaced leaves."""
+    version, stage = move
+    fact = Fact(FACT, f"{text}; it is adopted", model, version, {**details, "reverted": False})
+    return Drift(fact, records, (FollowUp("worker.adopt", {"version": version, "stage": stage}),))
+
+
+def _put_back(
+    work: Work,
+    text: str,
+    version: int | None,
+    details: Mapping[str, object],
+    *,
+    how: Mapping[str, object],
+    records: tuple[Record, ...] = (),
+) -> Drift:
+    """how: what worker.put_back is given; without anything to move, the records say it all."""
+    if not any(how.values()):
+        return Drift(Fact(FACT, text, work.model, version, {**details, "reverted": False}), records)
+    fact = Fact(FACT, f"{text}; it is put back", work.model, version, {**details, "reverted": True})
+    return Drift(fact, records, (FollowUp("worker.put_back", how),))
+
+
+def _told(
+    work: Work,
+    text: str,
+    version: int | None,
+    details: Mapping[str, object],
+    *,
+    target: Target | None,
+    records: tuple[Record, ...],
+) -> Drift:
+    if target and target.guarded and version is not None:
+        text += f"; {target.stage}'s gates and approvals were not asked"
+    return Drift(Fact(FACT, text, work.model, version, {**details, "reverted": False}), records)
+
+
+def _aliases(work: Work) -> dict[str, int]:
+    try:
+        found: Model = work.registry.model(work.model)
+    except NotFound:
+        return {}
+    return dict(found.aliases)
+
+
+def _recorded_aliases(work: Work) -> dict[str, int]:
+    return {holding.key: holding.version for holding in _open(work, "alias")}
+
+
+def _open(work: Work, kind: str) -> list[Holds]:
+    with work.ledger.read() as connection:
+        return held_now(connection, work.model, kind)
+
+
+def _shown(version: int | None) -> str:
+    return "nothing" if version is None else f"version {version}"

@@ -1,0 +1,226 @@
+"""What an approval is bound to: the version's model, its gates' verdicts, and the policy, as they are now."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+from registrar.ledger import Ledger
+from registrar.ledger.holders import HeldBefore, holding_since
+from registrar.ledger.promotions import Promotion, latest, promoted_at
+from registrar.ledger.version_state import Given, Key, given_tags, states
+from registrar.policy import Policy, Target
+from registrar.policy.approvals import Approval
+from registrar.policy.duration import length
+from registrar.policy.gates import Comparison, RequiredTags, Signature
+from registrar.policy.time_gates import Timing
+from worker.promotions import author
+from worker.promotions.baseline import compared_with
+from worker.promotions.current_stage import standing
+from worker.promotions.gates import Baseline, Evaluation, Seen, Verdict, evaluate
+from worker.promotions.time_gates import Hold, Times, closed
+from worker.promotions.version_state import recorded
+from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
+from worker.task_context import Work
+
+_NAMES = {
+    "policy_digest": "the policy",
+    "source": "the model",
+    "model_digest": "the model's files",
+    "run_id": "the run",
+    "gates": "a gate's result",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Read afresh each time; two equal pieces of evidence show an approver the same.
+
+    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them. look_at_files:
+    takes time, and is done when what an approval is bound to is asked for, once.
+    """
+
+    version: Version
+    target: Target
+    verdicts: list[Verdict]
+    holds: list[Hold]
+    policy_digest: str
+    look_at_files: Callable[[], FilesSeen]
+    metrics: Mapping[str, float]
+    trained_at: datetime | None = None
+    trained_by: str = ""
+
+    @cached_property
+    def files(self) -> FilesSeen:
+        return self.look_at_files()
+
+    @property
+    def reasons(self) -> list[str]:
+        return [verdict.reason for verdict in self.verdicts if not verdict.passed]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.version.run_id,
+            "source": self.version.source,
+            "model_digest": self.files.digest,
+            "compared": self.files.compared,  # says what the digest is made of
+            "gates": [asdict(verdict) for verdict in self.verdicts],
+            "policy_digest": self.policy_digest,
+            "trained_by": self.trained_by,  # nothing is bound to it: it says who may not approve, without MLflow
+        }
+
+    def changed_since(self, shown: Mapping[str, Any]) -> str | None:
+        """What is not as it was shown to the approvers, for people; None: an approval of that holds."""
+        now = self.to_json()
+        return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
+
+
+def target_of(work: Work, stage: str) -> Target:
+    """The target in effect. Raises Refused, saying which targets there are."""
+    policy = work.policy.model(work.model)
+    if target := policy.target(stage):
+        return target
+    known = ", ".join(t.stage for t in policy.targets) or "none"
+    raise Refused(f"registrar.yml has no target {stage} for {work.model} (targets: {known}); add one to ask for it")
+
+
+class Look(Protocol):
+    """What it takes to judge a version. Work is one, and so is a plan."""
+
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def now(self) -> datetime: ...
+
+
+def gather(look: Look, version: Version, target: Target) -> Evidence:
+    """Reads the version's run, and those of the versions that it is compared with.
+
+    A version without a run has no metrics: its gates fail.
+    """
+    run = look.registry.run(version.run_id) if version.run_id else None
+    metrics, bound = run.metrics if run else {}, author.known(look.ledger, version)
+    baselines, held_before = _baselines(look, version, target)
+    seen = Seen(
+        metrics=metrics,
+        tags={**(run.tags if run else {}), **version.tags},
+        version_tags=version.tags,
+        given=_given(look, version, target),
+        trained_at=run.started_at if run else None,
+        now=look.now,
+        baselines=baselines,
+        held_before=held_before,
+        evaluation=_evaluation(look, version),
+        signature=_signed(look, version, target),
+    )
+    return Evidence(
+        version,
+        target,
+        evaluate(target.gates, seen),
+        closed(target.gates, _times(look, version, target)),
+        look.policy.digest(version.model),
+        partial(files_now, look, version, target),
+        metrics,
+        seen.trained_at,
+        bound if bound is not None else run.user if run else "",
+    )
+
+
+def files_now(look: Look, version: Version, target: Target) -> FilesSeen:
+    """What of a version's files an approval for a target is bound to, as they are now."""
+    most = _content(look.policy, version, target)
+    return look.registry.look_at_files(version.model, version.version, most=most)
+
+
+def rewritten(look: Look, version: Version, target: Target, held: HeldBefore) -> bool:
+    """Whether its files are others than those that were approved when it held the target; False where the approval
+    covered others of them than a look does today.
+    """
+    if not (held.digest or "").startswith(FILES):
+        return False
+    now = files_now(look, version, target)
+    return now.compared == held.compared and now.digest != held.digest
+
+
+def _content(policy: Policy, version: Version, target: Target) -> int:
+    """Bytes of the files whose content is compared. Where nobody approves and nothing waits, the move comes right after
+    the look: there names and sizes do, and MLmodel.
+    """
+    at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
+    return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
+
+
+def expired(work: Work, promotion: Promotion) -> str | None:
+    """How long ago an open promotion was asked for, if that is longer than its target allows."""
+    target = work.policy.model(promotion.model).target(promotion.target)
+    approval = target.approval if target else None
+    limit = approval.expires_after if isinstance(approval, Approval) else None
+    since = work.now - promotion.asked_at
+    if limit is None or promotion.state != "awaiting_approval" or since <= length(limit):
+        return None
+    return f"{since.total_seconds() / 3600:.3g} h"
+
+
+def _times(look: Look, version: Version, target: Target) -> Times:
+    """What the record knows. Where it does not know since when, the time counts from the open request."""
+    policy = look.policy.model(version.model)
+    stage = standing(policy, version)
+    before = policy.target(stage)
+    kind, key = ("alias", before.alias or "") if before and policy.mode == "aliases" else ("stage", stage)
+    of = version.incarnation(look.registry.address)
+    with look.ledger.read() as connection:
+        since = holding_since(connection, kind, key, of=of)
+        asked = latest(connection, version.model, version.version, target.stage, of=of)
+        promoted = promoted_at(connection, version.model, target.stage)
+    if since is None:
+        since = version.created_at if stage == "None" else asked.created_at if asked and asked.open else None
+    return Times(look.now, stage, since, promoted)
+
+
+def _evaluation(look: Look, version: Version) -> Evaluation | None:
+    """The newest that an accepted event told of; none where its run is gone. MLflow's tag of it is not asked."""
+    if not (run := _run(look, recorded(look.ledger, version).get(Key.EVALUATION))):
+        return None
+    return Evaluation(run.id, run.started_at, run.metrics)
+
+
+def _signed(look: Look, version: Version, target: Target) -> bool | None:
+    if not any(isinstance(gate, Signature) for gate in target.gates):
+        return None
+    return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
+
+
+def _given(look: Look, version: Version, target: Target) -> Mapping[str, Given]:
+    """The tags that events gave it, where a gate asks whose they are."""
+    if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
+        return {}
+    with look.ledger.read() as connection:
+        found = states(connection, version.model, version=version.version)
+    return given_tags(found, version.version, version.created_at)
+
+
+def _baselines(look: Look, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
+    """By "@alias"; and the aliases that were held once, though nobody is left to compare with."""
+    names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
+    policy = look.policy.model(version.model)
+    found = {name: compared_with(look.registry, look.ledger, policy, version, name[1:]) for name in names}
+    baselines = {name: _baseline(look, one.holder, last=one.before) for name, one in found.items() if one.holder}
+    return baselines, frozenset(name for name, one in found.items() if one.before and not one.holder)
+
+
+def _baseline(look: Look, holder: Version, *, last: bool) -> Baseline:
+    """Without metrics where its run is gone: the comparison says so."""
+    run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
+    return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
+
+
+def _run(look: Look, run_id: str | None) -> Run | None:
+    try:
+        return look.registry.run(run_id) if run_id else None
+    except NotFound:
+        return None

@@ -1,0 +1,119 @@
+"""Which version a rollback goes back to: for rolling back, and for keeping that version.
+
+Only one that the policy let in: what came by hand has passed neither gate nor approval. By itself it goes to none that
+was deployed in vain and was never live; whoever names that one gets it.
+"""
+
+from dataclasses import replace
+
+from registrar.events.incarnation import Incarnation
+from registrar.ledger import Ledger
+from registrar.ledger.deployments import IN_VAIN, last, was_live
+from registrar.ledger.holders import HeldBefore, held_before
+from registrar.policy import ModelPolicy, Target
+from worker.promotions import quarantine
+from worker.promotions.evidence import Look, rewritten
+from worker.registry.protocol import Version, present
+
+_BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
+
+
+def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[HeldBefore]:
+    """The version that holds the target by the record, then the others that do or did, newest first; each once, and
+    apart from others that had its number.
+
+    [] where none holds it. given: whether any of its times there was; the files are those of the newest such time.
+    """
+    where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
+    with ledger.read() as connection:
+        times = held_before(connection, model, *where)
+    given: dict[tuple[int, Incarnation | None], HeldBefore] = {}
+    for time in times:
+        if time.given:
+            given.setdefault((time.version, time.noted), time)
+    current = [time for time in times if time.still][:1]
+    each: dict[tuple[int, Incarnation | None], HeldBefore] = {}
+    for time in [*current, *times] if current else []:
+        if not each or time.version != current[0].version:
+            which = (time.version, time.noted)
+            files = given.get(which, time)
+            as_given = replace(time, given=which in given, digest=files.digest, compared=files.compared)
+            each.setdefault(which, as_given)
+    return list(each.values())
+
+
+def let_in(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> set[int]:
+    """The versions that the policy let into a target, and that hold it still by the record."""
+    return {one.version for one in held(ledger, model, policy, target) if one.still and one.given}
+
+
+def usable(
+    look: Look, model: str, target: Target, earlier: list[HeldBefore], *, compare_files: bool = True
+) -> tuple[Version | None, list[str]]:
+    """The first of the earlier holders that a promotion brought there, that is there still, free to go, and whose
+    files can be fetched and are those that were approved.
+
+    With it, in sentences, why others before it were passed over. compare_files: takes time.
+    """
+    passed_over = []
+    for one in earlier:
+        version = present(look.registry, model, one.version) if one.given else None
+        why = _unusable(version, one, look) or _in_vain(version, target, look)
+        why = why or (_rewritten(look, version, target, one) if compare_files else None)
+        why = why if one.given else _BY_HAND
+        if why:
+            passed_over.append(f"version {one.version} {why}")
+        elif version:
+            return version, passed_over
+    return None, passed_over
+
+
+def named(
+    look: Look, model: str, target: Target, earlier: list[HeldBefore], *, number: int
+) -> tuple[Version | None, str]:
+    """The earlier holder that somebody names, where it can be gone back to; else None and why not, for people."""
+    one = next((one for one in earlier if one.version == number), None)
+    if one is None:
+        return None, f"was never in {target.stage} by the record: a promotion of it would have its gates asked"
+    if not one.given:
+        return None, _BY_HAND
+    version = present(look.registry, model, number)
+    why = _unusable(version, one, look) or _rewritten(look, version, target, one)
+    return (None, why) if why else (version, "")
+
+
+def nameable(look: Look, model: str, target: Target, earlier: list[HeldBefore]) -> list[int]:
+    """The versions that a rollback can be told to go to, the newest holder first."""
+    return [one.version for one in earlier if named(look, model, target, earlier, number=one.version)[0]]
+
+
+def _unusable(version: Version | None, time: HeldBefore, look: Look) -> str | None:
+    """time: when it held the target."""
+    if version is None:
+        return "is gone"
+    of = version.incarnation(look.registry.address)
+    if not time.is_of(of):
+        return f"was another one then, before {version.model} was made anew"
+    if quarantine.why(look.ledger, version):
+        return "is quarantined"
+    if "MLmodel" not in look.registry.files_of(version.model, version.version):
+        return "has no files any more"
+    return None
+
+
+def _rewritten(look: Look, version: Version | None, target: Target, time: HeldBefore) -> str | None:
+    """Nobody has let other files in."""
+    return (
+        "has other files than those that were approved" if version and rewritten(look, version, target, time) else None
+    )
+
+
+def _in_vain(version: Version | None, target: Target, look: Look) -> str | None:
+    """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
+    if version is None:
+        return None
+    of = version.incarnation(look.registry.address)
+    with look.ledger.read() as connection:
+        deployed = last(connection, version.model, version.version, target.stage, of=of)
+        in_vain = deployed and deployed.state in IN_VAIN and not was_live(connection, target.stage, of=of)
+    return "was deployed in vain" if in_vain else None

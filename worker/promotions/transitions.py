@@ -1,0 +1,194 @@
+"""Moving a version between stages, its alias with it, and saying so where people look.
+
+Each step looks first, so that doing it again after a crash changes nothing; then what it left is read back. In the mode
+`stages` no alias is touched, in the mode `aliases` no stage.
+
+A move is whole or not at all: where a stage or an alias is refused for good, the others go back. The description only
+says so: without its line a move is a move.
+"""
+
+from datetime import datetime
+
+from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.ledger.holders import Held, Released, holder
+from worker.promotions import quarantine, undo
+from worker.promotions.current_stage import standing
+from worker.promotions.stage_occupancy import Seen, exclusive, seen
+from worker.promotions.step import Step
+from worker.promotions.version_identity import Another
+from worker.registry import limits
+from worker.registry.protocol import Failure, Final, Refused, Retryable, Version, present
+from worker.task_context import Work
+
+DESCRIPTION_LINES = 20  # older lines about moves make room
+
+
+def move(
+    work: Work,
+    version: Version,
+    stage: str,
+    *,
+    reason: str | None = None,
+    promotion: str | None = None,
+    follow_ups: tuple[FollowUp, ...] = (),
+) -> Outcome:
+    """Bring a version to a stage, give it the target's alias, take its other targets' aliases away.
+
+    promotion: the one that brings it there; the record's holdings name it.
+    The outcome sends whoever else holds an exclusive stage away, one by one, before anything else of this lane.
+    """
+    policy = work.policy.model(version.model)
+    step = Step(version, stage, policy, policy.target(stage), promotion)
+    before = _before(work, step)
+    try:
+        previous, look = _made(work, step, before)
+    except Another:
+        undo.let_go(work, step)
+        raise
+    except Failure as error:
+        if not work.ends(error) or (became := undo.take_back(work, step)) is None:
+            raise
+        # Whatever it was, it is no mere refusal: something had been done.
+        kind = Final if isinstance(error, Refused) else type(error)
+        raise kind(f"{error}; {became}") from error
+    others = look.others(stage, version) if look else []
+    fact = _fact(work, step, before, because=reason, unsaid=_describe(work, version, stage))
+    return Outcome(
+        summary=fact.text,
+        facts=(fact,),
+        follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
+        records=(*_records(work, step), *previous, *(look.records if look else ())),
+    )
+
+
+def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
+    """The line of the description that says so. `at` is the event's time: the same on every attempt."""
+    return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
+
+
+def _made(work: Work, step: Step, before: int | None) -> tuple[tuple[Record, ...], Seen | None]:
+    """All of a move but what is said of it."""
+    _write(work, step)
+    _verify(work, step)
+    previous = _name_previous(work, step, before)
+    return previous, seen(work, step.version.model) if step.stage in exclusive(step.policy) else None
+
+
+def _write(work: Work, step: Step) -> None:
+    version = step.version
+    if step.staged and version.stage != step.stage:
+        work.registry.set_stage(version.model, version.version, step.stage)
+    if step.alias and step.alias not in version.aliases:
+        work.registry.set_alias(version.model, step.alias, version.version)
+    for left in sorted(step.foreign & set(version.aliases)):
+        work.registry.drop_alias(version.model, left)
+
+
+def _before(work: Work, step: Step) -> int | None:
+    """Who held the target before, by the record: it changes at the end alone, so a second attempt finds the same."""
+    if not step.target:
+        return None
+    kind, key = ("stage", step.stage) if step.staged else ("alias", step.alias or "")
+    with work.ledger.read() as connection:
+        found = holder(connection, step.version.model, kind, key)
+    return None if found == step.version.version else found
+
+
+def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, ...]:
+    """The one that was replaced gets the alias that says so, unless it was sent away for being bad."""
+    name = step.target.previous_alias if step.target else None
+    if not name or before is None:
+        return ()
+    former = present(work.registry, step.version.model, before)
+    if former is None or quarantine.why(work.ledger, former):
+        return ()
+    if name not in former.aliases:
+        work.registry.set_alias(former.model, name, before)
+    return (Held(former.model, "alias", name, before, alone=True),)
+
+
+def _describe(work: Work, version: Version, stage: str) -> str | None:
+    """Add a line to the version's description. Returns why it has none, for people, where it can't have one."""
+    line = transitioned(version, stage, work.task.accepted_at, work.who)
+    said = _described(version.description, line)
+    if said == version.description:
+        return None
+    if len(said) > limits.DESCRIPTION:
+        return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
+    try:
+        work.registry.set_description(version.model, version.version, said)
+    except Failure as error:
+        if not work.ends(error):
+            raise
+        return str(error)
+    return None
+
+
+def _described(description: str, line: str) -> str:
+    """A description with a line about a move. What people wrote stays; the oldest lines about moves make room."""
+    lines = [old for old in description.split("\n") if old]
+    if line in lines:
+        return description
+    moves = [old for old in lines if " was transitioned to " in old]
+    dropped = set(moves[: max(0, len(moves) + 1 - DESCRIPTION_LINES)])
+    kept = [*(old for old in lines if old not in dropped), line]
+    for old in moves:
+        if len("\n".join(kept)) <= limits.DESCRIPTION:
+            break
+        kept = [each for each in kept if each != old]
+    return "\n".join(kept)
+
+
+def _verify(work: Work, step: Step) -> None:
+    version = step.version
+    left = work.registry.version(version.model, version.version)
+    if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
+        found = f"{left.stage} with {', '.join(f'@{a}' for a in left.aliases) or 'no alias'}"
+        raise Retryable(f"{version} should be in {step.stage} now, but is in {found}: somebody else moved it meanwhile")
+
+
+def _replace(other: Version, step: Step) -> FollowUp:
+    args = {"version": other.version, "held": step.stage, "replaced_by": step.version.version}
+    return FollowUp("worker.archive", args, finishes=True)
+
+
+def _records(work: Work, step: Step) -> tuple[Record, ...]:
+    """Whoever held an exclusive stage holds it no more from here on: also who left it by hand, unseen, or is archived
+    right after this.
+    """
+    model, number, promotion = step.version.model, step.version.version, step.promotion
+    records: list[Record] = [Released(model, "alias", number, key) for key in sorted(step.foreign)]
+    if step.staged:
+        records.append(Released(model, "stage", number, keep=step.stage))
+    # A promotion brings a version to its target once; else who was there when the first attempt began has stayed there.
+    again = promotion is not None or work.task.attempts > 1
+    if step.staged and step.stage != "None":
+        alone = step.target is not None and step.target.exclusive
+        anew = again or step.version.stage != step.stage
+        records.append(Held(model, "stage", step.stage, number, alone=alone, promotion=promotion, anew=anew))
+    if step.alias:
+        anew = again or step.alias not in step.version.aliases
+        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=promotion, anew=anew))
+    return tuple(records)
+
+
+def _fact(work: Work, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
+    """unsaid: why the version's description does not tell of it."""
+    version, stage, alias = step.version, step.stage, step.alias
+    details = {
+        "from": standing(step.policy, version),
+        "stage": stage,
+        "alias": alias,
+        "previous_version": before,
+        "run_id": version.run_id,
+        "commit": version.tags.get("registrar.commit"),
+        "by": work.who,
+    }
+    said = f": {because}" if because else ""
+    said += f"; its description does not say so: {unsaid}" if unsaid else ""
+    if stage == "Archived":
+        text = f"{version} was archived by {work.who}{said}"
+        return Fact("model_version.archived", text, version.model, version.version, details)
+    where = f"{stage} (@{alias})" if alias else stage
+    text = f"{version} is in {where}, by {work.who}{said}"
+    return Fact("model_version.transitioned", text, version.model, version.version, details)

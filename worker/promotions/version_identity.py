@@ -1,0 +1,226 @@
+"""Every version that a task reads is held against the record, before the task relies on either.
+
+What the record says of a number is about one version, and numbers begin anew in a model that is made anew. So where a
+task sees another version under a number, what the record has of the one before ends first, in a commit of its own, and
+the task begins again. Where that can't be, since the registry shows a version older than the record's, or another
+registry is asked, an operator has to say which of the two counts; until then the model is not written to.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+
+from registrar.events.incarnation import Incarnation
+from registrar.events.outcome import Fact, Outcome, Record
+from registrar.ledger import Ledger
+from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
+from registrar.ledger.incarnations import known
+from registrar.ledger.open_records import Open, open_records
+from worker.registry.protocol import Final, Recent, Refused, Registry, Retryable, Version, present
+
+MADE_ANEW, DISPUTED = "registry.made_anew", "registry.disputed"
+_MOST_ASKED = 200  # numbers; for more, all records of the model are read
+
+
+class Another(Retryable):
+    """A number stands for another version than it did. outcome: what is to be written before the task begins again."""
+
+    def __init__(self, message: str, outcome: Outcome | None = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome or Outcome(message)
+
+
+class Sightings:
+    """Of one attempt, of one model. seen: the versions. wrote: whether anything was written to the registry.
+
+    judging: whether what is seen is held against the record; else it is only noted. meant: the number of the version
+    that the task was queued for, and when that one was made. said: the number that its event names, and when that was
+    accepted.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        inner: Registry,
+        model: str,
+        *,
+        judging: bool = True,
+        meant: tuple[int, str] | None = None,
+        said: tuple[int, datetime] | None = None,
+    ) -> None:
+        self.seen: dict[tuple[str, int], Incarnation] = {}
+        self.wrote = False
+        self._ledger, self._inner, self._model = ledger, inner, model
+        self._open: dict[int, list[Open]] = {}
+        self._asked: set[int] = set()
+        self._judged = not judging
+        self._in_order = False
+        self._meant = meant
+        self._said = said
+
+    def before_write(self) -> None:
+        """Raises Final where an operator has to say first what counts."""
+        if not self.wrote and (open_ := self._dispute()) and not open_.moves:
+            raise Final(unsettled(self._model, open_))
+        self.wrote = True
+
+    def look(self, found: Sequence[Version]) -> None:
+        """Raises Another, or Final for what is in dispute."""
+        mine = [version.incarnation(self._inner.address) for version in found if version.model == self._model]
+        for one in mine:
+            before = self.seen.setdefault((one.model, one.version), one)
+            if not before.same(one):
+                raise Another(f"{before} was made anew meanwhile: it is now {one}")
+        if self._judged or not mine:
+            return
+        self._load([one.version for one in mine])
+        if any(self._differs(one) for one in mine):
+            self._judge({one.version: one for one in mine})
+        for one in mine:
+            if self._meant and one.version == self._meant[0] and one.created_at.isoformat() != self._meant[1]:
+                raise Final(f"this was to be done with another version of that number; now it is {one}")
+            if self._said and one.version == self._said[0] and self._is_younger(one, self._said[1]):
+                raise Refused(f"this was said of another version of that number; now it is {one}")
+
+    def _is_younger(self, found: Incarnation, accepted_at: datetime) -> bool:
+        """Whether it was made after the event was accepted, under a number that another version had before."""
+        if found.created_at <= accepted_at:
+            return False
+        with self._ledger.read() as connection:
+            return any(not one.same(found) for one in known(connection, found.model, version=found.version).values())
+
+    def _load(self, numbers: Sequence[int]) -> None:
+        """What the record says of them; and, whatever their numbers, of those that are not archived."""
+        if self._asked.issuperset(numbers):
+            return
+        with self._ledger.read() as connection:
+            found = open_records(connection, self._model, about=numbers if len(numbers) <= _MOST_ASKED else None)
+        self._open.update(_by_number(found))
+        self._asked.update(numbers)
+
+    def _differs(self, found: Incarnation) -> bool:
+        """Whether the record is about another version of that number, or cannot be about this model at all: in one
+        model, versions are made in the order of their numbers.
+        """
+        if any(not record.is_of(found) for record in self._open.get(found.version, ())):
+            return True
+        return not self._in_order and any(
+            (number - found.version) * (record.noted.created_at - found.created_at).total_seconds() < 0
+            for number, records in self._open.items()
+            for record in records
+            if record.noted and record.live
+        )
+
+    def _judge(self, found: Mapping[int, Incarnation]) -> None:
+        """Look at everything that the record knows. Raises Another or Final where the two don't fit."""
+        with self._ledger.read() as connection:
+            records = open_records(connection, self._model)
+        there = {**self._there(records), **found}
+        others = [one for one in records if one.version in there and not one.is_of(there[one.version])]
+        same = [one for one in records if one.version in there and one.is_of(there[one.version])]
+        gone = [one for one in records if one.version not in there] if not same else []
+        if not others and not gone:
+            self._in_order = True  # clocks of the registry's servers are apart
+            return
+        if (open_ := self._dispute()) and not open_.moves:
+            raise Final(unsettled(self._model, open_))
+        if why := self._contradiction(others, there):
+            raise disputed(self._model, why)
+        raise _made_anew(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
+
+    def _there(self, records: Sequence[Open]) -> dict[int, Incarnation]:
+        """By number, the versions that are there. What no search shows is asked for, unless it is archived."""
+        found = {version.version: version for version in self._inner.recent(self._model).versions}
+        for number in sorted({one.version for one in records if one.live} - found.keys()):
+            if version := present(self._inner, self._model, number):
+                found[number] = version
+        return {number: version.incarnation(self._inner.address) for number, version in found.items()}
+
+    def _contradiction(self, others: Sequence[Open], there: Mapping[int, Incarnation]) -> str | None:
+        """Why this is no model that was made anew, for people."""
+        for record in others:
+            found = there[record.version]
+            if record.noted and record.noted.registry != found.registry:
+                elsewhere = f"{record.noted}, at {record.noted.registry}"
+                return f"MLflow at {found.registry} has {found}; the record knows {elsewhere}"
+            if found.created_at < (record.noted.created_at if record.noted else record.since):
+                known = record.noted or f"one of {record.what} since {record.since:%Y-%m-%d %H:%M} UTC"
+                return f"MLflow has {found}; the record knows a later one: {known}"
+        return None
+
+    def _dispute(self) -> Dispute | None:
+        with self._ledger.read() as connection:
+            return dispute(connection, self._model)
+
+
+class _Compared:
+    """A registry whose versions are looked at as they are read."""
+
+    def __init__(self, inner: Registry, look: Callable[[Sequence[Version]], None]) -> None:
+        self._inner = inner
+        self._look = look
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return partial(self._called, found) if callable(found) else found
+
+    def _called(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        found = call(*args, **kwargs)
+        self._look(_versions(found))
+        return found
+
+
+def compared(inner: Registry, sightings: Sightings) -> Registry:
+    return cast("Registry", _Compared(inner, sightings.look))
+
+
+def disputed(model: str, why: str, *, moves: bool = False) -> Another:
+    """What becomes of a model of which MLflow and the record tell of two pasts. why: a sentence."""
+    text = unsettled(model, why)
+    return Another(text, Outcome(text, (Fact(DISPUTED, text, model),), records=(Disputed(model, text, moves),)))
+
+
+def unsettled(model: str, found: Dispute | str) -> str:
+    """What people are told. found: the dispute, whose sentence says it all already, or why there is one."""
+    if isinstance(found, Dispute):
+        return found.why
+    return (
+        f"MLflow and the record of {model} don't fit together: {found}. One of them was restored, or another registry "
+        f"is asked. Nothing of {model} is moved until an operator says which counts: "
+        f"`registrar reconcile {model} --plan` shows what either would do"
+    )
+
+
+def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> Another:
+    """there: what is there instead. whole: the model was, with all its versions."""
+    now = ", ".join(sorted({str(one) for one in there})) or "none of those versions is there any more"
+    what = f"{model} was made anew in MLflow" if whole else f"of {model}, a version was made anew under its number"
+    because = f"{what}: {now}"
+    old = "; ".join(dict.fromkeys(f"version {one.version}: {one.what}" for one in ended if one.live))
+    old = old or "whom it had archived"
+    text = f"{because}. What the record had of those before has ended ({old})"
+    records: list[Record] = [one.ended(model, because) for one in ended]
+    records.append(Settled(model, because))
+    details = {"versions": sorted({one.version for one in ended})}
+    asked = [_superseded(model, one, because) for one in ended if one.kind == "promotion"]
+    return Another(text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details), *asked), records=tuple(records)))
+
+
+def _superseded(model: str, one: Open, because: str) -> Fact:
+    text = f"the promotion of {model} version {one.version} to {one.target} is superseded: {because}"
+    details = {"promotion": one.key, "target": one.target}
+    return Fact("promotion.superseded", text, model, one.version, details)
+
+
+def _by_number(records: Sequence[Open]) -> dict[int, list[Open]]:
+    found: dict[int, list[Open]] = {}
+    for record in records:
+        found.setdefault(record.version, []).append(record)
+    return found
+
+
+def _versions(found: Any) -> list[Version]:
+    """Those in what a call gave."""
+    several = found.versions if isinstance(found, Recent) else found if isinstance(found, list) else [found]
+    return [one for one in several if isinstance(one, Version)]

@@ -1,0 +1,32 @@
+"""A version's state in the record, and its copy in MLflow."""
+
+from collections.abc import Mapping
+
+from registrar.ledger import Ledger
+from registrar.ledger.version_state import Key, StateSet, TagGiven, current, states
+from worker.registry import limits
+from worker.registry.protocol import Version
+from worker.task_context import Work
+
+
+def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
+    """By Key. What MLflow's tags say of it does not count."""
+    with ledger.read() as connection:
+        found = states(connection, version.model, version=version.version)
+    return current(found, version.version, version.created_at)
+
+
+def put(work: Work, version: Version, key: Key, value: str | None, *, why: str | None = None) -> StateSet:
+    """Set MLflow's tag, or take it away; the record that decides goes into the task's outcome. why: as of StateSet."""
+    tagged = version.tags.get(key)
+    if value is None and tagged is not None:
+        work.registry.drop_tag(version.model, version.version, key)
+    elif value is not None and tagged != limits.cut(value):
+        work.registry.set_tag(version.model, version.version, key, limits.cut(value))
+    return StateSet(version.model, version.version, version.created_at, key, value, why=why)
+
+
+def given(version: Version, tags: Mapping[str, str]) -> tuple[TagGiven, ...]:
+    """The records of the tags that this event gave a version: whose they are is known by them."""
+    about = (version.model, version.version, version.created_at)
+    return tuple(TagGiven(*about, name, value) for name, value in tags.items())

@@ -1,0 +1,70 @@
+"""Whose word counts on a promotion: the rules' groups, who is excluded, who stands in for whom."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from registrar.ledger import act_subjects
+from registrar.ledger.promotions import Promotion, get
+from registrar.policy.approvals import Approval
+from registrar.queries import voting
+from worker.promotions import author
+from worker.registry.protocol import Version
+from worker.task_context import Work
+
+
+def meant(work: Work) -> Promotion | None:
+    """The promotion that a vote or a cancellation was about when it was accepted."""
+    promotion = work.task.args.get(act_subjects.KEY, {}).get("promotion")
+    with work.ledger.read() as connection:
+        return get(connection, promotion) if promotion else None
+
+
+def changed(work: Work) -> str | None:
+    """Why that is not what its author was shown any more, or None."""
+    with work.ledger.read() as connection:
+        return act_subjects.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
+
+
+def approval_of(work: Work, promotion: Promotion) -> Approval | None:
+    """The rules in effect; None where the target needs no approval any more, or is none."""
+    target = work.policy.model(promotion.model).target(promotion.target)
+    return target.approval if target and isinstance(target.approval, Approval) else None
+
+
+def allowed(work: Work, groups: Sequence[str]) -> str:
+    """The groups with their members, for people."""
+    return "; ".join(f"{group}: {', '.join(work.policy.members(group))}" for group in groups)
+
+
+def name(work: Work, actor: str | None) -> str:
+    """Of somebody in the record."""
+    return voting.name(work.policy, str(actor))
+
+
+def excluded(work: Work, promotion: Promotion, version: Version) -> dict[str, str]:
+    """Who may not approve, each with why."""
+    approval = approval_of(work, promotion)
+    exclude = approval.exclude if approval else []
+    found = {}
+    if "author" in exclude and (trained := _author(work, promotion, version)):
+        found[trained] = f"trained {promotion.model} version {promotion.version}"
+    if "requester" in exclude:
+        found[promotion.requested_by] = f"asked for {promotion}"
+    return found
+
+
+def _author(work: Work, promotion: Promotion, version: Version) -> str | None:
+    """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
+    user = promotion.evidence.get("trained_by")
+    if user is None:
+        user = author.known(work.ledger, version)
+    if user is None:
+        user = work.registry.run(version.run_id).user if version.run_id else ""
+    return voting.by_account(work.policy, user)
+
+
+def missing(work: Work, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]) -> str:
+    """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word
+    counts for the time it was given in.
+    """
+    return voting.in_words(approval.groups, voting.unfilled_seats(work.policy, approval, agreed, without))

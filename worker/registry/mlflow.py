@@ -1,0 +1,214 @@
+"""The only door to MLflow: the calls of door.Registry, each error sorted into Retryable or final.
+
+Which call, with which arguments: README, "Decisions". Measured on MLflow 3.17 and 3.18.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from mlflow.entities.model_registry import ModelVersionTag
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_USERNAME,
+)
+
+from registrar.config.credentials import login, without_login
+from worker.registry import entities, instrumented_client, limits
+from worker.registry.errors import settled, sorted_errors
+from worker.registry.files import Files
+from worker.registry.protocol import Experiment, Final, Model, ModelSource, NotFound, Run, Version
+from worker.registry.search import pages, quoted
+from worker.registry.versions import GLANCES, Versions
+
+TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
+_PAGE = 200
+
+
+def configure_client() -> None:
+    """Once per process: fail fast and leave retrying to us. MLflow's defaults hang a call for 247 s."""
+    MLFLOW_HTTP_REQUEST_TIMEOUT.set(TIMEOUT_SECONDS)
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    # Stages are deprecated and in wide use: moving them is what this program is for.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="mlflow")
+    warnings.filterwarnings("ignore", message=".*[Mm]odel registry stages.*", category=FutureWarning)
+
+
+class MlflowRegistry(Files, Versions):
+    """uri: MLFLOW_TRACKING_URI. before_write is called right before each write: it checks the lease, or raises.
+
+    What is there already is written to past MlflowClient, which would read the whole model first, versions and all, to
+    see that it is no prompt. A version is read before it is written to, and of a prompt that finds none.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        before_write: Callable[[], None] = lambda: None,
+        client: MlflowClient | None = None,
+        glances: Sequence[int] = GLANCES,
+    ) -> None:
+        uri = _logged_in(uri)
+        super().__init__(uri, client or instrumented_client.client(uri))
+        self._before_write = before_write
+        self._glances = glances
+
+    @property
+    def address(self) -> str:
+        return self._uri.rstrip("/")
+
+    def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
+        """The same registry, for one task: before_write checks that the task is still ours."""
+        return MlflowRegistry(self._uri, before_write=before_write, client=self._client, glances=self._glances)
+
+    @contextmanager
+    def _write(self, what: str) -> Iterator[None]:
+        self._before_write()
+        with settled(what):
+            yield
+
+    def run(self, run_id: str) -> Run:
+        with sorted_errors(f"reading run {run_id}"):
+            return entities.run(self._client.get_run(run_id))
+
+    def search_runs(
+        self,
+        experiment: str,
+        *,
+        filter_string: str = "",
+        order_by: Iterable[str] = (),
+        max_results: int = 100,
+        run_view_type: str = "ACTIVE_ONLY",
+    ) -> list[Run]:
+        if (found := self.experiment(experiment)) is None:
+            raise NotFound(f"there is no experiment {experiment!r}")
+        with sorted_errors(f"searching the runs of {experiment!r}"):
+            runs = self._client.search_runs(
+                [found.id],
+                filter_string=filter_string,
+                run_view_type=ViewType.from_string(run_view_type.lower()),
+                max_results=max_results,
+                order_by=list(order_by),
+            )
+            return [entities.run(run) for run in runs]
+
+    def experiments(self) -> list[Experiment]:
+        with sorted_errors("listing experiments"):
+            found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
+            return [entities.experiment(experiment) for experiment in found]
+
+    def experiment(self, name: str) -> Experiment | None:
+        with sorted_errors(f"reading experiment {name!r}"):
+            found = self._client.get_experiment_by_name(name)
+            return entities.experiment(found) if found else None
+
+    def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
+        with self._write(f"creating experiment {name!r}"):
+            return str(self._client.create_experiment(name, tags=dict(tags)))
+
+    def source_of(self, run: Run, artifact_path: str) -> ModelSource:
+        """MLflow 3 keeps models beside the run; MLflow 2 keeps them among its artifacts."""
+        with sorted_errors(f"looking for the model of run {run.id}"):
+            if logged := self._logged_model(run, artifact_path):
+                return ModelSource(f"models:/{logged}", logged)
+            # By the run's id MLflow's client would ask three more questions, of what we know.
+            found = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
+        if "MLmodel" in found:
+            return ModelSource(f"{run.artifact_uri}/{artifact_path}")
+        raise NotFound(
+            f"run {run.id} logged no model named {artifact_path!r}: log one with log_model(name={artifact_path!r}), "
+            "or say its name in artifact_path"
+        )
+
+    def _logged_model(self, run: Run, name: str) -> str | None:
+        """The newest ready model of that name; several may carry it, at different steps."""
+        found = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
+        ready = [
+            (step, int(model.creation_timestamp), str(model.model_id))
+            for step, model in found
+            if model.name == name and str(model.status) in ("READY", "LoggedModelStatus.READY")
+        ]
+        return max(ready)[2] if ready else None
+
+    def models(self, *, max_results: int = 100) -> list[Model]:
+        with sorted_errors("listing models"):
+            return [entities.model(found) for found in self._client.search_registered_models(max_results=max_results)]
+
+    def model(self, name: str) -> Model:
+        with sorted_errors(f"reading model {name!r}"):
+            return entities.model(self._store.get_registered_model(name))
+
+    def ensure_model(self, name: str) -> None:
+        with sorted_errors(f"reading model {name!r}"):
+            if self._client.search_registered_models(f"name = {quoted(name)}", max_results=1):
+                return
+        try:
+            with self._write(f"creating model {name!r}"):
+                self._client.create_registered_model(name)
+        except Final as error:
+            if getattr(error.__cause__, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def create_version(
+        self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
+    ) -> Version:
+        """Tags and description go into the one call: it is atomic, and set_tag costs as much as the whole of it."""
+        with self._write(f"registering run {run_id} as a version of {model}"):
+            created = self._client.create_model_version(
+                model,
+                source.uri,
+                run_id=run_id,
+                tags=dict(tags),
+                description=description,
+                await_creation_for=0,
+                model_id=source.logged_model,
+            )
+            return entities.version(created)
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        """Never with archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
+        with self._write(f"moving {model} version {version} to {stage}"):
+            self._store.transition_model_version_stage(model, version, stage, archive_existing_versions=False)
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        with self._write(f"setting @{alias} of {model} to version {version}"):
+            self._store.set_registered_model_alias(model, alias, version)
+
+    def drop_alias(self, model: str, alias: str) -> None:
+        with self._write(f"taking @{alias} of {model} away"):
+            self._store.delete_registered_model_alias(model, alias)
+
+    def set_description(self, model: str, version: int, description: str) -> None:
+        with self._write(f"describing {model} version {version}"):
+            self._store.update_model_version(model, version, description=description)
+
+    def set_tag(self, model: str, version: int, key: str, value: str) -> None:
+        with self._write(f"tagging {model} version {version}"):
+            self._store.set_model_version_tag(model, version, ModelVersionTag(key, limits.cut(value)))
+
+    def drop_tag(self, model: str, version: int, key: str) -> None:
+        with self._write(f"taking a tag of {model} version {version} away"):
+            self._store.delete_model_version_tag(model, version, key)
+
+    def delete_version(self, model: str, version: int) -> None:
+        with self._write(f"deleting {model} version {version}"):
+            self._store.delete_model_version(model, version)
+
+    def take_back(self, model: str, version: int) -> None:
+        with settled(f"taking back {model} version {version}"):
+            self._store.delete_model_version(model, version)
+
+
+def _logged_in(uri: str) -> str:
+    """The address without its login, which MLflow would repeat in its errors; it is given to MLflow by itself."""
+    if found := login(uri):
+        MLFLOW_TRACKING_USERNAME.set(found.user)
+        MLFLOW_TRACKING_PASSWORD.set(found.password)
+    return without_login(uri)

@@ -1,0 +1,29 @@
+"""How a plan of the command line looks: at the real registry, the policy and the ledger of an installation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from registrar.cli.context import Context
+from registrar.errors import Problem
+from registrar.ledger.engine import now
+from worker.promotions.plan import Looking
+from worker.registry.mlflow import MlflowRegistry, configure_client
+from worker.registry.protocol import Retryable
+
+
+class Unanswered(Problem):
+    """The registry does not answer: what would be can't be told."""
+
+    exit_code = 4
+
+
+@contextmanager
+def looking(context: Context) -> Iterator[Looking]:
+    """Raises Unanswered for what the block is not answered."""
+    configure_client()
+    registry = MlflowRegistry(context.settings().mlflow_uri)
+    try:
+        with context.ledger() as ledger:
+            yield Looking(registry, context.policy(), ledger, now())
+    except Retryable as error:
+        raise Unanswered(str(error)) from error
