@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 
-class Problem(Exception):
+class UserError(Exception):
     """Raised where the message says all: what is wrong, and what to do. exit_code: of the command line."""
 
     exit_code: ClassVar[int] = 1

@@ -13,10 +13,10 @@ from worker.registry import entities, limits
 from worker.registry.protocol import (
     Experiment,
     FilesSeen,
-    Final,
     Model,
     ModelSource,
     NotFound,
+    PermanentError,
     Recent,
     Refused,
     Run,
@@ -136,7 +136,7 @@ class FakeRegistry:
     def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
         self._write("create_experiment", name)
         if name in self._experiments:
-            raise Final(f"creating experiment {name!r}: it exists")
+            raise PermanentError(f"creating experiment {name!r}: it exists")
         self._experiments[name] = Experiment(str(next(self._ids)), name, "mlflow-artifacts:/1", BORN)
         return self._experiments[name].id
 
@@ -195,7 +195,7 @@ class FakeRegistry:
             raise NotFound(f"registering: no model {model!r}")
         self._write("create_version", model)
         if len(description) > limits.DESCRIPTION:
-            raise Final(f"registering {model}: value too long for type character varying(5000)")
+            raise PermanentError(f"registering {model}: value too long for type character varying(5000)")
         number = max(self._models[model], default=0) + 1
         what = (run_id, source.uri, description, dict(tags), self.born)
         made = Version(model, number, "None", *what, changed=self.clock)
@@ -225,7 +225,9 @@ class FakeRegistry:
         """As MLflow on PostgreSQL does."""
         self._write("set_description", model, version)
         if len(description) > limits.DESCRIPTION:
-            raise Final(f"describing {model} version {version}: value too long for type character varying(5000)")
+            raise PermanentError(
+                f"describing {model} version {version}: value too long for type character varying(5000)"
+            )
         self._change(model, version, description=description, changed=self.clock)
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:

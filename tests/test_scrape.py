@@ -8,7 +8,7 @@ import requests
 
 from registrar.config.settings import Settings, SettingsError
 from registrar.telemetry import metrics_server
-from registrar.telemetry.metrics_server import Scrape, address
+from registrar.telemetry.metrics_server import MetricsServer, address
 from tests.test_scrub import ENVIRON
 
 
@@ -30,7 +30,7 @@ def asked(port: int, path: str = "/metrics") -> requests.Response:
 
 def test_it_shows_the_text_and_nothing_else():
     port = free_port()
-    with Scrape(("127.0.0.1", port), lambda: b"registrar_up 1\n"):
+    with MetricsServer(("127.0.0.1", port), lambda: b"registrar_up 1\n"):
         answer = asked(port)
         assert (answer.status_code, answer.text) == (200, "registrar_up 1\n")
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -44,7 +44,7 @@ def test_an_address_that_is_taken_is_taken_over_when_it_is_free(monkeypatch, cap
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        late = Scrape(("127.0.0.1", port), lambda: b"mine\n")
+        late = MetricsServer(("127.0.0.1", port), lambda: b"mine\n")
         late.start()
         while "tried every" not in caplog.text:
             threading.Event().wait(0.01)

@@ -11,7 +11,7 @@ import pytest
 from registrar.config.settings import Settings
 from registrar.policy.load import parse
 from registrar.telemetry import redaction
-from registrar.telemetry.redaction import Scrub, known
+from registrar.telemetry.redaction import Redactor, known
 
 POLICY = """
 version: 1
@@ -52,13 +52,13 @@ def test_every_secret_that_can_be_read_here_is_known():
     ],
 )
 def test_a_secret_in_a_sentence_is_not_shown(said: str):
-    shown = Scrub(every())(said)
+    shown = Redactor(every())(said)
     assert redaction.SHOWN in shown
     assert not any(part in shown for part in ("-password", "the-hook", "xoxb", "dGhl"))
 
 
 def test_a_short_secret_does_not_blacken_every_line():
-    assert Scrub(["a", ""])("a plain line") == "a plain line"
+    assert Redactor(["a", ""])("a plain line") == "a plain line"
 
 
 def test_a_traceback_in_the_log_and_the_last_words_are_scrubbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from registrar.config.encryption import REPLY, SIGNING_IN, BrokenSeal, Seal
+from registrar.config.encryption import REPLY, SIGNING_IN, DecryptionError, Encryptor
 from registrar.config.key_generation import new_key
 
 OLD, NEW = new_key(), new_key()
@@ -19,47 +19,49 @@ CONTENT = {"press": "promotion.approve", "model": "taxi"}
     ids=["old", "new and old", "with spaces", "old and new"],
 )
 def test_what_either_key_made_is_believed(by: str, key: str):
-    assert Seal(key).open(Seal(by).close(CONTENT, audience="a"), audience="a") == CONTENT
-    assert Seal(key).vouches(CONTENT, Seal(by).mark(CONTENT, audience="a"), audience="a")
+    assert Encryptor(key).open(Encryptor(by).close(CONTENT, audience="a"), audience="a") == CONTENT
+    assert Encryptor(key).vouches(CONTENT, Encryptor(by).mark(CONTENT, audience="a"), audience="a")
 
 
 def test_the_first_key_makes_so_the_second_can_be_dropped():
-    made = Seal(f"{NEW},{OLD}")
-    assert Seal(NEW).open(made.close(CONTENT, audience="a"), audience="a") == CONTENT
-    assert Seal(NEW).vouches(CONTENT, made.mark(CONTENT, audience="a"), audience="a")
-    with pytest.raises(BrokenSeal):
-        Seal(OLD).open(made.close(CONTENT, audience="a"), audience="a")
+    made = Encryptor(f"{NEW},{OLD}")
+    assert Encryptor(NEW).open(made.close(CONTENT, audience="a"), audience="a") == CONTENT
+    assert Encryptor(NEW).vouches(CONTENT, made.mark(CONTENT, audience="a"), audience="a")
+    with pytest.raises(DecryptionError):
+        Encryptor(OLD).open(made.close(CONTENT, audience="a"), audience="a")
 
 
 def test_what_a_dropped_key_made_is_void():
-    with pytest.raises(BrokenSeal):
-        Seal(NEW).open(Seal(OLD).close(CONTENT, audience="a"), audience="a")
-    assert not Seal(NEW).vouches(CONTENT, Seal(OLD).mark(CONTENT, audience="a"), audience="a")
-    assert not Seal(NEW).vouches({**CONTENT, "model": "other"}, Seal(NEW).mark(CONTENT, audience="a"), audience="a")
+    with pytest.raises(DecryptionError):
+        Encryptor(NEW).open(Encryptor(OLD).close(CONTENT, audience="a"), audience="a")
+    assert not Encryptor(NEW).vouches(CONTENT, Encryptor(OLD).mark(CONTENT, audience="a"), audience="a")
+    assert not Encryptor(NEW).vouches(
+        {**CONTENT, "model": "other"}, Encryptor(NEW).mark(CONTENT, audience="a"), audience="a"
+    )
 
 
 @pytest.mark.parametrize(("made_for", "opened_as"), [("a", "b"), ("a", REPLY), (REPLY, "a"), (REPLY, SIGNING_IN)])
 def test_what_was_made_for_one_audience_is_nothing_to_another(made_for: str, opened_as: str):
-    seal = Seal(f"{NEW},{OLD}")
-    with pytest.raises(BrokenSeal, match="another use"):
+    seal = Encryptor(f"{NEW},{OLD}")
+    with pytest.raises(DecryptionError, match="another use"):
         seal.open(seal.close(CONTENT, audience=made_for), audience=opened_as)
     assert not seal.vouches(CONTENT, seal.mark(CONTENT, audience=made_for), audience=opened_as)
 
 
 def test_of_what_was_sealed_before_there_were_audiences_only_addresses_are_opened():
     before = Fernet(OLD).encrypt(b'{"url": "https://hooks.slack.com/x"}').decode()
-    assert Seal(f"{NEW},{OLD}").open(before, audience=REPLY) == {"url": "https://hooks.slack.com/x"}
+    assert Encryptor(f"{NEW},{OLD}").open(before, audience=REPLY) == {"url": "https://hooks.slack.com/x"}
     for audience in ("button", SIGNING_IN):
-        with pytest.raises(BrokenSeal):
-            Seal(OLD).open(before, audience=audience)
+        with pytest.raises(DecryptionError):
+            Encryptor(OLD).open(before, audience=audience)
 
 
 def test_an_age_counts_under_either_key():
-    sealed = Seal(OLD).close(CONTENT, audience="a")
+    sealed = Encryptor(OLD).close(CONTENT, audience="a")
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert Seal(f"{NEW},{OLD}").open(sealed, audience="a", max_age=7200, at=later) == CONTENT
-    with pytest.raises(BrokenSeal):
-        Seal(f"{NEW},{OLD}").open(sealed, audience="a", max_age=60, at=later)
+    assert Encryptor(f"{NEW},{OLD}").open(sealed, audience="a", max_age=7200, at=later) == CONTENT
+    with pytest.raises(DecryptionError):
+        Encryptor(f"{NEW},{OLD}").open(sealed, audience="a", max_age=60, at=later)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,6 @@ def test_an_age_counts_under_either_key():
 )
 def test_anything_else_is_no_key(key: str):
     with pytest.raises(ValueError, match="REGISTRAR_SECRET_KEY") as refused:
-        Seal(key)
+        Encryptor(key)
     assert "hunter2" not in str(refused.value)
     assert NEW not in str(refused.value)

@@ -11,10 +11,10 @@ import pytest
 
 from registrar.http import api_client, event_client
 from registrar.http.api_client import Client
-from registrar.http.deadline import within
+from registrar.http.deadline import within_deadline
 from registrar.http.event_client import NotTaken, Unreachable, deliver, follow
-from registrar.ledger.queries.event_search import Sought
-from registrar.queries.remote import Remote
+from registrar.ledger.queries.event_search import EventFilter
+from registrar.queries.remote import RemoteQueries
 
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
@@ -73,7 +73,7 @@ def test_an_answer_that_is_no_object_is_another_programs(body: object):
     said = json.dumps(body).encode()
     with answering(lambda connection: connection.sendall(JSON % len(said) + said)) as url:
         with pytest.raises(NotTaken, match="does not answer as a receiver of Registrar"):
-            Remote(Client(url)).overview()
+            RemoteQueries(Client(url)).overview()
         with pytest.raises(Unreachable, match="no answer of a receiver's"):
             follow(url, seconds=0)
 
@@ -81,13 +81,13 @@ def test_an_answer_that_is_no_object_is_another_programs(body: object):
 def test_an_answer_that_lacks_what_this_version_says_is_another_ones():
     said = b'{"items": []}'
     with answering(lambda connection: connection.sendall(JSON % len(said) + said)) as url:
-        remote = Remote(Client(url))
+        remote = RemoteQueries(Client(url))
         with pytest.raises(NotTaken, match="the answer has no 'events'"):
-            remote.events(Sought())
+            remote.events(EventFilter())
         with pytest.raises(NotTaken, match="the answer has no 'unfinished'"):
             remote.overview()["unfinished"]
 
 
 def test_an_error_within_it_is_raised():
     with pytest.raises(ZeroDivisionError):
-        within(5, lambda: 1 / 0)
+        within_deadline(5, lambda: 1 / 0)

@@ -16,25 +16,25 @@ from werkzeug.exceptions import ClientDisconnected
 
 from registrar.broker.dispatcher import Dispatcher
 from registrar.config import settings as environment
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger, LedgerUnavailable, schema
 from registrar.ledger.capacity import Capacity
 from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy, installation_check, load
-from registrar.queries.local import Local
+from registrar.queries.local import LocalQueries
 from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
-from registrar.telemetry.metrics_server import Scrape
-from registrar.telemetry.redaction import Scrub, known
+from registrar.telemetry.metrics_server import MetricsServer
+from registrar.telemetry.redaction import Redactor, known
 from registrar.text.sanitize import shown
 from webhooks import api, dashboard, openapi, security_headers
-from webhooks.auth import Access, signin
+from webhooks.auth import Authenticator, signin
 from webhooks.auth.client_address import parse_networks
-from webhooks.dashboard import Errors, House, Mlflow
+from webhooks.dashboard import DashboardContext, Errors, Mlflow
 from webhooks.ingress import source_registry
-from webhooks.ingress.chat_reply import Postbox
-from webhooks.ingress.command_submission import Commands
+from webhooks.ingress.chat_reply import ChatResponder
+from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.ingress.endpoint import COMMIT_SECONDS, Endpoint, cut_off, too_large
 from webhooks.ingress.error_handlers import ErrorHandler, flask_response
 from webhooks.ingress.rate_limit import RateLimiter
@@ -60,7 +60,7 @@ class Receiver:
     rate: RateLimiter
     ledger: Ledger
     heart: HeartbeatWriter
-    scrape: Scrape | None
+    scrape: MetricsServer | None
 
     def start(self) -> None:
         """What the serving process alone does; before it, nothing has a thread that a fork would lose."""
@@ -83,7 +83,7 @@ class Receiver:
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
-    opened = source_registry.open_all(policy, settings, seal=Seal(settings.secret_key))
+    opened = source_registry.open_all(policy, settings, seal=Encryptor(settings.secret_key))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
@@ -92,25 +92,27 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.found)
     inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
     rate = RateLimiter(settings.broker_url)
-    access = Access(settings, policy, ledger, rate)
-    commands = Commands(policy, inbox, rate, settings.public_url)
+    access = Authenticator(settings, policy, ledger, rate)
+    commands = CommandSubmission(policy, inbox, rate, settings.public_url)
 
     app = flask.Flask("webhooks", static_folder=None)
     app.jinja_options = {**app.jinja_options, "finalize": _shown}
     app.json = _Json(app)
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
-    app.register_blueprint(api.blueprint(Local(ledger, lambda: policy), commands, health, metrics, access))
+    app.register_blueprint(api.blueprint(LocalQueries(ledger, lambda: policy), commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
-    house = House(ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url))
+    house = DashboardContext(
+        ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
+    )
     app.register_blueprint(dashboard.blueprint(house))
 
     rejections = RejectionLog(ledger, opened)
-    errors = ErrorHandler(rejections, rate, Postbox(), Scrub(known(settings, policy)), metrics)
+    errors = ErrorHandler(rejections, rate, ChatResponder(), Redactor(known(settings, policy)), metrics)
     proxy = policy.access.trusted_proxy
     proxies = parse_networks(proxy.networks) if proxy else ()
     endpoint = Endpoint(opened, inbox, settings.public_url, rate, metrics, proxies)
     at = settings.watching.receiver_metrics
-    scrape = Scrape(at, metrics.text) if at else None
+    scrape = MetricsServer(at, metrics.text) if at else None
     heart = HeartbeatWriter(ledger, "receiver", Digests.of(settings, policy))
     app.extensions["receiver"] = Receiver(endpoint, errors, rejections, inbox, dispatcher, rate, ledger, heart, scrape)
     answer_error = partial(_answer_error, errors, endpoint)
@@ -213,7 +215,7 @@ class _Json(DefaultJSONProvider):
         return value.isoformat() if isinstance(value, datetime) else DefaultJSONProvider.default(value)
 
 
-def _complete(access: Access, response: flask.Response) -> flask.Response:
+def _complete(access: Authenticator, response: flask.Response) -> flask.Response:
     """After each request. Senders have no sessions."""
     if not flask.request.path.startswith(WEBHOOKS):
         access.renew(response)

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from registrar.config.settings import process_environment
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.telemetry import log_format
 
 ROLES = {"run": "worker.app", "beat": "worker.beat"}
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         importlib.import_module(ROLES[arguments[0]]).main()
-    except Problem as error:
+    except UserError as error:
         sys.exit(f"the worker can't start: {error}")
 
 

@@ -9,7 +9,7 @@ import requests
 
 from registrar.broker.celery_app import QUEUE, celery_app
 from registrar.broker.dispatcher import Dispatcher
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings, SettingsError, from_environment
 from registrar.ledger import Ledger
 from registrar.ledger.inbox import Inbox
@@ -17,15 +17,15 @@ from registrar.ledger.schema import check
 from registrar.policy import Policy, installation_check, load
 from registrar.telemetry import redaction, tracing
 from registrar.telemetry.heartbeat import Digests
-from registrar.telemetry.metrics_server import Scrape
-from registrar.telemetry.observability_settings import Watching
+from registrar.telemetry.metrics_server import MetricsServer
+from registrar.telemetry.observability_settings import ObservabilitySettings
 from worker import metrics, shutdown
 from worker.celery_tasks import hand_back, install
-from worker.context import Bench
+from worker.context import WorkerContext
 from worker.downloads import CONCURRENCY
-from worker.heartbeat import Pulse, follow_worker
+from worker.heartbeat import WorkerHeartbeat, follow_worker
 from worker.notifications import channels
-from worker.registry.availability import RegistryWatch
+from worker.registry.availability import RegistryAvailability
 from worker.registry.mlflow import MlflowRegistry, configure_client
 
 
@@ -39,11 +39,11 @@ def main() -> None:
     installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
-        watch = stack.enter_context(RegistryWatch(settings.mlflow_uri, settings.environ))
-        pulse = stack.enter_context(Pulse(ledger, "worker", Digests.of(settings, policy), watch=watch))
+        watch = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
+        pulse = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
         follow_worker(bench.app, pulse.loop)
         if at := settings.watching.worker_metrics:
-            stack.enter_context(Scrape(at, partial(metrics.text, pulse.loop)))
+            stack.enter_context(MetricsServer(at, partial(metrics.text, pulse.loop)))
 
         def leave() -> None:
             stack.close()
@@ -53,7 +53,7 @@ def main() -> None:
         bench.app.start(_arguments(settings.watching))
 
 
-def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
+def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
     """What the process holds, its Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
     channels.check(policy)
     configure_client()
@@ -62,9 +62,9 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
     http = requests.Session()
     http.auth = _no_login
     registry = MlflowRegistry(settings.mlflow_uri).guarded
-    scrubbing = redaction.Scrub(redaction.known(settings, policy))
+    scrubbing = redaction.Redactor(redaction.known(settings, policy))
     inbox = Inbox(ledger, Dispatcher(settings.broker_url).publish)
-    bench = Bench(app, ledger, inbox, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
+    bench = WorkerContext(app, ledger, inbox, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
     install(bench)
     return bench
 
@@ -74,14 +74,14 @@ def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _seal(settings: Settings) -> Seal:
+def _seal(settings: Settings) -> Encryptor:
     try:
-        return Seal(settings.secret_key)
+        return Encryptor(settings.secret_key)
     except ValueError as error:
         raise SettingsError(str(error)) from None
 
 
-def _arguments(watching: Watching) -> list[str]:
+def _arguments(watching: ObservabilitySettings) -> list[str]:
     name = f"registrar-{os.getpid()}@{socket.gethostname()}"
     return [
         *(["--quiet"] if watching.log == "json" else []),  # its banner is no log

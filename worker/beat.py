@@ -11,10 +11,10 @@ from registrar.ledger.schema import check
 from registrar.policy import Policy
 from registrar.telemetry import redaction
 from registrar.telemetry.heartbeat import Digests
-from registrar.telemetry.metrics_server import Scrape
+from registrar.telemetry.metrics_server import MetricsServer
 from worker import metrics
 from worker.beat_schedule import SCHEDULE
-from worker.heartbeat import Pulse, following
+from worker.heartbeat import WorkerHeartbeat, following
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +27,9 @@ def main() -> None:
     ledger = Ledger(settings.ledger_url)
     _check(ledger)
     with ExitStack() as stack:
-        pulse = stack.enter_context(Pulse(ledger, "beat", Digests.of(settings)))
+        pulse = stack.enter_context(WorkerHeartbeat(ledger, "beat", Digests.of(settings)))
         if at := settings.watching.beat_metrics:
-            stack.enter_context(Scrape(at, partial(metrics.turns, pulse.loop)))
+            stack.enter_context(MetricsServer(at, partial(metrics.turns, pulse.loop)))
         app.conf.beat_scheduler = following(pulse.loop)
         # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
         quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is no log

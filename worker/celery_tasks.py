@@ -9,25 +9,25 @@ from functools import partial
 
 from celery.signals import worker_ready
 
-from registrar.broker.celery_app import PEAL, Bell, ring
+from registrar.broker.celery_app import PUBLISH_BATCH, TaskMessage, publish
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import LedgerUnavailable, tasks
-from registrar.ledger.promotions import Decided
-from registrar.ledger.queries.interventions import Begun
+from registrar.ledger.promotions import PromotionStateChanged
+from registrar.ledger.queries.interventions import TaskAlreadyRunning
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds, load
 from worker import chat_replies, dispatcher, metrics, observability, retry
-from worker.context import Bench
+from worker.context import WorkerContext
 from worker.downloads import LONG
 from worker.lease import Lease
-from worker.ledger_retry import patiently
+from worker.ledger_retry import retry_while_unavailable
 from worker.notifications.routing import notices
 from worker.promotions import deployment_gate_response
-from worker.promotions.version_identity import Another, Sightings, compared
-from worker.registry.protocol import Failure, Retryable
-from worker.shutdown import HandedBack
-from worker.task_context import Work
+from worker.promotions.version_identity import VersionChanged, VersionIdentityCheck, compared
+from worker.registry.protocol import RegistryError, RetryableError
+from worker.shutdown import TaskReleased
+from worker.task_context import TaskContext
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _AGAIN = 10  # times that a task begins anew since what it saw was made anew
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
-def install(bench: Bench) -> None:
+def install(bench: WorkerContext) -> None:
     """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
     for verb in kinds("worker.actions"):
         bench.app.task(name=f"worker.{verb}")(_entry(bench, verb))
@@ -52,15 +52,15 @@ def install(bench: Bench) -> None:
         dispatcher.tick(bench)
 
     def ring_each(bells: list[list[str]]) -> None:
-        dispatcher.peal(bench, [Bell(task_id, name) for task_id, name in bells])
+        dispatcher.peal(bench, [TaskMessage(task_id, name) for task_id, name in bells])
 
-    bench.app.task(name=PEAL)(ring_each)
+    bench.app.task(name=PUBLISH_BATCH)(ring_each)
     bench.app.task(name="worker.sweep")(ring_again)
     bench.app.task(name="worker.tick")(look_at_the_clock)
     worker_ready.connect(ring_again, weak=False)
 
 
-def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
+def _entry(bench: WorkerContext, verb: str) -> Callable[[str], None]:
     def run(task_id: str) -> None:
         """Claim the task, act on it, finish it."""
         work_on(bench, verb, task_id)
@@ -69,7 +69,7 @@ def _entry(bench: Bench, verb: str) -> Callable[[str], None]:
     return _in_places(bench, run) if f"worker.{verb}" in LONG else run
 
 
-def _in_places(bench: Bench, run: Callable[[str], None]) -> Callable[[str], None]:
+def _in_places(bench: WorkerContext, run: Callable[[str], None]) -> Callable[[str], None]:
     """Where there is a place; whoever leaves it rings for the next."""
 
     def download(task_id: str) -> None:
@@ -83,7 +83,7 @@ def _in_places(bench: Bench, run: Callable[[str], None]) -> Callable[[str], None
     return download
 
 
-def work_on(bench: Bench, verb: str, task_id: str) -> None:
+def work_on(bench: WorkerContext, verb: str, task_id: str) -> None:
     """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
     try:
         with bench.ledger.write() as connection:
@@ -98,19 +98,19 @@ def work_on(bench: Bench, verb: str, task_id: str) -> None:
         _work_on(bench, verb, task)
 
 
-def _work_on(bench: Bench, verb: str, task: Task) -> None:
+def _work_on(bench: WorkerContext, verb: str, task: Task) -> None:
     try:
         bells = _settle(bench, verb, task)
-    except HandedBack:
+    except TaskReleased:
         hand_back(bench, task)
         return
     except LeaseLost:
         log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
         return
-    ring(bench.app, bells)
+    publish(bench.app, bells)
 
 
-def hand_back(bench: Bench, task: Task) -> None:
+def hand_back(bench: WorkerContext, task: Task) -> None:
     """This worker stops, and another one takes the task at once; without the ledger, when the lease is over."""
     try:
         with bench.ledger.write() as connection:
@@ -119,10 +119,10 @@ def hand_back(bench: Bench, task: Task) -> None:
         log.warning("%s %s: not handed back: the ledger %s (%s)", task.name, task.id, error.reason, error)
         return
     log.info("%s %s: handed back", task.name, task.id)
-    ring(bench.app, bells)
+    publish(bench.app, bells)
 
 
-def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
+def _settle(bench: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
     """Act, and write down what came of it. Raises LeaseLost."""
     with Lease(bench.ledger, task, bench.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
@@ -136,9 +136,9 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
             return _retry(bench, task, f"the ledger {error.reason}", pause(1))
-        except Begun as error:
+        except TaskAlreadyRunning as error:
             return _retry(bench, task, str(error), pause(1))
-        except Failure as error:
+        except RegistryError as error:
             return _failed(bench, work, error)
         except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
             log.exception("%s %s: unexpected error", verb, task.id)
@@ -147,10 +147,10 @@ def _settle(bench: Bench, verb: str, task: Task) -> list[Bell]:
         return bells
 
 
-def _acted(bench: Bench, verb: str, task: Task, lease: Lease) -> Outcome:
+def _acted(bench: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
     """Whatever the action reads of its model is held against the record first (worker/promotions/version_identity.py).
 
-    Raises Failure. After a write, it begins again as if this attempt had been cut off there.
+    Raises RegistryError. After a write, it begins again as if this attempt had been cut off there.
     """
     written = 0
     for _ in range(_AGAIN):
@@ -159,17 +159,17 @@ def _acted(bench: Bench, verb: str, task: Task, lease: Lease) -> Outcome:
         try:
             outcome: Outcome = load("worker.actions", verb).act(work)
             return replace(outcome, seen=sightings.seen if sightings else {})
-        except Another as found:
+        except VersionChanged as found:
             _tell(bench, task, found.outcome)
             written += bool(sightings and sightings.wrote)
             task = _meant(task, sightings)
-        except Failure:
+        except RegistryError:
             _keep_meant(bench, task, sightings)
             raise
-    raise Retryable(f"{task.data.get('model')} is made anew again and again in MLflow")
+    raise RetryableError(f"{task.data.get('model')} is made anew again and again in MLflow")
 
 
-def _sightings(bench: Bench, task: Task) -> Sightings | None:
+def _sightings(bench: WorkerContext, task: Task) -> VersionIdentityCheck | None:
     """Of what works in the lane of a model."""
     model = task.data.get("model")
     if model is None or task.lane != f"model:{model}":
@@ -178,7 +178,7 @@ def _sightings(bench: Bench, task: Task) -> Sightings | None:
     number, made = _number(task), task.args.get(tasks.MEANT)
     meant = (number, made) if number and made else None
     said = (number, task.accepted_at) if number and number == task.data.get("version") else None
-    return Sightings(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant, said=said)
+    return VersionIdentityCheck(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant, said=said)
 
 
 def _number(task: Task) -> int | None:
@@ -187,7 +187,7 @@ def _number(task: Task) -> int | None:
     return None if task.name in _OF_THE_PRESENT else found
 
 
-def _meant(task: Task, sightings: Sightings | None) -> Task:
+def _meant(task: Task, sightings: VersionIdentityCheck | None) -> Task:
     """The task, bound to the version that it saw under its number; as it was where it saw none, or is bound."""
     seen = sightings.seen.get((str(task.data.get("model")), _number(task) or 0)) if sightings else None
     if seen is None or tasks.MEANT in task.args:
@@ -195,7 +195,7 @@ def _meant(task: Task, sightings: Sightings | None) -> Task:
     return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
 
 
-def _keep_meant(bench: Bench, task: Task, sightings: Sightings | None) -> None:
+def _keep_meant(bench: WorkerContext, task: Task, sightings: VersionIdentityCheck | None) -> None:
     """Tried again, however late, a task is about the version that it saw, and not about what has the number then.
 
     Raises LeaseLost.
@@ -215,28 +215,30 @@ def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnatio
     )
 
 
-def _tell(bench: Bench, task: Task, found: Outcome) -> None:
+def _tell(bench: WorkerContext, task: Task, found: Outcome) -> None:
     """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
     at = bench.now()
     log.warning("%s %s: %s", task.name, task.id, found.summary)
     answers = deployment_gate_response.answers(bench.ledger, bench.seal, task, "succeeded", found, others=True)
     told = Outcome(found.summary, found.facts, (*notices(bench.policy, found, at=at), *answers), found.records)
 
-    def write() -> list[Bell]:
+    def write() -> list[TaskMessage]:
         with bench.ledger.write() as connection:
             return tasks.come_to_light(connection, task, told, at=at)
 
-    ring(bench.app, patiently(write))
+    publish(bench.app, retry_while_unavailable(write))
 
 
-def _work(bench: Bench, task: Task, before_write: Callable[[], None], sightings: Sightings | None = None) -> Work:
+def _work(
+    bench: WorkerContext, task: Task, before_write: Callable[[], None], sightings: VersionIdentityCheck | None = None
+) -> TaskContext:
     def check() -> None:
         if sightings:
             sightings.before_write()
         before_write()
 
     registry = bench.registry(check)
-    return Work(
+    return TaskContext(
         task=task,
         registry=compared(registry, sightings) if sightings else registry,
         unseen=registry,
@@ -249,16 +251,16 @@ def _work(bench: Bench, task: Task, before_write: Callable[[], None], sightings:
     )
 
 
-def _failed(bench: Bench, work: Work, error: Failure) -> list[Bell]:
+def _failed(bench: WorkerContext, work: TaskContext, error: RegistryError) -> list[TaskMessage]:
     if ended := retry.end(work.task, error, at=work.now, answers=work.registry_answers):
         state, said = ended
         return _give_up(bench, work.task, state, bench.scrub(said))
-    asked = error.after if isinstance(error, Retryable) else None
+    asked = error.after if isinstance(error, RetryableError) else None
     doubted = retry.doubted(work.task, error, work.registry_answers)
     return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked), doubted=doubted)
 
 
-def _unexpected(bench: Bench, task: Task, error: Exception) -> list[Bell]:
+def _unexpected(bench: WorkerContext, task: Task, error: Exception) -> list[TaskMessage]:
     message = f"unexpected {type(error).__name__}; the worker's log has the details"
     if task.attempts >= UNEXPECTED_ATTEMPTS:
         return _give_up(bench, task, "dead", message)
@@ -271,17 +273,17 @@ def pause(attempts: int, asked: float | None = None) -> float:
     return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
 
 
-def _retry(bench: Bench, task: Task, error: str, delay: float, *, doubted: bool = False) -> list[Bell]:
+def _retry(bench: WorkerContext, task: Task, error: str, delay: float, *, doubted: bool = False) -> list[TaskMessage]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
-    def put_back() -> list[Bell]:
+    def put_back() -> list[TaskMessage]:
         with bench.ledger.write() as connection:
             return tasks.retry(connection, task, delay=delay, error=error, at=bench.now(), doubted=doubted)
 
-    return patiently(put_back)
+    return retry_while_unavailable(put_back)
 
 
-def _give_up(bench: Bench, task: Task, state: str, error: str) -> list[Bell]:
+def _give_up(bench: WorkerContext, task: Task, state: str, error: str) -> list[TaskMessage]:
     """A final error is told; a promotion that was under way has failed with it."""
     log.log(logging.INFO if state == "refused" else logging.ERROR, "%s %s: %s: %s", task.name, task.id, state, error)
     outcome = Outcome(error) if task.name in _TELLING else _failure(task, state, error)
@@ -297,15 +299,17 @@ def _failure(task: Task, state: str, error: str) -> Outcome:
     about = {"promotion": promotion} if promotion else {}
     details = {"task": task.id, "event": task.event_id, **about}
     fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)
-    records = (Decided(promotion, "failed", error),) if promotion else ()
+    records = (PromotionStateChanged(promotion, "failed", error),) if promotion else ()
     return Outcome(summary=error, facts=(fact,), records=records)
 
 
-def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: str | None = None) -> list[Bell]:
+def _finish(
+    bench: WorkerContext, task: Task, state: str, outcome: Outcome, *, error: str | None = None
+) -> list[TaskMessage]:
     at: datetime = bench.now()
     notes = (*notices(bench.policy, outcome, at=at), *chat_replies.replies(bench.seal, task, outcome.summary))
 
-    def end() -> list[Bell]:
+    def end() -> list[TaskMessage]:
         answers = deployment_gate_response.answers(bench.ledger, bench.seal, task, state, outcome)
         steps = (_bound(step, task, outcome.seen) for step in outcome.follow_ups)
         told = (*steps, *notes, *answers)
@@ -313,4 +317,4 @@ def _finish(bench: Bench, task: Task, state: str, outcome: Outcome, *, error: st
         with bench.ledger.write() as connection:
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 
-    return patiently(end)
+    return retry_while_unavailable(end)

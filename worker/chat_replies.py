@@ -1,13 +1,13 @@
 """The answer to the person who asked for something with an address to answer at."""
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.outcome import FollowUp
 from registrar.events.types import VOCABULARY
 from registrar.ledger.tasks import Task
 from worker.promotions import deployment_gate_response
 
 
-def replies(seal: Seal, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
+def replies(seal: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
     """Once: by the event's first task. Who waits for more is answered later.
 
     elsewhere: another event's task says so, as this one was never done.

@@ -11,7 +11,7 @@ from registrar.http.event_client import Unreachable
 from registrar.ledger.engine import now
 from worker import lookups
 from worker.registry.mlflow import MlflowRegistry, configure_client
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 
 def _registry(context: Context) -> MlflowRegistry:
@@ -23,7 +23,7 @@ def _print(context: Context, ask: Callable[[MlflowRegistry], lookups.Table], *, 
     with formatting.working("asking MLflow"):
         try:
             table = ask(_registry(context))
-        except Retryable as error:
+        except RetryableError as error:
             raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
     if as_json:
         formatting.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])

@@ -7,7 +7,7 @@ from datetime import datetime
 import requests
 from celery import Celery
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
@@ -15,11 +15,11 @@ from registrar.ledger.inbox import Inbox
 from registrar.policy import Policy
 from worker.downloads import Downloads
 from worker.registry.protocol import Registry
-from worker.shutdown import Closing
+from worker.shutdown import Shutdown
 
 
 @dataclass(frozen=True)
-class Bench:
+class WorkerContext:
     """What a worker process holds for all its tasks."""
 
     app: Celery
@@ -27,10 +27,10 @@ class Bench:
     inbox: Inbox  # for what the scheduler finds due
     policy: Policy
     settings: Settings
-    seal: Seal
+    seal: Encryptor
     registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
     http: requests.Session
     now: Callable[[], datetime] = now  # aware, UTC
     scrub: Callable[[str], str] = str  # what another system said, without our secrets
-    closing: Closing = field(default_factory=Closing)
+    closing: Shutdown = field(default_factory=Shutdown)
     downloads: Downloads = field(default_factory=Downloads)

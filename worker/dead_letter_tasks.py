@@ -1,14 +1,14 @@
 """What retry and drop have in common: the task that they are about, and that it is of the model that they name."""
 
-from registrar.events.outcome import Fact, Outcome, Record
+from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import TaskDrop, TaskRetry
 from registrar.ledger import dead_letters
-from registrar.ledger.dead_letters import Letter
+from registrar.ledger.dead_letters import DeadLetter
 from worker.registry.protocol import Refused
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
+def letter(work: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
     """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
     with work.ledger.read() as connection:
         found = dead_letters.letter(connection, data.task_id)
@@ -18,7 +18,7 @@ def letter(work: Work, data: TaskRetry | TaskDrop) -> Letter:
     return found
 
 
-def outcome(type_: str, text: str, found: Letter, reason: str | None, record: Record) -> Outcome:
+def outcome(type_: str, text: str, found: DeadLetter, reason: str | None, record: LedgerChange) -> Outcome:
     because = f": {reason}" if reason else ""
     about = {"promotion": found.promotion} if found.state == "queued" and found.promotion else {}
     details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was(), **about}

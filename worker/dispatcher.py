@@ -3,18 +3,18 @@
 import logging
 from collections.abc import Collection
 
-from registrar.broker.celery_app import Bell, ring, waiting
+from registrar.broker.celery_app import TaskMessage, publish, waiting
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.queries.backlog import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
 from worker import scheduler
 from worker.beat_schedule import SWEEP_SECONDS
-from worker.context import Bench
+from worker.context import WorkerContext
 
 log = logging.getLogger(__name__)
 
 
-def sweep(bench: Bench) -> None:
+def sweep(bench: WorkerContext) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
     # A broker that was wiped is noticed here: what was rung before the last sweep is no longer there.
     there = waiting(bench.app)
@@ -29,10 +29,10 @@ def sweep(bench: Bench) -> None:
         return
     if bells:
         log.info("sweep: rang for %d task(s)", len(bells))
-    ring(bench.app, bells)
+    publish(bench.app, bells)
 
 
-def peal(bench: Bench, bells: list[Bell]) -> None:
+def peal(bench: WorkerContext, bells: list[TaskMessage]) -> None:
     """Ring for what a busy receiver has accepted: of a burst for one model for the first alone, as the rest follow.
     Without the ledger nothing could be begun either: the sweep rings.
     """
@@ -42,10 +42,10 @@ def peal(bench: Bench, bells: list[Bell]) -> None:
     except LedgerUnavailable as error:
         log.warning("%d bell(s) are left to the sweep: the ledger %s (%s)", len(bells), error.reason, error)
         return
-    ring(bench.app, [bell for bell in bells if bell.task_id in first])
+    publish(bench.app, [bell for bell in bells if bell.task_id in first])
 
 
-def next_of(bench: Bench, names: Collection[str]) -> None:
+def next_of(bench: WorkerContext, names: Collection[str]) -> None:
     """Ring for the next of these tasks, by their Celery names. Without the ledger the sweep does."""
     try:
         with bench.ledger.write() as connection:
@@ -53,10 +53,10 @@ def next_of(bench: Bench, names: Collection[str]) -> None:
     except LedgerUnavailable as error:
         log.warning("what waits for a place is left to the sweep: the ledger %s (%s)", error.reason, error)
         return
-    ring(bench.app, bells)
+    publish(bench.app, bells)
 
 
-def tick(bench: Bench) -> None:
+def tick(bench: WorkerContext) -> None:
     """Begin what the time has brought. A ledger that is down is no error here either."""
     try:
         scheduler.tick(bench.ledger, bench.inbox, bench.policy, bench.now())

@@ -13,14 +13,14 @@ from registrar.ledger.heartbeats import EVERY
 from registrar.telemetry.heartbeat import Digests, HeartbeatWriter
 from registrar.telemetry.liveness import EVERY as TURNS_EVERY
 from registrar.telemetry.liveness import LoopActivity
-from worker.registry.availability import RegistryWatch
+from worker.registry.availability import RegistryAvailability
 
 
-class Pulse(HeartbeatWriter):
+class WorkerHeartbeat(HeartbeatWriter):
     """A context manager around the life of a process. part: worker or beat. watch: asks MLflow now and then."""
 
     def __init__(
-        self, ledger: Ledger, part: str, given: Digests | None = None, *, watch: RegistryWatch | None = None
+        self, ledger: Ledger, part: str, given: Digests | None = None, *, watch: RegistryAvailability | None = None
     ) -> None:
         super().__init__(ledger, part, given)
         self._watch = watch

@@ -8,7 +8,7 @@ from typing import Self
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.engine import now
 from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task, renew
-from worker.shutdown import Closing
+from worker.shutdown import Shutdown
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ LONGEST = 1800  # seconds: what hangs for longer is given to another worker
 class Lease:
     """A context manager around one attempt."""
 
-    def __init__(self, ledger: Ledger, task: Task, closing: Closing) -> None:
+    def __init__(self, ledger: Ledger, task: Task, closing: Shutdown) -> None:
         self._ledger = ledger
         self._task = task
         self._closing = closing

@@ -13,7 +13,7 @@ FIRST, LONGEST, ALL = 0.1, 5.0, 1800.0  # seconds: the first pause, the longest 
 Written = TypeVar("Written")
 
 
-def patiently(write: Callable[[], Written]) -> Written:
+def retry_while_unavailable(write: Callable[[], Written]) -> Written:
     """Write, again and again until the ledger takes it. The background keeps the lease, or another worker has it by
     then (LeaseLost). A write that got through though nobody was told is LeaseLost too. Raises LedgerUnavailable after
     half an hour.

@@ -21,14 +21,14 @@ from registrar.policy.time_gates import Timing
 from registrar.telemetry import tracing
 from registrar.telemetry.liveness import LoopActivity
 from worker.promotions.gates import Verdict
-from worker.registry.protocol import Final, NotFound, Retryable
+from worker.registry.protocol import NotFound, PermanentError, RetryableError
 from worker.retry import is_refused
 
 REGISTRY = CollectorRegistry()
 _TELLING = ("worker.notify", "worker.edit_card")
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 # An error's label, the first that fits.
-_RESULTS = ((NotFound, "not_found"), (Final, "final"), (Retryable, "retryable"))
+_RESULTS = ((NotFound, "not_found"), (PermanentError, "final"), (RetryableError, "retryable"))
 _UNFINISHED = ((LeaseLost, "lost"), (LedgerUnavailable, "ledger_away"))
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn, TypeVar
 import click
 
 from registrar.cli import formatting
-from worker.promotions.plan import Looking
+from worker.promotions.plan import PlanContext
 from worker.promotions.plan import plan as planning
 from worker.registry_session import looking
 from worker.retention.plan import plan_prune
@@ -77,7 +77,7 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     _exit(ctx, found.state)
 
 
-def _asked(ctx: click.Context, ask: Callable[[Looking], Found]) -> Found:
+def _asked(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:
     """The answer; a registry that does not answer ends the command."""
     with formatting.working("asking the registry"), looking(ctx.obj) as look:
         return ask(look)

@@ -4,26 +4,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from registrar.cli.context import Context
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.engine import now
-from worker.promotions.plan import Looking
+from worker.promotions.plan import PlanContext
 from worker.registry.mlflow import MlflowRegistry, configure_client
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 
-class Unanswered(Problem):
+class Unanswered(UserError):
     """The registry does not answer: what would be can't be told."""
 
     exit_code = 4
 
 
 @contextmanager
-def looking(context: Context) -> Iterator[Looking]:
+def looking(context: Context) -> Iterator[PlanContext]:
     """Raises Unanswered for what the block is not answered."""
     configure_client()
     registry = MlflowRegistry(context.settings().mlflow_uri)
     try:
         with context.ledger() as ledger:
-            yield Looking(registry, context.policy(), ledger, now())
-    except Retryable as error:
+            yield PlanContext(registry, context.policy(), ledger, now())
+    except RetryableError as error:
         raise Unanswered(str(error)) from error

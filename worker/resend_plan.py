@@ -2,22 +2,22 @@
 
 from registrar.events.types import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
 from worker.promotions import adoption
-from worker.promotions.evidence import Look
+from worker.promotions.evidence import EvaluationContext
 from worker.promotions.plan import Plan, plan
 from worker.promotions.registration import chosen, registered
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 
-def plan_replay(look: Look, data: Data) -> Plan:
+def plan_replay(look: EvaluationContext, data: Data) -> Plan:
     """data: of the new event. Raises Retryable where the registry does not answer."""
     try:
         found = _plan(look, data)
-    except Final as error:
+    except PermanentError as error:
         found = Plan("blocked", [f"✗ {error}"])
     return Plan(found.state, [f"{data.task} would act on it", *found.lines])
 
 
-def _plan(look: Look, data: Data) -> Plan:
+def _plan(look: EvaluationContext, data: Data) -> Plan:
     match data:
         case Registration():
             return _registration(look, data)
@@ -30,7 +30,7 @@ def _plan(look: Look, data: Data) -> Plan:
     return Plan("ready", ["what is as it should be already is left as it is"])
 
 
-def _registration(look: Look, data: Registration) -> Plan:
+def _registration(look: EvaluationContext, data: Registration) -> Plan:
     path = look.policy.model(data.model).artifact_path
     run, source = chosen(look.registry, data, path)
     if earlier := registered(look.registry, data, run, source, path):

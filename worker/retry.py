@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from registrar.events.types import VOCABULARY
 from registrar.ledger.tasks import Task
 from registrar.policy.document import OURSELVES
-from worker.registry.protocol import Doubtful, Failure, Refused, Retryable
+from worker.registry.protocol import AmbiguousError, Refused, RegistryError, RetryableError
 
 RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
 DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
 
 
-def doubted(task: Task, error: Failure, answers: Callable[[], bool]) -> bool:
+def doubted(task: Task, error: RegistryError, answers: Callable[[], bool]) -> bool:
     """Whether an attempt failed though the registry does answer. Of what holds up no model, nobody asks."""
-    if not isinstance(error, Retryable) or isinstance(error, Doubtful):
+    if not isinstance(error, RetryableError) or isinstance(error, AmbiguousError):
         return False
     return task.of_model and answers()
 
@@ -41,7 +41,7 @@ def _is_what_was_asked(task: Task) -> bool:
     return task.first or (moves and step == said)
 
 
-def end(task: Task, error: Failure, *, at: datetime, answers: Callable[[], bool]) -> tuple[str, str] | None:
+def end(task: Task, error: RegistryError, *, at: datetime, answers: Callable[[], bool]) -> tuple[str, str] | None:
     """The state of a task that ends with this error, and what to say of it; None: it is tried again.
 
     at: when the attempt began, so that an action that asks gets the answer that the task will get. answers: whether the
@@ -49,9 +49,9 @@ def end(task: Task, error: Failure, *, at: datetime, answers: Callable[[], bool]
     """
     if is_refused(task, error):
         return "refused", str(error)
-    if not isinstance(error, Retryable):
+    if not isinstance(error, RetryableError):
         return "failed", str(error)
-    if isinstance(error, Doubtful) and task.attempts >= DOUBTFUL_ATTEMPTS:
+    if isinstance(error, AmbiguousError) and task.attempts >= DOUBTFUL_ATTEMPTS:
         return "dead", f"given up after {task.attempts} attempts: {error}"
     if task.doubts + 1 >= DOUBTFUL_ATTEMPTS and doubted(task, error, answers):
         said = f"given up after {task.attempts} attempts; the registry answered others meanwhile"

@@ -17,11 +17,11 @@ DRAIN = 10.0  # seconds: what takes no longer is finished
 HAND_BACK = DRAIN + LEASE_SECONDS
 
 
-class HandedBack(LeaseLost):
+class TaskReleased(LeaseLost):
     """The worker stops, and the task was about to write: another worker does that."""
 
 
-class Closing:
+class Shutdown:
     """Of one worker process. hand_back: releases a task; leave: ends the process."""
 
     def __init__(self) -> None:
@@ -38,9 +38,9 @@ class Closing:
             self._held.pop(task.id, None)
 
     def check(self) -> None:
-        """Right before a write. Raises HandedBack."""
+        """Right before a write. Raises TaskReleased."""
         if self._begun is not None and time.monotonic() > self._begun + DRAIN:
-            raise HandedBack
+            raise TaskReleased
 
     def begin(self, hand_back: Callable[[Task], None], leave: Callable[[], None]) -> None:
         """Once; returns at once. Threads can't be ended: what still hangs after HAND_BACK ends with the process."""

@@ -9,20 +9,20 @@ from typing import Any, TypeVar
 import requests
 from pydantic import ValidationError
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings, SettingsError
 from registrar.events.types import Data, parse
 from registrar.ledger import Ledger
 from registrar.ledger.tasks import Task
 from registrar.policy import Policy
 from worker import retry
-from worker.registry.protocol import Failure, Final, Registry
+from worker.registry.protocol import PermanentError, Registry, RegistryError
 
 Kind = TypeVar("Kind", bound=Data)
 
 
 @dataclass(frozen=True)
-class Work:
+class TaskContext:
     """registry: checks the lease before each write, and holds each version that it gives against the record.
 
     unseen: the same, without holding it against anything. now: when this attempt began, aware, UTC.
@@ -34,20 +34,20 @@ class Work:
     ledger: Ledger
     policy: Policy
     settings: Settings
-    seal: Seal
+    seal: Encryptor
     http: requests.Session
     now: datetime
 
     def data_as(self, kind: type[Kind]) -> Kind:
         """The event's data, as the vocabulary class that the action handles. Raises TypeError for any other.
 
-        Raises Final for what an earlier version of this program accepted, and this one refuses.
+        Raises PermanentError for what an earlier version of this program accepted, and this one refuses.
         """
         try:
             data = parse(self.task.event_type, self.task.data)
         except ValidationError as error:
             said = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False))
-            raise Final(f"it was accepted by an earlier version, and is not valid any more: {said}") from None
+            raise PermanentError(f"it was accepted by an earlier version, and is not valid any more: {said}") from None
         if not isinstance(data, kind):
             raise TypeError(f"{self.task.name} does not handle {self.task.event_type}")
         return data
@@ -57,13 +57,13 @@ class Work:
         return self.task.args.get(name, self.task.data.get(name))
 
     def secret(self, reference: str | None) -> str | None:
-        """What `env:NAME` or `file:PATH` of registrar.yml stands for. Raises Final where it is not there."""
+        """What `env:NAME` or `file:PATH` of registrar.yml stands for. Raises PermanentError where it is not there."""
         try:
             return self.settings.secret(reference) if reference else None
         except SettingsError as error:
-            raise Final(f"{error}; set it for the worker, and restart it") from None
+            raise PermanentError(f"{error}; set it for the worker, and restart it") from None
 
-    def ends(self, error: Failure) -> bool:
+    def ends(self, error: RegistryError) -> bool:
         """Whether the task is given up after this error; else it is tried again, with what was done so far."""
         return retry.end(self.task, error, at=self.now, answers=self.registry_answers) is not None
 
@@ -75,7 +75,7 @@ class Work:
     def _answers(self) -> bool:
         try:
             self.registry.models(max_results=1)
-        except Failure:
+        except RegistryError:
             return False
         return True
 

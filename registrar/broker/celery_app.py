@@ -18,11 +18,11 @@ from registrar.broker.url import TRANSPORTS, Broker
 log = logging.getLogger(__name__)
 
 QUEUE = "registrar"
-PEAL = "worker.peal"
+PUBLISH_BATCH = "worker.peal"
 
 
 @dataclass(frozen=True)
-class Bell:
+class TaskMessage:
     """One Celery message: the task's id and its Celery name."""
 
     task_id: str
@@ -60,21 +60,23 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
     return app
 
 
-def peal(app: Celery, bells: Sequence[Bell]) -> bool:
+def publish_batch(app: Celery, bells: Sequence[TaskMessage]) -> bool:
     """Publish one message for many bells, which a worker rings: to make a message costs more than to accept an event.
     False if the broker can't be reached: the sweep will ring them.
     """
     names = [(bell.task_id, bell.name) for bell in bells]
     try:
         with app.producer_or_acquire() as producer:
-            app.send_task(PEAL, (names,), producer=producer, argsrepr=f"({len(names)} bells,)", kwargsrepr="{}")
+            app.send_task(
+                PUBLISH_BATCH, (names,), producer=producer, argsrepr=f"({len(names)} bells,)", kwargsrepr="{}"
+            )
     except (KombuError, OSError) as error:
         _unreachable(error, len(names))
         return False
     return True
 
 
-def ring(app: Celery, bells: Iterable[Bell]) -> bool:
+def publish(app: Celery, bells: Iterable[TaskMessage]) -> bool:
     """Publish bells over one kept connection, to Redis all in one go. False if the broker can't be reached: the sweep
     will ring them.
     """

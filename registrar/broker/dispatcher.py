@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from registrar.batching import Batches
-from registrar.broker.celery_app import Bell, celery_app, peal, ring
+from registrar.broker.celery_app import TaskMessage, celery_app, publish, publish_batch
 
 # Seconds that the broker may take to answer.
 TIMEOUT = 1
@@ -31,11 +31,11 @@ class Dispatcher:
 
     def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)
-        self._batches: Batches[Bell] = Batches("dispatch", self._publish, most=MOST, apart=APART)
+        self._batches: Batches[TaskMessage] = Batches("dispatch", self._publish, most=MOST, apart=APART)
         self._silent_until = 0.0
         atexit.register(self.close)
 
-    def publish(self, bells: Iterable[Bell]) -> None:
+    def publish(self, bells: Iterable[TaskMessage]) -> None:
         """Returns at once."""
         if self._batches.waiting() < LONGEST:
             for bell in bells:
@@ -55,9 +55,9 @@ class Dispatcher:
             return False
         return True
 
-    def _publish(self, bells: Sequence[Bell]) -> None:
+    def _publish(self, bells: Sequence[TaskMessage]) -> None:
         if time.monotonic() < self._silent_until:
             return
-        publish = ring if len(bells) <= FEW else peal
-        if not publish(self._app, bells):
+        send = publish if len(bells) <= FEW else publish_batch
+        if not send(self._app, bells):
             self._silent_until = time.monotonic() + PAUSE

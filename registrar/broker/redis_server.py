@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 _SERVERS = ("redis-server", "valkey-server")
 # The package managers, how each installs, and its package with a server. Fedora, Arch and Alpine have Valkey for Redis.
@@ -23,7 +23,7 @@ _MANAGERS = {
 }
 
 
-class NoRedis(Problem):
+class NoRedis(UserError):
     """There is no redis-server on this machine."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 VISIBILITY_TIMEOUT = 60  # seconds
 HEARTBEAT = 6  # seconds; RabbitMQ and worker each miss two, and take the link for dead. Below 5 is false alarm
@@ -27,7 +27,7 @@ _IN_PROCESS = "memory"  # for tests in one process
 _SENTINEL = "sentinel://HOST:26379;sentinel://HOST2:26379/0?master_name=NAME"
 
 
-class BrokerUrlError(Problem, ValueError):
+class BrokerUrlError(UserError, ValueError):
     """The URL names no broker that we can use; the message says what one looks like."""
 
     exit_code = 2

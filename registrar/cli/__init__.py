@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from registrar.cli.lazy_group import Catalogue
+from registrar.cli.lazy_group import LazyGroup
 
 
-@click.group(cls=Catalogue, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),

@@ -16,7 +16,7 @@ from registrar.doctor.http_probe import Silence
 from registrar.doctor.mlflow_server import Server
 from registrar.doctor.registry_differences import otherwise
 from registrar.ledger.journal import export as exports
-from registrar.ledger.journal.chain import Damaged, Head, Walk
+from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.verify import Proof
 from registrar.ledger.journal.verify import verify as verify_ledger
 
@@ -124,12 +124,12 @@ def _proven(
         with context.ledger() as ledger, ledger.read() as connection:
             return verify_ledger(connection, expect=expect)
     if file:
-        return Proof(_through(Walk(_lines(file), expect=expect, part=part), say), {})
+        return Proof(_through(ChainVerifier(_lines(file), expect=expect, part=part), say), {})
     with context.reading() as reading:
-        return Proof(_through(Walk(reading.audit(), expect=expect, part=part), say), {})
+        return Proof(_through(ChainVerifier(reading.audit(), expect=expect, part=part), say), {})
 
 
-def _through(walk: Walk, say: Callable[[str], None]) -> Walk:
+def _through(walk: ChainVerifier, say: Callable[[str], None]) -> ChainVerifier:
     for count, _ in enumerate(walk, start=1):
         if count % 1000 == 0:
             say(f"walking the journal: {count:,} entries")

@@ -9,18 +9,18 @@ from pathlib import Path
 from registrar import policy as policies
 from registrar.config.credentials import without_login
 from registrar.config.settings import Settings, SettingsError, from_folder, process_environment
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.http.api_client import Client
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import check
 from registrar.policy import Policy
-from registrar.queries.local import Local
-from registrar.queries.query_service import Reading
-from registrar.queries.remote import Remote
+from registrar.queries.local import LocalQueries
+from registrar.queries.query_service import QueryService
+from registrar.queries.remote import RemoteQueries
 
 
-class OnlyHere(Problem):
+class OnlyHere(UserError):
     """A command that works on this machine's own installation was pointed at a receiver elsewhere."""
 
     exit_code = 2
@@ -93,13 +93,13 @@ class Context:
             opened.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
-        """The record: of the receiver elsewhere, or of the ledger here. Raises Problem."""
+    def reading(self) -> Iterator[QueryService]:
+        """The record: of the receiver elsewhere, or of the ledger here. Raises UserError."""
         if self.remote:
-            yield Remote(self.remote)
+            yield RemoteQueries(self.remote)
         else:
             with self.ledger() as ledger:
-                yield Local(ledger, self.policy)
+                yield LocalQueries(ledger, self.policy)
 
     def _is_here(self, url: str) -> bool:
         try:

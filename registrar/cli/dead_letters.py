@@ -8,16 +8,16 @@ import click
 
 from registrar.cli import colour, command, formatting, intervention_lines
 from registrar.cli.context import Context
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.dead_letters import STATES
-from registrar.queries.query_service import Reading, Row, up_to
+from registrar.queries.query_service import QueryService, Row, up_to
 
 COLUMNS = ("finished_at", "state", "task", "model", "by", "error", "id")
 _OTHERS = ("name", "state", "attempts", "started_at", "finished_at", "id")
 _MOST = 10_000
 
 
-class NotSent(Problem):
+class NotSent(UserError):
     """Nothing is to be done about it; the message says why."""
 
     exit_code = 2
@@ -58,7 +58,7 @@ def list_dead(context: Context, *, state: str | None, model: str | None, limit: 
         formatting.table(COLUMNS, [_row(each) for each in found], empty="nothing failed for good")
 
 
-def _listed(reading: Reading, *, state: str | None = None, model: str | None, limit: int) -> list[Row]:
+def _listed(reading: QueryService, *, state: str | None = None, model: str | None, limit: int) -> list[Row]:
     return up_to(limit, lambda most, cursor: reading.dead(state=state, model=model, limit=most, cursor=cursor))
 
 

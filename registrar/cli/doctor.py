@@ -12,16 +12,16 @@ from registrar import policy as policies
 from registrar.cli import colour, formatting, params
 from registrar.cli.context import Context
 from registrar.config.settings import Settings, SettingsError
-from registrar.doctor import Site, fail
+from registrar.doctor import DoctorContext, fail
 from registrar.doctor.examine import Line, examine
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.policy import Policy, PolicyError
 from registrar.text.plural import plural
 
 FAILED = 1
 
 
-class NoReceiver(Problem):
+class NoReceiver(UserError):
     """Signatures are the receiver's business, and it is not installed here."""
 
 
@@ -69,7 +69,7 @@ def doctor(
     except SettingsError as error:
         lines: Iterable[Line] = [Line("config", fail(str(error), "Nothing else was looked at: where would it be?"))]
     else:
-        lines = examine(Site(context.data, settings, _policy(settings)))
+        lines = examine(DoctorContext(context.data, settings, _policy(settings)))
     if _told(lines, as_json=as_json):
         click_context.exit(FAILED)
 

@@ -13,8 +13,8 @@ import click
 from registrar.cli import colour, formatting, intervention_lines, tables
 from registrar.cli.context import Context
 from registrar.cli.history import Time
-from registrar.ledger.queries.event_search import STATES, Sought
-from registrar.queries.query_service import MOST, Archived, Reading, Row, Unknown, up_to
+from registrar.ledger.queries.event_search import STATES, EventFilter
+from registrar.queries.query_service import MOST, Archived, QueryService, Row, Unknown, up_to
 from registrar.text.plural import plural
 
 COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")
@@ -46,7 +46,7 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
         until: datetime | None,
         **more: Any,
     ) -> Any:
-        return command(*args, sought=Sought(source, type, model, actor, state, since, until), **more)
+        return command(*args, sought=EventFilter(source, type, model, actor, state, since, until), **more)
 
     found: Callable[..., Any] = called
     for option in reversed(options):
@@ -59,7 +59,7 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
 @formatting.limit
 @formatting.as_json
 @click.pass_context
-def events(ctx: click.Context, sought: Sought, limit: int, as_json: bool) -> None:
+def events(ctx: click.Context, sought: EventFilter, limit: int, as_json: bool) -> None:
     """List what was accepted, newest first; show one with what became of it; follow what comes in.
 
     \b
@@ -77,7 +77,7 @@ def events(ctx: click.Context, sought: Sought, limit: int, as_json: bool) -> Non
 @formatting.limit
 @formatting.as_json
 @click.pass_obj
-def list_events(context: Context, sought: Sought, limit: int, as_json: bool) -> None:
+def list_events(context: Context, sought: EventFilter, limit: int, as_json: bool) -> None:
     """List what was accepted, newest first.
 
     \b
@@ -87,14 +87,14 @@ def list_events(context: Context, sought: Sought, limit: int, as_json: bool) -> 
     _list(context, sought, limit=limit, as_json=as_json)
 
 
-def _list(context: Context, sought: Sought, *, limit: int, as_json: bool) -> None:
+def _list(context: Context, sought: EventFilter, *, limit: int, as_json: bool) -> None:
     with context.reading() as reading:
         found = up_to(limit, lambda most, cursor: reading.events(sought, limit=most, cursor=cursor))
         waiting = {} if as_json else reading.overview()["unfinished"]
     if as_json:
         formatting.json_text(found)
         return
-    empty = "no event was accepted yet" if sought == Sought() else "no such event was accepted"
+    empty = "no event was accepted yet" if sought == EventFilter() else "no such event was accepted"
     formatting.table(COLUMNS, formatting.pick(found, COLUMNS), empty=empty)
     if waiting:
         of_each = ", ".join(f"{count:,} of {source}" for source, count in waiting.items())
@@ -130,7 +130,7 @@ def show_event(context: Context, event_id: str, as_json: bool) -> None:
 @click.option("--every", type=click.FloatRange(0.1, 60), default=1.0, show_default=True, help="Seconds between looks.")
 @formatting.as_json
 @click.pass_obj
-def tail(context: Context, *, sought: Sought, last: int, count: int | None, every: float, as_json: bool) -> None:
+def tail(context: Context, *, sought: EventFilter, last: int, count: int | None, every: float, as_json: bool) -> None:
     """Show events as they come in, oldest first, until Ctrl-C. With --json a line for each.
 
     \b
@@ -144,7 +144,7 @@ def tail(context: Context, *, sought: Sought, last: int, count: int | None, ever
                 return
 
 
-def _coming(reading: Reading, sought: Sought, *, last: int, every: float) -> Iterator[Row]:
+def _coming(reading: QueryService, sought: EventFilter, *, last: int, every: float) -> Iterator[Row]:
     """The last ones, then each that is accepted, once."""
     first = reading.events(sought, limit=max(1, last)).rows
     seen = deque((row["id"] for row in reversed(first)), maxlen=MOST)
@@ -156,7 +156,7 @@ def _coming(reading: Reading, sought: Sought, *, last: int, every: float) -> Ite
         yield from reversed(fresh)
 
 
-def _since(reading: Reading, sought: Sought, seen: set[str]) -> Iterator[Row]:
+def _since(reading: QueryService, sought: EventFilter, seen: set[str]) -> Iterator[Row]:
     """Newest first, down to one that was seen; of the very first ones all."""
     cursor = None
     while True:

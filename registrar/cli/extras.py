@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from importlib.util import find_spec
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 # What each extra of pyproject.toml brings, by the name it is imported by.
 _BROUGHT_BY = {
@@ -19,7 +19,7 @@ _BROUGHT_BY = {
 _NEEDS = {"worker": "mlflow", "webhooks": "flask"}
 
 
-class NotInstalled(Problem):
+class NotInstalled(UserError):
     """A command of a part that is not installed here."""
 
 
@@ -29,7 +29,7 @@ def to_install(module: str) -> str | None:
     return None if needed is None or find_spec(needed) else _pip(needed)
 
 
-def missing(command: str, error: ModuleNotFoundError) -> Problem:
+def missing(command: str, error: ModuleNotFoundError) -> UserError:
     """The sentence for a module that is not there. Raises the error itself where it is no extra's."""
     package = (error.name or "").partition(".")[0]
     if package not in _BROUGHT_BY:

@@ -9,9 +9,9 @@ import click
 from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.overview import INCIDENTS, incident
-from registrar.ledger.holders import Past
+from registrar.ledger.holders import HistoryFilter
 from registrar.ledger.queries.holdings import approved_by
-from registrar.queries.query_service import Reading, Row, Unknown, pages
+from registrar.queries.query_service import QueryService, Row, Unknown, pages
 
 COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why it ended")
 
@@ -65,7 +65,7 @@ def history(
 
     With --json also the approvals one by one, the gates' verdicts and the policy's digest that they were shown.
     """
-    past = Past(target, at, since, until)
+    past = HistoryFilter(target, at, since, until)
     with context.reading() as reading:
         if incidents:
             _tell_incidents(_incidents(reading, model, past)[:limit], as_json=as_json)
@@ -83,7 +83,7 @@ def history(
             _tell_incidents(others, as_json=False)
 
 
-def _incidents(reading: Reading, model: str, past: Past) -> list[Row]:
+def _incidents(reading: QueryService, model: str, past: HistoryFilter) -> list[Row]:
     """Newest first; none of a model that no event was ever about."""
     try:
         found: list[Row] = reading.model(model)["incidents"]
@@ -92,7 +92,7 @@ def _incidents(reading: Reading, model: str, past: Past) -> list[Row]:
     return [one for one in found if _within(one["at"], past)]
 
 
-def _within(at: datetime, past: Past) -> bool:
+def _within(at: datetime, past: HistoryFilter) -> bool:
     return (past.since is None or at >= past.since) and (past.until is None or at < past.until)
 
 
@@ -105,7 +105,7 @@ def _tell_incidents(found: list[Row], *, as_json: bool) -> None:
         )
 
 
-def _sought(past: Past) -> str:
+def _sought(past: HistoryFilter) -> str:
     """For people."""
     where = past.target or "a stage or an alias"
     words = {"at": past.at, "after": past.since, "before": past.until}

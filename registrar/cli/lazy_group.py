@@ -11,7 +11,7 @@ import click
 
 from registrar.cli import extras, unexpected_errors
 from registrar.cli.command_index import Line, outline
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.text.suggestions import nearest
 
 GROUP = "registrar.commands"
@@ -35,7 +35,7 @@ SECTIONS = {
 }
 
 
-class Catalogue(click.Group):
+class LazyGroup(click.Group):
     """Its commands are those of the plug-ins (registrar/cli/__init__.py says what one is)."""
 
     @cached_property
@@ -75,20 +75,20 @@ class Catalogue(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Problem as problem:
-            raise Told(problem) from problem
+        except UserError as problem:
+            raise ReportedError(problem) from problem
         except ModuleNotFoundError as error:
-            raise Told(_missing(ctx, error)) from error
+            raise ReportedError(_missing(ctx, error)) from error
         except Exception as error:  # the one handler of the command line: no traceback reaches a person
             if unexpected_errors.is_clicks(error):
                 raise
-            raise Told(unexpected_errors.problem(error)) from error
+            raise ReportedError(unexpected_errors.problem(error)) from error
 
 
-class Told(click.ClickException):
+class ReportedError(click.ClickException):
     """A Problem, as click ends a command: its message on stderr, its exit code."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: UserError) -> None:
         super().__init__(str(problem))
         self.exit_code = problem.exit_code  # type: ignore[misc]  # click's own subclasses set it on the class
 
@@ -96,7 +96,7 @@ class Told(click.ClickException):
         click.echo(f"registrar: {self.message}", file=file, err=file is None)
 
 
-def _missing(ctx: click.Context, error: ModuleNotFoundError) -> Problem:
+def _missing(ctx: click.Context, error: ModuleNotFoundError) -> UserError:
     try:
         return extras.missing(ctx.invoked_subcommand or "registrar", error)
     except ModuleNotFoundError:

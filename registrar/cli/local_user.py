@@ -7,7 +7,7 @@ import socket
 from registrar.events.event import Actor
 
 
-def whoever_sits_here() -> Actor:
+def local_user() -> Actor:
     """As local:USER; in a container the user may have no name."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name

@@ -7,14 +7,14 @@ import click
 
 from registrar.cli import command, formatting, promotion_view
 from registrar.cli.context import Context
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.queries.promotion_record import OPEN, STATES
-from registrar.queries.query_service import Page, Reading, Row, Unknown, pages, pick, up_to
+from registrar.queries.query_service import Page, QueryService, Row, Unknown, pages, pick, up_to
 
 COLUMNS = ("created_at", "state", "model", "version", "target", "by", "lacks", "id")
 
 
-class NotOpen(Problem):
+class NotOpen(UserError):
     """Nothing is open for that version."""
 
 
@@ -95,7 +95,7 @@ def show_promotion(context: Context, *, promotion: str, version: int | None, tar
     promotion_view.tell(found)
 
 
-def _newest(reading: Reading, promotion: str, version: int | None, target: str | None) -> str:
+def _newest(reading: QueryService, promotion: str, version: int | None, target: str | None) -> str:
     """The id of the promotion that is meant; one that is open goes before those that ended. Raises Unknown."""
     if promotion.startswith("prm_"):
         return promotion
@@ -108,7 +108,7 @@ def _newest(reading: Reading, promotion: str, version: int | None, target: str |
     raise Unknown(f"the ledger has no promotion of {about}; `registrar promotions list --all` lists them")
 
 
-def _of_model(reading: Reading, model: str, state: str | None, limit: int, cursor: str | None) -> Page:
+def _of_model(reading: QueryService, model: str, state: str | None, limit: int, cursor: str | None) -> Page:
     return reading.promotions(state=state, model=model, limit=limit, cursor=cursor)
 
 
@@ -218,7 +218,7 @@ def _found(context: Context, promotion: str, version: int | None, target: str | 
     raise click.UsageError("it is asked for more than one target: say which with --target")
 
 
-def _not_open(reading: Reading, model: str, version: int, target: str | None) -> str:
+def _not_open(reading: QueryService, model: str, version: int, target: str | None) -> str:
     """Raises Unknown where there is no such model: to ask for its promotion would lead nowhere."""
     reading.model(model)
     asked = [each for each in reading.promotions(model=model, limit=500).rows if each["version"] == version]

@@ -4,11 +4,11 @@ import click
 
 from registrar.cli import command
 from registrar.cli.context import Context
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.queries.query_service import pages
 
 
-class NothingHeld(Problem):
+class NothingHeld(UserError):
     """The record knows of nobody who holds anything."""
 
 

@@ -7,7 +7,7 @@ import click
 
 from registrar.cli import command, formatting
 from registrar.cli.context import Context
-from registrar.events.resend_rules import NoReplay, again
+from registrar.events.resend_rules import ResendRefused, again
 from registrar.events.types import Data, EventReplay
 from registrar.policy.document import WEB
 
@@ -62,7 +62,7 @@ def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
     try:
         state, more = _would(context, again(context.policy(), WEB, first["type"], first["data"]))
         lines += more
-    except NoReplay as error:
+    except ResendRefused as error:
         state = "blocked"
         lines.append(f"✗ {error}")
     if as_json:

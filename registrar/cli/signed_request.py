@@ -13,7 +13,7 @@ import requests
 
 from registrar.cli.context import Context
 from registrar.config.settings import process_environment, resolve
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.http.api_client import Client
 from registrar.http.event_client import Address, Receipt, asked_at, compose, deliver, post, receipts_of
 from registrar.policy import Source
@@ -55,16 +55,16 @@ class Target:
         return resolve(self.secret, environ=process_environment(), folder=Path()) if self.secret else None
 
     def address(self) -> Address:
-        """As given; what is not, as the installation in the data folder has it. Raises Problem."""
+        """As given; what is not, as the installation in the data folder has it. Raises UserError."""
         secret = self.own_secret() or self.context.settings().secret(self._configured().secrets[0])
         return Address(self.url, secret)
 
     def post(self, body: bytes, *, id: str) -> Receipt:
-        """Sign one of our events by Standard Webhooks, and post it. Raises Problem."""
+        """Sign one of our events by Standard Webhooks, and post it. Raises UserError."""
         return post(self.address(), body, id=id, answer_within=self.context.answer_within)
 
     def sender(self, sending: Any) -> Any:
-        """The source as webhooks/signatures/source_signing.py knows it. Raises Problem."""
+        """The source as webhooks/signatures/source_signing.py knows it. Raises UserError."""
         if self.kind is None and self._known_kind():
             return sending.opened(self.source, self.context.policy(), self.context.settings())
         if (secret := self.own_secret()) is None:
@@ -82,7 +82,7 @@ class Target:
         """Of the source, by the installation here. None where there is none, and a secret makes up for it."""
         try:
             return self._configured().kind
-        except Problem:
+        except UserError:
             if self.secret:
                 return None
             raise
@@ -91,7 +91,7 @@ class Target:
         sources = self.context.policy().sources
         if self.source not in sources:
             known = ", ".join(sources)
-            raise Problem(f"registrar.yml has no source {self.source!r}, only {known}; choose one with --source")
+            raise UserError(f"registrar.yml has no source {self.source!r}, only {known}; choose one with --source")
         return sources[self.source]
 
 
@@ -102,7 +102,7 @@ def sending() -> Any:
 
 
 def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | None, id: str) -> Answer:
-    """Post one of our events, signed as the source's kind does it; or ask for it with a token. Raises Problem."""
+    """Post one of our events, signed as the source's kind does it; or ask for it with a token. Raises UserError."""
     if target.client:
         return [target.client.command(type_, data, key=id)]
     if target.is_standard:
@@ -113,7 +113,7 @@ def sent(target: Target, type_: str, data: dict[str, Any], *, at: datetime | Non
 
 
 def posted(sending: Any, sender: Any, target: Target, request: Any, *, id: str) -> Answer:
-    """Signed as the source's kind does it. The receipts, or an answer without any. Raises Problem."""
+    """Signed as the source's kind does it. The receipts, or an answer without any. Raises UserError."""
     signed = sending.signed(sender, request, secret=target.own_secret(), id=id)
     answer = deliver(target.url, signed.body, signed.headers, answer_within=target.context.answer_within)
     return target.followed(receipts_of(target.url, answer)) or answer

@@ -8,9 +8,9 @@ import click
 
 from registrar.cli import formatting
 from registrar.cli.context import Context
-from registrar.cli.local_user import whoever_sits_here
+from registrar.cli.local_user import local_user
 from registrar.config.key_generation import new_token
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger import tokens
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
@@ -23,7 +23,7 @@ NEVER = "never"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-class NoSuchPerson(Problem):
+class NoSuchPerson(UserError):
     """registrar.yml knows nobody of that id, or gives them less than the token would."""
 
     exit_code = 2
@@ -87,7 +87,7 @@ def create(
     secret = new_token()
     made = Token(name, tokens.digest(secret), role, person, at, at + expires if expires else None)
     with context.ledger() as ledger, ledger.write() as connection:
-        tokens.create(connection, made, whoever_sits_here())
+        tokens.create(connection, made, local_user())
     if as_json:
         formatting.json_text({**_told(made, at), "token": secret})
         return
@@ -127,7 +127,7 @@ def revoke(context: Context, name: str, as_json: bool) -> None:
     """
     at = now()
     with context.ledger() as ledger, ledger.write() as connection:
-        found = tokens.revoke(connection, name, whoever_sits_here(), at=at)
+        found = tokens.revoke(connection, name, local_user(), at=at)
     if as_json:
         formatting.json_text(_told(found, at))
     else:

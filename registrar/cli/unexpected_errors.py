@@ -6,13 +6,13 @@ import traceback
 
 import click
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MAY_NOT = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-class Unforeseen(Problem):
+class Unforeseen(UserError):
     """The message says what it was; `python -X dev -m registrar ...` shows where."""
 
 
@@ -22,7 +22,7 @@ def is_clicks(error: Exception) -> bool:
     return isinstance(error, own) or (isinstance(error, OSError) and error.errno == errno.EPIPE)
 
 
-def problem(error: Exception) -> Problem:
+def problem(error: Exception) -> UserError:
     """Raises the error itself where Python runs in its development mode."""
     if sys.flags.dev_mode:
         raise error

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 import click
 
 from registrar.cli import formatting
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.http.event_client import Receipt, follow
 
 Then = Callable[[dict[str, Any]], str]
@@ -21,7 +21,7 @@ Then = Callable[[dict[str, Any]], str]
 _QUICK, _BETWEEN = 2.0, 10.0
 
 
-class Left(Problem):
+class StillRunning(UserError):
     """Ctrl-C while an event was waited for: the event is accepted all the same."""
 
 
@@ -48,7 +48,9 @@ class Waiting:
             event = follow(url, seconds=left, token=self._token, seen=lambda found: self._say(waited_for(found)))
         except KeyboardInterrupt:  # click says "Aborted!", as if nothing had been sent
             id_ = url.rpartition("/")[2]
-            raise Left(f"no longer waiting; {id_} was accepted and goes on: registrar events show {id_}") from None
+            raise StillRunning(
+                f"no longer waiting; {id_} was accepted and goes on: registrar events show {id_}"
+            ) from None
         if event["state"] == "unfinished":
             click.echo(f"not done after {self._seconds:g} s: {waited_for(event)}", err=True)
         return event

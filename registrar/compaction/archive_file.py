@@ -10,17 +10,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 FORMAT = "registrar-archive-1"
 _LEVEL = 6
 
 
-class ArchiveDamaged(Problem):
+class ArchiveDamaged(UserError):
     """A file is not what was written; the message says which and how. Nothing was deleted because of it."""
 
 
-class ArchiveMissing(Problem):
+class ArchiveMissing(UserError):
     """A file is not where it was written, and not where one said it is now."""
 
 

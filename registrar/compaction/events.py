@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from registrar.compaction.scan import Chosen, Kind, Line, Looked
+from registrar.compaction.scan import Candidate, Kind, Line, Scan
 from registrar.compaction.serialization import to_json
 from registrar.ledger.dead_letters import ABOUT, STATES
 from registrar.ledger.pending_gate_requests import REQUEST
@@ -44,15 +44,15 @@ ASKED = "waits for the end of a promotion"
 _KEPT_OF_A_DELIVERY = ("source", "delivery_id", "position", "body_sha256", "type")
 
 
-def look(connection: Connection, after: int, cutoff: datetime) -> Looked:
+def look(connection: Connection, after: int, cutoff: datetime) -> Scan:
     """In the order of acceptance; ends where all of a batch are too young, for clocks differ by less than that."""
     names = ("seq", "id", "accepted_at", "type", "model", "reply_to")
     query = select(*(events.c[name] for name in names)).where(events.c.seq > after)
     found = connection.execute(query.order_by(events.c.seq).limit(_AT_ONCE)).all()
     old = [row for row in found if row.accepted_at < cutoff]
     count, why = _why_not(connection, old, cutoff)
-    chosen = [Chosen(row.id, row.accepted_at, count[row.id]) for row in old if row.id not in why]
-    return Looked(chosen, found[-1].seq if old else None, Counter(why.values()))
+    chosen = [Candidate(row.id, row.accepted_at, count[row.id]) for row in old if row.id not in why]
+    return Scan(chosen, found[-1].seq if old else None, Counter(why.values()))
 
 
 def _why_not(connection: Connection, old: Sequence[Row[Any]], cutoff: datetime) -> tuple[Counter[str], dict[str, str]]:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger import Ledger
 
 _ARCHIVING = 0x4172_6368  # any constant: PostgreSQL's advisory lock of whoever archives
 
 
-class AlreadyArchiving(Problem):
+class AlreadyArchiving(UserError):
     """Another run is under way."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class AlreadyArchiving(Problem):
 
 
 @contextmanager
-def alone(ledger: Ledger) -> Iterator[None]:
+def exclusive_run(ledger: Ledger) -> Iterator[None]:
     """Raises AlreadyArchiving. A run that was killed holds nothing."""
     with _of_postgresql(ledger) if ledger.engine.dialect.name == "postgresql" else _of_sqlite(ledger):
         yield

@@ -10,10 +10,12 @@ from registrar.compaction.archive_file import ArchiveDamaged, digest, read
 from registrar.compaction.serialization import from_json
 from registrar.ledger import tables
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.archived_events import Place
+from registrar.ledger.queries.archived_events import ArchiveLocation
 
 
-def event(connection: Connection, event_id: str, place: Place, *, folder: Path | None = None) -> dict[str, Any]:
+def event(
+    connection: Connection, event_id: str, place: ArchiveLocation, *, folder: Path | None = None
+) -> dict[str, Any]:
     """As status.event would tell it; what was done about it later is in the ledger. folder: where the file is now.
 
     Raises ArchiveMissing; ArchiveDamaged where the file is not as it was written.

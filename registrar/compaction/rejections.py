@@ -5,19 +5,19 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from registrar.compaction.scan import Chosen, Kind, Line, Looked
+from registrar.compaction.scan import Candidate, Kind, Line, Scan
 from registrar.compaction.serialization import to_json
 from registrar.ledger.tables import rejections
 
 _AT_ONCE = 500
 
 
-def look(connection: Connection, after: int, cutoff: datetime) -> Looked:
+def look(connection: Connection, after: int, cutoff: datetime) -> Scan:
     """In their order; ends where all of a batch are too young."""
     query = select(rejections.c.seq, rejections.c.at).where(rejections.c.seq > after)
     found = connection.execute(query.order_by(rejections.c.seq).limit(_AT_ONCE)).all()
-    chosen = [Chosen(row.seq, row.at) for row in found if row.at < cutoff]
-    return Looked(chosen, found[-1].seq if chosen else None)
+    chosen = [Candidate(row.seq, row.at) for row in found if row.at < cutoff]
+    return Scan(chosen, found[-1].seq if chosen else None)
 
 
 def lines(connection: Connection, seqs: Sequence[int], *, lock: bool = False) -> dict[int, Line]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from registrar.compaction.lock import alone
-from registrar.compaction.scan import Chosen, Kind
+from registrar.compaction.lock import exclusive_run
+from registrar.compaction.scan import Candidate, Kind
 from registrar.compaction.writer import KINDS, Written, move, resume
 from registrar.ledger import Ledger
 
@@ -30,7 +30,7 @@ def archive(ledger: Ledger, *, cutoff: datetime, folder: Path, most: int = MOST)
     """Move what is older than cutoff, file by file. Raises AlreadyArchiving, ArchiveDamaged, ArchiveMissing, OSError,
     LedgerUnavailable; after any of them the next run goes on.
     """
-    with alone(ledger):
+    with exclusive_run(ledger):
         yield from resume(ledger)
         for kind in KINDS.values():
             for chosen in _months(ledger, kind, cutoff, most, Counter()):
@@ -48,9 +48,11 @@ def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
     return found
 
 
-def _months(ledger: Ledger, kind: Kind, cutoff: datetime, most: int, kept: Counter[str]) -> Iterator[Sequence[Chosen]]:
+def _months(
+    ledger: Ledger, kind: Kind, cutoff: datetime, most: int, kept: Counter[str]
+) -> Iterator[Sequence[Candidate]]:
     """All that may go, `most` of one month at a time; adds to `kept` what may not."""
-    waiting: dict[str, list[Chosen]] = {}
+    waiting: dict[str, list[Candidate]] = {}
     after: int | None = 0
     while after is not None:
         with ledger.read() as connection:

@@ -11,7 +11,7 @@ Line: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Candidate:
     """A row that may go. key: an event's id, a refusal's number. at: what its age is counted from."""
 
     key: str | int
@@ -24,13 +24,13 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Looked:
+class Scan:
     """Some rows, in their order. next: the number to go on after; None: nothing further on is old enough.
 
     kept: why others that are old enough stay, and how many.
     """
 
-    chosen: Sequence[Chosen]
+    chosen: Sequence[Candidate]
     next: int | None
     kept: Mapping[str, int] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class Kind:
     """
 
     name: str
-    look: Callable[[Connection, int, datetime], Looked]
+    look: Callable[[Connection, int, datetime], Scan]
     lines: Callable[..., dict[Any, Line]]
     key: Callable[[Line], str | int]
     delete: Callable[[Connection, Sequence[Line], int], None]

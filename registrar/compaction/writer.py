@@ -14,7 +14,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, Header, digest, part_of, read, write
 from registrar.compaction.events import EVENTS
 from registrar.compaction.rejections import REJECTIONS
-from registrar.compaction.scan import Chosen, Kind, Line
+from registrar.compaction.scan import Candidate, Kind, Line
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.schema import HEAD
@@ -40,7 +40,7 @@ class Written:
     resumed: bool = False
 
 
-def move(ledger: Ledger, kind: Kind, chosen: Sequence[Chosen], folder: Path) -> Written:
+def move(ledger: Ledger, kind: Kind, chosen: Sequence[Candidate], folder: Path) -> Written:
     """chosen: of one month. Raises OSError, ArchiveDamaged, LedgerUnavailable: the next run goes on."""
     month = chosen[0].month
     path = folder.absolute() / f"{kind.name}-{month}-{secrets.token_hex(4)}.jsonl.gz"

@@ -18,11 +18,11 @@ REPLY = "reply"  # the audience of addresses for answers
 SIGNING_IN = "sign-in"  # of the cookie between leaving for the provider and coming back
 
 
-class BrokenSeal(ValueError):
+class DecryptionError(ValueError):
     """Not sealed by this installation's key, altered, or too old."""
 
 
-class Seal:
+class Encryptor:
     """key: url-safe base64 of 32 bytes, REGISTRAR_SECRET_KEY; while one is exchanged two, NEW,OLD: the first closes,
     and what either of them closed is opened. Raises ValueError for any other key.
     """
@@ -54,7 +54,7 @@ class Seal:
     def open(
         self, text: str, *, audience: str, max_age: int | None = None, at: datetime | None = None
     ) -> dict[str, Any]:
-        """The content. max_age in seconds, at `at` instead of now. Raises BrokenSeal, also for another audience's."""
+        """The content. max_age in seconds, at `at` instead of now. Raises DecryptionError, also for other audiences."""
         fernet = self._fernet(audience)
         try:
             sealed = text.encode("ascii")
@@ -64,7 +64,7 @@ class Seal:
                 else fernet.decrypt_at_time(sealed, max_age, int((at or datetime.now(UTC)).timestamp()))
             )
         except (InvalidToken, UnicodeEncodeError):
-            raise BrokenSeal("made by another installation or for another use, altered, or expired") from None
+            raise DecryptionError("made by another installation or for another use, altered, or expired") from None
         return content
 
     @property

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Self
 
 from registrar.config.credentials import complaint
-from registrar.errors import Problem
-from registrar.telemetry.observability_settings import Watching
+from registrar.errors import UserError
+from registrar.telemetry.observability_settings import ObservabilitySettings
 
 ENVIRONMENT_FILE = "environment"  # in the folder of `registrar up`
 LOCAL_URL = "http://127.0.0.1:8080"  # where the receiver's container listens, as seen from inside
 
 
-class SettingsError(Problem, ValueError):
+class SettingsError(UserError, ValueError):
     """A setting is missing or wrong; the process refuses to start, and the message says which it is."""
 
     exit_code = 2
@@ -52,7 +52,7 @@ class Settings:
     artifacts_folder: Path
     environ: Mapping[str, str] = field(repr=False)
     local_operator: str | None = None
-    watching: Watching = field(default_factory=Watching)
+    watching: ObservabilitySettings = field(default_factory=ObservabilitySettings)
     mlflow_url: str | None = None
     local_url: str = LOCAL_URL
 
@@ -66,7 +66,7 @@ class Settings:
         if wrong := [f"{name}: {why}" for name in _ADDRESSES if (why := complaint(found[name] or ""))]:
             raise SettingsError("; ".join(wrong))
         try:
-            watching = Watching.read(environ)
+            watching = ObservabilitySettings.read(environ)
         except ValueError as error:
             raise SettingsError(str(error)) from None
         return cls(

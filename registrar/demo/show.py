@@ -19,11 +19,11 @@ from registrar.demo.registry import Registry
 from registrar.demo.scenario import play
 from registrar.demo.scene import MODEL, Scene
 from registrar.demo.screen import Screen
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.http.event_client import Address
 from registrar.local import Stack
-from registrar.local.installation import Site
-from registrar.local.service import Part
+from registrar.local.installation import Installation
+from registrar.local.service import Service
 from registrar.local.services import plan as all_parts
 from registrar.local.supervisor import Interrupted
 
@@ -57,7 +57,7 @@ class Show:
                 return INTERRUPTED
 
     def _stack(self, place: Place, chat: Chat) -> Stack:
-        def plan(site: Site) -> list[Part]:
+        def plan(site: Installation) -> list[Service]:
             """Called when the folder is locked: a demo that is running on it keeps its addresses."""
             place.write_config(chat_port=chat.port, team_chat_url=chat.team_chat_url, deploy_url=chat.deploy_url)
             return all_parts(site)
@@ -71,7 +71,7 @@ class Show:
             promoted = play(scene)
         except KeyboardInterrupt:
             return INTERRUPTED
-        except (Unexpected, Problem, requests.RequestException) as error:
+        except (Unexpected, UserError, requests.RequestException) as error:
             closing.failed(self.screen, error, logs=stack.folder.path / "logs")
             return FAILED
         finally:

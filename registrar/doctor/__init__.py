@@ -26,7 +26,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Site:
+class DoctorContext:
     """What is looked at. data: the folder of `registrar up`, there or not. policy None: it can't be read."""
 
     data: Path

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from registrar import plugins
-from registrar.doctor import Finding, Site, fail
+from registrar.doctor import DoctorContext, Finding, fail
 from registrar.policy import installation_check
-from registrar.telemetry.redaction import Scrub, known
+from registrar.telemetry.redaction import Redactor, known
 
 CHECKS = "registrar.doctor.checks"
 SECONDS = 20.0  # for one check, all its questions together
@@ -35,9 +35,9 @@ class Line:
     finding: Finding
 
 
-def examine(site: Site, *, seconds: float = SECONDS) -> Iterator[Line]:
+def examine(site: DoctorContext, *, seconds: float = SECONDS) -> Iterator[Line]:
     """In the order of the parts, each as soon as it is known. No line holds a secret that is known here."""
-    scrub = Scrub(known(site.settings, site.policy))
+    scrub = Redactor(known(site.settings, site.policy))
     until = time.monotonic() + seconds
     # All is imported before a thread is started: two that import what needs each other see halves of it.
     installation_check.load_kinds(site.policy)
@@ -55,7 +55,7 @@ def _place(part: str) -> tuple[int, str]:
 class _Check:
     """One part, looked at in a thread of its own."""
 
-    def __init__(self, part: str, look: Callable[[Site], Iterator[Finding]], site: Site) -> None:
+    def __init__(self, part: str, look: Callable[[DoctorContext], Iterator[Finding]], site: DoctorContext) -> None:
         self.part = part
         self._look = look
         self._found: list[Finding] = []
@@ -69,7 +69,7 @@ class _Check:
         late = fail(f"it was not answered within {seconds:g} s", "Something takes connections and says nothing")
         return [*self._found, late]
 
-    def _run(self, site: Site) -> None:
+    def _run(self, site: DoctorContext) -> None:
         try:
             for finding in self._look(site):
                 self._found.append(finding)

@@ -53,7 +53,7 @@ class Cause:
     seen: Mapping[tuple[str, int], Incarnation] = field(default_factory=dict)
 
 
-class Record(Protocol):
+class LedgerChange(Protocol):
     """A change of the ledger that belongs into the same commit as the task's end."""
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
@@ -70,7 +70,7 @@ class Outcome:
     summary: str
     facts: tuple[Fact, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
-    records: tuple[Record, ...] = ()
+    records: tuple[LedgerChange, ...] = ()
     seen: Mapping[tuple[str, int], Incarnation] = field(default_factory=dict)
     refused: bool = False
 

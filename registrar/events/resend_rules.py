@@ -12,23 +12,23 @@ from registrar.policy.document import WEB
 _OF_OTHERS = frozenset({EventReplay.type, TaskRetry.type, TaskDrop.type})
 
 
-class NoReplay(ValueError):
+class ResendRefused(ValueError):
     """It can't be sent again; the message says why, and what would be right."""
 
 
 def again(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> Data:
-    """The data of the new event: what the source could send now itself. Raises NoReplay."""
+    """The data of the new event: what the source could send now itself. Raises ResendRefused."""
     if type_ in _OF_OTHERS:
-        raise NoReplay(f"{type_} is not replayed: send it again")
+        raise ResendRefused(f"{type_} is not replayed: send it again")
     try:
         found = parse(type_, dict(data))
     except (UnknownType, ValidationError):
-        raise NoReplay(f"its data is not valid any more for {type_} of this version; send it anew") from None
+        raise ResendRefused(f"its data is not valid any more for {type_} of this version; send it anew") from None
     if source == WEB:  # whoever may replay there may ask for all else (access in registrar.yml)
         return found
     sender = policy.sources.get(source)
     if sender is None:
-        raise NoReplay(f"registrar.yml has no source {source!r} any more")
+        raise ResendRefused(f"registrar.yml has no source {source!r} any more")
     if not sender.grants(type_, found.registered_model):
-        raise NoReplay(sender.refusal(source, type_, found.registered_model))
+        raise ResendRefused(sender.refusal(source, type_, found.registered_model))
     return found

@@ -11,9 +11,9 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import Retry
 
-from registrar.errors import Problem
-from registrar.http.connection_errors import is_late, unanswered
-from registrar.http.deadline import within
+from registrar.errors import UserError
+from registrar.http.connection_errors import connection_error_message, is_late
+from registrar.http.deadline import within_deadline
 from registrar.http.event_client import NotTaken, Receipt, Unreachable, proxies
 from registrar.http.safe_url import at_loopback, is_loopback
 from registrar.queries.query_service import BadQuestion, Unknown
@@ -45,13 +45,13 @@ LOCAL_OPERATOR = (
 )
 
 
-class BadAddress(Problem):
+class BadAddress(UserError):
     """No receiver's address, or one that a token must not be sent to."""
 
     exit_code = 2
 
 
-class NotAllowed(Problem):
+class NotAllowed(UserError):
     """The receiver knows nobody by this token, or it may not do this."""
 
 
@@ -118,7 +118,7 @@ class Client:
             for scheme in ("https://", "http://"):
                 session.mount(scheme, HTTPAdapter(max_retries=AGAIN))
             try:
-                answer = within(
+                answer = within_deadline(
                     min(WHOLE, self.answer_within or WHOLE),
                     lambda: session.request(
                         verb,
@@ -132,7 +132,7 @@ class Client:
                 )
             except OSError as error:
                 unknown = f" {TAKEN_OR_NOT}" if verb == "POST" and is_late(error) else ""
-                raise Unreachable(unanswered(self.url, error) + unknown) from None
+                raise Unreachable(connection_error_message(self.url, error) + unknown) from None
         if answer.status_code not in (200, 202):
             raise self._refused(answer)
         return answer
@@ -140,7 +140,7 @@ class Client:
     def _address(self, path: tuple[str, ...]) -> str:
         return "/".join([self.url.rstrip("/"), "v1", *(quote(piece, safe="") for piece in path)])
 
-    def _refused(self, answer: requests.Response) -> Problem:
+    def _refused(self, answer: requests.Response) -> UserError:
         problem = _problem(answer)
         detail, code, status = str(problem.get("detail") or ""), problem.get("code"), answer.status_code
         if 300 <= status < 400:

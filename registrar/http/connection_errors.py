@@ -11,7 +11,7 @@ _OWN = "Where its authority is one of your own, REQUESTS_CA_BUNDLE names the fil
 _UNKNOWN = ("issuer", "self signed")  # OpenSSL's words for a certificate that nobody vouches for
 
 
-def unanswered(url: str, error: OSError) -> str:
+def connection_error_message(url: str, error: OSError) -> str:
     """url: as it may be shown. error: a RequestException, or what is said of a REQUESTS_CA_BUNDLE that is no file."""
     if not isinstance(error, requests.RequestException):
         return f"{url} was not asked: {error}"

@@ -11,7 +11,7 @@ import requests
 T = TypeVar("T")
 
 
-def within(seconds: float, call: Callable[[], T]) -> T:
+def within_deadline(seconds: float, call: Callable[[], T]) -> T:
     """What the call gives, or raises. What is not done by then is left to itself: an answer may come byte by byte.
 
     Raises requests.Timeout.

@@ -10,10 +10,10 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.http import signing
-from registrar.http.connection_errors import unanswered
-from registrar.http.deadline import within
+from registrar.http.connection_errors import connection_error_message
+from registrar.http.deadline import within_deadline
 from registrar.http.safe_url import is_loopback
 
 TIMEOUT = 10.0  # seconds between two pieces of an answer
@@ -22,19 +22,19 @@ PAUSE = 0.5
 _LAST_LOOK = 1.0  # seconds for an answer when the time is over
 
 
-class CannotSign(Problem):
+class CannotSign(UserError):
     """The secret is none of Standard Webhooks."""
 
     exit_code = 2
 
 
-class NotTaken(Problem):
+class NotTaken(UserError):
     """The receiver refused the event; the message is its reason."""
 
     exit_code = 1
 
 
-class Unreachable(Problem):
+class Unreachable(UserError):
     """Nobody answers there."""
 
     exit_code = 3
@@ -90,14 +90,14 @@ def deliver(
     answer_within: seconds for the answer, where that is less than WHOLE.
     """
     try:
-        answer = within(
+        answer = within_deadline(
             min(WHOLE, answer_within or WHOLE),
             lambda: requests.post(
                 url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, proxies=proxies(url)
             ),
         )
     except OSError as error:
-        raise Unreachable(unanswered(url, error)) from None
+        raise Unreachable(connection_error_message(url, error)) from None
     if answer.status_code not in (200, 202):
         raise NotTaken(f"{url} refused it, {_problem(answer)}")
     return answer
@@ -147,7 +147,7 @@ def _problem(answer: requests.Response) -> str:
 def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
     """The event with its tasks; with what came of them for viewers alone. Raises requests.RequestException."""
     login = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = within(
+    answer = within_deadline(
         timeout,
         lambda: requests.get(url, timeout=timeout, proxies=proxies(url), headers=login, allow_redirects=not token),
     )

@@ -25,7 +25,7 @@ _EVENT = ("model", "data", "actor", "actor_name", "source", "accepted_at")
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """A task with the event that it is of. attempts, crashes: since it was retried, if it was."""
 
     seq: int
@@ -83,7 +83,7 @@ def letters(
     model: str | None = None,
     before: tuple[datetime, int] | None = None,
     limit: int = 50,
-) -> list[Letter]:
+) -> list[DeadLetter]:
     """The open ones, newest first: failed or dead, and not dropped. before: (finished_at, seq) of the last one seen."""
     query = _query().where(is_failed(), tasks.c.name.not_in(ABOUT))
     if state is not None:
@@ -96,16 +96,16 @@ def letters(
         earlier = or_(tasks.c.finished_at < at, and_(tasks.c.finished_at == at, tasks.c.seq < seq))
         query = query.where(tasks.c.finished_at <= at, earlier)
     query = query.order_by(tasks.c.finished_at.desc(), tasks.c.seq.desc()).limit(limit)
-    return [Letter(**row) for row in connection.execute(query).mappings()]
+    return [DeadLetter(**row) for row in connection.execute(query).mappings()]
 
 
-def letter(connection: Connection, task_id: str) -> Letter | None:
+def letter(connection: Connection, task_id: str) -> DeadLetter | None:
     """Any task, whatever its state."""
     row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
-    return Letter(**row) if row else None
+    return DeadLetter(**row) if row else None
 
 
-def closed(found: Letter) -> str | None:
+def closed(found: DeadLetter) -> str | None:
     """Why nothing is to be done about a task, for people; None: it failed or is dead."""
     if found.name in ABOUT:
         return f"{found.id} is a {found.event_type} that could not be done: send it again"
@@ -119,7 +119,7 @@ def closed(found: Letter) -> str | None:
     return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
 
 
-def no_drop(found: Letter) -> str | None:
+def no_drop(found: DeadLetter) -> str | None:
     """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
     if found.state == "running" and found.name not in ABOUT:
         return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
@@ -133,12 +133,12 @@ def no_drop(found: Letter) -> str | None:
     )
 
 
-def no_retry(connection: Connection, found: Letter) -> str | None:
+def no_retry(connection: Connection, found: DeadLetter) -> str | None:
     """Why a task can't be tried again, and what would be right instead; None: it can."""
     return closed(found) or _ended(connection, found) or _unseen(connection, found)
 
 
-def _ended(connection: Connection, found: Letter) -> str | None:
+def _ended(connection: Connection, found: DeadLetter) -> str | None:
     """What the approvals of an ended promotion were bound to is not looked at again: it is asked for anew."""
     promotion = get(connection, found.promotion) if found.promotion else None
     if promotion is None or promotion.open:
@@ -150,7 +150,7 @@ def _ended(connection: Connection, found: Letter) -> str | None:
     )
 
 
-def _unseen(connection: Connection, found: Letter) -> str | None:
+def _unseen(connection: Connection, found: DeadLetter) -> str | None:
     """A vote is about what was asked for when it was given, and about nothing that came later."""
     if found.name not in _VOTES:
         return None

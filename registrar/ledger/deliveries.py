@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all, update
 
-from registrar.broker.celery_app import Bell
+from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Event
 from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks
@@ -85,7 +85,7 @@ class Receipt:
     """What was accepted: (event id, event type) in the delivery's order; bells to ring after the commit."""
 
     events: list[tuple[str, str]]
-    bells: list[Bell]
+    bells: list[TaskMessage]
     repeated: bool = False
 
 
@@ -143,7 +143,7 @@ class _Batch:
                 rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
                 firsts.append(_first_task(event, event_id=rows[-1]["id"], at=arrival.at))
                 receipt.events.append((rows[-1]["id"], event.type))
-                receipt.bells.append(Bell(firsts[-1]["id"], event.data.task))
+                receipt.bells.append(TaskMessage(firsts[-1]["id"], event.data.task))
                 if event.type in act_subjects.ACTS:
                     self._acts.append((firsts[-1]["id"], event.type, rows[-1]["data"]))
             self.receipts.append(receipt)
@@ -245,7 +245,7 @@ def add(
     pins: Mapping[str, Any],
     position: int = 0,
     at: datetime,
-) -> Bell:
+) -> TaskMessage:
     """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before.
 
     pins: what an act of pinned.ACTS is about, or since when a report was known.
@@ -258,7 +258,7 @@ def add(
     if event.type in act_subjects.ACTS:
         first |= {"rank": ranks.of(connection, event.type, pins, lane=first["lane"], seq=seq)}
     connection.execute(insert(tasks).values(first | {"event_seq": seq}))
-    return Bell(first["id"], event.data.task)
+    return TaskMessage(first["id"], event.data.task)
 
 
 def _event(delivery: Delivery, event: Event, *, id: str, position: int, at: datetime) -> dict[str, Any]:

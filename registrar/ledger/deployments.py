@@ -43,7 +43,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Requested:
+class DeploymentRequested:
     """Record: a version that reached a target is to be deployed. One that was under way there is superseded."""
 
     model: str
@@ -84,7 +84,7 @@ class Requested:
 
 
 @dataclass(frozen=True)
-class Ended:
+class DeploymentEnded:
     """Record: a deployment that was asked for is live, perhaps late; has failed, or was not confirmed in time."""
 
     deployment_id: str
@@ -143,7 +143,7 @@ def recorded(deployment: Deployment, which: Mapping[int, Incarnation]) -> Record
 
 
 @dataclass(frozen=True)
-class OfHolder:
+class HolderDeployment:
     """A deployment of a version, and a stage or alias that the version holds now."""
 
     kind: str
@@ -151,7 +151,7 @@ class OfHolder:
     deployment: Deployment
 
 
-def of_holders(connection: Connection) -> list[OfHolder]:
+def of_holders(connection: Connection) -> list[HolderDeployment]:
     """Every deployment of whichever version holds something, oldest first."""
     one = or_(
         deployments.c.incarnation == holders.c.incarnation,
@@ -164,8 +164,8 @@ def of_holders(connection: Connection) -> list[OfHolder]:
     return [_of_holder(**row._mapping) for row in connection.execute(query)]
 
 
-def _of_holder(kind: str, key: str, **columns: Any) -> OfHolder:
-    return OfHolder(kind, key, Deployment(**columns))
+def _of_holder(kind: str, key: str, **columns: Any) -> HolderDeployment:
+    return HolderDeployment(kind, key, Deployment(**columns))
 
 
 def _requested(model: str | None) -> ColumnElement[bool]:

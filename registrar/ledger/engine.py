@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.outage import Outages
 from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, reason
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 _EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 
 
-class LedgerUrlError(Problem, ValueError):
+class LedgerUrlError(UserError, ValueError):
     """The URL names no database that we can use; the message says what one looks like."""
 
     exit_code = 2

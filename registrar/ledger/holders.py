@@ -20,7 +20,7 @@ BY_HAND = ("registry.changed", "registry.reconcile")
 
 
 @dataclass(frozen=True)
-class Held:
+class HoldingStarted:
     """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
 
     promotion: the one that brought it there. anew: it came there just now, so that a holding of its own that is still
@@ -63,7 +63,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Released:
+class HoldingEnded:
     """Record: a version holds a stage or alias no longer. key None: any of that kind, but for `keep`.
 
     because: why, where no move ended it.
@@ -86,7 +86,7 @@ class Released:
 
 
 @dataclass(frozen=True)
-class Past:
+class HistoryFilter:
     """Which part of a model's history; None: any.
 
     target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
@@ -122,11 +122,16 @@ class Past:
         return found
 
 
-ALL = Past()
+ALL = HistoryFilter()
 
 
 def history(
-    connection: Connection, model: str, past: Past = ALL, *, before: int | None = None, limit: int | None = None
+    connection: Connection,
+    model: str,
+    past: HistoryFilter = ALL,
+    *,
+    before: int | None = None,
+    limit: int | None = None,
 ) -> list[Holding]:
     """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
     `limit`.
@@ -144,7 +149,7 @@ def how_long(connection: Connection, model: str) -> int:
 
 
 @dataclass(frozen=True)
-class HeldBefore(Recorded):
+class PastHolding(Recorded):
     """One time that a version held a stage or an alias; still: it does.
 
     given: by a promotion, a rollback or a command, or by hand with an adoption that passed; not by hand alone.
@@ -156,7 +161,7 @@ class HeldBefore(Recorded):
     compared: str | None = None  # what of them the digest covers
 
 
-def held_before(connection: Connection, model: str, kind: str, key: str) -> list[HeldBefore]:
+def held_before(connection: Connection, model: str, kind: str, key: str) -> list[PastHolding]:
     """Each time that a stage or an alias was held, newest first."""
     same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
     joined = holders.join(events, holders.c.event_id == events.c.id)
@@ -167,7 +172,7 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
     adopted = _adopted(connection, by_hand, kind, key)
     which, approved = known(connection, model), _approved(rows, by_hand)
     return [
-        HeldBefore(
+        PastHolding(
             row.version,
             row.since,
             which.get(row.incarnation),
@@ -246,17 +251,17 @@ def holder(connection: Connection, model: str, kind: str, key: str) -> int | Non
 
 
 @dataclass(frozen=True)
-class Holds:
+class Holder:
     """A stage or an alias, and the version that holds it."""
 
     key: str
     version: int
 
 
-def held_now(connection: Connection, model: str, kind: str) -> list[Holds]:
+def held_now(connection: Connection, model: str, kind: str) -> list[Holder]:
     """Of each stage, or each alias; of several versions in one stage, the one that came last is last."""
     query = select(holders.c.key, holders.c.version).where(_open(model, kind)).order_by(holders.c.seq)
-    return [Holds(*row) for row in connection.execute(query)]
+    return [Holder(*row) for row in connection.execute(query)]
 
 
 def models_held(connection: Connection) -> list[str]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from registrar.broker.celery_app import Bell
+from registrar.broker.celery_app import TaskMessage
 from registrar.ledger.capacity import Capacity, NoCapacity
 from registrar.ledger.deliveries import Arrival, Receipt, known
 from registrar.ledger.engine import Ledger, LedgerUnavailable
@@ -46,7 +46,7 @@ class Inbox:
     def __init__(
         self,
         ledger: Ledger,
-        dispatch: Callable[[Sequence[Bell]], None],
+        dispatch: Callable[[Sequence[TaskMessage]], None],
         *,
         capacity: Capacity | None = None,
         count: Callable[[str, Receipt], None] = lambda source, receipt: None,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, or_, select, true
 
 from registrar.events.incarnation import Incarnation
-from registrar.events.outcome import Record
+from registrar.events.outcome import LedgerChange
 from registrar.ledger import deployments, promotions
-from registrar.ledger.deployments import Ended
-from registrar.ledger.holders import Released
+from registrar.ledger.deployments import DeploymentEnded
+from registrar.ledger.holders import HoldingEnded
 from registrar.ledger.incarnations import COLUMNS, Recorded
-from registrar.ledger.promotions import Decided
+from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.tables import holders, incarnations
 from registrar.ledger.tables import promotions as asked_for
 
@@ -34,13 +34,13 @@ class Open(Recorded):
     def live(self) -> bool:
         return self.key != ARCHIVED
 
-    def ended(self, model: str, because: str) -> Record:
+    def ended(self, model: str, because: str) -> LedgerChange:
         """The record that ends it, since its version is no more."""
         if self.kind == "promotion":
-            return Decided(self.key, "superseded", because)
+            return PromotionStateChanged(self.key, "superseded", because)
         if self.kind == "deployment":
-            return Ended(self.key, "superseded")
-        return Released(model, self.kind, self.version, self.key, because=because)
+            return DeploymentEnded(self.key, "superseded")
+        return HoldingEnded(model, self.kind, self.version, self.key, because=because)
 
 
 def open_records(connection: Connection, model: str, *, about: Collection[int] | None = None) -> Sequence[Open]:

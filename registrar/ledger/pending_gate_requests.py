@@ -12,7 +12,7 @@ _ANSWER: ColumnElement[str] = literal_column("'worker.answer'")  # as the index 
 
 
 @dataclass(frozen=True)
-class Asked:
+class GateRequestReceived:
     """An event that came with a sealed address for the answer."""
 
     event_id: str
@@ -25,12 +25,12 @@ class Asked:
         return f"answer:{self.event_id}"
 
 
-def unanswered(connection: Connection, *, model: str, version: int, target: str) -> list[Asked]:
+def unanswered(connection: Connection, *, model: str, version: int, target: str) -> list[GateRequestReceived]:
     """Those about this step whose own task is done: until then what is decided is about somebody else's request."""
     done = exists().where(tasks.c.event_id == events.c.id, tasks.c.name == TASK, tasks.c.state == "succeeded")
     of_model = and_(events.c.model == model, events.c.type == REQUEST, events.c.reply_to.is_not(None), done)
     found = [
-        Asked(row.id, row.source, row.reply_to)
+        GateRequestReceived(row.id, row.source, row.reply_to)
         for row in connection.execute(select(events).where(of_model).order_by(events.c.seq))
         if (row.data["version"], row.data["target"]) == (version, target)
     ]

@@ -68,7 +68,7 @@ class Promotion:
 
 
 @dataclass(frozen=True)
-class Opened:
+class PromotionRequested:
     """Record: a promotion was requested. requested_by None: by whoever's event it is."""
 
     model: str
@@ -101,7 +101,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Reevaluated:
     """Record: an open promotion was looked at again: it waits, for longer, or no more.
 
     evidence None: what was shown stays what the approvals are bound to.
@@ -123,7 +123,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Told:
+class ReminderSent:
     """Record: people were reminded of an open promotion; escalated: and others were told."""
 
     promotion_id: str
@@ -136,7 +136,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Decided:
+class PromotionStateChanged:
     """Record: an open promotion got another state."""
 
     promotion_id: str
@@ -155,7 +155,7 @@ class Decided:
 
 
 @dataclass(frozen=True)
-class Voted:
+class VoteCast:
     """Record: somebody said approve or reject. why: the voter's reason, or why the vote does not count."""
 
     promotion_id: str | None

@@ -5,14 +5,14 @@ from importlib.metadata import version
 
 from sqlalchemy import Connection, inspect, select, text
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.engine import Ledger
 from registrar.ledger.tables import metadata, schema_versions
 
 HEAD = "0015"  # the newest file in migrations/versions; a test keeps the two equal
 
 
-class SchemaMismatch(Problem, RuntimeError):
+class SchemaMismatch(UserError, RuntimeError):
     """The ledger's schema is not the one this version works with; the message says what to do."""
 
 

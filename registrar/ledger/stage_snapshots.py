@@ -10,7 +10,7 @@ from registrar.ledger.tables import looks
 
 
 @dataclass(frozen=True)
-class Looked:
+class StageSnapshotTaken:
     """Record: what a look saw. It takes the place of what the look before it saw.
 
     at: the newest change of the model that was seen; held: by stage, the versions in it, and by version when it had
@@ -29,10 +29,10 @@ class Looked:
             connection.execute(insert(looks).values(values))
 
 
-def last_look(connection: Connection, model: str) -> Looked | None:
+def last_look(connection: Connection, model: str) -> StageSnapshotTaken | None:
     """None where nobody has looked yet."""
     row = connection.execute(select(looks).where(looks.c.model == model)).one_or_none()
     if row is None:
         return None
     held = {stage: {int(version): int(changed) for version, changed in pairs} for stage, pairs in row.held.items()}
-    return Looked(model, row.at, held, row.registry)
+    return StageSnapshotTaken(model, row.at, held, row.registry)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from registrar.broker.celery_app import Bell
+from registrar.broker.celery_app import TaskMessage
 from registrar.events.outcome import Cause, FollowUp, Outcome
 from registrar.events.types import MODEL_LANE
 from registrar.ledger import act_subjects, predicates
@@ -125,7 +125,7 @@ def mean(connection: Connection, task: Task, made: str) -> None:
 
 def finish(
     connection: Connection, task: Task, state: str, outcome: Outcome, *, error: str | None = None, at: datetime
-) -> list[Bell]:
+) -> list[TaskMessage]:
     """End a task as succeeded, refused, failed or dead, with all that its outcome asks for. Raises LeaseLost.
 
     Returns the bells to ring after the commit.
@@ -137,7 +137,7 @@ def finish(
     return ring_first(connection, {task.lane, *_left_behind(connection, task, outcome, at)}, at=at)
 
 
-def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[Bell]:
+def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[TaskMessage]:
     """Write what a task found before it goes on. Its summary and facts are not kept: tell of them by follow-ups, in
     lanes of their own. Raises LeaseLost.
     """
@@ -154,7 +154,7 @@ def _left_behind(connection: Connection, task: Task, outcome: Outcome, at: datet
 
 def retry(
     connection: Connection, task: Task, *, delay: float, error: str, at: datetime, doubted: bool = False
-) -> list[Bell]:
+) -> list[TaskMessage]:
     """Put a task back to be tried again after `delay` seconds. Raises LeaseLost. Returns bells of what may overtake it.
 
     doubted: the registry answers others, so the fault may be the task's own.
@@ -166,7 +166,7 @@ def retry(
     return ring_first(connection, {task.lane}, at=at)
 
 
-def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
+def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMessage]:
     """Put a task back at once: its worker stops. Returns bells to ring; none if it lost it.
 
     The attempt counts: it may have written to the registry, and the next one must know that it is not the first.
@@ -179,7 +179,7 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[Bell]:
 
 def sweep(
     connection: Connection, *, at: datetime, lost_after: float = RING_AGAIN, waiting: int = 0, reap: bool = True
-) -> list[Bell]:
+) -> list[TaskMessage]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
 
     lost_after: seconds after which a bell that nobody answered is taken for lost, at most RING_AGAIN. waiting: so many
@@ -199,22 +199,22 @@ def sweep(
     return _rung(connection, (due + lost)[:MOST_RUNG], at)
 
 
-def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[Bell]:
+def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[TaskMessage]:
     """The bells of the first task of each lane, of those that can begin."""
     named = {f"lane_{number}": lane for number, lane in enumerate(sorted(lanes))}
     return _rung(connection, connection.execute(_first_of(len(named)), as_of(at) | named).all(), at)
 
 
-def ring_next(connection: Connection, names: Collection[str], *, at: datetime) -> list[Bell]:
+def ring_next(connection: Connection, names: Collection[str], *, at: datetime) -> list[TaskMessage]:
     """The bell of the first task of these names that can begin, whatever its lane."""
     return _rung(connection, connection.execute(_next_of(), as_of(at) | {"names": sorted(names)}).all(), at)
 
 
-def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[Bell]:
+def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[TaskMessage]:
     if rows:
         rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=RING_AGAIN)}
         connection.execute(_rings_again(), rung)
-    return [Bell(row.id, row.name) for row in rows]
+    return [TaskMessage(row.id, row.name) for row in rows]
 
 
 def _change(connection: Connection, task: Task, **to: Any) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.events.event import Actor
 from registrar.ledger.journal.append import append_deed
 from registrar.ledger.tables import tokens
@@ -20,13 +20,13 @@ from registrar.policy.access import Role
 USED_EVERY = timedelta(minutes=1)  # a write each time it is used would be a commit for each request
 
 
-class NameTaken(Problem):
+class NameTaken(UserError):
     """A token has that name, or had it: the record names it."""
 
     exit_code = 2
 
 
-class NoSuchToken(Problem):
+class NoSuchToken(UserError):
     """The ledger has no token of that name."""
 
     exit_code = 2

@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 SILENT = "does not answer"
 BUSY = "is busy"
@@ -39,7 +39,7 @@ _REFUSED = {
 }
 
 
-class LedgerUnavailable(Problem, RuntimeError):
+class LedgerUnavailable(UserError, RuntimeError):
     """The database is down, locked for too long, full or read-only: nothing was written; try again later.
 
     reason: what is wrong with it, to be said after "the ledger"; it names no host and no path.

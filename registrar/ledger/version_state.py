@@ -97,22 +97,22 @@ class TagGiven:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenTag:
     """A tag as events gave it last. sources: of those that gave it this value, with no other between."""
 
     value: str
     sources: frozenset[str]
 
 
-def given_tags(found: Iterable[State], version: int, created_at: datetime) -> dict[str, Given]:
+def given_tags(found: Iterable[State], version: int, created_at: datetime) -> dict[str, GivenTag]:
     """By the tag's name. found: oldest first."""
-    tags: dict[str, Given] = {}
+    tags: dict[str, GivenTag] = {}
     for state in found:
         if state.key.startswith(TAG) and state.value is not None and state.is_of(version, created_at):
             name = state.key.removeprefix(TAG)
             before = tags.get(name)
             same = before.sources if before and before.value == state.value else frozenset()
-            tags[name] = Given(state.value, same | {state.source})
+            tags[name] = GivenTag(state.value, same | {state.source})
     return tags
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registrar.config.settings import ENVIRONMENT_FILE
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _LOG_BYTES = 10_000_000  # a log that is longer when its part starts is set aside
@@ -19,7 +19,7 @@ _HEADER = "# Written by `registrar up`: other commands on this folder find the p
 LEAST_ROOM = 50_000_000  # bytes
 
 
-class BadFolder(Problem):
+class BadFolder(UserError):
     """The data folder can't be made or written, or its disk is full."""
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import psutil
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 TIDYING = 90.0  # seconds that the guard of a killed run may take: the worker alone gets 45
 _POLL = 0.1
 
 
-class AlreadyRunning(Problem):
+class AlreadyRunning(UserError):
     """Another `registrar up` has the folder."""
 
 

@@ -22,7 +22,7 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class Site:
+class Installation:
     """ports: of receiver, redis and mlflow, the last two unless others are used.
 
     mlflow, ledger, broker: the addresses of a server, a database and a broker of one's own. operator: as whom whoever

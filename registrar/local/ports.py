@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.local.probes import LOOPBACK
 
 
-class PortTaken(Problem):
+class PortTaken(UserError):
     """The port that was asked for belongs to another program."""
 
 

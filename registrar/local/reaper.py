@@ -12,7 +12,7 @@ from registrar.local.data_folder import Folder
 CLOSING = 10.0  # seconds; with all parts stopped there is nothing left to do
 
 
-class Guard:
+class Reaper:
     """The guard of a running stack; starts at once."""
 
     def __init__(self, folder: Folder, *, lock: int) -> None:

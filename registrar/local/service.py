@@ -7,7 +7,7 @@ from registrar.local.probes import Alive, Probe
 
 
 @dataclass(frozen=True)
-class Part:
+class Service:
     """A process. Times in seconds.
 
     environment: what it is told beyond the installation's own. forgets: it is told no variable that begins so.

@@ -10,18 +10,18 @@ import psutil
 
 from registrar.local import process_tree
 from registrar.local.orphans import Entry
-from registrar.local.service import Part
+from registrar.local.service import Service
 
 _OUTPUT_BYTES = 1_000_000
 
 
-class Running:
+class ServiceProcess:
     """Starts the part's process, in a session of its own. Raises OSError where its program can't be run.
 
     cwd: not where the caller is: a folder `worker` or `webhooks` there would be taken for ours.
     """
 
-    def __init__(self, part: Part, *, environ: Mapping[str, str], cwd: Path, log: Path) -> None:
+    def __init__(self, part: Service, *, environ: Mapping[str, str], cwd: Path, log: Path) -> None:
         self.part, self._log = part, log
         with log.open("ab") as output:
             self._offset = output.tell()
@@ -82,6 +82,6 @@ class Running:
         process_tree.clear(process_tree.session(self.pid), hurry=hurry)
 
 
-def _told(part: Part, environ: Mapping[str, str]) -> dict[str, str]:
+def _told(part: Service, environ: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith(part.forgets)}
     return {**kept, **part.environment}

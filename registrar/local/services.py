@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from registrar.broker.redis_server import redis_server
 from registrar.config.key_generation import new_key
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.probes import LOOPBACK, Alive, HttpOk, Printed, RedisAnswers
-from registrar.local.service import Part
+from registrar.local.service import Service
 
 _INSTALL = "Is everything installed? pip install 'mlflow-registrar[embedded]'"
 _CONFIG = "`registrar check-config` explains the registrar.yml it reads"
@@ -16,7 +16,7 @@ _PREPARED = ("redis", "migrate")
 _SMALL = {"MALLOC_ARENA_MAX": "2"}
 
 
-def plan(site: Site) -> list[Part]:
+def plan(site: Installation) -> list[Service]:
     """All parts; without a Redis or an MLflow server where the site has another one."""
     brokers = [] if site.broker else [redis(site)]
     registries = [] if site.mlflow else [mlflow(site)]
@@ -25,9 +25,9 @@ def plan(site: Site) -> list[Part]:
     return [replace(part, needs=tuple(need for need in part.needs if need in ours)) for part in parts]
 
 
-def redis(site: Site) -> Part:
+def redis(site: Installation) -> Service:
     """The broker. Its file is synced at every write: what was queued survives a power cut, as the ledger does."""
-    return Part(
+    return Service(
         name="redis",
         command=(
             redis_server(),
@@ -40,10 +40,10 @@ def redis(site: Site) -> Part:
     )
 
 
-def mlflow(site: Site) -> Part:
+def mlflow(site: Installation) -> Service:
     """MLflow's server. Its own webhooks may reach loopback, where the receiver is."""
     data = site.folder.path / "mlflow"
-    return Part(
+    return Service(
         name="mlflow",
         command=(
             *(sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(site.ports["mlflow"])),
@@ -66,9 +66,9 @@ def mlflow(site: Site) -> Part:
     )
 
 
-def migrate() -> Part:
+def migrate() -> Service:
     """The ledger's schema, before anybody writes into it."""
-    return Part(
+    return Service(
         name="migrate",
         command=(sys.executable, "-m", "registrar", "migrate"),
         once=True,
@@ -76,10 +76,10 @@ def migrate() -> Part:
     )
 
 
-def receiver(site: Site) -> Part:
+def receiver(site: Installation) -> Service:
     """HTTP in."""
     port = site.ports["receiver"]
-    return Part(
+    return Service(
         name="receiver",
         command=(sys.executable, "-m", "webhooks.serve", "--host", LOOPBACK, "--port", str(port)),
         environment=_SMALL,
@@ -91,9 +91,9 @@ def receiver(site: Site) -> Part:
     )
 
 
-def worker() -> Part:
+def worker() -> Service:
     """Tasks in. Time to stop: tasks in hand have 10 s to end, are handed back after 25 (worker/shutdown.py)."""
-    return Part(
+    return Service(
         name="worker",
         command=(sys.executable, "-m", "worker", "run"),
         environment=_SMALL,
@@ -104,9 +104,9 @@ def worker() -> Part:
     )
 
 
-def beat() -> Part:
+def beat() -> Service:
     """The clock."""
-    return Part(
+    return Service(
         name="beat",
         command=(sys.executable, "-m", "worker", "beat"),
         needs=_PREPARED,

@@ -12,10 +12,10 @@ from registrar.local import orphans, ports
 from registrar.local.data_folder import Folder
 from registrar.local.default_config import starter
 from registrar.local.folder_lock import FolderLock
-from registrar.local.installation import Addresses, Site
+from registrar.local.installation import Addresses, Installation
 from registrar.local.local_operator import local_operator
-from registrar.local.reaper import Guard
-from registrar.local.service import Part
+from registrar.local.reaper import Reaper
+from registrar.local.service import Service
 from registrar.local.services import plan as all_parts
 from registrar.local.supervisor import Say, Supervisor, Wishes
 
@@ -49,7 +49,7 @@ class Stack:
         ledger: str | None = None,
         broker: str | None = None,
         operator: str | None = None,
-        plan: Callable[[Site], Sequence[Part]] = all_parts,
+        plan: Callable[[Installation], Sequence[Service]] = all_parts,
         outer: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Folder(data.resolve())
@@ -66,7 +66,7 @@ class Stack:
         self._lock = FolderLock(self.folder.lock, self._say)
         try:
             self._prepare()
-            self._guard = Guard(self.folder, lock=self._lock.descriptor)
+            self._guard = Reaper(self.folder, lock=self._lock.descriptor)
         except BaseException:
             self._lock.release()
             raise
@@ -132,12 +132,12 @@ class Stack:
         )
         self.folder.write_environment(self._site.environment)
 
-    def _make_site(self) -> Site:
+    def _make_site(self) -> Installation:
         ours = {"redis": not self._broker, "mlflow": not self._mlflow, "receiver": True}
         names = [name for name, needed in ours.items() if needed]
         fixed = {} if self._port is None else {"receiver": self._port}
         config = self._config.absolute() if self._config else starter(self.folder, self._say)
-        return Site(
+        return Installation(
             folder=self.folder,
             config=config,
             ports=ports.choose(names, self.folder.ports, fixed=fixed),

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.local import orphans
 from registrar.local.data_folder import Folder
 from registrar.local.restarts import Restarts
-from registrar.local.service import Part
-from registrar.local.service_process import Running
+from registrar.local.service import Service
+from registrar.local.service_process import ServiceProcess
 
 _POLL = 0.1
 Say = Callable[[str], None]
@@ -24,11 +24,11 @@ class Wishes:
     hurry: Event = field(default_factory=Event)
 
 
-class CannotStart(Problem):
+class CannotStart(UserError):
     """A part did not become ready; the message says which, why, and what to do."""
 
 
-class Interrupted(Problem):
+class Interrupted(UserError):
     """Somebody asked to stop before all was ready."""
 
 
@@ -37,7 +37,7 @@ class Supervisor:
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        parts: Sequence[Service],
         folder: Folder,
         environ: Mapping[str, str],
         *,
@@ -47,7 +47,7 @@ class Supervisor:
     ) -> None:
         self._parts, self._folder, self._environ = parts, folder, environ
         self._say, self._progress, self._wishes = say, progress, wishes
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, ServiceProcess] = {}
         self._restarts: dict[str, Restarts] = {}
         self._due: dict[str, float] = {}
 
@@ -86,16 +86,18 @@ class Supervisor:
         """Of a part that is running; KeyError for another."""
         return self._running[name].pid
 
-    def _launch(self, part: Part) -> Running:
+    def _launch(self, part: Service) -> ServiceProcess:
         try:
-            running = Running(part, environ=self._environ, cwd=self._folder.path, log=self._folder.log(part.name))
+            running = ServiceProcess(
+                part, environ=self._environ, cwd=self._folder.path, log=self._folder.log(part.name)
+            )
         except OSError as error:
             raise CannotStart(f"{part.name} can't start: {part.command[0]}: {error.strerror}. {part.advice}") from None
         self._running[part.name] = running
         self._record()
         return running
 
-    def _is_ready(self, running: Running) -> bool:
+    def _is_ready(self, running: ServiceProcess) -> bool:
         part, code = running.part, running.exit_code
         if code is not None and not (part.once and code == 0):
             raise self._cannot_start(running, f"it ended {running.end}")
@@ -106,10 +108,10 @@ class Supervisor:
         self._say(f"{part.name:<9} ready after {running.age:4.1f} s  {part.address}".rstrip())
         return True
 
-    def _cannot_start(self, running: Running, why: str) -> CannotStart:
+    def _cannot_start(self, running: ServiceProcess, why: str) -> CannotStart:
         return CannotStart(f"{running.part.name} can't start: {why}. {running.last_lines()}\n{running.part.advice}")
 
-    def _died(self, running: Running) -> None:
+    def _died(self, running: ServiceProcess) -> None:
         name = running.part.name
         del self._running[name]
         running.clear()
@@ -122,7 +124,7 @@ class Supervisor:
         else:
             self._restart(running.part, after=f"ended {running.end}; ")
 
-    def _restart(self, part: Part, *, after: str = "") -> None:
+    def _restart(self, part: Service, *, after: str = "") -> None:
         del self._due[part.name]
         try:
             running = self._launch(part)

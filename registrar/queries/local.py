@@ -12,16 +12,16 @@ from registrar.ledger import Ledger, rejections
 from registrar.ledger.dead_letter_detail import story
 from registrar.ledger.dead_letters import letters
 from registrar.ledger.engine import now
-from registrar.ledger.holders import ALL, Past, history
+from registrar.ledger.holders import ALL, HistoryFilter, history
 from registrar.ledger.journal.append import entries
 from registrar.ledger.promotions import Promotion, approvals
 from registrar.ledger.queries import event_status, models, promotion_record
 from registrar.ledger.queries.archived_events import place
 from registrar.ledger.queries.backlog import overview
-from registrar.ledger.queries.event_search import Sought, search
+from registrar.ledger.queries.event_search import EventFilter, search
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
-from registrar.ledger.queries.promotion_results import Became, became
+from registrar.ledger.queries.promotion_results import PromotionResult, became
 from registrar.ledger.queries.queue import waiting
 from registrar.policy import Policy
 from registrar.queries import policy_view
@@ -37,13 +37,13 @@ _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalQueries:
     """policy: gives the one in effect; asked only where a question is about it."""
 
     ledger: Ledger
     policies: Callable[[], Policy]
 
-    def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page:
+    def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
         _check(sought.source, sought.type, sought.model, sought.actor)
         before = decode("events", cursor, int)[0] if cursor else None
         with self.ledger.read() as connection:
@@ -85,7 +85,7 @@ class Local:
             row = self._promotion(connection, found, became(connection, [found]))
         return {**row, "evidence": found["evidence"], "votes": votes}
 
-    def _promotion(self, connection: Connection, row: Mapping[str, Any], later: Mapping[str, Became]) -> Row:
+    def _promotion(self, connection: Connection, row: Mapping[str, Any], later: Mapping[str, PromotionResult]) -> Row:
         promotion = Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
         about = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
         about["became"] = later[promotion.id].told() if promotion.id in later else None
@@ -115,7 +115,7 @@ class Local:
             "incidents": also,
         }
 
-    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
+    def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
         _check(model, past.target)
         if past.target is not None and past.place is None:
             raise BadQuestion(f"target must be one of {', '.join(STAGES)}, or an alias such as @champion")

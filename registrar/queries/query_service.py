@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from registrar.errors import Problem
-from registrar.ledger.holders import ALL, Past
-from registrar.ledger.queries.event_search import Sought
+from registrar.errors import UserError
+from registrar.ledger.holders import ALL, HistoryFilter
+from registrar.ledger.queries.event_search import EventFilter
 
 Row = dict[str, Any]
 MOST = 500  # rows of a page
 
 
-class Unknown(Problem):
+class Unknown(UserError):
     """The record has no such thing."""
 
 
@@ -25,7 +25,7 @@ class Archived(Unknown):
         self.file = file
 
 
-class BadQuestion(Problem, ValueError):
+class BadQuestion(UserError, ValueError):
     """What is asked for can't be meant: a wrong cursor, state or time."""
 
     exit_code = 2
@@ -39,12 +39,12 @@ class Page:
     next: str | None
 
 
-class Reading(Protocol):
+class QueryService(Protocol):
     """Lists are newest first, but models by name, and the queue in its order. Each raises BadQuestion for a cursor that
     is none, Unknown for an id or name that is not there, LedgerUnavailable or Unreachable.
     """
 
-    def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page: ...
+    def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def event(self, event_id: str) -> Row:
         """With its tasks, and what was done about it later."""
 
@@ -58,7 +58,7 @@ class Reading(Protocol):
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def model(self, name: str) -> Row: ...
-    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page: ...
+    def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page: ...
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.http.event_client import NotTaken
-from registrar.ledger.holders import ALL, Past
-from registrar.ledger.queries.event_search import Sought
+from registrar.ledger.holders import ALL, HistoryFilter
+from registrar.ledger.queries.event_search import EventFilter
 from registrar.queries.query_service import Page, Row
 
 # What senders, workers and gates said stays as they said it.
@@ -33,12 +33,12 @@ class Asked(Protocol):
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteQueries:
     """Raises, beside what Reading says, NotAllowed, NotTaken and Unreachable."""
 
     client: Asked
 
-    def events(self, sought: Sought, *, limit: int = 50, cursor: str | None = None) -> Page:
+    def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
         wanted = {name: _text(value) for name, value in asdict(sought).items()}
         return self._page("events", limit, cursor, **wanted)
 
@@ -59,7 +59,7 @@ class Remote:
     def model(self, name: str) -> Row:
         return self._one("models", name)
 
-    def history(self, model: str, past: Past = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
+    def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
         wanted = {name: _text(value) for name, value in asdict(past).items()}
         return self._page("models", limit, cursor, model, "history", **wanted)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger, LedgerUnavailable, heartbeats
 from registrar.ledger.engine import now
@@ -37,7 +37,7 @@ class Digests:
     @classmethod
     def of(cls, settings: Settings, policy: Policy | None = None) -> Self:
         """policy None: registrar.yml is none of its business. Raises ValueError for what is no key."""
-        return cls(",".join(Seal(settings.secret_key).digests), policy_view.digest(policy) if policy else None)
+        return cls(",".join(Encryptor(settings.secret_key).digests), policy_view.digest(policy) if policy else None)
 
 
 class HeartbeatWriter:

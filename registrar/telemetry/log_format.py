@@ -14,7 +14,7 @@ from textwrap import indent
 from types import MappingProxyType
 from typing import Any, TextIO
 
-from registrar.telemetry.observability_settings import Watching
+from registrar.telemetry.observability_settings import ObservabilitySettings
 from registrar.text.sanitize import escaped, shown
 
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
@@ -34,7 +34,7 @@ def about(**ids: str | None) -> Iterator[None]:
 def start(environ: Mapping[str, str], stream: TextIO) -> None:
     """The process's log from now on, from INFO up. A setting that is wrong is complained of elsewhere: Settings."""
     try:
-        kind = Watching.read(environ).log
+        kind = ObservabilitySettings.read(environ).log
     except ValueError:
         kind = "console"
     handler = logging.StreamHandler(stream)

@@ -21,7 +21,7 @@ def address(text: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-class Scrape:
+class MetricsServer:
     """Serves GET /metrics in threads of its own; nobody waits for it, and nothing fails where its address is taken."""
 
     def __init__(self, at: tuple[str, int], text: Callable[[], bytes]) -> None:
@@ -35,7 +35,7 @@ class Scrape:
         """Returns at once. It ends with the process, or as a context manager with its block."""
         self._thread.start()
 
-    def __enter__(self) -> "Scrape":
+    def __enter__(self) -> "MetricsServer":
         self.start()
         return self
 

@@ -10,7 +10,7 @@ _SWITCH = {"1": True, "0": False, "": False}
 
 
 @dataclass(frozen=True)
-class Watching:
+class ObservabilitySettings:
     """receiver_metrics, worker_metrics, beat_metrics: (host, port) where Prometheus may read them without a login.
 
     tracing: whether OpenTelemetry has somewhere to send spans. task_events: whether Celery says to the broker what it

@@ -21,7 +21,7 @@ _SHORTEST = 6  # characters: what is shorter stands in too many words
 _MLFLOW = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
-class Scrub:
+class Redactor:
     """secrets: as they are; also found quoted, and of an address its path and its password alone.
 
     Tokens of the API are known by their form: they are kept nowhere.
@@ -52,7 +52,7 @@ def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
 
 def install(settings: Settings, policy: Policy) -> None:
     """For all that is logged from now on, by us, granian or Celery, and for what ends the process."""
-    scrub = Scrub(known(settings, policy))
+    scrub = Redactor(known(settings, policy))
     for handler in logging.getLogger().handlers:
         formatter = handler.formatter or logging.Formatter()
         inner = formatter.inner if isinstance(formatter, _Formatter) else formatter
@@ -65,7 +65,7 @@ def install(settings: Settings, policy: Policy) -> None:
 
 
 class _Formatter(logging.Formatter):
-    def __init__(self, inner: logging.Formatter, scrub: Scrub) -> None:
+    def __init__(self, inner: logging.Formatter, scrub: Redactor) -> None:
         super().__init__()
         self.inner, self._scrub = inner, scrub
         if isinstance(inner, Json | Console):

@@ -18,8 +18,8 @@ from registrar.ledger import Ledger
 from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
 from tests.webhooks.conftest import environ
 from webhooks.app import create_app
-from webhooks.auth import Access
-from webhooks.ingress.command_submission import Commands
+from webhooks.auth import Authenticator
+from webhooks.ingress.command_submission import CommandSubmission
 
 POLICY = """
 version: 1
@@ -58,11 +58,11 @@ class Site:
         return self.app.test_client()
 
     @property
-    def access(self) -> Access:
+    def access(self) -> Authenticator:
         return self.app.extensions["access"]
 
     @property
-    def commands(self) -> Commands:
+    def commands(self) -> CommandSubmission:
         return self.app.extensions["commands"]
 
     def asked(self, **how: Any) -> flask.Request:

@@ -16,14 +16,14 @@ from requests.adapters import HTTPAdapter
 
 from registrar.config.key_generation import new_key, new_token
 from registrar.config.settings import Settings
-from registrar.doctor import Site as Looked
+from registrar.doctor import DoctorContext as Looked
 from registrar.doctor.checks import access as check
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, tokens
 from registrar.ledger.engine import now
 from registrar.ledger.migrate import migrate
 from registrar.local.data_folder import Folder
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.services import receiver
 from registrar.policy.load import load
 from tests.mlflow_server import free_port
@@ -116,9 +116,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         yield started
 
 
-def _site(folder: Path, policy: str, port: int, broker: str, public: str) -> Site:
+def _site(folder: Path, policy: str, port: int, broker: str, public: str) -> Installation:
     (folder / "registrar.yml").write_text(policy)
-    return Site(
+    return Installation(
         Folder(folder),
         folder / "registrar.yml",
         {"receiver": port},

@@ -18,7 +18,7 @@ from tests.access.provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, first_
 from webhooks.auth import oidc
 from webhooks.auth.identity import Identity
 from webhooks.auth.oidc import Provider
-from webhooks.auth.oidc_state import Beginning, SignInFailed
+from webhooks.auth.oidc_state import OidcState, SignInFailed
 from webhooks.ingress.errors import Unavailable
 
 BACK = "http://127.0.0.1/signin/callback"
@@ -37,7 +37,7 @@ def made(provider: OidcProvider) -> Provider:
 
 def signed_in(provider: OidcProvider) -> Identity:
     """Whom we take them for, by a code that the provider gives."""
-    ours, beginning = made(provider), Beginning.new()
+    ours, beginning = made(provider), OidcState.new()
     there = requests.get(ours.address(beginning, BACK), allow_redirects=False, timeout=30).headers["Location"]
     return ours.identity(beginning, BACK, parse_qs(urlsplit(there).query)["code"][0])
 
@@ -138,7 +138,7 @@ def test_a_provider_that_drips_takes_no_thread_of_other_pages(provider: OidcProv
     wait_until(lambda: provider.asked.count(CONFIGURATION) == 2)
     began = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer"):
-        ours.address(Beginning.new(), BACK)
+        ours.address(OidcState.new(), BACK)
     assert (time.monotonic() - began < 2, provider.asked.count(CONFIGURATION)) == (True, 2)
     provider.drips = ""
     for thread in waiting:
@@ -148,7 +148,7 @@ def test_a_provider_that_drips_takes_no_thread_of_other_pages(provider: OidcProv
 
 def _begun(ours: Provider) -> bool:
     try:
-        return bool(ours.address(Beginning.new(), BACK))
+        return bool(ours.address(OidcState.new(), BACK))
     except Unavailable:
         return False
 

@@ -12,7 +12,7 @@ from registrar.ledger.queries import event_status
 from registrar.ledger.tables import tasks
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from tests.worker.office import ADA, EVE, POLICY, Office
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -216,7 +216,7 @@ def test_the_token_goes_to_no_other_host(github):
 def test_it_is_refused_when_the_request_is_dropped_before_its_turn(github):
     github.trained()
     office = github.office
-    office.registry.fail["run"] = Retryable("reading run r9: the registry does not answer (ConnectionError)")
+    office.registry.fail["run"] = RetryableError("reading run r9: the registry does not answer (ConnectionError)")
     office.post("training_run.finished", model="taxi", run_id="r9")
     with office.ledger.write() as connection:  # not due while the test looks
         later = office.now() + timedelta(seconds=100)

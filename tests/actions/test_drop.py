@@ -8,11 +8,11 @@ from sqlalchemy import select, update
 
 from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.interventions import Dropped
+from registrar.ledger.queries.interventions import TaskDiscarded
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, Office
 from worker.notifications import fact_card
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 
 def failed(office: Office) -> str:
@@ -20,7 +20,7 @@ def failed(office: Office) -> str:
     return office.post("training_run.finished", model="taxi", run_id="r1")
 
 
-def letters(office: Office) -> list[dead_letters.Letter]:
+def letters(office: Office) -> list[dead_letters.DeadLetter]:
     with office.ledger.read() as connection:
         return dead_letters.letters(connection)
 
@@ -66,7 +66,7 @@ def test_what_was_dropped_is_neither_tried_nor_dropped_again(office, again):
 
 @pytest.mark.both_ledgers
 def test_what_is_about_no_model_is_named_without_one(office):
-    office.registry.fail["download_run"] = Final("reading run r1: permission denied")
+    office.registry.fail["download_run"] = PermanentError("reading run r1: permission denied")
     office.post("artifacts.fetch", run_id="r1")
     [letter] = letters(office)
     assert letter.model is None
@@ -83,7 +83,7 @@ def test_a_drop_without_a_reason_is_none(office, reason):
 
 
 # Work that waits for its turn.
-DOWN = Retryable("reading run r9: the registry does not answer (ConnectionError)")
+DOWN = RetryableError("reading run r9: the registry does not answer (ConnectionError)")
 
 
 def task_of(office: Office, event: str) -> str:
@@ -187,13 +187,13 @@ def test_nor_a_move_that_has_begun(office):
 def test_who_drops_what_is_begun_in_this_moment_is_told_so(office, monkeypatch):
     event = stuck(office)
     task = task_of(office, event)
-    apply = Dropped.apply
+    apply = TaskDiscarded.apply
 
     def late(self, connection, cause):
         connection.execute(update(tasks).where(tasks.c.id == task, tasks.c.state == "queued").values(state="running"))
         return apply(self, connection, cause)
 
-    monkeypatch.setattr(Dropped, "apply", late)
+    monkeypatch.setattr(TaskDiscarded, "apply", late)
     asked = drop(office, task)
     assert shown(office, asked)["tasks"][0]["error"] == f"{task} was begun in this moment"
     assert journaled(office, "task.dropped") == []

@@ -9,11 +9,11 @@ from tests.policies import model, production
 from tests.worker.office import ADA, POLICY
 from worker import retry
 from worker.registry import limits
-from worker.registry.protocol import Doubtful, Final, Retryable
-from worker.shutdown import HandedBack
+from worker.registry.protocol import AmbiguousError, PermanentError, RetryableError
+from worker.shutdown import TaskReleased
 
 pytestmark = pytest.mark.both_ledgers
-NO = Final("permission denied")
+NO = PermanentError("permission denied")
 FREE = POLICY.replace('gates: [{metric: rmse, op: "<", threshold: 7}], approval', "approval")
 
 
@@ -95,7 +95,9 @@ def test_older_lines_about_moves_make_room(office):
     assert said.count("transitioned to Production") == 1
 
 
-@pytest.mark.parametrize("error", [NO, Doubtful("the registry answered 500"), Retryable("it does not answer")])
+@pytest.mark.parametrize(
+    "error", [NO, AmbiguousError("the registry answered 500"), RetryableError("it does not answer")]
+)
 def test_a_description_that_is_refused_hides_no_move(office, error):
     live(office, "r1")
     trained(office, "r2")
@@ -121,7 +123,7 @@ def test_what_a_worker_that_stopped_had_done_is_taken_back_too(office):
     live(office, "r1")
     trained(office, "r2")
     before = office.stages(), aliases(office), office.holding()
-    met = iter([HandedBack()])
+    met = iter([TaskReleased()])
     office.registry.refuse["set_alias"] = lambda *_: next(met, NO)
     approve(office, 2)
     assert (office.stages(), aliases(office), office.holding()) == before
@@ -166,7 +168,7 @@ def test_what_is_given_up_after_a_while_is_taken_back_too(office):
     live(office, "r1")
     trained(office, "r2")
     before = office.stages(), aliases(office), office.holding()
-    broken = Doubtful("setting @champion of taxi to version 2: the registry answered 500")
+    broken = AmbiguousError("setting @champion of taxi to version 2: the registry answered 500")
     office.registry.refuse["set_alias"] = lambda _, alias, number: broken if number == 2 else None
     approve(office, 2)
     assert office.stages()[2] == "Production"
@@ -190,7 +192,7 @@ def test_a_registry_that_is_away_while_it_is_taken_back_is_waited_for(office):
     trained(office, "r2")
     before = office.stages(), aliases(office), office.holding()
     office.registry.refuse["set_alias"] = CALLS["set_alias"]
-    down = [Retryable("the line is cut")]
+    down = [RetryableError("the line is cut")]
     office.registry.refuse["set_stage"] = lambda _, __, stage: down.pop() if stage == "Staging" and down else None
     approve(office, 2)
     until_it_ends(office)
@@ -218,7 +220,7 @@ def test_a_rollback_that_fails_frees_the_version_again(office):
 # Describing by event.
 def test_what_was_described_is_told_with_what_was_not(office):
     trained(office, "r1")
-    office.registry.refuse["set_tag"] = lambda _, __, key: Final("tagging: no") if key == "b" else None
+    office.registry.refuse["set_tag"] = lambda _, __, key: PermanentError("tagging: no") if key == "b" else None
     event = office.post(
         "model_version.describe", model="taxi", version=1, description="new", tags={"a": "1", "b": "2", "c": "3"}
     )

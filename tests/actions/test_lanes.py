@@ -10,10 +10,10 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.tables import tasks
 from tests.worker.office import ADA, BOB, POLICY, Office
 from worker import retry
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
-DOWN = Retryable("reading run r9: the registry does not answer (ConnectionError)")
-BROKEN = Retryable("searching the runs of 'e': the registry answered 503")
+DOWN = RetryableError("reading run r9: the registry does not answer (ConnectionError)")
+BROKEN = RetryableError("searching the runs of 'e': the registry answered 503")
 TOO_MUCH = {"experiment": "e", "filter_string": "metrics.rmse < 7"}
 pytestmark = pytest.mark.both_ledgers
 

@@ -22,7 +22,7 @@ from tests.actions.versions import live, trained
 from tests.mlflow_server import train
 from tests.worker.office import ADA, BOB, POLICY, Office
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 ANEW = "registry.made_anew"
 
@@ -353,7 +353,7 @@ def test_what_is_tried_again_late_is_not_done_with_another_version(office):
     for run in ("r1", "r2"):
         trained(office, run)
         if run == "r2":
-            office.registry.refuse["set_stage"] = lambda *args: Final("no") if args[-1] == "Archived" else None
+            office.registry.refuse["set_stage"] = lambda *args: PermanentError("no") if args[-1] == "Archived" else None
         office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
     office.registry.refuse.clear()
     with office.ledger.read() as connection:
@@ -385,7 +385,7 @@ def letter(office: Office) -> str:
 
 def died(office: Office, type_: str, **data) -> str:
     """An event whose work MLflow refuses; the id of the task."""
-    office.registry.refuse["set_stage"] = lambda *_: Final("no")
+    office.registry.refuse["set_stage"] = lambda *_: PermanentError("no")
     office.post(type_, model="taxi", **data)
     office.registry.refuse.clear()
     return letter(office)
@@ -442,7 +442,7 @@ def test_that_this_one_is_live_says_nothing_of_the_one_before(office):
 )
 def test_what_was_said_of_a_version_and_died_is_not_done_with_another(office, type_, data, call):
     trained(office, "r1")
-    office.registry.refuse[call] = lambda *_: Final("no")
+    office.registry.refuse[call] = lambda *_: PermanentError("no")
     office.post(type_, by=ADA, model="taxi", version=1, **data)
     office.registry.refuse.clear()
     task = letter(office)
@@ -488,7 +488,7 @@ def test_what_is_said_of_the_version_made_anew_counts(real):
 
 def test_nor_is_what_waits_to_be_tried_again(office):
     trained(office, "r1")
-    office.registry.fail["set_stage"] = Retryable("the line is cut")
+    office.registry.fail["set_stage"] = RetryableError("the line is cut")
     office.post("model_version.archive", by=ADA, model="taxi", version=1)
     anew(office)
     office.registry.trained("r2", rmse=5.0)

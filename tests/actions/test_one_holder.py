@@ -10,7 +10,7 @@ from registrar.ledger.tables import holders
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model
 from tests.worker.office import ADA, POLICY, Office
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 REVERT = model("drift: revert")
@@ -201,8 +201,8 @@ def broken_off(office) -> None:
     office.policy(REVERT)
     live(office, "r1")
     by_hand(office, 1, "Staging")
-    office.registry.fail["set_stage"] = Retryable("the line is cut")
-    office.registry.fail["set_alias"] = Retryable("the line is cut")
+    office.registry.fail["set_stage"] = RetryableError("the line is cut")
+    office.registry.fail["set_alias"] = RetryableError("the line is cut")
     reconcile(office)
 
 
@@ -222,7 +222,7 @@ def test_an_alias_is_put_back_late_only_where_the_record_has_it_still(office):
     live(office, "r1", "r2")
     office.policy(REVERT)
     office.registry.set_alias("taxi", "champion", 1)
-    office.registry.fail["set_alias"] = Retryable("the line is cut")
+    office.registry.fail["set_alias"] = RetryableError("the line is cut")
     reconcile(office)
     office.policy(POLICY)
     with office.ledger.write() as connection:  # as a promotion of version 1 would leave it

@@ -9,7 +9,7 @@ from registrar.ledger.version_state import given_tags, states
 from tests.actions.test_deploy import policy, promoted, report
 from tests.actions.test_replay import MAY, became, shown
 from tests.worker.office import BOB, POLICY, Office
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 EVALUATED = POLICY.replace("{metric: rmse, op", "{metric: rmse, of: evaluation, op")
@@ -111,9 +111,9 @@ def test_an_evaluation_that_is_tried_again_replaces_no_newer_one(office):
     evaluated(office)
     office.registry.evaluated("good", 1, rmse=5.0)
     office.registry.evaluated("bad", 1, rmse=50.0)
-    office.registry.fail["run"] = Retryable("reading run good: the registry does not answer (ConnectionError)")
+    office.registry.fail["run"] = RetryableError("reading run good: the registry does not answer (ConnectionError)")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="good")
-    office.registry.fail["run"] = Retryable("reading run good: the registry does not answer (ConnectionError)")
+    office.registry.fail["run"] = RetryableError("reading run good: the registry does not answer (ConnectionError)")
     office.later(hours=7)
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
     retry_all(office)
@@ -130,7 +130,7 @@ def test_the_newest_evaluation_that_is_replayed_counts_on(office):
 
 def test_a_tag_that_died_does_not_take_the_place_of_what_its_source_said_since(office):
     promoted(office, "r1")
-    office.registry.refuse["set_tag"] = lambda *_: Final("no")
+    office.registry.refuse["set_tag"] = lambda *_: PermanentError("no")
     office.post("model_version.describe", model="taxi", version=1, tags={"passed": "yes"})
     office.registry.refuse.clear()
     office.post("model_version.describe", model="taxi", version=1, tags={"passed": "no"})

@@ -8,10 +8,10 @@ from registrar.ledger.queries import event_status
 from registrar.ledger.tables import promotions, tasks
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 GATE = gate_on_production('{metric: rmse, op: "<", threshold: 6}')
-DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
+DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")
 pytestmark = pytest.mark.both_ledgers
 
 

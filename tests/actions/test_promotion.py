@@ -10,7 +10,7 @@ from registrar.config.encryption import REPLY
 from registrar.ledger.tables import promotions, tasks
 from tests.worker.office import ADA, BOB, EVE, POLICY
 from worker.registry import limits
-from worker.registry.protocol import Final, ModelSource
+from worker.registry.protocol import ModelSource, PermanentError
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -365,7 +365,7 @@ def test_an_evaluation_counts_though_its_tag_is_gone_and_not_for_a_model_made_an
     office.policy(EVALUATED)
     train(office)
     office.registry.evaluated("e1", 1, rmse=3.0)
-    office.registry.fail["set_stage"] = Final("not now")
+    office.registry.fail["set_stage"] = PermanentError("not now")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     office.registry.drop_tag("taxi", 1, "registrar.evaluation")
     office.post("promotion.request", model="taxi", version=1, target="Staging")
@@ -439,7 +439,7 @@ def test_an_evaluation_that_was_accepted_and_could_not_be_acted_on_counts_for_no
     office.policy(EVALUATED)
     train(office)
     office.registry.evaluated("e1", 1, rmse=3.0)
-    office.registry.fail["set_tag"] = Final("the registry refuses it")
+    office.registry.fail["set_tag"] = PermanentError("the registry refuses it")
     office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
     office.post("promotion.request", model="taxi", version=1, target="Staging")
     assert office.stages() == {1: "None"}

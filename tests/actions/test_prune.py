@@ -10,7 +10,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.registry.protocol import Final, ModelSource, Retryable
+from worker.registry.protocol import ModelSource, PermanentError, RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 TAG = "registrar.prune_after"
@@ -274,7 +274,7 @@ def test_a_mark_that_cannot_be_read_is_made_anew(office, nonsense):
 
 def test_cut_off_between_two_marks_both_are_told_with_one_time(office):
     trained(office, 4)
-    office.registry.fail["set_tag"] = Retryable("the line is cut")
+    office.registry.fail["set_tag"] = RetryableError("the line is cut")
     prune(office)
     assert marks(office) == []
     again(office)
@@ -335,7 +335,7 @@ def test_what_was_deleted_before_the_registry_went_away_is_told(office, monkeypa
     def twice(self, model, version):
         calls.append(version)
         if len(calls) == 2:
-            raise Retryable("the line is cut")
+            raise RetryableError("the line is cut")
         real(self, model, version)
 
     monkeypatch.setattr(type(office.registry), "delete_version", twice)
@@ -355,7 +355,7 @@ def test_one_that_may_not_be_deleted_holds_up_no_other(office, monkeypatch):
 
     def forbidden(self, model, version):
         if version == 1:
-            raise Final("deleting taxi version 1: permission denied")
+            raise PermanentError("deleting taxi version 1: permission denied")
         real(self, model, version)
 
     monkeypatch.setattr(type(office.registry), "delete_version", forbidden)
@@ -422,7 +422,7 @@ def test_files_that_another_version_still_uses_are_not_counted(office):
 
 def test_what_cannot_be_counted_is_said_so(office):
     trained(office, 2)
-    office.registry.fail["size_of"] = Final("the worker lacks the package 'boto3'")
+    office.registry.fail["size_of"] = PermanentError("the worker lacks the package 'boto3'")
     prune(office)
     assert "(0 bytes, and 1 that can't be counted)" in office.fact("model_version.marked_for_deletion")
 

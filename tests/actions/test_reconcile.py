@@ -12,7 +12,7 @@ from registrar.ledger.tables import tasks
 from tests.mlflow_server import train
 from tests.worker.office import ADA, POLICY
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 CHANGED = "registry.changed_by_hand"
@@ -136,7 +136,7 @@ def test_what_is_put_back_is_told_even_if_the_worker_dies_while_it_does_so(offic
     office.policy(REVERT)
     promoted(office, "r1", "r2")
     office.registry.set_alias("taxi", "champion", 1)
-    office.registry.fail["set_alias"] = Retryable("the line is cut")
+    office.registry.fail["set_alias"] = RetryableError("the line is cut")
     told = "@champion of taxi was moved by hand in MLflow, from version 2 to version 1; it is put back"
     assert reconcile_until(office) == [told]
     assert office.registry.model("taxi").aliases["champion"] == 2

@@ -5,11 +5,11 @@ from mlflow.exceptions import RestException
 
 from registrar.ledger import dead_letters
 from registrar.ledger.queries import backlog, event_search, event_status, metrics
-from registrar.ledger.queries.event_search import Sought
+from registrar.ledger.queries.event_search import EventFilter
 from tests.actions.versions import live, trained
 from tests.worker.office import ADA, CI, EVE, POLICY, Office
 from worker.registry.errors import as_ours
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 # What is asked, by whom, and of what the answer tells.
 MISTAKES = {
@@ -63,8 +63,8 @@ def test_what_the_asker_got_wrong_is_refused_and_no_dead_letter(asked, mistake):
 def test_what_was_refused_is_found_by_its_state(asked):
     event = asked.post("promotion.cancel", by=EVE, model="taxi", version=2)
     with asked.ledger.read() as connection:
-        assert [each["id"] for each in event_search.search(connection, Sought(state="refused"))] == [event]
-        assert event not in [each["id"] for each in event_search.search(connection, Sought(state="succeeded"))]
+        assert [each["id"] for each in event_search.search(connection, EventFilter(state="refused"))] == [event]
+        assert event not in [each["id"] for each in event_search.search(connection, EventFilter(state="succeeded"))]
 
 
 # By nobody's mistake: a report is about what is there, and what follows by itself was asked for by no person.
@@ -100,7 +100,7 @@ def test_a_training_that_a_gate_held_back_has_done_all_that_it_was_to_do(asked):
 
 
 def test_what_can_not_be_written_has_failed(asked):
-    asked.registry.refuse["set_tag"] = lambda *_: Final("permission denied")
+    asked.registry.refuse["set_tag"] = lambda *_: PermanentError("permission denied")
     event = asked.post("model_version.describe", model="taxi", version=1, tags={"a": "b"})
     assert of(asked, event)["state"] == "failed"
 

@@ -10,7 +10,7 @@ from registrar.ledger.tables import events
 from tests.policies import gate_on_staging
 from worker.actions import register
 from worker.registry import limits
-from worker.registry.protocol import ModelSource, Retryable
+from worker.registry.protocol import ModelSource, RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -51,7 +51,7 @@ def test_a_crash_after_mlflows_commit_makes_one_version(office):
 
     def cut(*given, **named):
         create(*given, **named)
-        raise Retryable("the answer was lost")
+        raise RetryableError("the answer was lost")
 
     office.registry.create_version = cut
     office.post("training_run.finished", model="taxi", run_id="r1")
@@ -69,7 +69,7 @@ def test_a_first_attempts_write_that_comes_late_leaves_one_version(office):
 
     def unanswered(*given, **named):
         late.append((given, named))
-        raise Retryable("nobody answered")
+        raise RetryableError("nobody answered")
 
     def after_the_late_one(*given, **named):
         [(first, words)] = late
@@ -208,7 +208,7 @@ def test_a_version_is_taken_up_once(office):
 def test_a_crash_in_the_middle_of_taking_up_takes_up_once(office):
     office.registry.trained("r1", rmse=5.0)
     by_hand(office)
-    office.registry.fail["set_description"] = Retryable("the answer was lost")
+    office.registry.fail["set_description"] = RetryableError("the answer was lost")
     office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
     time.sleep(1.1)
     office.work()
@@ -273,7 +273,7 @@ def test_a_misspelt_model_of_what_failed_is_listed_nowhere(office):
 
 
 def test_a_model_is_listed_as_soon_as_something_is_under_way_for_it(office):
-    office.registry.fail["run"] = Retryable("MLflow does not answer")
+    office.registry.fail["run"] = RetryableError("MLflow does not answer")
     office.registry.trained("r1", rmse=9.0)
     office.post("training_run.finished", model="taxi", run_id="r1")
     assert listed(office) == ["taxi"]

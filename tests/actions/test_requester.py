@@ -4,10 +4,10 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.ledger.promotions import latest
-from registrar.queries.local import Local
+from registrar.queries.local import LocalQueries
 from tests.policies import approval
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.promotions.plan import Looking, plan
+from worker.promotions.plan import PlanContext, plan
 
 DAN = Actor("dan", "Dan")
 NOT_ONESELF = approval(
@@ -61,7 +61,7 @@ def test_what_a_vote_voids_is_asked_for_again_as_its_requesters(office, change):
     assert requester(office) == "dan"
     with office.ledger.read() as connection:
         again = latest(connection, "taxi", 1, "Production")
-    assert Local(office.ledger, lambda: office.bench.policy).promotion(again.id)["requested_by_name"] == "Dan"
+    assert LocalQueries(office.ledger, lambda: office.bench.policy).promotion(again.id)["requested_by_name"] == "Dan"
     approve(office, DAN)
     assert "Dan asked for taxi version 1" in office.fact("promotion.vote_refused")
     approve(office, BOB)
@@ -134,12 +134,12 @@ def test_of_a_model_made_anew_nobody_who_asked_before_is_the_requester(office):
     assert requester(office) == "source:ci"
 
 
-def look(office) -> Looking:
-    return Looking(office.registry, office.bench.policy, office.ledger, office.now())
+def look(office) -> PlanContext:
+    return PlanContext(office.registry, office.bench.policy, office.ledger, office.now())
 
 
 def impossible(office, version: int = 1) -> str:
-    local = Local(office.ledger, lambda: office.bench.policy)
+    local = LocalQueries(office.ledger, lambda: office.bench.policy)
     [row] = [row for row in local.promotions(state="open").rows if row["version"] == version]
     return row["voting"]["impossible"]
 

@@ -9,17 +9,17 @@ from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_status
 from registrar.ledger.tables import journal, tasks
 from tests.worker.office import ADA, BOB, CI, POLICY, Office
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
-DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
+DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")
 
 
-def open_letters(office: Office) -> list[dead_letters.Letter]:
+def open_letters(office: Office) -> list[dead_letters.DeadLetter]:
     with office.ledger.read() as connection:
         return dead_letters.letters(connection)
 
 
-def letter(office: Office) -> dead_letters.Letter:
+def letter(office: Office) -> dead_letters.DeadLetter:
     [found] = open_letters(office)
     return found
 
@@ -152,7 +152,7 @@ def test_a_refused_retry_is_no_dead_letter_and_is_not_tried_again(office):
 
 def test_a_promotion_that_failed_with_its_task_is_asked_for_anew(office):
     office.registry.trained("r1", rmse=5.0)
-    office.registry.fail["set_stage"] = Final("no")
+    office.registry.fail["set_stage"] = PermanentError("no")
     office.post("training_run.finished", model="taxi", run_id="r1")
     assert office.promotions() == [(1, "Staging", "failed")]
     asked = retry(office, letter(office).id)

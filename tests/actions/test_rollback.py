@@ -10,7 +10,7 @@ from registrar.ledger.journal.append import entries
 from registrar.ledger.tables import tasks
 from tests.policies import model
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 FILES = {"MLmodel": b"flavors: {}\n"}
@@ -187,7 +187,7 @@ def test_broken_off_before_any_write_it_comes_to_the_same_version(office):
     """The record changes at the end alone, so that a second try does not go back a second time."""
     promoted(office, "r1", "r2", "r3")
     for call in ("set_tag", "set_stage", "set_alias", "set_description"):
-        office.registry.fail[call] = Retryable("the line is cut")
+        office.registry.fail[call] = RetryableError("the line is cut")
     rollback(office)
     for _ in range(5):
         again(office)

@@ -8,7 +8,7 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.queries import event_status
 from tests.policies import approval, gate_on_production
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 GLASS = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  oncall: [eve]").replace(
     "{rules: [{group: leads}]}", "{rules: [{group: leads, required_approvals: 2}], break_glass: {group: oncall}}"
@@ -228,7 +228,7 @@ def test_a_transition_cut_off_midway_is_finished_and_not_judged_by_itself(office
     train(office, "r1", 5.0)
     approve(office, 1)
     train(office, "r2", 4.0)
-    office.registry.fail["set_description"] = Retryable("the line is cut")
+    office.registry.fail["set_description"] = RetryableError("the line is cut")
     approve(office, 2)
     assert (office.stages()[2], office.holding()["Production"]) == ("Production", [1])
     office.later(minutes=2)

@@ -12,7 +12,7 @@ import pytest
 from registrar.compaction.run import archive
 from registrar.compaction.writer import Written
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import FollowUp, Outcome, Record
+from registrar.events.outcome import FollowUp, LedgerChange, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
 from registrar.ledger.deliveries import Delivery, Receipt, accept
@@ -39,7 +39,7 @@ class Past:
         state: str = "succeeded",
         type_: str = "training_run.finished",
         data: dict[str, Any] | None = None,
-        records: tuple[Record, ...] = (),
+        records: tuple[LedgerChange, ...] = (),
         delivery: Delivery | None = None,
         reply_to: str | None = None,
     ) -> str:

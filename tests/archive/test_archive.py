@@ -10,16 +10,16 @@ from sqlalchemy import delete, insert, select, update
 from registrar.compaction import lookup, run, writer
 from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
 from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
-from registrar.compaction.lock import AlreadyArchiving, alone
+from registrar.compaction.lock import AlreadyArchiving, exclusive_run
 from registrar.compaction.serialization import from_json
 from registrar.ledger import dead_letters, tables
 from registrar.ledger.deliveries import Delivery, DeliveryConflict
-from registrar.ledger.deployments import Requested
-from registrar.ledger.holders import Held
-from registrar.ledger.promotions import Opened, Voted
+from registrar.ledger.deployments import DeploymentRequested
+from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.promotions import PromotionRequested, VoteCast
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.interventions import Dropped
+from registrar.ledger.queries.interventions import TaskDiscarded
 from tests.archive.conftest import CUTOFF, DIGEST, FINISHED, Past
 
 pytestmark = pytest.mark.both_ledgers
@@ -98,10 +98,10 @@ def test_old_refusals_go_and_young_ones_stay(past):
 
 def test_what_is_referred_to_or_open_or_failed_stays_and_the_plan_says_why(past):
     gone = past.event(100)
-    held = past.event(100, records=(Held("taxi", "stage", "Production", 1),))
-    opened = past.event(100, records=(Opened("taxi", 1, "Production", {}),))
-    voted = past.event(100, records=(Voted(None, "approve", counted=False, why="no"),))
-    deployed = past.event(100, records=(Requested("bus", 1, "Production", None, None, "alert"),))
+    held = past.event(100, records=(HoldingStarted("taxi", "stage", "Production", 1),))
+    opened = past.event(100, records=(PromotionRequested("taxi", 1, "Production", {}),))
+    voted = past.event(100, records=(VoteCast(None, "approve", counted=False, why="no"),))
+    deployed = past.event(100, records=(DeploymentRequested("bus", 1, "Production", None, None, "alert"),))
     waits = past.event(100, type_="promotion.request", data=REQUEST, reply_to="sealed")
     asked = past.event(100, type_="promotion.request", data={**REQUEST, "model": "bus"}, reply_to="sealed")
     dead_one = past.event(100, state="dead", data={**FINISHED, "model": "bus"})
@@ -120,7 +120,7 @@ def test_what_the_journal_tells_of_stays(past):
     with past.ledger.read() as connection:
         letters = dead_letters.letters(connection)
     asked = {"task_id": letters[-1].id, "reason": "a typo", "model": "taxi"}
-    drops = tuple(Dropped(letter, "a typo") for letter in letters)
+    drops = tuple(TaskDiscarded(letter, "a typo") for letter in letters)
     dropping = past.event(99, type_="task.drop", records=drops, data=asked)
     past.archive()
     assert past.there() == {dropping}
@@ -247,7 +247,7 @@ def test_a_file_holds_a_bounded_number(past):
 
 def test_one_run_at_a_time(past):
     past.event(100)
-    with alone(past.ledger), pytest.raises(AlreadyArchiving):
+    with exclusive_run(past.ledger), pytest.raises(AlreadyArchiving):
         past.archive()
     assert len(past.archive()) == 1
 

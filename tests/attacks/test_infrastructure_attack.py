@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from registrar.broker.celery_app import Bell
+from registrar.broker.celery_app import TaskMessage
 from registrar.ledger.journal.append import GENESIS, entries, link
 from registrar.ledger.journal.chain import Damaged, Head
 from registrar.ledger.journal.verify import verify
@@ -21,7 +21,7 @@ def test_the_redis_password_can_not_have_anything_done_that_the_ledger_does_not_
     train(office)
     written, said = list(office.registry.writes), count(office)
     for verb in ("transition", "delete", "vote", "rollback"):
-        office.run(Bell("tsk_made_up", f"worker.{verb}"))
+        office.run(TaskMessage("tsk_made_up", f"worker.{verb}"))
     assert (office.registry.writes, count(office)) == (written, said)
 
 

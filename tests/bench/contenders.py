@@ -17,9 +17,9 @@ from registrar.ledger import Ledger
 from registrar.ledger.tables import events
 from registrar.local import Stack
 from registrar.local import services as usual
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.probes import LOOPBACK
-from registrar.local.service import Part
+from registrar.local.service import Service
 from tests.bench.machine import ROOT
 from tests.mlflow_server import free_port
 from tests.postgres_server import database, postmaster
@@ -165,7 +165,7 @@ def receiver(
     *,
     workers: int = receiver_settings.WORKERS,
 ) -> Iterator[Running]:
-    def plan(site: Site) -> list[Part]:
+    def plan(site: Installation) -> list[Service]:
         parts = [part for part in usual.plan(site) if part.name in ("migrate", "receiver")]
         options = ("--workers", str(workers))
         return [replace(one, command=(*one.command, *options)) if one.name == "receiver" else one for one in parts]

@@ -16,7 +16,7 @@ from typing import Any
 from celery import Celery
 from sqlalchemy import func, select
 
-from registrar.broker.celery_app import celery_app, ring
+from registrar.broker.celery_app import celery_app, publish
 from registrar.config.key_generation import new_webhook_secret
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
@@ -28,8 +28,8 @@ from registrar.ledger.tables import events, tasks
 from registrar.local import Stack, process_tree
 from registrar.local import services as usual
 from registrar.local.probes import LOOPBACK
-from registrar.local.service import Part
-from registrar.local.service_process import Running
+from registrar.local.service import Service
+from registrar.local.service_process import ServiceProcess
 from tests.bench.load import LoadError, signed
 from tests.postgres_server import database
 
@@ -70,9 +70,9 @@ class Installation:
     pids: Mapping[str, int]
 
     @contextmanager
-    def running(self, part: Part) -> Iterator[Running]:
+    def running(self, part: Service) -> Iterator[ServiceProcess]:
         """One more part, once it is ready."""
-        running = Running(part, environ=self.environ, cwd=self.folder, log=self.folder / f"{part.name}.log")
+        running = ServiceProcess(part, environ=self.environ, cwd=self.folder, log=self.folder / f"{part.name}.log")
         try:
             while not part.ready(running):
                 if running.exit_code is not None or running.age > part.start_timeout:
@@ -122,7 +122,7 @@ class Installation:
         with self.ledger.write() as connection:
             receipts = accept_all(connection, arrivals)
         bells = [bell for receipt in receipts for bell in receipt.bells]  # type: ignore[union-attr]
-        return lambda: ring(self.app, bells)
+        return lambda: publish(self.app, bells)
 
     def open(self, name: str) -> int:
         """How many tasks of this name are queued or running."""

@@ -14,10 +14,10 @@ from registrar.config.key_generation import new_key, new_webhook_secret
 from registrar.local import ports, process_tree
 from registrar.local import services as usual
 from registrar.local.data_folder import Folder
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.probes import Printed
-from registrar.local.service import Part
-from registrar.local.service_process import Running
+from registrar.local.service import Service
+from registrar.local.service_process import ServiceProcess
 from tests.bench import processes
 from tests.bench.contenders import CONFIG, NOBODY
 from tests.bench.machine import ROOT
@@ -40,10 +40,10 @@ class House:
     environ: dict[str, str]
 
     @contextmanager
-    def running(self, part: Part) -> Iterator[Running]:
+    def running(self, part: Service) -> Iterator[ServiceProcess]:
         """Once it is ready."""
         log = self.folder.log(part.name)
-        running = Running(part, environ=self.environ, cwd=self.folder.path, log=log)
+        running = ServiceProcess(part, environ=self.environ, cwd=self.folder.path, log=log)
         try:
             while not part.ready(running):
                 if running.exit_code is not None or running.age > part.start_timeout:
@@ -60,7 +60,7 @@ def measure(options: Options) -> Result:
     with house() as (home, site):
         parts = (usual.receiver(site), usual.worker(), replace(usual.beat(), ready=Printed("maxinterval")))
 
-        def once(what: Part | str) -> Figures:
+        def once(what: Service | str) -> Figures:
             if isinstance(what, str):
                 return ended(what, home)
             figures, each[what.name] = ready(what, home)
@@ -85,7 +85,7 @@ def measure(options: Options) -> Result:
 
 
 @contextmanager
-def house() -> Iterator[tuple[House, Site]]:
+def house() -> Iterator[tuple[House, Installation]]:
     """With a Redis that runs and a ledger that is migrated."""
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
         folder = Folder(Path(name).resolve())
@@ -93,14 +93,14 @@ def house() -> Iterator[tuple[House, Site]]:
         folder.config.write_text(CONFIG, encoding="utf-8")
         (folder.path / "ci.whsec").write_text(new_webhook_secret(), encoding="utf-8")
         chosen = ports.choose(("redis", "receiver"), folder.ports, fixed={})
-        site = Site(folder=folder, config=folder.config, ports=chosen, secret_key=new_key(), mlflow=NOBODY)
+        site = Installation(folder=folder, config=folder.config, ports=chosen, secret_key=new_key(), mlflow=NOBODY)
         home = House(folder, site.environ(os.environ))
         subprocess.run(usual.migrate().command, env=home.environ, cwd=folder.path, check=True, capture_output=True)
         with home.running(usual.redis(site)):
             yield home, site
 
 
-def ready(part: Part, home: House) -> tuple[Figures, list[float]]:
+def ready(part: Service, home: House) -> tuple[Figures, list[float]]:
     """Its figures, and the memory of each of its processes."""
     with home.running(part) as running:
         seconds, cpu = running.age, processes.cpu([running.pid])

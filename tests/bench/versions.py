@@ -26,7 +26,7 @@ from tests.bench.result import Plot, Result, Table, Target
 from tests.bench.rounds import alternate, medians, ratio
 from tests.mlflow_server import serve, train
 from tests.worker.office import Office
-from worker.promotions.plan import Looking, plan
+from worker.promotions.plan import PlanContext, plan
 from worker.registry.mlflow import MlflowRegistry, configure_client
 
 Found = TypeVar("Found")
@@ -177,7 +177,7 @@ def _round(model: Model, times: dict[str, list[float]]) -> None:
     assert moved.current_stage == "Staging", moved
     theirs = times["transition_model_version_stage"]
     _timed(theirs, lambda: client.transition_model_version_stage(name, beside.version, "Archived"))
-    look = Looking(office.registry, office.bench.policy, office.ledger, now())
+    look = PlanContext(office.registry, office.bench.policy, office.ledger, now())
     planned = _timed(times["plan"], lambda: plan(look, name, int(made.version), "Production"))
     assert planned.state == "ready", planned
     _timed(times["get_model_version"], lambda: client.get_model_version(name, made.version))

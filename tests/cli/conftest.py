@@ -14,11 +14,11 @@ from registrar.events.outcome import Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
 from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.migrate import migrate
 from registrar.local.data_folder import Folder
 from registrar.local.default_config import starter
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVENING = NOON.replace(hour=18)
@@ -40,7 +40,7 @@ def data(tmp_path: Path) -> Path:
     folder.prepare()
     ports = {"redis": 1, "mlflow": 2, "receiver": 3}
     config = starter(folder, lambda line: None)
-    site = Site(folder=folder, config=config, ports=ports, secret_key=Fernet.generate_key().decode())
+    site = Installation(folder=folder, config=config, ports=ports, secret_key=Fernet.generate_key().decode())
     folder.write_environment(site.environment)
     return folder.path
 
@@ -69,8 +69,8 @@ def approve(record: Ledger, version: int, at: datetime, *, who: str = "Ada", mod
         task = tasks.claim(connection, receipt.bells[0].task_id, at=at)
         assert task
         held = (
-            Held(model, "stage", "Production", version, alone=True),
-            Held(model, "alias", "champion", version, True),
+            HoldingStarted(model, "stage", "Production", version, alone=True),
+            HoldingStarted(model, "alias", "champion", version, True),
         )
         tasks.finish(connection, task, "succeeded", Outcome(f"version {version} is in Production", records=held), at=at)
     return receipt.events[0][0]

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
-from registrar.ledger.holders import Held
-from registrar.ledger.promotions import Voted
+from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.promotions import VoteCast
 from registrar.text.sanitize import shown
 from tests.cli.conftest import EVENING, NOON, approve
 from tests.ledger.chain import scene
@@ -93,7 +93,7 @@ def test_an_export_with_a_line_less_or_another_word_is_exit_2(run, record, head,
 def test_a_part_is_verified_as_a_part(run, record, head, tmp_path):
     town = scene(record)
     for model in ("other", "taxi"):
-        town.write(Held(model, "stage", "Staging", 3))
+        town.write(HoldingStarted(model, "stage", "Staging", 3))
     path = export(run, tmp_path, "--model", "taxi", "--since", "2026-11-22T13:00")
     assert run("audit", "verify", "--file", path).exit_code == 2
     result = run("audit", "verify", "--file", path, "--part", "--expect", head)
@@ -114,7 +114,7 @@ def test_times_and_models_choose_what_is_exported(run, record, head):
 
 def test_a_spreadsheet_gets_rows_and_no_formula(run, record):
     town = scene(record)
-    town.write(Voted(None, "reject", False, '=HYPERLINK("http://evil")\r\n,'), actor='=cmd|"/C calc"!A0')
+    town.write(VoteCast(None, "reject", False, '=HYPERLINK("http://evil")\r\n,'), actor='=cmd|"/C calc"!A0')
     result = run("audit", "export", "--format", "csv")
     [heading, row] = list(csv.reader(io.StringIO(result.stdout, newline="")))
     assert heading[:4] == ["seq", "at", "kind", "model"]
@@ -127,7 +127,7 @@ def test_a_spreadsheet_gets_rows_and_no_formula(run, record):
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
 def test_every_sign_that_begins_a_formula_is_defused(run, record, begin):
-    scene(record).write(Voted(None, "reject", False, ""), actor=f"{begin}1+1")
+    scene(record).write(VoteCast(None, "reject", False, ""), actor=f"{begin}1+1")
     [_, row] = list(csv.reader(io.StringIO(run("audit", "export", "--format", "csv").stdout, newline="")))
     assert shown(f"'{begin}1+1") in row
 

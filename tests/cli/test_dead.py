@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from tests.cli.house import House, living
 from tests.mlflow_server import train
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 DOWN = "http://127.0.0.1:9"  # nobody listens there
 
@@ -159,7 +159,7 @@ def test_all_that_can_be_is_tried_again_the_first_first(house):
 
 def test_of_all_those_are_left_out_that_can_not_be_tried_again(house):
     house.office.registry.trained("r1", rmse=5.0)
-    house.office.registry.fail["set_stage"] = Final("no")
+    house.office.registry.fail["set_stage"] = PermanentError("no")
     posted(house, "model=taxi", "run_id=r1")
     posted(house, "model=taxi", "run_id=r2")
     house.office.registry.trained("r2", rmse=9.0)

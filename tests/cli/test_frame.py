@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from registrar.cli import extras, lazy_group, main
 from registrar.cli.command_index import outline
 from registrar.config.key_generation import new_webhook_secret
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.http.signing import standard_webhooks
 from tests.cli.conftest import NOON
 
@@ -82,7 +82,7 @@ commands = [hello]
 
 def test_an_entry_point_is_a_plug_in(monkeypatch, tmp_path):
     plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does="click.echo('hello')"))
-    group = lazy_group.Catalogue()
+    group = lazy_group.LazyGroup()
     assert "say-hello" in group.list_commands(click.Context(group))
     assert CliRunner().invoke(group, ["say-hello"]).output == "hello\n"
 
@@ -91,7 +91,7 @@ def test_an_entry_point_is_a_plug_in(monkeypatch, tmp_path):
 def test_a_command_whose_part_is_not_installed_says_what_to_install(monkeypatch, tmp_path, more, does):
     plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    result = CliRunner().invoke(lazy_group.Catalogue(), ["say-hello"])
+    result = CliRunner().invoke(lazy_group.LazyGroup(), ["say-hello"])
     assert result.exit_code == 1
     assert result.stderr == (
         "registrar: `registrar say-hello` needs mlflow, which is not installed: "
@@ -113,7 +113,7 @@ def test_a_command_whose_part_is_not_installed_says_what_to_install(monkeypatch,
 )
 def test_a_fault_of_ours_is_a_sentence_and_says_how_its_traceback_is_shown(monkeypatch, tmp_path, more, does, said):
     plug_in(monkeypatch, tmp_path, SOURCE.format(more=more, does=does))
-    result = CliRunner().invoke(lazy_group.Catalogue(), ["say-hello"])
+    result = CliRunner().invoke(lazy_group.LazyGroup(), ["say-hello"])
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         f"registrar: {said}",
@@ -143,7 +143,7 @@ def test_a_fault_of_ours_shows_its_traceback_in_pythons_development_mode():
 )
 def test_what_the_system_refuses_is_a_sentence(monkeypatch, tmp_path, error, said):
     plug_in(monkeypatch, tmp_path, SOURCE.format(more="", does=f"raise {error}"))
-    result = CliRunner().invoke(lazy_group.Catalogue(), ["say-hello"])
+    result = CliRunner().invoke(lazy_group.LazyGroup(), ["say-hello"])
     assert (result.exit_code, result.stderr) == (1, f"registrar: {said}\n")
 
 
@@ -182,10 +182,10 @@ def test_a_folder_that_up_never_ran_in_is_a_sentence_and_exit_2(tmp_path):
 
 
 def test_a_problem_is_its_message_and_its_exit_code():
-    class Own(Problem):
+    class Own(UserError):
         exit_code = 7
 
-    told = lazy_group.Told(Own("so it is"))
+    told = lazy_group.ReportedError(Own("so it is"))
     assert (told.exit_code, told.format_message()) == (7, "so it is")
 
 

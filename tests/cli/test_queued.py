@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.house import House, living
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
-DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)", after=60)
+DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)", after=60)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from rich.console import Console
 from registrar.cli import preflight, progress, up
 from registrar.cli.progress import Screen
 from registrar.config.key_generation import new_webhook_secret
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.local.data_folder import Folder
 from registrar.local.folder_lock import FolderLock
 
@@ -55,7 +55,7 @@ def test_a_weak_secret_stops_it_before_anything_starts(run, data, tmp_path, monk
     assert not (data / "pids.json").exists()
 
 
-class Started(Problem):
+class Started(UserError):
     """In place of a stack."""
 
 

@@ -11,9 +11,9 @@ import requests
 from registrar.cli import command, formatting, waiting
 from registrar.http.event_client import Receipt, Unreachable
 from tests.cli.house import House, living
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
-DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
+DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from registrar.cli import main
-from registrar.events.outcome import Cause, Record
+from registrar.events.outcome import Cause, LedgerChange
 from registrar.ledger.disputes import Disputed, Settled
-from registrar.ledger.holders import Released
+from registrar.ledger.holders import HoldingEnded
 from registrar.ledger.journal.append import entries
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import events
@@ -23,8 +23,8 @@ from tests.actions.versions import live, trained
 from tests.cli.house import House, living
 from tests.metrics.reading import scraped
 from tests.worker.office import ADA, BOB, CI
-from webhooks.monitoring.metrics.state_collector import State
-from worker.promotions.plan import Looking, plan
+from webhooks.monitoring.metrics.state_collector import StateCollector
+from worker.promotions.plan import PlanContext, plan
 
 POLICY = """
 version: 1
@@ -132,7 +132,7 @@ def test_a_champion_that_is_not_live_is_shown_everywhere(house: House, how: str,
     start = page(house, "/")
     assert ("1 version holds a target and is not live" in start, "All parts are well" in start) == (True, False)
     assert "Version 1 holds Production and is not live: its deployment to prod" in page(house, "/models/taxi")
-    metrics = scraped(State(house.office.ledger, house.office.bench.policy, house.office.now))
+    metrics = scraped(StateCollector(house.office.ledger, house.office.bench.policy, house.office.now))
     assert metrics["registrar_holders_not_live"] == {("taxi", "Production"): 1}
     assert f"the deployment of taxi version 1 {said}" in house.run("history", "taxi").output
     assert promotion(house, 1)["became"]["state"].startswith("deployment_")
@@ -179,7 +179,7 @@ def test_an_approval_that_can_not_be_met_is_counted(house: House):
     trained(house.office, "r1")
     house.office.post("promotion.cancel", by=BOB, model="taxi", version=1)
     house.office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    metrics = scraped(State(house.office.ledger, house.office.bench.policy, house.office.now))
+    metrics = scraped(StateCollector(house.office.ledger, house.office.bench.policy, house.office.now))
     assert metrics["registrar_approvals_impossible"] == {("taxi", "Production"): 1}
 
 
@@ -217,7 +217,7 @@ def test_a_tag_that_a_hand_set_is_in_the_journal(house: House):
 
 
 # Two pasts.
-def happened(house: House, *records: Record) -> None:
+def happened(house: House, *records: LedgerChange) -> None:
     """What a task that looked at MLflow has written down."""
     house.office.post("registry.reconcile", by=ADA, model="taxi")
     with house.office.ledger.write() as connection:
@@ -244,7 +244,7 @@ def test_what_ended_since_a_model_was_made_anew_is_in_history_and_overview(house
     live(house.office, "r1")
     because = "taxi was made anew in MLflow: none of those versions is there any more"
     gone = (("stage", "Production"), ("alias", "champion"))
-    happened(house, *(Released("taxi", kind, 1, key, because=because) for kind, key in gone))
+    happened(house, *(HoldingEnded("taxi", kind, 1, key, because=because) for kind, key in gone))
     for said in (
         f"taxi version 1 holds Production no more: {because}",
         f"taxi version 1 holds @champion no more: {because}",
@@ -407,9 +407,9 @@ def test_who_sends_waits_also_where_they_are_no_viewer(tmp_path, ledger, ledger_
     assert "was registered from run" not in done.output
 
 
-def look(house: House) -> Looking:
+def look(house: House) -> PlanContext:
     bench = house.office.bench
-    return Looking(house.office.registry, bench.policy, bench.ledger, house.office.now())
+    return PlanContext(house.office.registry, bench.policy, bench.ledger, house.office.now())
 
 
 def test_a_plan_says_what_became_of_what_was_asked_before(house: House):

@@ -16,7 +16,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
 from registrar.local.data_folder import Folder
 from registrar.local.default_config import starter
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 
 VALUES = {
     "event_id": "evt_" + "0" * 32,
@@ -74,7 +74,7 @@ def installed(data: Path, *, mlflow: str, broker: str, receiver: str) -> Path:
     """A folder as `registrar up` leaves it, with a ledger."""
     folder = Folder(data)
     folder.prepare()
-    site = Site(
+    site = Installation(
         folder=folder,
         config=starter(folder, lambda line: None),
         ports={"receiver": 1},

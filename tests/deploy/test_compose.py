@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from registrar.local.data_folder import Folder
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.services import plan
 from registrar.policy import load
 from tests.deploy.composefile import COMPOSE_FILE, ROOT, lasting, ours, read, services
@@ -32,7 +32,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 
 def test_the_command_lines_are_those_of_registrar_up(tmp_path: Path) -> None:
-    site = Site(Folder(tmp_path), tmp_path / "registrar.yml", {"redis": 1, "mlflow": 2, "receiver": 3}, "key")
+    site = Installation(Folder(tmp_path), tmp_path / "registrar.yml", {"redis": 1, "mlflow": 2, "receiver": 3}, "key")
     site.folder.prepare()
     for part in plan(site):
         ours = [word for word in SERVICES[part.name]["command"] if not word.startswith("/run/secrets/")]

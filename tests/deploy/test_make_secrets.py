@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.http.signing import standard_webhooks
 from registrar.ledger.engine import now
 from tests.deploy.composefile import ROOT
@@ -64,8 +64,8 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
 
 def test_the_keys_are_of_the_right_make(folder: Path) -> None:
     made = {name: value.strip() for name, value in contents(folder).items()}
-    Seal(made["registrar_key"])
-    Seal(made["mlflow_webhook_key"])
+    Encryptor(made["registrar_key"])
+    Encryptor(made["mlflow_webhook_key"])
     standard_webhooks(made["ci_whsec"], id="msg_1", timestamp=now(), body=b"{}")
     assert made["ledger_password"] in made["ledger_url"]
     assert made["redis_conf"].split()[1] in made["broker_url"]

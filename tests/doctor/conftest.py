@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from registrar.config.key_generation import new_webhook_secret
 from registrar.config.settings import Settings
-from registrar.doctor import Finding, Site
+from registrar.doctor import DoctorContext, Finding
 from registrar.ledger import Ledger
 from registrar.plugins import load
 from registrar.policy.load import parse
@@ -29,14 +29,14 @@ channels:
   log: {kind: log}
 notify: [{outcomes: ["*"], to: [log]}]
 """
-SiteOf = Callable[..., Site]
+SiteOf = Callable[..., DoctorContext]
 
 
 @pytest.fixture
 def site(tmp_path: Path, ledger: Ledger) -> SiteOf:
     """A site whose ledger is well and whose other parts are nowhere. policy: of registrar.yml; else what is changed."""
 
-    def made(policy: str = POLICY, **changed: str) -> Site:
+    def made(policy: str = POLICY, **changed: str) -> DoctorContext:
         folder = tmp_path / "site"
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "registrar.yml").write_text(policy)
@@ -50,16 +50,16 @@ def site(tmp_path: Path, ledger: Ledger) -> SiteOf:
             "REGISTRAR_SECRET_KEY": Fernet.generate_key().decode(),
             "REGISTRAR_PUBLIC_URL": NOWHERE,
         }
-        return Site(tmp_path / "data", Settings.read({**given, **changed}), parse(policy))
+        return DoctorContext(tmp_path / "data", Settings.read({**given, **changed}), parse(policy))
 
     return made
 
 
-def looked(part: str, at: Site) -> list[Finding]:
+def looked(part: str, at: DoctorContext) -> list[Finding]:
     return list(load("registrar.doctor.checks", part).look(at))
 
 
-def troubles(part: str, at: Site) -> list[tuple[str, str, str]]:
+def troubles(part: str, at: DoctorContext) -> list[tuple[str, str, str]]:
     """What is not well; each says what to do."""
     found = [one for one in looked(part, at) if one.level != "ok"]
     assert all(one.do for one in found)

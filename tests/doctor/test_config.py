@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.key_generation import new_key
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
@@ -56,7 +56,7 @@ def test_a_policy_without_sources_is_said(site: SiteOf):
 
 def lives(ledger: Ledger, part: str, key: str, policy: str = POLICY) -> None:
     at = now()
-    given = {"keys": ",".join(Seal(key).digests), "config": digest(parse(policy))}
+    given = {"keys": ",".join(Encryptor(key).digests), "config": digest(parse(policy))}
     with ledger.write() as connection:
         beat(connection, Heartbeat(part, f"{part}-host:1", "0.1.0", at, at, at, **given))
 
@@ -74,7 +74,7 @@ def test_a_part_with_another_key_is_named_and_no_key_is_shown(site: SiteOf, ledg
     lives(ledger, "worker", other)
     [(level, seen, do)] = troubles("config", here)
     assert (level, "worker worker-host:1 has another REGISTRAR_SECRET_KEY" in seen) == ("FAIL", True)
-    assert not any(secret in seen + do for secret in (other, here.settings.secret_key, *Seal(other).digests))
+    assert not any(secret in seen + do for secret in (other, here.settings.secret_key, *Encryptor(other).digests))
 
 
 def test_a_part_with_another_file_is_named(site: SiteOf, ledger: Ledger):

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from registrar import plugins
 from registrar.cli import main
 from registrar.config.settings import Settings
-from registrar.doctor import Finding, Site, ok
+from registrar.doctor import DoctorContext, Finding, ok
 from registrar.doctor.checks import clocks, receiver
 from registrar.doctor.examine import CHECKS, SECONDS, examine
 from tests.doctor.conftest import NOWHERE, POLICY, Pages, SiteOf
@@ -21,7 +21,7 @@ PARTS = ["config", "secrets", "ledger", "broker", "receiver", "access", "work", 
 IF_NAMED = ["provider"]  # looked at where registrar.yml has one
 
 
-def run(site: Site, *arguments: str) -> Result:
+def run(site: DoctorContext, *arguments: str) -> Result:
     names = ("REGISTRAR_LEDGER_URL", "REGISTRAR_BROKER_URL", "REGISTRAR_SECRET_KEY", "MLFLOW_TRACKING_URI")
     given = {name: site.settings.environ[name] for name in (*names, "REGISTRAR_CONFIG", "REGISTRAR_PUBLIC_URL")}
     return CliRunner().invoke(main, ["--data", str(site.data), "doctor", *arguments], env=given)
@@ -61,7 +61,7 @@ def test_each_check_is_a_file_with_a_test():
 
 
 def test_a_check_that_breaks_is_a_line_and_no_end_of_the_others(site: SiteOf, monkeypatch: pytest.MonkeyPatch):
-    def breaks(site: Site) -> Iterator[Finding]:
+    def breaks(site: DoctorContext) -> Iterator[Finding]:
         yield ok("so far")
         raise KeyError("the-password")
 
@@ -73,7 +73,7 @@ def test_a_check_that_breaks_is_a_line_and_no_end_of_the_others(site: SiteOf, mo
 
 
 def test_a_check_that_never_ends_is_a_line(site: SiteOf, monkeypatch: pytest.MonkeyPatch):
-    def hangs(site: Site) -> Iterator[Finding]:
+    def hangs(site: DoctorContext) -> Iterator[Finding]:
         yield ok("so far")
         time.sleep(600)
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
 from registrar.local import orphans
 from registrar.local.data_folder import Folder
@@ -58,7 +58,7 @@ def test_an_unknown_version_is_refused_with_a_reason(sender, client, model):
 
 
 def test_a_button_press_brings_it_to_production_and_the_next_one_archives_it(sender, stack, client, model):
-    seal = Seal(stack.settings.secret_key)
+    seal = Encryptor(stack.settings.secret_key)
     for number in (1, 2):
         finish_training(sender, model, train(client))
         pinned = {"promotion": waiting(stack, model), "model": model, "version": number, "target": "Production"}

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from registrar.local import Stack, serve
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.probes import HttpOk, Printed
-from registrar.local.service import Part
+from registrar.local.service import Service
 
 # MLflow's shape: a process that waits for a child. This one does not take the child along when it is asked to end.
 FAMILY = """
@@ -27,17 +27,17 @@ time.sleep(600)
 """
 
 
-def python(name: str, code: str, **more) -> Part:
-    return Part(name, (sys.executable, "-c", code), **({"ready": Printed("ready."), "stop_timeout": 5} | more))
+def python(name: str, code: str, **more) -> Service:
+    return Service(name, (sys.executable, "-c", code), **({"ready": Printed("ready."), "stop_timeout": 5} | more))
 
 
-def web(site: Site) -> Part:
+def web(site: Installation) -> Service:
     port = site.ports["receiver"]
     command = (sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1")
-    return Part("web", command, ready=HttpOk(port, ("/healthz", "/")), address=f"http://127.0.0.1:{port}")
+    return Service("web", command, ready=HttpOk(port, ("/healthz", "/")), address=f"http://127.0.0.1:{port}")
 
 
-def plan(site: Site) -> list[Part]:
+def plan(site: Installation) -> list[Service]:
     return [web(site), python("family", FAMILY, needs=("web",))]
 
 

@@ -12,7 +12,7 @@ from registrar.config.settings import Settings, SettingsError, folder_environmen
 from registrar.local import data_folder as folders
 from registrar.local.data_folder import Folder
 from registrar.local.default_config import starter
-from registrar.local.installation import Site
+from registrar.local.installation import Installation
 from registrar.local.local_operator import local_operator
 from registrar.local.ports import PortTaken, choose
 from registrar.local.services import plan
@@ -21,10 +21,10 @@ PORTS = {"redis": 6400, "mlflow": 5001, "receiver": 8001}
 KEY = "k" * 44
 
 
-def site(data: Path, **more) -> Site:
+def site(data: Path, **more) -> Installation:
     folder = Folder(data)
     folder.prepare()
-    return Site(**({"folder": folder, "config": folder.config, "ports": PORTS, "secret_key": KEY} | more))
+    return Installation(**({"folder": folder, "config": folder.config, "ports": PORTS, "secret_key": KEY} | more))
 
 
 def mode(path: Path) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from registrar.local import CannotStart, Stack, process_tree, restarts
 from registrar.local.probes import Alive, Printed
-from registrar.local.service import Part
+from registrar.local.service import Service
 from tests.embedded.conftest import eventually, left_behind
 from tests.embedded.standin import FAMILY, STUBBORN, plan, python, web
 
@@ -101,7 +101,7 @@ def test_a_part_that_is_not_ready_in_time_is_named(tmp_path, said):
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path, said):
-    absent = Part("absent", ("/nonexistent/redis-server",), advice="Install it")
+    absent = Service("absent", ("/nonexistent/redis-server",), advice="Install it")
     with pytest.raises(CannotStart, match="absent can't start: /nonexistent/redis-server: No such file"):
         Stack(tmp_path, say=said.append, plan=parts(*standing(), absent)).__enter__()
     assert left_behind(tmp_path) == []
@@ -157,8 +157,8 @@ def test_a_part_is_not_told_what_it_shall_forget(tmp_path, said):
         assert "['MLFLOW_OWN'] ready." in (tmp_path / "logs" / "curious.log").read_text()
 
 
-def standing() -> list[Part]:
-    return [Part("standing", (sys.executable, "-c", "import time; time.sleep(60)"), ready=Alive(0.2))]
+def standing() -> list[Service]:
+    return [Service("standing", (sys.executable, "-c", "import time; time.sleep(60)"), ready=Alive(0.2))]
 
 
 def test_a_process_with_a_recorded_pid_but_another_start_is_somebody_elses():

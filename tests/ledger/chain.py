@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import Cause, Record
+from registrar.events.outcome import Cause, LedgerChange
 from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import Delivery, accept
@@ -39,7 +39,7 @@ class Scene:
         at = NOON + timedelta(hours=next(self.ids), microseconds=7)
         return Cause(self.event(actor), actor, actor.title(), at)
 
-    def write(self, *records: Record, actor: str = "ada") -> str:
+    def write(self, *records: LedgerChange, actor: str = "ada") -> str:
         cause = self.cause(actor)
         with self.ledger.write() as connection:
             for record in records:

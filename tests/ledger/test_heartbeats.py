@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.fernet import Fernet
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.engine import now
 from registrar.ledger.heartbeats import Heartbeat
@@ -139,6 +139,6 @@ def test_who_works_with_another_key_or_file_than_the_most_is_apart():
 
 def test_a_digest_of_a_key_gives_nothing_of_it_away():
     key, other = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    assert Seal(f"{key},{other}").digests == (*Seal(key).digests, *Seal(other).digests)
-    assert all(len(digest) == 16 and digest not in key for digest in Seal(f"{key},{other}").digests)
-    assert Seal(key).digests != Seal(other).digests
+    assert Encryptor(f"{key},{other}").digests == (*Encryptor(key).digests, *Encryptor(other).digests)
+    assert all(len(digest) == 16 and digest not in key for digest in Encryptor(f"{key},{other}").digests)
+    assert Encryptor(key).digests != Encryptor(other).digests

@@ -8,13 +8,13 @@ from sqlalchemy import text
 
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, tokens
-from registrar.ledger.deployments import Ended, Requested
-from registrar.ledger.holders import Held, Released
+from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal import rebuild
 from registrar.ledger.journal.append import CARRIED_OVER
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.verify import verify
-from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent, VoteCast
 from registrar.ledger.version_state import Key, StateSet
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
@@ -28,15 +28,23 @@ MALLORY = "'mallory', '" + "0" * 64 + "', 'operator', 'ada'"
 def taxi(ledger) -> Scene:
     """Version 1 was in Production until version 2 came, approved; a third waits, its people reminded."""
     town = scene(ledger)
-    town.write(Opened("taxi", 1, "Production", EVIDENCE, id="prm_1", state="approved"), actor="ci")
-    town.write(Held("taxi", "stage", "Production", 1, promotion="prm_1"), Decided("prm_1", "promoted"))
-    town.write(Opened("taxi", 2, "Production", EVIDENCE, id="prm_2"))
-    town.write(Voted("prm_2", "approve", True, "fine"), Decided("prm_2", "approved"), actor="bob")
-    town.write(Held("taxi", "stage", "Production", 2, alone=True, promotion="prm_2"), Decided("prm_2", "promoted"))
-    town.write(Requested("taxi", 1, "Production", "eu", NOON, "rollback", id="dep_1"), Ended("dep_1", "live"))
-    town.write(Requested("taxi", 2, "Production", "eu", NOON, "alert", id="dep_2"))
-    town.write(Opened("taxi", 3, "Production", EVIDENCE, id="prm_3", state="waiting", due_at=NOON))
-    town.write(Judged("prm_3", "awaiting_approval"), Told("prm_3"))
+    town.write(PromotionRequested("taxi", 1, "Production", EVIDENCE, id="prm_1", state="approved"), actor="ci")
+    town.write(
+        HoldingStarted("taxi", "stage", "Production", 1, promotion="prm_1"), PromotionStateChanged("prm_1", "promoted")
+    )
+    town.write(PromotionRequested("taxi", 2, "Production", EVIDENCE, id="prm_2"))
+    town.write(VoteCast("prm_2", "approve", True, "fine"), PromotionStateChanged("prm_2", "approved"), actor="bob")
+    town.write(
+        HoldingStarted("taxi", "stage", "Production", 2, alone=True, promotion="prm_2"),
+        PromotionStateChanged("prm_2", "promoted"),
+    )
+    town.write(
+        DeploymentRequested("taxi", 1, "Production", "eu", NOON, "rollback", id="dep_1"),
+        DeploymentEnded("dep_1", "live"),
+    )
+    town.write(DeploymentRequested("taxi", 2, "Production", "eu", NOON, "alert", id="dep_2"))
+    town.write(PromotionRequested("taxi", 3, "Production", EVIDENCE, id="prm_3", state="waiting", due_at=NOON))
+    town.write(Reevaluated("prm_3", "awaiting_approval"), ReminderSent("prm_3"))
     for value in ("bad fares", None):
         town.write(StateSet("taxi", 1, NOON, Key.QUARANTINED, value))
     with ledger.write() as connection:
@@ -148,7 +156,7 @@ def test_rows_whose_order_was_turned_are_named(taxi, table, said):
 
 
 def test_times_that_were_exchanged_between_two_holdings_are_named(taxi):
-    taxi.write(Released("taxi", "stage", 2))
+    taxi.write(HoldingEnded("taxi", "stage", 2))
     tamper(
         taxi.ledger,
         "UPDATE holders SET until = (SELECT max(until) FROM holders) WHERE version = 1",
@@ -187,7 +195,7 @@ def test_what_old_entries_did_not_say_is_named_with_the_entry_from_which_it_is_p
     town = scene(migrated(empty))
     last = town.entries()[-1].seq
     assert {row.kind for row in town.entries()} == {CARRIED_OVER}
-    town.write(Opened("taxi", 4, "Production", EVIDENCE, id="prm_4"))
+    town.write(PromotionRequested("taxi", 4, "Production", EVIDENCE, id="prm_4"))
     with town.ledger.read() as connection:
         told = verify(connection).sentences()
     assert f"events: entries up to {last} do not say sha256; proven from entry {last + 1} on" in told
@@ -208,7 +216,7 @@ def test_what_has_ended_is_not_kept_in_memory(ledger, monkeypatch):
     cause = town.cause()
     with ledger.write() as connection:
         for number in range(300):
-            Held("taxi", "stage", "Staging", number, alone=True).apply(connection, cause)
+            HoldingStarted("taxi", "stage", "Staging", number, alone=True).apply(connection, cause)
     most = 0
     read = rebuild._read
 

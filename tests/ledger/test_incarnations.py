@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import update
 
 from registrar.events.incarnation import Incarnation
-from registrar.events.outcome import Cause, Record
+from registrar.events.outcome import Cause, LedgerChange
 from registrar.ledger import tables
-from registrar.ledger.deployments import Requested, last
+from registrar.ledger.deployments import DeploymentRequested, last
 from registrar.ledger.disputes import Disputed, Settled, dispute, disputed, settled_at
-from registrar.ledger.holders import Held, Released, held_before, history
+from registrar.ledger.holders import HoldingEnded, HoldingStarted, held_before, history
 from registrar.ledger.incarnations import Noted, Recorded, known
 from registrar.ledger.open_records import open_records
-from registrar.ledger.promotions import Opened, latest
+from registrar.ledger.promotions import PromotionRequested, latest
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 from tests.ledger.test_verify import damage, verified
@@ -30,7 +30,7 @@ def taxi(ledger) -> Scene:
     return scene(ledger)
 
 
-def write(taxi: Scene, seen: Incarnation, *records: Record) -> None:
+def write(taxi: Scene, seen: Incarnation, *records: LedgerChange) -> None:
     """As a task that saw the version writes them."""
     cause = taxi.cause()
     seeing = Cause(cause.event_id, cause.actor, cause.actor_name, cause.at, {("taxi", seen.version): seen})
@@ -40,8 +40,13 @@ def write(taxi: Scene, seen: Incarnation, *records: Record) -> None:
 
 
 def test_each_record_says_which_version_it_is_about_and_the_journal_too(taxi):
-    write(taxi, FIRST, Held("taxi", "stage", "Production", 1), Opened("taxi", 1, "Staging", EVIDENCE))
-    write(taxi, FIRST, Requested("taxi", 1, "Production", None, None, "alert"))
+    write(
+        taxi,
+        FIRST,
+        HoldingStarted("taxi", "stage", "Production", 1),
+        PromotionRequested("taxi", 1, "Staging", EVIDENCE),
+    )
+    write(taxi, FIRST, DeploymentRequested("taxi", 1, "Production", None, None, "alert"))
     with taxi.ledger.read() as connection:
         assert list(known(connection, "taxi").values()) == [FIRST]
         assert {one.noted for one in open_records(connection, "taxi")} == {FIRST}
@@ -53,8 +58,13 @@ def test_each_record_says_which_version_it_is_about_and_the_journal_too(taxi):
 
 
 def test_what_ended_says_why_and_what_the_journal_does_not_say_is_found(taxi):
-    write(taxi, FIRST, Held("taxi", "stage", "Production", 1))
-    write(taxi, ANEW, Released("taxi", "stage", 1, because="taxi was made anew"), Held("taxi", "alias", "champion", 1))
+    write(taxi, FIRST, HoldingStarted("taxi", "stage", "Production", 1))
+    write(
+        taxi,
+        ANEW,
+        HoldingEnded("taxi", "stage", 1, because="taxi was made anew"),
+        HoldingStarted("taxi", "alias", "champion", 1),
+    )
     with taxi.ledger.read() as connection:
         [ended, _] = history(connection, "taxi")
     assert ended.until_because == "taxi was made anew"
@@ -72,8 +82,8 @@ def test_a_version_that_the_journal_does_not_say_is_found(taxi):
 
 
 def test_of_a_number_only_the_records_of_that_version_are_found(taxi):
-    write(taxi, FIRST, Opened("taxi", 1, "Production", EVIDENCE, state="rejected", id="prm_1"))
-    write(taxi, FIRST, Requested("taxi", 1, "Production", None, None, "alert", id="dep_1"))
+    write(taxi, FIRST, PromotionRequested("taxi", 1, "Production", EVIDENCE, state="rejected", id="prm_1"))
+    write(taxi, FIRST, DeploymentRequested("taxi", 1, "Production", None, None, "alert", id="dep_1"))
     with taxi.ledger.read() as connection:
         for found, id_ in ((latest, "prm_1"), (last, "dep_1")):
             assert found(connection, "taxi", 1, "Production", of=ANEW) is None

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from registrar.ledger.deployments import Ended, Requested
-from registrar.ledger.holders import Held, Released
+from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.append import GENESIS
-from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent, VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
 
 pytestmark = pytest.mark.both_ledgers
@@ -22,7 +22,7 @@ def taxi(ledger) -> Scene:
 
 
 def test_an_entry_says_what_changed_and_copies_the_event_behind_it(taxi):
-    event_id = taxi.write(Held("taxi", "stage", "Production", 3))
+    event_id = taxi.write(HoldingStarted("taxi", "stage", "Production", 3))
     [row] = taxi.entries()
     assert (row.seq, row.kind, row.model, row.version, row.event_id) == (1, "held", "taxi", 3, event_id)
     assert (row.event_type, row.source, row.actor, row.actor_name) == ("training_run.failed", "ci", "ada", "Ada")
@@ -39,24 +39,28 @@ def test_an_entry_says_what_changed_and_copies_the_event_behind_it(taxi):
 
 
 def test_what_changes_nothing_is_no_entry(taxi):
-    taxi.write(Opened("taxi", 1, "Production", EVIDENCE, id="prm_1"), Decided("prm_1", "rejected"))
-    taxi.write(Held("taxi", "alias", "champion", 1, alone=True))
+    taxi.write(
+        PromotionRequested("taxi", 1, "Production", EVIDENCE, id="prm_1"), PromotionStateChanged("prm_1", "rejected")
+    )
+    taxi.write(HoldingStarted("taxi", "alias", "champion", 1, alone=True))
     before = len(taxi.entries())
     taxi.write(
-        Held("taxi", "alias", "champion", 1, alone=True), Released("taxi", "stage", 1), Decided("prm_1", "failed")
+        HoldingStarted("taxi", "alias", "champion", 1, alone=True),
+        HoldingEnded("taxi", "stage", 1),
+        PromotionStateChanged("prm_1", "failed"),
     )
     assert len(taxi.entries()) == before == 3
 
 
 def test_whoever_takes_an_alias_releases_who_had_it(taxi):
-    taxi.write(Held("taxi", "alias", "champion", 1, alone=True))
-    taxi.write(Held("taxi", "alias", "champion", 2, alone=True))
+    taxi.write(HoldingStarted("taxi", "alias", "champion", 1, alone=True))
+    taxi.write(HoldingStarted("taxi", "alias", "champion", 2, alone=True))
     assert [(row.kind, row.version) for row in taxi.entries()] == [("held", 1), ("released", 1), ("held", 2)]
 
 
 def test_a_promotion_is_told_from_its_request_to_its_end(taxi):
-    taxi.write(Opened("taxi", 1, "Production", EVIDENCE, reason="better", id="prm_1"), actor="eve")
-    taxi.write(Voted("prm_1", "approve", True, "fine"), Decided("prm_1", "approved"), actor="bob")
+    taxi.write(PromotionRequested("taxi", 1, "Production", EVIDENCE, reason="better", id="prm_1"), actor="eve")
+    taxi.write(VoteCast("prm_1", "approve", True, "fine"), PromotionStateChanged("prm_1", "approved"), actor="bob")
     opened, vote, decided = taxi.said()
     assert opened == (
         "promotion.opened",
@@ -79,12 +83,16 @@ def test_a_promotion_is_told_from_its_request_to_its_end(taxi):
 
 
 def test_a_promotion_that_waits_is_told_as_often_as_it_changes(taxi):
-    taxi.write(Opened("taxi", 1, "Production", EVIDENCE, state="waiting", due_at=NOON, id="prm_1"))
+    taxi.write(PromotionRequested("taxi", 1, "Production", EVIDENCE, state="waiting", due_at=NOON, id="prm_1"))
     for _ in range(2):
-        taxi.write(Judged("prm_1", "waiting", NOON))
-    taxi.write(Judged("prm_1", "awaiting_approval", None, {**EVIDENCE, "run_id": "r2"}))
-    taxi.write(Told("prm_1"))
-    taxi.write(Told("prm_1", escalated=True), Decided("prm_1", "expired", "nobody came"), Told("prm_1"))
+        taxi.write(Reevaluated("prm_1", "waiting", NOON))
+    taxi.write(Reevaluated("prm_1", "awaiting_approval", None, {**EVIDENCE, "run_id": "r2"}))
+    taxi.write(ReminderSent("prm_1"))
+    taxi.write(
+        ReminderSent("prm_1", escalated=True),
+        PromotionStateChanged("prm_1", "expired", "nobody came"),
+        ReminderSent("prm_1"),
+    )
     assert [(kind, sorted(said)) for kind, said in taxi.said()[1:]] == [
         ("promotion.judged", ["due_at", "evidence", "promotion_id", "state"]),
         ("promotion.told", ["promotion_id", "reminded_at"]),
@@ -94,8 +102,8 @@ def test_a_promotion_that_waits_is_told_as_often_as_it_changes(taxi):
 
 
 def test_a_broken_glass_is_told(taxi):
-    taxi.write(Opened("taxi", 1, "Production", EVIDENCE, id="prm_1"))
-    taxi.write(Decided("prm_1", "approved", "the site is down", broke_glass=True), actor="bob")
+    taxi.write(PromotionRequested("taxi", 1, "Production", EVIDENCE, id="prm_1"))
+    taxi.write(PromotionStateChanged("prm_1", "approved", "the site is down", broke_glass=True), actor="bob")
     kind, said = taxi.said()[1]
     assert (kind, said["broke_glass"], said["decided_by"], said["reason"]) == (
         "promotion.decided",
@@ -107,8 +115,8 @@ def test_a_broken_glass_is_told(taxi):
 
 def test_a_deployment_is_told_from_its_request_to_its_end(taxi):
     for version in (1, 2):
-        taxi.write(Requested("taxi", version, "Production", "eu", NOON, "rollback", id=f"dep_{version}"))
-    taxi.write(Ended("dep_2", "live"), Ended("dep_1", "failed"))
+        taxi.write(DeploymentRequested("taxi", version, "Production", "eu", NOON, "rollback", id=f"dep_{version}"))
+    taxi.write(DeploymentEnded("dep_2", "live"), DeploymentEnded("dep_1", "failed"))
     assert [(kind, said["deployment_id"], said["state"]) for kind, said in taxi.said()] == [
         ("deployment.requested", "dep_1", "requested"),
         ("deployment.ended", "dep_1", "superseded"),
@@ -118,16 +126,16 @@ def test_a_deployment_is_told_from_its_request_to_its_end(taxi):
 
 
 def test_a_vote_on_what_nobody_asked_for_is_about_its_events_model(taxi):
-    taxi.write(Voted(None, "approve", False, "nobody asked"))
+    taxi.write(VoteCast(None, "approve", False, "nobody asked"))
     [row] = taxi.entries()
     assert (row.kind, row.model, row.version) == ("vote", "taxi", None)
 
 
 def test_an_insert_that_is_rolled_back_leaves_no_gap(taxi):
-    taxi.write(Held("taxi", "stage", "Staging", 1))
+    taxi.write(HoldingStarted("taxi", "stage", "Staging", 1))
     with pytest.raises(IntegrityError):
-        taxi.write(Held("taxi", "stage", "Staging", 2), Voted("prm_none", "approve", True, "on nothing"))
-    taxi.write(Held("taxi", "stage", "Staging", 3))
+        taxi.write(HoldingStarted("taxi", "stage", "Staging", 2), VoteCast("prm_none", "approve", True, "on nothing"))
+    taxi.write(HoldingStarted("taxi", "stage", "Staging", 3))
     assert [row.version for row in taxi.entries()] == [1, 3]
     assert_chained(taxi.entries())
 
@@ -135,7 +143,7 @@ def test_an_insert_that_is_rolled_back_leaves_no_gap(taxi):
 def test_writers_at_the_same_time_leave_one_chain(taxi):
     def write(name: str) -> None:
         for version in range(1, 16):
-            taxi.write(Held(name, "alias", "champion", version, alone=True))
+            taxi.write(HoldingStarted(name, "alias", "champion", version, alone=True))
 
     threads = [threading.Thread(target=write, args=(f"model-{n}",)) for n in range(6)]
     for thread in threads:
@@ -158,7 +166,7 @@ def test_writers_at_the_same_time_leave_one_chain(taxi):
     ],
 )
 def test_the_database_itself_refuses_all_but_the_next_entry(taxi, change):
-    taxi.write(Held("taxi", "stage", "Staging", 1), Held("taxi", "stage", "Production", 2))
+    taxi.write(HoldingStarted("taxi", "stage", "Staging", 1), HoldingStarted("taxi", "stage", "Production", 2))
     before = taxi.entries()
     with pytest.raises(DBAPIError, match="append-only"), taxi.ledger.engine.begin() as connection:
         connection.execute(text(change))
@@ -166,7 +174,7 @@ def test_the_database_itself_refuses_all_but_the_next_entry(taxi, change):
 
 
 def test_the_database_itself_refuses_to_empty_or_replace(taxi):
-    taxi.write(Held("taxi", "stage", "Staging", 1))
+    taxi.write(HoldingStarted("taxi", "stage", "Staging", 1))
     sqlite = "INSERT OR REPLACE INTO journal SELECT * FROM journal"
     change = sqlite if taxi.ledger.engine.dialect.name == "sqlite" else "TRUNCATE journal"
     with pytest.raises(DBAPIError, match="append-only"), taxi.ledger.engine.begin() as connection:

@@ -11,7 +11,7 @@ from registrar.events.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
 from registrar.ledger.dead_letters import letters
 from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.migrate import migrate
@@ -190,7 +190,7 @@ def test_nobody_has_a_token_yet_and_one_can_be_made(empty):
 
 def test_the_chain_goes_on_where_the_migration_left_it(empty):
     taxi = scene(migrated(empty))
-    taxi.write(Held("taxi", "alias", "champion", 3, alone=True))
+    taxi.write(HoldingStarted("taxi", "alias", "champion", 3, alone=True))
     assert [row.kind for row in taxi.entries()[9:]] == ["released", "held"]
     assert_chained(taxi.entries())
 

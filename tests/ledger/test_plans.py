@@ -33,7 +33,7 @@ from registrar.ledger.queries import (
     promotion_record,
     promotion_results,
 )
-from registrar.ledger.queries.event_search import Sought
+from registrar.ledger.queries.event_search import EventFilter
 from tests.bench.filling import fill
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -77,7 +77,7 @@ WORK = {
     "history": lambda c: holders.history(c, "model-1", limit=51),
     "history further down": lambda c: holders.history(c, "model-1", before=2000, limit=51),
     "history of a stage on a day": lambda c: holders.history(
-        c, "model-1", holders.Past("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
+        c, "model-1", holders.HistoryFilter("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
     ),
     "how long a history is": lambda c: holders.how_long(c, "model-1"),
     "versions that held a stage": lambda c: holders.held_before(c, "model-1", "stage", "Production"),
@@ -90,16 +90,16 @@ WORK = {
     "who was answered": lambda c: pending_gate_requests.answered(c, ["answer:evt_1"]),
     "open promotions": promotions.still_open,
     "overview": backlog.overview,
-    "events of a source": lambda c: event_search.search(c, Sought(source="slack")),
-    "events of nobody": lambda c: event_search.search(c, Sought(actor="eve")),
-    "events of a model, further down": lambda c: event_search.search(c, Sought(model="model-1"), before=2000),
-    "events of a type and a source": lambda c: event_search.search(c, Sought(type="model.prune", source="ci")),
-    "events that failed": lambda c: event_search.search(c, Sought(state="failed")),
-    "events that are dead, of a model": lambda c: event_search.search(c, Sought(state="dead", model="model-1")),
-    "events that were refused": lambda c: event_search.search(c, Sought(state="refused")),
-    "events that were dropped": lambda c: event_search.search(c, Sought(state="dropped")),
-    "events that are not done": lambda c: event_search.search(c, Sought(state="unfinished")),
-    "events of a day": lambda c: event_search.search(c, Sought(since=DAY, until=DAY + timedelta(days=1))),
+    "events of a source": lambda c: event_search.search(c, EventFilter(source="slack")),
+    "events of nobody": lambda c: event_search.search(c, EventFilter(actor="eve")),
+    "events of a model, further down": lambda c: event_search.search(c, EventFilter(model="model-1"), before=2000),
+    "events of a type and a source": lambda c: event_search.search(c, EventFilter(type="model.prune", source="ci")),
+    "events that failed": lambda c: event_search.search(c, EventFilter(state="failed")),
+    "events that are dead, of a model": lambda c: event_search.search(c, EventFilter(state="dead", model="model-1")),
+    "events that were refused": lambda c: event_search.search(c, EventFilter(state="refused")),
+    "events that were dropped": lambda c: event_search.search(c, EventFilter(state="dropped")),
+    "events that are not done": lambda c: event_search.search(c, EventFilter(state="unfinished")),
+    "events of a day": lambda c: event_search.search(c, EventFilter(since=DAY, until=DAY + timedelta(days=1))),
     "promotions of a model": lambda c: promotion_record.page(c, model="model-1"),
     "promotions that failed": lambda c: promotion_record.page(c, state="failed"),
     "promotions further down": lambda c: promotion_record.page(c, before=promotion_record.Place(DAY, "prm_9")),
@@ -221,7 +221,7 @@ def test_the_journal_is_followed_from_its_place_on(ledger, plans):
     assert all(step["by"] for step in plans)
 
 
-@pytest.mark.parametrize("past", [holders.ALL, holders.Past("Production")], ids=["all", "a stage"])
+@pytest.mark.parametrize("past", [holders.ALL, holders.HistoryFilter("Production")], ids=["all", "a stage"])
 def test_a_page_of_a_long_history_costs_what_one_of_a_short_one_does(ledger, past):
     fill(ledger, FILLED, models=10)  # each tenth event is a promotion, all of one model
     with ledger.read() as connection:

@@ -11,7 +11,7 @@ from registrar.events.outcome import Cause
 from registrar.events.types import parse
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.holders import Held, Past, Released, history
+from registrar.ledger.holders import HistoryFilter, HoldingEnded, HoldingStarted, history
 from registrar.ledger.migrate import migrate
 from registrar.ledger.schema import SchemaMismatch, check
 from registrar.ledger.tables import metadata
@@ -37,12 +37,12 @@ def write(ledger, event_id: str, hour: int, *records) -> None:
 def held(ledger, hour: int | None = None) -> list[tuple[str, int]]:
     at = NOON + timedelta(hours=hour) if hour is not None else None
     with ledger.read() as connection:
-        return [(row.key, row.version) for row in history(connection, "taxi", Past(at=at))]
+        return [(row.key, row.version) for row in history(connection, "taxi", HistoryFilter(at=at))]
 
 
 def test_history_says_who_held_what_at_a_time(ledger, event_id):
-    write(ledger, event_id, 0, Held("taxi", "alias", "champion", 1, alone=True))
-    write(ledger, event_id, 2, Held("taxi", "alias", "champion", 2, alone=True))
+    write(ledger, event_id, 0, HoldingStarted("taxi", "alias", "champion", 1, alone=True))
+    write(ledger, event_id, 2, HoldingStarted("taxi", "alias", "champion", 2, alone=True))
     assert held(ledger, -1) == []
     assert held(ledger, 1) == [("champion", 1)]
     assert held(ledger, 2) == [("champion", 2)]
@@ -51,13 +51,19 @@ def test_history_says_who_held_what_at_a_time(ledger, event_id):
 
 def test_a_holder_written_twice_is_one_row(ledger, event_id):
     for hour in (0, 1):
-        write(ledger, event_id, hour, Held("taxi", "stage", "Production", 1))
+        write(ledger, event_id, hour, HoldingStarted("taxi", "stage", "Production", 1))
     assert held(ledger) == [("Production", 1)]
 
 
 def test_leaving_a_stage_closes_it_and_keeps_the_one_gone_to(ledger, event_id):
-    write(ledger, event_id, 0, Held("taxi", "stage", "Staging", 1))
-    write(ledger, event_id, 1, Released("taxi", "stage", 1, keep="Production"), Held("taxi", "stage", "Production", 1))
+    write(ledger, event_id, 0, HoldingStarted("taxi", "stage", "Staging", 1))
+    write(
+        ledger,
+        event_id,
+        1,
+        HoldingEnded("taxi", "stage", 1, keep="Production"),
+        HoldingStarted("taxi", "stage", "Production", 1),
+    )
     assert held(ledger, 1) == [("Production", 1)]
 
 
@@ -79,7 +85,7 @@ def test_a_ledger_without_a_schema_says_what_to_run(tmp_path):
 
 def test_times_without_a_zone_are_refused(ledger, event_id):
     with pytest.raises(Exception, match="without a zone"), ledger.write() as connection:
-        Held("taxi", "stage", "Staging", 1).apply(connection, Cause(event_id, "a", "A", datetime(2026, 1, 1)))
+        HoldingStarted("taxi", "stage", "Staging", 1).apply(connection, Cause(event_id, "a", "A", datetime(2026, 1, 1)))
 
 
 def test_a_ledger_that_cannot_be_opened_is_unavailable(tmp_path):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registrar.broker.celery_app import Bell
+from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import FollowUp, Outcome
 from registrar.events.types import parse
@@ -32,17 +32,17 @@ def post(ledger: Ledger, *events: Event, id: str = "msg_1", body: str = "a" * 64
         return accept(connection, Delivery("ci", id, body), events or [finished()], at=NOON)
 
 
-def claim(ledger: Ledger, bell: Bell, at: datetime = NOON):
+def claim(ledger: Ledger, bell: TaskMessage, at: datetime = NOON):
     with ledger.write() as connection:
         return tasks.claim(connection, bell.task_id, at=at)
 
 
-def finish(ledger: Ledger, task, outcome: Outcome = DONE, at: datetime = NOON) -> list[Bell]:
+def finish(ledger: Ledger, task, outcome: Outcome = DONE, at: datetime = NOON) -> list[TaskMessage]:
     with ledger.write() as connection:
         return tasks.finish(connection, task, "succeeded", outcome, at=at)
 
 
-def sweep(ledger: Ledger, at: datetime, waiting: int = 0) -> list[Bell]:
+def sweep(ledger: Ledger, at: datetime, waiting: int = 0) -> list[TaskMessage]:
     with ledger.write() as connection:
         return tasks.sweep(connection, at=at, waiting=waiting)
 

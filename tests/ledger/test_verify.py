@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from registrar.events.outcome import Record
+from registrar.events.outcome import LedgerChange
 from registrar.ledger import Ledger
-from registrar.ledger.deployments import Ended, Requested
-from registrar.ledger.holders import Held, Released
+from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.append import GENESIS, link
 from registrar.ledger.journal.chain import Damaged, Head
 from registrar.ledger.journal.verify import verify
-from registrar.ledger.promotions import Decided, Judged, Opened, Told, Voted
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent, VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 
@@ -27,12 +27,19 @@ pytestmark = pytest.mark.both_ledgers
 def taxi(ledger) -> Scene:
     """Eleven entries: version 2 took Production from version 1, approved; a third waits."""
     found = scene(ledger)
-    found.write(Opened("taxi", 1, "Production", EVIDENCE, id="prm_1", state="approved"), actor="ci")
-    found.write(Held("taxi", "stage", "Production", 1, promotion="prm_1"), Decided("prm_1", "promoted"))
-    found.write(Opened("taxi", 2, "Production", EVIDENCE, id="prm_2"))
-    found.write(Voted("prm_2", "approve", True, "fine"), Decided("prm_2", "approved"), actor="bob")
-    found.write(Held("taxi", "stage", "Production", 2, alone=True, promotion="prm_2"), Decided("prm_2", "promoted"))
-    found.write(Opened("taxi", 3, "Production", EVIDENCE, id="prm_3"), Voted(None, "reject", False, "on nothing"))
+    found.write(PromotionRequested("taxi", 1, "Production", EVIDENCE, id="prm_1", state="approved"), actor="ci")
+    found.write(
+        HoldingStarted("taxi", "stage", "Production", 1, promotion="prm_1"), PromotionStateChanged("prm_1", "promoted")
+    )
+    found.write(PromotionRequested("taxi", 2, "Production", EVIDENCE, id="prm_2"))
+    found.write(VoteCast("prm_2", "approve", True, "fine"), PromotionStateChanged("prm_2", "approved"), actor="bob")
+    found.write(
+        HoldingStarted("taxi", "stage", "Production", 2, alone=True, promotion="prm_2"),
+        PromotionStateChanged("prm_2", "promoted"),
+    )
+    found.write(
+        PromotionRequested("taxi", 3, "Production", EVIDENCE, id="prm_3"), VoteCast(None, "reject", False, "on nothing")
+    )
     return found
 
 
@@ -76,7 +83,11 @@ def test_an_empty_journal_is_intact(ledger):
 
 def test_what_a_migration_carried_over_is_intact_and_goes_on(empty):  # noqa: F811
     taxi = scene(migrated(empty))
-    taxi.write(Held("taxi", "alias", "champion", 3, alone=True), Decided("prm_b", "rejected"), Ended("dep_1", "live"))
+    taxi.write(
+        HoldingStarted("taxi", "alias", "champion", 3, alone=True),
+        PromotionStateChanged("prm_b", "rejected"),
+        DeploymentEnded("dep_1", "live"),
+    )
     assert verified(taxi.ledger)[0] == 13
 
 
@@ -180,7 +191,7 @@ def test_entries_that_contradict_those_before_them_are_found(taxi):
 )  # fmt: skip
 def test_a_deployment_that_was_edited_is_found(taxi, statement, said):
     for version in (1, 2):
-        taxi.write(Requested("taxi", version, "Production", "eu", NOON, "rollback", id=f"dep_{version}"))
+        taxi.write(DeploymentRequested("taxi", version, "Production", "eu", NOON, "rollback", id=f"dep_{version}"))
     assert verified(taxi.ledger)[0] == 14
     with taxi.ledger.engine.begin() as connection:
         connection.execute(text(statement))
@@ -189,7 +200,7 @@ def test_a_deployment_that_was_edited_is_found(taxi, statement, said):
 
 def test_only_the_first_of_many_differences_are_told(taxi):
     for version in range(4, 40):
-        taxi.write(Held("taxi", "stage", "Staging", version))
+        taxi.write(HoldingStarted("taxi", "stage", "Staging", version))
     with taxi.ledger.engine.begin() as connection:
         connection.execute(text("DELETE FROM holders"))
     assert damage(taxi.ledger).splitlines()[-1] == "... and more"
@@ -211,31 +222,31 @@ MOVES = st.one_of(
 )
 
 
-def record(move: tuple, run: str, asked: list[str]) -> Record | None:
+def record(move: tuple, run: str, asked: list[str]) -> LedgerChange | None:
     """None for a promotion that was not asked for yet."""
     kind, first, *rest = move
     if kind in ("judged", "told", "decided"):
         return _about(kind, asked[first], *rest) if first < len(asked) else None
     match kind, *rest:
         case "held", (of, key), version, alone:
-            return Held(f"{first}{run}", of, key, version, alone, asked[-1] if asked else None)
+            return HoldingStarted(f"{first}{run}", of, key, version, alone, asked[-1] if asked else None)
         case "released", (of, key), version, how:
-            return Released(f"{first}{run}", of, version, **{how: key} if how else {})
+            return HoldingEnded(f"{first}{run}", of, version, **{how: key} if how else {})
         case "deployed", version:
-            return Requested(f"{first}{run}", version, "Production", None, NOON, "alert")
+            return DeploymentRequested(f"{first}{run}", version, "Production", None, NOON, "alert")
         case "opened", version, state:
-            return Opened(f"{first}{run}", version, "Production", EVIDENCE, state=state)
-    return Voted(asked[first] if first < len(asked) else None, "approve", rest[0], "")
+            return PromotionRequested(f"{first}{run}", version, "Production", EVIDENCE, state=state)
+    return VoteCast(asked[first] if first < len(asked) else None, "approve", rest[0], "")
 
 
-def _about(kind: str, promotion: str, *rest) -> Record:
+def _about(kind: str, promotion: str, *rest) -> LedgerChange:
     match kind, *rest:
         case "judged", state, shown:
-            return Judged(promotion, state, None, {"gates": []} if shown else None)
+            return Reevaluated(promotion, state, None, {"gates": []} if shown else None)
         case "told", escalated:
-            return Told(promotion, escalated)
+            return ReminderSent(promotion, escalated)
     state, reason = rest
-    return Decided(promotion, state, reason, broke_glass=reason is not None)
+    return PromotionStateChanged(promotion, state, reason, broke_glass=reason is not None)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -250,5 +261,5 @@ def test_any_sequence_of_records_replays_to_the_tables(ledger, commits):
             town.write(*records)
         except IntegrityError:  # asked for twice: all of the commit is undone
             continue
-        asked += [found.id for found in records if isinstance(found, Opened)]
+        asked += [found.id for found in records if isinstance(found, PromotionRequested)]
     verified(ledger)

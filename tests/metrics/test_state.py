@@ -9,14 +9,14 @@ from sqlalchemy import update
 from registrar.events.outcome import Cause
 from registrar.ledger import heartbeats
 from registrar.ledger.heartbeats import Heartbeat
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.tables import holders
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, POLICY, Office
 from webhooks.monitoring.metrics import cache
-from webhooks.monitoring.metrics.cache import Kept
-from webhooks.monitoring.metrics.state_collector import State
-from worker.registry.protocol import Retryable
+from webhooks.monitoring.metrics.cache import SingleFlightCache
+from webhooks.monitoring.metrics.state_collector import StateCollector
+from worker.registry.protocol import RetryableError
 
 HOUR = 3600
 GLOB = POLICY.replace("  taxi:\n", '  "ta*":\n').replace(
@@ -26,7 +26,7 @@ GLOB = GLOB.replace("  leads: [ada, bob]", "  leads: [ada, bob]\n  risk: [eve]")
 
 
 def state(office: Office) -> dict[str, dict[tuple[str, ...], float]]:
-    return scraped(State(office.ledger, office.bench.policy, office.now))
+    return scraped(StateCollector(office.ledger, office.bench.policy, office.now))
 
 
 def asked(office: Office) -> None:
@@ -71,7 +71,7 @@ def test_what_waits_and_since_when(office):
 
 
 def test_what_is_tried_again_is_counted(office):
-    office.registry.fail["run"] = Retryable("MLflow is down")
+    office.registry.fail["run"] = RetryableError("MLflow is down")
     office.post("training_run.finished", model="taxi", run_id="r1")
     assert state(office)["registrar_tasks_retrying"] == {(): 1}
 
@@ -94,7 +94,7 @@ def test_an_exclusive_target_has_one_holder_and_two_are_seen(office):
     assert found["registrar_holder_age_seconds"]["taxi", "Production"] == pytest.approx(2 * HOUR, abs=60)
     event = office.accept("training_run.failed", model="taxi")
     with office.ledger.write() as connection:
-        Held("taxi", "stage", "Production", 2).apply(connection, Cause(event, "ada", "Ada", office.now()))
+        HoldingStarted("taxi", "stage", "Production", 2).apply(connection, Cause(event, "ada", "Ada", office.now()))
     assert state(office)["registrar_exclusive_holders"]["taxi", "Production"] == 2
 
 
@@ -163,7 +163,7 @@ def test_a_worker_whose_clock_is_ahead_is_seen(office):
 
 
 def test_a_ledger_that_is_away_leaves_one_gauge(office):
-    collector = State(office.ledger, office.bench.policy, office.now)
+    collector = StateCollector(office.ledger, office.bench.policy, office.now)
     assert scraped(collector)["registrar_ledger_up"] == {(): 1}
     with away(office.ledger):
         assert scraped(collector) == {"registrar_ledger_up": {(): 0}}
@@ -173,5 +173,5 @@ def test_a_ledger_that_is_away_leaves_one_gauge(office):
 def test_the_ledger_is_not_asked_again_at_once(monkeypatch):
     monkeypatch.setattr(cache, "FRESH", 3600)
     asked: list[int] = []
-    look = Kept(lambda: asked.append(1) or len(asked))
+    look = SingleFlightCache(lambda: asked.append(1) or len(asked))
     assert [look(), look(), look()] == [1, 1, 1]

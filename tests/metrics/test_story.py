@@ -5,7 +5,7 @@ import pytest
 from tests.metrics.reading import away, scraped
 from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
 from webhooks.monitoring.metrics import journal_collector
-from webhooks.monitoring.metrics.journal_collector import Record
+from webhooks.monitoring.metrics.journal_collector import JournalCollector
 
 HOUR = 3600
 TAXI = ("taxi", "Production")
@@ -16,7 +16,7 @@ DEPLOYED = POLICY.replace(
 
 
 def counted(office: Office) -> dict[str, dict[tuple[str, ...], float]]:
-    return scraped(Record(office.ledger, office.bench.policy))
+    return scraped(JournalCollector(office.ledger, office.bench.policy))
 
 
 def promoted(office: Office, run: str, *, rmse: float) -> int:
@@ -68,7 +68,7 @@ def test_what_did_not_come_about_is_counted_by_why(office):
 
 
 def test_a_restart_and_a_second_receiver_count_the_same(office):
-    one = Record(office.ledger, office.bench.policy)
+    one = JournalCollector(office.ledger, office.bench.policy)
     scraped(one)
     promoted(office, "r1", rmse=5.0)
     assert scraped(one) == counted(office)
@@ -76,14 +76,14 @@ def test_a_restart_and_a_second_receiver_count_the_same(office):
 
 def test_nothing_is_counted_twice(office):
     promoted(office, "r1", rmse=5.0)
-    one = Record(office.ledger, office.bench.policy)
+    one = JournalCollector(office.ledger, office.bench.policy)
     assert scraped(one) == scraped(one)
 
 
 def test_what_was_not_read_to_its_end_is_not_shown(office, monkeypatch):
     promoted(office, "r1", rmse=5.0)
     monkeypatch.setattr(journal_collector, "PAGE", 3)
-    slow = Record(office.ledger, office.bench.policy, clock=iter(range(10**6)).__next__)
+    slow = JournalCollector(office.ledger, office.bench.policy, clock=iter(range(10**6)).__next__)
     assert scraped(slow) == {}
     for _ in range(20):
         found = scraped(slow)
@@ -92,7 +92,7 @@ def test_what_was_not_read_to_its_end_is_not_shown(office, monkeypatch):
 
 def test_a_ledger_that_is_away_leaves_what_was_counted(office):
     promoted(office, "r1", rmse=5.0)
-    one = Record(office.ledger, office.bench.policy)
+    one = JournalCollector(office.ledger, office.bench.policy)
     before = scraped(one)
     with away(office.ledger):
         assert scraped(one) == before

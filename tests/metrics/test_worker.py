@@ -6,7 +6,7 @@ from tests.metrics.reading import families
 from tests.worker.office import Office
 from worker import metrics
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import NotFound, Retryable
+from worker.registry.protocol import NotFound, RetryableError
 
 
 def counted(name: str) -> dict[tuple[str, ...], float]:
@@ -20,7 +20,7 @@ def grown(before: dict[tuple[str, ...], float], name: str) -> dict[tuple[str, ..
 
 def test_an_attempt_is_counted_by_how_it_ended(office):
     before = counted("task_attempt_seconds_count")
-    office.registry.fail["run"] = Retryable("MLflow is down")
+    office.registry.fail["run"] = RetryableError("MLflow is down")
     office.registry.trained("r1", rmse=5.0)
     office.post("training_run.finished", model="taxi", run_id="r1")
     office.later(seconds=30)
@@ -71,6 +71,6 @@ def test_a_real_call_to_mlflow_is_timed_by_its_name(mlflow_address):
 
 def test_an_mlflow_that_does_not_answer_is_an_error_of_the_call():
     before = counted("mlflow_call_seconds_count")
-    with pytest.raises(Retryable):
+    with pytest.raises(RetryableError):
         MlflowRegistry("http://127.0.0.1:1").models()
     assert grown(before, "mlflow_call_seconds_count") == {("search_registered_models", "retryable"): 1}

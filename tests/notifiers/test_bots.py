@@ -13,9 +13,9 @@ import requests
 
 from tests.notifiers.chatroom import ChatRoom
 from tests.notifiers.test_notifiers import ASKED, MOVED, SEAL, ended, notice
-from worker.notifications.notifiers import Notice, discord, mattermost, slack
+from worker.notifications.notifiers import Notification, discord, mattermost, slack
 from worker.notifications.transport import http_post as posting
-from worker.registry.protocol import Doubtful, Final, Retryable
+from worker.registry.protocol import AmbiguousError, PermanentError, RetryableError
 
 TOKEN = "xoxb-very-secret"
 ID = "i" * 26
@@ -32,7 +32,7 @@ def session() -> requests.Session:
     return requests.Session()
 
 
-def to_slack(room: ChatRoom, told: Notice | None = None, **more: object) -> Notice:
+def to_slack(room: ChatRoom, told: Notification | None = None, **more: object) -> Notification:
     return replace(told or notice(ASKED), **{"secret": TOKEN, **more, "options": slack_options(room)})
 
 
@@ -61,9 +61,9 @@ LATER = [
 @pytest.mark.parametrize("error", LATER)
 def test_what_passes_by_itself_in_slack_is_tried_again(room, session, error):
     answered(room, {"ok": False, "error": error})
-    with pytest.raises(Retryable, match=f"Slack answered {error}") as caught:
+    with pytest.raises(RetryableError, match=f"Slack answered {error}") as caught:
         slack.post(to_slack(room), session, SEAL)
-    assert not isinstance(caught.value, Doubtful)
+    assert not isinstance(caught.value, AmbiguousError)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_somebody_must_mend_is_final_and_says_what(room, session, error, ad
         lambda: slack.post(to_slack(room), session, SEAL),
         lambda: slack.edit(to_slack(room, ended()), '{"channel": "C0123", "ts": "1.1"}', session, SEAL),
     ):
-        with pytest.raises(Final, match=advice) as caught:
+        with pytest.raises(PermanentError, match=advice) as caught:
             call()
         assert TOKEN not in str(caught.value)
 
@@ -92,7 +92,7 @@ def test_what_somebody_must_mend_is_final_and_says_what(room, session, error, ad
 )
 def test_an_answer_of_slack_that_makes_no_sense_is_doubted_a_few_times_only(room, session, body):
     answered(room, body)
-    with pytest.raises(Doubtful, match="can't be read"):
+    with pytest.raises(AmbiguousError, match="can't be read"):
         slack.post(to_slack(room), session, SEAL)
 
 
@@ -111,7 +111,7 @@ def test_slacks_api_is_told_to_parse_nothing_and_whose_token_it_is(room, session
 def test_a_bot_without_a_token_says_what_to_add(room, session, kind):
     options = slack_options(room) if kind is slack else {"channel_id": ID}
     told = replace(notice(MOVED, room.root, None), options=options)
-    with pytest.raises(Final, match="add secret: env:NAME"):
+    with pytest.raises(PermanentError, match="add secret: env:NAME"):
         kind.post(told, session, SEAL)
 
 
@@ -156,9 +156,9 @@ def test_a_mattermost_bot_posts_and_edits_by_the_api(room, session):
 
 def test_a_discord_webhook_keeps_what_its_address_says(room, session):
     told = notice(MOVED, f"{room.root}/discord/webhooks/8/tok?thread_id=5", None)
-    with pytest.raises(Final):  # the room knows no threads: only the addresses matter
+    with pytest.raises(PermanentError):  # the room knows no threads: only the addresses matter
         discord.post(told, session, SEAL)
-    with pytest.raises(Final):
+    with pytest.raises(PermanentError):
         discord.edit(told, '{"id": "900"}', session, SEAL)
     assert [call.path for call in room.calls] == [
         "/discord/webhooks/8/tok?thread_id=5&wait=true",
@@ -180,7 +180,7 @@ def test_a_message_whose_name_is_not_understood_is_posted_and_can_not_be_edited(
 def test_a_bots_message_that_may_work_later_is_tried_again(room, session, kind, status):
     answered(room, {}, status)
     options = {slack: slack_options(room), mattermost: {"channel_id": ID}, discord: {}}[kind]
-    with pytest.raises(Retryable, match=f"answered {status}"):
+    with pytest.raises(RetryableError, match=f"answered {status}"):
         kind.post(replace(notice(ASKED, room.root, TOKEN), options=options), session, SEAL)
 
 

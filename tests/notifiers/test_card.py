@@ -12,13 +12,13 @@ from registrar.events.outcome import Fact
 from tests.actions.test_request_details import details_of
 from tests.notifiers.test_notifiers import ASKED, DOOR, NOON, PAGE, SEAL, ended, notice
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice, discord, mattermost, slack, teams
+from worker.notifications.notifiers import Notification, discord, mattermost, slack, teams
 
 CHATS = ["slack", "mattermost", "discord", "discord-hook", "teams"]
 CALLS = ["<!channel>", "<!here|here>", "@everyone", "@here", "@channel", "<at>all</at>", "<@U123>", "<@&1>"]
 
 
-def message(chat: str, told: Notice) -> dict[str, Any]:
+def message(chat: str, told: Notification) -> dict[str, Any]:
     told = replace(told, door=DOOR, page=PAGE, secret=None if chat == "discord-hook" else "bot")
     match chat:
         case "slack":

@@ -3,10 +3,10 @@
 import json
 from dataclasses import replace
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from tests.worker.office import KEY, POLICY, Office
-from worker.context import Bench
+from worker.context import WorkerContext
 
 AUDIENCE = Audience("mattermost", "chat", "mm").at(None)
 CHANNEL = "log: {kind: log}\n  mm: {kind: mattermost, url: env:MM, buttons: chat}"
@@ -16,7 +16,7 @@ TOLD = POLICY.replace("log: {kind: log}", CHANNEL).replace("sources:", SOURCE).r
 
 def cards(office: Office, listener, public_url: str | None) -> list[dict]:
     settings = replace(office.bench.settings, public_url=public_url, environ={"MM": listener.url})
-    office.bench = Bench(**{**office.bench.__dict__, "settings": settings})
+    office.bench = WorkerContext(**{**office.bench.__dict__, "settings": settings})
     office.registry.trained("r1", rmse=5.0)
     office.post("training_run.finished", model="taxi", run_id="r1")
     told = [json.loads(body) for _, body in listener.got]
@@ -27,7 +27,7 @@ def test_a_card_names_the_source_that_its_presses_come_in_by(ledger, tmp_path, l
     [card] = cards(Office(ledger, tmp_path, policy=TOLD), listener, "https://registrar.example.com/")
     approve, reject = [action["integration"] for action in card["actions"]]
     assert approve["url"] == reject["url"] == "https://registrar.example.com/webhooks/chat"
-    said = [Seal(KEY).open(each["context"]["sealed"], audience=AUDIENCE) for each in (approve, reject)]
+    said = [Encryptor(KEY).open(each["context"]["sealed"], audience=AUDIENCE) for each in (approve, reject)]
     assert [each["press"] for each in said] == ["promotion.approve", "promotion.reject"]
     assert len({each["nonce"] for each in said}) == 2
 

@@ -10,8 +10,8 @@ import requests
 from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import ASKED, COMMIT, DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
-from worker.notifications.notifiers import PassedOver, github, gitlab
-from worker.registry.protocol import Final, Retryable
+from worker.notifications.notifiers import NotApplicable, github, gitlab
+from worker.registry.protocol import PermanentError, RetryableError
 
 CASES = {"asked": ASKED, "moved": MOVED, "held_back": HELD, "live": LIVE}
 AT_GITHUB = {"repository": "acme/taxi"}
@@ -55,7 +55,7 @@ def test_the_exact_body_for_gitlab(case, as_, listener, session):
 @pytest.mark.parametrize("commit", [None, "", "c0ffee", COMMIT + "0", f"{COMMIT[:-1]}g", "../../../../user", 7])
 def test_a_fact_without_a_whole_commit_is_passed_over(kind, commit, listener, session):
     fact = replace(MOVED, details={**MOVED.details, "commit": commit})
-    with pytest.raises(PassedOver, match="commit"):
+    with pytest.raises(NotApplicable, match="commit"):
         told(kind, fact, listener, session)
     assert listener.got == []
 
@@ -63,7 +63,7 @@ def test_a_fact_without_a_whole_commit_is_passed_over(kind, commit, listener, se
 @pytest.mark.parametrize("kind", [github, gitlab])
 @pytest.mark.parametrize("fact", [DESCRIBED, REQUESTED])
 def test_a_fact_that_decides_nothing_is_no_status_but_may_be_a_comment(kind, fact, listener, session):
-    with pytest.raises(PassedOver, match="no difference"):
+    with pytest.raises(NotApplicable, match="no difference"):
         told(kind, fact, listener, session)
     assert listener.got == []
     told(kind, fact, listener, session, **{"as": "comment"})
@@ -112,7 +112,7 @@ def test_a_monorepos_models_have_statuses_of_their_own(listener, session):
 )
 def test_a_refusal_is_final_and_says_where_to_look(kind, status, sentence, listener, session):
     listener.answer = (status, {"Location": "http://127.0.0.1:9/"})
-    with pytest.raises(Final, match=f"refused the message with {status}: .*{sentence}") as error:
+    with pytest.raises(PermanentError, match=f"refused the message with {status}: .*{sentence}") as error:
         told(kind, MOVED, listener, session)
     assert "s3cret" not in str(error.value)
 
@@ -121,7 +121,7 @@ def test_a_refusal_is_final_and_says_where_to_look(kind, status, sentence, liste
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_what_may_work_later_is_retryable_after_the_time_asked(kind, status, listener, session):
     listener.answer = (status, {"Retry-After": "17"})
-    with pytest.raises(Retryable) as error:
+    with pytest.raises(RetryableError) as error:
         told(kind, MOVED, listener, session)
     assert error.value.after == 17
 
@@ -140,37 +140,37 @@ def test_what_may_work_later_is_retryable_after_the_time_asked(kind, status, lis
 def test_githubs_limits_are_waited_for(status, headers, body, seconds, listener):
     listener.answer = (status, {name: value.format(int(time.time()) + 30) for name, value in headers.items()})
     listener.body = body
-    with pytest.raises(Retryable, match="had enough requests") as error:
+    with pytest.raises(RetryableError, match="had enough requests") as error:
         told(github, MOVED, listener, requests.Session())
     assert seconds - 5 <= error.value.after <= seconds + 1
 
 
 def test_a_lack_of_permission_is_no_limit(listener, session):
     listener.answer, listener.body = (403, {"X-RateLimit-Remaining": "4999"}), b'{"message": "Resource not accessible"}'
-    with pytest.raises(Final, match="Commit statuses"):
+    with pytest.raises(PermanentError, match="Commit statuses"):
         told(github, MOVED, listener, session)
 
 
 def test_a_state_that_an_older_gitlab_has_already_is_no_failure(listener, session):
     listener.answer, listener.body = (400, {}), b'{"message": "Cannot transition status via :enqueue from :pending"}'
-    with pytest.raises(PassedOver, match="has this status"):
+    with pytest.raises(NotApplicable, match="has this status"):
         told(gitlab, ASKED, listener, session)
     listener.body = b'{"error": "state is missing"}'
     listener.got.clear()
-    with pytest.raises(Final, match="refused the message with 400"):
+    with pytest.raises(PermanentError, match="refused the message with 400"):
         told(gitlab, ASKED, listener, session)
 
 
 @pytest.mark.parametrize("kind", [github, gitlab])
 def test_without_a_token_nothing_is_sent(kind, listener, session):
     where = AT_GITHUB if kind is github else AT_GITLAB
-    with pytest.raises(Final, match="add secret: env:NAME"):
+    with pytest.raises(PermanentError, match="add secret: env:NAME"):
         kind.post(notice(MOVED, url=listener.root, secret=None, **where), session, SEAL)
     assert listener.got == []
 
 
 def test_a_token_with_a_line_break_inside_is_final_and_not_told(listener, session):
-    with pytest.raises(Final, match="no header may hold") as error:
+    with pytest.raises(PermanentError, match="no header may hold") as error:
         github.post(notice(MOVED, url=listener.root, secret="s3cret\r\nX-Evil: 1", **AT_GITHUB), session, SEAL)
     assert "s3cret" not in str(error.value)
     assert listener.got == []
@@ -179,7 +179,7 @@ def test_a_token_with_a_line_break_inside_is_final_and_not_told(listener, sessio
 def test_an_answer_without_an_end_is_not_read_to_its_end(listener, session):
     listener.body = b"x" * 5_000_000
     listener.answer = (404, {})
-    with pytest.raises(Final, match="404"):
+    with pytest.raises(PermanentError, match="404"):
         told(github, MOVED, listener, session)
 
 

@@ -19,7 +19,7 @@ from tests.notifiers.mailbox import PASSWORD, USER
 from tests.notifiers.told import ASKED, LIVE, MOVED, SEAL, expected, notice
 from worker.notifications.notifiers import email
 from worker.notifications.transport import smtp
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 GIVEN = {"from": "Registrar <registrar@example.com>", "to": ["ml@example.com", "Bob <bob@example.com>"]}
 OPEN = {**GIVEN, "starttls": False}
@@ -108,26 +108,28 @@ def test_a_password_goes_by_tls_from_the_start(trusted):
 
 def test_a_server_that_nobody_vouches_for_gets_nothing(trusted, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(Retryable, match="SSLCertVerificationError"):
+    with pytest.raises(RetryableError, match="SSLCertVerificationError"):
         send(with_login(trusted.url), given=GIVEN)
     assert trusted.logins == trusted.mails == []
 
 
 def test_a_server_without_starttls_gets_nothing_where_it_is_asked_for(mailbox):
-    with pytest.raises(Final, match="no STARTTLS"):
+    with pytest.raises(PermanentError, match="no STARTTLS"):
         send(with_login(mailbox.url), given=GIVEN)
     assert mailbox.logins == mailbox.mails == []
 
 
 def test_no_password_goes_to_another_machine_in_the_open(mailbox, monkeypatch):
     monkeypatch.setattr(smtp, "is_loopback", lambda host: False)
-    with pytest.raises(Final, match="a password does not go"):
+    with pytest.raises(PermanentError, match="a password does not go"):
         send(with_login(mailbox.url))
     assert mailbox.logins == mailbox.mails == []
 
 
 @pytest.mark.parametrize("at", ["CONNECT", "MAIL", "RCPT", "END", "AUTH"])
-@pytest.mark.parametrize(("code", "fate"), [(421, Retryable), (450, Retryable), (550, Final), (554, Final)])
+@pytest.mark.parametrize(
+    ("code", "fate"), [(421, RetryableError), (450, RetryableError), (550, PermanentError), (554, PermanentError)]
+)
 def test_4xx_may_work_later_and_5xx_will_not(at, code, fate, mailbox):
     mailbox.answers[at] = f"{code} s3cret words"
     with pytest.raises(fate, match=str(code)) as error:
@@ -138,14 +140,14 @@ def test_4xx_may_work_later_and_5xx_will_not(at, code, fate, mailbox):
 
 
 def test_a_wrong_password_is_final_and_says_where_to_look(mailbox):
-    with pytest.raises(Final, match="refused the login with 535: look at the channel's url") as error:
+    with pytest.raises(PermanentError, match="refused the login with 535: look at the channel's url") as error:
         send(with_login(mailbox.url).replace("hunter2", "hunter3"))
     assert "hunter3" not in str(error.value)
 
 
 def test_one_recipient_of_two_refused_is_told_and_not_sent_again_to_the_other(mailbox):
     mailbox.answers["bob@example.com"] = "450 try later"
-    with pytest.raises(Final, match="refused 1 of the recipients with 450; the others have the mail"):
+    with pytest.raises(PermanentError, match="refused 1 of the recipients with 450; the others have the mail"):
         send(mailbox.url)
     assert len(mailbox.mails) == 1
 
@@ -157,7 +159,7 @@ def test_how_they_part_is_no_matter(mailbox):
 
 
 def test_a_server_that_is_down_is_retryable_and_no_password_is_told():
-    with pytest.raises(Retryable, match=r"127\.0\.0\.1 does not take the mail") as error:
+    with pytest.raises(RetryableError, match=r"127\.0\.0\.1 does not take the mail") as error:
         send("smtp://ada:hunter2@127.0.0.1:9")
     assert "hunter2" not in str(error.value)
 
@@ -166,7 +168,7 @@ def test_a_server_that_trickles_is_left(mailbox, monkeypatch):
     monkeypatch.setattr(smtp, "SECONDS", 0.3)
     monkeypatch.setattr(smtp, "TIMEOUT", 5.0)
     mailbox.answers["CONNECT"] = "220-wait\r\n220-wait"  # and no end
-    with pytest.raises(Retryable):
+    with pytest.raises(RetryableError):
         send(mailbox.url)
 
 
@@ -174,7 +176,7 @@ def test_a_server_that_trickles_is_left(mailbox, monkeypatch):
     "url", [None, "", "hunter2", "http://hunter2@x", "smtp://:hunter2@", "smtp://x:hunter2", "smtp:"]
 )
 def test_what_is_no_mail_server_is_final_and_not_told(url):
-    with pytest.raises(Final, match="smtp://USER:PASSWORD@HOST:PORT") as error:
+    with pytest.raises(PermanentError, match="smtp://USER:PASSWORD@HOST:PORT") as error:
         send(url)
     assert "hunter2" not in str(error.value)
 

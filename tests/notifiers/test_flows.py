@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from registrar.events.event import Actor
 from registrar.ledger.engine import now
@@ -18,7 +18,7 @@ from registrar.ledger.tables import cards, tasks
 from registrar.policy.load import parse
 from tests.notifiers.chatroom import Call, ChatRoom
 from tests.worker.office import ADA, KEY, POLICY, Office
-from worker.context import Bench
+from worker.context import WorkerContext
 from worker.notifications import fact_card
 
 CHANNELS = """
@@ -55,7 +55,7 @@ def office_of(office: Office, room: ChatRoom, *to: str, escalated_to: str | None
         "SLACK_HOOK": f"{room.root}/nowhere",
     }
     settings = replace(office.bench.settings, environ=environ, public_url="https://registrar.example.com")
-    office.bench = Bench(**{**office.bench.__dict__, "settings": settings, "policy": parse(text)})
+    office.bench = WorkerContext(**{**office.bench.__dict__, "settings": settings, "policy": parse(text)})
     return office
 
 
@@ -295,7 +295,7 @@ def test_a_request_that_a_newer_version_superseded_says_so_on_its_card(office, r
 
 def nonces(message: dict[str, Any]) -> set[str]:
     elements = next(block["elements"] for block in message["blocks"] if block["type"] == "actions")
-    return {Seal(KEY).open(element["value"], audience=IN_SLACK)["nonce"] for element in elements}
+    return {Encryptor(KEY).open(element["value"], audience=IN_SLACK)["nonce"] for element in elements}
 
 
 def dying(office: Office) -> Any:
@@ -364,5 +364,5 @@ def test_buttons_count_for_thirty_days_from_the_first_attempt(office, room):
     for _ in range(5):
         again(office)
     actions = card_in(room)[1]["blocks"][-1]["elements"]
-    until = Seal(KEY).open(actions[0]["value"], audience=IN_SLACK)["until"]
+    until = Encryptor(KEY).open(actions[0]["value"], audience=IN_SLACK)["until"]
     assert abs(until - (now() + timedelta(days=30, hours=-5)).timestamp()) < 60

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from tests.notifiers.told import MOVED, SEAL, notice
 from worker.notifications.notifiers import github, github_dispatch
 from worker.notifications.transport.github import access
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 GIVEN = {"repository": "acme/taxi", "app_id": 12, "installation_id": 34}
@@ -95,7 +95,7 @@ def test_a_token_that_was_taken_back_is_replaced(app, listener):
     post(listener)
     listener.answer = (401, {})
     app("ghs_two")
-    with pytest.raises(Retryable, match="gets another one"):
+    with pytest.raises(RetryableError, match="gets another one"):
         post(listener)
     listener.answer = (201, {})
     post(listener)
@@ -107,7 +107,7 @@ def test_a_token_that_was_taken_back_is_replaced(app, listener):
 )
 def test_an_app_that_is_not_known_is_final_and_says_where_to_look(status, sentence, listener):
     listener.at[TOKENS] = (status, b"{}")
-    with pytest.raises(Final, match=sentence):
+    with pytest.raises(PermanentError, match=sentence):
         post(listener)
     assert listener.paths == [TOKENS]
 
@@ -115,13 +115,13 @@ def test_an_app_that_is_not_known_is_final_and_says_where_to_look(status, senten
 @pytest.mark.parametrize("said", [b"", b"[]", b"{}", b'{"token": "x"}', b'{"token": "x", "expires_at": "soon"}'])
 def test_an_answer_without_a_token_is_retryable(said, listener):
     listener.at[TOKENS] = (201, said)
-    with pytest.raises(Retryable, match="no token"):
+    with pytest.raises(RetryableError, match="no token"):
         post(listener)
 
 
 @pytest.mark.parametrize("secret", ["hunter2", pem(ec.generate_private_key(ec.SECP256R1())), "-----BEGIN RSA-----"])
 def test_what_is_no_private_key_of_an_app_is_final_and_not_told(secret, listener):
-    with pytest.raises(Final, match="no RSA private key") as error:
+    with pytest.raises(PermanentError, match="no RSA private key") as error:
         github.post(notice(MOVED, url=listener.root, secret=secret, **GIVEN), requests.Session(), SEAL)
     assert secret not in str(error.value)
     assert listener.got == []

@@ -10,17 +10,17 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
 from registrar.plugins import kinds
 from tests.worker.office import KEY
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice, apprise, discord, log, mattermost, slack, teams, webhook
-from worker.registry.protocol import Final, Retryable
+from worker.notifications.notifiers import Notification, apprise, discord, log, mattermost, slack, teams, webhook
+from worker.registry.protocol import PermanentError, RetryableError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
-SEAL = Seal(KEY)
+SEAL = Encryptor(KEY)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MOVED = Fact(
@@ -58,12 +58,12 @@ PRESSES = {kind: Audience(kind, "chat", "team") for kind in ("slack", "mattermos
 APPROVED = Fact("promotion.approved", "the promotion of taxi version 2 to Production was approved by Ada")
 
 
-def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET, **more: Any) -> Notice:
+def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET, **more: Any) -> Notification:
     until = UNTIL if fact.type in fact_card.ASKING else None
-    return Notice("tsk_1", fact, "evt_1", NOON, url, secret, **{"until": until, **more})
+    return Notification("tsk_1", fact, "evt_1", NOON, url, secret, **{"until": until, **more})
 
 
-def ended(**more: Any) -> Notice:
+def ended(**more: Any) -> Notification:
     """ASKED's card as it is rewritten."""
     return notice(ASKED, until=None, end=fact_card.ended(APPROVED, NOON), **more)
 
@@ -221,7 +221,7 @@ def test_an_answer_is_seen_only_by_the_one_who_asked(listener, session):
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_what_may_work_later_is_retryable(listener, session, status):
     listener.answer = (status, {"Retry-After": "7"})
-    with pytest.raises(Retryable, match=f"answered {status}") as error:
+    with pytest.raises(RetryableError, match=f"answered {status}") as error:
         slack.post(notice(MOVED, listener.url), session, SEAL)
     assert error.value.after == 7
 
@@ -229,22 +229,22 @@ def test_what_may_work_later_is_retryable(listener, session, status):
 @pytest.mark.parametrize("status", [301, 400, 404, 410])
 def test_what_will_never_work_is_final(listener, session, status):
     listener.answer = (status, {"Location": "http://127.0.0.1:9/"})
-    with pytest.raises(Final, match=f"refused the message with {status}"):
+    with pytest.raises(PermanentError, match=f"refused the message with {status}"):
         slack.post(notice(MOVED, listener.url), session, SEAL)
     assert len(listener.got) == 1
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/hooks/secret-part", "ftp://host/secret-part", "secret-part"])
 def test_no_error_names_the_address(session, url):
-    with pytest.raises((Retryable, Final)) as error:
+    with pytest.raises((RetryableError, PermanentError)) as error:
         slack.post(notice(MOVED, url), session, SEAL)
     assert "secret-part" not in str(error.value)
 
 
 def test_a_channel_without_address_or_secret_says_what_to_add(session):
-    with pytest.raises(Final, match="add url: env:NAME"):
+    with pytest.raises(PermanentError, match="add url: env:NAME"):
         slack.post(notice(MOVED), session, SEAL)
-    with pytest.raises(Final, match="add secret: env:NAME"):
+    with pytest.raises(PermanentError, match="add secret: env:NAME"):
         webhook.post(notice(MOVED, "http://127.0.0.1:9", None), session, SEAL)
 
 
@@ -276,7 +276,7 @@ def test_nobody_is_called_by_a_name(listener, session):
 
 @pytest.mark.parametrize("url", [None, "", "nonsense", "nosuchservice://x", "json://"])
 def test_an_address_that_apprise_does_not_know_is_final_and_not_told(url, session, caplog):
-    with pytest.raises(Final) as caught:
+    with pytest.raises(PermanentError) as caught:
         apprise.post(notice(MOVED, url), session, SEAL)
     assert not url or url not in str(caught.value)
 
@@ -284,6 +284,6 @@ def test_an_address_that_apprise_does_not_know_is_final_and_not_told(url, sessio
 @pytest.mark.parametrize("status", [500, 404])
 def test_what_apprise_could_not_deliver_is_tried_again_and_no_password_is_logged(status, listener, session, caplog):
     listener.answer = (status, {})
-    with pytest.raises(Retryable) as caught:
+    with pytest.raises(RetryableError) as caught:
         apprise.post(notice(MOVED, apprised(listener)), session, SEAL)
     assert "hunter2" not in str(caught.value) + caplog.text

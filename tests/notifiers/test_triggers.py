@@ -11,7 +11,7 @@ from registrar.events.outcome import Fact
 from registrar.policy import options
 from tests.notifiers.told import DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
 from worker.notifications.notifiers import github_dispatch, gitlab_pipeline, pagerduty
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 GIVEN = {
     github_dispatch: {"repository": "acme/deploy", "event_type": "deploy"},
@@ -59,7 +59,7 @@ def test_a_project_by_its_path_is_one_part_of_the_address(listener, session):
 
 
 def test_no_name_becomes_a_variable_of_the_pipeline(listener, session):
-    with pytest.raises(Final, match=r"the model has a \$ in it"):
+    with pytest.raises(PermanentError, match=r"the model has a \$ in it"):
         told(gitlab_pipeline, replace(MOVED, model="$CI_JOB_TOKEN"), listener, session)
     assert listener.got == []
 
@@ -94,7 +94,7 @@ def test_change_events_go_to_pagerduty_where_no_address_is_given(session, monkey
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_what_may_work_later_is_retryable_after_the_time_asked(kind, status, listener, session):
     listener.answer = (status, {"Retry-After": "17"})
-    with pytest.raises(Retryable) as error:
+    with pytest.raises(RetryableError) as error:
         told(kind, MOVED, listener, session)
     assert error.value.after == 17
 
@@ -112,14 +112,14 @@ def test_what_may_work_later_is_retryable_after_the_time_asked(kind, status, lis
 )
 def test_a_refusal_is_final_and_says_where_to_look(kind, status, sentence, listener, session):
     listener.answer = (status, {})
-    with pytest.raises(Final, match=sentence) as error:
+    with pytest.raises(PermanentError, match=sentence) as error:
         told(kind, MOVED, listener, session)
     assert "s3cret" not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_secret_nothing_is_sent(kind, listener, session):
-    with pytest.raises(Final, match="add secret: env:NAME"):
+    with pytest.raises(PermanentError, match="add secret: env:NAME"):
         kind.post(notice(MOVED, url=listener.root, secret=None, **GIVEN[kind]), session, SEAL)
     assert listener.got == []
 
@@ -127,7 +127,7 @@ def test_without_a_secret_nothing_is_sent(kind, listener, session):
 @pytest.mark.parametrize("kind", KINDS)
 def test_redirects_are_not_followed(kind, listener, session):
     listener.answer = (307, {"Location": f"{listener.root}/elsewhere"})
-    with pytest.raises(Final, match="307"):
+    with pytest.raises(PermanentError, match="307"):
         told(kind, MOVED, listener, session)
     assert len(listener.got) == 1
 

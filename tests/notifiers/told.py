@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.outcome import Fact
 from tests.worker.office import KEY
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
-SEAL = Seal(KEY)
+SEAL = Encryptor(KEY)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = "s3cret-token"
 COMMIT = "4f5e6d7c8b9a0123456789abcdef0123456789ab"
@@ -75,9 +75,9 @@ LIVE = Fact(
 DESCRIBED = Fact("model_version.described", "taxi version 2 was described by Ada", "taxi", 2, TRAINED)
 
 
-def notice(fact: Fact, *, url: str | None = None, secret: str | None = TOKEN, **options: Any) -> Notice:
+def notice(fact: Fact, *, url: str | None = None, secret: str | None = TOKEN, **options: Any) -> Notification:
     """options: the channel's."""
-    return Notice(
+    return Notification(
         "tsk_1",
         fact,
         "evt_1",

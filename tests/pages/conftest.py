@@ -17,8 +17,8 @@ from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
 from registrar.ledger.dead_letters import letters
 from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.holders import Held
-from registrar.ledger.promotions import Opened, Voted
+from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.promotions import PromotionRequested, VoteCast
 from registrar.policy import load
 from tests.webhooks.conftest import environ
 from webhooks.app import create_app
@@ -102,15 +102,15 @@ def held_back(model: str, version: int, reason: str) -> Outcome:
     return Outcome(text, (Fact("model_version.held_back", text, model, version, details),))
 
 
-def asked(house: House, model: str, version: int, **more: Any) -> Opened:
+def asked(house: House, model: str, version: int, **more: Any) -> PromotionRequested:
     """A record of a request for Production, under the policy in effect."""
     gate = {"gate": "rmse < 7", "passed": True, "reason": "rmse 6.5 is < 7", "value": 6.5}
     digest = load(house.settings.config_path).digest(model)
     evidence = {"run_id": "r1", "source": "models:/m-1", "model_digest": "d" * 64, "gates": [gate]}
-    return Opened(model, version, "Production", {**evidence, "policy_digest": digest}, **more)
+    return PromotionRequested(model, version, "Production", {**evidence, "policy_digest": digest}, **more)
 
 
-def asking(record: Opened) -> Fact:
+def asking(record: PromotionRequested) -> Fact:
     details = {"promotion": record.id, "target": "Production", "metrics": {"rmse": 6.5, "r2": 0.9}, "commit": "c0ffee"}
     details |= {"champion": {"version": 1, "of": "@champion", "metrics": {"rmse": 6.9}}, "replaces": [1]}
     text = f"{record.model} version {record.version} waits for approval"
@@ -140,16 +140,16 @@ class Lived:
 @pytest.fixture
 def lived(house: House) -> Lived:
     """Of the model taxi: version 1 in Production, 2 asked for, 3 held back; and work that failed; all just now."""
-    held = tuple(Held("taxi", kind, key, 1) for kind, key in (("stage", "Production"), ("alias", "champion")))
+    held = tuple(HoldingStarted("taxi", kind, key, 1) for kind, key in (("stage", "Production"), ("alias", "champion")))
     first = {"model": "taxi", "run_id": "r1"}
     house.happened("training_run.finished", first, registered("taxi", 1, rmse=6.9), Outcome("moved", records=held))
     opened = asked(house, "taxi", 2)
-    vote = Voted(opened.id, "approve", False, "ci may not approve it")
+    vote = VoteCast(opened.id, "approve", False, "ci may not approve it")
     event = house.happened(
         "training_run.finished",
         {"model": "taxi", "run_id": "r2"},
         registered("taxi", 2, rmse=6.5),
-        Outcome("asked", (asking(opened),), records=(opened, Held("taxi", "alias", "challenger", 2), vote)),
+        Outcome("asked", (asking(opened),), records=(opened, HoldingStarted("taxi", "alias", "challenger", 2), vote)),
     )
     back = house.happened(
         "training_run.finished",

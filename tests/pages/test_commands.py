@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from registrar.config.settings import Settings
 from registrar.events.outcome import Outcome
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.tables import events
 from tests.pages.conftest import AT_HOME, House, Lived
 from webhooks.app import create_app
@@ -105,7 +105,7 @@ def test_who_may_only_look_has_no_forms_and_is_refused(lived: Lived):
 
 @pytest.mark.parametrize(("to", "meant"), [("", None), ("1", 1)])
 def test_rolling_back_is_an_event_that_may_name_an_earlier_holder(lived: Lived, to: str, meant: int | None):
-    held = Held("taxi", "stage", "Production", 2, alone=True)
+    held = HoldingStarted("taxi", "stage", "Production", 2, alone=True)
     lived.house.happened("training_run.finished", {"model": "taxi", "run_id": "r2"}, Outcome("moved", records=(held,)))
     page = "/models/taxi"
     filled = form(lived.house, page, f"{page}/rollback", to=to, reason="wrong fares")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed, Settled
-from registrar.ledger.holders import Released
+from registrar.ledger.holders import HoldingEnded
 from registrar.ledger.queries.holdings import Holding
 from tests.pages.conftest import Lived
 from webhooks.dashboard.timeline import timeline
@@ -64,7 +64,7 @@ def test_the_pages_say_it_once(lived: Lived):
 
 def test_what_ended_since_its_version_was_made_anew_says_so(lived: Lived):
     because = "taxi was made anew in MLflow: taxi version 1, made on 2026-11-29 12:00:00 UTC"
-    gone = Outcome("gone", records=(Released("taxi", "stage", 1, "Production", because=because),))
+    gone = Outcome("gone", records=(HoldingEnded("taxi", "stage", 1, "Production", because=because),))
     lived.house.happened("registry.reconcile", {"model": "taxi"}, gone)
     assert because in lived.house.get("/models/taxi").text
 

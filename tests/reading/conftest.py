@@ -6,15 +6,15 @@ from datetime import datetime
 import pytest
 
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import Cause, Outcome, Record
+from registrar.events.outcome import Cause, LedgerChange, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
 from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.holders import Held
-from registrar.ledger.promotions import Decided, Opened, Voted
+from registrar.ledger.holders import HoldingStarted
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, VoteCast
 from registrar.policy import Policy
 from registrar.policy.load import parse as parse_policy
-from registrar.queries.local import Local
+from registrar.queries.local import LocalQueries
 from tests.ledger.chain import EVIDENCE, NOON
 
 POLICY = """
@@ -51,7 +51,7 @@ class Town:
     def event(
         self,
         type_: str = "training_run.failed",
-        *records: Record,
+        *records: LedgerChange,
         by: str = "source:ci",
         source: str = "ci",
         state: str | None = "succeeded",
@@ -70,7 +70,7 @@ class Town:
                 tasks.finish(connection, task, state, ended, at=at)
         return receipt.events[0][0]
 
-    def write(self, event_id: str, *records: Record, by: str = "ada", at: datetime = NOON) -> None:
+    def write(self, event_id: str, *records: LedgerChange, by: str = "ada", at: datetime = NOON) -> None:
         with self.ledger.write() as connection:
             for record in records:
                 record.apply(connection, Cause(event_id, by, by.title(), at))
@@ -91,18 +91,18 @@ def policy() -> Policy:
 
 
 @pytest.fixture
-def local(ledger: Ledger, policy: Policy) -> Local:
-    return Local(ledger, lambda: policy)
+def local(ledger: Ledger, policy: Policy) -> LocalQueries:
+    return LocalQueries(ledger, lambda: policy)
 
 
 def promoted(town: Town) -> tuple[str, str]:
     """The ids of a promotion that came about, and of one that waits for approval."""
-    done = Opened("taxi", 1, "Production", {**EVIDENCE, "trained_by": "eve@example.com"})
+    done = PromotionRequested("taxi", 1, "Production", {**EVIDENCE, "trained_by": "eve@example.com"})
     asked = town.event("promotion.request", by="ada", version=1, target="Production")
     town.write(asked, done, at=NOON)
     approved = town.event("promotion.approve", by="ada", source="slack", version=1)
-    town.write(approved, Voted(done.id, "approve", True, "fine"), Decided(done.id, "promoted"))
-    town.write(approved, Held("taxi", "stage", "Production", 1, alone=True, promotion=done.id))
-    waits = Opened("taxi", 2, "Production", {**EVIDENCE, "trained_by": "eve@example.com"})
+    town.write(approved, VoteCast(done.id, "approve", True, "fine"), PromotionStateChanged(done.id, "promoted"))
+    town.write(approved, HoldingStarted("taxi", "stage", "Production", 1, alone=True, promotion=done.id))
+    waits = PromotionRequested("taxi", 2, "Production", {**EVIDENCE, "trained_by": "eve@example.com"})
     town.write(asked, waits, by="cyd", at=NOON.replace(hour=13))
     return done.id, waits.id

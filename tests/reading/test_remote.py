@@ -14,18 +14,18 @@ from werkzeug.serving import make_server
 from registrar.config.settings import Settings
 from registrar.http.api_client import BadAddress, Client, NotAllowed
 from registrar.http.event_client import NotTaken, Unreachable
-from registrar.ledger.holders import Past
-from registrar.ledger.queries.event_search import Sought
-from registrar.queries.local import Local
-from registrar.queries.query_service import BadQuestion, Page, Reading, Unknown
-from registrar.queries.remote import Remote
+from registrar.ledger.holders import HistoryFilter
+from registrar.ledger.queries.event_search import EventFilter
+from registrar.queries.local import LocalQueries
+from registrar.queries.query_service import BadQuestion, Page, QueryService, Unknown
+from registrar.queries.remote import RemoteQueries
 from tests.ledger.chain import NOON
 from tests.reading.conftest import POLICY, Town, promoted
 from webhooks.app import create_app
 
 
 @pytest.fixture
-def remote(tmp_path, ledger, ledger_url) -> Iterator[Remote]:
+def remote(tmp_path, ledger, ledger_url) -> Iterator[RemoteQueries]:
     (tmp_path / "registrar.yml").write_text(POLICY)
     environ = {
         "REGISTRAR_CONFIG": str(tmp_path / "registrar.yml"),
@@ -38,20 +38,20 @@ def remote(tmp_path, ledger, ledger_url) -> Iterator[Remote]:
     server = make_server("127.0.0.1", 0, create_app(Settings.read(environ)), threaded=True)
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     serving.start()
-    yield Remote(Client(f"http://127.0.0.1:{server.server_port}"))
+    yield RemoteQueries(Client(f"http://127.0.0.1:{server.server_port}"))
     server.shutdown()
     server.server_close()
 
 
-Ask = Callable[[Reading, list[str]], Any]
+Ask = Callable[[QueryService, list[str]], Any]
 QUESTIONS: dict[str, Ask] = {
-    "events": lambda reading, ids: reading.events(Sought()),
-    "events, a page": lambda reading, ids: reading.events(Sought(model="taxi"), limit=2),
+    "events": lambda reading, ids: reading.events(EventFilter()),
+    "events, a page": lambda reading, ids: reading.events(EventFilter(model="taxi"), limit=2),
     "events, the next page": lambda reading, ids: reading.events(
-        Sought(), limit=2, cursor=reading.events(Sought(), limit=2).next
+        EventFilter(), limit=2, cursor=reading.events(EventFilter(), limit=2).next
     ),
     "events, sought": lambda reading, ids: reading.events(
-        Sought("ci", "training_run.failed", "taxi", "source:ci", "dead", NOON, NOON + timedelta(hours=9))
+        EventFilter("ci", "training_run.failed", "taxi", "source:ci", "dead", NOON, NOON + timedelta(hours=9))
     ),
     "an event": lambda reading, ids: reading.event(ids[0]),
     "promotions": lambda reading, ids: reading.promotions(),
@@ -61,9 +61,9 @@ QUESTIONS: dict[str, Ask] = {
     "models": lambda reading, ids: reading.models(),
     "a model": lambda reading, ids: reading.model("taxi"),
     "history": lambda reading, ids: reading.history("taxi"),
-    "history at a time": lambda reading, ids: reading.history("taxi", Past(at=NOON + timedelta(hours=5))),
+    "history at a time": lambda reading, ids: reading.history("taxi", HistoryFilter(at=NOON + timedelta(hours=5))),
     "history of an alias": lambda reading, ids: reading.history(
-        "taxi", Past("@champion", None, NOON - timedelta(hours=5), NOON + timedelta(hours=5)), limit=1
+        "taxi", HistoryFilter("@champion", None, NOON - timedelta(hours=5), NOON + timedelta(hours=5)), limit=1
     ),
     "queue": lambda reading, ids: reading.queue(model="taxi", limit=1),
     "dead": lambda reading, ids: reading.dead(model="taxi", state="dead"),
@@ -77,7 +77,7 @@ QUESTIONS: dict[str, Ask] = {
 }
 
 
-def test_a_receiver_elsewhere_gives_what_the_ledger_here_gives(remote: Remote, local: Local, town: Town):
+def test_a_receiver_elsewhere_gives_what_the_ledger_here_gives(remote: RemoteQueries, local: LocalQueries, town: Town):
     done, waits = promoted(town)
     dead = town.event(state="dead")
     town.refusal()
@@ -95,18 +95,18 @@ def plain(answer: Any) -> str:
     )
 
 
-def test_what_is_not_there_and_what_can_not_be_meant_are_the_same_errors(remote: Remote, local: Local):
+def test_what_is_not_there_and_what_can_not_be_meant_are_the_same_errors(remote: RemoteQueries, local: LocalQueries):
     for reading in (remote, local):
         for ask in (reading.event, reading.promotion, reading.model, reading.dead_one):
             for nothing in ("nothing at all", "a/b", "..", "", "%2e"):
                 with pytest.raises(Unknown):
                     ask(nothing)
         with pytest.raises(BadQuestion, match="cursor must be"):
-            reading.events(Sought(), cursor="x")
+            reading.events(EventFilter(), cursor="x")
         with pytest.raises(BadQuestion):
             reading.promotions(state="done")
         with pytest.raises(BadQuestion, match="None, Staging, Production, Archived, or an alias such as @champion"):
-            reading.history("taxi", Past("champion"))
+            reading.history("taxi", HistoryFilter("champion"))
 
 
 class Stub(BaseHTTPRequestHandler):

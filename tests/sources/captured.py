@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from registrar import plugins
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.policy import Policy
 from registrar.policy.options import NoOptions
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Context, Request
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -22,20 +22,20 @@ FOLDERS = sorted(path.parent.name for path in FIXTURES.glob("*/_sender.json"))
 
 @dataclass(frozen=True)
 class Capture:
-    sender: Sender
+    sender: OpenSource
     request: Request
     expected: Path
 
 
-def sender(folder: str) -> tuple[Sender, datetime]:
+def sender(folder: str) -> tuple[OpenSource, datetime]:
     """The sender that a folder's fixtures come from, and when they arrived."""
     content = json.loads((FIXTURES / folder / "_sender.json").read_text())
     policy, name = Policy.model_validate(content["policy"]), content["name"]
     config = policy.sources[name]
     module = plugins.load("webhooks.sources", config.kind)
     options = getattr(module, "Options", NoOptions).model_validate(config.options)
-    context = Context(name, config, policy, Seal(content["seal_key"]), tuple(content["secrets"]), options)
-    return Sender(context, module), datetime.fromisoformat(content["now"])
+    context = Context(name, config, policy, Encryptor(content["seal_key"]), tuple(content["secrets"]), options)
+    return OpenSource(context, module), datetime.fromisoformat(content["now"])
 
 
 def read(path: Path) -> Capture:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
 from tests.sources.captured import FIXTURES, read
@@ -18,7 +18,7 @@ from webhooks.ingress.errors import BadSignature, InvalidEvent
 from webhooks.ingress.source_types import Parsed
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.verifier import WeakSecret
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.notifiers import discord as notifier
 
 PRESS = read(FIXTURES / "discord" / "press__approve.http")
@@ -116,7 +116,7 @@ def test_the_model_in_the_message_can_not_be_changed(message: object):
 
 
 def test_a_button_of_another_installation_is_refused():
-    context = replace(CONTEXT, seal=Seal(Fernet.generate_key().decode()))
+    context = replace(CONTEXT, seal=Encryptor(Fernet.generate_key().decode()))
     with pytest.raises(InvalidEvent, match="not one of this installation's"):
         PRESS.sender.kind.normalise(PRESS.request, context)
 
@@ -145,7 +145,7 @@ def test_what_the_notifier_posts_fits_and_is_understood(model: str, version: int
     )
     at = PRESS.request.received_at
     presses = Audience("discord", "discord", "team")
-    notice = Notice("tsk_1", fact, "evt_1", at, None, "bot", presses=presses, until=at)
+    notice = Notification("tsk_1", fact, "evt_1", at, None, "bot", presses=presses, until=at)
     message = notifier.message(notice, CONTEXT.seal)
     for button in message["components"][0]["components"]:
         assert len(button["custom_id"]) <= 100

@@ -9,11 +9,11 @@ from unittest import mock
 
 import pytest
 
-from registrar.config.encryption import REPLY, Seal
+from registrar.config.encryption import REPLY, Encryptor
 from registrar.events.event import Event
 from tests.sources.captured import FIXTURES, FOLDERS, KINDS, captures, read, sender
 from webhooks.ingress.errors import BadSignature, Rejected, StaleTimestamp
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, STRUCTURED
@@ -23,7 +23,7 @@ def named(paths: list[Path]) -> list[Any]:
     return [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in paths]
 
 
-def plain(event: Event, seal: Seal) -> dict[str, Any]:
+def plain(event: Event, seal: Encryptor) -> dict[str, Any]:
     return {
         "type": event.type,
         "data": event.data.model_dump(mode="json"),
@@ -173,7 +173,7 @@ HOSTILE_BODIES = {
 POLITE = {"slack": [{}], "teams": [{"type": "message", "text": mock.ANY}]}
 
 
-def fate(who: Sender, request: Request) -> tuple[int, str, int]:
+def fate(who: OpenSource, request: Request) -> tuple[int, str, int]:
     """The status, the reason, and how many events."""
     try:
         parsed = who.normalise(request)

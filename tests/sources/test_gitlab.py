@@ -16,7 +16,7 @@ from tests.sources.captured import FIXTURES, Capture, read
 from tests.sources.test_github import ignored
 from webhooks.ci.payload import moment
 from webhooks.ingress.errors import BadSignature, InvalidEvent
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Parsed
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources import gitlab
@@ -40,7 +40,7 @@ def changed(capture: Capture, change: Callable[[Any], object]) -> Parsed:
     return capture.sender.normalise(replace(capture.request, body=json.dumps(payload).encode()))
 
 
-def by_token(*secrets: str) -> Sender:
+def by_token(*secrets: str) -> OpenSource:
     """The same sender, with a hook of the older kind."""
     context = TRAINED.sender.context
     options = context.options.model_copy(update={"verify": "secret_token"})

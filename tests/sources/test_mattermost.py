@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.key_generation import new_key
 from registrar.events.approval_buttons import Audience
 from tests.sources.captured import FIXTURES, read
@@ -96,7 +96,9 @@ def test_no_body_without_token_or_seal_is_verified(body: bytes):
             captured.sender.verify(replace(captured.request, body=body))
 
 
-@pytest.mark.parametrize("sealed", ["", "gAAAAA", 5, ["x"], {}, "é", Seal(new_key()).close(SAID, audience=AUDIENCE)])
+@pytest.mark.parametrize(
+    "sealed", ["", "gAAAAA", 5, ["x"], {}, "é", Encryptor(new_key()).close(SAID, audience=AUDIENCE)]
+)
 def test_a_press_without_our_seal_is_a_bad_signature(sealed: object):
     with pytest.raises(BadSignature):
         PRESS.sender.verify(pressed(sealed))

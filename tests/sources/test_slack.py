@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
 from tests.sources.captured import sender
 from webhooks.ingress.errors import InvalidEvent
@@ -32,13 +32,13 @@ def press(value: str, **more: object) -> Parsed:
     return normalise({"payload": json.dumps(payload)})
 
 
-def seal() -> Seal:
+def seal() -> Encryptor:
     return sender("slack")[0].context.seal
 
 
 def test_a_button_of_another_installation_is_refused():
     with pytest.raises(InvalidEvent, match="not one of this installation's"):
-        press(Seal("A" * 43 + "=").close(SAID, audience=AUDIENCE))
+        press(Encryptor("A" * 43 + "=").close(SAID, audience=AUDIENCE))
 
 
 @pytest.mark.parametrize("name", SAID)

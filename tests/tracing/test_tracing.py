@@ -10,13 +10,13 @@ from mlflow import MlflowClient
 
 from registrar.config.settings import Settings
 from registrar.telemetry import tracing
-from registrar.telemetry.observability_settings import Watching
+from registrar.telemetry.observability_settings import ObservabilitySettings
 from tests.tracing.collector import Collector, collector
 from tests.webhooks.conftest import environ, signed
 from tests.worker.office import POLICY, Office
 from webhooks.app import create_app
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 SENDER = "0af7651916cd43dd8448eb211c80319c"
 
@@ -80,7 +80,7 @@ def test_what_came_again_has_its_trace_already(ledger, tmp_path, heard):
 def test_an_error_is_told_by_its_kind_and_not_by_what_it_says(office_of, heard, tmp_path):
     office = office_of()
     started("worker", heard, tmp_path)
-    office.registry.fail["run"] = Retryable("refused: the-secret-of-somebody")
+    office.registry.fail["run"] = RetryableError("refused: the-secret-of-somebody")
     office.registry.trained("r1", rmse=5.0)
     event_id = office.post("training_run.finished", model="taxi", run_id="r1")
     office.later(minutes=1)
@@ -140,7 +140,7 @@ def test_half_of_the_traces_are_kept_where_half_are_asked_for():
     ],
 )
 def test_it_is_on_where_it_has_somewhere_to_send(given, on):
-    assert Watching.read(given).tracing is on
+    assert ObservabilitySettings.read(given).tracing is on
 
 
 def test_the_receiver_loads_nothing_of_it_unless_asked():

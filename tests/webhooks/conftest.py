@@ -18,7 +18,7 @@ from registrar.http import signing
 from registrar.ledger import Ledger, rejections
 from registrar.ledger.tables import events, tasks
 from webhooks.app import create_app
-from webhooks.ingress.chat_reply import Letter, Postbox
+from webhooks.ingress.chat_reply import ChatReply, ChatResponder
 
 NOBODY = "redis://127.0.0.1:1/0"  # a broker that refuses connections
 CI = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -108,15 +108,15 @@ def environ(folder: Path, *, broker: str = NOBODY) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def letters(monkeypatch: pytest.MonkeyPatch) -> list[Letter]:
+def letters(monkeypatch: pytest.MonkeyPatch) -> list[ChatReply]:
     """What would have gone out to people; nothing does."""
-    posted: list[Letter] = []
+    posted: list[ChatReply] = []
 
-    def post(self: Postbox, letter: Letter) -> bool:
+    def post(self: ChatResponder, letter: ChatReply) -> bool:
         posted.append(letter)
         return True
 
-    monkeypatch.setattr(Postbox, "post", post)
+    monkeypatch.setattr(ChatResponder, "post", post)
     return posted
 
 

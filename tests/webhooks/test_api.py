@@ -11,7 +11,7 @@ from registrar.compaction.run import archive
 from registrar.events.outcome import Cause, Outcome
 from registrar.ledger import tasks
 from registrar.ledger.engine import now
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from tests.webhooks.conftest import Receiver, finished
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -87,7 +87,7 @@ def test_a_models_history_is_told_whole_or_as_of_a_time(receiver: Receiver):
     with receiver.ledger.write() as connection:
         for hours, version in enumerate((1, 2)):
             cause = Cause(accepted["id"], "ada", "Ada", NOON + timedelta(hours=hours))
-            Held("nyc-taxi-regressor", "stage", "Production", version, alone=True).apply(connection, cause)
+            HoldingStarted("nyc-taxi-regressor", "stage", "Production", version, alone=True).apply(connection, cause)
     whole = receiver.client.get("/v1/models/nyc-taxi-regressor/history").json["history"]
     early = receiver.client.get("/v1/models/nyc-taxi-regressor/history?at=2026-11-22T13:30:00%2B01:00").json["history"]
     assert [(row["version"], row["until"]) for row in whole] == [(2, None), (1, "2026-11-22T13:00:00+00:00")]

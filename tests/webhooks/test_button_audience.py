@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from cryptography.fernet import Fernet
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
 from registrar.policy.references import unresolved
 from registrar.policy.routes import Channel
@@ -22,7 +22,7 @@ __all__ = ["receiver"]
 
 
 def in_slack(receiver: Receiver, **more: Any) -> list[dict]:
-    message = slack.message(notice("slack", **more), Seal(receiver.settings.secret_key))
+    message = slack.message(notice("slack", **more), Encryptor(receiver.settings.secret_key))
     return next(block["elements"] for block in message["blocks"] if block["type"] == "actions")
 
 

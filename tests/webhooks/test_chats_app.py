@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from registrar.config.encryption import REPLY, Seal
+from registrar.config.encryption import REPLY, Encryptor
 from registrar.config.settings import Settings
 from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
@@ -20,7 +20,7 @@ from registrar.ledger import Ledger
 from registrar.policy import Policy
 from tests.webhooks.conftest import SLACK, Receiver
 from webhooks.app import create_app
-from worker.notifications.notifiers import Notice, discord, mattermost
+from worker.notifications.notifiers import Notification, discord, mattermost
 
 TOKEN, ADA, GRACE = "okwexkjpe7ygb8eq1ww58t483w", "aoa1agao6t8fmx3ikt1j9w5ybw", "q5s3b7xzgprp5eid8h66j9epsy"
 TEAMS = "vqF0En+Z0ucuRTM/01o2GuhMH3hKKk/N2bOmlM31zaA="
@@ -74,15 +74,15 @@ def typed(receiver: Receiver, text: str, *, token: str = TOKEN):
     return receiver.post(urlencode(said).encode(), headers, to="mattermost")
 
 
-def notice(kind: str, *, until: timedelta = timedelta(days=1), source: str | None = None, **more: Any) -> Notice:
+def notice(kind: str, *, until: timedelta = timedelta(days=1), source: str | None = None, **more: Any) -> Notification:
     """For a channel that is named like its kind."""
     now, presses = datetime.now(UTC), Audience(kind, source or kind, kind)
     said = {"url": None, "secret": "bot", "door": "https://registrar.example.com/x", "presses": presses, **more}
-    return Notice("tsk_1", ASKED, "evt_1", now, until=now + until, **said)
+    return Notification("tsk_1", ASKED, "evt_1", now, until=now + until, **said)
 
 
 def buttons(receiver: Receiver, **more: Any) -> list[dict]:
-    message = mattermost.message(notice("mattermost", **more), Seal(receiver.settings.secret_key))
+    message = mattermost.message(notice("mattermost", **more), Encryptor(receiver.settings.secret_key))
     return [action["integration"]["context"] for action in message["attachments"][0]["actions"]]
 
 
@@ -111,8 +111,8 @@ def interact(receiver: Receiver, *, key: Ed25519PrivateKey = DISCORD, **content:
     return receiver.post(body, {"Content-Type": "application/json", **made}, to="discord")
 
 
-def interact_by_press(receiver: Receiver, nth: int, *, posted: Notice | None = None, **more: object):
-    message = discord.message(posted or notice("discord"), Seal(receiver.settings.secret_key))
+def interact_by_press(receiver: Receiver, nth: int, *, posted: Notification | None = None, **more: object):
+    message = discord.message(posted or notice("discord"), Encryptor(receiver.settings.secret_key))
     return interact(receiver, type=3, message=message, data=message["components"][0]["components"][nth], **more)
 
 
@@ -180,7 +180,7 @@ def test_a_command_in_discord_is_an_event_of_the_person_with_a_sealed_address(re
     assert (answer.status_code, answer.json["type"], answer.json["data"]["flags"]) == (200, 4, 64)
     assert recorded(receiver) == [("discord", "promotion.approve", "ada")]
     [event] = receiver.events()
-    assert Seal(receiver.settings.secret_key).open(event.reply_to, audience=REPLY) == {
+    assert Encryptor(receiver.settings.secret_key).open(event.reply_to, audience=REPLY) == {
         "kind": "discord",
         "url": "https://discord.com/api/v10/webhooks/8/aW50",
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from registrar.broker import dispatcher as module
-from registrar.broker.celery_app import PEAL, QUEUE, Bell
+from registrar.broker.celery_app import PUBLISH_BATCH, QUEUE, TaskMessage
 from registrar.broker.dispatcher import Dispatcher
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger
@@ -19,11 +19,11 @@ from tests.broker import Broker
 from tests.webhooks.conftest import NOBODY, Receiver, environ, finished
 from webhooks.app import create_app
 
-BELL = Bell("tsk_1", "worker.register")
-OTHER = Bell("tsk_2", "worker.register")
+BELL = TaskMessage("tsk_1", "worker.register")
+OTHER = TaskMessage("tsk_2", "worker.register")
 
 
-def published(url: str, *bells: Bell) -> Dispatcher:
+def published(url: str, *bells: TaskMessage) -> Dispatcher:
     """Each by itself, as from requests that follow each other; all are published when it returns."""
     dispatcher = Dispatcher(url)
     for bell in bells:
@@ -98,10 +98,10 @@ def test_what_comes_while_something_is_published_is_published_together(monkeypat
 
 def test_many_tasks_are_one_message(broker: Broker):
     dispatcher = Dispatcher(broker.url)
-    dispatcher.publish([Bell(f"tsk_{number}", "worker.register") for number in range(module.FEW + 1)])
+    dispatcher.publish([TaskMessage(f"tsk_{number}", "worker.register") for number in range(module.FEW + 1)])
     dispatcher.close()
     [message] = map(json.loads, broker.client.lrange(QUEUE, 0, -1))
-    assert message["headers"]["task"] == PEAL
+    assert message["headers"]["task"] == PUBLISH_BATCH
 
 
 def test_a_fault_of_ours_ends_no_publishing(broker: Broker, monkeypatch):
@@ -138,7 +138,7 @@ def test_it_says_whether_the_broker_answers(broker: Broker):
 def test_what_waits_is_published_at_the_end(broker: Broker):
     dispatcher = Dispatcher(broker.url)
     for number in range(7):
-        dispatcher.publish([Bell(f"tsk_{number}", "worker.register")])
+        dispatcher.publish([TaskMessage(f"tsk_{number}", "worker.register")])
     dispatcher.close()
     messages = [json.loads(message)["body"] for message in broker.client.lrange(QUEUE, 0, -1)]
     assert set(re.findall(r"tsk_\d", str([base64.b64decode(body) for body in messages]))) == {

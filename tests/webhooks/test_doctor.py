@@ -16,7 +16,7 @@ from registrar.config.key_generation import new_webhook_secret
 from registrar.ledger import rejections
 from tests.cli.conftest import data, record, run  # noqa: F401 (fixtures)
 from tests.sources.captured import captures, read, sender
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
 from webhooks.signatures.diagnosis.diagnose import diagnose
 from webhooks.signatures.schemes import Scheme
@@ -33,7 +33,7 @@ SECRETS = {
 KINDS = list(SECRETS)
 
 
-def who(kind: str, *more: str) -> Sender:
+def who(kind: str, *more: str) -> OpenSource:
     found, _ = sender(kind)
     return replace(found, context=replace(found.context, secrets=(SECRETS[kind], *more)))
 

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from registrar.policy import Policy
 from tests.sources.captured import captures, read, sender
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Outgoing, Request
 from webhooks.signatures import source_signing
 from webhooks.signatures.schemes import SLACK, STANDARD_WEBHOOKS
@@ -30,7 +30,7 @@ def arrived(outgoing: Outgoing) -> Request:
     return Request(outgoing.headers, outgoing.body, content_type, datetime.now(UTC))
 
 
-def with_key_pair(who: Sender) -> tuple[Sender, str | None]:
+def with_key_pair(who: OpenSource) -> tuple[OpenSource, str | None]:
     """For a kind that signs with a private key: a new pair, as nobody has the captured ones' private half."""
     scheme = source_signing.scheme_of(who)
     if not scheme or not scheme.public or scheme.public.key_prefix:

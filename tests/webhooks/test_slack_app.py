@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from registrar.config.encryption import REPLY, Seal
+from registrar.config.encryption import REPLY, Encryptor
 from registrar.events import approval_buttons as buttons
 from registrar.ledger.capacity import NoCapacity
 from tests.webhooks.conftest import SLACK, Receiver
@@ -42,7 +42,7 @@ def button(receiver: Receiver, *, until: datetime | None = None, **said: object)
     pinned = {"promotion": "prm_" + "0" * 32, "model": "nyc-taxi-regressor", "version": 3, "target": "Production"}
     until = until or datetime.now(UTC) + timedelta(days=1)
     content = buttons.content("approve", nonce="tsk_1.approve", until=until, pinned={**pinned, **said})
-    return Seal(receiver.settings.secret_key).close(content, audience=AUDIENCE)
+    return Encryptor(receiver.settings.secret_key).close(content, audience=AUDIENCE)
 
 
 def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
@@ -52,7 +52,7 @@ def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
     assert (event.type, event.actor, event.delivery_id) == ("promotion.approve", "ada", "tsk_1.approve:T1/U1")
     assert "hooks.slack.com" not in event.reply_to
     assert (
-        Seal(receiver.settings.secret_key).open(event.reply_to, audience=REPLY)["url"]
+        Encryptor(receiver.settings.secret_key).open(event.reply_to, audience=REPLY)["url"]
         == "https://hooks.slack.com/actions/x"
     )
 

@@ -15,7 +15,7 @@ from tests.webhooks import test_chats_app as chats
 from tests.webhooks import test_slack_app as slack
 from tests.webhooks.conftest import SLACK, Receiver
 from webhooks.app import create_app
-from webhooks.ingress.chat_reply import Letter, send
+from webhooks.ingress.chat_reply import ChatReply, send
 
 COMMAND = {
     "name": "registry",
@@ -53,7 +53,7 @@ def limited(ledger, settings, monkeypatch):
     return start
 
 
-def told(answer, letters: list[Letter]) -> str:
+def told(answer, letters: list[ChatReply]) -> str:
     """What the person reads."""
     assert answer.status_code == 200
     shown = answer.json or letters[-1].body
@@ -69,14 +69,14 @@ def test_a_ledger_that_is_away(limited, letters, ask):
     with receiver.ledger.write() as connection:
         connection.execute(text("ALTER TABLE gone RENAME TO events"))
     assert receiver.events() == []
-    assert "Registrar can't" not in told(ask(receiver), [*letters, Letter("", {"text": "none"})])
+    assert "Registrar can't" not in told(ask(receiver), [*letters, ChatReply("", {"text": "none"})])
     assert len(receiver.events()) == 1
 
 
 @EACH
 def test_too_much_work_that_waits(limited, letters, ask):
     receiver = limited(max_unfinished=1)
-    told(ask(receiver), [Letter("", {"text": "none"})])
+    told(ask(receiver), [ChatReply("", {"text": "none"})])
     with receiver.ledger.write() as connection:  # another delivery, that is not the first one again
         connection.execute(text("UPDATE events SET delivery_id = 'another'"))
     said = told(ask(receiver), letters)
@@ -134,11 +134,11 @@ def chat():
 
 
 def test_a_letter_is_posted_once_and_no_redirect_is_followed(chat):
-    send(Letter(f"{chat}/actions/x?y=z", {"text": "now"}))
+    send(ChatReply(f"{chat}/actions/x?y=z", {"text": "now"}))
     assert Chat.posted == [("/actions/x?y=z", {"text": "now"})]
 
 
 def test_a_chat_that_is_not_there_is_no_error(caplog):
-    send(Letter("http://127.0.0.1:1/actions/secret", {"text": "now"}))
+    send(ChatReply("http://127.0.0.1:1/actions/secret", {"text": "now"}))
     assert "127.0.0.1 can't be told what is to be said to a person: ConnectionRefusedError" in caplog.text
     assert "secret" not in caplog.text

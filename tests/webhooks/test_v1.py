@@ -7,7 +7,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from registrar.events.event import Actor
-from registrar.ledger.promotions import Opened
+from registrar.ledger.promotions import PromotionRequested
 from tests.ledger.chain import EVIDENCE, scene
 from tests.webhooks.conftest import Receiver, finished
 from webhooks.auth import Principal
@@ -95,7 +95,7 @@ def test_what_has_not_changed_is_304(receiver: Receiver):
 def test_the_journal_comes_line_by_line(receiver: Receiver):
     town = scene(receiver.ledger)
     for version in (1, 2, 3):
-        town.write(Opened("nyc-taxi-regressor", version, "Production", EVIDENCE))
+        town.write(PromotionRequested("nyc-taxi-regressor", version, "Production", EVIDENCE))
     answer = receiver.client.get("/v1/audit")
     entries = [json.loads(line) for line in answer.text.splitlines()]
     assert (answer.mimetype, [entry["seq"] for entry in entries]) == ("application/x-ndjson", [1, 2, 3])
@@ -104,7 +104,7 @@ def test_the_journal_comes_line_by_line(receiver: Receiver):
 
 def test_exports_of_one_person_are_two_at_a_time_and_one_that_is_broken_off_makes_room(receiver: Receiver):
     town = scene(receiver.ledger)
-    town.write(Opened("taxi", 1, "Production", EVIDENCE))
+    town.write(PromotionRequested("taxi", 1, "Production", EVIDENCE))
     under_way = [receiver.client.get("/v1/audit", buffered=False) for _ in range(2)]
     third = receiver.client.get("/v1/audit")
     assert (third.status_code, third.headers["Retry-After"]) == (429, "30")
@@ -129,7 +129,7 @@ def act(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def waiting(receiver: Receiver) -> str:
-    opened = Opened("nyc-taxi-regressor", 3, "Production", EVIDENCE)
+    opened = PromotionRequested("nyc-taxi-regressor", 3, "Production", EVIDENCE)
     scene(receiver.ledger).write(opened)
     return opened.id
 

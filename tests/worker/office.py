@@ -7,11 +7,11 @@ from typing import Any
 import requests
 from sqlalchemy import select
 
-from registrar.broker.celery_app import Bell, celery_app
-from registrar.config.encryption import Seal
+from registrar.broker.celery_app import TaskMessage, celery_app
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings
 from registrar.events.event import Actor, Event
-from registrar.events.outcome import Cause, Record
+from registrar.events.outcome import Cause, LedgerChange
 from registrar.events.types import parse
 from registrar.ledger import Ledger
 from registrar.ledger.deliveries import Delivery, accept
@@ -24,7 +24,7 @@ from registrar.policy.load import parse as parse_policy
 from tests.fakes import FakeRegistry
 from worker import scheduler
 from worker.celery_tasks import work_on
-from worker.context import Bench
+from worker.context import WorkerContext
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 POLICY = """
@@ -69,13 +69,13 @@ class Office:
                 "REGISTRAR_ARTIFACTS": str(folder / "artifacts"),
             }
         )
-        self.bench = Bench(
+        self.bench = WorkerContext(
             celery_app("memory://"),
             ledger,
             Inbox(ledger, lambda bells: None),
             parse_policy(policy),
             settings,
-            Seal(KEY),
+            Encryptor(KEY),
             self.registry.guarded,
             requests.Session(),
             self.now,
@@ -105,12 +105,12 @@ class Office:
             return connection.execute(select(tasks.c.id).where(tasks.c.state == "queued")).first() is not None
 
     def policy(self, text: str) -> None:
-        self.bench = Bench(**{**self.bench.__dict__, "policy": parse_policy(text)})
+        self.bench = WorkerContext(**{**self.bench.__dict__, "policy": parse_policy(text)})
 
     def let_in(self, registry: Any) -> None:
         """Another registry from now on."""
         self.registry = registry
-        self.bench = Bench(**{**self.bench.__dict__, "registry": registry.guarded})
+        self.bench = WorkerContext(**{**self.bench.__dict__, "registry": registry.guarded})
 
     def accept(self, type_: str, *, by: Actor = CI, via: str = "ci", reply_to: str | None = None, **data: Any) -> str:
         """via: the source."""
@@ -124,7 +124,7 @@ class Office:
         self.work()
         return event_id
 
-    def record(self, *records: Record) -> None:
+    def record(self, *records: LedgerChange) -> None:
         """As a task of an event of their own would have written them."""
         cause = Cause(self.post("model.review", model="taxi"), CI.id, CI.name, self.now())
         with self.ledger.write() as connection:
@@ -133,20 +133,20 @@ class Office:
 
     def work(self) -> None:
         """Everything that is due, until nothing is, or all of it waits behind something that is not."""
-        before: list[Bell] = []
+        before: list[TaskMessage] = []
         while (bells := self.due()) and bells != before:
             for bell in bells:
                 self.run(bell)
             before = bells
 
-    def run(self, bell: Bell) -> None:
+    def run(self, bell: TaskMessage) -> None:
         work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
 
-    def due(self) -> list[Bell]:
+    def due(self) -> list[TaskMessage]:
         waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", is_due(tasks.c.not_before))
         in_order = waiting.order_by(tasks.c.event_seq, tasks.c.seq)
         with self.ledger.read() as connection:
-            return [Bell(row.id, row.name) for row in connection.execute(in_order, as_of(self.now()))]
+            return [TaskMessage(row.id, row.name) for row in connection.execute(in_order, as_of(self.now()))]
 
     def tasks_of(self, event_id: str) -> list[tuple[str, str]]:
         query = select(tasks.c.name, tasks.c.state).where(tasks.c.event_id == event_id, tasks.c.name != "worker.notify")

@@ -19,7 +19,7 @@ from tests.mlflow_server import train
 from worker.registry import origin
 from worker.registry.errors import SETTLE_SECONDS
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Failure, Final, NotFound, Retryable
+from worker.registry.protocol import NotFound, PermanentError, RegistryError, RetryableError
 
 HTML, PLAIN, JSON = "text/html", "text/plain", "application/json"
 LOGIN = b"<html><body>Sign in</body></html>"
@@ -166,9 +166,9 @@ CALLS: dict[str, tuple[str, Callable[[Here], object]]] = {
 def test_what_is_not_mlflows_is_tried_again(here, proxy, said, call):
     ends, act = CALLS[call]
     proxy.fault, proxy.ends = FOREIGN[said], ends
-    with pytest.raises(Retryable) as error:
+    with pytest.raises(RetryableError) as error:
         act(here)
-    assert type(error.value) is Retryable
+    assert type(error.value) is RetryableError
     assert f"answered {FOREIGN[said][0]}" in str(error.value)
     proxy.fault = None
     act(here)
@@ -178,7 +178,7 @@ def test_what_is_not_mlflows_is_tried_again(here, proxy, said, call):
 def test_a_write_that_was_done_and_not_answered_is_found(here, proxy, said):
     proxy.fault, proxy.ends, proxy.after = FOREIGN[said], "model-versions/transition-stage", True
     here.near.set_stage(here.name, 1, "None")
-    with pytest.raises(Retryable) as error:
+    with pytest.raises(RetryableError) as error:
         here.far.set_stage(here.name, 1, "Staging")
     assert (error.value.after or 0.0) >= SETTLE_SECONDS
     assert here.near.version(here.name, 1).stage == "Staging"
@@ -186,7 +186,7 @@ def test_a_write_that_was_done_and_not_answered_is_found(here, proxy, said):
 
 def test_a_body_that_is_cut_is_no_answer(here, proxy):
     proxy.cut, proxy.ends = True, "model-versions/search"
-    with pytest.raises(Retryable):
+    with pytest.raises(RetryableError):
         here.far.versions(here.name)
 
 
@@ -194,7 +194,7 @@ def test_an_answer_that_drips_is_not_waited_for_for_ever(here, proxy, monkeypatc
     monkeypatch.setattr(origin, "LONGEST", 0.5)
     proxy.drip, proxy.ends = 0.1, "model-versions/search"
     began = time.monotonic()
-    with pytest.raises(Retryable, match=r"took longer than|does not answer"):
+    with pytest.raises(RetryableError, match=r"took longer than|does not answer"):
         here.far.versions(here.name)
     assert time.monotonic() - began < 5
 
@@ -207,7 +207,7 @@ def test_who_asks_us_to_wait_is_waited_for(here, proxy, said, seconds):
     date = format_datetime(now() + timedelta(seconds=40), usegmt=True)
     asked = date if said == "a date" else said
     proxy.fault, proxy.ends, proxy.headers = FOREIGN["429"], "runs/get", {"Retry-After": asked}
-    with pytest.raises(Retryable) as error:
+    with pytest.raises(RetryableError) as error:
         here.far.run(here.run_id)
     if seconds is None:
         assert error.value.after is None
@@ -217,7 +217,7 @@ def test_who_asks_us_to_wait_is_waited_for(here, proxy, said, seconds):
 
 def test_a_redirect_is_not_followed_and_says_where_the_address_is_set(here, proxy):
     proxy.fault, proxy.ends = FOREIGN["a redirect for good"], "runs/get"
-    with pytest.raises(Retryable, match="set MLFLOW_TRACKING_URI to the address that it leads to"):
+    with pytest.raises(RetryableError, match="set MLFLOW_TRACKING_URI to the address that it leads to"):
         here.far.run(here.run_id)
 
 
@@ -227,14 +227,14 @@ def test_what_mlflow_itself_says_is_believed(here, proxy):
         here.far.run("0" * 32)
     with pytest.raises(NotFound):
         here.far.version(here.name, 99)
-    with pytest.raises(Final):
+    with pytest.raises(PermanentError):
         here.far.set_alias(here.name, "latest", 1)
     assert here.far.versions(f"{here.name}-none") == []
 
 
 def test_a_download_that_a_proxy_refuses_is_tried_again(here, proxy, tmp_path: Path):
     proxy.fault, proxy.ends = FOREIGN["404 of a router without a route"], "MLmodel"
-    with pytest.raises(Retryable, match="answered 404"):
+    with pytest.raises(RetryableError, match="answered 404"):
         here.far.download_version(here.name, 1, tmp_path / "a")
     proxy.fault = None
     assert (here.far.download_version(here.name, 1, tmp_path / "b") / "MLmodel").is_file()
@@ -242,6 +242,6 @@ def test_a_download_that_a_proxy_refuses_is_tried_again(here, proxy, tmp_path: P
 
 def test_a_path_that_mlflows_artifacts_refuse_is_no_matter_of_time(here, proxy, tmp_path: Path):
     assert proxy.fault is None
-    with pytest.raises(Failure) as error:
+    with pytest.raises(RegistryError) as error:
         here.far.download_run(here.run_id, "no/such/folder", tmp_path)
     assert not error.value.retry

@@ -10,7 +10,7 @@ from tests.mlflow_server import train
 from webhooks.ci.training import ByCommit, search
 from worker.promotions.registration import chosen
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 TAGS = ("git_commit", "mlflow.source.git.commit")
 
@@ -31,7 +31,7 @@ def test_it_is_the_newest_of_the_experiment_that_finished(mlflow_address, tag):
     for status in ("RUNNING", "SCHEDULED", "FAILED", "KILLED"):
         trained(status)
     trained("FINISHED", where=f"{experiment} of another team")
-    with pytest.raises(Final, match="no run in experiment"):
+    with pytest.raises(PermanentError, match="no run in experiment"):
         chosen(registry, asked, "model")
     expected = trained("FINISHED")
     for status in ("RUNNING", "FAILED"):

@@ -11,7 +11,7 @@ from registrar.ledger.engine import now
 from tests.mlflow_server import train, train_logged_model
 from tests.worker.office import ADA, POLICY
 from worker.promotions import stage_occupancy
-from worker.promotions.plan import Looking, plan
+from worker.promotions.plan import PlanContext, plan
 from worker.registry.mlflow import MlflowRegistry
 
 FIRST = ["GET registered-models/search", "POST registered-models/create"]  # of a model
@@ -74,7 +74,7 @@ def moved(office, mlflow_address, request) -> str:
 def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(office, moved, calls, monkeypatch):
     monkeypatch.setattr(stage_occupancy, "APART", 0)
     calls.clear()
-    look = Looking(office.registry, office.bench.policy, office.ledger, now())
+    look = PlanContext(office.registry, office.bench.policy, office.ledger, now())
     assert "version 5 is archived" in " ".join(plan(look, moved, 6, "Production").lines)
     assert 0 < calls.count(SEARCH) <= 2
     assert not WHOLE & set(calls)

@@ -5,7 +5,7 @@ import pytest
 from registrar.policy.load import parse
 from tests.worker.office import ADA, POLICY, Office
 from worker.notifications import channels, commit_status
-from worker.notifications.notifiers import PassedOver, log
+from worker.notifications.notifiers import NotApplicable, log
 from worker.notifications.notifiers import github as notifier
 
 
@@ -32,7 +32,7 @@ def test_the_worker_does_not_start_with_a_channel_that_cannot_work(channel, mess
 
 def test_what_a_channel_has_no_way_to_say_is_passed_over_and_the_record_says_why(ledger, tmp_path, monkeypatch):
     def post(notice, http, seal):
-        raise PassedOver("it is too quiet here")
+        raise NotApplicable("it is too quiet here")
 
     monkeypatch.setattr(log, "post", post)
     office = Office(ledger, tmp_path)

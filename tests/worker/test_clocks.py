@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from registrar.events.outcome import Cause
-from registrar.ledger.promotions import Opened, latest
+from registrar.ledger.promotions import PromotionRequested, latest
 from tests.worker.office import ADA, Office
 
 JUMPS = [timedelta(hours=-3), timedelta(0), timedelta(hours=3)]
@@ -54,7 +54,7 @@ def test_the_latest_is_the_one_that_was_written_last_though_one_event_asked_for_
     event = ask(office)
     office.post("promotion.cancel", by=ADA, model="taxi", version=1)
     with office.ledger.write() as connection:
-        opened = Opened("taxi", 1, "Production", {})
+        opened = PromotionRequested("taxi", 1, "Production", {})
         opened.apply(connection, Cause(event, "source:ci", "ci", office.now() + jump))
         assert latest(connection, "taxi", 1, "Production").id == opened.id
 

@@ -12,7 +12,7 @@ from registrar.events.types import parse
 from registrar.events.types.filters import MOST_CLAUSES, MOST_DATASETS, MOST_ORDERS, checked_filter, checked_order
 from tests.mlflow_server import train
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 MANY = " and ".join(["metrics.rmse < 7"] * 70)
 LARGE = "attributes.start_time > " + "9" * 30
@@ -179,5 +179,5 @@ def test_why_they_are_bounded(registry):
     tell.
     """
     for said in (" and ".join(f"metrics.m{n} < 7" for n in range(70)), LARGE):
-        with pytest.raises(Retryable, match=r"50|too large"):
+        with pytest.raises(RetryableError, match=r"50|too large"):
             registry.search_runs("filters", filter_string=said)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from registrar.policy.gates import Comparison, Evaluated, MaxAge, RequiredTags, Signature, Threshold
-from worker.promotions.gates import Baseline, Evaluation, Seen, evaluate
+from worker.promotions.gates import Baseline, Evaluation, GateInputs, evaluate
 from worker.registry import entities
 
 LARGEST = 1.7976931348623157e308  # what MLflow's database keeps of inf
@@ -30,13 +30,13 @@ LIMIT = Threshold(metric="rmse", op="<", threshold=7)
     ],
 )
 def test_a_verdict_says_what_it_saw(value, passed, reason):
-    [verdict] = evaluate([LIMIT], Seen({} if value is None else {"rmse": value}))
+    [verdict] = evaluate([LIMIT], GateInputs({} if value is None else {"rmse": value}))
     assert (verdict.passed, verdict.reason) == (passed, reason)
 
 
 @pytest.mark.parametrize(("op", "at"), [("<", False), ("<=", True), (">", False), (">=", True)])
 def test_the_operators_mean_what_they_say_on_the_threshold(op, at):
-    [verdict] = evaluate([Threshold(metric="auc", op=op, threshold=0.5)], Seen({"auc": 0.5}))
+    [verdict] = evaluate([Threshold(metric="auc", op=op, threshold=0.5)], GateInputs({"auc": 0.5}))
     assert verdict.passed is at
 
 
@@ -44,7 +44,7 @@ def test_the_operators_mean_what_they_say_on_the_threshold(op, at):
 @pytest.mark.parametrize("of", ["training", "evaluation"])
 @pytest.mark.parametrize("op", ["<", "<=", ">", ">="])
 def test_what_is_not_finite_fails_whatever_is_asked_of_it(value, of, op):
-    seen = Seen({"m": value}, evaluation=Evaluation("e1", None, {"m": value}))
+    seen = GateInputs({"m": value}, evaluation=Evaluation("e1", None, {"m": value}))
     gates = [Threshold(metric="m", of=of, op=op, threshold=limit) for limit in (0, LARGEST, -LARGEST)]
     gates += [
         Comparison(metric="m", of=of, baseline="@champion", greater_is_better=greater, when_no_baseline="pass")
@@ -63,7 +63,7 @@ ASKED = "rmse better than @champion's by 1 % is required"
 
 def compared(gate: Comparison, value: float, base: float | None) -> tuple[bool, str]:
     metrics = {} if base is None else {"rmse": base}
-    [verdict] = evaluate([gate], Seen({"rmse": value}, baselines={"@champion": Baseline(3, metrics)}))
+    [verdict] = evaluate([gate], GateInputs({"rmse": value}, baselines={"@champion": Baseline(3, metrics)}))
     return verdict.passed, verdict.reason
 
 
@@ -105,7 +105,7 @@ def test_each_key_of_a_comparison_changes_the_outcome(gate, value, passed):
 @pytest.mark.parametrize(("when", "passed"), [("pass", True), ("fail", False)])
 def test_the_first_version_has_nothing_to_be_compared_with(when, passed):
     gate = Comparison(metric="rmse", baseline="@champion", greater_is_better=False, when_no_baseline=when)
-    [verdict] = evaluate([gate], Seen({"rmse": 5.0}))
+    [verdict] = evaluate([gate], GateInputs({"rmse": 5.0}))
     assert (verdict.passed, verdict.reason) == (passed, "rmse 5: nothing holds @champion to compare with")
 
 
@@ -118,7 +118,7 @@ def test_the_first_version_has_nothing_to_be_compared_with(when, passed):
     ],
 )
 def test_required_tags_are_there_and_say_something(tags, passed, reason):
-    [verdict] = evaluate([RequiredTags(tags=["a", "b"])], Seen({}, tags=tags))
+    [verdict] = evaluate([RequiredTags(tags=["a", "b"])], GateInputs({}, tags=tags))
     assert (verdict.passed, verdict.reason) == (passed, reason)
 
 
@@ -133,9 +133,9 @@ def test_required_tags_are_there_and_say_something(tags, passed, reason):
 )
 def test_a_run_that_began_too_long_ago_fails(max_age, passed, reason):
     at = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    [verdict] = evaluate([MaxAge(max_age=max_age)], Seen({}, trained_at=at, now=at + timedelta(days=1)))
+    [verdict] = evaluate([MaxAge(max_age=max_age)], GateInputs({}, trained_at=at, now=at + timedelta(days=1)))
     assert (verdict.passed, verdict.reason) == (passed, reason)
-    [verdict] = evaluate([MaxAge(max_age=max_age)], Seen({}, now=at))
+    [verdict] = evaluate([MaxAge(max_age=max_age)], GateInputs({}, now=at))
     assert (verdict.passed, "is not known" in verdict.reason) == (False, True)
 
 
@@ -150,18 +150,18 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ],
 )
 def test_an_evaluation_that_began_too_long_ago_fails(within, passed, reason):
-    seen = Seen({}, now=NOON + timedelta(days=1), evaluation=Evaluation("e1", NOON, {}))
+    seen = GateInputs({}, now=NOON + timedelta(days=1), evaluation=Evaluation("e1", NOON, {}))
     [verdict] = evaluate([Evaluated(evaluated_within=within)], seen)
     assert (verdict.passed, verdict.reason) == (passed, reason)
-    [verdict] = evaluate([Evaluated(evaluated_within=within)], Seen({}, now=NOON))
+    [verdict] = evaluate([Evaluated(evaluated_within=within)], GateInputs({}, now=NOON))
     assert (verdict.passed, verdict.reason) == (False, f"it was not evaluated; evaluated within {within} is required")
 
 
 def test_a_metric_may_be_that_of_the_evaluation():
     gate = Threshold(metric="rmse", of="evaluation", op="<", threshold=7)
-    seen = Seen({"rmse": 1.0}, evaluation=Evaluation("e1", NOON, {"rmse": 8.0}))
+    seen = GateInputs({"rmse": 1.0}, evaluation=Evaluation("e1", NOON, {"rmse": 8.0}))
     assert [v.reason for v in evaluate([gate], seen)] == ["rmse (evaluation) 8 is not < 7"]
-    assert [v.reason for v in evaluate([gate], Seen({"rmse": 1.0}))] == [
+    assert [v.reason for v in evaluate([gate], GateInputs({"rmse": 1.0}))] == [
         "it was not evaluated; rmse (evaluation) < 7 is required"
     ]
 
@@ -169,14 +169,14 @@ def test_a_metric_may_be_that_of_the_evaluation():
 def test_an_evaluation_is_compared_with_the_holders_own():
     gate = Comparison(metric="rmse", of="evaluation", baseline="@champion", greater_is_better=False)
     holder = Baseline(3, {"rmse": 1.0}, {"rmse": 6.0})
-    seen = Seen({"rmse": 9.0}, evaluation=Evaluation("e1", NOON, {"rmse": 5.0}), baselines={"@champion": holder})
+    seen = GateInputs({"rmse": 9.0}, evaluation=Evaluation("e1", NOON, {"rmse": 5.0}), baselines={"@champion": holder})
     [verdict] = evaluate([gate], seen)
     assert verdict.reason.startswith("rmse (evaluation) 5 is better than 6 of @champion (version 3)")
 
 
 @pytest.mark.parametrize("signed", [True, False])
 def test_a_model_has_a_signature_or_fails(signed):
-    [verdict] = evaluate([Signature(signature="required")], Seen({}, signature=signed))
+    [verdict] = evaluate([Signature(signature="required")], GateInputs({}, signature=signed))
     assert verdict.passed is signed
 
 
@@ -186,7 +186,7 @@ AHEAD = [timedelta(minutes=2), timedelta(hours=1), timedelta(days=27_000)]
 @pytest.mark.parametrize("ahead", AHEAD, ids=str)
 @pytest.mark.parametrize("within", ["1m", "7d", "400d"])
 def test_a_run_that_begins_in_the_future_is_not_young_but_wrong(ahead, within):
-    seen = Seen({}, trained_at=NOON + ahead, now=NOON, evaluation=Evaluation("e1", NOON + ahead, {}))
+    seen = GateInputs({}, trained_at=NOON + ahead, now=NOON, evaluation=Evaluation("e1", NOON + ahead, {}))
     for verdict in evaluate([MaxAge(max_age=within), Evaluated(evaluated_within=within)], seen):
         assert not verdict.passed
         assert "which is in the future" in verdict.reason
@@ -194,7 +194,7 @@ def test_a_run_that_begins_in_the_future_is_not_young_but_wrong(ahead, within):
 
 
 def test_the_clocks_of_two_machines_may_differ_by_a_minute():
-    seen = Seen({}, trained_at=NOON + timedelta(seconds=59), now=NOON)
+    seen = GateInputs({}, trained_at=NOON + timedelta(seconds=59), now=NOON)
     assert [verdict.passed for verdict in evaluate([MaxAge(max_age="7d")], seen)] == [True]
 
 
@@ -205,5 +205,5 @@ def test_a_time_of_no_calendar_is_not_known_and_so_fails(milliseconds):
             experiment_id="1", name="", artifact_location="", creation_time=milliseconds, lifecycle_stage="active"
         )
     )
-    [verdict] = evaluate([MaxAge(max_age="7d")], Seen({}, trained_at=found.created_at, now=NOON))
+    [verdict] = evaluate([MaxAge(max_age="7d")], GateInputs({}, trained_at=found.created_at, now=NOON))
     assert (verdict.passed, "is not known" in verdict.reason) == (False, True)

@@ -8,8 +8,8 @@ from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger.stage_snapshots import last_look
 from tests.worker.office import ADA, POLICY
-from worker.promotions.plan import Looking
-from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, Seen, seen
+from worker.promotions.plan import PlanContext
+from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, StageSnapshot, seen
 
 DAY = 24 * 60 * 60 * 1000
 BY = Actor("ada", "Ada")
@@ -37,8 +37,8 @@ def by_hand(office, stage: str, *numbers: int) -> None:
         office.registry.set_stage("taxi", number, stage)
 
 
-def look(office) -> Seen:
-    return seen(Looking(office.registry, office.bench.policy, office.ledger, office.now()), "taxi")
+def look(office) -> StageSnapshot:
+    return seen(PlanContext(office.registry, office.bench.policy, office.ledger, office.now()), "taxi")
 
 
 def remembered(office) -> None:

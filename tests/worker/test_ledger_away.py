@@ -127,7 +127,7 @@ def test_pauses_grow(monkeypatch, tries):
             raise failures.pop()
         return "written"
 
-    assert ledger_retry.patiently(write) == "written"
+    assert ledger_retry.retry_while_unavailable(write) == "written"
     assert slept == [0.1, 0.2, 0.4, 0.8][:tries]
 
 
@@ -139,5 +139,5 @@ def test_after_half_an_hour_it_is_given_up(monkeypatch):
         raise DOWN
 
     with pytest.raises(LedgerUnavailable):
-        ledger_retry.patiently(write)
+        ledger_retry.retry_while_unavailable(write)
     assert ledger_retry.ALL <= sum(slept) < ledger_retry.ALL + ledger_retry.LONGEST

@@ -12,7 +12,7 @@ import requests
 from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
 from worker.notifications.transport import safe_session
 from worker.notifications.transport.http_post import post
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 SLACK = frozenset({"hooks.slack.com"})
 
@@ -88,7 +88,7 @@ def test_a_listed_host_is_called(listener):  # noqa: F811
 
 
 def test_a_host_that_is_on_no_list_any_more_is_not_called(listener):  # noqa: F811
-    with pytest.raises(Final, match="no more, one of this source's"):
+    with pytest.raises(PermanentError, match="no more, one of this source's"):
         call(listener.url, "chat.example")
     assert listener.got == []
 
@@ -96,7 +96,7 @@ def test_a_host_that_is_on_no_list_any_more_is_not_called(listener):  # noqa: F8
 def test_a_name_of_the_kind_that_leads_into_the_own_network_gets_no_byte(leads_here):
     with silent() as machine:
         leads_here(machine.port)
-        with pytest.raises(Final, match=r"hooks\.slack\.com leads to an address inside a private network"):
+        with pytest.raises(PermanentError, match=r"hooks\.slack\.com leads to an address inside a private network"):
             call("https://hooks.slack.com/actions/x")
         assert machine.got == b""
 
@@ -105,7 +105,7 @@ def test_a_listed_name_may_lead_into_the_own_network_and_must_still_prove_itself
     """It gets as far as TLS, and no further without a certificate."""
     with silent(b"no TLS here, just words\r\n") as machine:
         leads_here(machine.port)
-        with pytest.raises(Retryable, match=r"chat\.example does not answer"):
+        with pytest.raises(RetryableError, match=r"chat\.example does not answer"):
             call("https://chat.example/x", "chat.example")
         assert machine.got.startswith(b"\x16\x03")  # a TLS handshake, and no request
         assert b"POST" not in machine.got
@@ -113,7 +113,7 @@ def test_a_listed_name_may_lead_into_the_own_network_and_must_still_prove_itself
 
 def test_a_redirect_is_not_followed(listener):  # noqa: F811
     listener.answer = (307, {"Location": listener.url + "/elsewhere"})
-    with pytest.raises(Final, match="refused the message with 307"):
+    with pytest.raises(PermanentError, match="refused the message with 307"):
         call(listener.url, host_of(listener.url))
     assert len(listener.got) == 1
 
@@ -121,7 +121,7 @@ def test_a_redirect_is_not_followed(listener):  # noqa: F811
 def test_the_session_calls_no_other_address(listener):  # noqa: F811
     with safe_session.session("https://hooks.slack.com/x", own=SLACK, listed=()) as http:
         for other in (listener.url, "https://hooks.slack.com:8443/x", "https://evil.example/x"):
-            with pytest.raises(Final, match="to its own address"):
+            with pytest.raises(PermanentError, match="to its own address"):
                 http.post(other, data=b"{}", timeout=1)
     assert listener.got == []
 
@@ -149,7 +149,7 @@ def test_an_answer_that_trickles_is_cut_off(pieces, monkeypatch):
     """Without a limit for the whole, each piece in time would keep the worker for eight minutes."""
     monkeypatch.setattr(safe_session, "SECONDS", 0.5)
     with silent(*pieces) as machine:
-        with suppress(Retryable):  # a status that came whole counts
+        with suppress(RetryableError):  # a status that came whole counts
             call(f"http://127.0.0.1:{machine.port}/x", f"127.0.0.1:{machine.port}")
         assert not machine.finished
 

@@ -4,13 +4,13 @@ import pytest
 
 from registrar.ledger.engine import now
 from tests.worker.office import ADA, POLICY
-from worker.promotions.plan import Looking, Plan, plan
-from worker.registry.protocol import Final, NotFound, Retryable
+from worker.promotions.plan import Plan, PlanContext, plan
+from worker.registry.protocol import NotFound, PermanentError, RetryableError
 
 
 def planned(office, number: int = 1, stage: str = "Production") -> Plan:
     before = (list(office.registry.writes), office.facts(), office.promotions())
-    look = Looking(office.registry, office.bench.policy, office.ledger, now())
+    look = PlanContext(office.registry, office.bench.policy, office.ledger, now())
     found = plan(look, "taxi", number, stage)
     assert before == (list(office.registry.writes), office.facts(), office.promotions())
     return found
@@ -72,12 +72,12 @@ def test_what_is_not_there_is_said(office):
     office.policy(
         POLICY.replace("stage: Production, alias: champion,", "stage: Production, alias: champion, gates: [],")
     )
-    with pytest.raises(Final, match="no target Archived for taxi"):
+    with pytest.raises(PermanentError, match="no target Archived for taxi"):
         planned(office, 1, "Archived")
 
 
 def test_a_registry_that_does_not_answer_is_no_verdict(office):
     train(office)
-    office.registry.fail["run"] = Retryable("MLflow does not answer")
-    with pytest.raises(Retryable):
+    office.registry.fail["run"] = RetryableError("MLflow does not answer")
+    with pytest.raises(RetryableError):
         planned(office)

@@ -5,14 +5,14 @@ import pytest
 from registrar.events.types import parse
 from registrar.ledger.engine import now
 from tests.worker.office import Office
-from worker.promotions.plan import Looking, Plan
-from worker.registry.protocol import Retryable
+from worker.promotions.plan import Plan, PlanContext
+from worker.registry.protocol import RetryableError
 from worker.resend_plan import plan_replay
 
 
 def planned(office: Office, type_: str, **data: object) -> Plan:
     before = list(office.registry.writes)
-    found = plan_replay(Looking(office.registry, office.bench.policy, office.ledger, now()), parse(type_, data))
+    found = plan_replay(PlanContext(office.registry, office.bench.policy, office.ledger, now()), parse(type_, data))
     assert before == office.registry.writes
     return found
 
@@ -45,6 +45,6 @@ def test_a_vote_would_be_the_replayers(office):
 
 
 def test_a_registry_that_does_not_answer_is_no_verdict(office):
-    office.registry.fail["run"] = Retryable("MLflow does not answer")
-    with pytest.raises(Retryable):
+    office.registry.fail["run"] = RetryableError("MLflow does not answer")
+    with pytest.raises(RetryableError):
         planned(office, "training_run.finished", model="taxi", run_id="r1")

@@ -9,8 +9,8 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
 from tests.worker.office import ADA, POLICY
-from worker.promotions.plan import Looking
-from worker.registry.protocol import ModelSource, NotFound, Retryable
+from worker.promotions.plan import PlanContext
+from worker.registry.protocol import ModelSource, NotFound, RetryableError
 from worker.retention.plan import PrunePlan, plan_prune
 
 KEPT = POLICY.replace("  taxi:\n", "  taxi:\n    retention: {keep_last: 2, older_than: 30d, grace: 7d}\n")
@@ -36,7 +36,7 @@ def office(office):
 
 def planned(office) -> PrunePlan:
     before = (list(office.registry.writes), office.facts())
-    found = plan_prune(Looking(office.registry, office.bench.policy, office.ledger, now()), "taxi")
+    found = plan_prune(PlanContext(office.registry, office.bench.policy, office.ledger, now()), "taxi")
     assert before == (list(office.registry.writes), office.facts())
     return found
 
@@ -80,14 +80,14 @@ def test_without_retention_every_version_stays(office):
 
 
 def test_a_registry_that_does_not_answer_is_no_plan(office):
-    office.registry.fail["size_of"] = Retryable("MLflow does not answer")
-    with pytest.raises(Retryable):
+    office.registry.fail["size_of"] = RetryableError("MLflow does not answer")
+    with pytest.raises(RetryableError):
         planned(office)
 
 
 def test_a_model_that_is_not_there_is_said(office):
     with pytest.raises(NotFound):
-        plan_prune(Looking(office.registry, office.bench.policy, office.ledger, now()), "nobody")
+        plan_prune(PlanContext(office.registry, office.bench.policy, office.ledger, now()), "nobody")
 
 
 def answer(office, **data) -> str:

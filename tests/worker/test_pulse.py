@@ -14,7 +14,7 @@ from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.heartbeats import Heartbeat
 from tests.broker import Broker
 from tests.worker.office import KEY
-from worker.heartbeat import Pulse
+from worker.heartbeat import WorkerHeartbeat
 
 POLICY = "{version: 1, sources: {ci: {kind: standard, secrets: [env:CI]}}, channels: {log: {kind: log}}}"
 # Heartbeats come faster, and at SIGUSR2 the worker goes on as it does, but consumes no more.
@@ -93,13 +93,13 @@ def test_a_worker_that_lives_and_consumes_nothing_is_told_from_one_that_works(le
 
 
 def test_a_ledger_that_is_not_there_is_no_error(tmp_path, caplog):
-    with Pulse(Ledger(f"sqlite:///{tmp_path}/no/folder/ledger.db"), "worker") as pulse:
+    with WorkerHeartbeat(Ledger(f"sqlite:///{tmp_path}/no/folder/ledger.db"), "worker") as pulse:
         pulse.write()
     assert "the ledger takes no heartbeat" in caplog.text
 
 
 def test_what_is_in_hand_is_counted(ledger):
-    pulse = Pulse(ledger, "worker")
+    pulse = WorkerHeartbeat(ledger, "worker")
     pulse.taken(sender="one")
     pulse.taken(sender="another")
     pulse.done(sender="one")

@@ -17,7 +17,15 @@ from worker.registry import files
 from worker.registry import versions as searches
 from worker.registry.errors import SETTLE_SECONDS
 from worker.registry.mlflow import MlflowRegistry
-from worker.registry.protocol import Doubtful, Final, ModelSource, NotFound, Refused, Registry, Retryable
+from worker.registry.protocol import (
+    AmbiguousError,
+    ModelSource,
+    NotFound,
+    PermanentError,
+    Refused,
+    Registry,
+    RetryableError,
+)
 
 
 class RealWorld:
@@ -427,7 +435,7 @@ def test_experiments_are_found_by_name(world):
     made = world.registry.create_experiment(name, tags={"team": "taxi"})
     assert world.registry.experiment(name).id == made
     assert made in [experiment.id for experiment in world.registry.experiments()]
-    with pytest.raises(Final):
+    with pytest.raises(PermanentError):
         world.registry.create_experiment(name, tags={})
 
 
@@ -438,7 +446,7 @@ def test_an_experiment_that_was_deleted_is_found_as_that_and_keeps_its_name(worl
     found = world.registry.experiment(name)
     assert (found.id, found.deleted) == (made, True)
     assert made not in [experiment.id for experiment in world.registry.experiments()]
-    with pytest.raises(Final):
+    with pytest.raises(PermanentError):
         world.registry.create_experiment(name, tags={})
 
 
@@ -546,7 +554,7 @@ def test_deleting_a_version_leaves_its_files(real, name, tmp_path: Path):
 def test_too_many_files_are_not_counted(real, name, monkeypatch):
     register(real, name)
     monkeypatch.setattr("worker.registry.files._MOST_FILES", 2)
-    with pytest.raises(Final, match="2 files or more"):
+    with pytest.raises(PermanentError, match="2 files or more"):
         real.registry.size_of(name, 1)
 
 
@@ -571,22 +579,29 @@ def test_a_registry_that_is_down_is_retryable():
         lambda r: r.ensure_model("x"),
         lambda r: r.create_version("x", ModelSource("runs:/a/m"), run_id="a", description="", tags={}),
     ):
-        with pytest.raises(Retryable, match="does not answer"):
+        with pytest.raises(RetryableError, match="does not answer"):
             call(MlflowRegistry("http://127.0.0.1:9"))
 
 
 def test_a_write_that_nobody_answered_is_given_time_to_end_before_it_is_looked_for():
     registry = MlflowRegistry("http://127.0.0.1:9")
-    with pytest.raises(Retryable) as reading:
+    with pytest.raises(RetryableError) as reading:
         registry.run("a" * 32)
-    with pytest.raises(Retryable) as writing:
+    with pytest.raises(RetryableError) as writing:
         registry.set_stage("x", 1, "Staging")
     assert (reading.value.after, writing.value.after) == (None, SETTLE_SECONDS)
 
 
 @pytest.mark.parametrize(
     ("status", "fate"),
-    [(408, Retryable), (429, Retryable), (500, Doubtful), (501, Final), (502, Retryable), (503, Retryable)],
+    [
+        (408, RetryableError),
+        (429, RetryableError),
+        (500, AmbiguousError),
+        (501, PermanentError),
+        (502, RetryableError),
+        (503, RetryableError),
+    ],
 )
 def test_a_registry_that_answers_with_an_error_is_sorted_by_it(status, fate):
     body = json.dumps(
@@ -625,5 +640,5 @@ def test_nothing_is_written_once_the_lease_is_lost(real, name):
 
 def test_names_with_a_quote_can_be_searched(real):
     assert real.registry.versions("o'hare") == []
-    with pytest.raises(Final, match="both kinds"):
+    with pytest.raises(PermanentError, match="both kinds"):
         real.registry.versions('o\'hare "field"')

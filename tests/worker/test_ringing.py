@@ -2,10 +2,10 @@
 
 import json
 
-from registrar.broker.celery_app import QUEUE, Bell, celery_app
+from registrar.broker.celery_app import QUEUE, TaskMessage, celery_app
 from tests.broker import Broker
 from worker import dispatcher
-from worker.context import Bench
+from worker.context import WorkerContext
 
 
 def rung(broker: Broker) -> list[str]:
@@ -14,11 +14,11 @@ def rung(broker: Broker) -> list[str]:
     return [message["headers"]["id"] for message in messages][::-1]
 
 
-def bench(office, broker: Broker) -> Bench:
-    return Bench(**{**office.bench.__dict__, "app": celery_app(broker.url)})
+def bench(office, broker: Broker) -> WorkerContext:
+    return WorkerContext(**{**office.bench.__dict__, "app": celery_app(broker.url)})
 
 
-def accepted(office, *models: str) -> list[Bell]:
+def accepted(office, *models: str) -> list[TaskMessage]:
     for model in models:
         office.accept("training_run.failed", model=model)
     return office.due()
@@ -33,5 +33,5 @@ def test_of_a_burst_the_first_of_each_lane_is_rung(office, broker):
 def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(office, broker):
     bells = accepted(office, "taxi", "fraud")
     office.run(bells[0])
-    dispatcher.peal(bench(office, broker), [*bells, Bell("tsk_of_nobody", "worker.register")])
+    dispatcher.peal(bench(office, broker), [*bells, TaskMessage("tsk_of_nobody", "worker.register")])
     assert rung(broker) == [bells[1].task_id]

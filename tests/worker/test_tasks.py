@@ -10,9 +10,9 @@ from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import MAX_CRASHES
 from worker import celery_tasks as celery_side
 from worker import retry
-from worker.registry.protocol import Doubtful, Retryable
+from worker.registry.protocol import AmbiguousError, RetryableError
 
-DOWN = Retryable("reading run r1: the registry does not answer (ConnectionError)")
+DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")
 
 
 def row(office, event: str):
@@ -57,7 +57,7 @@ def test_after_the_budget_of_time_the_task_is_dead_and_told(office):
 
 
 def test_a_registry_that_breaks_on_it_every_time_holds_its_model_up_for_minutes_not_hours(office):
-    broken = Doubtful("creating version: the registry answered 500")
+    broken = AmbiguousError("creating version: the registry answered 500")
     office.registry.fail["run"] = broken
     event = office.post("training_run.finished", model="taxi", run_id="r1")
     office.registry.fail["run"] = broken

@@ -6,7 +6,7 @@ Answers come from registrar.queries, as they do for the command line.
 
 from flask import Blueprint
 
-from registrar.queries.query_service import Reading
+from registrar.queries.query_service import QueryService
 from webhooks.api import (
     audit,
     command_routes,
@@ -21,15 +21,17 @@ from webhooks.api import (
     queue,
     rejections,
 )
-from webhooks.auth import Access
-from webhooks.ingress.command_submission import Commands
+from webhooks.auth import Authenticator
+from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import Health
 from webhooks.monitoring.metrics import Metrics
 
 _RESOURCES = (events, promotions, models, queue, dead_letters, rejections, overview, policy, audit)
 
 
-def blueprint(reading: Reading, commands: Commands, health: Health, metrics: Metrics, access: Access) -> Blueprint:
+def blueprint(
+    reading: QueryService, commands: CommandSubmission, health: Health, metrics: Metrics, access: Authenticator
+) -> Blueprint:
     api = Blueprint("api", __name__)
     for resource in _RESOURCES:
         resource.add(api, reading, access)

@@ -2,13 +2,13 @@
 
 from flask import Blueprint, Response, request
 
-from registrar.queries.query_service import Reading
+from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
 from webhooks.api.journal_export import CONTENT_TYPES, Exports
-from webhooks.auth import Access
+from webhooks.auth import Authenticator
 
 
-def add(api: Blueprint, reading: Reading, access: Access) -> None:
+def add(api: Blueprint, reading: QueryService, access: Authenticator) -> None:
     exports = Exports()
 
     @api.get("/v1/audit")

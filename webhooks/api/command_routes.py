@@ -10,10 +10,10 @@ from typing import Any
 from flask import Blueprint, request
 from werkzeug.exceptions import ClientDisconnected
 
-from registrar.queries.query_service import Reading, Row, pick
-from webhooks.auth import Access, Principal, Role
+from registrar.queries.query_service import QueryService, Row, pick
+from webhooks.auth import Authenticator, Principal, Role
 from webhooks.ingress import strict_json
-from webhooks.ingress.command_submission import Accepted, Commands
+from webhooks.ingress.command_submission import Accepted, CommandSubmission
 from webhooks.ingress.errors import Incomplete, InvalidEvent, TooLarge, UnsupportedMediaType
 
 LARGEST = 65_536  # bytes
@@ -21,7 +21,7 @@ Said = dict[str, Any]
 Answered = tuple[dict[str, Any], int]
 
 
-def add(api: Blueprint, reading: Reading, commands: Commands, access: Access) -> None:
+def add(api: Blueprint, reading: QueryService, commands: CommandSubmission, access: Authenticator) -> None:
     def submit(principal: Principal, type_: str, data: Said) -> Answered:
         accepted = commands.submit(principal, type_, data, key=request.headers.get("Idempotency-Key"))
         return _answer(type_, accepted)
@@ -53,16 +53,16 @@ def add(api: Blueprint, reading: Reading, commands: Commands, access: Access) ->
     route("/v1/events/<which>/replay", "event.replay", partial(_event, reading), "operator")
 
 
-def _promotion(reading: Reading, promotion_id: str) -> Said:
+def _promotion(reading: QueryService, promotion_id: str) -> Said:
     found = reading.promotion(promotion_id)
     return {**pick(found, "model", "version", "target"), "promotion": found["id"]}
 
 
-def _task(reading: Reading, task_id: str) -> Said:
+def _task(reading: QueryService, task_id: str) -> Said:
     return {"task_id": task_id, **_about(reading.dead_one(task_id))}
 
 
-def _event(reading: Reading, event_id: str) -> Said:
+def _event(reading: QueryService, event_id: str) -> Said:
     return {"event_id": event_id, **_about(reading.event(event_id))}
 
 

@@ -4,20 +4,20 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.queries.event_search import STATES, Sought
+from registrar.ledger.queries.event_search import STATES, EventFilter
 from registrar.ledger.queries.event_status import for_strangers
-from registrar.queries.query_service import Reading
+from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
-from webhooks.auth import Access
+from webhooks.auth import Authenticator
 
 
-def add(api: Blueprint, reading: Reading, access: Access) -> None:
+def add(api: Blueprint, reading: QueryService, access: Authenticator) -> None:
     @api.get("/v1/events")
     def events() -> dict[str, Any]:
         access.require(request, "viewer")
-        query_params.only(*query_params.PAGE, *Sought.__dataclass_fields__)
+        query_params.only(*query_params.PAGE, *EventFilter.__dataclass_fields__)
         names = ("source", "type", "model", "actor")
-        sought = Sought(
+        sought = EventFilter(
             **{name: request.args.get(name) for name in names},
             state=query_params.one_of("state", STATES),
             since=query_params.time("since"),

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.holders import Past
-from registrar.queries.query_service import Reading
+from registrar.ledger.holders import HistoryFilter
+from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
-from webhooks.auth import Access
+from webhooks.auth import Authenticator
 
 
-def add(api: Blueprint, reading: Reading, access: Access) -> None:
+def add(api: Blueprint, reading: QueryService, access: Authenticator) -> None:
     @api.get("/v1/models")
     def models() -> dict[str, Any]:
         access.require(request, "viewer")
@@ -25,8 +25,8 @@ def add(api: Blueprint, reading: Reading, access: Access) -> None:
     @api.get("/v1/models/<name>/history")
     def model_history(name: str) -> dict[str, Any]:
         access.require(request, "viewer")
-        query_params.only(*query_params.PAGE, *Past.__dataclass_fields__)
-        past = Past(
+        query_params.only(*query_params.PAGE, *HistoryFilter.__dataclass_fields__)
+        past = HistoryFilter(
             request.args.get("target"), query_params.time("at"), query_params.time("since"), query_params.time("until")
         )
         found = reading.history(name, past, limit=query_params.limit(), cursor=query_params.cursor())

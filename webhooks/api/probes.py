@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhooks.auth import Access
+from webhooks.auth import Authenticator
 from webhooks.monitoring.health import ALIVE, ALIVE_PATH, Health
 from webhooks.monitoring.metrics import CONTENT_TYPE, Metrics
 
 
-def add(api: Blueprint, health: Health, metrics: Metrics, access: Access) -> None:
+def add(api: Blueprint, health: Health, metrics: Metrics, access: Authenticator) -> None:
     @api.get("/metrics")
     def counted() -> Response:
         access.require(request, "viewer")

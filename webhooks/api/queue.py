@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.queries.query_service import Reading
+from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
-from webhooks.auth import Access
+from webhooks.auth import Authenticator
 
 
-def add(api: Blueprint, reading: Reading, access: Access) -> None:
+def add(api: Blueprint, reading: QueryService, access: Authenticator) -> None:
     @api.get("/v1/queue")
     def queue() -> dict[str, Any]:
         access.require(request, "viewer")

@@ -13,8 +13,8 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.policy import Policy
 from registrar.policy.access import Role
-from webhooks.auth.bearer_tokens import Bearers
-from webhooks.auth.csrf import Forms
+from webhooks.auth.bearer_tokens import BearerTokens
+from webhooks.auth.csrf import CsrfProtection
 from webhooks.auth.identity import principal_of
 from webhooks.auth.loopback import Loopback, local_principal, looks_local
 from webhooks.auth.principal import Principal
@@ -24,7 +24,7 @@ from webhooks.auth.signing_keys import signer
 from webhooks.ingress.errors import NotPermitted, NotSignedIn
 from webhooks.ingress.rate_limit import Limits
 
-__all__ = ["Access", "Principal", "Role"]
+__all__ = ["Authenticator", "Principal", "Role"]
 
 SIGN_IN = "/signin"
 # The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
@@ -41,7 +41,7 @@ _WHY_NOT_LOCAL = (
 _READS = frozenset({"GET", "HEAD"})
 
 
-class Access:
+class Authenticator:
     """One per app. Raises ValueError where a setting can't work."""
 
     def __init__(self, settings: Settings, policy: Policy, ledger: Ledger, rate: Limits) -> None:
@@ -50,8 +50,8 @@ class Access:
         self.sessions = Sessions(settings.secret_key, policy, ledger, self._loopback)
         self._local = local_principal(policy, settings.local_operator)
         self._proxy = Proxy(policy.access.trusted_proxy)
-        self._forms = Forms(signer(settings.secret_key, "form"), settings.public_url)
-        self._bearers = Bearers(ledger, policy, rate)
+        self._forms = CsrfProtection(signer(settings.secret_key, "form"), settings.public_url)
+        self._bearers = BearerTokens(ledger, policy, rate)
 
     def principal(self, request: flask.Request) -> Principal | None:
         """None: nobody knows who it is. Raises TooMany, LedgerUnavailable."""

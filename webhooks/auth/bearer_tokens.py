@@ -15,7 +15,7 @@ from registrar.ledger.tokens import Token
 from registrar.policy import Policy
 from registrar.policy.access import lesser
 from webhooks.auth.principal import Principal
-from webhooks.auth.ttl_cache import Remembered
+from webhooks.auth.ttl_cache import TtlCache
 from webhooks.ingress.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key
 
@@ -32,13 +32,13 @@ class WrongToken(NotSignedIn):
         super().__init__(detail)
 
 
-class Bearers:
+class BearerTokens:
     """Of one receiver; shared by all threads."""
 
     def __init__(self, ledger: Ledger, policy: Policy, rate: Limits) -> None:
         self._ledger, self._policy, self._rate = ledger, policy, rate
-        self._seen: Remembered[Token] = Remembered()
-        self._digests: Remembered[frozenset[str]] = Remembered()
+        self._seen: TtlCache[Token] = TtlCache()
+        self._digests: TtlCache[frozenset[str]] = TtlCache()
 
     def principal(self, authorization: str, remote: str | None) -> Principal:
         """Raises NotSignedIn, TooMany, LedgerUnavailable."""

@@ -25,7 +25,7 @@ LASTS = timedelta(hours=12)  # a page may stay open for so long
 _OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
-class Forms:
+class CsrfProtection:
     """public_url: where browsers reach us, if a proxy changes the Host on the way. Raises ValueError: it is none."""
 
     def __init__(self, signer: URLSafeTimedSerializer, public_url: str | None) -> None:

@@ -21,10 +21,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
-from registrar.http.deadline import within
+from registrar.http.deadline import within_deadline
 from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity, is_account
-from webhooks.auth.oidc_state import Beginning, SignInFailed
+from webhooks.auth.oidc_state import OidcState, SignInFailed
 from webhooks.ingress.errors import Unavailable
 from webhooks.ingress.sanitize import clean
 
@@ -57,7 +57,7 @@ class Provider:
         self._known: dict[str, tuple[float, Any]] = {}
         self._places = threading.BoundedSemaphore(AT_ONCE)
 
-    def address(self, beginning: Beginning, redirect_uri: str) -> str:
+    def address(self, beginning: OidcState, redirect_uri: str) -> str:
         """Where the browser is sent. Raises Unavailable."""
         with self._client(redirect_uri) as client:
             url, _ = client.create_authorization_url(
@@ -68,7 +68,7 @@ class Provider:
             )
         return str(url)
 
-    def identity(self, beginning: Beginning, redirect_uri: str, code: str) -> Identity:
+    def identity(self, beginning: OidcState, redirect_uri: str, code: str) -> Identity:
         """Who came back with the code. Raises SignInFailed, Unavailable."""
         token = self._token(beginning, redirect_uri, code)
         claims = self._claims(beginning, token)
@@ -85,7 +85,7 @@ class Provider:
         """Whether an answer's `iss`, where there is one, is ours: https://www.rfc-editor.org/rfc/rfc9207"""
         return issuer is None or issuer == self._config.issuer
 
-    def _token(self, beginning: Beginning, redirect_uri: str, code: str) -> dict[str, Any]:
+    def _token(self, beginning: OidcState, redirect_uri: str, code: str) -> dict[str, Any]:
         endpoint = self._metadata()["token_endpoint"]
         try:
             with self._client(redirect_uri) as client:
@@ -94,7 +94,7 @@ class Provider:
         except (OAuthError, ValueError, requests.RequestException) as error:
             raise self._trouble("gave no token for the code", error) from None
 
-    def _claims(self, beginning: Beginning, token: dict[str, Any]) -> CodeIDToken:
+    def _claims(self, beginning: OidcState, token: dict[str, Any]) -> CodeIDToken:
         """Signed by the provider, for us, now, for the one who began. Raises SignInFailed, Unavailable."""
         config = self._config
         given = {"nonce": beginning.nonce, "client_id": config.client_id, "access_token": token.get("access_token")}
@@ -166,7 +166,7 @@ class Provider:
             finally:
                 self._places.release()
 
-        return within(TIMEOUT, asked)
+        return within_deadline(TIMEOUT, asked)
 
     def _client(self, redirect_uri: str) -> OAuth2Session:
         return OAuth2Session(

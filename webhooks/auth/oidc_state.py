@@ -14,7 +14,7 @@ class SignInFailed(NotSignedIn):
 
 
 @dataclass(frozen=True)
-class Beginning:
+class OidcState:
     """256 random bits each; kept in a sealed cookie of the browser that began."""
 
     state: str = field(repr=False)
@@ -22,7 +22,7 @@ class Beginning:
     verifier: str = field(repr=False)
 
     @classmethod
-    def new(cls) -> "Beginning":
+    def new(cls) -> "OidcState":
         return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
 
     def to_json(self) -> dict[str, str]:

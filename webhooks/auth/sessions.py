@@ -22,7 +22,7 @@ from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity
 from webhooks.auth.loopback import Loopback
 from webhooks.auth.signing_keys import AHEAD, newest, opened, signer
-from webhooks.auth.ttl_cache import Remembered
+from webhooks.auth.ttl_cache import TtlCache
 
 IDLE = timedelta(hours=1)  # without a request
 ABSOLUTE = timedelta(hours=12)  # since the sign-in
@@ -50,7 +50,7 @@ class Sessions:
     def __init__(self, secret_key: str, policy: Policy, ledger: Ledger, loopback: Loopback) -> None:
         self._signer, self._newest = signer(secret_key, "session"), signer(newest(secret_key), "session")
         self._policy, self._ledger, self._loopback = policy, ledger, loopback
-        self._over: Remembered[bool] = Remembered()
+        self._over: TtlCache[bool] = TtlCache()
 
     def begin(self, identity: Identity, request: flask.Request, response: flask.Response) -> None:
         """In place of the one that this browser has, if it has one. Raises LedgerUnavailable."""

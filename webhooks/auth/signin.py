@@ -12,13 +12,13 @@ from urllib.parse import urlencode, urlsplit
 
 import flask
 
-from registrar.config.encryption import SIGNING_IN, BrokenSeal, Seal
+from registrar.config.encryption import SIGNING_IN, DecryptionError, Encryptor
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger, used_nonces
 from registrar.ledger.engine import now
-from webhooks.auth import SIGN_IN, Access
+from webhooks.auth import SIGN_IN, Authenticator
 from webhooks.auth.identity import principal_of
-from webhooks.auth.oidc_state import Beginning, SignInFailed
+from webhooks.auth.oidc_state import OidcState, SignInFailed
 from webhooks.auth.signing_keys import AHEAD
 from webhooks.ingress.errors import NotFound, Rejected
 from webhooks.ingress.rate_limit import Limits, address_key
@@ -44,10 +44,10 @@ _OURS = re.compile(r"/([A-Za-z0-9._~%@:?&=+,;!$'()*-][A-Za-z0-9._~%@:?&=+,;!$'()
 class SignIn:
     """What the routes need; one per app. provider: None where registrar.yml has none."""
 
-    access: Access
+    access: Authenticator
     provider: "Provider | None"
     ledger: Ledger
-    seal: Seal
+    seal: Encryptor
     rate: Limits
     public_url: str | None
 
@@ -64,7 +64,7 @@ class SignIn:
         self._count("signin")
         if known_as := self._public():
             return _away(known_as)
-        beginning = Beginning.new()
+        beginning = OidcState.new()
         response = _away(provider.address(beginning, self._callback()))
         said = {**beginning.to_json(), "next": local(flask.request.args.get("next"))}
         sealed = self.seal.close(said, audience=SIGNING_IN)
@@ -117,27 +117,27 @@ class SignIn:
             raise NotFound("nobody signs in here: registrar.yml has no access.oidc; docs/access.md tells of other ways")
         return self.provider
 
-    def _beginning(self) -> tuple[Beginning, str]:
+    def _beginning(self) -> tuple[OidcState, str]:
         """Of this browser, and not long ago; told without asking anybody. Raises SignInFailed."""
         state = flask.request.args.get("state", "")
         try:
             sealed = flask.request.cookies.get(self._cookie(state), "")
             said = self.seal.open(sealed, audience=SIGNING_IN, max_age=int(LASTS.total_seconds()))
-            beginning, target = Beginning(said["state"], said["nonce"], said["verifier"]), str(said["next"])
-        except (BrokenSeal, KeyError, TypeError, ValueError):
+            beginning, target = OidcState(said["state"], said["nonce"], said["verifier"]), str(said["next"])
+        except (DecryptionError, KeyError, TypeError, ValueError):
             raise SignInFailed("this browser did not begin here, or too long ago; begin again at /signin") from None
         if not hmac.compare_digest(beginning.state.encode(), state.encode()):
             raise SignInFailed("what came back belongs to another sign-in; begin again at /signin")
         return beginning, target
 
-    def _use_up(self, beginning: Beginning) -> None:
+    def _use_up(self, beginning: OidcState) -> None:
         """Noted for longer than a receiver whose clock is behind believes it. Raises SignInFailed where it was used."""
         at = now()
         with self.ledger.write() as connection:
             if not used_nonces.spend(connection, f"signin {beginning.state}", until=at + LASTS + 2 * AHEAD, at=at):
                 raise SignInFailed("this sign-in was used already; begin again at /signin")
 
-    def _code(self, provider: "Provider", beginning: Beginning) -> str:
+    def _code(self, provider: "Provider", beginning: OidcState) -> str:
         given = flask.request.args
         if not provider.issued_by(given.get("iss")):
             raise SignInFailed("what came back is of another provider; begin again at /signin")
@@ -187,11 +187,11 @@ def local(target: str | None) -> str:
     return target if target and _OURS.fullmatch(target) else "/"
 
 
-def blueprint(settings: Settings, access: Access, ledger: Ledger, rate: Limits) -> flask.Blueprint:
+def blueprint(settings: Settings, access: Authenticator, ledger: Ledger, rate: Limits) -> flask.Blueprint:
     """Raises SettingsError where the provider's secret can't be read."""
     config = access.policy.access.oidc
     provider = None
     if config:
         made = importlib.import_module("webhooks.auth.oidc").Provider
         provider = made(config, settings.secret(config.client_secret))
-    return SignIn(access, provider, ledger, Seal(settings.secret_key), rate, settings.public_url).blueprint()
+    return SignIn(access, provider, ledger, Encryptor(settings.secret_key), rate, settings.public_url).blueprint()

@@ -10,7 +10,7 @@ MOST = 1000  # things that are remembered
 Value = TypeVar("Value")
 
 
-class Remembered(Generic[Value]):
+class TtlCache(Generic[Value]):
     """By a text. None is not remembered: what is not there may come at any moment."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field
 
-from registrar.config.encryption import BrokenSeal
+from registrar.config.encryption import DecryptionError
 from registrar.events.approval_buttons import LIFE, PINNED, PRESSES, Audience
 from registrar.events.types import Data
 from webhooks.ingress import validation
@@ -51,11 +51,11 @@ def audiences(place: object, context: Context) -> Iterator[str]:
 
 
 def opened(sealed: str, *, place: object, context: Context) -> Mapping[str, Any]:
-    """What a button's sealed value says. Raises BrokenSeal where it is none for here."""
+    """What a button's sealed value says. Raises DecryptionError where it is none for here."""
     for audience in audiences(place, context):
-        with suppress(BrokenSeal):
+        with suppress(DecryptionError):
             return context.seal.open(sealed, audience=audience)
-    raise BrokenSeal(NOT_OURS)
+    raise DecryptionError(NOT_OURS)
 
 
 def pressed(said: Mapping[str, Any], *, by: str, request: Request, context: Context) -> Press:

@@ -19,11 +19,11 @@ from webhooks.dashboard import (
     rejections,
     search,
 )
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.error_pages import Errors
 from webhooks.dashboard.mlflow_links import Mlflow
 
-__all__ = ["Errors", "House", "Mlflow", "blueprint"]
+__all__ = ["DashboardContext", "Errors", "Mlflow", "blueprint"]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -32,7 +32,7 @@ CSP = (
 _HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 
 
-def blueprint(house: House) -> Blueprint:
+def blueprint(house: DashboardContext) -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
     for part in (change_feed, overview, events, search, models, promotions, dead_letters, rejections, policy, audit):
         part.register(pages, house)

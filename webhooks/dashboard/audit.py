@@ -6,17 +6,17 @@ from typing import get_args
 from flask import Blueprint, Response, request
 
 from registrar.ledger.queries import event_context
-from registrar.queries.local import Local
+from registrar.queries.local import LocalQueries
 from webhooks.api.journal_export import CONTENT_TYPES, Exports, Form
 from webhooks.dashboard import query_params
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import InvalidEvent
 
 MOST = 100
 
 
-def register(pages: Blueprint, house: House) -> None:
-    exports, reading = Exports(), Local(house.ledger, lambda: house.policy)
+def register(pages: Blueprint, house: DashboardContext) -> None:
+    exports, reading = Exports(), LocalQueries(house.ledger, lambda: house.policy)
 
     @pages.get("/audit")
     def audit() -> str:

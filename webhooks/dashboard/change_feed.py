@@ -12,7 +12,7 @@ from werkzeug.http import quote_etag
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.queries import activity
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 
 # Seconds. However many tabs are open, a process reads the ledger's state once in them.
 FRESH = 1.0
@@ -48,7 +48,7 @@ class ChangeFeed:
             return None  # the page reads the same ledger, and says so
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     changes = ChangeFeed(house.ledger)
 
     @pages.before_request

@@ -14,22 +14,22 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_status
 from registrar.policy import Policy
-from webhooks.auth import Access, Principal, Role
+from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
 from webhooks.dashboard.mlflow_links import Mlflow
-from webhooks.ingress.command_submission import Commands
+from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import Health
 
 
 @dataclass(frozen=True)
-class House:
+class DashboardContext:
     """One per app."""
 
     ledger: Ledger
     policy: Policy
     health: Health
-    access: Access
-    commands: Commands
+    access: Authenticator
+    commands: CommandSubmission
     mlflow: Mlflow
 
     def guest(self, role: Role = "viewer") -> Principal:
@@ -56,7 +56,7 @@ class House:
         """Send a command of the form that came, and go on to a page that says what became of it.
 
         A form has a key of its own, so that sending it twice is one command. what: which of its buttons, if it has
-        two. Raises what Commands.submit does.
+        two. Raises what CommandSubmission.submit does.
         """
         guest = self.guest()
         given = {name: value for name, value in data.items() if value not in (None, "")}

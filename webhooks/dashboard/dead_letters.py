@@ -7,16 +7,16 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from registrar.ledger.dead_letter_detail import story
-from registrar.ledger.dead_letters import Letter, letters
+from registrar.ledger.dead_letters import DeadLetter, letters
 from webhooks.dashboard import query_params
-from webhooks.dashboard.context import House, readable
+from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
 from webhooks.ingress.sanitize import clean
 
 MOST = 100
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/dead", endpoint="dead")
     def all_letters() -> str:
         guest, model, before = house.guest(), query_params.text("model"), _before()
@@ -49,7 +49,7 @@ def _before() -> tuple[datetime, int] | None:
     return at, int(seq)
 
 
-def _older(model: str, last: Letter) -> str | None:
+def _older(model: str, last: DeadLetter) -> str | None:
     kept: dict[str, Any] = {"model": model} if model else {}
     return (
         url_for("pages.dead", **kept, before=query_params.mark(last.finished_at, last.seq))
@@ -58,7 +58,7 @@ def _older(model: str, last: Letter) -> str | None:
     )
 
 
-def _settle(house: House, type_: str, task_id: str) -> Response:
+def _settle(house: DashboardContext, type_: str, task_id: str) -> Response:
     """The command names the model, as what a grant is judged by."""
     house.guest("operator")
     found = _story(house, task_id)
@@ -66,7 +66,7 @@ def _settle(house: House, type_: str, task_id: str) -> Response:
     return house.do(type_, data, then=url_for("pages.dead_letter", task_id=task_id))
 
 
-def _story(house: House, task_id: str) -> dict[str, Any]:
+def _story(house: DashboardContext, task_id: str) -> dict[str, Any]:
     """Raises NotFound."""
     with house.ledger.read() as connection:
         found = story(connection, task_id) if readable(task_id) else None

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from registrar.ledger import LedgerUnavailable
 from webhooks.auth import SIGN_IN, Principal
-from webhooks.dashboard.context import House, here
+from webhooks.dashboard.context import DashboardContext, here
 from webhooks.ingress.error_handlers import rejected_of
 from webhooks.ingress.errors import CrossSite, NotPermitted, NotSignedIn, Rejected
 
@@ -18,7 +18,7 @@ _TYPES = ("application/problem+json", "application/json", "text/html")  # who do
 class Errors:
     """The pages' error handler."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: DashboardContext) -> None:
         self._house = house
 
     def answer(self, error: Exception) -> Response:

@@ -4,15 +4,15 @@ from typing import Any, cast, get_args
 
 from flask import Blueprint, Response, request, url_for
 
-from registrar.events.resend_rules import NoReplay, again
+from registrar.events.resend_rules import ResendRefused, again
 from registrar.events.types import VOCABULARY
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_context, event_search, event_status
 from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.event_search import Sought
+from registrar.ledger.queries.event_search import EventFilter
 from registrar.policy.document import OURSELVES, WEB
 from webhooks.dashboard import query_params
-from webhooks.dashboard.context import House, readable
+from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
 from webhooks.ingress.sanitize import clean
 
@@ -20,7 +20,7 @@ MOST = 50
 _FILTERS = ("source", "type", "model", "actor", "state", "since", "until")
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/events")
     def events() -> str:
         guest = house.guest()
@@ -69,21 +69,21 @@ def register(pages: Blueprint, house: House) -> None:
         return house.do("event.replay", data, then=then)
 
 
-def _replay(house: House, found: dict[str, Any]) -> dict[str, str]:
+def _replay(house: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
     """What sending it again would be, as far as it is known here; or why it can't be."""
     try:
         data = again(house.policy, WEB, found["type"], found["data"])
-    except NoReplay as error:
+    except ResendRefused as error:
         return {"no": str(error)}
     return {"task": VOCABULARY[found["type"]].task.removeprefix("worker."), "doc": (data.__doc__ or "").split("\n")[0]}
 
 
-def _sought(filters: dict[str, str]) -> Sought:
+def _sought(filters: dict[str, str]) -> EventFilter:
     """Raises InvalidEvent."""
     state = filters["state"] or None
     if state not in (None, *get_args(event_search.State)):
         raise InvalidEvent(f"state is one of {', '.join(get_args(event_search.State))}")
-    return Sought(
+    return EventFilter(
         source=filters["source"] or None,
         type=filters["type"] or None,
         model=filters["model"] or None,

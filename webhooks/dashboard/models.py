@@ -19,12 +19,12 @@ from registrar.ledger.queries import models, promotion_record
 from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_results import became
-from registrar.ledger.queries.versions import Known, known_versions
+from registrar.ledger.queries.versions import KnownVersion, known_versions
 from registrar.ledger.tables import holders
 from registrar.policy import ModelPolicy, Target
 from registrar.queries.not_live import not_live
 from webhooks.dashboard import promotion_view
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.holdings import alike, place, same
 from webhooks.dashboard.timeline import timeline
 from webhooks.ingress.errors import NotFound
@@ -56,7 +56,7 @@ class WayBack:
     earlier: tuple[int, ...]
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/models", endpoint="models")
     def all_models() -> str:
         guest, after = house.guest(), clean(request.args.get("after", ""))
@@ -89,7 +89,9 @@ def register(pages: Blueprint, house: House) -> None:
             later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
             ways_back = _ways_back(connection, name, house.policy.model(name), anew)
             others = of_deleted(connection, promotions)
-            open_ = promotion_view.questions(house.policy, connection, record.still_open(connection, model=name), at=at)
+            open_ = promotion_view.promotion_views(
+                house.policy, connection, record.still_open(connection, model=name), at=at
+            )
             dark = [one for one in not_live(house.policy, connection) if one.model == name]
             unsettled = dispute(connection, name)
         policy = house.policy.model(name)
@@ -126,14 +128,14 @@ def register(pages: Blueprint, house: House) -> None:
         return house.do(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
 
 
-def _of_today(found: Sequence[Known], anew: datetime | None) -> list[Known]:
+def _of_today(found: Sequence[KnownVersion], anew: datetime | None) -> list[KnownVersion]:
     """Without those of a model that was deleted, where another was made by hand. Clocks may be CLOCKS apart."""
     if anew is None:
         return list(found)
     return [one for one in found if max(_times(one), default=anew) + CLOCKS >= anew]
 
 
-def _times(known: Known) -> list[datetime]:
+def _times(known: KnownVersion) -> list[datetime]:
     registered = [known.registered_at] if known.registered_at else []
     return [*registered, *(held.at for held in known.held_back)]
 
@@ -193,7 +195,7 @@ def _asked(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[st
 
 
 def _pair(
-    policy: ModelPolicy, found: Sequence[Mapping[str, Any]], versions: Sequence[Known]
+    policy: ModelPolicy, found: Sequence[Mapping[str, Any]], versions: Sequence[KnownVersion]
 ) -> tuple[Side | None, Side | None] | None:
     """Who holds the last target (the champion), and who holds the one before it (the challenger)."""
     if len(policy.targets) < 2:

@@ -13,14 +13,14 @@ from registrar.ledger.queries import activity, incidents, metrics
 from registrar.queries.not_live import not_live
 from registrar.queries.processes import WELL, parts
 from webhooks.dashboard import promotion_view
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import NotReady
 
 LATELY = timedelta(hours=24)
 _FEW, _INCIDENTS = 5, 10
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/")
     def overview() -> str:
         guest, at = house.guest(), now()
@@ -31,11 +31,11 @@ def register(pages: Blueprint, house: House) -> None:
         return house.page("overview.html", guest, now=at, parts=each, trouble=trouble, **shown)
 
 
-def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
+def _read(house: DashboardContext, connection: Connection, at: datetime) -> dict[str, Any]:
     since = at - LATELY
     open_ = promotions.still_open(connection)
     return {
-        "waiting": promotion_view.questions(house.policy, connection, open_, at=at),
+        "waiting": promotion_view.promotion_views(house.policy, connection, open_, at=at),
         "queue": metrics.queue(connection, at),
         "deploying": deployments.under_way(connection),
         "not_live": not_live(house.policy, connection),
@@ -52,7 +52,7 @@ def _read(house: House, connection: Connection, at: datetime) -> dict[str, Any]:
     }
 
 
-def _checks(house: House) -> list[dict[str, Any]]:
+def _checks(house: DashboardContext) -> list[dict[str, Any]]:
     """The receiver's own, as /readyz has them."""
     try:
         told = house.health.ready()["checks"]

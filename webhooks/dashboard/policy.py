@@ -8,12 +8,12 @@ from flask import Blueprint, request
 from registrar.policy import Policy
 from registrar.policy.explain import explain
 from registrar.queries.policy_digests import bound
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import NotFound
 from webhooks.ingress.sanitize import clean
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/policy")
     def policy() -> str:
         guest = house.guest()
@@ -23,7 +23,7 @@ def register(pages: Blueprint, house: House) -> None:
         return house.page("policy.html", guest, policy=house.policy, lines=_lines(house.policy), digests=digests)
 
 
-def _text(house: House, digest: str) -> dict[str, Any]:
+def _text(house: DashboardContext, digest: str) -> dict[str, Any]:
     """Raises NotFound."""
     with house.ledger.read() as connection:
         found = bound(house.policy, connection, digest)

@@ -14,7 +14,7 @@ from registrar.queries.voting import Voting, name, voting
 
 
 @dataclass(frozen=True)
-class Question:
+class PromotionView:
     """An open promotion. voting None: nobody is asked, since it waits for its time, or is approved and under way.
 
     stale: the policy is not what it was when this was asked: the worker counts no approval of it, and moves nothing
@@ -42,15 +42,17 @@ class Question:
         return any(voter.id == actor_id for rule in rules for voter in rule.may)
 
 
-def questions(policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime) -> list[Question]:
+def promotion_views(
+    policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime
+) -> list[PromotionView]:
     """Those that wait for people first, the one that waits longest first."""
-    found = [question(policy, connection, one, at=at) for one in open_]
+    found = [promotion_view(policy, connection, one, at=at) for one in open_]
     return sorted(found, key=lambda each: (each.promotion.state != "awaiting_approval", each.promotion.asked_at))
 
 
-def question(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> Question:
+def promotion_view(policy: Policy, connection: Connection, promotion: Promotion, *, at: datetime) -> PromotionView:
     agreed = approvals(connection, promotion.id)
-    return Question(
+    return PromotionView(
         promotion,
         name(policy, promotion.requested_by),
         voting(policy, promotion, agreed, at=at),

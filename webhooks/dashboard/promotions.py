@@ -12,11 +12,11 @@ from registrar.ledger.deleted_models import of_deleted
 from registrar.ledger.engine import now
 from registrar.ledger.queries import promotion_record
 from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
-from registrar.ledger.queries.promotion_results import Became, became
+from registrar.ledger.queries.promotion_results import PromotionResult, became
 from registrar.policy.approvals import Approval
 from registrar.queries.policy_digests import bound
 from webhooks.dashboard import promotion_view, query_params
-from webhooks.dashboard.context import House, readable
+from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
 from webhooks.ingress.sanitize import clean
 
@@ -24,7 +24,7 @@ MOST = 50
 _VERDICTS = ("approve", "reject", "cancel")
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/promotions")
     def promotions() -> str:
         guest, at = house.guest(), now()
@@ -35,10 +35,10 @@ def register(pages: Blueprint, house: House) -> None:
                 connection, state=state or None, model=model or None, before=place, limit=MOST + 1
             )
             open_ = record.still_open(connection) if first and not state and not model else []
-            waiting = promotion_view.questions(house.policy, connection, open_, at=at)
+            waiting = promotion_view.promotion_views(house.policy, connection, open_, at=at)
             listed = _open_of(connection, found[:MOST])
             questions = {
-                one.promotion.id: one for one in promotion_view.questions(house.policy, connection, listed, at=at)
+                one.promotion.id: one for one in promotion_view.promotion_views(house.policy, connection, listed, at=at)
             }
             later, others = became(connection, found[:MOST]), of_deleted(connection, found[:MOST])
         kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
@@ -64,11 +64,11 @@ def register(pages: Blueprint, house: House) -> None:
         with house.ledger.read() as connection:
             found = _one(connection, promotion_id)
             told = {
-                "question": promotion_view.question(house.policy, connection, found, at=at),
+                "question": promotion_view.promotion_view(house.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
                 "shown": approval_snapshot.shown(connection, found),
                 "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
-                "became": became(connection, [vars(found)]).get(found.id, Became()),
+                "became": became(connection, [vars(found)]).get(found.id, PromotionResult()),
                 "anew": of_deleted(connection, [vars(found)]).get(found.id),
             }
         target = house.policy.model(found.model).target(found.target)

@@ -4,12 +4,12 @@ from flask import Blueprint, url_for
 
 from registrar.ledger import rejections as record
 from webhooks.dashboard import query_params
-from webhooks.dashboard.context import House
+from webhooks.dashboard.context import DashboardContext
 
 MOST = 100
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/rejections")
     def rejections() -> str:
         guest, before = house.guest(), query_params.number("before")

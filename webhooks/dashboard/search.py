@@ -6,12 +6,12 @@ from werkzeug.wrappers import Response as Base
 
 from registrar.ledger.queries import models
 from registrar.ledger.tables import events, promotions, tasks
-from webhooks.dashboard.context import House, readable
+from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import NotFound
 from webhooks.ingress.sanitize import clean
 
 
-def register(pages: Blueprint, house: House) -> None:
+def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.get("/find")
     def find() -> Base:
         house.guest()

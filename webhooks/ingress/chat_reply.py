@@ -21,22 +21,22 @@ SECONDS = 3.0  # for each
 
 
 @dataclass(frozen=True)
-class Letter:
+class ChatReply:
     """url: checked by the kind (registrar.address.allowed): https to the chat system's own host, by its certificate."""
 
     url: str = field(repr=False)
     body: Mapping[str, Any] = field(repr=False)
 
 
-class Postbox:
+class ChatResponder:
     """One thread empties it, and is started by the first letter."""
 
     def __init__(self) -> None:
-        self._letters: queue.Queue[Letter] = queue.Queue(MOST)
+        self._letters: queue.Queue[ChatReply] = queue.Queue(MOST)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def post(self, letter: Letter) -> bool:
+    def post(self, letter: ChatReply) -> bool:
         """False where too many wait already: then the press is seen to fail, without a sentence."""
         try:
             self._letters.put_nowait(letter)
@@ -53,7 +53,7 @@ class Postbox:
             send(self._letters.get())
 
 
-def send(letter: Letter) -> None:
+def send(letter: ChatReply) -> None:
     """No redirect is followed, no proxy of the environment used, no body read."""
     parts = urlsplit(letter.url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection

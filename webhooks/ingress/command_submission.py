@@ -62,7 +62,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Commands:
+class CommandSubmission:
     """One per app."""
 
     policy: Policy

@@ -21,7 +21,7 @@ from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownS
 from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
 from webhooks.ingress.sanitize import clean
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Answer, Identity, Parsed, Request, Verified
 from webhooks.monitoring.metrics import Metrics
 
@@ -43,7 +43,7 @@ class Prepared:
 class Endpoint:
     """One per process; thread-safe. proxies: whose X-Forwarded-For is believed."""
 
-    senders: Mapping[str, Sender]
+    senders: Mapping[str, OpenSource]
     inbox: Inbox
     public_url: str | None
     rate: Limits
@@ -116,7 +116,7 @@ class Endpoint:
         self.metrics.answered(request.source, answer.status)
         return json_response(answer.status, answer.body, answer.headers)
 
-    def _sender(self, name: str) -> Sender:
+    def _sender(self, name: str) -> OpenSource:
         if name not in self.senders:
             raise UnknownSource(
                 f"registrar.yml has no source {clean(name)!r}; post to /webhooks/NAME of one that it has"
@@ -164,7 +164,7 @@ def _check_type(request: HttpRequest, taken: Collection[str] | None) -> None:
         )
 
 
-def _permit(sender: Sender, parsed: Parsed) -> None:
+def _permit(sender: OpenSource, parsed: Parsed) -> None:
     name, config = sender.context.name, sender.context.config
     for event in parsed.events:
         model = event.data.registered_model

@@ -16,7 +16,7 @@ from registrar.ledger.capacity import DiskFull, NoCapacity
 from registrar.ledger.deliveries import DeliveryConflict
 from registrar.queries.query_service import BadQuestion, Unknown
 from webhooks.ingress import errors
-from webhooks.ingress.chat_reply import Postbox
+from webhooks.ingress.chat_reply import ChatResponder
 from webhooks.ingress.errors import Rejected, TooMany
 from webhooks.ingress.rate_limit import REFUSALS, Limits, address_key
 from webhooks.ingress.rejection_log import RejectionLog
@@ -34,7 +34,7 @@ class ErrorHandler:
         self,
         rejections: RejectionLog,
         rate: Limits,
-        postbox: Postbox,
+        postbox: ChatResponder,
         scrub: Callable[[str], str],
         metrics: Metrics,
     ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.utils import get_host
 
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
 
 # Digits of a Content-Length that is counted with; a longer one is too large for anybody.
@@ -34,7 +34,7 @@ class HttpRequest:
     base_url: str
     address: str | None
     body: bytes = field(default=b"", repr=False)
-    verified: tuple[Sender, Request] | None = None
+    verified: tuple[OpenSource, Request] | None = None
     began: float = field(default_factory=time.perf_counter)
     began_ns: int = field(default_factory=time.time_ns)
 

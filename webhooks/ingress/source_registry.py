@@ -7,21 +7,21 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from registrar import plugins
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings, SettingsError
 from registrar.policy import Policy, Source, options
 from registrar.policy.errors import Place
-from webhooks.ingress.chat_reply import Letter
+from webhooks.ingress.chat_reply import ChatReply
 from webhooks.ingress.errors import Rejected
 from webhooks.ingress.source_types import (
     Answer,
     Check,
     Context,
     Handshake,
-    Kind,
     Parsed,
     Refuse,
     Request,
+    SourceType,
     Verified,
     Write,
 )
@@ -37,11 +37,11 @@ class SourceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Sender:
+class OpenSource:
     """A source of registrar.yml, ready to be heard."""
 
     context: Context
-    kind: Kind
+    kind: SourceType
 
     def verify(self, request: Request) -> Verified:
         return self.kind.verify(request, self.context)
@@ -64,7 +64,7 @@ class Sender:
         """Whether refusals are told in its own way, such as to people, who see nothing else: of known senders alone."""
         return hasattr(self.kind, "refuse")
 
-    def letter(self, request: Request, rejected: Rejected) -> Letter | None:
+    def letter(self, request: Request, rejected: Rejected) -> ChatReply | None:
         """What is posted to the person, because nothing of the answer is shown; None: the answer is."""
         write: Write | None = getattr(self.kind, "letter", None)
         return write(request, rejected, self.context) if write else None
@@ -75,25 +75,25 @@ class Sender:
         return refuse(request, rejected) if refuse else None
 
 
-def open_all(policy: Policy, settings: Settings, *, seal: Seal) -> dict[str, Sender]:
+def open_all(policy: Policy, settings: Settings, *, seal: Encryptor) -> dict[str, OpenSource]:
     """Every source by its name. Raises SourceError for an unknown kind, and for a missing or weak secret."""
     return {name: open_one(name, policy, settings, seal) for name in policy.sources}
 
 
-def open_one(name: str, policy: Policy, settings: Settings, seal: Seal) -> Sender:
+def open_one(name: str, policy: Policy, settings: Settings, seal: Encryptor) -> OpenSource:
     """One of the policy's sources. Raises SourceError."""
     config = policy.sources[name]
     try:
-        kind = cast("Kind", plugins.load("webhooks.sources", config.kind))
+        kind = cast("SourceType", plugins.load("webhooks.sources", config.kind))
     except plugins.UnknownKind as error:
         raise SourceError(("sources", name, "kind"), error) from None
     secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
     context = Context(name, config, policy, seal, secrets, _options(name, config, kind))
     _check(context, kind)
-    return Sender(context, kind)
+    return OpenSource(context, kind)
 
 
-def _check(context: Context, kind: Kind) -> None:
+def _check(context: Context, kind: SourceType) -> None:
     check: Check | None = getattr(kind, "check", None)
     try:
         if check:
@@ -102,14 +102,14 @@ def _check(context: Context, kind: Kind) -> None:
         raise SourceError(("sources", context.name), error) from None
 
 
-def _options(name: str, config: Source, kind: Kind) -> BaseModel:
+def _options(name: str, config: Source, kind: SourceType) -> BaseModel:
     try:
         return options.read(kind, config.options)
     except options.BadOptions as error:
         raise SourceError(("sources", name, "options"), error) from None
 
 
-def _secret(name: str, reference: str, kind: Kind, settings: Settings) -> str:
+def _secret(name: str, reference: str, kind: SourceType, settings: Settings) -> str:
     try:
         secret = settings.secret(reference)
         kind.check_secret(secret)

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.event import Event
 from registrar.policy import Policy, Source
 from registrar.policy.options import NoOptions
-from webhooks.ingress.chat_reply import Letter
+from webhooks.ingress.chat_reply import ChatReply
 from webhooks.ingress.errors import Rejected
 from webhooks.signatures.schemes import Scheme
 
@@ -47,7 +47,7 @@ class Context:
     name: str
     config: Source
     policy: Policy
-    seal: Seal = field(repr=False)
+    seal: Encryptor = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     options: BaseModel = field(default_factory=NoOptions)
 
@@ -112,7 +112,7 @@ class Outgoing:
         return Outgoing({**self.headers, **more}, self.body)
 
 
-class Kind(Protocol):
+class SourceType(Protocol):
     """A module of webhooks/sources/. It may also have what webhooks/sources/__init__.py calls optional."""
 
     CONTENT_TYPES: Collection[str] | None
@@ -163,4 +163,4 @@ class Refuse(Protocol):
 class Write(Protocol):
     """Says a refusal where the answer is not shown to the person, or None: it is."""
 
-    def __call__(self, request: Request, rejected: Rejected, context: Context) -> Letter | None: ...
+    def __call__(self, request: Request, rejected: Rejected, context: Context) -> ChatReply | None: ...

@@ -10,33 +10,33 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from registrar import plugins
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.config.key_generation import new_key
 from registrar.config.settings import Settings
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.policy import Policy, Source
 from registrar.policy.errors import Complaint
 from registrar.policy.options import NoOptions
 from webhooks.ingress.errors import Rejected
-from webhooks.ingress.source_registry import Sender, SourceError, open_one
-from webhooks.ingress.source_types import Compose, Context, Kind, Outgoing, Request, SchemeOf, Sign
+from webhooks.ingress.source_registry import OpenSource, SourceError, open_one
+from webhooks.ingress.source_types import Compose, Context, Outgoing, Request, SchemeOf, Sign, SourceType
 from webhooks.signatures import verifier
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
 
 
-class CannotSend(Problem):
+class CannotSend(UserError):
     """Not sent; the message says what is wrong with it."""
 
     exit_code = 2
 
 
-def opened(name: str, policy: Policy, settings: Settings) -> Sender:
+def opened(name: str, policy: Policy, settings: Settings) -> OpenSource:
     """A source of registrar.yml. Raises CannotSend."""
     if name not in policy.sources:
         raise CannotSend(f"registrar.yml has no source {name!r}, only {', '.join(policy.sources)}")
     try:
-        return open_one(name, policy, settings, Seal(settings.secret_key))
+        return open_one(name, policy, settings, Encryptor(settings.secret_key))
     except SourceError as error:
         raise CannotSend(str(error)) from None
     except ValueError:
@@ -45,7 +45,7 @@ def opened(name: str, policy: Policy, settings: Settings) -> Sender:
 
 def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
     """Why the receiver would not start: what each source lacks, without those of which that is known."""
-    seal, found = Seal(new_key()), []
+    seal, found = Encryptor(new_key()), []
     for name in policy.sources.keys() - set(but):
         try:
             open_one(name, policy, settings, seal)
@@ -54,10 +54,10 @@ def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()
     return found
 
 
-def stranger(kind: str, name: str, secret: str) -> Sender:
+def stranger(kind: str, name: str, secret: str) -> OpenSource:
     """A source of another installation, of which only the kind, the name and a secret are known. Raises CannotSend."""
     try:
-        module = cast("Kind", plugins.load("webhooks.sources", kind))
+        module = cast("SourceType", plugins.load("webhooks.sources", kind))
         module.check_secret(secret)
         options = getattr(module, "Options", NoOptions)()
     except plugins.UnknownKind as error:
@@ -69,11 +69,11 @@ def stranger(kind: str, name: str, secret: str) -> Sender:
             f"how a {kind} source signs stands in its options: run this where its registrar.yml is"
         ) from None
     config = Source(kind=kind, secrets=["env:SECRET"])
-    context = Context(name, config, Policy(version=1), Seal(new_key()), (secret,), options)
-    return Sender(context, module)
+    context = Context(name, config, Policy(version=1), Encryptor(new_key()), (secret,), options)
+    return OpenSource(context, module)
 
 
-def composed(sender: Sender, content: Mapping[str, Any]) -> Outgoing:
+def composed(sender: OpenSource, content: Mapping[str, Any]) -> Outgoing:
     """One of our events as this sender would say it. Raises CannotSend where its kind has no words for it."""
     compose: Compose | None = getattr(sender.kind, "compose", None)
     if compose is None:
@@ -104,7 +104,7 @@ def captured(content: bytes, *, whole: bool, headers: Mapping[str, str]) -> Outg
     return Outgoing({name: value for name, value in {**of_file, **given}.items() if name not in framing}, body)
 
 
-def signed(sender: Sender, outgoing: Outgoing, *, secret: str | None, id: str) -> Outgoing:
+def signed(sender: OpenSource, outgoing: Outgoing, *, secret: str | None, id: str) -> Outgoing:
     """With the present time. secret: else the source's first. Raises CannotSend, also where the source would not
     take the signature.
     """
@@ -122,14 +122,14 @@ def signed(sender: Sender, outgoing: Outgoing, *, secret: str | None, id: str) -
     return outgoing
 
 
-def scheme_of(sender: Sender) -> Scheme | None:
+def scheme_of(sender: OpenSource) -> Scheme | None:
     """How the source's requests are signed; None where that is no Scheme."""
     scheme: SchemeOf | None = getattr(sender.kind, "scheme", None)
     fixed: Scheme | None = getattr(sender.kind, "SCHEME", None)
     return scheme(sender.context) if scheme else fixed
 
 
-def _try(sender: Sender, outgoing: Outgoing, now: datetime) -> None:
+def _try(sender: OpenSource, outgoing: Outgoing, now: datetime) -> None:
     content_type = outgoing.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         sender.verify(Request(outgoing.headers, outgoing.body, content_type, now))

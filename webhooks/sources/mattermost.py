@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from registrar.config.encryption import BrokenSeal
+from registrar.config.encryption import DecryptionError
 from registrar.events.event import Actor, Event
 from registrar.text import markdown
 from webhooks.chat import buttons, parser, reply_address
@@ -112,7 +112,7 @@ def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Map
         if (content["context"]["sealed"], content.get("channel_id")) != (sealed.decode(), place):
             raise BadSignature
         return content, said
-    except (NotJson, BrokenSeal, KeyError, TypeError, AttributeError, ValueError):
+    except (NotJson, DecryptionError, KeyError, TypeError, AttributeError, ValueError):
         raise BadSignature from None
 
 

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from registrar.config.encryption import BrokenSeal
+from registrar.config.encryption import DecryptionError
 from registrar.events.event import Actor, Event
 from registrar.http.safe_url import allowed
 from webhooks.chat import buttons, parser, reply_address
 from webhooks.ci.payload import Ignored, at, text
 from webhooks.ingress import strict_form, strict_json
-from webhooks.ingress.chat_reply import Letter
+from webhooks.ingress.chat_reply import ChatReply
 from webhooks.ingress.errors import InvalidEvent, NotAForm, NotJson, Rejected
 from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
@@ -74,7 +74,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     return {"events": [], "refused": rejected.detail} if "payload" in form and not passing else None
 
 
-def letter(request: Request, rejected: Rejected, context: Context) -> Letter | None:
+def letter(request: Request, rejected: Rejected, context: Context) -> ChatReply | None:
     """Of the answer to a press Slack shows nothing, whatever it is; the person reads what comes to its response_url.
 
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
@@ -86,7 +86,7 @@ def letter(request: Request, rejected: Rejected, context: Context) -> Letter | N
         return None
     if not isinstance(url, str) or not allowed(url, context.config.reply_to or HOSTS):
         return None
-    return Letter(url, {**_ephemeral(rejected.spoken()), "replace_original": False})
+    return ChatReply(url, {**_ephemeral(rejected.spoken()), "replace_original": False})
 
 
 def _event(content: Any) -> Parsed:
@@ -137,7 +137,7 @@ def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
         raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
     try:
         said = buttons.opened(str(action.get("value")), place=place, context=context)
-    except BrokenSeal as error:
+    except DecryptionError as error:
         raise InvalidEvent(str(error)) from None
     if said.get("press", type_) != type_:
         raise InvalidEvent("this button's value is another button's")

@@ -6,8 +6,8 @@ the targets before this one too. Whoever did it may have passed them by. What ap
 
 from dataclasses import replace
 
-from registrar.events.outcome import Fact, Outcome, Record
-from registrar.ledger.holders import Held
+from registrar.events.outcome import Fact, LedgerChange, Outcome
+from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
 from worker.promotions import drift, quarantine
@@ -15,10 +15,10 @@ from worker.promotions.current_stage import standing
 from worker.promotions.transition_rules import held_back
 from worker.promotions.transitions import move
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     stage = str(work.given("stage"))
     version = work.registry.version(work.model, work.version)
     policy = work.policy.model(work.model)
@@ -36,7 +36,7 @@ def act(work: Work) -> Outcome:
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
 
 
-def _rejected(work: Work, version: Version, stage: str) -> str | None:
+def _rejected(work: TaskContext, version: Version, stage: str) -> str | None:
     """Why a rejection stands: nobody asked for it again."""
     of = version.incarnation(work.registry.address)
     with work.ledger.read() as connection:
@@ -47,9 +47,9 @@ def _rejected(work: Work, version: Version, stage: str) -> str | None:
     return f"it was rejected{because}, and that stands until somebody asks for it again"
 
 
-def _adopted(record: Record, version: Version) -> Record:
+def _adopted(record: LedgerChange, version: Version) -> LedgerChange:
     """The journal tells it from what a hand did past the policy."""
-    if isinstance(record, Held) and record.version == version.version:
+    if isinstance(record, HoldingStarted) and record.version == version.version:
         return replace(record, adopted=True)
     return record
 
@@ -57,10 +57,10 @@ def _adopted(record: Record, version: Version) -> Record:
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:
     """It stays where it is, as drift that is not adopted does: told, and in the record."""
     text = f"{version} can't be adopted in {stage}: {why}"
-    records: list[Record] = []
+    records: list[LedgerChange] = []
     if version.stage == stage:
-        records.append(Held(version.model, "stage", stage, version.version))
+        records.append(HoldingStarted(version.model, "stage", stage, version.version))
     if target and target.alias and target.alias in version.aliases:
-        records.append(Held(version.model, "alias", target.alias, version.version, alone=True))
+        records.append(HoldingStarted(version.model, "alias", target.alias, version.version, alone=True))
     fact = Fact(drift.FACT, text, version.model, version.version, {"stage": stage, "reverted": False})
     return Outcome(text, facts=(fact,), records=tuple(records))

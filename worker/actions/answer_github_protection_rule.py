@@ -7,15 +7,15 @@ https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/
 import re
 from typing import Any
 
-from registrar.config.encryption import REPLY, BrokenSeal
+from registrar.config.encryption import REPLY, DecryptionError
 from registrar.events.outcome import Outcome
 from registrar.policy import Source
 from registrar.policy.routes import Channel
 from worker.notifications import commit_status
 from worker.notifications.transport import safe_session
 from worker.notifications.transport.github import access, api
-from worker.registry.protocol import Final
-from worker.task_context import Work
+from worker.registry.protocol import PermanentError
+from worker.task_context import TaskContext
 
 _HINTS = {
     401: "the token in the secret of the channel options.answer_by is wrong",
@@ -25,7 +25,7 @@ _HINTS = {
 }
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     address, source = _address(work), _source(work)
     name, channel = _channel(work, source)
     root, url = api.root(work.secret(channel.url)), str(address["url"])
@@ -33,7 +33,7 @@ def act(work: Work) -> Outcome:
     if not re.fullmatch(
         rf"{re.escape(root)}/repos/[\w.-]+/[\w.-]+/actions/runs/[0-9]+/deployment_protection_rule", url
     ):
-        raise Final(f"the address to answer at is none of the API that channel {name!r} is of; see its url")
+        raise PermanentError(f"the address to answer at is none of the API that channel {name!r} is of; see its url")
     said = {
         "environment_name": address["environment"],
         "state": work.given("state"),
@@ -47,24 +47,26 @@ def act(work: Work) -> Outcome:
     return Outcome(f"the deployment to {address['environment']!r} was {work.given('state')} at GitHub")
 
 
-def _address(work: Work) -> dict[str, Any]:
+def _address(work: TaskContext) -> dict[str, Any]:
     try:
         return work.seal.open(str(work.given("to")), audience=REPLY)
-    except BrokenSeal as error:
-        raise Final(f"the address for the answer can't be read: {error}") from None
+    except DecryptionError as error:
+        raise PermanentError(f"the address for the answer can't be read: {error}") from None
 
 
-def _source(work: Work) -> Source:
+def _source(work: TaskContext) -> Source:
     source = work.policy.sources.get(str(work.given("source")))
     if source is None:
-        raise Final(f"source {work.given('source')!r} is in registrar.yml no more; nobody is answered")
+        raise PermanentError(f"source {work.given('source')!r} is in registrar.yml no more; nobody is answered")
     return source
 
 
-def _channel(work: Work, source: Source) -> tuple[str, Channel]:
+def _channel(work: TaskContext, source: Source) -> tuple[str, Channel]:
     """The one whose token or app answers."""
     name = str(source.options.get("answer_by"))
     channel = work.policy.channels.get(name)
     if channel is None or channel.kind not in ("github", "github_dispatch"):
-        raise Final(f"channel {name!r}, options.answer_by of the source, is no github channel of registrar.yml")
+        raise PermanentError(
+            f"channel {name!r}, options.answer_by of the source, is no github channel of registrar.yml"
+        )
     return name, channel

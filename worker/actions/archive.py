@@ -12,10 +12,10 @@ from worker.promotions.stage_occupancy import seen
 from worker.promotions.transition_rules import held_back
 from worker.promotions.transitions import move
 from worker.registry.protocol import Refused, Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     version = work.registry.version(work.model, work.version)
     held = work.task.args.get("held")
     if not held:
@@ -29,7 +29,7 @@ def act(work: Work) -> Outcome:
     return move(work, version, goal, reason=f"version {successor} took {held}")
 
 
-def _goal(work: Work, version: Version, held: str) -> str:
+def _goal(work: TaskContext, version: Version, held: str) -> str:
     """Who is in an exclusive Staging already is not sent away for one that was replaced."""
     policy = work.policy.model(work.model)
     target, staging = policy.target(held), policy.target("Staging")

@@ -2,14 +2,14 @@
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import PromotionCancel
-from registrar.ledger.promotions import Decided, Promotion
+from registrar.ledger.promotions import Promotion, PromotionStateChanged
 from worker.promotions.hints import how
 from worker.promotions.voters import approval_of, changed, meant
 from worker.registry.protocol import Refused
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(PromotionCancel)
     promotion = meant(work)
     if why := changed(work):
@@ -33,10 +33,12 @@ def act(work: Work) -> Outcome:
         promotion.version,
         {"promotion": promotion.id, "target": promotion.target},
     )
-    return Outcome(summary=text, facts=(fact,), records=(Decided(promotion.id, "cancelled", data.reason),))
+    return Outcome(
+        summary=text, facts=(fact,), records=(PromotionStateChanged(promotion.id, "cancelled", data.reason),)
+    )
 
 
-def _may(work: Work, promotion: Promotion) -> bool:
+def _may(work: TaskContext, promotion: Promotion) -> bool:
     approval = approval_of(work, promotion)
     groups = approval.groups if approval else []
     return work.task.actor == promotion.requested_by or work.policy.belongs(work.task.actor, groups)

@@ -3,10 +3,10 @@
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ExperimentCreate
 from worker.registry.protocol import Refused
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(ExperimentCreate)
     found = work.registry.experiment(data.name)
     if found and found.deleted:

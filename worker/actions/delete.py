@@ -7,19 +7,19 @@ rest is a task of its own: the record never lacks a version that was deleted her
 from dataclasses import dataclass, field
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
-from registrar.ledger.holders import Released
+from registrar.ledger.holders import HoldingEnded
 from registrar.ledger.version_state import Key, StateSet
 from worker.promotions.version_state import put
-from worker.registry.protocol import Final, Retryable, present
+from worker.registry.protocol import PermanentError, RetryableError, present
 from worker.retention.sizes import counted_text, named
 from worker.retention.survey import judge
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: can't be counted
 
 
 @dataclass
-class Done:
+class DeleteResult:
     """spared: why, by version; unmarked: that their marks are over."""
 
     deleted: list[Sized] = field(default_factory=list)
@@ -27,27 +27,27 @@ class Done:
     unmarked: list[StateSet] = field(default_factory=list)
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     asked: list[Sized] = [(number, size) for number, size in work.given("versions")]
     again = work.task.attempts > 1 or bool(work.task.args.get("again"))
-    done, left, errors = Done(), list[Sized](), list[Final]()
+    done, left, errors = DeleteResult(), list[Sized](), list[PermanentError]()
     for nth, each in enumerate(asked):
         try:
             _one(work, each, done, again=again)
-        except Retryable:
-            if done == Done():
+        except RetryableError:
+            if done == DeleteResult():
                 raise
             left += asked[nth:]
             break
-        except Final as error:
+        except PermanentError as error:
             left.append(each)
             errors.append(error)
-    if errors and done == Done():
-        raise Final("; ".join(dict.fromkeys(map(str, errors))))
+    if errors and done == DeleteResult():
+        raise PermanentError("; ".join(dict.fromkeys(map(str, errors))))
     return _outcome(work, done, left)
 
 
-def _one(work: Work, each: Sized, done: Done, *, again: bool) -> None:
+def _one(work: TaskContext, each: Sized, done: DeleteResult, *, again: bool) -> None:
     """again: an attempt before this one may have been cut off right after its write; that is told as done."""
     number = each[0]
     fate = judge(work, work.model, number)
@@ -56,24 +56,24 @@ def _one(work: Work, each: Sized, done: Done, *, again: bool) -> None:
     elif fate.step == "delete":
         work.registry.delete_version(work.model, number)
         if present(work.registry, work.model, number):
-            raise Retryable(f"{work.model} version {number} was deleted, but is still there")
+            raise RetryableError(f"{work.model} version {number} was deleted, but is still there")
         done.deleted.append(each)
     elif fate.reasons and (again or fate.step == "spare"):
         done.unmarked.append(put(work, fate.version, Key.PRUNE_AFTER, None))
         done.spared[number] = " and ".join(fate.reasons)
 
 
-def _outcome(work: Work, done: Done, left: list[Sized]) -> Outcome:
+def _outcome(work: TaskContext, done: DeleteResult, left: list[Sized]) -> Outcome:
     facts = [*_pruned(work, done.deleted), *_spared(work, done.spared)]
     return Outcome(
         "; ".join(fact.text for fact in facts) or f"nothing of {work.model} is due any more",
         facts=tuple(facts),
         follow_ups=(FollowUp("worker.delete", {"versions": left, "again": True}),) if left else (),
-        records=(*(Released(work.model, "stage", number) for number, _ in done.deleted), *done.unmarked),
+        records=(*(HoldingEnded(work.model, "stage", number) for number, _ in done.deleted), *done.unmarked),
     )
 
 
-def _pruned(work: Work, deleted: list[Sized]) -> list[Fact]:
+def _pruned(work: TaskContext, deleted: list[Sized]) -> list[Fact]:
     if not deleted:
         return []
     numbers, found = [number for number, _ in deleted], [size for _, size in deleted]
@@ -82,7 +82,7 @@ def _pruned(work: Work, deleted: list[Sized]) -> list[Fact]:
     return [Fact("model_version.pruned", text, work.model, None, details)]
 
 
-def _spared(work: Work, spared: dict[int, str]) -> list[Fact]:
+def _spared(work: TaskContext, spared: dict[int, str]) -> list[Fact]:
     if not spared:
         return []
     text = "; ".join(f"{work.model} version {number} stays: {why}" for number, why in spared.items())

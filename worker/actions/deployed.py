@@ -9,16 +9,16 @@ from typing import Any
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import Deployment, DeploymentSucceeded
 from registrar.ledger.act_subjects import told
-from registrar.ledger.deployments import IN_VAIN, Ended, late, under_way
+from registrar.ledger.deployments import IN_VAIN, DeploymentEnded, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.queries.versions import is_known
 from worker.promotions.deployments import failed
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 AGAIN = ": told again of an earlier deployment, so nothing changes"  # of a replay
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(Deployment)
     asked = _asked(work, data)
     version = f"{data.model} version {data.version}"
@@ -35,7 +35,7 @@ def act(work: Work) -> Outcome:
     if asked is None:
         return Outcome(text, facts=(fact,))
     if isinstance(data, DeploymentSucceeded):
-        return Outcome(text, facts=(fact,), records=(Ended(asked.id, "live"),))
+        return Outcome(text, facts=(fact,), records=(DeploymentEnded(asked.id, "live"),))
     return failed(work, asked, "failed", text, fact)
 
 
@@ -44,12 +44,12 @@ def _live(asked: Asked) -> str:
     return f"; {before[asked.state]}" if asked.state in IN_VAIN else f": {asked.target} is live"
 
 
-def _is_known(work: Work, data: Deployment) -> bool:
+def _is_known(work: TaskContext, data: Deployment) -> bool:
     with work.ledger.read() as connection:
         return is_known(connection, data.model, data.version)
 
 
-def _asked(work: Work, data: Deployment) -> Asked | None:
+def _asked(work: TaskContext, data: Deployment) -> Asked | None:
     """The one that is awaited of this version; for a success also the last one that was awaited in vain.
 
     A report about another version, place or time ends nothing.

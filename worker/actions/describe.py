@@ -11,14 +11,14 @@ from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ModelVersionDescribe
 from registrar.ledger.version_state import TAG, told
 from worker.promotions.version_state import given
-from worker.registry.protocol import Failure, Final, Refused, Version
-from worker.task_context import Work
+from worker.registry.protocol import PermanentError, Refused, RegistryError, Version
+from worker.task_context import TaskContext
 
 # The tag, if it is one; what of the version, for people; and what writes it.
 Write = tuple[str | None, str, Callable[[], None]]
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(ModelVersionDescribe)
     version = work.registry.version(data.model, data.version)
     refused: list[str] = []
@@ -29,14 +29,14 @@ def act(work: Work) -> Outcome:
     for key, what, write in _writes(work, data, version, dict(tags)):
         try:
             write()
-        except Failure as error:
+        except RegistryError as error:
             if not work.ends(error):
                 raise
             refused.append(f"{what} ({error})")
             wrong = wrong and isinstance(error, Refused)
             tags.pop(key or "", None)
     if refused and len(refused) == asked:
-        raise (Refused if wrong else Final)(f"nothing of {version} was written: {', '.join(refused)}")
+        raise (Refused if wrong else PermanentError)(f"nothing of {version} was written: {', '.join(refused)}")
     refused += [f"its tag {key} (it was given since)" for key in since]
     text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
     if not asked:
@@ -46,14 +46,16 @@ def act(work: Work) -> Outcome:
     return Outcome(text, facts=(fact,), records=given(version, tags))
 
 
-def _given_since(work: Work, version: Version, tags: Iterable[str]) -> list[str]:
+def _given_since(work: TaskContext, version: Version, tags: Iterable[str]) -> list[str]:
     """Those that an event gave that was accepted after this one."""
     about = (version.model, version.version, version.created_at)
     with work.ledger.read() as connection:
         return [name for name in tags if (told(connection, *about, f"{TAG}{name}") or 0) > work.task.told]
 
 
-def _writes(work: Work, data: ModelVersionDescribe, version: Version, tags: Mapping[str, str]) -> Iterator[Write]:
+def _writes(
+    work: TaskContext, data: ModelVersionDescribe, version: Version, tags: Mapping[str, str]
+) -> Iterator[Write]:
     """What is not as asked yet."""
     if data.description is not None and data.description != version.description:
         said = data.description

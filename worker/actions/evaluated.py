@@ -10,23 +10,25 @@ from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, told
 from worker.promotions.current_stage import standing
 from worker.promotions.version_state import put, recorded
-from worker.registry.protocol import Final, Run, Version
-from worker.task_context import Work
+from worker.registry.protocol import PermanentError, Run, Version
+from worker.task_context import TaskContext
 
 _LOGGED = "models:/"
 TAG = "evaluated_model"  # of the run
 _CLOCKS = timedelta(minutes=1)  # MLflow's and that of whoever evaluates
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(EvaluationRunFinished)
     run, version = work.registry.run(data.run_id), work.registry.version(data.model, data.version)
     if run.deleted or run.status in ("FAILED", "KILLED"):
-        raise Final(f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation")
+        raise PermanentError(
+            f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation"
+        )
     if newer := _newer(work, version):
         return Outcome(f"{version} was evaluated by run {newer} since this was told, which counts; nothing to do")
     if not _says_so(run, version):
-        raise Final(
+        raise PermanentError(
             f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "
             f"models:/{version.model}/{version.version}, or evaluate the logged model by its model_id"
         )
@@ -39,7 +41,7 @@ def act(work: Work) -> Outcome:
     return Outcome(text, facts=(fact,), follow_ups=again, records=(evaluated,))
 
 
-def _newer(work: Work, version: Version) -> str | None:
+def _newer(work: TaskContext, version: Version) -> str | None:
     """The run of an evaluation that was told after this one: a replay, or a task that is tried again, comes late."""
     with work.ledger.read() as connection:
         newest = told(connection, version.model, version.version, version.created_at, Key.EVALUATION)

@@ -15,13 +15,13 @@ from urllib.parse import quote
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ArtifactsFetch
-from worker.registry.protocol import Final, Refused, Retryable
-from worker.task_context import Work
+from worker.registry.protocol import PermanentError, Refused, RetryableError
+from worker.task_context import TaskContext
 
 MANIFEST = "registrar-manifest.json"
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(ArtifactsFetch)
     goal, which = place(work.artifacts_folder, data), _which(work, data)
     if which and _fetched(goal) == which:
@@ -33,7 +33,7 @@ def act(work: Work) -> Outcome:
         content = _download(work, data, arriving)
         write_manifest(content, _origin(data), which)
         if which != _which(work, data):
-            raise Retryable(f"{_origin(data)} was made anew while it was fetched")
+            raise RetryableError(f"{_origin(data)} was made anew while it was fetched")
         _put(content, goal)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
@@ -47,7 +47,7 @@ def place(folder: Path, data: ArtifactsFetch) -> Path:
     return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
 
 
-def _which(work: Work, data: ArtifactsFetch) -> dict[str, Any] | None:
+def _which(work: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
     """What the manifest says of a version; None of a run, whose id no other has."""
     if data.run_id:
         return None
@@ -64,7 +64,7 @@ def _fetched(goal: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _download(work: Work, data: ArtifactsFetch, folder: Path) -> Path:
+def _download(work: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
     """The folder that holds what was asked for; a single file gets one."""
     if data.run_id:
         fetched = work.registry.download_run(data.run_id, data.path, folder)
@@ -86,14 +86,14 @@ def _origin(data: ArtifactsFetch) -> str:
 
 
 def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = None) -> None:
-    """Every file's size and SHA-256, by its path. Raises Final for links: they may lead anywhere.
+    """Every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
 
     version: which one it is.
     """
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise Final(f"{origin}: {path.relative_to(folder)} is neither a file nor a folder")
+            raise PermanentError(f"{origin}: {path.relative_to(folder)} is neither a file nor a folder")
         if path.is_file():
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -112,7 +112,7 @@ def _put(content: Path, goal: Path) -> None:
     os.replace(content, goal)
 
 
-def _told(work: Work, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
+def _told(work: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
     files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
     size = sum(file["bytes"] for file in files.values())
     where = goal.relative_to(work.artifacts_folder)

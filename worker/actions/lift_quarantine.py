@@ -11,10 +11,10 @@ from worker.promotions import quarantine
 from worker.promotions.version_state import put
 from worker.promotions.voters import allowed
 from worker.registry.protocol import Refused
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(QuarantineLift)
     _permit(work)
     version = work.registry.version(data.model, data.version)
@@ -27,7 +27,7 @@ def act(work: Work) -> Outcome:
     return Outcome(text, facts=(fact,), records=(put(work, version, Key.QUARANTINED, None, why=data.reason),))
 
 
-def _permit(work: Work) -> None:
+def _permit(work: TaskContext) -> None:
     """Raise Refused for somebody who may approve no promotion of the model."""
     approvals = [target.approval for target in work.policy.model(work.model).targets]
     groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]

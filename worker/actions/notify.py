@@ -4,23 +4,23 @@ from registrar.events.outcome import Fact, Outcome
 from registrar.ledger.notification_cards import Posted, posted
 from worker.notifications import channel_binding as telling
 from worker.notifications import fact_card
-from worker.notifications.notifiers import PassedOver
-from worker.task_context import Work
+from worker.notifications.notifiers import NotApplicable
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     told, fact = telling.channel(work, str(work.given("channel"))), Fact(**work.task.args["fact"])
     promotion = fact.details.get("promotion")
     notice = told.notice(work, fact, thread=_thread(work, promotion, told.name))
     try:
         ref = told.notifier.post(notice, work.http, work.seal)
-    except PassedOver as reason:
+    except NotApplicable as reason:
         return Outcome(f"{told.name} was not told of {fact.type}: {reason}")
     kept = (Posted(str(promotion), told.name, ref, fact.to_json()),) if ref and fact_card.is_card(fact) else ()
     return Outcome(f"{told.name} was told: {fact.text}", records=kept)
 
 
-def _thread(work: Work, promotion: object, channel: str) -> str | None:
+def _thread(work: TaskContext, promotion: object, channel: str) -> str | None:
     """The first card's: threads have no threads."""
     if not isinstance(promotion, str):
         return None

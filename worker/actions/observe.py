@@ -6,19 +6,19 @@ registry as it is now is compared with the record. This runs in the model's lane
 
 from dataclasses import replace
 
-from registrar.events.outcome import Fact, Outcome, Record
+from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
 from worker.promotions import author, disputes, drift
 from worker.registry import limits
 from worker.registry.protocol import NotFound, Version, present
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 _REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(RegistryChanged)
     if unsettled := disputes.unsettled(work):
         return unsettled
@@ -31,7 +31,7 @@ def act(work: Work) -> Outcome:
     return _model(work)
 
 
-def _alias(work: Work, alias: str) -> Outcome:
+def _alias(work: TaskContext, alias: str) -> Outcome:
     found = drift.of_alias(work, alias)
     if found and (version := work.registry.by_alias(work.model, alias)):
         disputes.check_record(work, [version])
@@ -39,7 +39,7 @@ def _alias(work: Work, alias: str) -> Outcome:
     return drift.told([found] if found else [], same)
 
 
-def _version(work: Work, number: int) -> Outcome:
+def _version(work: TaskContext, number: int) -> Outcome:
     try:
         version = work.registry.version(work.model, number)
     except NotFound:
@@ -51,7 +51,7 @@ def _version(work: Work, number: int) -> Outcome:
     return replace(told, records=_author(work, version))
 
 
-def _author(work: Work, version: Version) -> tuple[Record, ...]:
+def _author(work: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
     """Who trained it, as it is seen now; nothing where its run is gone."""
     try:
         return author.seen(work.ledger, version, work.registry.run(version.run_id).user) if version.run_id else ()
@@ -59,7 +59,7 @@ def _author(work: Work, version: Version) -> tuple[Record, ...]:
         return ()
 
 
-def _model(work: Work) -> Outcome:
+def _model(work: TaskContext) -> Outcome:
     """A model of ours has its first version from us; the task that made both is done, or will try again before us."""
     versions = work.registry.versions(work.model)
     if versions and _registered_here(work, versions[-1]):
@@ -67,7 +67,7 @@ def _model(work: Work) -> Outcome:
     return _told(work, f"the model {work.model} was created by hand in MLflow")
 
 
-def _tag(work: Work, number: int, key: str) -> Outcome:
+def _tag(work: TaskContext, number: int, key: str) -> Outcome:
     """What it is now, against the record; what has been put right again meanwhile is nothing."""
     if (version := present(work.registry, work.model, number)) is None:
         return _nothing(f"{work.model} version {number} is gone again")
@@ -80,12 +80,12 @@ def _tag(work: Work, number: int, key: str) -> Outcome:
     return _told(work, text + held, version=number, tag=key, value=found, before=ours)
 
 
-def _registered_here(work: Work, version: Version) -> bool:
+def _registered_here(work: TaskContext, version: Version) -> bool:
     found = _own(work, version).get(_REGISTERED)
     return found is not None and found == version.tags.get(_REGISTERED)
 
 
-def _own(work: Work, version: Version) -> dict[str, str]:
+def _own(work: TaskContext, version: Version) -> dict[str, str]:
     with work.ledger.read() as connection:
         return own_tags(connection, version.model, version.version, version.created_at)
 
@@ -94,5 +94,5 @@ def _nothing(text: str) -> Outcome:
     return Outcome(f"{text}; nothing to do")
 
 
-def _told(work: Work, text: str, *, version: int | None = None, **details: object) -> Outcome:
+def _told(work: TaskContext, text: str, *, version: int | None = None, **details: object) -> Outcome:
     return Outcome(text, facts=(Fact(drift.FACT, text, work.model, version, details),))

@@ -14,14 +14,14 @@ from worker.promotions.version_state import put
 from worker.promotions.voters import allowed
 from worker.registry.protocol import Refused
 from worker.retention.sizes import counted_text, named, sizes
-from worker.retention.survey import Fate, Step, survey
-from worker.task_context import Work
+from worker.retention.survey import RetentionDecision, Step, survey
+from worker.task_context import TaskContext
 
 AT_ONCE = 25
 TIMER = f"source:{OURSELVES}"  # who asks where the policy has a schedule
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     _permit(work)
     everything = survey(work, work.model)
     stamp = _stamp(work)
@@ -40,7 +40,7 @@ def act(work: Work) -> Outcome:
     )
 
 
-def _permit(work: Work) -> None:
+def _permit(work: TaskContext) -> None:
     retention = work.policy.model(work.model).retention
     group = retention.group if retention else None
     if group is None or work.task.actor == TIMER or work.policy.belongs(work.task.actor, [group]):
@@ -48,7 +48,7 @@ def _permit(work: Work) -> None:
     raise Refused(f"{work.who} may not prune {work.model}; these may: {allowed(work, [group])}")
 
 
-def _stamp(work: Work) -> str:
+def _stamp(work: TaskContext) -> str:
     """When the marks of this task end: the same on every attempt, so that a second one sets no tag again.
 
     Counted from the first attempt, not from the event: what waited through an outage still gives people their time.
@@ -57,11 +57,11 @@ def _stamp(work: Work) -> str:
     return (work.task.started_at + length(retention.grace)).isoformat() if retention else ""
 
 
-def _of(fates: list[Fate], *steps: Step) -> list[int]:
+def _of(fates: list[RetentionDecision], *steps: Step) -> list[int]:
     return [fate.version.version for fate in fates if fate.step in steps]
 
 
-def _marked(work: Work, numbers: list[int], found: dict[int, int | None], stamp: str) -> Fact:
+def _marked(work: TaskContext, numbers: list[int], found: dict[int, int | None], stamp: str) -> Fact:
     bytes_ = [found[number] for number in numbers]
     until = f"{stamp[:16].replace('T', ' ')} UTC"
     text = f"{named(work.model, numbers)} may be deleted after {until} ({counted_text(bytes_)}), by {work.who}"
@@ -69,7 +69,7 @@ def _marked(work: Work, numbers: list[int], found: dict[int, int | None], stamp:
     return Fact("model_version.marked_for_deletion", text, work.model, None, details | {"reason": work.given("reason")})
 
 
-def _summary(work: Work, everything: list[Fate], facts: tuple[Fact, ...], due: int) -> str:
+def _summary(work: TaskContext, everything: list[RetentionDecision], facts: tuple[Fact, ...], due: int) -> str:
     said = [fact.text for fact in facts]
     said += [f"{due} whose time of grace is over, or that stay now, are looked at next"] if due else []
     steps = Counter(fate.step for fate in everything)

@@ -5,21 +5,21 @@ from registrar.events.types import RegistryQuery
 from worker import lookups
 from worker.promotions.plan import plan
 from worker.retention.plan import plan_prune
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(RegistryQuery)
     return Outcome(_plan(work, data) if data.question == "plan" else _table(work, data).as_text())
 
 
-def _plan(work: Work, data: RegistryQuery) -> str:
+def _plan(work: TaskContext, data: RegistryQuery) -> str:
     model, number, stage = data.model or "", data.version or 0, data.target or ""
     found = plan(work, model, number, stage)
     return "\n".join([f"{model} version {number} to {stage}: {found.state}", *found.lines])
 
 
-def _table(work: Work, data: RegistryQuery) -> lookups.Table:
+def _table(work: TaskContext, data: RegistryQuery) -> lookups.Table:
     match data.question:
         case "experiments":
             return lookups.experiments(work.registry, work.now)
@@ -35,13 +35,13 @@ def _table(work: Work, data: RegistryQuery) -> lookups.Table:
             return _runs(work, data)
 
 
-def _recorded(work: Work, data: RegistryQuery) -> lookups.Table:
+def _recorded(work: TaskContext, data: RegistryQuery) -> lookups.Table:
     if data.question == "dead":
         return lookups.dead(work.ledger, work.now, model=data.model)
     return lookups.history(work.ledger, model=data.model or "")
 
 
-def _runs(work: Work, data: RegistryQuery) -> lookups.Table:
+def _runs(work: TaskContext, data: RegistryQuery) -> lookups.Table:
     return lookups.runs(
         work.registry,
         work.now,

@@ -12,10 +12,10 @@ from registrar.events.types import RegistryReconcile
 from registrar.ledger.holders import held_now
 from worker.promotions import disputes, drift, stage_occupancy
 from worker.registry.protocol import with_known
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     work.data_as(RegistryReconcile)
     if unsettled := disputes.unsettled(work):
         return unsettled

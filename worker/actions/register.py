@@ -3,7 +3,7 @@
 import math
 import time
 
-from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
 from worker.promotions import adoption, author
 from worker.promotions.current_stage import standing
@@ -12,12 +12,12 @@ from worker.promotions.stage_occupancy import now_and_then
 from worker.promotions.version_state import given
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 SLOW = 2.0  # seconds from before the look at the lease to the end of the write; another worker has the task after 15
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(Registration)
     # Before anything is created: a run without a model leaves nothing behind.
     run, source = chosen(work.registry, data, _path(work))
@@ -28,11 +28,11 @@ def act(work: Work) -> Outcome:
     return _there(work, data, run, _alone(work, run, source, made, seconds=time.monotonic() - began))
 
 
-def _path(work: Work) -> str:
+def _path(work: TaskContext) -> str:
     return work.policy.model(work.model).artifact_path
 
 
-def _create(work: Work, data: Registration, run: Run, source: ModelSource) -> Version:
+def _create(work: TaskContext, data: Registration, run: Run, source: ModelSource) -> Version:
     commit = _commit(data, run)
     tags = {
         **data.tags,
@@ -62,7 +62,7 @@ def _commit(data: Registration, run: Run) -> str | None:
     return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
 
 
-def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
+def _alone(work: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
     """A first attempt's call that nobody answered may have come to MLflow after we had looked; or this is that call,
     of a worker that stood still between the look at its lease and the write, and woke when it was over. The older one
     stays.
@@ -75,7 +75,7 @@ def _alone(work: Work, run: Run, source: ModelSource, made: Version, *, seconds:
     return first
 
 
-def _there(work: Work, data: Registration, run: Run, version: Version) -> Outcome:
+def _there(work: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
     """Of a version that is this run's: made by this task, by its own training, or by an earlier event."""
     named = run.name or run.id
     if version.tags.get("registrar.task") == work.task.id:
@@ -88,7 +88,7 @@ def _there(work: Work, data: Registration, run: Run, version: Version) -> Outcom
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
-def _told(work: Work, run: Run, version: Version, text: str) -> Outcome:
+def _told(work: TaskContext, run: Run, version: Version, text: str) -> Outcome:
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
@@ -104,7 +104,7 @@ def _told(work: Work, run: Run, version: Version, text: str) -> Outcome:
     )
 
 
-def _bound(work: Work, run: Run, version: Version) -> tuple[Record, ...]:
+def _bound(work: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
     """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
     ours = version.tags.get("registrar.task") == work.task.id
     people = author.bound(work, version, run.user) if ours else author.seen(work.ledger, version, run.user)

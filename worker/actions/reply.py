@@ -1,22 +1,22 @@
 """worker.reply, after the first task of an event that came with an address: the person who asked is answered."""
 
-from registrar.config.encryption import REPLY, BrokenSeal
+from registrar.config.encryption import REPLY, DecryptionError
 from registrar.events.outcome import Outcome
 from registrar.plugins import load
 from worker.notifications.transport import safe_session
-from worker.registry.protocol import Final
-from worker.task_context import Work
+from worker.registry.protocol import PermanentError
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     try:
         address = work.seal.open(work.task.args.get("to", work.task.reply_to) or "", audience=REPLY)
-    except BrokenSeal as error:
-        raise Final(f"the address for the answer can't be read: {error}") from None
+    except DecryptionError as error:
+        raise PermanentError(f"the address for the answer can't be read: {error}") from None
     asked_by = str(work.task.args.get("source", work.task.source))
     source = work.policy.sources.get(asked_by)
     if source is None:
-        raise Final(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
+        raise PermanentError(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
     notifier = load("worker.notifications.notifiers", address["kind"])
     with safe_session.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
         notifier.reply(address["url"], str(work.given("text")), http)

@@ -2,10 +2,10 @@
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import TrainingRunFailed
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(TrainingRunFailed)
     run = f" {data.run_id}" if data.run_id else ""
     reason = f": {data.reason}" if data.reason else ""

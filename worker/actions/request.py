@@ -5,7 +5,14 @@ from datetime import datetime
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.policy_texts import PolicyUsed
-from registrar.ledger.promotions import Decided, Judged, Opened, Promotion, latest, still_open
+from registrar.ledger.promotions import (
+    Promotion,
+    PromotionRequested,
+    PromotionStateChanged,
+    Reevaluated,
+    latest,
+    still_open,
+)
 from registrar.policy import Target
 from registrar.policy.approvals import Approval
 from worker import metrics
@@ -14,14 +21,14 @@ from worker.promotions.current_stage import standing
 from worker.promotions.evidence import Evidence, expired, gather, target_of
 from worker.promotions.removal_rules import barred
 from worker.promotions.requester import asks, requester
-from worker.promotions.time_gates import Hold
+from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import wrong_start
 from worker.registry import limits
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     target = target_of(work, str(work.given("target")))
     version = work.registry.version(work.model, work.version)
     if standing(work.policy.model(work.model), version) == target.stage:
@@ -43,11 +50,11 @@ def act(work: Work) -> Outcome:
     why = f"it was asked for {late} ago; it was asked for again"
     text = f"the promotion of {earlier} has expired: {why}"
     told = Fact("promotion.expired", text, earlier.model, earlier.version, {"promotion": earlier.id})
-    ended = Decided(earlier.id, "expired", why)
+    ended = PromotionStateChanged(earlier.id, "expired", why)
     return replace(outcome, facts=(told, *outcome.facts), records=(ended, *outcome.records))
 
 
-def _tried(work: Work, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
+def _tried(work: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
     leaving = barred(work, version, target.stage)
     if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target) or leaving:
@@ -58,7 +65,7 @@ def _tried(work: Work, version: Version, target: Target, waiting: Promotion | No
     return replace(outcome, records=(*author.seen(work.ledger, version, evidence.trained_by), *outcome.records))
 
 
-def _judged(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _judged(work: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     if evidence.reasons:
         return _held_back(work, evidence.version, evidence.target, evidence.reasons, waiting)
     holds = [hold for hold in evidence.holds if hold.asking]
@@ -67,7 +74,9 @@ def _judged(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcom
     return replace(outcome, records=(used, *outcome.records))
 
 
-def _held_back(work: Work, version: Version, target: Target, reasons: list[str], waiting: Promotion | None) -> Outcome:
+def _held_back(
+    work: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
+) -> Outcome:
     """The version says why where a deployment engineer looks for it: in its tags, as far as one goes.
 
     Whoever asked for this very step was refused it; what is tried by itself has done all that it was to do.
@@ -80,27 +89,27 @@ def _held_back(work: Work, version: Version, target: Target, reasons: list[str],
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)
-    ended = (Decided(waiting.id, "failed", reason),) if waiting else ()
+    ended = (PromotionStateChanged(waiting.id, "failed", reason),) if waiting else ()
     return Outcome(summary=text, facts=(fact,), records=ended, refused=asks(work, version, target))
 
 
-def _waits(work: Work, evidence: Evidence, holds: list[Hold], waiting: Promotion | None) -> Outcome:
+def _waits(work: TaskContext, evidence: Evidence, holds: list[ClosedTimeGate], waiting: Promotion | None) -> Outcome:
     """Nobody is asked before its time; worker.review looks again when that has come."""
     version, target, until = evidence.version, evidence.target, max(hold.until for hold in holds)
     reasons = "; ".join(hold.reason for hold in holds)
     text = f"{version} waits until {until:%Y-%m-%d %H:%M} UTC to be asked for {target.stage}: {reasons}"
     if waiting:
-        return Outcome(text, records=(Judged(waiting.id, "waiting", until, evidence.to_json()),))
+        return Outcome(text, records=(Reevaluated(waiting.id, "waiting", until, evidence.to_json()),))
     opened = _new(work, evidence, "waiting", until)
     details = {"promotion": opened.id, "target": target.stage, "until": until.isoformat()}
     fact = Fact("promotion.waiting", text, version.model, version.version, details)
     return _superseding(work, Outcome(text, facts=(fact,), records=(opened,)), target, version)
 
 
-def _new(work: Work, evidence: Evidence, state: str, due: datetime | None = None) -> Opened:
+def _new(work: TaskContext, evidence: Evidence, state: str, due: datetime | None = None) -> PromotionRequested:
     version, stage = evidence.version, evidence.target.stage
     shown, reason = evidence.to_json(), work.given("reason")
-    return Opened(
+    return PromotionRequested(
         version.model,
         version.version,
         stage,
@@ -112,13 +121,13 @@ def _new(work: Work, evidence: Evidence, state: str, due: datetime | None = None
     )
 
 
-def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _opened(work: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     version, target = evidence.version, evidence.target
     automatic = not isinstance(target.approval, Approval)
     state = "approved" if automatic else "awaiting_approval"
     new = _new(work, evidence, state)
     asked_at = work.now if not automatic else None
-    record = Judged(waiting.id, state, asked_at, evidence.to_json()) if waiting else new
+    record = Reevaluated(waiting.id, state, asked_at, evidence.to_json()) if waiting else new
     promotion = waiting.id if waiting else new.id
     if automatic:
         args = {"version": version.version, "stage": target.stage, "promotion": promotion}
@@ -132,7 +141,7 @@ def _opened(work: Work, evidence: Evidence, waiting: Promotion | None) -> Outcom
     return outcome if waiting else _superseding(work, outcome, target, version)
 
 
-def _superseding(work: Work, outcome: Outcome, target: Target, version: Version) -> Outcome:
+def _superseding(work: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
     """Open requests for older versions end, where the policy says so."""
     if isinstance(target.approval, Approval) and target.approval.on_newer_candidate == "keep":
         return outcome
@@ -153,5 +162,5 @@ def _superseding(work: Work, outcome: Outcome, target: Target, version: Version)
         )
         for one in older
     )
-    ended = tuple(Decided(one.id, "superseded", why) for one in older)
+    ended = tuple(PromotionStateChanged(one.id, "superseded", why) for one in older)
     return replace(outcome, facts=(*facts, *outcome.facts), records=(*ended, *outcome.records))

@@ -6,17 +6,17 @@ address that the first one's answer went to is not used again. Asked for a plan,
 
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Fact, Outcome
-from registrar.events.resend_rules import NoReplay, again
+from registrar.events.resend_rules import ResendRefused, again
 from registrar.events.types import EventReplay
 from registrar.ledger import act_subjects
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.interventions import Replayed
+from registrar.ledger.queries.interventions import EventResent
 from worker.registry.protocol import Refused
 from worker.resend_plan import plan_replay
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     asked = work.data_as(EventReplay)
     with work.ledger.read() as connection:
         first = event_status.event(connection, asked.event_id)
@@ -26,13 +26,13 @@ def act(work: Work) -> Outcome:
         raise Refused(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
     try:
         data = again(work.policy, work.task.source, first["type"], first["data"])
-    except NoReplay as error:
+    except ResendRefused as error:
         raise Refused(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
     if asked.plan:
         found = plan_replay(work, data)
         return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
     new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
-    done = Replayed(
+    done = EventResent(
         asked.event_id, new, work.task.source, asked.reason, work.task.args.get(act_subjects.KEY, {}) | told
     )
     because = f": {asked.reason}" if asked.reason else ""

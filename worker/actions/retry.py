@@ -3,13 +3,13 @@
 from registrar.events.outcome import Outcome
 from registrar.events.types import TaskRetry
 from registrar.ledger import dead_letters
-from registrar.ledger.queries.interventions import Retried
+from registrar.ledger.queries.interventions import TaskRetried
 from worker import dead_letter_tasks
 from worker.registry.protocol import Refused
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(TaskRetry)
     found = dead_letter_tasks.letter(work, data)
     with work.ledger.read() as connection:
@@ -17,4 +17,4 @@ def act(work: Work) -> Outcome:
     if why_not:
         raise Refused(why_not)
     text = f"{found} is tried again, by {work.who}"
-    return dead_letter_tasks.outcome("task.retried", text, found, data.reason, Retried(found, data.reason))
+    return dead_letter_tasks.outcome("task.retried", text, found, data.reason, TaskRetried(found, data.reason))

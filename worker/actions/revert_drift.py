@@ -7,29 +7,29 @@ by now, what is quarantined anywhere, or whose files are not those that were app
 
 from dataclasses import dataclass, field
 
-from registrar.events.outcome import Fact, Outcome, Record
-from registrar.ledger.holders import Held, HeldBefore, Holds, Released, held_before, held_now
+from registrar.events.outcome import Fact, LedgerChange, Outcome
+from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
 from registrar.ledger.journal.interventions_by_hand import PutBack
 from worker.promotions import drift, quarantine
 from worker.promotions.evidence import rewritten
 from worker.promotions.stage_occupancy import exclusive, seen
 from worker.registry.protocol import Version, present
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
 @dataclass
-class Done:
+class RevertResult:
     """said: of each step. untouched: of those that could not be put back. records: what does not hold any more, and
     what was put back.
     """
 
     said: list[str] = field(default_factory=list)
     untouched: list[Fact] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    records: list[LedgerChange] = field(default_factory=list)
 
 
-def act(work: Work) -> Outcome:
-    done = Done()
+def act(work: TaskContext) -> Outcome:
+    done = RevertResult()
     if alias := work.given("alias"):
         if work.given("version") is None:
             _dropped(work, done, str(alias))
@@ -40,11 +40,11 @@ def act(work: Work) -> Outcome:
     return Outcome("; ".join(done.said), facts=tuple(done.untouched), records=tuple(done.records))
 
 
-def _alias(work: Work, done: Done, alias: str, number: int) -> None:
+def _alias(work: TaskContext, done: RevertResult, alias: str, number: int) -> None:
     version = present(work.registry, work.model, number)
     if version is None:
         done.said.append(f"version {number} is gone")
-    elif Holds(alias, number) not in _recorded(work, "alias"):
+    elif Holder(alias, number) not in _recorded(work, "alias"):
         done.said.append(f"@{alias} of {work.model} stays: the record has it at {version} no more")
     elif alias not in version.aliases and (why := _quarantined(work, version) or _not_approved(work, version, alias)):
         _untouched(done, version, f"@{alias} of {work.model} is not put back: {why}", *_as_it_is(work, alias, number))
@@ -54,14 +54,16 @@ def _alias(work: Work, done: Done, alias: str, number: int) -> None:
         _back(done, version, f"@{alias} of {work.model} points at version {number} again")
 
 
-def _as_it_is(work: Work, alias: str, number: int) -> tuple[Record, ...]:
+def _as_it_is(work: TaskContext, alias: str, number: int) -> tuple[LedgerChange, ...]:
     """Record whom a hand left the alias at. It stays there: who loads by it is not to be left without a model."""
-    released = Released(work.model, "alias", number, alias)
+    released = HoldingEnded(work.model, "alias", number, alias)
     current = work.registry.by_alias(work.model, alias)
-    return (released, Held(work.model, "alias", alias, current.version, alone=True)) if current else (released,)
+    return (
+        (released, HoldingStarted(work.model, "alias", alias, current.version, alone=True)) if current else (released,)
+    )
 
 
-def _dropped(work: Work, done: Done, alias: str) -> None:
+def _dropped(work: TaskContext, done: RevertResult, alias: str) -> None:
     """An alias that the record gives to nobody."""
     if alias in {held.key for held in _recorded(work, "alias")}:
         done.said.append(f"@{alias} of {work.model} stays: the record has it again")
@@ -71,15 +73,15 @@ def _dropped(work: Work, done: Done, alias: str) -> None:
     done.said.append(f"@{alias} of {work.model} points at nothing again")
 
 
-def _stage(work: Work, done: Done, number: int, stage: str) -> None:
+def _stage(work: TaskContext, done: RevertResult, number: int, stage: str) -> None:
     version = present(work.registry, work.model, number)
     if version is None:
         done.said.append(f"version {number} is gone")
         return
     recorded = _recorded(work, "stage")
-    if version.stage != stage and Holds(version.stage, number) in recorded:
+    if version.stage != stage and Holder(version.stage, number) in recorded:
         done.said.append(f"{version} stays in {version.stage}: the record has it there by now")
-    elif stage != "None" and Holds(stage, number) not in recorded:
+    elif stage != "None" and Holder(stage, number) not in recorded:
         done.said.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
     elif version.stage != stage and (why := _barred(work, version, stage)):
         _untouched(done, version, f"{version} is not put back in {stage}: {why}", *_sent_away(work, version, stage))
@@ -89,7 +91,7 @@ def _stage(work: Work, done: Done, number: int, stage: str) -> None:
         _back(done, version, f"{version} is in {stage} again")
 
 
-def _barred(work: Work, version: Version, stage: str) -> str | None:
+def _barred(work: TaskContext, version: Version, stage: str) -> str | None:
     """Why a version may not go back into a stage, for people."""
     if banned := _banned(work, version, stage):
         return banned
@@ -98,19 +100,19 @@ def _barred(work: Work, version: Version, stage: str) -> str | None:
     return f"version {others[0].version} is there" if others else None
 
 
-def _banned(work: Work, version: Version, stage: str) -> str | None:
+def _banned(work: TaskContext, version: Version, stage: str) -> str | None:
     """Why a version may be there no more, whoever else is there or not."""
     if not work.policy.model(work.model).target(stage):
         return None
     return quarantine.why(work.ledger, version) or _not_let_in(work, version, "stage", stage)
 
 
-def _not_approved(work: Work, version: Version, alias: str) -> str | None:
+def _not_approved(work: TaskContext, version: Version, alias: str) -> str | None:
     why = _not_let_in(work, version, "alias", alias)
     return f"of {version}, {why}" if why else None
 
 
-def _not_let_in(work: Work, version: Version, kind: str, key: str) -> str | None:
+def _not_let_in(work: TaskContext, version: Version, kind: str, key: str) -> str | None:
     """Why a version is not what was let in there, for people."""
     with work.ledger.read() as connection:
         times = held_before(connection, work.model, kind, key)
@@ -120,43 +122,43 @@ def _not_let_in(work: Work, version: Version, kind: str, key: str) -> str | None
     return "its files are not those that were approved" if held and _rewritten(work, version, held, key) else None
 
 
-def _rewritten(work: Work, version: Version, held: HeldBefore, key: str) -> bool:
+def _rewritten(work: TaskContext, version: Version, held: PastHolding, key: str) -> bool:
     policy = work.policy.model(work.model)
     target = next((one for one in policy.targets if key in (one.stage, one.alias)), None)
     return target is not None and rewritten(work, version, target, held)
 
 
-def _sent_away(work: Work, version: Version, stage: str) -> tuple[Record, ...]:
+def _sent_away(work: TaskContext, version: Version, stage: str) -> tuple[LedgerChange, ...]:
     """What is banned holds the stage no more, and does not stay where a hand put it past the policy either; elsewhere
     it stays, and that is recorded.
     """
     if not _banned(work, version, stage):
         return ()
-    released = Released(work.model, "stage", version.version, stage)
+    released = HoldingEnded(work.model, "stage", version.version, stage)
     if work.policy.model(work.model).target(version.stage):
         work.registry.set_stage(work.model, version.version, "None")
     elif version.stage != "None":
-        return released, Held(work.model, "stage", version.stage, version.version)
+        return released, HoldingStarted(work.model, "stage", version.stage, version.version)
     return (released,)
 
 
-def _quarantined(work: Work, version: Version) -> str | None:
+def _quarantined(work: TaskContext, version: Version) -> str | None:
     why = quarantine.why(work.ledger, version)
     return f"{version} {why.removeprefix('it ')}" if why else None
 
 
-def _recorded(work: Work, kind: str) -> list[Holds]:
+def _recorded(work: TaskContext, kind: str) -> list[Holder]:
     with work.ledger.read() as connection:
         return held_now(connection, work.model, kind)
 
 
-def _back(done: Done, version: Version, text: str) -> None:
+def _back(done: RevertResult, version: Version, text: str) -> None:
     """Written down also where an attempt before this one has done it."""
     done.said.append(text)
     done.records.append(PutBack(version.model, version.version, text))
 
 
-def _untouched(done: Done, version: Version, text: str, *records: Record) -> None:
+def _untouched(done: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:
     done.said.append(text)
     done.untouched.append(Fact(drift.FACT, text, version.model, version.version, {"reverted": False}))
     done.records += records

@@ -5,16 +5,16 @@ Everything is read afresh: sent too early, or twice, it does nothing.
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.deployments import Deployment, under_way
-from registrar.ledger.promotions import Decided, Promotion, Told, still_open
+from registrar.ledger.promotions import Promotion, PromotionStateChanged, ReminderSent, still_open
 from worker.promotions import approval_request, deadlines
 from worker.promotions.deployments import failed
 from worker.promotions.evidence import gather, target_of
 from worker.promotions.voters import approval_of
 from worker.registry.protocol import NotFound
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     with work.ledger.read() as connection:
         promotions = still_open(connection, model=work.model)
         deployments = under_way(connection, model=work.model)
@@ -30,7 +30,7 @@ def act(work: Work) -> Outcome:
     )
 
 
-def _promotion(work: Work, promotion: Promotion) -> Outcome | None:
+def _promotion(work: TaskContext, promotion: Promotion) -> Outcome | None:
     match deadlines.what(promotion, approval_of(work, promotion), work.now):
         case "go on":
             return _on(promotion)
@@ -58,10 +58,10 @@ def _expired(promotion: Promotion) -> Outcome:
     text = f"nobody decided about {promotion}, asked for on {promotion.asked_at:%Y-%m-%d %H:%M} UTC: it has expired"
     details = {"promotion": promotion.id, "target": promotion.target}
     fact = Fact("promotion.expired", text, promotion.model, promotion.version, details)
-    return Outcome(text, facts=(fact,), records=(Decided(promotion.id, "expired", text),))
+    return Outcome(text, facts=(fact,), records=(PromotionStateChanged(promotion.id, "expired", text),))
 
 
-def _told(work: Work, promotion: Promotion, type_: str) -> Outcome:
+def _told(work: TaskContext, promotion: Promotion, type_: str) -> Outcome:
     """Shown is what holds now. Where that is not what the approvals are bound to, the next vote says so."""
     try:
         version = work.registry.version(promotion.model, promotion.version)
@@ -71,7 +71,7 @@ def _told(work: Work, promotion: Promotion, type_: str) -> Outcome:
     approval, escalated = approval_of(work, promotion), type_ == approval_request.ESCALATED
     to = tuple(approval.escalate.to) if escalated and approval and approval.escalate else ()
     fact = approval_request.again(work, evidence, promotion, type_, to)
-    return Outcome(fact.text, facts=(fact,), records=(Told(promotion.id, escalated),))
+    return Outcome(fact.text, facts=(fact,), records=(ReminderSent(promotion.id, escalated),))
 
 
 def _gone(promotion: Promotion, why: str) -> Outcome:
@@ -79,10 +79,10 @@ def _gone(promotion: Promotion, why: str) -> Outcome:
     text = f"the promotion of {promotion} has failed: {why}"
     details = {"promotion": promotion.id, "target": promotion.target}
     fact = Fact("promotion.failed", text, promotion.model, promotion.version, details)
-    return Outcome(text, facts=(fact,), records=(Decided(promotion.id, "failed", why),))
+    return Outcome(text, facts=(fact,), records=(PromotionStateChanged(promotion.id, "failed", why),))
 
 
-def _timed_out(work: Work, deployment: Deployment) -> Outcome:
+def _timed_out(work: TaskContext, deployment: Deployment) -> Outcome:
     text = f"the deployment of {deployment.model} version {deployment.version} was not confirmed in time"
     details = {"deployment": deployment.id, "target": deployment.target, "environment": deployment.environment}
     fact = Fact("deployment.timed_out", text, deployment.model, deployment.version, details)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from registrar.events.outcome import Fact, Outcome
 from registrar.ledger import act_subjects
 from registrar.ledger.deployments import get, recorded
-from registrar.ledger.holders import HeldBefore, held_now
+from registrar.ledger.holders import PastHolding, held_now
 from registrar.ledger.incarnations import known
 from registrar.policy import Target
 from worker.promotions import quarantine
@@ -24,11 +24,11 @@ from worker.promotions.removal_rules import may_not
 from worker.promotions.rollback_target import held, nameable, named, usable
 from worker.promotions.stage_occupancy import seen
 from worker.promotions.transitions import move
-from worker.registry.protocol import Failure, Refused, Version, present
-from worker.task_context import Work
+from worker.registry.protocol import Refused, RegistryError, Version, present
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     target, reason = str(work.given("target") or "Production"), str(work.given("reason"))
     failed = work.task.args.get("bad")  # by the policy, after a deployment; nobody asked for it
     if failed is None:
@@ -51,26 +51,26 @@ def act(work: Work) -> Outcome:
     return replace(deployed, summary=fact.text, facts=(fact, *deployed.facts))
 
 
-def _moved(work: Work, good: Version, target: str, bad: int, reason: str) -> Outcome:
+def _moved(work: TaskContext, good: Version, target: str, bad: int, reason: str) -> Outcome:
     """Where the good one can't be brought back, the bad one stays, and is free as before."""
     leaving = present(work.registry, work.model, bad)
     quarantined = (quarantine.impose(work, leaving, reason),) if leaving else ()
     try:
         moved = move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
-    except Failure as error:
+    except RegistryError as error:
         if leaving and work.ends(error):
             quarantine.take_back(work, leaving, reason)
         raise
     return replace(moved, records=(*quarantined, *moved.records))
 
 
-def _permit(work: Work, stage: str) -> None:
+def _permit(work: TaskContext, stage: str) -> None:
     """Raises Refused for somebody who could not have approved."""
     if these := may_not(work, target_of(work, stage)):
         raise Refused(f"{work.who} may not roll {work.model} back in {stage}; {these}")
 
 
-def _deployed(work: Work, held: HeldBefore) -> bool:
+def _deployed(work: TaskContext, held: PastHolding) -> bool:
     """Whether what holds the target is what was deployed: another may have got its number meanwhile."""
     with work.ledger.read() as connection:
         asked = get(connection, str(work.task.args["deployment"])) if "deployment" in work.task.args else None
@@ -79,7 +79,7 @@ def _deployed(work: Work, held: HeldBefore) -> bool:
     return noted is None or held.noted is None or noted.same(held.noted)
 
 
-def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
+def _still_meant(work: TaskContext, target: Target, held: PastHolding) -> None:
     """Raises Refused where another version held the target when it was accepted: nobody called this one bad."""
     pins, bad = work.task.args.get(act_subjects.KEY, {}), held.version
     holders, made = pins.get("holders"), pins.get(act_subjects.MADE, {})
@@ -95,7 +95,7 @@ def _still_meant(work: Work, target: Target, held: HeldBefore) -> None:
         raise Refused(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
 
 
-def _alone(work: Work, target: Target, bad: int, good: Version) -> None:
+def _alone(work: TaskContext, target: Target, bad: int, good: Version) -> None:
     """Raises Refused where MLflow shows another version in the target than the record: neither is known to be bad.
 
     A first attempt of ours may have brought the good one there.
@@ -107,7 +107,7 @@ def _alone(work: Work, target: Target, bad: int, good: Version) -> None:
         raise Refused(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
 
 
-def _recorded(work: Work, target: Target) -> set[int]:
+def _recorded(work: TaskContext, target: Target) -> set[int]:
     """Who is in a target by the record: also what was found there beside its holder."""
     by_alias = work.policy.model(work.model).mode == "aliases"
     with work.ledger.read() as connection:
@@ -115,7 +115,7 @@ def _recorded(work: Work, target: Target) -> set[int]:
     return {one.version for one in found if one.key == (target.alias if by_alias else target.stage)}
 
 
-def _shown(work: Work, target: Target) -> set[int]:
+def _shown(work: TaskContext, target: Target) -> set[int]:
     """Who is in an exclusive target by MLflow."""
     if work.policy.model(work.model).mode == "aliases":
         holder = work.registry.by_alias(work.model, target.alias or "")
@@ -123,7 +123,7 @@ def _shown(work: Work, target: Target) -> set[int]:
     return {one.version for one in seen(work, work.model).versions.get(target.stage, [])} if target.exclusive else set()
 
 
-def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Version:
+def _good(work: TaskContext, target: Target, bad: int, earlier: list[PastHolding]) -> Version:
     """Raises Refused where none of the earlier holders will do, or the one that is named won't."""
     if (to := work.given("to")) is not None:
         return _named(work, target, bad, earlier, int(to))
@@ -135,7 +135,7 @@ def _good(work: Work, target: Target, bad: int, earlier: list[HeldBefore]) -> Ve
     return version
 
 
-def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: int) -> Version:
+def _named(work: TaskContext, target: Target, bad: int, earlier: list[PastHolding], to: int) -> Version:
     if to == bad:
         raise Refused(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
     version, why = named(work, work.model, target, earlier, number=to)
@@ -144,7 +144,7 @@ def _named(work: Work, target: Target, bad: int, earlier: list[HeldBefore], to: 
     return version
 
 
-def _instead(work: Work, target: Target, earlier: list[HeldBefore]) -> str:
+def _instead(work: TaskContext, target: Target, earlier: list[PastHolding]) -> str:
     """What can be done where it goes to none by itself."""
     if found := nameable(work, work.model, target, earlier):
         which = f"version {' or '.join(map(str, found))} can be named"

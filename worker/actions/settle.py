@@ -9,15 +9,15 @@ Only where the two were seen not to fit together: what a hand moved besides is d
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import RegistrySettle
 from registrar.ledger.disputes import Settled, dispute
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.incarnations import Noted
 from registrar.ledger.open_records import Open, open_records
 from worker.promotions import disputes, stage_occupancy
 from worker.registry.protocol import NotFound, Refused, Version, with_known
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 _FACT = "registry.settled"
 Place = tuple[str, str, int]  # stage | alias, its name, a version
@@ -34,7 +34,7 @@ class Both:
     records: Sequence[Open]
     lost: Sequence[Open]
     lacking: Sequence[Version]
-    look: tuple[Record, ...]
+    look: tuple[LedgerChange, ...]
 
     @property
     def held(self) -> list[Place]:
@@ -51,7 +51,7 @@ class Both:
         return [place for place in self.held if place not in self.shown]
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(RegistrySettle)
     both = _both(work)
     if data.plan:
@@ -67,13 +67,13 @@ def act(work: Work) -> Outcome:
     because = f": {data.reason}" if data.reason else ""
     text = f"{why} for {work.model}{because} ({', '.join(said) or 'nothing differs'})"
     fact = Fact(_FACT, text, work.model, None, {"trust": data.trust, "by": work.who})
-    gone: list[Record] = [one.ended(work.model, why) for one in both.lost]
+    gone: list[LedgerChange] = [one.ended(work.model, why) for one in both.lost]
     known = [Noted(work.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(work, both, why) if data.trust == "mlflow" else _put_back(work, both)
     return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(work.model, text)))
 
 
-def _disputed(work: Work) -> None:
+def _disputed(work: TaskContext) -> None:
     """Raises Refused where the two tell of one past: then the policy says what becomes of a difference."""
     with work.ledger.read() as connection:
         if dispute(connection, work.model) is None:
@@ -81,7 +81,7 @@ def _disputed(work: Work) -> None:
             raise Refused(f"MLflow and the record of {work.model} are not in dispute: {how}")
 
 
-def _one_each(work: Work, both: Both) -> None:
+def _one_each(work: TaskContext, both: Both) -> None:
     """Raises Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
     for stage in stage_occupancy.exclusive(work.policy.model(work.model)):
         there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
@@ -94,7 +94,7 @@ def _name(trust: str | None) -> str:
     return "MLflow" if trust == "mlflow" else "the record"
 
 
-def _both(work: Work) -> Both:
+def _both(work: TaskContext) -> Both:
     with work.ledger.read() as connection:
         records = open_records(connection, work.model)
     found = work.registry.recent(work.model)
@@ -113,22 +113,22 @@ def _both(work: Work) -> Both:
     return Both(sorted(shown), records, lost, lacking, look)
 
 
-def _aliases(work: Work) -> dict[str, int]:
+def _aliases(work: TaskContext) -> dict[str, int]:
     try:
         return dict(work.registry.model(work.model).aliases)
     except NotFound:
         return {}
 
 
-def _taken_over(work: Work, both: Both, why: str) -> tuple[list[Record], list[FollowUp]]:
+def _taken_over(work: TaskContext, both: Both, why: str) -> tuple[list[LedgerChange], list[FollowUp]]:
     """What is there already waits for no approval any more."""
     asked = [one for one in both.records if one.kind == "promotion"]
     there = {one.key for one in asked if ("stage", one.target, one.version) in both.shown}
     left = [one.ended(work.model, why) for one in both.records if _place(one) in both.left or one.key in there]
-    return [*left, *(Held(work.model, kind, key, number) for kind, key, number in both.came)], []
+    return [*left, *(HoldingStarted(work.model, kind, key, number) for kind, key, number in both.came)], []
 
 
-def _put_back(work: Work, both: Both) -> tuple[list[Record], list[FollowUp]]:
+def _put_back(work: TaskContext, both: Both) -> tuple[list[LedgerChange], list[FollowUp]]:
     """In the lane, after this: who came leaves first."""
     stages = [[number, stage] for number, stage in _moves(work, both)]
     steps = [FollowUp("worker.put_back", {"stages": stages})] if stages else []
@@ -136,7 +136,7 @@ def _put_back(work: Work, both: Both) -> tuple[list[Record], list[FollowUp]]:
     return [], [*steps, *(FollowUp("worker.put_back", {"alias": a, "version": n}) for a, n in aliases.items())]
 
 
-def _moves(work: Work, both: Both) -> list[tuple[int, str]]:
+def _moves(work: TaskContext, both: Both) -> list[tuple[int, str]]:
     """Who goes to which stage; where the policy goes by aliases alone, nobody."""
     if work.policy.model(work.model).mode == "aliases":
         return []
@@ -148,7 +148,7 @@ def _moves(work: Work, both: Both) -> list[tuple[int, str]]:
     return sorted([*moves, *left], key=lambda move: move[1] in taken)  # who is in another's place leaves first
 
 
-def _alias_moves(work: Work, both: Both) -> dict[str, int | None]:
+def _alias_moves(work: TaskContext, both: Both) -> dict[str, int | None]:
     """Of the targets' aliases and those that the record knows: who gets them; None: nobody."""
     held = {key: number for kind, key, number in both.held if kind == "alias"}
     ours = {target.alias for target in work.policy.model(work.model).targets if target.alias}
@@ -165,7 +165,7 @@ def _by_mlflow(both: Both) -> list[str]:
     ]
 
 
-def _by_ledger(work: Work, both: Both) -> list[str]:
+def _by_ledger(work: TaskContext, both: Both) -> list[str]:
     return [
         *(f"move version {number} to {stage}" for number, stage in _moves(work, both)),
         *(

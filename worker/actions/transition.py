@@ -8,7 +8,7 @@ holds a target that takes an approval leaves it by those alone who could roll it
 from dataclasses import replace
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
-from registrar.ledger.promotions import Decided, Judged, Promotion, approvals, get
+from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, approvals, get
 from registrar.policy import Target
 from worker.promotions import invalidation, quarantine
 from worker.promotions.current_stage import standing
@@ -16,14 +16,14 @@ from worker.promotions.deployments import ask
 from worker.promotions.evidence import gather, target_of
 from worker.promotions.removal_rules import barred
 from worker.promotions.rollback_target import held, let_in
-from worker.promotions.time_gates import Hold
+from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import held_back, wrong_start
 from worker.promotions.transitions import move
 from worker.registry.protocol import Refused, Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     stage = str(work.given("stage"))
     if promotion := work.task.args.get("promotion"):
         return _promoted(work, str(promotion))
@@ -40,7 +40,7 @@ def act(work: Work) -> Outcome:
     return ask(work, move(work, version, stage, reason=work.given("reason")), version, stage)
 
 
-def _free(work: Work, stage: str) -> Version:
+def _free(work: TaskContext, stage: str) -> Version:
     """Raises Refused for a version that was rolled back."""
     version = work.registry.version(work.model, work.version)
     if stage in ("Staging", "Production") and (held := quarantine.why(work.ledger, version)):
@@ -48,7 +48,7 @@ def _free(work: Work, stage: str) -> Version:
     return version
 
 
-def _off_the_way(work: Work, version: Version, target: Target) -> str | None:
+def _off_the_way(work: TaskContext, version: Version, target: Target) -> str | None:
     """Why a version may not come to a target that asks for nothing itself, or, there by hand, be made whole there."""
     policy = work.policy.model(work.model)
     if standing(policy, version) != target.stage:
@@ -59,7 +59,7 @@ def _off_the_way(work: Work, version: Version, target: Target) -> str | None:
     return held_back(work, version, target.stage)
 
 
-def _promoted(work: Work, promotion_id: str) -> Outcome:
+def _promoted(work: TaskContext, promotion_id: str) -> Outcome:
     with work.ledger.read() as connection:
         promotion = get(connection, promotion_id)
     if promotion is None or promotion.state != "approved":
@@ -82,7 +82,7 @@ def _promoted(work: Work, promotion_id: str) -> Outcome:
     return _done(work, promotion, target, version)
 
 
-def _newer(work: Work, promotion: Promotion, target: Target) -> int | None:
+def _newer(work: TaskContext, promotion: Promotion, target: Target) -> int | None:
     """A newer version that came while it waited: who approved it did not mean to replace that one."""
     with work.ledger.read() as connection:
         agreed = [at for _, at in approvals(connection, promotion.id)]
@@ -91,7 +91,7 @@ def _newer(work: Work, promotion: Promotion, target: Target) -> int | None:
     return next((one.version for one in current if one.version > promotion.version and one.since > since), None)
 
 
-def _later(promotion: Promotion, holds: list[Hold]) -> Outcome:
+def _later(promotion: Promotion, holds: list[ClosedTimeGate]) -> Outcome:
     """It stays approved. When the time has come, worker.review asks for the transition again."""
     until = max(hold.until for hold in holds)
     reasons = "; ".join(hold.reason for hold in holds)
@@ -99,14 +99,18 @@ def _later(promotion: Promotion, holds: list[Hold]) -> Outcome:
     details = {"promotion": promotion.id, "target": promotion.target, "until": until.isoformat()}
     facts = (Fact("promotion.waiting", text, promotion.model, promotion.version, details),)
     told = facts if promotion.due_at != until else ()
-    return Outcome(text, facts=told, records=(Judged(promotion.id, "approved", until),))
+    return Outcome(text, facts=told, records=(Reevaluated(promotion.id, "approved", until),))
 
 
-def _done(work: Work, promotion: Promotion, target: Target, version: Version) -> Outcome:
+def _done(work: TaskContext, promotion: Promotion, target: Target, version: Version) -> Outcome:
     """Only a promotion asks for the next step: a demotion by hand must not come straight back."""
     nexts = work.policy.model(work.model).next_targets(target.stage)
     asked = (FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
     moved = move(work, version, target.stage, promotion=promotion.id, follow_ups=tuple(asked))
     first = replace(moved.facts[0], details={**moved.facts[0].details, "promotion": promotion.id})
-    done = replace(moved, facts=(first, *moved.facts[1:]), records=(*moved.records, Decided(promotion.id, "promoted")))
+    done = replace(
+        moved,
+        facts=(first, *moved.facts[1:]),
+        records=(*moved.records, PromotionStateChanged(promotion.id, "promoted")),
+    )
     return ask(work, done, version, target.stage)

@@ -3,18 +3,18 @@
 from dataclasses import replace
 from datetime import datetime
 
-from registrar.events.outcome import Fact, FollowUp, Outcome, Record
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import PromotionApprove, Vote
-from registrar.ledger.promotions import Decided, Promotion, Voted, approvals
+from registrar.ledger.promotions import Promotion, PromotionStateChanged, VoteCast, approvals
 from registrar.policy.approvals import Approval
 from worker.promotions import disputes, invalidation, quarantine
 from worker.promotions.evidence import expired, gather, target_of
 from worker.promotions.hints import chat_name, how
 from worker.promotions.voters import allowed, approval_of, changed, excluded, meant, missing, name
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def act(work: Work) -> Outcome:
+def act(work: TaskContext) -> Outcome:
     data = work.data_as(Vote)
     verdict = "approve" if isinstance(data, PromotionApprove) else "reject"
     promotion = meant(work)
@@ -28,10 +28,12 @@ def act(work: Work) -> Outcome:
         return _refused(work, promotion, verdict, why)
     if since := expired(work, promotion):
         return _expired(work, data, promotion, verdict, since)
-    return _counted(work, data, promotion, Voted(promotion.id, verdict, True, data.reason or ""), agreed)
+    return _counted(work, data, promotion, VoteCast(promotion.id, verdict, True, data.reason or ""), agreed)
 
 
-def _counted(work: Work, data: Vote, promotion: Promotion, vote: Voted, agreed: list[tuple[str, datetime]]) -> Outcome:
+def _counted(
+    work: TaskContext, data: Vote, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]
+) -> Outcome:
     """A vote of somebody who may, unless what it is about changed meanwhile."""
     if vote.verdict == "reject":
         return _rejected(work, promotion, vote)
@@ -47,7 +49,7 @@ def _breaks_glass(data: Vote) -> bool:
 
 
 def _does_not_count(
-    work: Work, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
+    work: TaskContext, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
 ) -> str | None:
     """Why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
@@ -65,13 +67,13 @@ def _does_not_count(
     return _excluded(work, promotion, groups) if verdict == "approve" else _unexplained(work, data, promotion)
 
 
-def _unlike(work: Work) -> str | None:
+def _unlike(work: TaskContext) -> str | None:
     """What was before it in its lane may have voided what it is about, or its time may have come."""
     why = changed(work)
     return f"{why}; look at it, and say it again" if why else None
 
 
-def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
+def _closed(work: TaskContext, data: Vote, promotion: Promotion) -> str | None:
     """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
     if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
         return None
@@ -83,12 +85,12 @@ def _closed(work: Work, data: Vote, promotion: Promotion) -> str | None:
     return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
 
 
-def _in_dispute(work: Work, promotion: Promotion, verdict: str) -> str | None:
+def _in_dispute(work: TaskContext, promotion: Promotion, verdict: str) -> str | None:
     still = disputes.stands_still(work) if verdict == "approve" else None
     return f"{promotion} stays open, and can be approved when this is settled: {still}" if still else None
 
 
-def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
+def _glass_holds(work: TaskContext, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
     glass = approval.break_glass if approval else None
     if glass is None or not work.policy.belongs(work.task.actor, [glass.group]):
         may = f"these may: {allowed(work, [glass.group])}" if glass else "the policy has no break_glass for it"
@@ -100,7 +102,7 @@ def _glass_holds(work: Work, data: Vote, promotion: Promotion, approval: Approva
     return None
 
 
-def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None:
+def _excluded(work: TaskContext, promotion: Promotion, groups: list[str]) -> str | None:
     version = work.registry.version(promotion.model, promotion.version)
     if held := quarantine.why(work.ledger, version):
         return f"{promotion} can't be approved: {held}"
@@ -112,7 +114,7 @@ def _excluded(work: Work, promotion: Promotion, groups: list[str]) -> str | None
     return None
 
 
-def _unexplained(work: Work, data: Vote, promotion: Promotion) -> str | None:
+def _unexplained(work: TaskContext, data: Vote, promotion: Promotion) -> str | None:
     approval = approval_of(work, promotion)
     if approval and approval.reject_reason == "required" and not (data.reason or "").strip():
         step = f"{chat_name(data.model)} {data.version} {data.target}"
@@ -123,22 +125,25 @@ def _unexplained(work: Work, data: Vote, promotion: Promotion) -> str | None:
     return None
 
 
-def _asking(work: Work, data: Vote) -> str:
+def _asking(work: TaskContext, data: Vote) -> str:
     """How the promotion that nobody asked for is asked for."""
     step = f"{chat_name(data.model)} {data.version}"
     event = f"promotion.request model={chat_name(data.model)} version={data.version} target={data.target}"
     return how(work, chat=f"request {step} {data.target}", web=f"registrar send {event}", event="promotion.request")
 
 
-def _refused(work: Work, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
-    vote = Voted(promotion.id if promotion else None, verdict, False, why)
+def _refused(work: TaskContext, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
+    vote = VoteCast(promotion.id if promotion else None, verdict, False, why)
     fact = Fact("promotion.vote_refused", why, work.model, work.version, {"by": work.who, "verdict": verdict})
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,), refused=True)
 
 
-def _expired(work: Work, data: Vote, promotion: Promotion, verdict: str, since: str) -> Outcome:
+def _expired(work: TaskContext, data: Vote, promotion: Promotion, verdict: str, since: str) -> Outcome:
     why = f"{promotion} was asked for {since} ago and has expired; ask again: {_asking(work, data)}"
-    records: tuple[Record, ...] = (Voted(promotion.id, verdict, False, why), Decided(promotion.id, "expired", why))
+    records: tuple[LedgerChange, ...] = (
+        VoteCast(promotion.id, verdict, False, why),
+        PromotionStateChanged(promotion.id, "expired", why),
+    )
     fact = Fact(
         "promotion.expired",
         why,
@@ -149,7 +154,7 @@ def _expired(work: Work, data: Vote, promotion: Promotion, verdict: str, since: 
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=records, refused=True)
 
 
-def _changed(work: Work, promotion: Promotion) -> str | None:
+def _changed(work: TaskContext, promotion: Promotion) -> str | None:
     """What is not as it was shown to the approvers, or None: an approval holds for what was shown."""
     version = work.registry.version(promotion.model, promotion.version)
     return gather(work, version, target_of(work, promotion.target)).changed_since(promotion.evidence)
@@ -157,11 +162,11 @@ def _changed(work: Work, promotion: Promotion) -> str | None:
 
 def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
     why = invalidation.changed(promotion, what)
-    done = invalidation.outcome(promotion, why, Voted(promotion.id, verdict, False, why))
+    done = invalidation.outcome(promotion, why, VoteCast(promotion.id, verdict, False, why))
     return replace(done, summary=f"Your vote does not count: {done.summary}", refused=True)
 
 
-def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
+def _rejected(work: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
     reason = f": {vote.why}" if vote.why else ""
     text = f"the promotion of {promotion} was rejected by {work.who}{reason}"
     fact = Fact(
@@ -171,11 +176,11 @@ def _rejected(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
         promotion.version,
         {"promotion": promotion.id, "target": promotion.target},
     )
-    decided = Decided(promotion.id, "rejected", vote.why or None)
+    decided = PromotionStateChanged(promotion.id, "rejected", vote.why or None)
     return Outcome(summary=text, facts=(fact,), records=(vote, decided))
 
 
-def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: list[tuple[str, datetime]]) -> Outcome:
+def _approved(work: TaskContext, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]) -> Outcome:
     details = {"promotion": promotion.id, "by": work.who, "target": promotion.target}
     if lacking := _missing(work, promotion, agreed):
         text = f"{work.who} approved {promotion}; still needed: {lacking}"
@@ -183,23 +188,23 @@ def _approved(work: Work, promotion: Promotion, vote: Voted, agreed: list[tuple[
         return Outcome(summary=text, facts=(fact,), records=(vote,))
     text = f"the promotion of {promotion} was approved by {work.who}"
     fact = Fact("promotion.approved", text, promotion.model, promotion.version, details)
-    return _go(promotion, fact, vote, Decided(promotion.id, "approved"))
+    return _go(promotion, fact, vote, PromotionStateChanged(promotion.id, "approved"))
 
 
-def _broke_glass(work: Work, promotion: Promotion, vote: Voted) -> Outcome:
+def _broke_glass(work: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
     """One person, past the rules and past what only time opens; never past the gates. It is flagged for good."""
     text = f"{work.who} broke the glass: the promotion of {promotion} is approved past its rules: {vote.why}"
     details = {"promotion": promotion.id, "by": work.who, "target": promotion.target, "reason": vote.why}
     fact = Fact("promotion.broke_glass", text, promotion.model, promotion.version, details)
-    return _go(promotion, fact, vote, Decided(promotion.id, "approved", vote.why, broke_glass=True))
+    return _go(promotion, fact, vote, PromotionStateChanged(promotion.id, "approved", vote.why, broke_glass=True))
 
 
-def _go(promotion: Promotion, fact: Fact, vote: Voted, decided: Decided) -> Outcome:
+def _go(promotion: Promotion, fact: Fact, vote: VoteCast, decided: PromotionStateChanged) -> Outcome:
     args = {"version": promotion.version, "stage": promotion.target, "promotion": promotion.id}
     return Outcome(fact.text, (fact,), (FollowUp("worker.transition", args),), (vote, decided))
 
 
-def _missing(work: Work, promotion: Promotion, agreed: list[tuple[str, datetime]]) -> str:
+def _missing(work: TaskContext, promotion: Promotion, agreed: list[tuple[str, datetime]]) -> str:
     approval = approval_of(work, promotion)
     if approval is None:
         return ""

@@ -9,22 +9,24 @@ from registrar.events.outcome import Fact
 from registrar.plugins import load
 from registrar.policy.routes import Channel
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice
-from worker.registry.protocol import Final, NotFound
-from worker.task_context import Work
+from worker.notifications.notifiers import Notification
+from worker.registry.protocol import NotFound, PermanentError
+from worker.task_context import TaskContext
 
 
 @dataclass(frozen=True)
-class Told:
+class ChannelBinding:
     """notifier: the module of the channel's kind."""
 
     name: str
     channel: Channel
     notifier: ModuleType
 
-    def notice(self, work: Work, fact: Fact, *, thread: str | None = None, end: str | None = None) -> Notice:
-        """end: how a card ended, which is rewritten: it has no buttons any more. Raises Final."""
-        return Notice(
+    def notice(
+        self, work: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
+    ) -> Notification:
+        """end: how a card ended, which is rewritten: it has no buttons any more. Raises PermanentError."""
+        return Notification(
             id=work.task.id,
             fact=_of_version(work, fact, self.notifier),
             event_id=work.task.event_id,
@@ -33,7 +35,7 @@ class Told:
             secret=work.secret(self.channel.secret),
             door=_door(self.channel, work.settings.public_url),
             options=self.channel.options,
-            source=work.settings.public_url or Notice.source,
+            source=work.settings.public_url or Notification.source,
             actor=work.task.actor,
             presses=_presses(work, self),
             # Of the first attempt: a card that is posted again has the same buttons.
@@ -44,15 +46,15 @@ class Told:
         )
 
 
-def channel(work: Work, name: str) -> Told:
-    """Raises Final for one that is there no more."""
+def channel(work: TaskContext, name: str) -> ChannelBinding:
+    """Raises PermanentError for one that is there no more."""
     found = work.policy.channels.get(name)
     if found is None:
-        raise Final(f"channel {name!r} is in registrar.yml no more")
-    return Told(name, found, load("worker.notifications.notifiers", found.kind))
+        raise PermanentError(f"channel {name!r} is in registrar.yml no more")
+    return ChannelBinding(name, found, load("worker.notifications.notifiers", found.kind))
 
 
-def _of_version(work: Work, fact: Fact, notifier: ModuleType) -> Fact:
+def _of_version(work: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
     """Most facts do not carry what only deploy systems and commits are about. One's own word goes before the tag."""
     if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
         return fact
@@ -72,7 +74,7 @@ def _door(channel: Channel, public_url: str | None) -> str | None:
     return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
 
 
-def _presses(work: Work, told: Told) -> Audience | None:
+def _presses(work: TaskContext, told: ChannelBinding) -> Audience | None:
     source = work.policy.presses(told.name)
     return Audience(told.channel.kind, source, told.name) if source else None
 

@@ -1,11 +1,11 @@
 """The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, fitting options."""
 
 from registrar import plugins
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.policy import Policy, options
 
 
-class ChannelError(Problem, ValueError):
+class ChannelError(UserError, ValueError):
     """A channel of registrar.yml can't be used; the message names it and says why. The worker does not start."""
 
 

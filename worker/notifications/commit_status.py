@@ -7,7 +7,7 @@ from pydantic import Field
 
 from registrar.events.outcome import Fact
 from registrar.text import markdown
-from worker.notifications.notifiers import PassedOver
+from worker.notifications.notifiers import NotApplicable
 
 State = Literal["pending", "success", "failure", "error"]  # GitHub's words
 As = Annotated[Literal["status", "comment"], Field(alias="as")]
@@ -36,18 +36,18 @@ _STATES: dict[str, State] = {
 
 
 def sha(fact: Fact) -> str:
-    """The commit, 40 hex digits. Raises PassedOver for a fact that knows none: a short one could be somebody else's."""
+    """The commit, 40 hex digits. Raises NotApplicable for a fact without one: a short one could be another's."""
     found = fact.details.get("commit")
     if not isinstance(found, str) or not re.fullmatch("[0-9a-fA-F]{40}", found):
-        raise PassedOver("it knows no commit" if not found else "its commit is not one of 40 hex digits")
+        raise NotApplicable("it knows no commit" if not found else "its commit is not one of 40 hex digits")
     return found.lower()
 
 
 def state(fact: Fact) -> State:
-    """Raises PassedOver for a fact that changes nothing about a commit, such as a description."""
+    """Raises NotApplicable for a fact that changes nothing about a commit, such as a description."""
     happened = fact.type.rpartition(".")[2]
     if happened not in _STATES:
-        raise PassedOver("it makes no difference to a commit's status")
+        raise NotApplicable("it makes no difference to a commit's status")
     return _STATES[happened]
 
 

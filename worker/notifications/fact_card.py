@@ -6,11 +6,11 @@ In plain lines: each notifier escapes them for its channel.
 from datetime import datetime
 from typing import Any
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
 from registrar.events.outcome import Fact
 from worker.notifications import approval_summary
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 
 # They ask somebody to decide, and carry all that it takes to: their messages are cards.
 ASKED = "promotion.awaiting_approval"
@@ -73,7 +73,7 @@ def is_card(fact: Fact) -> bool:
     return fact.type in ASKING and "promotion" in fact.details
 
 
-def pressable(notice: Notice) -> bool:
+def pressable(notice: Notification) -> bool:
     """Whether it is still to be decided by a press."""
     return is_card(notice.fact) and notice.until is not None
 
@@ -88,11 +88,11 @@ def ended(fact: Fact, at: datetime) -> str:
     return f"{headline(fact)} ({at:%Y-%m-%d %H:%M} UTC)"
 
 
-def title(notice: Notice) -> str:
+def title(notice: Notification) -> str:
     return notice.end or headline(notice.fact)
 
 
-def parts(notice: Notice) -> list[list[str]]:
+def parts(notice: Notification) -> list[list[str]]:
     """What a card shows below its title. Of one that has ended, the question too."""
     asked = [approval_summary.bounded([notice.fact.text])] if notice.end else []
     return [*asked, *approval_summary.parts(notice.fact.details)]
@@ -102,20 +102,20 @@ def evidence(fact: Fact) -> list[str]:
     return [line for part in approval_summary.parts(fact.details) for line in part]
 
 
-def sealed(verdict: str, notice: Notice, seal: Seal, *, place: str | None) -> str:
+def sealed(verdict: str, notice: Notification, seal: Encryptor, *, place: str | None) -> str:
     """The value of a button, for its source and channel alone. place: the chat's id of the channel, where known."""
     said = said_by_button(verdict, notice, nonce=approval_buttons.nonce(verdict, notice.id))
     return seal.close(said, audience=audience(notice, place))
 
 
-def audience(notice: Notice, place: str | None) -> str:
+def audience(notice: Notification, place: str | None) -> str:
     """Raises ValueError for a notice whose presses no source takes."""
     if notice.presses is None:
         raise ValueError("a button that no source takes the presses of")
     return notice.presses.at(place)
 
 
-def said_by_button(verdict: str, notice: Notice, *, nonce: str) -> dict[str, Any]:
+def said_by_button(verdict: str, notice: Notification, *, nonce: str) -> dict[str, Any]:
     """Of a notice that is pressable: what its button holds, pinned to what is shown. Raises ValueError for another."""
     if notice.until is None:
         raise ValueError("a button without an end")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from registrar.events.types import Registration
 from worker.registry import limits
 from worker.registry.protocol import Run, Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 _EVENT, _TASK = "registrar.event", "registrar.task"  # of what is registered here, both; of what is taken up, the first
 
@@ -19,7 +19,7 @@ def is_foreign(version: Version, event_id: str | None = None) -> bool:
     return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
 
 
-def write(work: Work, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
+def write(work: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
     """What is not there yet, whoever wrote the rest. Returns it as it is then."""
     for key, value in _tags(work, data, run, commit):
         if version.tags.get(key) != value:
@@ -31,7 +31,7 @@ def write(work: Work, data: Registration, run: Run, version: Version, commit: st
     return work.registry.version(version.model, version.version)
 
 
-def _tags(work: Work, data: Registration, run: Run, commit: str | None) -> Iterator[tuple[str, str]]:
+def _tags(work: TaskContext, data: Registration, run: Run, commit: str | None) -> Iterator[tuple[str, str]]:
     yield from data.tags.items()
     yield "registrar.run", run.id
     yield "registrar.by", work.who
@@ -40,6 +40,6 @@ def _tags(work: Work, data: Registration, run: Run, commit: str | None) -> Itera
     yield _EVENT, work.task.event_id
 
 
-def _line(work: Work, run: Run, commit: str | None) -> str:
+def _line(work: TaskContext, run: Run, commit: str | None) -> str:
     built = f" at commit {commit[:12]}" if commit else ""
     return f"taken up from run {run.name or run.id} ({run.id}){built} by {work.who}; it was in MLflow already"

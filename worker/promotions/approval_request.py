@@ -10,12 +10,12 @@ from worker.promotions.champion import compared
 from worker.promotions.evidence import Evidence
 from worker.promotions.transition_rules import barred, becomes, replaced, who_may
 from worker.promotions.voters import name
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 ASKED, REMINDED, ESCALATED = fact_card.ASKING
 
 
-def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact:
+def fact(work: TaskContext, evidence: Evidence, promotion: str, requester: str) -> Fact:
     """promotion, requester: their ids."""
     version, target = evidence.version, evidence.target
     text = f"{version} waits for approval to go to {target.stage}: {_who(work, evidence, requester)}"
@@ -24,7 +24,7 @@ def fact(work: Work, evidence: Evidence, promotion: str, requester: str) -> Fact
     return Fact(ASKED, text, version.model, version.version, _details(work, evidence, promotion, requester))
 
 
-def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
+def again(work: TaskContext, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
     """The same for a request that nobody answered. type_: REMINDED or ESCALATED. to: channels beside the routes'."""
     since = _since(promotion.asked_at, work.now)
     text = f"{promotion} waits for approval since {since}: {_who(work, evidence, promotion.requested_by)}"
@@ -32,13 +32,13 @@ def again(work: Work, evidence: Evidence, promotion: Promotion, type_: str, to: 
     return Fact(type_, text, promotion.model, promotion.version, details, to)
 
 
-def _who(work: Work, evidence: Evidence, requester: str) -> str:
+def _who(work: TaskContext, evidence: Evidence, requester: str) -> str:
     """Nobody is named whose approval would not count. requester: the id."""
     without = barred(work.policy, evidence.target, requester=requester, trained_by=evidence.trained_by)
     return who_may(work.policy, evidence.target, without)
 
 
-def _details(work: Work, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
+def _details(work: TaskContext, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
     version, target = evidence.version, evidence.target
     leaving = replaced(work, version, target)
     return {

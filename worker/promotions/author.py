@@ -9,10 +9,10 @@ from registrar.ledger import Ledger
 from registrar.ledger.version_state import Key, StateSet
 from worker.promotions.version_state import recorded
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def bound(work: Work, version: Version, user: str) -> tuple[StateSet, ...]:
+def bound(work: TaskContext, version: Version, user: str) -> tuple[StateSet, ...]:
     """The records of a version that this event registered. user: of its run."""
     return (_once(version, Key.AUTHOR, user), _once(version, Key.REGISTRANT, work.task.actor))
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from registrar.config.encryption import REPLY, BrokenSeal, Seal
+from registrar.config.encryption import REPLY, DecryptionError, Encryptor
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import Ledger
-from registrar.ledger.pending_gate_requests import REQUEST, TASK, Asked, answered, unanswered
+from registrar.ledger.pending_gate_requests import REQUEST, TASK, GateRequestReceived, answered, unanswered
 from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 
@@ -30,23 +30,23 @@ class _Verdict:
     text: str
 
 
-def awaited(task: Task, seal: Seal) -> bool:
+def awaited(task: Task, seal: Encryptor) -> bool:
     """Whether the event's sender waits for the promotion's end: its address names the environment that waits."""
     if task.reply_to is None or task.event_type != REQUEST:
         return False
     try:
         return "environment" in seal.open(task.reply_to, audience=REPLY)
-    except BrokenSeal:
+    except DecryptionError:
         return False
 
 
-def already(task: Task, seal: Seal, text: str) -> tuple[FollowUp, ...]:
+def already(task: Task, seal: Encryptor, text: str) -> tuple[FollowUp, ...]:
     """For a request about a version that is there: its deployment may go at once."""
     return (_answer(_own(task), "approved", text),) if _first(task, seal) else ()
 
 
 def answers(
-    ledger: Ledger, seal: Seal, task: Task, state: str, outcome: Outcome, *, others: bool = False
+    ledger: Ledger, seal: Encryptor, task: Task, state: str, outcome: Outcome, *, others: bool = False
 ) -> list[FollowUp]:
     """A task for each deployment that is let go, or is not. state: how the present task ended.
 
@@ -94,26 +94,26 @@ def _is_open(ledger: Ledger, task: Task) -> bool:
     return found is not None and found.open and found.id != task.args.get("promotion")
 
 
-def _first(task: Task, seal: Seal) -> bool:
+def _first(task: Task, seal: Encryptor) -> bool:
     return task.name == TASK and task.first and awaited(task, seal)
 
 
-def _told(ledger: Ledger, asked: Asked) -> bool:
+def _told(ledger: Ledger, asked: GateRequestReceived) -> bool:
     """So before a retry: GitHub takes one answer."""
     with ledger.read() as connection:
         return bool(answered(connection, [asked.lane]))
 
 
-def _own(task: Task) -> Asked:
-    return Asked(task.event_id, task.source, task.reply_to or "")
+def _own(task: Task) -> GateRequestReceived:
+    return GateRequestReceived(task.event_id, task.source, task.reply_to or "")
 
 
-def _unanswered(ledger: Ledger, verdict: _Verdict) -> list[Asked]:
+def _unanswered(ledger: Ledger, verdict: _Verdict) -> list[GateRequestReceived]:
     model, version, target = verdict.step
     with ledger.read() as connection:
         return unanswered(connection, model=model, version=version, target=target)
 
 
-def _answer(asked: Asked, state: str, text: str) -> FollowUp:
+def _answer(asked: GateRequestReceived, state: str, text: str) -> FollowUp:
     args = {"source": asked.source, "to": asked.reply_to, "state": state, "text": text}
     return FollowUp("worker.answer", args, lane=asked.lane)

@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
-from registrar.ledger.deployments import Deployment, Ended, Requested
+from registrar.ledger.deployments import Deployment, DeploymentEnded, DeploymentRequested
 from registrar.policy.duration import length
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def ask(work: Work, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None) -> Outcome:
+def ask(work: TaskContext, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None) -> Outcome:
     """A move's outcome with the deployment that the target asks for, if it asks for one.
 
     on_failure: instead of the policy's: what a rollback puts back is not rolled back again.
@@ -20,13 +20,15 @@ def ask(work: Work, moved: Outcome, version: Version, stage: str, *, on_failure:
         return moved
     deploy = target.deploy
     due = work.now + length(deploy.confirm_within) if deploy.confirm_within else None
-    asked = Requested(version.model, version.version, stage, deploy.environment, due, on_failure or deploy.on_failure)
+    asked = DeploymentRequested(
+        version.model, version.version, stage, deploy.environment, due, on_failure or deploy.on_failure
+    )
     told = replace(_fact(moved.facts[0], asked, due), to=tuple(deploy.to))
     awaited = (asked,) if due else ()
     return replace(moved, facts=(*moved.facts, told), records=(*moved.records, *awaited))
 
 
-def _fact(move: Fact, asked: Requested, due: datetime | None) -> Fact:
+def _fact(move: Fact, asked: DeploymentRequested, due: datetime | None) -> Fact:
     """move: the fact that says how the version came there."""
     where = f" to {asked.environment}" if asked.environment else ""
     by = f"; to be confirmed by {due:%Y-%m-%d %H:%M} UTC" if due else ""
@@ -41,10 +43,10 @@ def _fact(move: Fact, asked: Requested, due: datetime | None) -> Fact:
     return Fact("deployment.requested", text, asked.model, asked.version, details)
 
 
-def failed(work: Work, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
+def failed(work: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
     """state: failed | timed_out. Where the policy said so, the version goes back."""
     follow_ups: tuple[FollowUp, ...] = ()
     if found.on_failure == "rollback":
         args = {"target": found.target, "reason": text, "bad": found.version, "deployment": found.id}
         follow_ups = (FollowUp("worker.rollback", args),)
-    return Outcome(text, facts=(fact,), records=(Ended(found.id, state),), follow_ups=follow_ups)
+    return Outcome(text, facts=(fact,), records=(DeploymentEnded(found.id, state),), follow_ups=follow_ups)

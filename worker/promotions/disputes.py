@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Settled, dispute, settled_at
-from registrar.ledger.holders import Holds, held_now
+from registrar.ledger.holders import Holder, held_now
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_look
 from worker.promotions.version_identity import disputed
 from worker.registry.protocol import Model, NotFound, Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 EVENT = "registrar.event"  # the tag that each version registered here has
 _MINUTE = timedelta(minutes=1)
@@ -25,7 +25,7 @@ _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from, ta
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
 
-def unsettled(work: Work) -> Outcome | None:
+def unsettled(work: TaskContext) -> Outcome | None:
     """What to answer instead of comparing, where an operator has not said yet which of the two counts."""
     with work.ledger.read() as connection:
         found = dispute(connection, work.model)
@@ -34,14 +34,14 @@ def unsettled(work: Work) -> Outcome | None:
     return Outcome(f"nothing was compared: {found.why}")
 
 
-def stands_still(work: Work) -> str | None:
+def stands_still(work: TaskContext) -> str | None:
     """Why nothing of the model may be moved, for people; None where it may."""
     with work.ledger.read() as connection:
         found = dispute(connection, work.model)
     return found.why if found and not found.moves else None
 
 
-def check(work: Work, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
+def check(work: TaskContext, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
     """Raises Another where the two don't fit together. differs: whether anything is not as the record has it.
 
     versions: all that the model has. at: as of door.Recent. Returns what ends a dispute that has ended by itself.
@@ -57,18 +57,18 @@ def check(work: Work, versions: Sequence[Version], *, at: int, differs: bool) ->
         return (Settled(work.model, "MLflow has it again"),) if dispute(connection, work.model) else ()
 
 
-def check_record(work: Work, versions: Sequence[Version]) -> None:
+def check_record(work: TaskContext, versions: Sequence[Version]) -> None:
     """Raises Another where the record lacks what Registrar did: it is older than MLflow."""
     if lacking := lacks(work, versions):
         raise disputed(work.model, f"the record is older than MLflow: {lacking[0][1]}")
 
 
-def lacks(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def lacks(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Of which versions the record lacks something that Registrar did, each with what."""
     return [*_unknown(work, versions), *_unrecorded(work, versions)]
 
 
-def _unknown(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def _unknown(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Those that an event registered which the ledger never had."""
     tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
     with work.ledger.read() as connection:
@@ -82,14 +82,14 @@ def _unknown(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str
     ]
 
 
-def _unrecorded(work: Work, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def _unrecorded(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Those whose description tells of their move to where they are, by an event that the ledger does not have."""
     found = []
     with work.ledger.read() as connection:
         recorded, since = held_now(connection, work.model, "stage"), settled_at(connection, work.model)
         for one in versions:
             at = _moved_at(one)
-            if at is None or Holds(one.stage, one.version) in recorded or (since and at < since):
+            if at is None or Holder(one.stage, one.version) in recorded or (since and at < since):
                 continue
             if not any_accepted(connection, work.model, since=at, until=at + _MINUTE):
                 found.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
@@ -108,7 +108,7 @@ def _now(version: Version) -> tuple[int, str]:
     return version.version, version.stage
 
 
-def _went_back(work: Work, at: int) -> str | None:
+def _went_back(work: TaskContext, at: int) -> str | None:
     """at: when MLflow changed any of the model last, by its own clock."""
     with work.ledger.read() as connection:
         look = last_look(connection, work.model)
@@ -121,12 +121,12 @@ def _time(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _holdings(work: Work) -> list[Holds]:
+def _holdings(work: TaskContext) -> list[Holder]:
     with work.ledger.read() as connection:
         return [*held_now(connection, work.model, "stage"), *held_now(connection, work.model, "alias")]
 
 
-def _model(work: Work) -> Model | None:
+def _model(work: TaskContext) -> Model | None:
     try:
         return work.registry.model(work.model)
     except NotFound:

@@ -8,13 +8,13 @@ one of its holders is.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from registrar.events.outcome import Fact, FollowUp, Outcome, Record
-from registrar.ledger.holders import Held, Holds, Released, held_now
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
+from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, held_now
 from registrar.ledger.journal.interventions_by_hand import CHANGED
 from registrar.policy import Target
 from worker.promotions import revert
 from worker.registry.protocol import Model, NotFound, Version, present
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 FACT = CHANGED  # the journal tells each such fact, too: registrar.ledger.tasks
 
@@ -27,17 +27,17 @@ class Drift:
     """
 
     fact: Fact
-    records: tuple[Record, ...] = ()
+    records: tuple[LedgerChange, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
 
 
-def of_alias(work: Work, alias: str) -> Drift | None:
+def of_alias(work: TaskContext, alias: str) -> Drift | None:
     """Whom it points at, against whom the record has."""
     found = work.registry.by_alias(work.model, alias)
     return _of_alias(work, alias, found.version if found else None, _recorded_aliases(work).get(alias))
 
 
-def _of_alias(work: Work, alias: str, current: int | None, known: int | None) -> Drift | None:
+def _of_alias(work: TaskContext, alias: str, current: int | None, known: int | None) -> Drift | None:
     if current == known:
         return None
     text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
@@ -47,13 +47,13 @@ def _of_alias(work: Work, alias: str, current: int | None, known: int | None) ->
         return _put_back(work, text, known, details, how={"alias": alias, "version": known})
     if current is not None and target and _adopts(work):
         return _adopted(text, work.model, details, (current, target.stage))
-    records: list[Record] = [Released(work.model, "alias", known, alias)] if known is not None else []
+    records: list[LedgerChange] = [HoldingEnded(work.model, "alias", known, alias)] if known is not None else []
     if current is not None:
-        records.append(Held(work.model, "alias", alias, current, alone=True))
+        records.append(HoldingStarted(work.model, "alias", alias, current, alone=True))
     return _told(work, text, current, details, target=target, records=tuple(records))
 
 
-def of_everything(work: Work, versions: Iterable[Version]) -> list[Drift]:
+def of_everything(work: TaskContext, versions: Iterable[Version]) -> list[Drift]:
     """Every alias and stage of the model that the record or the registry knows.
 
     versions: all that it has now, asked for by number where no search shows them: what is not among them was deleted.
@@ -83,7 +83,7 @@ def told(found: Sequence[Drift], otherwise: str) -> Outcome:
     )
 
 
-def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Holds]) -> Drift | None:
+def _of_stage(work: TaskContext, stage: str, stages: dict[int, str], recorded: list[Holder]) -> Drift | None:
     """stages: of each version; what is to be put back is changed there."""
     current = {number for number, found in stages.items() if found == stage}
     known = {holding.version for holding in recorded if holding.key == stage}
@@ -99,11 +99,11 @@ def _of_stage(work: Work, stage: str, stages: dict[int, str], recorded: list[Hol
         moves = revert.moves(work, stage, stages, recorded)
         stages.update(moves)
         back = next((number for number, goal in moves if goal == stage), None)
-        stale = tuple(Released(work.model, "stage", number, stage) for number in left if number != back)
+        stale = tuple(HoldingEnded(work.model, "stage", number, stage) for number in left if number != back)
         return _put_back(work, text, back, details, how={"stages": moves}, records=stale)
     version = came[-1] if came else None
-    released: list[Record] = [Released(work.model, "stage", number, stage) for number in left]
-    held: list[Record] = [Held(work.model, "stage", stage, number) for number in came]
+    released: list[LedgerChange] = [HoldingEnded(work.model, "stage", number, stage) for number in left]
+    held: list[LedgerChange] = [HoldingStarted(work.model, "stage", stage, number) for number in came]
     if version is not None and target and _adopts(work):
         return _adopted(text, work.model, details, (version, stage), (*released, *held[:-1]))
     return _told(work, text, version, details, target=target, records=(*released, *held))
@@ -115,16 +115,16 @@ def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
     return ", ".join(said)
 
 
-def _to_revert(work: Work, target: Target | None) -> bool:
+def _to_revert(work: TaskContext, target: Target | None) -> bool:
     return work.policy.model(work.model).drift == "revert" and target is not None and target.guarded
 
 
-def _adopts(work: Work) -> bool:
+def _adopts(work: TaskContext) -> bool:
     return work.policy.model(work.model).drift == "adopt"
 
 
 def _adopted(
-    text: str, model: str, details: Mapping[str, object], move: tuple[int, str], records: tuple[Record, ...] = ()
+    text: str, model: str, details: Mapping[str, object], move: tuple[int, str], records: tuple[LedgerChange, ...] = ()
 ) -> Drift:
     """The move is made whole, as if it had been made here: stage and alias go together, the one replaced leaves."""
     version, stage = move
@@ -133,13 +133,13 @@ def _adopted(
 
 
 def _put_back(
-    work: Work,
+    work: TaskContext,
     text: str,
     version: int | None,
     details: Mapping[str, object],
     *,
     how: Mapping[str, object],
-    records: tuple[Record, ...] = (),
+    records: tuple[LedgerChange, ...] = (),
 ) -> Drift:
     """how: what worker.put_back is given; without anything to move, the records say it all."""
     if not any(how.values()):
@@ -149,20 +149,20 @@ def _put_back(
 
 
 def _told(
-    work: Work,
+    work: TaskContext,
     text: str,
     version: int | None,
     details: Mapping[str, object],
     *,
     target: Target | None,
-    records: tuple[Record, ...],
+    records: tuple[LedgerChange, ...],
 ) -> Drift:
     if target and target.guarded and version is not None:
         text += f"; {target.stage}'s gates and approvals were not asked"
     return Drift(Fact(FACT, text, work.model, version, {**details, "reverted": False}), records)
 
 
-def _aliases(work: Work) -> dict[str, int]:
+def _aliases(work: TaskContext) -> dict[str, int]:
     try:
         found: Model = work.registry.model(work.model)
     except NotFound:
@@ -170,11 +170,11 @@ def _aliases(work: Work) -> dict[str, int]:
     return dict(found.aliases)
 
 
-def _recorded_aliases(work: Work) -> dict[str, int]:
+def _recorded_aliases(work: TaskContext) -> dict[str, int]:
     return {holding.key: holding.version for holding in _open(work, "alias")}
 
 
-def _open(work: Work, kind: str) -> list[Holds]:
+def _open(work: TaskContext, kind: str) -> list[Holder]:
     with work.ledger.read() as connection:
         return held_now(connection, work.model, kind)
 

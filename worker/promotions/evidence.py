@@ -7,9 +7,9 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from registrar.ledger import Ledger
-from registrar.ledger.holders import HeldBefore, holding_since
+from registrar.ledger.holders import PastHolding, holding_since
 from registrar.ledger.promotions import Promotion, latest, promoted_at
-from registrar.ledger.version_state import Given, Key, given_tags, states
+from registrar.ledger.version_state import GivenTag, Key, given_tags, states
 from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.policy.duration import length
@@ -18,11 +18,11 @@ from registrar.policy.time_gates import Timing
 from worker.promotions import author
 from worker.promotions.baseline import compared_with
 from worker.promotions.current_stage import standing
-from worker.promotions.gates import Baseline, Evaluation, Seen, Verdict, evaluate
-from worker.promotions.time_gates import Hold, Times, closed
+from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
+from worker.promotions.time_gates import ClosedTimeGate, Times, closed
 from worker.promotions.version_state import recorded
 from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 _NAMES = {
     "policy_digest": "the policy",
@@ -44,7 +44,7 @@ class Evidence:
     version: Version
     target: Target
     verdicts: list[Verdict]
-    holds: list[Hold]
+    holds: list[ClosedTimeGate]
     policy_digest: str
     look_at_files: Callable[[], FilesSeen]
     metrics: Mapping[str, float]
@@ -76,7 +76,7 @@ class Evidence:
         return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
 
 
-def target_of(work: Work, stage: str) -> Target:
+def target_of(work: TaskContext, stage: str) -> Target:
     """The target in effect. Raises Refused, saying which targets there are."""
     policy = work.policy.model(work.model)
     if target := policy.target(stage):
@@ -85,7 +85,7 @@ def target_of(work: Work, stage: str) -> Target:
     raise Refused(f"registrar.yml has no target {stage} for {work.model} (targets: {known}); add one to ask for it")
 
 
-class Look(Protocol):
+class EvaluationContext(Protocol):
     """What it takes to judge a version. Work is one, and so is a plan."""
 
     @property
@@ -98,7 +98,7 @@ class Look(Protocol):
     def now(self) -> datetime: ...
 
 
-def gather(look: Look, version: Version, target: Target) -> Evidence:
+def gather(look: EvaluationContext, version: Version, target: Target) -> Evidence:
     """Reads the version's run, and those of the versions that it is compared with.
 
     A version without a run has no metrics: its gates fail.
@@ -106,7 +106,7 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
     run = look.registry.run(version.run_id) if version.run_id else None
     metrics, bound = run.metrics if run else {}, author.known(look.ledger, version)
     baselines, held_before = _baselines(look, version, target)
-    seen = Seen(
+    seen = GateInputs(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
         version_tags=version.tags,
@@ -131,13 +131,13 @@ def gather(look: Look, version: Version, target: Target) -> Evidence:
     )
 
 
-def files_now(look: Look, version: Version, target: Target) -> FilesSeen:
+def files_now(look: EvaluationContext, version: Version, target: Target) -> FilesSeen:
     """What of a version's files an approval for a target is bound to, as they are now."""
     most = _content(look.policy, version, target)
     return look.registry.look_at_files(version.model, version.version, most=most)
 
 
-def rewritten(look: Look, version: Version, target: Target, held: HeldBefore) -> bool:
+def rewritten(look: EvaluationContext, version: Version, target: Target, held: PastHolding) -> bool:
     """Whether its files are others than those that were approved when it held the target; False where the approval
     covered others of them than a look does today.
     """
@@ -155,7 +155,7 @@ def _content(policy: Policy, version: Version, target: Target) -> int:
     return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
-def expired(work: Work, promotion: Promotion) -> str | None:
+def expired(work: TaskContext, promotion: Promotion) -> str | None:
     """How long ago an open promotion was asked for, if that is longer than its target allows."""
     target = work.policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
@@ -166,7 +166,7 @@ def expired(work: Work, promotion: Promotion) -> str | None:
     return f"{since.total_seconds() / 3600:.3g} h"
 
 
-def _times(look: Look, version: Version, target: Target) -> Times:
+def _times(look: EvaluationContext, version: Version, target: Target) -> Times:
     """What the record knows. Where it does not know since when, the time counts from the open request."""
     policy = look.policy.model(version.model)
     stage = standing(policy, version)
@@ -182,20 +182,20 @@ def _times(look: Look, version: Version, target: Target) -> Times:
     return Times(look.now, stage, since, promoted)
 
 
-def _evaluation(look: Look, version: Version) -> Evaluation | None:
+def _evaluation(look: EvaluationContext, version: Version) -> Evaluation | None:
     """The newest that an accepted event told of; none where its run is gone. MLflow's tag of it is not asked."""
     if not (run := _run(look, recorded(look.ledger, version).get(Key.EVALUATION))):
         return None
     return Evaluation(run.id, run.started_at, run.metrics)
 
 
-def _signed(look: Look, version: Version, target: Target) -> bool | None:
+def _signed(look: EvaluationContext, version: Version, target: Target) -> bool | None:
     if not any(isinstance(gate, Signature) for gate in target.gates):
         return None
     return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
 
 
-def _given(look: Look, version: Version, target: Target) -> Mapping[str, Given]:
+def _given(look: EvaluationContext, version: Version, target: Target) -> Mapping[str, GivenTag]:
     """The tags that events gave it, where a gate asks whose they are."""
     if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
         return {}
@@ -204,7 +204,7 @@ def _given(look: Look, version: Version, target: Target) -> Mapping[str, Given]:
     return given_tags(found, version.version, version.created_at)
 
 
-def _baselines(look: Look, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
+def _baselines(look: EvaluationContext, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
     """By "@alias"; and the aliases that were held once, though nobody is left to compare with."""
     names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
     policy = look.policy.model(version.model)
@@ -213,13 +213,13 @@ def _baselines(look: Look, version: Version, target: Target) -> tuple[dict[str, 
     return baselines, frozenset(name for name, one in found.items() if one.before and not one.holder)
 
 
-def _baseline(look: Look, holder: Version, *, last: bool) -> Baseline:
+def _baseline(look: EvaluationContext, holder: Version, *, last: bool) -> Baseline:
     """Without metrics where its run is gone: the comparison says so."""
     run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
     return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
 
 
-def _run(look: Look, run_id: str | None) -> Run | None:
+def _run(look: EvaluationContext, run_id: str | None) -> Run | None:
     try:
         return look.registry.run(run_id) if run_id else None
     except NotFound:

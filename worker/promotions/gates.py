@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from registrar.ledger.version_state import Given
+from registrar.ledger.version_state import GivenTag
 from registrar.policy.duration import length
 from registrar.policy.gates import (
     OPERATORS,
@@ -50,7 +50,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Seen:
+class GateInputs:
     """What gates look at. tags: the version's and its run's; version_tags: the version's alone; given: those that
     events gave it, by the record. baselines: by "@alias"; one without a holder lacks.
 
@@ -61,7 +61,7 @@ class Seen:
     metrics: Mapping[str, float]
     tags: Mapping[str, str] = field(default_factory=dict)
     version_tags: Mapping[str, str] = field(default_factory=dict)
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, GivenTag] = field(default_factory=dict)
     trained_at: datetime | None = None
     now: datetime | None = None
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Verdict:
     value: float | None = None
 
 
-def evaluate(gates: Iterable[Gate], seen: Seen) -> list[Verdict]:
+def evaluate(gates: Iterable[Gate], seen: GateInputs) -> list[Verdict]:
     """One verdict per gate, in their order, but for those of time (holds.py).
 
     A metric that is missing or not finite fails, and so does a time in the future: silence is not consent.
@@ -88,7 +88,7 @@ def evaluate(gates: Iterable[Gate], seen: Seen) -> list[Verdict]:
     return [_verdict(gate, seen) for gate in gates if not isinstance(gate, Timing)]
 
 
-def _verdict(gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, seen: Seen) -> Verdict:
+def _verdict(gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, seen: GateInputs) -> Verdict:
     match gate:
         case RequiredTags():
             return _tags(gate, seen)
@@ -102,7 +102,7 @@ def _verdict(gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | 
     return _metric(gate, seen)
 
 
-def _metric(gate: Threshold | Comparison, seen: Seen) -> Verdict:
+def _metric(gate: Threshold | Comparison, seen: GateInputs) -> Verdict:
     name = named(gate.metric, gate.of)
     if gate.of == "evaluation" and seen.evaluation is None:
         return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
@@ -114,7 +114,7 @@ def _metric(gate: Threshold | Comparison, seen: Seen) -> Verdict:
     return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, seen)
 
 
-def _of(origin: str, seen: Seen) -> Mapping[str, float]:
+def _of(origin: str, seen: GateInputs) -> Mapping[str, float]:
     if origin == "training":
         return seen.metrics
     return seen.evaluation.metrics if seen.evaluation else {}
@@ -127,7 +127,7 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
     return Verdict(str(gate), passed, reason, value)
 
 
-def _comparison(gate: Comparison, value: float, seen: Seen) -> Verdict:
+def _comparison(gate: Comparison, value: float, seen: GateInputs) -> Verdict:
     said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
     if of is None and gate.baseline in seen.held_before:
         why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
@@ -154,7 +154,7 @@ def _relative(better: float, base: float) -> float:
     return abs(better) / abs(base) if base else math.inf
 
 
-def _tags(gate: RequiredTags, seen: Seen) -> Verdict:
+def _tags(gate: RequiredTags, seen: GateInputs) -> Verdict:
     if gate.by:
         return _tags_by(gate, seen)
     lacking = [name for name in gate.tags if not seen.tags.get(name, "").strip()]
@@ -163,14 +163,14 @@ def _tags(gate: RequiredTags, seen: Seen) -> Verdict:
     return Verdict(str(gate), True, f"it is {gate}")
 
 
-def _tags_by(gate: RequiredTags, seen: Seen) -> Verdict:
+def _tags_by(gate: RequiredTags, seen: GateInputs) -> Verdict:
     if wrong := [why for name in gate.tags if (why := _not_by(name, gate.sources, seen))]:
         return Verdict(str(gate), False, f"{'; '.join(wrong)}; {gate} is required")
     whose = {source for name in gate.tags for source in seen.given[name].sources} & {*gate.sources}
     return Verdict(str(gate), True, f"it is tagged {', '.join(gate.tags)}, by {' and '.join(sorted(whose))}")
 
 
-def _not_by(name: str, sources: Collection[str], seen: Seen) -> str | None:
+def _not_by(name: str, sources: Collection[str], seen: GateInputs) -> str | None:
     """Why a tag is none of these sources', or None. What MLflow has now must be what the event gave."""
     has, given = seen.version_tags.get(name, ""), seen.given.get(name)
     if not has.strip():
@@ -180,14 +180,14 @@ def _not_by(name: str, sources: Collection[str], seen: Seen) -> str | None:
     return None if given.sources & {*sources} else f"the tag {name} was set by {' and '.join(sorted(given.sources))}"
 
 
-def _age(gate: MaxAge, seen: Seen) -> Verdict:
+def _age(gate: MaxAge, seen: GateInputs) -> Verdict:
     if seen.trained_at is None or seen.now is None:
         return Verdict(str(gate), False, f"when it was trained is not known; {gate} is required")
     when = f"it was trained on {seen.trained_at:%Y-%m-%d %H:%M} UTC"
     return _within(gate, gate.max_age, seen.now - seen.trained_at, when)
 
 
-def _evaluated(gate: Evaluated, seen: Seen) -> Verdict:
+def _evaluated(gate: Evaluated, seen: GateInputs) -> Verdict:
     if seen.evaluation is None or seen.evaluation.began is None or seen.now is None:
         return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
     when = f"it was evaluated on {seen.evaluation.began:%Y-%m-%d %H:%M} UTC (run {seen.evaluation.run_id})"

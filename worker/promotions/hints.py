@@ -1,12 +1,12 @@
 """What to do next, in the grammar of the way in which it was asked: chat's words, commands and API, or an event."""
 
 from registrar.policy.document import WEB
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 _CHATS = frozenset({"slack", "mattermost", "discord", "teams"})  # the kinds of source that take a chat's words
 
 
-def how(work: Work, *, chat: str, web: str, event: str) -> str:
+def how(work: TaskContext, *, chat: str, web: str, event: str) -> str:
     """Return one of the three. web: for pages, commands and the API, which the record can't tell apart."""
     if work.task.source == WEB:
         return web

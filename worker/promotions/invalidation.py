@@ -1,10 +1,10 @@
 """An approval holds for what was shown. When that changed, it is void, told, and asked for again in the same name."""
 
-from registrar.events.outcome import Fact, FollowUp, Outcome, Record
-from registrar.ledger.promotions import Decided, Promotion
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
+from registrar.ledger.promotions import Promotion, PromotionStateChanged
 
 
-def outcome(promotion: Promotion, why: str, *records: Record) -> Outcome:
+def outcome(promotion: Promotion, why: str, *records: LedgerChange) -> Outcome:
     """records: what belongs into the same commit."""
     text = f"{why}: it is asked for again"
     step = {"version": promotion.version, "target": promotion.target}
@@ -16,7 +16,7 @@ def outcome(promotion: Promotion, why: str, *records: Record) -> Outcome:
         promotion.version,
         {"promotion": promotion.id, "target": promotion.target},
     )
-    return Outcome(text, (fact,), (again,), (*records, Decided(promotion.id, "superseded", text)))
+    return Outcome(text, (fact,), (again,), (*records, PromotionStateChanged(promotion.id, "superseded", text)))
 
 
 def changed(promotion: Promotion, what: str) -> str:

@@ -11,7 +11,7 @@ from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
 from worker.promotions import quarantine
 from worker.promotions.current_stage import standing
-from worker.promotions.evidence import Evidence, Look, gather
+from worker.promotions.evidence import EvaluationContext, Evidence, gather
 from worker.promotions.transition_rules import barred, becomes, replaced, who_may, wrong_start
 from worker.registry.protocol import Refused, Registry, Version
 
@@ -29,7 +29,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Looking:
+class PlanContext:
     """A registry, a policy, a ledger and a time: what judging a version takes."""
 
     registry: Registry
@@ -38,7 +38,7 @@ class Looking:
     now: datetime
 
 
-def plan(look: Look, model: str, number: int, stage: str) -> Plan:
+def plan(look: EvaluationContext, model: str, number: int, stage: str) -> Plan:
     """Raises Refused for a stage that is no target, NotFound, Retryable where the registry does not answer."""
     version = look.registry.version(model, number)
     target = look.policy.model(model).target(stage)
@@ -60,7 +60,7 @@ def plan(look: Look, model: str, number: int, stage: str) -> Plan:
     return Plan("blocked" if blocks or evidence.reasons or evidence.holds else "ready", lines)
 
 
-def _impossible(look: Look, evidence: Evidence) -> str | None:
+def _impossible(look: EvaluationContext, evidence: Evidence) -> str | None:
     """Why the approval can't be given: of the open request, else of one that nobody in particular makes."""
     version, stage = evidence.version, evidence.target.stage
     with look.ledger.read() as connection:
@@ -75,7 +75,7 @@ def _impossible(look: Look, evidence: Evidence) -> str | None:
     return f"the approval {found.impossible}" if found and found.impossible else None
 
 
-def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
+def _then(look: EvaluationContext, evidence: Evidence, target: Target) -> list[str]:
     """What would follow."""
     version, policy = evidence.version, look.policy
     asked = who_may(policy, target, barred(policy, target, requester=None, trained_by=evidence.trained_by))
@@ -91,7 +91,7 @@ def _then(look: Look, evidence: Evidence, target: Target) -> list[str]:
     ]
 
 
-def _open(look: Look, version: Version, stage: str) -> str:
+def _open(look: EvaluationContext, version: Version, stage: str) -> str:
     with look.ledger.read() as connection:
         of = version.incarnation(look.registry.address)
         earlier = latest(connection, version.model, version.version, stage, of=of)

@@ -9,15 +9,15 @@ from registrar.ledger.version_state import Key, StateSet
 from worker.promotions.version_state import put, recorded
 from worker.registry import limits
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def impose(work: Work, version: Version, reason: str) -> StateSet:
+def impose(work: TaskContext, version: Version, reason: str) -> StateSet:
     """Again with the same reason, it changes nothing. The record goes into the task's outcome."""
     return put(work, version, Key.QUARANTINED, _said(work, reason))
 
 
-def take_back(work: Work, version: Version, reason: str) -> None:
+def take_back(work: TaskContext, version: Version, reason: str) -> None:
     """Give the tag its value of before, where this task imposed a quarantine and can't record it.
 
     version: as it was read before.
@@ -35,5 +35,5 @@ def why(ledger: Ledger, version: Version) -> str | None:
     return f"it is quarantined: {said}" if said else None
 
 
-def _said(work: Work, reason: str) -> str:
+def _said(work: TaskContext, reason: str) -> str:
     return f"{reason} (rolled back on {work.task.accepted_at:%Y-%m-%d %H:%M} UTC by {work.who})"

@@ -9,10 +9,10 @@ from registrar.policy.approvals import Approval
 from worker.promotions.current_stage import standing
 from worker.promotions.voters import allowed
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def may_not(work: Work, target: Target) -> str | None:
+def may_not(work: TaskContext, target: Target) -> str | None:
     """The groups whose members may, for people, where the event's actor is in none of them; None: they may.
 
     Members of the groups that approve the way there, and of the one that breaks its glass; no delegates.
@@ -24,7 +24,7 @@ def may_not(work: Work, target: Target) -> str | None:
     return None if work.policy.belongs(work.task.actor, groups) else f"these may: {allowed(work, groups)}"
 
 
-def barred(work: Work, version: Version, goal: str) -> str | None:
+def barred(work: TaskContext, version: Version, goal: str) -> str | None:
     """Why the event's actor may not bring a version to a stage, for people: it would leave a target that it holds.
 
     Further on its way it leaves the targets before by what is asked there.
@@ -38,7 +38,7 @@ def barred(work: Work, version: Version, goal: str) -> str | None:
     return None
 
 
-def _held(work: Work, version: Version) -> list[Target]:
+def _held(work: TaskContext, version: Version) -> list[Target]:
     """The targets that it holds, by MLflow or by the record: a hand may have moved it away, which may be put right."""
     policy = work.policy.model(version.model)
     return [
@@ -50,7 +50,7 @@ def _held(work: Work, version: Version) -> list[Target]:
     ]
 
 
-def _recorded(work: Work, policy: ModelPolicy, version: Version, target: Target) -> bool:
+def _recorded(work: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
     """Whether the record has that very version there."""
     place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with work.ledger.read() as connection:

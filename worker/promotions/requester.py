@@ -4,12 +4,12 @@ from registrar.ledger.promotions import latest
 from registrar.policy import Target
 from worker.promotions.current_stage import standing
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 _ASKING = ("promotion.request", "model_version.transition")
 
 
-def requester(work: Work, version: Version, target: Target) -> str:
+def requester(work: TaskContext, version: Version, target: Target) -> str:
     """Return the actor's id.
 
     In this order: who asked for what became void; who asks for this very step by an event of their own; who asked for
@@ -28,7 +28,7 @@ def requester(work: Work, version: Version, target: Target) -> str:
     return next((one.requested_by for one in earlier if one), work.task.actor)
 
 
-def asks(work: Work, version: Version, target: Target) -> bool:
+def asks(work: TaskContext, version: Version, target: Target) -> bool:
     """Whether this event asks for this very step itself, and is none that it follows from."""
     data = work.task.data
     asked = (data.get("version"), data.get("target") or data.get("stage"))

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from registrar.ledger.holders import Holds, held_before
-from worker.task_context import Work
+from registrar.ledger.holders import Holder, held_before
+from worker.task_context import TaskContext
 
 Move = tuple[int, str]  # a version, and the stage that it goes to
 
 
-def moves(work: Work, stage: str, stages: Mapping[int, str], recorded: Sequence[Holds]) -> list[Move]:
+def moves(work: TaskContext, stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]) -> list[Move]:
     """Who came goes away again; where none of the holders by the record is there any more, one comes back.
 
     stages: of each version now. recorded: who holds what by the record, oldest first; at least one that is still a
@@ -20,7 +20,7 @@ def moves(work: Work, stage: str, stages: Mapping[int, str], recorded: Sequence[
     return leaving if current & {*holders} else [*leaving, (_rightful(work, stage, holders), stage)]
 
 
-def _rightful(work: Work, stage: str, holders: list[int]) -> int:
+def _rightful(work: TaskContext, stage: str, holders: list[int]) -> int:
     """Of the versions that hold a stage by the record, the newest that did not come by hand alone; else the newest."""
     with work.ledger.read() as connection:
         times = held_before(connection, work.model, "stage", stage)
@@ -28,7 +28,9 @@ def _rightful(work: Work, stage: str, holders: list[int]) -> int:
     return given[0] if given else holders[-1]
 
 
-def _home(work: Work, came: list[int], stage: str, stages: Mapping[int, str], recorded: Sequence[Holds]) -> list[Move]:
+def _home(
+    work: TaskContext, came: list[int], stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]
+) -> list[Move]:
     """Each goes to where the record has it, unless that takes one alone and another is there by now."""
     policy = work.policy.model(work.model)
     before = {holding.version: holding.key for holding in recorded if holding.key != stage}

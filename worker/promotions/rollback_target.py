@@ -9,16 +9,16 @@ from dataclasses import replace
 from registrar.events.incarnation import Incarnation
 from registrar.ledger import Ledger
 from registrar.ledger.deployments import IN_VAIN, last, was_live
-from registrar.ledger.holders import HeldBefore, held_before
+from registrar.ledger.holders import PastHolding, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.promotions import quarantine
-from worker.promotions.evidence import Look, rewritten
+from worker.promotions.evidence import EvaluationContext, rewritten
 from worker.registry.protocol import Version, present
 
 _BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
 
 
-def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[HeldBefore]:
+def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[PastHolding]:
     """The version that holds the target by the record, then the others that do or did, newest first; each once, and
     apart from others that had its number.
 
@@ -27,12 +27,12 @@ def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> lis
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
         times = held_before(connection, model, *where)
-    given: dict[tuple[int, Incarnation | None], HeldBefore] = {}
+    given: dict[tuple[int, Incarnation | None], PastHolding] = {}
     for time in times:
         if time.given:
             given.setdefault((time.version, time.noted), time)
     current = [time for time in times if time.still][:1]
-    each: dict[tuple[int, Incarnation | None], HeldBefore] = {}
+    each: dict[tuple[int, Incarnation | None], PastHolding] = {}
     for time in [*current, *times] if current else []:
         if not each or time.version != current[0].version:
             which = (time.version, time.noted)
@@ -48,7 +48,7 @@ def let_in(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> s
 
 
 def usable(
-    look: Look, model: str, target: Target, earlier: list[HeldBefore], *, compare_files: bool = True
+    look: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, compare_files: bool = True
 ) -> tuple[Version | None, list[str]]:
     """The first of the earlier holders that a promotion brought there, that is there still, free to go, and whose
     files can be fetched and are those that were approved.
@@ -69,7 +69,7 @@ def usable(
 
 
 def named(
-    look: Look, model: str, target: Target, earlier: list[HeldBefore], *, number: int
+    look: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, number: int
 ) -> tuple[Version | None, str]:
     """The earlier holder that somebody names, where it can be gone back to; else None and why not, for people."""
     one = next((one for one in earlier if one.version == number), None)
@@ -82,12 +82,12 @@ def named(
     return (None, why) if why else (version, "")
 
 
-def nameable(look: Look, model: str, target: Target, earlier: list[HeldBefore]) -> list[int]:
+def nameable(look: EvaluationContext, model: str, target: Target, earlier: list[PastHolding]) -> list[int]:
     """The versions that a rollback can be told to go to, the newest holder first."""
     return [one.version for one in earlier if named(look, model, target, earlier, number=one.version)[0]]
 
 
-def _unusable(version: Version | None, time: HeldBefore, look: Look) -> str | None:
+def _unusable(version: Version | None, time: PastHolding, look: EvaluationContext) -> str | None:
     """time: when it held the target."""
     if version is None:
         return "is gone"
@@ -101,14 +101,14 @@ def _unusable(version: Version | None, time: HeldBefore, look: Look) -> str | No
     return None
 
 
-def _rewritten(look: Look, version: Version | None, target: Target, time: HeldBefore) -> str | None:
+def _rewritten(look: EvaluationContext, version: Version | None, target: Target, time: PastHolding) -> str | None:
     """Nobody has let other files in."""
     return (
         "has other files than those that were approved" if version and rewritten(look, version, target, time) else None
     )
 
 
-def _in_vain(version: Version | None, target: Target, look: Look) -> str | None:
+def _in_vain(version: Version | None, target: Target, look: EvaluationContext) -> str | None:
     """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
     if version is None:
         return None

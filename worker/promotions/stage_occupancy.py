@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from registrar.ledger.holders import held_now
-from registrar.ledger.stage_snapshots import Looked, last_look
+from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_look
 from registrar.policy import ModelPolicy
-from worker.promotions.evidence import Look
+from worker.promotions.evidence import EvaluationContext
 from worker.registry.protocol import Version, present, with_known
 
 # In ms. MLflow's servers may differ in their clocks, have them put back, and take a while from a write's stamp to its
@@ -26,18 +26,18 @@ AGAIN_EVERY = 100  # versions of a model: what changed since the last look does 
 
 
 @dataclass(frozen=True)
-class Seen:
+class StageSnapshot:
     """versions: by exclusive stage. records: what the next look goes on from; for an outcome, or to be dropped."""
 
     versions: Mapping[str, list[Version]]
-    records: tuple[Looked, ...]
+    records: tuple[StageSnapshotTaken, ...]
 
     def others(self, stage: str, version: Version) -> list[Version]:
         """Who else is in an exclusive stage."""
         return [other for other in self.versions[stage] if other.version != version.version]
 
 
-def seen(look: Look, model: str) -> Seen:
+def seen(look: EvaluationContext, model: str) -> StageSnapshot:
     """Raises Retryable."""
     stages = exclusive(look.policy.model(model))
     with look.ledger.read() as connection:
@@ -50,11 +50,11 @@ def seen(look: Look, model: str) -> Seen:
     return of(look, model, stages, with_known(look.registry, model, everything.versions, recorded), everything.at)
 
 
-def of(look: Look, model: str, stages: set[str], versions: Iterable[Version], at: int) -> Seen:
+def of(look: EvaluationContext, model: str, stages: set[str], versions: Iterable[Version], at: int) -> StageSnapshot:
     """What is seen in all versions of a model, or in all that may be in its stages. at: as of door.Recent."""
     found = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
     held = {stage: {one.version: one.changed for one in there} for stage, there in found.items()}
-    return Seen(found, (Looked(model, at, held, look.registry.address),) if at and stages else ())
+    return StageSnapshot(found, (StageSnapshotTaken(model, at, held, look.registry.address),) if at and stages else ())
 
 
 def exclusive(policy: ModelPolicy) -> set[str]:
@@ -62,14 +62,16 @@ def exclusive(policy: ModelPolicy) -> set[str]:
     return {target.stage for target in policy.targets if target.exclusive and policy.mode != "aliases"}
 
 
-def now_and_then(look: Look, version: Version) -> tuple[Looked, ...]:
+def now_and_then(look: EvaluationContext, version: Version) -> tuple[StageSnapshotTaken, ...]:
     """Of a new version: it is looked at, where enough came since it was last."""
     if version.version % AGAIN_EVERY or not exclusive(look.policy.model(version.model)):
         return ()
     return seen(look, version.model).records
 
 
-def _since(look: Look, before: Looked, stages: set[str], recorded: set[int]) -> Seen | None:
+def _since(
+    look: EvaluationContext, before: StageSnapshotTaken, stages: set[str], recorded: set[int]
+) -> StageSnapshot | None:
     """None where the registry is not the one of that look: it was restored, say, or another took its place.
 
     recorded: whom the record has in the stages. As a rule they were seen then, or have changed since.

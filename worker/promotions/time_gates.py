@@ -28,7 +28,7 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Hold:
+class ClosedTimeGate:
     """A time gate that is closed. until: when to look again. asking: whether approvers are not even asked before."""
 
     gate: str
@@ -37,12 +37,12 @@ class Hold:
     asking: bool = False
 
 
-def closed(gates: Iterable[Gate], times: Times) -> list[Hold]:
+def closed(gates: Iterable[Gate], times: Times) -> list[ClosedTimeGate]:
     """The time gates that are not open yet, in their order."""
     return [hold for gate in gates if isinstance(gate, Timing) and (hold := _hold(gate, times))]
 
 
-def _hold(gate: Timing, times: Times) -> Hold | None:
+def _hold(gate: Timing, times: Times) -> ClosedTimeGate | None:
     match gate:
         case Soak():
             return _soak(gate, times)
@@ -51,25 +51,29 @@ def _hold(gate: Timing, times: Times) -> Hold | None:
     return _limit(gate, times)
 
 
-def _soak(gate: Soak, times: Times) -> Hold | None:
+def _soak(gate: Soak, times: Times) -> ClosedTimeGate | None:
     """Where the record does not know since when, the time counts from now on."""
     since, least = times.since or times.now, length(gate.soak)
     if times.since and times.now - since >= least:
         return None
-    return Hold(str(gate), f"in {times.came_from} since {_at(since)}, {gate} is required", since + least, asking=True)
+    return ClosedTimeGate(
+        str(gate), f"in {times.came_from} since {_at(since)}, {gate} is required", since + least, asking=True
+    )
 
 
-def _freeze(gate: Freeze, times: Times) -> Hold | None:
+def _freeze(gate: Freeze, times: Times) -> ClosedTimeGate | None:
     until = gate.until(times.now)
-    return Hold(str(gate), f"frozen until {_at(until)}", until) if until else None
+    return ClosedTimeGate(str(gate), f"frozen until {_at(until)}", until) if until else None
 
 
-def _limit(gate: MaxPerDay, times: Times) -> Hold | None:
+def _limit(gate: MaxPerDay, times: Times) -> ClosedTimeGate | None:
     recent = [at for at in times.promoted if times.now - at < _DAY]
     if len(recent) < gate.max_per_day:
         return None
     free = recent[gate.max_per_day - 1] + _DAY
-    return Hold(str(gate), f"{len(recent)} promoted within 24 h, {gate} is allowed; free at {_at(free)}", free)
+    return ClosedTimeGate(
+        str(gate), f"{len(recent)} promoted within 24 h, {gate} is allowed; free at {_at(free)}", free
+    )
 
 
 def _at(time: datetime) -> str:

@@ -6,7 +6,7 @@ from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.queries.voting import by_account
 from worker.promotions.current_stage import standing
-from worker.promotions.evidence import Look, gather
+from worker.promotions.evidence import EvaluationContext, gather
 from worker.promotions.stage_occupancy import seen
 from worker.registry.protocol import Version
 
@@ -20,7 +20,7 @@ def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
     return f"it is in {present}, and {target.stage} is reached from {' or '.join(sources)}"
 
 
-def held_back(look: Look, version: Version, stage: str) -> str | None:
+def held_back(look: EvaluationContext, version: Version, stage: str) -> str | None:
     """The gates on the way to a target, its own and those of the targets before it, that a version does not pass.
 
     For what is there already, past them perhaps: from where it came is not to be seen any more.
@@ -53,7 +53,7 @@ def barred(policy: Policy, target: Target, *, requester: str | None, trained_by:
     return frozenset(who for who in found if who)
 
 
-def replaced(look: Look, version: Version, target: Target) -> list[int]:
+def replaced(look: EvaluationContext, version: Version, target: Target) -> list[int]:
     """The versions that would have to leave. Where aliases alone count, whoever holds this one loses it by itself."""
     if not target.exclusive:
         return []

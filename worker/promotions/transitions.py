@@ -9,22 +9,22 @@ says so: without its line a move is a move.
 
 from datetime import datetime
 
-from registrar.events.outcome import Fact, FollowUp, Outcome, Record
-from registrar.ledger.holders import Held, Released, holder
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
+from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
 from worker.promotions import quarantine, undo
 from worker.promotions.current_stage import standing
-from worker.promotions.stage_occupancy import Seen, exclusive, seen
+from worker.promotions.stage_occupancy import StageSnapshot, exclusive, seen
 from worker.promotions.step import Step
-from worker.promotions.version_identity import Another
+from worker.promotions.version_identity import VersionChanged
 from worker.registry import limits
-from worker.registry.protocol import Failure, Final, Refused, Retryable, Version, present
-from worker.task_context import Work
+from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, present
+from worker.task_context import TaskContext
 
 DESCRIPTION_LINES = 20  # older lines about moves make room
 
 
 def move(
-    work: Work,
+    work: TaskContext,
     version: Version,
     stage: str,
     *,
@@ -42,14 +42,14 @@ def move(
     before = _before(work, step)
     try:
         previous, look = _made(work, step, before)
-    except Another:
+    except VersionChanged:
         undo.let_go(work, step)
         raise
-    except Failure as error:
+    except RegistryError as error:
         if not work.ends(error) or (became := undo.take_back(work, step)) is None:
             raise
         # Whatever it was, it is no mere refusal: something had been done.
-        kind = Final if isinstance(error, Refused) else type(error)
+        kind = PermanentError if isinstance(error, Refused) else type(error)
         raise kind(f"{error}; {became}") from error
     others = look.others(stage, version) if look else []
     fact = _fact(work, step, before, because=reason, unsaid=_describe(work, version, stage))
@@ -66,7 +66,7 @@ def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
     return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
 
 
-def _made(work: Work, step: Step, before: int | None) -> tuple[tuple[Record, ...], Seen | None]:
+def _made(work: TaskContext, step: Step, before: int | None) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
     """All of a move but what is said of it."""
     _write(work, step)
     _verify(work, step)
@@ -74,7 +74,7 @@ def _made(work: Work, step: Step, before: int | None) -> tuple[tuple[Record, ...
     return previous, seen(work, step.version.model) if step.stage in exclusive(step.policy) else None
 
 
-def _write(work: Work, step: Step) -> None:
+def _write(work: TaskContext, step: Step) -> None:
     version = step.version
     if step.staged and version.stage != step.stage:
         work.registry.set_stage(version.model, version.version, step.stage)
@@ -84,7 +84,7 @@ def _write(work: Work, step: Step) -> None:
         work.registry.drop_alias(version.model, left)
 
 
-def _before(work: Work, step: Step) -> int | None:
+def _before(work: TaskContext, step: Step) -> int | None:
     """Who held the target before, by the record: it changes at the end alone, so a second attempt finds the same."""
     if not step.target:
         return None
@@ -94,7 +94,7 @@ def _before(work: Work, step: Step) -> int | None:
     return None if found == step.version.version else found
 
 
-def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, ...]:
+def _name_previous(work: TaskContext, step: Step, before: int | None) -> tuple[LedgerChange, ...]:
     """The one that was replaced gets the alias that says so, unless it was sent away for being bad."""
     name = step.target.previous_alias if step.target else None
     if not name or before is None:
@@ -104,10 +104,10 @@ def _name_previous(work: Work, step: Step, before: int | None) -> tuple[Record, 
         return ()
     if name not in former.aliases:
         work.registry.set_alias(former.model, name, before)
-    return (Held(former.model, "alias", name, before, alone=True),)
+    return (HoldingStarted(former.model, "alias", name, before, alone=True),)
 
 
-def _describe(work: Work, version: Version, stage: str) -> str | None:
+def _describe(work: TaskContext, version: Version, stage: str) -> str | None:
     """Add a line to the version's description. Returns why it has none, for people, where it can't have one."""
     line = transitioned(version, stage, work.task.accepted_at, work.who)
     said = _described(version.description, line)
@@ -117,7 +117,7 @@ def _describe(work: Work, version: Version, stage: str) -> str | None:
         return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
     try:
         work.registry.set_description(version.model, version.version, said)
-    except Failure as error:
+    except RegistryError as error:
         if not work.ends(error):
             raise
         return str(error)
@@ -139,12 +139,14 @@ def _described(description: str, line: str) -> str:
     return "\n".join(kept)
 
 
-def _verify(work: Work, step: Step) -> None:
+def _verify(work: TaskContext, step: Step) -> None:
     version = step.version
     left = work.registry.version(version.model, version.version)
     if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
         found = f"{left.stage} with {', '.join(f'@{a}' for a in left.aliases) or 'no alias'}"
-        raise Retryable(f"{version} should be in {step.stage} now, but is in {found}: somebody else moved it meanwhile")
+        raise RetryableError(
+            f"{version} should be in {step.stage} now, but is in {found}: somebody else moved it meanwhile"
+        )
 
 
 def _replace(other: Version, step: Step) -> FollowUp:
@@ -152,27 +154,27 @@ def _replace(other: Version, step: Step) -> FollowUp:
     return FollowUp("worker.archive", args, finishes=True)
 
 
-def _records(work: Work, step: Step) -> tuple[Record, ...]:
+def _records(work: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
     """Whoever held an exclusive stage holds it no more from here on: also who left it by hand, unseen, or is archived
     right after this.
     """
     model, number, promotion = step.version.model, step.version.version, step.promotion
-    records: list[Record] = [Released(model, "alias", number, key) for key in sorted(step.foreign)]
+    records: list[LedgerChange] = [HoldingEnded(model, "alias", number, key) for key in sorted(step.foreign)]
     if step.staged:
-        records.append(Released(model, "stage", number, keep=step.stage))
+        records.append(HoldingEnded(model, "stage", number, keep=step.stage))
     # A promotion brings a version to its target once; else who was there when the first attempt began has stayed there.
     again = promotion is not None or work.task.attempts > 1
     if step.staged and step.stage != "None":
         alone = step.target is not None and step.target.exclusive
         anew = again or step.version.stage != step.stage
-        records.append(Held(model, "stage", step.stage, number, alone=alone, promotion=promotion, anew=anew))
+        records.append(HoldingStarted(model, "stage", step.stage, number, alone=alone, promotion=promotion, anew=anew))
     if step.alias:
         anew = again or step.alias not in step.version.aliases
-        records.append(Held(model, "alias", step.alias, number, alone=True, promotion=promotion, anew=anew))
+        records.append(HoldingStarted(model, "alias", step.alias, number, alone=True, promotion=promotion, anew=anew))
     return tuple(records)
 
 
-def _fact(work: Work, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
+def _fact(work: TaskContext, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
     """unsaid: why the version's description does not tell of it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {

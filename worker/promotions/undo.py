@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from registrar.ledger.holders import held_now
 from worker.promotions.step import Step
-from worker.registry.protocol import Failure, NotFound
-from worker.task_context import Work
+from worker.registry.protocol import NotFound, RegistryError
+from worker.task_context import TaskContext
 
 
-def take_back(work: Work, step: Step) -> str | None:
+def take_back(work: TaskContext, step: Step) -> str | None:
     """Returns what became of it, for people; None where nothing had been done.
 
     Raises Retryable where the registry does not answer and the task is tried again: so is the whole move.
@@ -22,7 +22,7 @@ def take_back(work: Work, step: Step) -> str | None:
         if step.staged and work.registry.version(step.version.model, step.version.version).stage != stage:
             work.registry.set_stage(step.version.model, step.version.version, stage)
             done = True
-    except Failure as error:
+    except RegistryError as error:
         if not work.ends(error):
             raise
         return f"what had been done could not be taken back ({error}): look at {step.version} in MLflow"
@@ -30,7 +30,7 @@ def take_back(work: Work, step: Step) -> str | None:
     return f"what had been done was taken back: {where}" if done else None
 
 
-def let_go(work: Work, step: Step) -> None:
+def let_go(work: TaskContext, step: Step) -> None:
     """Where the version was made anew in the middle of its move, what was written may be another's: nobody let that in.
 
     Nothing is done where it is the same still, and another of the model is new.
@@ -48,7 +48,7 @@ def let_go(work: Work, step: Step) -> None:
         work.unseen.drop_alias(model, str(step.alias))
 
 
-def _aliases(work: Work, step: Step) -> bool:
+def _aliases(work: TaskContext, step: Step) -> bool:
     """Whether any had to be put back."""
     before, model = _aliases_before(work, step), step.version.model
     now = work.registry.model(model).aliases
@@ -61,7 +61,7 @@ def _aliases(work: Work, step: Step) -> bool:
     return bool(moved)
 
 
-def _stage_before(work: Work, step: Step) -> str:
+def _stage_before(work: TaskContext, step: Step) -> str:
     version = step.version
     if version.stage != step.stage or work.task.attempts == 1:
         return version.stage
@@ -72,7 +72,7 @@ def _stage_before(work: Work, step: Step) -> str:
     return recorded[-1] if recorded else "None"
 
 
-def _aliases_before(work: Work, step: Step) -> Mapping[str, int | None]:
+def _aliases_before(work: TaskContext, step: Step) -> Mapping[str, int | None]:
     """Of those that the move touches: who had them."""
     version = step.version
     with work.ledger.read() as connection:

@@ -12,18 +12,18 @@ from functools import partial
 from typing import Any, cast
 
 from registrar.events.incarnation import Incarnation
-from registrar.events.outcome import Fact, Outcome, Record
+from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
-from worker.registry.protocol import Final, Recent, Refused, Registry, Retryable, Version, present
+from worker.registry.protocol import PermanentError, Recent, Refused, Registry, RetryableError, Version, present
 
 MADE_ANEW, DISPUTED = "registry.made_anew", "registry.disputed"
 _MOST_ASKED = 200  # numbers; for more, all records of the model are read
 
 
-class Another(Retryable):
+class VersionChanged(RetryableError):
     """A number stands for another version than it did. outcome: what is to be written before the task begins again."""
 
     def __init__(self, message: str, outcome: Outcome | None = None) -> None:
@@ -31,7 +31,7 @@ class Another(Retryable):
         self.outcome = outcome or Outcome(message)
 
 
-class Sightings:
+class VersionIdentityCheck:
     """Of one attempt, of one model. seen: the versions. wrote: whether anything was written to the registry.
 
     judging: whether what is seen is held against the record; else it is only noted. meant: the number of the version
@@ -60,18 +60,18 @@ class Sightings:
         self._said = said
 
     def before_write(self) -> None:
-        """Raises Final where an operator has to say first what counts."""
+        """Raises PermanentError where an operator has to say first what counts."""
         if not self.wrote and (open_ := self._dispute()) and not open_.moves:
-            raise Final(unsettled(self._model, open_))
+            raise PermanentError(unsettled(self._model, open_))
         self.wrote = True
 
     def look(self, found: Sequence[Version]) -> None:
-        """Raises Another, or Final for what is in dispute."""
+        """Raises VersionChanged, or PermanentError for what is in dispute."""
         mine = [version.incarnation(self._inner.address) for version in found if version.model == self._model]
         for one in mine:
             before = self.seen.setdefault((one.model, one.version), one)
             if not before.same(one):
-                raise Another(f"{before} was made anew meanwhile: it is now {one}")
+                raise VersionChanged(f"{before} was made anew meanwhile: it is now {one}")
         if self._judged or not mine:
             return
         self._load([one.version for one in mine])
@@ -79,7 +79,7 @@ class Sightings:
             self._judge({one.version: one for one in mine})
         for one in mine:
             if self._meant and one.version == self._meant[0] and one.created_at.isoformat() != self._meant[1]:
-                raise Final(f"this was to be done with another version of that number; now it is {one}")
+                raise PermanentError(f"this was to be done with another version of that number; now it is {one}")
             if self._said and one.version == self._said[0] and self._is_younger(one, self._said[1]):
                 raise Refused(f"this was said of another version of that number; now it is {one}")
 
@@ -113,7 +113,7 @@ class Sightings:
         )
 
     def _judge(self, found: Mapping[int, Incarnation]) -> None:
-        """Look at everything that the record knows. Raises Another or Final where the two don't fit."""
+        """Look at everything that the record knows. Raises VersionChanged or PermanentError where the two don't fit."""
         with self._ledger.read() as connection:
             records = open_records(connection, self._model)
         there = {**self._there(records), **found}
@@ -124,7 +124,7 @@ class Sightings:
             self._in_order = True  # clocks of the registry's servers are apart
             return
         if (open_ := self._dispute()) and not open_.moves:
-            raise Final(unsettled(self._model, open_))
+            raise PermanentError(unsettled(self._model, open_))
         if why := self._contradiction(others, there):
             raise disputed(self._model, why)
         raise _made_anew(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
@@ -171,14 +171,14 @@ class _Compared:
         return found
 
 
-def compared(inner: Registry, sightings: Sightings) -> Registry:
+def compared(inner: Registry, sightings: VersionIdentityCheck) -> Registry:
     return cast("Registry", _Compared(inner, sightings.look))
 
 
-def disputed(model: str, why: str, *, moves: bool = False) -> Another:
+def disputed(model: str, why: str, *, moves: bool = False) -> VersionChanged:
     """What becomes of a model of which MLflow and the record tell of two pasts. why: a sentence."""
     text = unsettled(model, why)
-    return Another(text, Outcome(text, (Fact(DISPUTED, text, model),), records=(Disputed(model, text, moves),)))
+    return VersionChanged(text, Outcome(text, (Fact(DISPUTED, text, model),), records=(Disputed(model, text, moves),)))
 
 
 def unsettled(model: str, found: Dispute | str) -> str:
@@ -192,7 +192,7 @@ def unsettled(model: str, found: Dispute | str) -> str:
     )
 
 
-def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> Another:
+def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> VersionChanged:
     """there: what is there instead. whole: the model was, with all its versions."""
     now = ", ".join(sorted({str(one) for one in there})) or "none of those versions is there any more"
     what = f"{model} was made anew in MLflow" if whole else f"of {model}, a version was made anew under its number"
@@ -200,11 +200,13 @@ def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], 
     old = "; ".join(dict.fromkeys(f"version {one.version}: {one.what}" for one in ended if one.live))
     old = old or "whom it had archived"
     text = f"{because}. What the record had of those before has ended ({old})"
-    records: list[Record] = [one.ended(model, because) for one in ended]
+    records: list[LedgerChange] = [one.ended(model, because) for one in ended]
     records.append(Settled(model, because))
     details = {"versions": sorted({one.version for one in ended})}
     asked = [_superseded(model, one, because) for one in ended if one.kind == "promotion"]
-    return Another(text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details), *asked), records=tuple(records)))
+    return VersionChanged(
+        text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details), *asked), records=tuple(records))
+    )
 
 
 def _superseded(model: str, one: Open, because: str) -> Fact:

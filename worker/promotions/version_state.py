@@ -6,7 +6,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.version_state import Key, StateSet, TagGiven, current, states
 from worker.registry import limits
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
 def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
@@ -16,7 +16,7 @@ def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
     return current(found, version.version, version.created_at)
 
 
-def put(work: Work, version: Version, key: Key, value: str | None, *, why: str | None = None) -> StateSet:
+def put(work: TaskContext, version: Version, key: Key, value: str | None, *, why: str | None = None) -> StateSet:
     """Set MLflow's tag, or take it away; the record that decides goes into the task's outcome. why: as of StateSet."""
     tagged = version.tags.get(key)
     if value is None and tagged is not None:

@@ -9,39 +9,39 @@ from registrar.policy.approvals import Approval
 from registrar.queries import voting
 from worker.promotions import author
 from worker.registry.protocol import Version
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 
-def meant(work: Work) -> Promotion | None:
+def meant(work: TaskContext) -> Promotion | None:
     """The promotion that a vote or a cancellation was about when it was accepted."""
     promotion = work.task.args.get(act_subjects.KEY, {}).get("promotion")
     with work.ledger.read() as connection:
         return get(connection, promotion) if promotion else None
 
 
-def changed(work: Work) -> str | None:
+def changed(work: TaskContext) -> str | None:
     """Why that is not what its author was shown any more, or None."""
     with work.ledger.read() as connection:
         return act_subjects.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
 
 
-def approval_of(work: Work, promotion: Promotion) -> Approval | None:
+def approval_of(work: TaskContext, promotion: Promotion) -> Approval | None:
     """The rules in effect; None where the target needs no approval any more, or is none."""
     target = work.policy.model(promotion.model).target(promotion.target)
     return target.approval if target and isinstance(target.approval, Approval) else None
 
 
-def allowed(work: Work, groups: Sequence[str]) -> str:
+def allowed(work: TaskContext, groups: Sequence[str]) -> str:
     """The groups with their members, for people."""
     return "; ".join(f"{group}: {', '.join(work.policy.members(group))}" for group in groups)
 
 
-def name(work: Work, actor: str | None) -> str:
+def name(work: TaskContext, actor: str | None) -> str:
     """Of somebody in the record."""
     return voting.name(work.policy, str(actor))
 
 
-def excluded(work: Work, promotion: Promotion, version: Version) -> dict[str, str]:
+def excluded(work: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
     """Who may not approve, each with why."""
     approval = approval_of(work, promotion)
     exclude = approval.exclude if approval else []
@@ -53,7 +53,7 @@ def excluded(work: Work, promotion: Promotion, version: Version) -> dict[str, st
     return found
 
 
-def _author(work: Work, promotion: Promotion, version: Version) -> str | None:
+def _author(work: TaskContext, promotion: Promotion, version: Version) -> str | None:
     """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
     user = promotion.evidence.get("trained_by")
     if user is None:
@@ -63,7 +63,9 @@ def _author(work: Work, promotion: Promotion, version: Version) -> str | None:
     return voting.by_account(work.policy, user)
 
 
-def missing(work: Work, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]) -> str:
+def missing(
+    work: TaskContext, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
+) -> str:
     """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word
     counts for the time it was given in.
     """

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _ASKED = f"{API}/registered-models/search?max_results=1"  # a question to its database; /health is answered without
 
 
-class RegistryWatch:
+class RegistryAvailability:
     """A context manager. uri: MLFLOW_TRACKING_URI."""
 
     def __init__(self, uri: str, environ: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ import requests
 from mlflow.exceptions import MlflowException, RestException
 
 from worker.registry.origin import WHO, NotMlflow
-from worker.registry.protocol import Doubtful, Final, NotFound, Refused, Retryable
+from worker.registry.protocol import AmbiguousError, NotFound, PermanentError, Refused, RetryableError
 
 _INVALID = "INVALID_PARAMETER_VALUE"  # what was asked for is wrong: a filter, a name, a tag
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
@@ -38,11 +38,11 @@ def as_ours(what: str, error: Exception) -> Exception:
         case requests.HTTPError(response=requests.Response() as answer):  # of the artifacts, whose client sorts none
             return _sorted(what, RestException(answer.json()))
         case NotMlflow():
-            return Retryable(f"{what}: {error}", after=error.after)
+            return RetryableError(f"{what}: {error}", after=error.after)
         case requests.RequestException():
-            return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
+            return RetryableError(f"{what}: the registry does not answer ({type(error).__name__})")
         case ModuleNotFoundError():
-            return Final(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs")
+            return PermanentError(f"{what}: the worker lacks the package {error.name!r} that this artifact store needs")
     return error
 
 
@@ -52,32 +52,32 @@ def settled(what: str) -> Iterator[None]:
     try:
         with sorted_errors(what):
             yield
-    except Retryable as error:
+    except RetryableError as error:
         error.after = max(error.after or 0.0, SETTLE_SECONDS)
         raise
 
 
-def _sorted(what: str, error: MlflowException) -> Retryable | Final:
+def _sorted(what: str, error: MlflowException) -> RetryableError | PermanentError:
     if isinstance(error.__context__, requests.RequestException):
         return _unanswered(what, error.__context__)
     if WHO in str(error):  # a download says of several files in one text what became of them
-        return Retryable(f"{what}: {str(error)[str(error).index(WHO) :].splitlines()[0][:500]}")
+        return RetryableError(f"{what}: {str(error)[str(error).index(WHO) :].splitlines()[0][:500]}")
     text, status = f"{what}: {_first_line(error)}", error.get_http_status_code()
     if error.error_code in _NOT_FOUND:
         return NotFound(text)
     race = error.error_code == "BAD_REQUEST" and _RACE.search(str(error))
     if status in _RETRYABLE_STATUS or error.error_code == "ABORTED" or race:
-        return Retryable(text)
+        return RetryableError(text)
     # An unknown logged model is an INTERNAL_ERROR too, and will stay one.
     if status == 500 and "Unable to find a logged_model" not in str(error):
-        return Doubtful(text)
-    return Refused(text) if error.error_code == _INVALID else Final(text)
+        return AmbiguousError(text)
+    return Refused(text) if error.error_code == _INVALID else PermanentError(text)
 
 
-def _unanswered(what: str, error: requests.RequestException) -> Retryable:
+def _unanswered(what: str, error: requests.RequestException) -> RetryableError:
     if isinstance(error, NotMlflow):
-        return Retryable(f"{what}: {error}", after=error.after)
-    return Retryable(f"{what}: the registry does not answer ({type(error).__name__})")
+        return RetryableError(f"{what}: {error}", after=error.after)
+    return RetryableError(f"{what}: the registry does not answer ({type(error).__name__})")
 
 
 def _first_line(error: MlflowException) -> str:

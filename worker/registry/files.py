@@ -13,7 +13,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from worker.registry import entities
 from worker.registry.errors import sorted_errors
 from worker.registry.instrumented_client import download_artifacts, list_artifacts, store, watched
-from worker.registry.protocol import FILES, FilesSeen, Final
+from worker.registry.protocol import FILES, FilesSeen, PermanentError
 
 _MOST_FILES = 10_000  # of one model; what is more is not looked at
 _MOST_MLMODEL = 1_000_000  # characters
@@ -99,7 +99,7 @@ class Files:
         with sorted_errors(f"looking at the files of {model} version {version}"):
             found = self._listing(self._address(model, version))
         if len(found) >= _MOST_FILES:
-            raise Final(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
+            raise PermanentError(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
         return sum(size for _, size in found)
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:

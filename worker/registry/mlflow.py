@@ -22,7 +22,7 @@ from registrar.config.credentials import login, without_login
 from worker.registry import entities, instrumented_client, limits
 from worker.registry.errors import settled, sorted_errors
 from worker.registry.files import Files
-from worker.registry.protocol import Experiment, Final, Model, ModelSource, NotFound, Run, Version
+from worker.registry.protocol import Experiment, Model, ModelSource, NotFound, PermanentError, Run, Version
 from worker.registry.search import pages, quoted
 from worker.registry.versions import GLANCES, Versions
 
@@ -152,7 +152,7 @@ class MlflowRegistry(Files, Versions):
         try:
             with self._write(f"creating model {name!r}"):
                 self._client.create_registered_model(name)
-        except Final as error:
+        except PermanentError as error:
             if getattr(error.__cause__, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
                 raise
 

@@ -6,17 +6,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.events.incarnation import Incarnation
 
 
-class Failure(Problem):
+class RegistryError(UserError):
     """Something an action could not do. The message is a sentence for people."""
 
     retry: ClassVar[bool]
 
 
-class Retryable(Failure):
+class RetryableError(RegistryError):
     """It may work later: tried again with growing pauses until the budget of time is spent.
 
     after: seconds that the other side asked us to wait, or None.
@@ -29,20 +29,20 @@ class Retryable(Failure):
         self.after = after
 
 
-class Doubtful(Retryable):
+class AmbiguousError(RetryableError):
     """The other side broke (HTTP 500): it may pass, or be so for ever, so it is tried a few times only.
 
     Waiting for hours would hold up all of the model's work behind it.
     """
 
 
-class Final(Failure):
+class PermanentError(RegistryError):
     """It will not work however often it is tried: the task failed, and people are told why."""
 
     retry = False
 
 
-class Refused(Final):
+class Refused(PermanentError):
     """What was asked for is not allowed, not possible as things are, or about nothing that there is.
 
     The task ends as refused where it is the asker's mistake (worker/retry.py), else as failed.
@@ -157,7 +157,7 @@ class FilesSeen:
 
 
 class Registry(Protocol):
-    """Every call raises Retryable, Final or, where it names something, NotFound."""
+    """Every call raises RetryableError, PermanentError or, where it names something, NotFound."""
 
     @property
     def address(self) -> str:
@@ -174,7 +174,7 @@ class Registry(Protocol):
         max_results: int = 100,
         run_view_type: str = "ACTIVE_ONLY",
     ) -> list[Run]:
-        """experiment: a name. Raises NotFound for an unknown one, Final for a filter that can't be read."""
+        """experiment: a name. Raises NotFound for an unknown one, PermanentError for a filter that can't be read."""
 
     def experiments(self) -> list[Experiment]: ...
 
@@ -253,7 +253,7 @@ class Registry(Protocol):
         """
 
     def size_of(self, model: str, version: int) -> int:
-        """Bytes of all its files; 0 where there are none. Raises Final where there are too many to count."""
+        """Bytes of all its files; 0 where there are none. Raises PermanentError where there are too many to count."""
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...
 

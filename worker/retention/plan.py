@@ -6,9 +6,9 @@ from typing import Literal
 
 from registrar.policy.duration import length
 from worker.lookups import Table
-from worker.promotions.evidence import Look
+from worker.promotions.evidence import EvaluationContext
 from worker.retention.sizes import counted_text, named, sizes
-from worker.retention.survey import Fate, Step, survey
+from worker.retention.survey import RetentionDecision, Step, survey
 
 _FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # what changes is read first
 _SAID: dict[Step, str] = {
@@ -45,7 +45,7 @@ class PrunePlan:
         return Table(self.title, ("version", "stage", "what", "why", "bytes"), rows)
 
 
-def plan_prune(look: Look, model: str) -> PrunePlan:
+def plan_prune(look: EvaluationContext, model: str) -> PrunePlan:
     """Raises NotFound, Retryable where the registry does not answer, Final where something can't be told."""
     everything = survey(look, model)
     found = sizes(look, [fate for fate in everything if not fate.reasons], everything)
@@ -57,7 +57,7 @@ def plan_prune(look: Look, model: str) -> PrunePlan:
     return PrunePlan("ready" if changing else "nothing to do", _title(model, rows), rows)
 
 
-def _row(fate: Fate, after: datetime, found: dict[int, int | None]) -> Row:
+def _row(fate: RetentionDecision, after: datetime, found: dict[int, int | None]) -> Row:
     version, due = fate.version, after if fate.step == "mark" else fate.due
     return Row(version.version, version.stage, fate.step, fate.reasons, due, found.get(version.version))
 

@@ -1,11 +1,13 @@
 """What old versions occupy, and how that is said. MLflow deletes entries only: their files are left to `mlflow gc`."""
 
-from worker.promotions.evidence import Look
-from worker.registry.protocol import Final, Version
-from worker.retention.survey import Fate
+from worker.promotions.evidence import EvaluationContext
+from worker.registry.protocol import PermanentError, Version
+from worker.retention.survey import RetentionDecision
 
 
-def sizes(look: Look, fates: list[Fate], everything: list[Fate]) -> dict[int, int | None]:
+def sizes(
+    look: EvaluationContext, fates: list[RetentionDecision], everything: list[RetentionDecision]
+) -> dict[int, int | None]:
     """Bytes that the versions' files occupy, by version; None where they can't be counted.
 
     Files that several versions share count once, and not where one of those stays.
@@ -31,8 +33,8 @@ def named(model: str, numbers: list[int]) -> str:
     return f"{model} version{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
-def _size(look: Look, version: Version) -> int | None:
+def _size(look: EvaluationContext, version: Version) -> int | None:
     try:
         return look.registry.size_of(version.model, version.version)
-    except Final:
+    except PermanentError:
         return None

@@ -15,7 +15,7 @@ from registrar.ledger.version_state import Key, State, current, states
 from registrar.policy import Target
 from registrar.policy.duration import length
 from registrar.policy.retention import Retention
-from worker.promotions.evidence import Look
+from worker.promotions.evidence import EvaluationContext
 from worker.promotions.rollback_target import held, usable
 from worker.registry.protocol import Version, present
 
@@ -23,7 +23,7 @@ Step = Literal["stay", "spare", "mark", "wait", "delete"]
 
 
 @dataclass(frozen=True)
-class Fate:
+class RetentionDecision:
     """What becomes of a version. reasons: why it stays; none: it may go. due: when, by its mark.
 
     A mark is the record's, and can be seen and saved in MLflow until it ends: one whose tag is gone, or was changed, is
@@ -37,7 +37,7 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class Grounds:
+class RetentionFacts:
     """What keeps versions of a model, as it was when it was read. reasons, states: by version."""
 
     retention: Retention | None
@@ -50,29 +50,29 @@ class Grounds:
         return found.get(Key.PRUNE_AFTER)
 
 
-def survey(look: Look, model: str) -> list[Fate]:
+def survey(look: EvaluationContext, model: str) -> list[RetentionDecision]:
     """Every version of a model, oldest first. Raises NotFound, Retryable, Final where something can't be told."""
     grounds = _grounds(look, model)
     return [_fate(look, grounds, version) for version in reversed(look.registry.versions(model))]
 
 
-def judge(look: Look, model: str, number: int) -> Fate | None:
+def judge(look: EvaluationContext, model: str, number: int) -> RetentionDecision | None:
     """One version, itself read last: right before it goes. None where it is gone."""
     grounds = _grounds(look, model)
     version = present(look.registry, model, number)
     return _fate(look, grounds, version) if version else None
 
 
-def _fate(look: Look, grounds: Grounds, version: Version) -> Fate:
+def _fate(look: EvaluationContext, grounds: RetentionFacts, version: Version) -> RetentionDecision:
     reasons = tuple(_reasons(look, grounds, version))
     mark, tag = grounds.mark(version), version.tags.get(Key.PRUNE_AFTER)
     due = datetime.fromisoformat(mark) if mark and mark == tag else None
     if reasons:
-        return Fate(version, reasons, due, "spare" if mark or tag is not None else "stay")
-    return Fate(version, reasons, due, "mark" if due is None else "wait" if due > look.now else "delete")
+        return RetentionDecision(version, reasons, due, "spare" if mark or tag is not None else "stay")
+    return RetentionDecision(version, reasons, due, "mark" if due is None else "wait" if due > look.now else "delete")
 
 
-def _reasons(look: Look, grounds: Grounds, version: Version) -> list[str]:
+def _reasons(look: EvaluationContext, grounds: RetentionFacts, version: Version) -> list[str]:
     if grounds.retention is None:
         return [f"registrar.yml has no retention for {version.model}"]
     aliases = {alias for alias, number in grounds.aliases.items() if number == version.version}
@@ -85,7 +85,7 @@ def _reasons(look: Look, grounds: Grounds, version: Version) -> list[str]:
     return found
 
 
-def _grounds(look: Look, model: str) -> Grounds:
+def _grounds(look: EvaluationContext, model: str) -> RetentionFacts:
     policy = look.policy.model(model)
     found: dict[int, list[str]] = {}
     if policy.retention:
@@ -107,10 +107,10 @@ def _grounds(look: Look, model: str) -> Grounds:
             found.setdefault(deployment.version, []).append(why)
     aliases = look.registry.model(model).aliases
     reasons = {number: tuple(why) for number, why in found.items()}
-    return Grounds(policy.retention, aliases, reasons, _states(look, model))
+    return RetentionFacts(policy.retention, aliases, reasons, _states(look, model))
 
 
-def _states(look: Look, model: str) -> dict[int, list[State]]:
+def _states(look: EvaluationContext, model: str) -> dict[int, list[State]]:
     found: dict[int, list[State]] = {}
     with look.ledger.read() as connection:
         for state in states(connection, model):
@@ -118,7 +118,7 @@ def _states(look: Look, model: str) -> dict[int, list[State]]:
     return found
 
 
-def _for_rollback(look: Look, model: str, target: Target) -> dict[int, str]:
+def _for_rollback(look: EvaluationContext, model: str, target: Target) -> dict[int, str]:
     holders = held(look.ledger, model, look.policy.model(model), target)
     back, _ = usable(look, model, target, holders[1:], compare_files=False)
     found = {holders[0].version: f"the record has it in {target.stage}"} if holders else {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.http_probe import Answer, Silence, ask
 from registrar.doctor.ledger_access import Unopened, opened
 from registrar.http.safe_url import at_loopback
@@ -18,7 +18,7 @@ _WIDEST = {4: 8, 6: 32}
 _LOOPBACK = {4: ip_network("127.0.0.0/8"), 6: ip_network("::1/128")}
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     url = (site.settings.public_url or "").rstrip("/")
     if not url or at_loopback(url):
         yield _this_machine(site, url)
@@ -32,7 +32,7 @@ def look(site: Site) -> Iterator[Finding]:
         yield from _unreached(site.policy)
 
 
-def _this_machine(site: Site, url: str) -> Finding:
+def _this_machine(site: DoctorContext, url: str) -> Finding:
     named = f"REGISTRAR_PUBLIC_URL is {url}" if url else "REGISTRAR_PUBLIC_URL is not set"
     seen = f"{named}: whoever asks on the receiver's machine {_may(site)}"
     proxy = site.policy.access.trusted_proxy if site.policy else None
@@ -43,7 +43,7 @@ def _this_machine(site: Site, url: str) -> Finding:
     return warn(seen, "Is a proxy in front? Then that may be everybody: set it to the address that people know")
 
 
-def _through_the_public_address(site: Site, url: str) -> Iterator[Finding]:
+def _through_the_public_address(site: DoctorContext, url: str) -> Iterator[Finding]:
     """That it can't be reached is another check's to say."""
     said = _asked(url)
     if said and _shows_the_policy(said):
@@ -62,7 +62,7 @@ def _through_the_public_address(site: Site, url: str) -> Iterator[Finding]:
         yield ok(f"{url} lets nobody in without a login ({said.status})")
 
 
-def _at_the_local_address(site: Site, url: str) -> Iterator[Finding]:
+def _at_the_local_address(site: DoctorContext, url: str) -> Iterator[Finding]:
     """As nginx asks for anybody, unless told otherwise: from loopback, by the upstream's name, without a header."""
     local = site.settings.local_url.rstrip("/")
     said = _asked(local) if at_loopback(local) else None
@@ -76,7 +76,7 @@ def _at_the_local_address(site: Site, url: str) -> Iterator[Finding]:
         )
 
 
-def _ways_in(site: Site, url: str) -> Iterator[Finding]:
+def _ways_in(site: DoctorContext, url: str) -> Iterator[Finding]:
     if site.policy is None or _signs_people_in(site.policy):
         return
     try:
@@ -131,7 +131,7 @@ def _unreached(policy: Policy) -> Iterator[Finding]:
             )
 
 
-def _may(site: Site) -> str:
+def _may(site: DoctorContext) -> str:
     operator = site.settings.local_operator
     return f"is the local operator, {operator}" if operator else "may look at everything"
 

@@ -13,14 +13,14 @@ from redis.sentinel import Sentinel
 from registrar.broker.celery_app import QUEUE, celery_app
 from registrar.broker.url import VISIBILITY_TIMEOUT, Broker, BrokerUrlError
 from registrar.config.credentials import without_login
-from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
+from registrar.doctor import PATIENCE, DoctorContext, Finding, fail, ok, warn
 
 _OLDEST = (6, 2)
 _LONG = 1000  # messages; a worker takes them by the dozen a second
 _ADVICE = "Is it up, and REGISTRAR_BROKER_URL right? What is accepted meanwhile is kept, and done when it is back"
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     url = site.settings.broker_url
     where = without_login(url)
     try:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies
 
 from registrar.config.settings import Settings, SettingsError
-from registrar.doctor import PATIENCE, Finding, Site, fail, ok, warn
+from registrar.doctor import PATIENCE, DoctorContext, Finding, fail, ok, warn
 from registrar.policy.routes import Channel
 
 # https://docs.slack.dev/authentication/tokens, https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats
@@ -29,7 +29,7 @@ _PORTS = {"https": 443, "http": 80, "smtp": 587, "smtps": 465}
 _OF_ITSELF = frozenset({"log", "apprise"})
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     channels = site.policy.channels if site.policy else {}
     for name, channel in channels.items():
         yield from _one(name, channel, site.settings)

@@ -8,7 +8,7 @@ import redis
 from sqlalchemy import text
 
 from registrar.config.credentials import without_login
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.checks.broker import connect
 from registrar.doctor.http_probe import Silence, ask
 from registrar.doctor.ledger_access import Unopened, living, opened
@@ -18,7 +18,7 @@ NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions
 _ADVICE = "Let NTP set the clocks of both machines (timedatectl, chronyc tracking)"
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     """Of those that answer; that one does not is another check's to say."""
     with ThreadPoolExecutor() as pool:
         asked = {

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from registrar import policy as policies
-from registrar.config.encryption import Seal
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.config.encryption import Encryptor
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import living
 from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.queries.process_mismatches import CONFIG, KEYS, fits, mismatches
@@ -17,7 +17,7 @@ from registrar.text.plural import plural
 _ADVICE = "`registrar check-config` explains the file as it is read"
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     path = site.settings.config_path
     try:
         policy = policies.load(path)
@@ -35,13 +35,13 @@ def look(site: Site) -> Iterator[Finding]:
         if not policy.sources:
             yield warn("registrar.yml has no sources: nobody can send anything", "Add one under sources")
     try:
-        Seal(site.settings.secret_key)
+        Encryptor(site.settings.secret_key)
     except ValueError as error:
         yield fail(str(error), "The same key for receiver and worker; with another one, open buttons are void")
     yield from _agreement(site)
 
 
-def _agreement(site: Site) -> Iterator[Finding]:
+def _agreement(site: DoctorContext) -> Iterator[Finding]:
     """Whether the parts that live have the same key and registrar.yml, and those that this command reads."""
     parts = living(site.settings.ledger_url)
     found = mismatches(parts)
@@ -57,11 +57,11 @@ def _agreement(site: Site) -> Iterator[Finding]:
     yield from _ours(site, [one for one in parts if one not in found[KEYS]], parts)
 
 
-def _ours(site: Site, agreed: Sequence[Heartbeat], parts: Sequence[Heartbeat]) -> Iterator[Finding]:
+def _ours(site: DoctorContext, agreed: Sequence[Heartbeat], parts: Sequence[Heartbeat]) -> Iterator[Finding]:
     """Of this command's own: those of the parts may be newer or older than what lies here."""
     keys = next((one.keys for one in agreed if one.keys), None)
     with suppress(ValueError):
-        if keys and not fits(",".join(Seal(site.settings.secret_key).digests), keys):
+        if keys and not fits(",".join(Encryptor(site.settings.secret_key).digests), keys):
             advice = "Run this with the environment of the parts, or restart them with the new key"
             yield warn("REGISTRAR_SECRET_KEY here is another one than the parts have", advice)
     configs = {one.config for one in parts if one.config}

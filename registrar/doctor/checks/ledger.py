@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from registrar.config.credentials import without_login
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import Unopened, opened
 from registrar.ledger import Ledger
 from registrar.ledger.disk_space import LEAST_FREE, free_bytes, probe
@@ -18,7 +18,7 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph
 _MIB = 1024**2
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     url = site.settings.ledger_url
     try:
         with opened(url) as ledger:

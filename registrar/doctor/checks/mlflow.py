@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection
 
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.http_probe import Answer, Silence
 from registrar.doctor.ledger_access import Unopened, opened
 from registrar.doctor.mlflow_server import API, Server
@@ -31,7 +31,7 @@ _NEEDED = {
 }
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     yield from _disputes(site.settings.ledger_url)
     uri = site.settings.mlflow_uri
     if urlsplit(uri).scheme not in ("http", "https"):

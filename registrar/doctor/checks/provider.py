@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from registrar.doctor import Finding, Site, fail, ok
+from registrar.doctor import DoctorContext, Finding, fail, ok
 from registrar.doctor.http_probe import Silence, ask
 
 # https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     if site.policy and (oidc := site.policy.access.oidc):
         yield _asked(oidc.issuer)
 

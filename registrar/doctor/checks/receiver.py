@@ -4,11 +4,11 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.http_probe import Silence, ask
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     url = site.settings.public_url
     if not url:
         advice = "Set it to the address that senders use, such as https://registrar.example.com; links need it too"

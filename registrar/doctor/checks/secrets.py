@@ -7,14 +7,14 @@ from pathlib import Path
 
 from registrar import plugins
 from registrar.config.settings import ENVIRONMENT_FILE, Settings, SettingsError
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.policy import Policy, installation_check
 
 _SOURCES = "webhooks.sources"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     yield from _open_files(site)
     if site.policy is None:
         return
@@ -62,13 +62,13 @@ def _shared(policy: Policy, settings: Settings) -> Iterator[Finding]:
             yield warn(f"the sources {both} have the same secret", "Give each its own: what one sends, the other could")
 
 
-def _open_files(site: Site) -> Iterator[Finding]:
+def _open_files(site: DoctorContext) -> Iterator[Finding]:
     for path in sorted({site.data / ENVIRONMENT_FILE, *_files(site)}):
         if _others_get_at(path):
             yield warn(f"{path} can be read by other users of this machine", f"chmod 600 {path}")
 
 
-def _files(site: Site) -> Iterator[Path]:
+def _files(site: DoctorContext) -> Iterator[Path]:
     for reference in site.policy.references() if site.policy else ():
         kind, _, name = reference.partition(":")
         if kind == "file":

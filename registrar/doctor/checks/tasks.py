@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, func, select
 
-from registrar.doctor import Finding, Site, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import Unopened, opened
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
 from registrar.ledger.predicates import DEAD, QUEUED, is_failed, is_open
@@ -19,7 +19,7 @@ _NONE = "none was ever started, or the last one stopped in good order"  # which 
 _WITHOUT = {"worker": "what is accepted is not done", "beat": "retries, expiries and lost doorbells wait for ever"}
 
 
-def look(site: Site) -> Iterator[Finding]:
+def look(site: DoctorContext) -> Iterator[Finding]:
     try:
         with opened(site.settings.ledger_url) as ledger, ledger.read() as connection:
             at = time_of(connection)

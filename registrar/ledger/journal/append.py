@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, sel
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.queries.time_bisect import Between
+from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, journal
 
 GENESIS = "0" * 64  # what the first entry has for the hash before it
@@ -123,7 +123,7 @@ def entries(
     limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Oldest first, a few at a time; `at` as text. until: not including it; after: a seq. Nothing is checked."""
-    within = Between(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
+    within = TimeBisect(since, until, after=after).where(connection, journal.c.seq, journal.c.at)
     query = select(journal).where(*within).order_by(journal.c.seq).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)

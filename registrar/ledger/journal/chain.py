@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.journal.append import COLUMNS, GENESIS, TOLD, link
 
 
-class Damaged(Problem):
+class Damaged(UserError):
     """The journal, or a table against it, is not as it was written; the message says where."""
 
     exit_code = 2
@@ -34,7 +34,7 @@ class Head:
         return cls(int(found[1]), found[2])
 
 
-class Walk:
+class ChainVerifier:
     """Iterating it checks and yields what each entry says; afterwards `head` is the last one's, `count` how many.
 
     expect: heads that were noted. part: entries were left out on purpose, so a gap is no damage.

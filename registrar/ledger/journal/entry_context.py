@@ -26,7 +26,7 @@ _Said = tuple[str, dict[str, Any]]
 
 
 @dataclass
-class Order:
+class EntryOrder:
     """Counts rows where their order counts, in memory by model. carried: how many of them were carried over."""
 
     carried: Counter[tuple[Any, ...]] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Order:
             self.carried[table, *(row[name] for name in _WITHIN[table])] += 1
 
 
-def said(entry: Mapping[str, Any], order: Order) -> Iterator[_Said]:
+def said(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Said]:
     """Rows of COLUMNS, as (table, values)."""
     if entry["event_id"]:
         digest = {"sha256": entry["event_sha256"]} if "event_sha256" in entry else {}

@@ -79,7 +79,7 @@ class _Open:
     tokens: dict[str, Row] = field(default_factory=dict)
 
 
-def replay(entries: Iterable[Entry], order: entry_context.Order) -> Iterator[Row]:
+def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterator[Row]:
     """With the rows of beside.py. Raises Damaged where an entry can't have been written after those before it."""
     present = _Open()
     for entry in entries:

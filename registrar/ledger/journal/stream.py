@@ -14,7 +14,7 @@ _REGISTER: ColumnElement[str] = literal_column("'worker.register'")
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamedEntry:
     """An entry. occurred_at, accepted_at: of its event; registered_at: when the event's run became a version, if so."""
 
     seq: int
@@ -30,11 +30,11 @@ class Told:
     registered_at: datetime | None
 
 
-def after(connection: Connection, seq: int, *, limit: int) -> Sequence[Told]:
+def after(connection: Connection, seq: int, *, limit: int) -> Sequence[StreamedEntry]:
     """The entries behind number `seq`, in order."""
     registered = and_(tasks.c.event_id == journal.c.event_id, tasks.c.name == _REGISTER)
     joined = journal.outerjoin(events, events.c.id == journal.c.event_id).outerjoin(tasks, registered)
     own = [journal.c[name] for name in ("seq", "at", "kind", "model", "version", "event_id", "event_type", "body")]
     query = select(*own, events.c.occurred_at, events.c.accepted_at, tasks.c.finished_at).select_from(joined)
     rows = connection.execute(query.where(journal.c.seq > seq).order_by(journal.c.seq).limit(limit)).all()
-    return [Told(*row[:7], json.loads(row.body)["said"], *row[8:]) for row in rows]
+    return [StreamedEntry(*row[:7], json.loads(row.body)["said"], *row[8:]) for row in rows]

@@ -27,7 +27,7 @@ def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iter
 
     carried: as of beside.Order, from the journal.
     """
-    order = entry_context.Order(Counter(carried))
+    order = entry_context.EntryOrder(Counter(carried))
     for name, table in _TABLES.items():
         query = select(table).execution_options(yield_per=1000)
         if "seq" in table.c:

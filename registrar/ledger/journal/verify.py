@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from registrar.ledger.journal.append import canonical, entries
-from registrar.ledger.journal.chain import Damaged, Head, Walk
-from registrar.ledger.journal.entry_context import EVENTS, PLACE, Order
+from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
+from registrar.ledger.journal.entry_context import EVENTS, PLACE, EntryOrder
 from registrar.ledger.journal.rebuild import KEYS, Row, replay
 from registrar.ledger.journal.table_rows import Completed, rows
 
@@ -28,7 +28,7 @@ class Proof:
     and column: of rows that came later, the column is proven too.
     """
 
-    walk: Walk
+    walk: ChainVerifier
     unsaid: Mapping[tuple[str, str], int]
 
     def sentences(self) -> list[str]:
@@ -46,7 +46,7 @@ def verify(connection: Connection, *, expect: Iterable[Head] = ()) -> Proof:
     """Walk the whole journal and replay it. Raises Damaged, which says what is wrong."""
     if connection.dialect.name == "postgresql":  # one view for the journal and the tables; SQLite has no other
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    walk, order = Walk(entries(connection), expect=expect), Order()
+    walk, order = ChainVerifier(entries(connection), expect=expect), EntryOrder()
     said = Completed(connection, replay(walk, order))
     # Both sides are walked to their ends, the journal first: it says how much was carried over.
     differing = _differing(said, lambda: rows(connection, order.carried))
@@ -87,7 +87,7 @@ def _first(sentences: Iterable[str]) -> Iterator[str]:
 
 def _differences(connection: Connection, where: set[_Bucket], carried: Mapping[tuple[Any, ...], int]) -> Iterator[str]:
     """Once more, for what differs alone: so it may be held in memory."""
-    journal = Completed(connection, replay(Walk(entries(connection)), Order()))
+    journal = Completed(connection, replay(ChainVerifier(entries(connection)), EntryOrder()))
     said = _keyed(row for row in journal if _bucket(row) in where)
     found = _keyed(row for row in rows(connection, carried) if _bucket(row) in where)
     for key in [*said, *(key for key in found if key not in said)]:

@@ -15,7 +15,7 @@ COUNTED = 10_000  # at most; more is told as that and a plus
 
 
 @dataclass(frozen=True)
-class Told:
+class ActivityItem:
     """type: of the fact. text: its sentence."""
 
     at: datetime
@@ -27,7 +27,7 @@ class Told:
     actor_name: str
 
 
-def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[Told]:
+def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[ActivityItem]:
     """Newest first, of the newest LOOKED_AT events."""
     newest = select(events.c.id, events.c.actor_name).order_by(events.c.seq.desc()).limit(LOOKED_AT)
     names = {row.id: row.actor_name for row in connection.execute(newest)}
@@ -39,10 +39,10 @@ def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[
     return found[:limit]
 
 
-def _facts(row: Any, actor_name: str) -> Iterator[Told]:
+def _facts(row: Any, actor_name: str) -> Iterator[ActivityItem]:
     for fact in reversed((row.outcome or {}).get("facts") or []):
         about = (fact.get("model"), fact.get("version"))
-        yield Told(row.finished_at, fact["type"], fact["text"], *about, row.event_id, actor_name)
+        yield ActivityItem(row.finished_at, fact["type"], fact["text"], *about, row.event_id, actor_name)
 
 
 def accepted_since(connection: Connection, since: datetime) -> int:

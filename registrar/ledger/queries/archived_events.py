@@ -10,7 +10,7 @@ from registrar.ledger.tables import archived, archives, events
 
 
 @dataclass(frozen=True)
-class Place:
+class ArchiveLocation:
     """An archive file. folder: where it was written. sha256: of the file, hexadecimal."""
 
     name: str
@@ -35,9 +35,9 @@ def any_accepted(connection: Connection, model: str, *, since: datetime, until: 
     return bool(connection.scalar(select(exists().where(events.c.model == model, *then))))
 
 
-def place(connection: Connection, event_id: str) -> Place | None:
+def place(connection: Connection, event_id: str) -> ArchiveLocation | None:
     """None for an event that was never archived, or never there."""
-    columns = [archives.c[name] for name in Place.__dataclass_fields__]
+    columns = [archives.c[name] for name in ArchiveLocation.__dataclass_fields__]
     joined = archived.join(archives, archived.c.archive_seq == archives.c.seq)
     row = connection.execute(select(*columns).select_from(joined).where(archived.c.event_id == event_id)).one_or_none()
-    return Place(**row._mapping) if row else None
+    return ArchiveLocation(**row._mapping) if row else None

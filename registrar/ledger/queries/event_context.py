@@ -46,7 +46,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Around:
+class EventContext:
     """promotion_ids: those that it asked for. beside: the other events of its delivery, with their types."""
 
     delivery_id: str
@@ -57,7 +57,7 @@ class Around:
     entries: Sequence[Entry]
 
 
-def event(connection: Connection, event_id: str) -> Around | None:
+def event(connection: Connection, event_id: str) -> EventContext | None:
     columns = (events.c.source, events.c.delivery_id, events.c.position, events.c.body_sha256)
     row = connection.execute(select(*columns).where(events.c.id == event_id)).one_or_none()
     if row is None:
@@ -65,7 +65,7 @@ def event(connection: Connection, event_id: str) -> Around | None:
     same = and_(events.c.source == row.source, events.c.delivery_id == row.delivery_id, events.c.id != event_id)
     beside = connection.execute(select(events.c.id, events.c.type).where(same).order_by(events.c.position).limit(MOST))
     asked = connection.execute(select(promotions.c.id).where(promotions.c.event_id == event_id).limit(MOST))
-    return Around(
+    return EventContext(
         row.delivery_id,
         row.position,
         row.body_sha256,

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, 
 
 from registrar.ledger.predicates import is_failed, is_open
 from registrar.ledger.queries.event_status import WORST_FIRST, state_of
-from registrar.ledger.queries.time_bisect import Between
+from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, tasks
 
 State = Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead"]
@@ -25,7 +25,7 @@ _REFUSED: ColumnElement[bool] = tasks.c.state == literal_column("'refused'")
 
 
 @dataclass(frozen=True)
-class Sought:
+class EventFilter:
     """None: any. actor: an id, such as ada or source:ci. since, until: when it was accepted; until: before that."""
 
     source: str | None = None
@@ -38,14 +38,14 @@ class Sought:
 
 
 def search(
-    connection: Connection, sought: Sought, *, before: int | None = None, limit: int = 50
+    connection: Connection, sought: EventFilter, *, before: int | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """At most `limit` events with their `seq` and `state`, newest first. before: the last page's last seq."""
     query = select(*(events.c[name] for name in _ROW)).order_by(events.c.seq.desc()).limit(limit)
     for name in ("source", "type", "model", "actor"):
         if (wanted := getattr(sought, name)) is not None:
             query = query.where(events.c[name] == wanted)
-    between = Between(sought.since, sought.until, before=before)
+    between = TimeBisect(sought.since, sought.until, before=before)
     within = between.where(connection, events.c.seq, events.c.accepted_at)
     query = query.where(*within, *_in_state(sought.state))
     found = [dict(row) for row in connection.execute(query).mappings()]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from registrar.events.types import PromotionApprove, PromotionReject
-from registrar.ledger.queries.interventions import later, replay_of
+from registrar.ledger.queries.interventions import interventions_after, resent_from
 from registrar.ledger.tables import events, tasks
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
@@ -35,12 +35,12 @@ def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
 
 def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The same of rows of events and tasks, wherever they lie now."""
-    done = later(connection, row)
+    done = interventions_after(connection, row)
     found = [{**{name: task[name] for name in _TASK}, "settled": done.settled.get(task["id"], [])} for task in of_it]
     state = state_of({task["state"] for task in found})
     return {
         **{name: row[name] for name in _EVENT},
-        "replay_of": replay_of(connection, row),
+        "replay_of": resent_from(connection, row),
         "replays": done.replays,
         "state": state,
         "refused": state == "refused" or _refused(row["type"], found),

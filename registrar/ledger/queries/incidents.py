@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, not_, or_, select
 from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
 from registrar.ledger.queries.event_context import Entry, columns, read
-from registrar.ledger.queries.time_bisect import Between
+from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import journal
 from registrar.ledger.version_state import Key
 
@@ -39,7 +39,7 @@ def incidents(
     limit: int = 50,
 ) -> list[Entry]:
     """Of the newest _LOOKED_AT entries of the journal, newest first. model None: of all."""
-    within = Between(since, until).where(connection, journal.c.seq, journal.c.at)
+    within = TimeBisect(since, until).where(connection, journal.c.seq, journal.c.at)
     about = [] if model is None else [journal.c.model == model]
     looked_at = select(journal.c.seq).where(*within, *about).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
     found = and_(journal.c.seq.in_(select(looked_at.subquery().c.seq)), _IS_INCIDENT)

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.events.event import Event
 from registrar.events.outcome import Cause
 from registrar.events.types import EventReplay, TaskDrop, TaskRetry
-from registrar.ledger.dead_letters import STATES, Letter
+from registrar.ledger.dead_letters import STATES, DeadLetter
 from registrar.ledger.deliveries import Delivery, add, new_id
 from registrar.ledger.journal.append import append
 from registrar.ledger.lane_priority import Rank
@@ -26,10 +26,10 @@ _REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay'
 
 
 @dataclass(frozen=True)
-class Retried:
+class TaskRetried:
     """Record: a task that failed for good is due again, where it was in its lane, with a fresh budget."""
 
-    letter: Letter
+    letter: DeadLetter
     reason: str | None
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
@@ -49,19 +49,19 @@ class Retried:
         return (self.letter.lane,)
 
 
-class Begun(Problem):
+class TaskAlreadyRunning(UserError):
     """What was to be dropped while it waited is in a worker's hands by now: look at it again."""
 
 
 @dataclass(frozen=True)
-class Dropped:
+class TaskDiscarded:
     """Record: a task that failed for good stays undone, or one that waits is never begun."""
 
-    letter: Letter
+    letter: DeadLetter
     reason: str
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
-        """What stood behind it in its lane may be due. Raises Begun."""
+        """What stood behind it in its lane may be due. Raises TaskAlreadyRunning."""
         if self.letter.state != "queued":
             if _settle(connection, self.letter, {"state": "dropped"}):
                 _tell(connection, cause, "task.dropped", self.letter, self.reason)
@@ -70,24 +70,24 @@ class Dropped:
         end = {"state": "dropped", "finished_at": cause.at, "error": error}
         waits = and_(tasks.c.id == self.letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
         if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
-            raise Begun(f"{self.letter.id} was begun in this moment")
+            raise TaskAlreadyRunning(f"{self.letter.id} was begun in this moment")
         _tell(connection, cause, "task.dropped", self.letter, self.reason)
         return (self.letter.lane,)
 
 
-def _settle(connection: Connection, letter: Letter, change: Mapping[str, Any]) -> bool:
+def _settle(connection: Connection, letter: DeadLetter, change: Mapping[str, Any]) -> bool:
     """False where it is settled already; what is about one task has one lane, so nobody comes in between."""
     still = and_(tasks.c.id == letter.id, tasks.c.state.in_(STATES))
     return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
 
 
-def _tell(connection: Connection, cause: Cause, kind: str, letter: Letter, reason: str | None) -> None:
+def _tell(connection: Connection, cause: Cause, kind: str, letter: DeadLetter, reason: str | None) -> None:
     told = {"task_id": letter.id, "task": letter.name, "of": letter.event_id}
     append(connection, cause, kind, model=letter.model, version=None, **told, was=letter.was(), reason=reason)
 
 
 @dataclass(frozen=True)
-class Replayed:
+class EventResent:
     """Record: an event was sent again. of: the first one's id. event: the new one, of whoever replayed it.
 
     pins: what it is about, as it was when the replay was accepted.
@@ -111,14 +111,14 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class Later:
+class Interventions:
     """What was done about an event, oldest first: retries and drops by the task's id, and what it was sent again as."""
 
     settled: Mapping[str, Sequence[Mapping[str, Any]]]
     replays: Sequence[Mapping[str, Any]]
 
 
-def later(connection: Connection, event: Mapping[str, Any]) -> Later:
+def interventions_after(connection: Connection, event: Mapping[str, Any]) -> Interventions:
     """What took effect of it. event: with its id, seq and model."""
     settled: dict[str, list[dict[str, Any]]] = {}
     replays: list[dict[str, Any]] = []
@@ -128,10 +128,10 @@ def later(connection: Connection, event: Mapping[str, Any]) -> Later:
             settled.setdefault(str(row.data["task_id"]), []).append({**_who(row), "was": details.get("was")})
         elif row.data["event_id"] == event["id"] and "became" in details:  # of a plan nothing became
             replays.append({**_who(row), "became": details["became"]})
-    return Later(settled, replays)
+    return Interventions(settled, replays)
 
 
-def replay_of(connection: Connection, event: Mapping[str, Any]) -> str | None:
+def resent_from(connection: Connection, event: Mapping[str, Any]) -> str | None:
     """The id of the event that this one is a replay of. event: with its id, source and delivery_id.
 
     A delivery id alone proves nothing, senders choose theirs.

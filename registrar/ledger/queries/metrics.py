@@ -26,7 +26,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Dead:
+class DeadLetterCount:
     """So many tasks of a name that failed for good (state: failed | dead), the first of them when."""
 
     name: str
@@ -36,7 +36,7 @@ class Dead:
 
 
 @dataclass(frozen=True)
-class Undecided:
+class OpenPromotion:
     """An open promotion. since: when it came to this state, or was asked for."""
 
     model: str
@@ -46,7 +46,7 @@ class Undecided:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldTarget:
     """A stage or alias (kind) of a model with its number of holders, the first of them since when.
 
     Of several in a stage those count that MLflow still had there when it was last looked at, and the newest: a row of a
@@ -69,33 +69,33 @@ def queue(connection: Connection, at: datetime) -> Queue:
     return Queue(**connection.execute(select(*counts, oldest).where(is_open())).one()._mapping)
 
 
-def dead(connection: Connection) -> Sequence[Dead]:
+def dead(connection: Connection) -> Sequence[DeadLetterCount]:
     """What `registrar dead list` lists, counted."""
     what = (tasks.c.name, tasks.c.state)
     query = select(*what, func.count(), func.min(tasks.c.finished_at)).where(is_failed(), tasks.c.name.not_in(ABOUT))
-    return [Dead(*row) for row in connection.execute(query.group_by(*what))]
+    return [DeadLetterCount(*row) for row in connection.execute(query.group_by(*what))]
 
 
-def undecided(connection: Connection) -> Sequence[Undecided]:
+def undecided(connection: Connection) -> Sequence[OpenPromotion]:
     asked = case((promotions.c.state == "awaiting_approval", promotions.c.due_at))
     since = func.coalesce(asked, promotions.c.created_at)
     query = select(promotions.c.model, promotions.c.target, promotions.c.state, since)
-    return [Undecided(*row) for row in connection.execute(query.where(is_undecided()))]
+    return [OpenPromotion(*row) for row in connection.execute(query.where(is_undecided()))]
 
 
-def held(connection: Connection) -> Sequence[Held]:
+def held(connection: Connection) -> Sequence[HeldTarget]:
     what = (holders.c.model, holders.c.kind, holders.c.key)
     query = select(*what, func.count(), func.min(holders.c.since)).where(holders.c.until.is_(None))
-    found = [Held(*row) for row in connection.execute(query.group_by(*what))]
+    found = [HeldTarget(*row) for row in connection.execute(query.group_by(*what))]
     several = {one: _still_there(connection, one) for one in found if one.holders > 1 and _may_be_stale(one)}
     return [replace(one, holders=several.get(one, one.holders)) for one in found]
 
 
-def _may_be_stale(one: Held) -> bool:
+def _may_be_stale(one: HeldTarget) -> bool:
     return one.kind == "stage" and one.key != ARCHIVED
 
 
-def _still_there(connection: Connection, one: Held) -> int:
+def _still_there(connection: Connection, one: HeldTarget) -> int:
     look = last_look(connection, one.model)
     if look is None or one.key not in look.held:
         return one.holders

@@ -15,7 +15,7 @@ _SHOWN = ("id", "state", "environment", "requested_at", "due_at", "ended_at")  #
 
 
 @dataclass(frozen=True)
-class Became:
+class PromotionResult:
     """deployment: this promotion's own, of no other. quarantined: why the version is now; None: it is not."""
 
     deployment: Deployment | None = None
@@ -41,7 +41,7 @@ class Became:
         return {"state": self.state, **said, "deployment": shown}
 
 
-def became(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, Became]:
+def became(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
     """By the id of each promotion that was done. rows: of promotions, in any state."""
     done = [row for row in rows if row["state"] == "promoted" and row["decided_at"]]
     if not done:
@@ -51,11 +51,13 @@ def became(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[st
     return {row["id"]: _one(row, asked, barred, back) for row in done}
 
 
-def _one(row: Mapping[str, Any], asked: Mapping[Any, Deployment], barred: Mapping[Any, list[Any]], back: Any) -> Became:
+def _one(
+    row: Mapping[str, Any], asked: Mapping[Any, Deployment], barred: Mapping[Any, list[Any]], back: Any
+) -> PromotionResult:
     mine = [one for one in barred.get((row["model"], row["version"]), ()) if _is_about(one, row["decided_at"])]
     rolled = next((one.at for one in mine if (one.event_id, row["id"]) in back), None)
     deployment = asked.get((row["model"], row["version"], row["target"], row["decided_at"]))
-    return Became(deployment, rolled, mine[-1].value if mine else None)
+    return PromotionResult(deployment, rolled, mine[-1].value if mine else None)
 
 
 def _is_about(one: Any, decided_at: datetime) -> bool:

@@ -10,7 +10,7 @@ _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzin
 
 
 @dataclass(frozen=True)
-class Between:
+class TimeBisect:
     """Which rows. since: of that time or later; until: before that; after, before: by their numbers. None: any."""
 
     since: datetime | None = None

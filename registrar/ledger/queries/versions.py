@@ -25,7 +25,7 @@ class HeldBack:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownVersion:
     """registered_at None: not by an event that is still in the ledger. metrics: of its run, when it was registered."""
 
     version: int
@@ -38,18 +38,18 @@ class Known:
     held_back: tuple[HeldBack, ...] = ()
 
 
-def known_versions(connection: Connection, model: str) -> list[Known]:
+def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
     """Newest version first; by the newest MOST events of each type that brings versions forth, or tries them."""
     ids = [event_id for type_ in _TYPES for event_id in _newest(connection, model, type_)]
     columns = (tasks.c.event_id, tasks.c.outcome, tasks.c.finished_at, events.c.actor_name)
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     query = select(*columns).select_from(joined).where(tasks.c.event_id.in_(ids), tasks.c.name.in_(_TASKS))
     rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
-    found: dict[int, Known] = {}
+    found: dict[int, KnownVersion] = {}
     for row, fact in _facts(rows):
         if fact["type"] == "model_version.registered":  # numbers grow: those from it on were of the model before
             found = {number: known for number, known in found.items() if number < fact["version"]}
-        earlier = found.get(fact["version"], Known(fact["version"]))
+        earlier = found.get(fact["version"], KnownVersion(fact["version"]))
         found[fact["version"]] = _with(earlier, row, fact)
     return sorted(found.values(), key=lambda known: known.version, reverse=True)
 
@@ -75,7 +75,7 @@ def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
                 yield row, fact
 
 
-def _with(earlier: Known, row: Any, fact: Mapping[str, Any]) -> Known:
+def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVersion:
     details = fact.get("details") or {}
     told = dict(vars(earlier))
     if fact["type"] == "model_version.registered":
@@ -86,4 +86,4 @@ def _with(earlier: Known, row: Any, fact: Mapping[str, Any]) -> Known:
         held = HeldBack(details.get("target", ""), details.get("reasons") or [], row.finished_at, row.event_id)
         others = tuple(one for one in earlier.held_back if one.target != held.target)
         told["held_back"] = (*others, held)
-    return Known(**told)
+    return KnownVersion(**told)

@@ -12,12 +12,12 @@ from hashlib import sha256
 from typing import Protocol, cast
 
 from registrar.config.settings import Settings
-from registrar.errors import Problem
+from registrar.errors import UserError
 
 Said = Mapping[str, str | int | float | bool]
 
 
-class TracingUnavailable(Problem, RuntimeError):
+class TracingUnavailable(UserError, RuntimeError):
     """An OTLP address is set, and OpenTelemetry is not installed."""
 
     exit_code = 2

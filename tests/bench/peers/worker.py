@@ -10,7 +10,7 @@ from registrar.config.settings import Settings
 from registrar.ledger import Ledger
 from registrar.policy import Policy
 from worker import app
-from worker.context import Bench
+from worker.context import WorkerContext
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     build, arguments = app.build, app._arguments
     app.CONCURRENCY = int(concurrency)
 
-    def forked(settings: Settings, policy: Policy, ledger: Ledger) -> Bench:
+    def forked(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
         """What a child may not share with its parent: the connections, and a lock that somebody held at the fork."""
 
         def begin(**_: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from registrar.local import services as usual
 from registrar.local.probes import Printed
-from registrar.local.service import Part
+from registrar.local.service import Service
 from tests.bench import start
 from tests.bench.options import Options
 from webhooks import serve
@@ -14,7 +14,7 @@ def test_a_part_is_measured_once_it_is_ready():
     with start.house() as (home, site):
         figures, each = start.ready(usual.receiver(site), home)
         with pytest.raises(RuntimeError, match="nap does not start"):
-            start.ready(Part("nap", ("sleep", "60"), Printed("never"), start_timeout=0.2), home)
+            start.ready(Service("nap", ("sleep", "60"), Printed("never"), start_timeout=0.2), home)
     assert len(each) == 1 + serve.WORKERS, "granian's first process, and those that work"
     assert figures["memory MB"] == sum(each) > 20
     assert figures["ready after s"] > figures["CPU s"] * 0.1 > 0

@@ -10,14 +10,14 @@ from typing import Any
 
 from worker import __main__ as worker
 from worker import shutdown
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 shutdown.DRAIN, shutdown.HAND_BACK = 1.0, 3.0
 action: Any = importlib.import_module(f"worker.actions.{sys.argv[1]}")
 act = action.act
 
 
-def slowly(work: Work) -> object:
+def slowly(work: TaskContext) -> object:
     time.sleep(float(sys.argv[2]))
     return act(work)
 

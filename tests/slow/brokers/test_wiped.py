@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from registrar.broker.celery_app import QUEUE, celery_app, ring
+from registrar.broker.celery_app import QUEUE, celery_app, publish
 from registrar.ledger import Ledger
 from tests.redis_server import Server
 from tests.worker.office import Office
 from worker.beat_schedule import SWEEP_SECONDS
-from worker.context import Bench
+from worker.context import WorkerContext
 from worker.dispatcher import sweep
 
 Wipe = Callable[[], object]
@@ -58,10 +58,10 @@ def test_in_two_sweep_periods_all_that_is_unfinished_is_rung(ledger: Ledger, tmp
     office, clock, (url, wipe) = Office(ledger, tmp_path), Clock(), wiped
     app = celery_app(url)
     office.now = clock  # type: ignore[method-assign]
-    office.bench = Bench(**{**office.bench.__dict__, "app": app, "now": clock})
+    office.bench = WorkerContext(**{**office.bench.__dict__, "app": app, "now": clock})
     for number in range(5):
         office.accept("training_run.failed", model=f"m{number}")
-    ring(app, office.due())
+    publish(app, office.due())
     rung = []
     for _ in range(3):
         sweep(office.bench)

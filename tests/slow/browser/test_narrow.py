@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed
-from registrar.ledger.holders import Held
+from registrar.ledger.holders import HoldingStarted
 from tests.pages.conftest import House, asked, asking, house, registered
 from tests.slow.browser.test_looks import faults
 
@@ -24,7 +24,7 @@ RUN = "f" * 32
 @pytest.fixture
 def paths(house: House) -> list[str]:
     """Of every page, with something on it that is long."""
-    held = tuple(Held(LONG, kind, key, 1) for kind, key in (("stage", "Production"), ("alias", "champion")))
+    held = tuple(HoldingStarted(LONG, kind, key, 1) for kind, key in (("stage", "Production"), ("alias", "champion")))
     wide = {f"validation/{'m' * 60}_{nth}": 0.123456789 for nth in range(4)}
     moved = Outcome("moved", records=(*held, Disputed(LONG, f"MLflow has no version 1 of {LONG}")))
     first = house.happened("training_run.finished", {"model": LONG, "run_id": RUN}, registered(LONG, 1, **wide), moved)
@@ -33,7 +33,7 @@ def paths(house: House) -> list[str]:
         "training_run.finished",
         {"model": LONG, "run_id": RUN},
         registered(LONG, 2, **wide),
-        Outcome("asked", (asking(opened),), records=(opened, Held(LONG, "alias", "challenger", 2))),
+        Outcome("asked", (asking(opened),), records=(opened, HoldingStarted(LONG, "alias", "challenger", 2))),
     )
     failed = house.happened(
         "model_version.describe",

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from registrar.local import Stack
 from registrar.local import services as usual
-from registrar.local.installation import Site
-from registrar.local.service import Part
+from registrar.local.installation import Installation
+from registrar.local.service import Service
 from tests.links import Link
 from tests.slow.chaos.clocks import Clock
 from tests.slow.chaos.proxy import Proxy, proxy
@@ -41,7 +41,7 @@ class House:
             started.watch_in_background()
             yield started
 
-    def _plan(self, site: Site) -> Sequence[Part]:
+    def _plan(self, site: Installation) -> Sequence[Service]:
         mlflow, redis = urlsplit(site.addresses.mlflow_url).port or 0, site.ports["redis"]
         for number, name in enumerate(WORKERS):
             self.mlflow[name] = self._open.enter_context(proxy(mlflow, seed=self.seed + number))
@@ -51,10 +51,10 @@ class House:
         ours = [usual.redis(site), usual.mlflow(site), usual.migrate()]
         return [*ours, *map(self._broken, (usual.receiver(site), usual.worker(), self._second(), usual.beat()))]
 
-    def _second(self) -> Part:
+    def _second(self) -> Service:
         return replace(usual.worker(), name=WORKERS[1])
 
-    def _broken(self, part: Part) -> Part:
+    def _broken(self, part: Service) -> Service:
         told = {"REGISTRAR_BROKER_URL": self.redis[part.name].url_of("redis", "/0")}
         told |= self.clocks["listening" if part.name == "receiver" else "working"].environment
         if part.name in WORKERS:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from registrar.broker.celery_app import celery_app, ring
+from registrar.broker.celery_app import celery_app, publish
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
@@ -69,7 +69,7 @@ def accepted(ledger: Ledger, broker: Broker) -> None:
     with ledger.write() as connection:
         receipt = accept(connection, Delivery("ci", uuid.uuid4().hex, "0" * 64), [event], at=now())
     app = celery_app(broker.url)
-    assert ring(app, receipt.bells)
+    assert publish(app, receipt.bells)
     app.close()
 
 

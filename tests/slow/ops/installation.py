@@ -23,8 +23,8 @@ import yaml
 
 from registrar.local import Stack
 from registrar.local import services as usual
-from registrar.local.installation import Site
-from registrar.local.service import Part
+from registrar.local.installation import Installation
+from registrar.local.service import Service
 from tests import postgres_server
 from tests.links import Link
 from tests.mlflow_server import free_port
@@ -76,7 +76,7 @@ class Installation:
             self._open.callback(self._end)
             yield self
 
-    def _plan(self, site: Site) -> Sequence[Part]:
+    def _plan(self, site: Installation) -> Sequence[Service]:
         port = int(site.addresses.mlflow_url.rpartition(":")[2])
         self.mlflow = self._open.enter_context(proxy(port, seed=1))
         self.redis = self._open.enter_context(Link(site.ports["redis"]))
@@ -84,7 +84,7 @@ class Installation:
         ours = (usual.receiver(site), usual.worker(), second, usual.beat())
         return [usual.redis(site), usual.mlflow(site), usual.migrate(), *map(self._watched, ours)]
 
-    def _watched(self, part: Part) -> Part:
+    def _watched(self, part: Service) -> Service:
         told = {**self._ways(), f"REGISTRAR_{_METRICS[part.name]}": f"127.0.0.1:{self.ports[part.name]}"}
         if part.name == WORKERS[0]:
             told |= self.clock.environment

@@ -15,10 +15,10 @@ from sqlalchemy import Row, or_, select
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
-from registrar.ledger.deployments import Ended, under_way
+from registrar.ledger.deployments import DeploymentEnded, under_way
 from registrar.ledger.disputes import dispute
 from registrar.ledger.predicates import place
-from registrar.ledger.promotions import Decided, still_open
+from registrar.ledger.promotions import PromotionStateChanged, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
 from tests.slow.promotions.mlflow_in_process import RegistryInProcess
@@ -77,9 +77,9 @@ class Desk:
             event = connection.execute(newest).one()
             cause = Cause(event.id, event.actor, event.actor_name, self.office.now())
             for asked in still_open(connection, model=self.model):
-                Decided(asked.id, "cancelled").apply(connection, cause)
+                PromotionStateChanged(asked.id, "cancelled").apply(connection, cause)
             for awaited in under_way(connection, model=self.model):
-                Ended(awaited.id, "superseded").apply(connection, cause)
+                DeploymentEnded(awaited.id, "superseded").apply(connection, cause)
         self.ledger.close()
         self.office.ledger.close()
 

@@ -18,7 +18,7 @@ from typing import Any
 from mlflow import MlflowClient
 from sqlalchemy import select
 
-from registrar.broker.celery_app import Bell
+from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable, act_subjects
 from registrar.ledger import tasks as tasks_of
@@ -32,7 +32,7 @@ from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
 from tests.slow.promotions.mlflow_in_process import DATABASE, RegistryInProcess
 from tests.worker.office import CI, Office
 from worker import scheduler
-from worker.registry.protocol import Final, Registry
+from worker.registry.protocol import PermanentError, Registry
 
 ADA, BOB, CYD, EVE = (Actor(name, name.title()) for name in ("ada", "bob", "cyd", "eve"))
 SETTLED = 30.0  # seconds; what is not done by then never will be
@@ -116,7 +116,7 @@ class Trouble:
     def strikes(self, call: str) -> None:
         if self.fails:
             self.fails = False
-            raise Final("MLflow refuses that")
+            raise PermanentError("MLflow refuses that")
         if call in WRITES and (do := self.taken()):
             do()
 
@@ -145,7 +145,7 @@ class Side:
         self.accept(type_, by=by, **data)
         self.office.work()
 
-    def hear(self, bells: list[Bell]) -> None:
+    def hear(self, bells: list[TaskMessage]) -> None:
         for bell in bells:
             with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
                 self.office.run(bell)

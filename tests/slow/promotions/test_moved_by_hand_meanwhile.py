@@ -4,7 +4,7 @@ import pytest
 
 from tests.policies import gate_on_production
 from tests.worker.office import ADA, Office
-from worker.registry.protocol import Retryable
+from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers
 WAITS = gate_on_production('{metric: rmse, op: "<", threshold: 7}, {max_per_day: 1}')
@@ -40,7 +40,7 @@ def test_what_is_as_it_was_approved_is_completed(office):
 
 def test_what_was_cut_off_on_its_way_is_finished_whatever_changed(office):
     office.registry.set_stage("taxi", 2, "Staging")
-    office.registry.fail["set_alias"] = Retryable("the line is cut")
+    office.registry.fail["set_alias"] = RetryableError("the line is cut")
     office.later(hours=25)
     office.registry.trained("r2", rmse=6.0)
     office.later(minutes=5)

@@ -11,7 +11,7 @@ from typing import Any
 
 from registrar.ledger import Ledger, LedgerUnavailable, engine
 from registrar.plugins import kinds, load
-from worker.registry.protocol import Doubtful, Registry, Retryable
+from worker.registry.protocol import AmbiguousError, Registry, RetryableError
 
 
 class Died(BaseException):
@@ -115,9 +115,9 @@ class Trouble:
             case _, "ledger":
                 raise LedgerUnavailable("the line is cut")
             case "broken", _:
-                raise Doubtful("the other side broke")
+                raise AmbiguousError("the other side broke")
             case _:
-                raise Retryable("the line is cut")
+                raise RetryableError("the line is cut")
 
 
 class FrailLedger(Ledger):

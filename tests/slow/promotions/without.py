@@ -13,7 +13,7 @@ from registrar.policy import Policy
 from worker import lease
 from worker.actions import request, rollback, transition, vote
 from worker.promotions import evidence, quarantine, rollback_target, stage_occupancy
-from worker.task_context import Work
+from worker.task_context import TaskContext
 
 # What is taken out, and what is there instead: an owner, a name, and a value.
 Taken = tuple[Any, str, Any]
@@ -23,7 +23,7 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-def _newest(work: Work) -> Promotion | None:
+def _newest(work: TaskContext) -> Promotion | None:
     """What is there at a vote's turn."""
     with work.ledger.read() as connection:
         return latest(connection, work.model, work.version, str(work.given("target")))
@@ -63,7 +63,7 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A rollback is about who held the target when it was accepted.
     "still-meant": ((rollback, "_still_meant", _nothing),),
     # Who is replaced makes room.
-    "replaced": ((stage_occupancy.Seen, "others", lambda *_: []),),
+    "replaced": ((stage_occupancy.StageSnapshot, "others", lambda *_: []),),
     # Soak, freeze, a day's limit.
     "time-gates": ((evidence, "closed", lambda *_: []),),
     # Requests expire.

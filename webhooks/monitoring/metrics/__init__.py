@@ -13,9 +13,9 @@ from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.deliveries import Receipt
 from registrar.policy import Policy
 from webhooks.ingress.source_types import Verified
-from webhooks.monitoring.metrics.journal_collector import Record
+from webhooks.monitoring.metrics.journal_collector import JournalCollector
 from webhooks.monitoring.metrics.naming import UNKNOWN
-from webhooks.monitoring.metrics.state_collector import State
+from webhooks.monitoring.metrics.state_collector import StateCollector
 
 __all__ = ["CONTENT_TYPE", "UNKNOWN", "Metrics"]
 
@@ -67,7 +67,7 @@ class Metrics:
         # One look-up less for each request; and a source that sent nothing yet is 0, not absent.
         self._accepted = {name: self._accepting.labels(name) for name in sources}
         self._standing = CollectorRegistry()
-        for collector in (self, State(ledger, policy), Record(ledger, policy)):
+        for collector in (self, StateCollector(ledger, policy), JournalCollector(ledger, policy)):
             self._standing.register(collector)
         self._told = self._registry
         if shared:

@@ -11,7 +11,7 @@ FRESH = 2.0  # seconds
 _SHARE = 10  # looking takes a tenth of the time at most
 
 
-class Kept(Generic[Found]):
+class SingleFlightCache(Generic[Found]):
     def __init__(self, look: Callable[[], Found]) -> None:
         self._look = look
         self._turn = threading.Lock()

@@ -13,23 +13,23 @@ from prometheus_client.core import Metric
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.journal.stream import after
 from registrar.policy import Policy
-from webhooks.monitoring.metrics.cache import Kept
-from webhooks.monitoring.metrics.journal_metrics import Story
+from webhooks.monitoring.metrics.cache import SingleFlightCache
+from webhooks.monitoring.metrics.journal_metrics import JournalMetrics
 
 PAGE = 2000  # entries
 READ_SECONDS = 0.5  # at a time; a page takes a tenth of that
 
 
-class Record:
+class JournalCollector:
     """A collector for prometheus-client. A ledger that is away leaves the numbers as they were."""
 
     def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._story = Story(policy)
+        self._story = JournalMetrics(policy)
         self._read_to = 0
         self._complete = False
-        self._kept = Kept(self._look)
+        self._kept = SingleFlightCache(self._look)
 
     def collect(self) -> Iterator[Metric]:
         yield from self._kept()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from registrar.ledger.journal.stream import Told
+from registrar.ledger.journal.stream import StreamedEntry
 from registrar.policy import Policy
 from registrar.policy.model_labels import NONE, policy_of
 
@@ -36,7 +36,7 @@ class _Promotion:
     approved: datetime | None = None
 
 
-class Story:
+class JournalMetrics:
     """registry: where prometheus-client finds what was heard so far. Remembers what is open, and no more."""
 
     def __init__(self, policy: Policy) -> None:
@@ -57,13 +57,13 @@ class Story:
         )
         self._back = self._histogram("rollback_seconds", "From saying that it must go to what was before.", BACK, *_OF)
 
-    def hear(self, entry: Told) -> None:
+    def hear(self, entry: StreamedEntry) -> None:
         """The next entry. One about what began before the journal did is passed over."""
         self._entries.labels(entry.kind).inc()
         if hear := self._HEARD.get(entry.kind):
             hear(self, entry)
 
-    def _opened(self, entry: Told) -> None:
+    def _opened(self, entry: StreamedEntry) -> None:
         labels = self._labels(entry)
         self._requested.labels(*labels).inc()
         state = entry.said["state"]
@@ -73,7 +73,7 @@ class Story:
         )
         self._remember(entry)
 
-    def _remember(self, entry: Told) -> None:
+    def _remember(self, entry: StreamedEntry) -> None:
         """The first request for a version comes of the event that registered it."""
         version = entry.model, entry.version
         if entry.registered_at and version not in self._versions:
@@ -82,14 +82,14 @@ class Story:
             if len(self._versions) > VERSIONS:
                 self._versions.popitem(last=False)
 
-    def _judged(self, entry: Told) -> None:
+    def _judged(self, entry: StreamedEntry) -> None:
         promotion, state = self._open.get(entry.said["promotion_id"]), entry.said["state"]
         if promotion and state == "awaiting_approval":
             promotion.asked = entry.at
         elif promotion and state == "approved":
             promotion.approved = promotion.approved or entry.at
 
-    def _ended(self, entry: Told) -> None:
+    def _ended(self, entry: StreamedEntry) -> None:
         state = entry.said["state"]
         if state == "approved":
             self._granted(entry)
@@ -100,7 +100,7 @@ class Story:
             if state == "promoted":
                 self._arrived(promotion, entry)
 
-    def _granted(self, entry: Told) -> None:
+    def _granted(self, entry: StreamedEntry) -> None:
         if promotion := self._open.get(entry.said["promotion_id"]):
             promotion.approved = entry.at
             if promotion.asked:
@@ -110,7 +110,7 @@ class Story:
         self._approvals.labels(*promotion.labels, outcome).inc()
         self._decided.labels(*promotion.labels, outcome).observe(_seconds(promotion.asked, at))
 
-    def _arrived(self, promotion: _Promotion, entry: Told) -> None:
+    def _arrived(self, promotion: _Promotion, entry: StreamedEntry) -> None:
         version = self._versions.get((entry.model, entry.version), _Version(None, None))
         way = {
             "trained_to_registered": (version.trained, version.registered),
@@ -123,20 +123,20 @@ class Story:
             if begin and end:
                 self._legs.labels(*promotion.labels, leg).observe(_seconds(begin, end))
 
-    def _said(self, entry: Told) -> None:
+    def _said(self, entry: StreamedEntry) -> None:
         self._votes.labels(entry.said["verdict"], "yes" if entry.said["counted"] else "no").inc()
 
-    def _deploy(self, entry: Told) -> None:
+    def _deploy(self, entry: StreamedEntry) -> None:
         self._deploying[entry.said["deployment_id"]] = self._labels(entry), entry.at
 
-    def _deployed(self, entry: Told) -> None:
+    def _deployed(self, entry: StreamedEntry) -> None:
         if found := self._deploying.pop(entry.said["deployment_id"], None):
             labels, since = found
             self._deployments.labels(*labels, entry.said["state"]).inc()
             if entry.said["state"] == "live":
                 self._legs.labels(*labels, "promoted_to_live").observe(_seconds(since, entry.at))
 
-    def _holds(self, entry: Told) -> None:
+    def _holds(self, entry: StreamedEntry) -> None:
         """What went back to a target by no promotion, though what caused it was no move by hand."""
         if entry.event_type not in _ROLLING_BACK or entry.said["promotion_id"] or entry.model is None:
             return
@@ -147,7 +147,7 @@ class Story:
                 labels = policy_of(self._policy, entry.model), target.stage
                 self._back.labels(*labels).observe(_seconds(entry.accepted_at or entry.at, entry.at))
 
-    _HEARD: dict[str, Callable[["Story", Told], None]] = {
+    _HEARD: dict[str, Callable[["JournalMetrics", StreamedEntry], None]] = {
         "promotion.opened": _opened,
         "promotion.judged": _judged,
         "promotion.decided": _ended,
@@ -157,7 +157,7 @@ class Story:
         "held": _holds,
     }
 
-    def _labels(self, entry: Told) -> tuple[str, str]:
+    def _labels(self, entry: StreamedEntry) -> tuple[str, str]:
         return policy_of(self._policy, entry.model), str(entry.said.get("target") or NONE)
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:

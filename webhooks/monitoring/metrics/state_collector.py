@@ -19,12 +19,12 @@ from registrar.policy.model_labels import NONE, policy_of
 from registrar.policy.models import Target
 from registrar.queries.not_live import not_live
 from registrar.queries.voting import voting
-from webhooks.monitoring.metrics.cache import Kept
+from webhooks.monitoring.metrics.cache import SingleFlightCache
 
 _UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."
 
 
-class State:
+class StateCollector:
     """A collector for prometheus-client. Some seconds old; a ledger that is away leaves registrar_ledger_up alone.
 
     clock: the time; None: the database's.
@@ -34,7 +34,7 @@ class State:
         self._ledger = ledger
         self._policy = policy
         self._clock = clock
-        self._kept = Kept(self._look)
+        self._kept = SingleFlightCache(self._look)
 
     def collect(self) -> Iterator[Metric]:
         yield from self._kept()
@@ -72,7 +72,7 @@ def _queue(found: metrics.Queue, at: datetime) -> Iterator[Metric]:
     yield GaugeMetricFamily("registrar_oldest_due_task_age_seconds", oldest, value=_age(found.oldest_due, at))
 
 
-def _dead(found: Iterable[metrics.Dead], at: datetime) -> Iterator[Metric]:
+def _dead(found: Iterable[metrics.DeadLetterCount], at: datetime) -> Iterator[Metric]:
     counts = _family("registrar_dead_letters", "Tasks that failed for good, by task and state.", "task", "state")
     first: datetime | None = None
     for one in found:
@@ -83,7 +83,7 @@ def _dead(found: Iterable[metrics.Dead], at: datetime) -> Iterator[Metric]:
     yield GaugeMetricFamily("registrar_oldest_dead_letter_age_seconds", help_, value=_age(first, at))
 
 
-def _promotions(policy: Policy, found: Iterable[metrics.Undecided], at: datetime) -> Iterator[Metric]:
+def _promotions(policy: Policy, found: Iterable[metrics.OpenPromotion], at: datetime) -> Iterator[Metric]:
     states: dict[tuple[str, ...], int] = defaultdict(int)
     asked: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for one in found:
@@ -125,13 +125,13 @@ def _stuck(policy: Policy, connection: Connection, at: datetime) -> Iterator[Met
     yield from (stuck, holders)
 
 
-def _groups(policy: Policy, one: metrics.Undecided) -> Iterable[str]:
+def _groups(policy: Policy, one: metrics.OpenPromotion) -> Iterable[str]:
     target = policy.model(one.model).target(one.target)
     approval = target.approval if target else None
     return dict.fromkeys(approval.groups) if isinstance(approval, Approval) else (NONE,)
 
 
-def _holders(policy: Policy, found: Iterable[metrics.Held], at: datetime) -> Iterator[Metric]:
+def _holders(policy: Policy, found: Iterable[metrics.HeldTarget], at: datetime) -> Iterator[Metric]:
     most: dict[tuple[str, str], int] = defaultdict(int)
     oldest: dict[tuple[str, str], float] = defaultdict(float)
     for one in found:
@@ -151,7 +151,7 @@ def _holders(policy: Policy, found: Iterable[metrics.Held], at: datetime) -> Ite
     yield from (counts, ages)
 
 
-def _target(policy: Policy, one: metrics.Held) -> Target | None:
+def _target(policy: Policy, one: metrics.HeldTarget) -> Target | None:
     """The target that a stage or an alias stands for, where it is the one that says who is there."""
     of_model = policy.model(one.model)
     if one.kind == "stage":

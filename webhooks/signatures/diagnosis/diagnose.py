@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from registrar import plugins
 from webhooks.ingress.errors import BadSignature, Rejected, StaleTimestamp
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
 from webhooks.signatures import verifier
 from webhooks.signatures.diagnosis import hypotheses
@@ -23,7 +23,7 @@ _AT_ONCE = 2  # mistakes; three are no longer usual
 _DIGITS = re.compile(r"[0-9]{1,12}")
 
 
-def diagnose(sender: Sender, request: Request) -> list[str]:
+def diagnose(sender: OpenSource, request: Request) -> list[str]:
     """The sentences, most telling first. request.received_at: when it arrived, as far as is known."""
     scheme = scheme_of(sender)
     if scheme is None:
@@ -35,7 +35,7 @@ def diagnose(sender: Sender, request: Request) -> list[str]:
     return _time(sender, scheme, request) if _is_good(sender, scheme, request) else _tried(sender, scheme, request)
 
 
-def _verdict(sender: Sender, request: Request) -> str:
+def _verdict(sender: OpenSource, request: Request) -> str:
     """Of a kind that offers nothing to try out: a token, or a public key."""
     try:
         sender.verify(request)
@@ -44,7 +44,7 @@ def _verdict(sender: Sender, request: Request) -> str:
     return "it verifies"
 
 
-def _headers(sender: Sender, scheme: Scheme, request: Request) -> list[str]:
+def _headers(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
     """What lacks, or came twice."""
     wanted = [name for name in (scheme.signature_header, scheme.timestamp_header, scheme.id_header) if name]
     found = []
@@ -61,7 +61,7 @@ def _headers(sender: Sender, scheme: Scheme, request: Request) -> list[str]:
     return found
 
 
-def _others(sender: Sender, request: Request) -> list[str]:
+def _others(sender: OpenSource, request: Request) -> list[str]:
     """The kinds whose signature header is there."""
     found = []
     for kind in plugins.kinds("webhooks.sources"):
@@ -71,7 +71,7 @@ def _others(sender: Sender, request: Request) -> list[str]:
     return found
 
 
-def _is_good(sender: Sender, scheme: Scheme, request: Request) -> bool:
+def _is_good(sender: OpenSource, scheme: Scheme, request: Request) -> bool:
     """Whether the signature is, whatever its time."""
     said = request.headers.get(scheme.timestamp_header or "", "")
     at = datetime.fromtimestamp(int(said), UTC) if _DIGITS.fullmatch(said) and len(said) < 12 else request.received_at
@@ -89,7 +89,7 @@ def _is_good(sender: Sender, scheme: Scheme, request: Request) -> bool:
     return True
 
 
-def _time(sender: Sender, scheme: Scheme, request: Request) -> list[str]:
+def _time(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
     good = "the signature is good"
     if scheme.timestamp_header is None:
         return [good]
@@ -105,7 +105,7 @@ def _time(sender: Sender, scheme: Scheme, request: Request) -> list[str]:
     ]
 
 
-def _tried(sender: Sender, scheme: Scheme, request: Request) -> list[str]:
+def _tried(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
     given = list(_given(request.headers[scheme.signature_header]))
     if not given:
         return [f"{scheme.signature_header} holds no signature: it should be {_form(scheme)}"]

@@ -10,9 +10,9 @@ import click
 import requests
 
 from registrar.cli.context import Context
-from registrar.errors import Problem
+from registrar.errors import UserError
 from registrar.ledger.rejections import latest
-from webhooks.ingress.source_registry import Sender
+from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Request
 from webhooks.signatures import source_signing
 from webhooks.signatures.diagnosis.diagnose import diagnose, usual_causes
@@ -38,7 +38,7 @@ def explain(context: Context, source: str, file: IO[bytes] | None, at: datetime 
         click.echo(HOW_TO.format(name=source))
 
 
-def _of_request(sender: Sender, file: IO[bytes], at: datetime | None) -> list[str]:
+def _of_request(sender: OpenSource, file: IO[bytes], at: datetime | None) -> list[str]:
     outgoing = source_signing.captured(file.read(), whole=True, headers={})
     content_type = outgoing.headers.get("content-type", "").partition(";")[0].strip().lower()
     return diagnose(sender, Request(outgoing.headers, outgoing.body, content_type, at or _written(file)))
@@ -68,7 +68,7 @@ def _refusals(context: Context, source: str) -> list[str]:
     try:
         with context.ledger() as ledger, ledger.read() as connection:
             rows = [row for row in latest(connection, limit=LOOKED_AT) if row["source"] == source]
-    except Problem as problem:
+    except UserError as problem:
         return [f"what was refused can't be read: {problem}"]
     if not rows:
         return [f"none of the last {LOOKED_AT} refusals was {source}'s"]

@@ -11,7 +11,7 @@ A kind that can't post without them offers NEEDS = ("url", "secret"), or ("url o
 `registrar check-config` warns of a channel without.
 A kind that takes options offers `class Options(Strict)`: the worker does not start with others;
 one without it takes none. With `NEEDS_VERSION = True` it is given the commit and the run of the version that a fact is
-about, which costs a call to MLflow. A fact that is nothing for the channel is PassedOver: neither told nor tried again.
+about, which costs a call to MLflow. A fact that is nothing for the channel is NotApplicable: not told, not retried.
 Each notice is a task of its own, so a dead chat server holds up nothing but its own messages. A channel is told
 at least once: where it takes an id, `notice.id` is the same on every attempt.
 """
@@ -25,12 +25,12 @@ from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
 
 
-class PassedOver(Exception):
+class NotApplicable(Exception):
     """Raised by `post`: the channel has no way to say such a fact. The message says why, for the record."""
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """One fact for one channel. url and secret are the channel's, resolved; at: when the event was accepted.
 
     door: the address that presses of the message's buttons are posted to, where a message says so itself.

@@ -9,10 +9,10 @@ import logging
 import apprise
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.text import markdown
-from worker.notifications.notifiers import Notice
-from worker.registry.protocol import Final, Retryable
+from worker.notifications.notifiers import Notification
+from worker.registry.protocol import PermanentError, RetryableError
 
 NEEDS = ("url",)
 SECONDS = 10
@@ -22,15 +22,19 @@ _BAD = ("failed", "dead", "rejected", "refused", "held_back", "changed_by_hand",
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
-    """Apprise says whether it worked, and not why: what did not is tried again. Raises Retryable, Final."""
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+    """Apprise says whether it worked, not why: failures are tried again. Raises RetryableError, PermanentError."""
     if not notice.url:
-        raise Final("the channel has no url; add url: env:NAME to it in registrar.yml, an address of Apprise's")
+        raise PermanentError(
+            "the channel has no url; add url: env:NAME to it in registrar.yml, an address of Apprise's"
+        )
     # Nothing is kept on the disk, and no template in a text is filled in.
     asset = apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY, allow_templates=False)
     service = apprise.Apprise(asset=asset)
     if not service.add(notice.url):
-        raise Final("the channel's url is no address that Apprise knows: https://github.com/caronc/apprise/wiki")
+        raise PermanentError(
+            "the channel's url is no address that Apprise knows: https://github.com/caronc/apprise/wiki"
+        )
     taken = service.notify(
         title=notice.fact.type,
         body=markdown.uncalled(notice.fact.text)[:MOST],
@@ -39,7 +43,7 @@ def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
         timeout=SECONDS,
     )
     if not taken:
-        raise Retryable("Apprise could not deliver the message")
+        raise RetryableError("Apprise could not deliver the message")
 
 
 def _importance(type_: str) -> apprise.NotifyType:

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events import approval_buttons
 from registrar.text import markdown
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import ask
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 NEEDS = ("url",)
 HOSTS = frozenset({"discord.com"})
@@ -32,7 +32,7 @@ _ROW, _BUTTON = 1, 2
 _GREEN, _RED = 3, 4
 
 
-def message(notice: Notice, seal: Seal) -> dict[str, Any]:
+def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """The message's JSON. A message ends at 2,000 characters, an embed's description at 4,096."""
     said = {"content": markdown.escape(fact_card.title(notice), most=1900), **_NOBODY}
     if not fact_card.is_card(notice.fact):
@@ -46,7 +46,7 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
     return {**said, "embeds": [embed], **_row(notice, seal)}
 
 
-def _row(notice: Notice, seal: Seal) -> dict[str, Any]:
+def _row(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """A message that is edited keeps what is not named anew, so that there are none is said."""
     if not fact_card.pressable(notice):
         return {"components": []}
@@ -56,12 +56,12 @@ def _row(notice: Notice, seal: Seal) -> dict[str, Any]:
     return {"components": [{"type": _ROW, "components": buttons}]}
 
 
-def _has_buttons(notice: Notice) -> bool:
+def _has_buttons(notice: Notification) -> bool:
     """Of a bot alone, and where a source takes the presses."""
     return bool(notice.secret and notice.presses)
 
 
-def _button(verdict: str, style: int, notice: Notice, seal: Seal) -> dict[str, Any]:
+def _button(verdict: str, style: int, notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """custom_id has 100 characters: the mark vouches for them and for the model in the footer."""
     fact, short = notice.fact, approval_buttons.short(notice.id)
     promotion, target = fact.details["promotion"], fact.details["target"]
@@ -72,13 +72,13 @@ def _button(verdict: str, style: int, notice: Notice, seal: Seal) -> dict[str, A
     return {"type": _BUTTON, "style": style, "label": verdict.capitalize(), "custom_id": custom_id}
 
 
-def _place(notice: Notice) -> str | None:
+def _place(notice: Notification) -> str | None:
     """The channel's id, which a bot's url has: https://docs.discord.com/developers/resources/message#create-message"""
     found = re.search(r"/channels/([0-9]{1,20})/messages$(?!\n)", notice.url or "")
     return found[1] if found else None
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
     """A bot's message that is posted again within minutes is the first one, by its nonce."""
     content = message(notice, seal)
     if notice.secret:
@@ -88,25 +88,25 @@ def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch("[0-9]{1,20}", id) else None
 
 
-def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+def edit(notice: Notification, ref: str, http: requests.Session, seal: Encryptor) -> None:
     ask(http, "PATCH", _at(notice, json.loads(ref)["id"]), message(notice, seal), _headers(notice))
 
 
-def _answering(notice: Notice) -> dict[str, Any]:
+def _answering(notice: Notification) -> dict[str, Any]:
     """Discord's own threads are channels that people must join: an answer to the card is what stays with it."""
     if not notice.thread:
         return {}
     return {"message_reference": {"message_id": json.loads(notice.thread)["id"], "fail_if_not_exists": False}}
 
 
-def _at(notice: Notice, id: str | None = None) -> str | None:
+def _at(notice: Notification, id: str | None = None) -> str | None:
     """Where a message is made, or the one of that id is. A webhook says which it made only if it is told to wait."""
     if not notice.url:
         return None
     try:
         parts = urlsplit(notice.url)
     except ValueError:
-        raise Final("the channel's url is not an http(s) address") from None
+        raise PermanentError("the channel's url is not an http(s) address") from None
     if notice.secret:
         return urlunsplit(parts._replace(path=f"{parts.path}/{id}" if id else parts.path))
     if id:
@@ -114,7 +114,7 @@ def _at(notice: Notice, id: str | None = None) -> str | None:
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, "wait=true"]))))
 
 
-def _headers(notice: Notice) -> dict[str, str]:
+def _headers(notice: Notification) -> dict[str, str]:
     return {**_JSON, **({"Authorization": f"Bot {notice.secret}"} if notice.secret else {})}
 
 

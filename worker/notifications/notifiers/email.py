@@ -12,11 +12,11 @@ from typing import Annotated
 import requests
 from pydantic import AfterValidator, Field
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from registrar.text.sanitize import shown
 from worker.notifications import commit_status, fact_card
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport import smtp
 
 NEEDS = ("url",)
@@ -42,7 +42,7 @@ class Options(Strict):
     starttls: bool = True
 
 
-def message(notice: Notice) -> EmailMessage:
+def message(notice: Notification) -> EmailMessage:
     """The same on every attempt, byte by byte."""
     options = Options.model_validate(notice.options)
     mail = EmailMessage(policy=SMTP)
@@ -55,7 +55,7 @@ def message(notice: Notice) -> EmailMessage:
     return mail
 
 
-def _text(notice: Notice) -> str:
+def _text(notice: Notification) -> str:
     fact = notice.fact
     lines = [fact.text]
     if fact.type == fact_card.ASKED:
@@ -77,6 +77,6 @@ def _line(text: str) -> str:
     return " ".join(shown(" ".join(text.split())).split())
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     smtp.send(notice.url, message(notice), starttls=options.starttls)

@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from worker.notifications import commit_status
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.github import access, api
 
 NEEDS = ("secret",)
@@ -32,7 +32,7 @@ class Options(access.Access):
     context: commit_status.Context = "registrar"
 
 
-def path_and_body(notice: Notice, options: Options) -> tuple[str, dict[str, Any]]:
+def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str, Any]]:
     """Raises PassedOver."""
     fact, repository = notice.fact, f"/repos/{options.repository}"
     sha = commit_status.sha(fact)
@@ -47,7 +47,7 @@ def path_and_body(notice: Notice, options: Options) -> tuple[str, dict[str, Any]
     return f"{repository}/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     path, body = path_and_body(notice, options)
     access.post(http, path, body, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from worker.notifications.deploy_payload import about
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.github import access, api
 
 NEEDS = ("secret",)
@@ -32,11 +32,11 @@ class Options(access.Access):
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
 
 
-def body(notice: Notice, options: Options) -> dict[str, Any]:
+def body(notice: Notification, options: Options) -> dict[str, Any]:
     return {"event_type": options.event_type, "client_payload": about(notice)}
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     path, said = f"/repos/{options.repository}/dispatches", body(notice, options)
     access.post(http, path, said, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)

@@ -10,13 +10,13 @@ from typing import Any
 
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from worker.notifications import commit_status
-from worker.notifications.notifiers import Notice, PassedOver
+from worker.notifications.notifiers import NotApplicable, Notification
 from worker.notifications.transport.gitlab import Project, project_url
 from worker.notifications.transport.http_post import exchange, judge
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -37,8 +37,8 @@ class Options(Strict):
     context: commit_status.Context = "registrar"
 
 
-def path_and_body(notice: Notice, options: Options) -> tuple[str, dict[str, Any]]:
-    """Below the project's address. Raises PassedOver."""
+def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str, Any]]:
+    """Below the project's address. Raises NotApplicable."""
     fact = notice.fact
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
@@ -52,14 +52,14 @@ def path_and_body(notice: Notice, options: Options) -> tuple[str, dict[str, Any]
     return f"/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     path, body = path_and_body(notice, options)
     if not notice.secret:
-        raise Final("the channel has no secret; add secret: env:NAME, a token with the scope api")
+        raise PermanentError("the channel has no secret; add secret: env:NAME, a token with the scope api")
     headers = {**_HEADERS, "PRIVATE-TOKEN": notice.secret.strip()}
     answer = exchange(http, f"{project_url(notice.url, options.project)}{path}", json.dumps(body).encode(), headers)
     # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:
-        raise PassedOver(f"{answer.host} has this status of the commit already, or one that it can't follow")
+        raise NotApplicable(f"{answer.host} has this status of the commit already, or one that it can't follow")
     judge(answer, hints=_HINTS)

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 import requests
 from pydantic import Field
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
 from worker.notifications.deploy_payload import about
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.gitlab import Project, project_url
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -35,10 +35,10 @@ class Options(Strict):
     ref: Annotated[str, Field(min_length=1, max_length=255)]
 
 
-def body(notice: Notice, options: Options) -> bytes:
-    """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises Final."""
+def body(notice: Notification, options: Options) -> bytes:
+    """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises PermanentError."""
     if not notice.secret:
-        raise Final("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
+        raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
     said = {"event": notice.event_id, **about(notice)}
     variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in said.items()}
     return urlencode({"token": notice.secret.strip(), "ref": options.ref, **variables}).encode()
@@ -48,11 +48,11 @@ def _value(key: str, value: object) -> str:
     """https://docs.gitlab.com/ci/variables/#prevent-variable-expansion: $NAME in one would show another one's."""
     text = "" if value is None else str(value)
     if "$" in text:
-        raise Final(f"the {key} has a $ in it, which GitLab would take for a variable's name")
+        raise PermanentError(f"the {key} has a $ in it, which GitLab would take for a variable's name")
     return text
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     url = f"{project_url(notice.url, options.project)}/trigger/pipeline"
     send(http, url, body(notice, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

@@ -4,11 +4,11 @@ import logging
 
 import requests
 
-from registrar.config.encryption import Seal
-from worker.notifications.notifiers import Notice
+from registrar.config.encryption import Encryptor
+from worker.notifications.notifiers import Notification
 
 log = logging.getLogger(__name__)
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     log.info("%s: %s (event %s)", notice.fact.type, notice.fact.text, notice.event_id)

@@ -14,15 +14,15 @@ from typing import Annotated, Any
 
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.types.terms import Form
 from registrar.policy.base_model import Strict
 from registrar.text import markdown
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import ask
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 NEEDS = ("url",)
 HOSTS: frozenset[str] = frozenset()  # everybody has one of their own
@@ -37,7 +37,7 @@ class Options(Strict):
     channel_id: Annotated[str, Form(_ID, "is no channel's id of 26 letters and digits")] | None = None
 
 
-def message(notice: Notice, seal: Seal) -> dict[str, Any]:
+def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """The JSON of an incoming webhook's message."""
     text = markdown.escape(fact_card.title(notice), most=_MOST)
     link = {"title": fact_card.OPEN, "title_link": notice.page} if notice.page else {}
@@ -45,7 +45,7 @@ def message(notice: Notice, seal: Seal) -> dict[str, Any]:
     return {"text": text, **({"attachments": attachments} if attachments else {})}
 
 
-def _shown(notice: Notice, seal: Seal) -> dict[str, Any]:
+def _shown(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     lines = [line for part in fact_card.parts(notice) for line in part]
     pressable, has_buttons = fact_card.pressable(notice), bool(notice.door and notice.presses)
     if pressable and not has_buttons:
@@ -56,7 +56,7 @@ def _shown(notice: Notice, seal: Seal) -> dict[str, Any]:
     return {**shown, "actions": [_button("approve", "good", notice, seal), _button("reject", "danger", notice, seal)]}
 
 
-def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
+def _button(verdict: str, style: str, notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
     sealed = fact_card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel_id)
     return {
@@ -68,7 +68,7 @@ def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, A
     }
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
     """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in its source)."""
     channel = Options.model_validate(notice.options).channel_id
     if channel is None:
@@ -81,23 +81,23 @@ def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch(_ID, id) else None
 
 
-def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+def edit(notice: Notification, ref: str, http: requests.Session, seal: Encryptor) -> None:
     ask(http, "PUT", _at(notice, f"/{json.loads(ref)['id']}/patch"), _post(notice, seal), _headers(notice))
 
 
-def _post(notice: Notice, seal: Seal) -> dict[str, Any]:
+def _post(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """The same message in the words of the API."""
     said = message(notice, seal)
     return {"message": said["text"], "props": {"attachments": said.get("attachments", [])}}
 
 
-def _at(notice: Notice, path: str) -> str | None:
+def _at(notice: Notification, path: str) -> str | None:
     return f"{notice.url.rstrip('/')}/api/v4/posts{path}" if notice.url else None
 
 
-def _headers(notice: Notice) -> dict[str, str]:
+def _headers(notice: Notification) -> dict[str, str]:
     if not notice.secret:
-        raise Final("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
+        raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
     return {**_JSON, "Authorization": f"Bearer {notice.secret}"}
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from worker.notifications import commit_status
 from worker.notifications.deploy_payload import about
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 NEEDS = ("secret",)
 NEEDS_VERSION = True
@@ -24,9 +24,11 @@ _MOST = 1024  # characters of a summary
 _HINTS = {400: "the channel's secret is no integration key of a service (32 characters)"}
 
 
-def body(notice: Notice) -> dict[str, Any]:
+def body(notice: Notification) -> dict[str, Any]:
     if not notice.secret:
-        raise Final("the channel has no secret; add secret: env:NAME, the integration key of a PagerDuty service")
+        raise PermanentError(
+            "the channel has no secret; add secret: env:NAME, the integration key of a PagerDuty service"
+        )
     fact = notice.fact
     text, url = " ".join(fact.text.split()), commit_status.link(fact)
     details = {key: value for key, value in about(notice).items() if value is not None}
@@ -42,6 +44,6 @@ def body(notice: Notice) -> dict[str, Any]:
     }
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     content = json.dumps(body(notice)).encode()
     send(http, notice.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)

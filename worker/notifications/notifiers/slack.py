@@ -14,16 +14,16 @@ from typing import Annotated, Any
 import requests
 from pydantic import Field
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.events.types.terms import Form
 from registrar.policy.base_model import Strict
 from registrar.text.markdown import FENCE
 from registrar.text.sanitize import shown
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import ask
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import Doubtful, Final, Retryable
+from worker.registry.protocol import AmbiguousError, PermanentError, RetryableError
 
 NEEDS = ("url or secret",)
 HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -86,7 +86,7 @@ def _unmarked(lines: Iterable[str]) -> Iterator[str]:
             yield plain if inside else _QUOTE.sub("\u200b>", _ITALIC.sub("\uff3f\\1\uff3f", plain.translate(_LIKE)))
 
 
-def message(notice: Notice, seal: Seal) -> dict[str, Any]:
+def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """The message's JSON. Where a card is shown, its text is for notifications."""
     title = escape(fact_card.title(notice))
     blocks = [_section(title)]
@@ -109,21 +109,21 @@ def _words(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _to_decide(notice: Notice, seal: Seal) -> dict[str, Any]:
+def _to_decide(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """Buttons, or where nothing takes their presses the way that is always open."""
     if notice.presses is None:
         return _section(escape(f"to decide: {fact_card.in_a_shell('approve', notice.fact)}"))
     return {"type": "actions", "elements": [_button(verdict, style, notice, seal) for verdict, style in _STYLES]}
 
 
-def _button(verdict: str, style: str, notice: Notice, seal: Seal) -> dict[str, Any]:
+def _button(verdict: str, style: str, notice: Notification, seal: Encryptor) -> dict[str, Any]:
     """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
     value = fact_card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel)
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
     content = message(notice, seal)
     channel = Options.model_validate(notice.options).channel
     if channel is None:
@@ -133,12 +133,12 @@ def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
     return json.dumps({"channel": said.get("channel", channel), "ts": said["ts"]}) if "ts" in said else None
 
 
-def edit(notice: Notice, ref: str, http: requests.Session, seal: Seal) -> None:
+def edit(notice: Notification, ref: str, http: requests.Session, seal: Encryptor) -> None:
     """Slack keeps what is not named anew, so the blocks without buttons are."""
     _call("chat.update", {**json.loads(ref), **message(notice, seal)}, notice, http)
 
 
-def _thread(notice: Notice, channel: str) -> dict[str, Any]:
+def _thread(notice: Notification, channel: str) -> dict[str, Any]:
     """Whoever is asked again must see it in the channel too."""
     card_ref = json.loads(notice.thread) if notice.thread else {}
     if card_ref.get("channel") != channel:
@@ -146,13 +146,13 @@ def _thread(notice: Notice, channel: str) -> dict[str, Any]:
     return {"thread_ts": card_ref["ts"], "reply_broadcast": fact_card.is_card(notice.fact)}
 
 
-def _call(method: str, content: dict[str, Any], notice: Notice, http: requests.Session) -> Any:
+def _call(method: str, content: dict[str, Any], notice: Notification, http: requests.Session) -> Any:
     """parse: chat.update finds names of channels and people in a text, unless it is told not to.
 
     Slack answers 200 and says in the body whether it worked.
     """
     if not notice.secret:
-        raise Final("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
+        raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
     url = f"{Options.model_validate(notice.options).api.rstrip('/')}/{method}"
     headers = {**_JSON, "Authorization": f"Bearer {notice.secret}"}
     said = ask(http, "POST", url, {**content, "parse": "none", "link_names": False}, headers)
@@ -160,10 +160,10 @@ def _call(method: str, content: dict[str, Any], notice: Notice, http: requests.S
         return said
     error = said.get("error")
     if not isinstance(error, str) or not re.fullmatch("[a-z_]{1,60}", error):
-        raise Doubtful("Slack's answer can't be read")
+        raise AmbiguousError("Slack's answer can't be read")
     if error in _LATER:
-        raise Retryable(f"Slack answered {error}")
-    raise Final(f"Slack refused the message: {error}{_ADVICE.get(error, '')}")
+        raise RetryableError(f"Slack answered {error}")
+    raise PermanentError(f"Slack refused the message: {error}{_ADVICE.get(error, '')}")
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import requests
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.text import markdown
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
 
 NEEDS = ("url",)
@@ -22,7 +22,7 @@ _MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microso
 _LONGEST = 1000  # characters of one
 
 
-def message(notice: Notice) -> dict[str, Any]:
+def message(notice: Notification) -> dict[str, Any]:
     """The workflow's JSON: one attachment, which is the card. https://adaptivecards.io/explorer/AdaptiveCard.html"""
     body = [_line(fact_card.title(notice), size="medium", weight="bolder")]
     if fact_card.is_card(notice.fact):
@@ -39,7 +39,7 @@ def message(notice: Notice) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _lines(notice: Notice) -> list[str]:
+def _lines(notice: Notification) -> list[str]:
     commands = [f"@Registrar {fact_card.command(verdict, notice.fact)}" for verdict in ("approve", "reject")]
     to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.pressable(notice) else []
     return [*to_decide, *(line for part in fact_card.parts(notice) for line in part)]
@@ -71,7 +71,7 @@ def _bytes(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> str | None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
     """A workflow says 202 and no id: what it posted can't be edited."""
     send(http, notice.url, _bytes(message(notice)), _JSON)
     return None

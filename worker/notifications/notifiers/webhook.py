@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 import requests
 from pydantic import Field
 
-from registrar.config.encryption import Seal
+from registrar.config.encryption import Encryptor
 from registrar.http import signing
 from registrar.policy.base_model import Strict
-from worker.notifications.notifiers import Notice
+from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 NEEDS = ("url", "secret")
 _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
@@ -29,21 +29,21 @@ class Options(Strict):
     type_prefix: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$(?!\n)", max_length=200)] = "io.registrar"
 
 
-def body(notice: Notice) -> bytes:
+def body(notice: Notification) -> bytes:
     """The exact bytes, in the format of the channel's options."""
     options = Options.model_validate(notice.options)
     content = _event(notice, options.type_prefix) if options.format == "cloudevents" else _standard(notice)
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _standard(notice: Notice) -> dict[str, Any]:
+def _standard(notice: Notification) -> dict[str, Any]:
     """{"type", "timestamp", "data": {"event", "text", "model", "version", ...details}}."""
     fact = notice.fact
     about = {"event": notice.event_id, "text": fact.text, "model": fact.model, "version": fact.version}
     return {"type": fact.type, "timestamp": notice.at.isoformat(), "data": {**fact.details, **about}}
 
 
-def _event(notice: Notice, prefix: str) -> dict[str, Any]:
+def _event(notice: Notification, prefix: str) -> dict[str, Any]:
     """id: the same on every attempt, as the specification asks. Attributes that say nothing are left out.
 
     correlationid, causationid: https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/correlation.md
@@ -67,10 +67,10 @@ def _event(notice: Notice, prefix: str) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value}
 
 
-def post(notice: Notice, http: requests.Session, seal: Seal) -> None:
+def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
     """The id stays the same when it is tried again; the time of signing does not, as the specification asks."""
     if not notice.secret:
-        raise Final("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
+        raise PermanentError("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
     content = body(notice)
     signed = signing.standard_webhooks(notice.secret, id=notice.id, timestamp=datetime.now(UTC), body=content)
     media_type = _TYPES[Options.model_validate(notice.options).format]

@@ -11,7 +11,7 @@ import requests
 import urllib3
 
 from registrar.ledger.engine import now
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 from worker.retry_after import seconds
 
 TIMEOUT = (3.05, 10)  # seconds to connect, and between bytes
@@ -38,7 +38,7 @@ def post(
     *,
     hints: Mapping[int, str] | None = None,
 ) -> None:
-    """POST a body. hints: by status, where to look when it is refused. Raises Retryable or Final."""
+    """POST a body. hints: by status, where to look when it is refused. Raises RetryableError or PermanentError."""
     judge(exchange(http, url, body, headers, listen=False), hints=hints)
 
 
@@ -70,10 +70,11 @@ def exchange(
 ) -> Answer:
     """Send a body, and whatever is answered. listen: whether the answer's body is read.
 
-    No message names the address: chat webhooks' addresses are secrets. Raises Retryable or Final where there is none.
+    No message names the address: chat webhooks' addresses are secrets. Raises RetryableError, and PermanentError where
+    there is no address.
     """
     if not url:
-        raise Final("the channel has no url; add url: env:NAME to it in registrar.yml")
+        raise PermanentError("the channel has no url; add url: env:NAME to it in registrar.yml")
     host = _host(url)
     try:
         with http.request(
@@ -81,20 +82,22 @@ def exchange(
         ) as answer:
             return Answer(host, answer.status_code, answer.headers, _read(answer) if listen else b"")
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
-        raise Final("the channel's url is not an http(s) address") from None
+        raise PermanentError("the channel's url is not an http(s) address") from None
     except requests.exceptions.InvalidHeader:
-        raise Final("the channel's secret has characters that no header may hold, such as a line break") from None
+        raise PermanentError(
+            "the channel's secret has characters that no header may hold, such as a line break"
+        ) from None
     except requests.RequestException as error:
-        raise Retryable(f"{host} does not answer ({type(error).__name__})") from None
+        raise RetryableError(f"{host} does not answer ({type(error).__name__})") from None
 
 
 def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
-    """Raises Retryable or Final for what is no success."""
+    """Raises RetryableError or PermanentError for what is no success."""
     if answer.status in _LATER or answer.status >= 500:
-        raise Retryable(f"{answer.host} answered {answer.status}", after=waits(answer))
+        raise RetryableError(f"{answer.host} answered {answer.status}", after=waits(answer))
     if answer.status >= 300:
         hint = (hints or {}).get(answer.status, "")
-        raise Final(f"{answer.host} refused the message with {answer.status}{': ' if hint else ''}{hint}")
+        raise PermanentError(f"{answer.host} refused the message with {answer.status}{': ' if hint else ''}{hint}")
 
 
 def waits(answer: Answer) -> float | None:
@@ -106,7 +109,7 @@ def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "?"
     except ValueError:
-        raise Final("the channel's url is not an http(s) address") from None
+        raise PermanentError("the channel's url is not an http(s) address") from None
 
 
 def _read(answer: requests.Response) -> bytes:

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
 from registrar.http.safe_url import allowed, may_answer
-from worker.registry.protocol import Final
+from worker.registry.protocol import PermanentError
 
 SECONDS = 15.0  # from the connection to the last byte; a chat system answers in a few hundred ms
 
@@ -26,10 +26,10 @@ def session(url: str, *, own: Collection[str], listed: Collection[str]) -> reque
     """For one call to `url`. own: the kind's hosts; listed: the source's reply_to, which goes before them.
 
     Redirects are not followed (http_post.py), no proxy, login or certificate of the environment is used, and
-    no body is read. Raises Final where the host is on neither list; the session does, where somebody else answers.
+    no body is read. Raises PermanentError where the host is on neither list; the session does where another answers.
     """
     if not allowed(url, listed or own):
-        raise Final("the address for the answer is not, or no more, one of this source's; see its reply_to")
+        raise PermanentError("the address for the answer is not, or no more, one of this source's; see its reply_to")
     opened = requests.Session()
     opened.trust_env = False
     adapter = _Adapter(url, listed=bool(listed))
@@ -56,7 +56,7 @@ class _Adapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if urlsplit(request.url or "")[:2] != urlsplit(self._url)[:2]:
-            raise Final("an answer goes to its own address and to no other")
+            raise PermanentError("an answer goes to its own address and to no other")
         return super().send(request, *args, **kwargs)
 
 
@@ -77,7 +77,9 @@ class _Judged:
         connected: socket.socket = super()._new_conn()  # type: ignore[misc]
         if not may_answer(connected.getpeername()[0], host=self.host, listed=self.listed):
             connected.close()
-            raise Final(f"{self.host} leads to an address inside a private network; to allow it, list it in reply_to")
+            raise PermanentError(
+                f"{self.host} leads to an address inside a private network; to allow it, list it in reply_to"
+            )
         self._end = hang_up_after(SECONDS, connected)
         return connected
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from registrar.http.safe_url import is_loopback
 from worker.notifications.transport.safe_session import hang_up_after
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 TIMEOUT = 10.0  # seconds between bytes
 SECONDS = 60.0  # for all of it
@@ -33,7 +33,9 @@ class _Server:
 
 
 def send(url: str | None, mail: EmailMessage, *, starttls: bool) -> None:
-    """Raises Retryable, Final. Where some of several recipients are refused it is Final: the others have their mail."""
+    """Raises RetryableError, or PermanentError: also where some of several recipients are refused, and the others have
+    their mail.
+    """
     server = _server(url)
     try:
         with _connected(server, starttls=starttls) as smtp:
@@ -43,24 +45,28 @@ def send(url: str | None, mail: EmailMessage, *, starttls: bool) -> None:
     except smtplib.SMTPResponseException as error:
         raise _answered(server, error) from None
     except smtplib.SMTPNotSupportedError as error:
-        raise Final(f"{server.host} can't do what the mail needs: {error}") from None
+        raise PermanentError(f"{server.host} can't do what the mail needs: {error}") from None
     except (smtplib.SMTPException, OSError) as error:
-        raise Retryable(f"{server.host} does not take the mail ({type(error).__name__})") from None
+        raise RetryableError(f"{server.host} does not take the mail ({type(error).__name__})") from None
     if refused:
         codes = ", ".join(sorted({str(code) for code, _ in refused.values()}))
-        raise Final(f"{server.host} refused {len(refused)} of the recipients with {codes}; the others have the mail")
+        raise PermanentError(
+            f"{server.host} refused {len(refused)} of the recipients with {codes}; the others have the mail"
+        )
 
 
 def _server(url: str | None) -> _Server:
     if not url:
-        raise Final("the channel has no url; add url: env:NAME to it in registrar.yml, smtp://USER:PASSWORD@HOST:PORT")
+        raise PermanentError(
+            "the channel has no url; add url: env:NAME to it in registrar.yml, smtp://USER:PASSWORD@HOST:PORT"
+        )
     try:
         parts = urlsplit(url.strip())
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise Final(_WANTED) from None
+        raise PermanentError(_WANTED) from None
     if not parts.hostname:
-        raise Final(_WANTED)
+        raise PermanentError(_WANTED)
     return _Server(
         parts.scheme == "smtps", parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or "")
     )
@@ -73,7 +79,7 @@ def _connected(server: _Server, *, starttls: bool) -> Iterator[smtplib.SMTP]:
         if starttls and not server.tls:
             smtp.ehlo_or_helo_if_needed()
             if not smtp.has_extn("starttls"):
-                raise Final(
+                raise PermanentError(
                     f"{server.host} offers no STARTTLS: smtps:// in the channel's url, or options.starttls: false"
                 )
             smtp.starttls(context=ssl.create_default_context())
@@ -95,27 +101,29 @@ def _login(smtp: smtplib.SMTP, server: _Server) -> None:
     if not server.user:
         return
     if not isinstance(smtp.sock, ssl.SSLSocket) and not is_loopback(server.host):
-        raise Final("options.starttls is false: a password does not go to another machine in the open")
+        raise PermanentError("options.starttls is false: a password does not go to another machine in the open")
     try:
         smtp.login(server.user, server.password)
     except (smtplib.SMTPResponseException, smtplib.SMTPServerDisconnected):
         raise
     except (smtplib.SMTPException, UnicodeError):
-        raise Final(f"{server.host} offers no way to log in with the user and password of the channel's url") from None
+        raise PermanentError(
+            f"{server.host} offers no way to log in with the user and password of the channel's url"
+        ) from None
 
 
-def _answered(server: _Server, error: smtplib.SMTPResponseException) -> Final | Retryable:
+def _answered(server: _Server, error: smtplib.SMTPResponseException) -> PermanentError | RetryableError:
     if 400 <= error.smtp_code < 500 or error.smtp_code < 0:
-        return Retryable(f"{server.host} answered {error.smtp_code}")
+        return RetryableError(f"{server.host} answered {error.smtp_code}")
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return Final(f"{server.host} refused the login with {error.smtp_code}: look at the channel's url")
-    return Final(f"{server.host} refused the mail with {error.smtp_code}")
+        return PermanentError(f"{server.host} refused the login with {error.smtp_code}: look at the channel's url")
+    return PermanentError(f"{server.host} refused the mail with {error.smtp_code}")
 
 
-def _all_refused(server: _Server, recipients: dict[str, tuple[int, bytes]]) -> Final | Retryable:
+def _all_refused(server: _Server, recipients: dict[str, tuple[int, bytes]]) -> PermanentError | RetryableError:
     codes = sorted({code for code, _ in recipients.values()})
     text = f"{server.host} refused the recipients with {', '.join(map(str, codes))}"
-    return Retryable(text) if codes[0] < 500 else Final(f"{text}: look at options.to")
+    return RetryableError(text) if codes[0] < 500 else PermanentError(f"{text}: look at options.to")
 
 
 class _PlainServer(smtplib.SMTP):

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from registrar.policy.base_model import Strict
 from worker.notifications.transport.github import api
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 _MARGIN = 120.0  # seconds before its end that a token is taken for spent
 _HINTS = {
@@ -66,19 +66,19 @@ def post(
     access: Access,
     hints: Mapping[int, str],
 ) -> None:
-    """POST to a path below the API's root. Raises Retryable, Final."""
+    """POST to a path below the API's root. Raises RetryableError, PermanentError."""
     try:
         api.post(http, f"{root}{path}", content, token=token(secret, access, http, root=root), hints=hints)
     except api.Unauthorized:
         if _known.pop(_key(secret or "", access, root), None) is None:
             raise
-        raise Retryable("GitHub takes the app's token no more; it gets another one") from None
+        raise RetryableError("GitHub takes the app's token no more; it gets another one") from None
 
 
 def token(secret: str | None, access: Access, http: requests.Session, *, root: str) -> str:
-    """What goes into the Authorization header. Raises Retryable, Final."""
+    """What goes into the Authorization header. Raises RetryableError, PermanentError."""
     if not secret:
-        raise Final("the channel has no secret; add secret: env:NAME, a token or an app's private key")
+        raise PermanentError("the channel has no secret; add secret: env:NAME, a token or an app's private key")
     if access.app_id is None or access.installation_id is None:
         return secret.strip()
     key = _key(secret, access, root)
@@ -102,11 +102,11 @@ def _installation(secret: str, access: Access, http: requests.Session, root: str
         said = json.loads(answer.body)
         return _Known(str(said["token"]), datetime.fromisoformat(said["expires_at"]).timestamp())
     except (ValueError, KeyError, TypeError):
-        raise Retryable(f"{answer.host} answered, but with no token") from None
+        raise RetryableError(f"{answer.host} answered, but with no token") from None
 
 
 def jwt(pem: str, app_id: str, *, now: int) -> str:
-    """Good for nine minutes. Raises Final for what is no RSA private key.
+    """Good for nine minutes. Raises PermanentError for what is no RSA private key.
 
     https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
     """
@@ -115,7 +115,7 @@ def jwt(pem: str, app_id: str, *, now: int) -> str:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise Final("the channel's secret is no RSA private key in PEM, as GitHub gives it for an app")
+        raise PermanentError("the channel's secret is no RSA private key in PEM, as GitHub gives it for an app")
     claims = {"iat": now - 60, "exp": now + 540, "iss": app_id}  # 60 s back: clocks differ
     signed = f"{_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}"
     return f"{signed}.{_text(key.sign(signed.encode(), PKCS1v15(), SHA256()))}"

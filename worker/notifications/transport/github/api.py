@@ -10,7 +10,7 @@ from pydantic import Field
 
 from registrar.events.types.terms import Form
 from worker.notifications.transport.http_post import Answer, exchange, judge, waits
-from worker.registry.protocol import Final, Retryable
+from worker.registry.protocol import PermanentError, RetryableError
 
 ROOT = "https://api.github.com"
 HOST = "api.github.com"
@@ -33,18 +33,18 @@ Repository = Annotated[
 ]
 
 
-class Unauthorized(Final):
+class Unauthorized(PermanentError):
     """401: the token is nobody's, or nobody's any more."""
 
 
 def post(
     http: requests.Session, url: str, content: Mapping[str, Any], *, token: str, hints: Mapping[int, str]
 ) -> Answer:
-    """token: a personal one, an installation's, or an app's JWT. Raises Retryable, Final."""
+    """token: a personal one, an installation's, or an app's JWT. Raises RetryableError, PermanentError."""
     headers = {**_HEADERS, "Authorization": f"Bearer {token}"}
     answer = exchange(http, url, json.dumps(content).encode(), headers)
     if answer.status in (403, 429) and (pause := _limited(answer)) is not None:
-        raise Retryable(f"{answer.host} has had enough requests for now", after=pause)
+        raise RetryableError(f"{answer.host} has had enough requests for now", after=pause)
     if answer.status == 401:
         raise Unauthorized(f"{answer.host} refused the message with 401: {hints.get(401, 'the token is wrong')}")
     judge(answer, hints=hints)
