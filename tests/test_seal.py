@@ -19,49 +19,49 @@ CONTENT = {"press": "promotion.approve", "model": "taxi"}
     ids=["old", "new and old", "with spaces", "old and new"],
 )
 def test_what_either_key_made_is_believed(by: str, key: str):
-    assert Encryptor(key).open(Encryptor(by).close(CONTENT, audience="a"), audience="a") == CONTENT
-    assert Encryptor(key).vouches(CONTENT, Encryptor(by).mark(CONTENT, audience="a"), audience="a")
+    assert Encryptor(key).decrypt(Encryptor(by).encrypt(CONTENT, audience="a"), audience="a") == CONTENT
+    assert Encryptor(key).verify_mac(CONTENT, Encryptor(by).mac(CONTENT, audience="a"), audience="a")
 
 
 def test_the_first_key_makes_so_the_second_can_be_dropped():
     made = Encryptor(f"{NEW},{OLD}")
-    assert Encryptor(NEW).open(made.close(CONTENT, audience="a"), audience="a") == CONTENT
-    assert Encryptor(NEW).vouches(CONTENT, made.mark(CONTENT, audience="a"), audience="a")
+    assert Encryptor(NEW).decrypt(made.close(CONTENT, audience="a"), audience="a") == CONTENT
+    assert Encryptor(NEW).verify_mac(CONTENT, made.mark(CONTENT, audience="a"), audience="a")
     with pytest.raises(DecryptionError):
-        Encryptor(OLD).open(made.close(CONTENT, audience="a"), audience="a")
+        Encryptor(OLD).decrypt(made.close(CONTENT, audience="a"), audience="a")
 
 
 def test_what_a_dropped_key_made_is_void():
     with pytest.raises(DecryptionError):
-        Encryptor(NEW).open(Encryptor(OLD).close(CONTENT, audience="a"), audience="a")
-    assert not Encryptor(NEW).vouches(CONTENT, Encryptor(OLD).mark(CONTENT, audience="a"), audience="a")
-    assert not Encryptor(NEW).vouches(
-        {**CONTENT, "model": "other"}, Encryptor(NEW).mark(CONTENT, audience="a"), audience="a"
+        Encryptor(NEW).decrypt(Encryptor(OLD).encrypt(CONTENT, audience="a"), audience="a")
+    assert not Encryptor(NEW).verify_mac(CONTENT, Encryptor(OLD).mac(CONTENT, audience="a"), audience="a")
+    assert not Encryptor(NEW).verify_mac(
+        {**CONTENT, "model": "other"}, Encryptor(NEW).mac(CONTENT, audience="a"), audience="a"
     )
 
 
 @pytest.mark.parametrize(("made_for", "opened_as"), [("a", "b"), ("a", REPLY), (REPLY, "a"), (REPLY, SIGNING_IN)])
 def test_what_was_made_for_one_audience_is_nothing_to_another(made_for: str, opened_as: str):
-    seal = Encryptor(f"{NEW},{OLD}")
+    encryptor = Encryptor(f"{NEW},{OLD}")
     with pytest.raises(DecryptionError, match="another use"):
-        seal.open(seal.close(CONTENT, audience=made_for), audience=opened_as)
-    assert not seal.vouches(CONTENT, seal.mark(CONTENT, audience=made_for), audience=opened_as)
+        encryptor.decrypt(encryptor.encrypt(CONTENT, audience=made_for), audience=opened_as)
+    assert not encryptor.verify_mac(CONTENT, encryptor.mac(CONTENT, audience=made_for), audience=opened_as)
 
 
 def test_of_what_was_sealed_before_there_were_audiences_only_addresses_are_opened():
     before = Fernet(OLD).encrypt(b'{"url": "https://hooks.slack.com/x"}').decode()
-    assert Encryptor(f"{NEW},{OLD}").open(before, audience=REPLY) == {"url": "https://hooks.slack.com/x"}
+    assert Encryptor(f"{NEW},{OLD}").decrypt(before, audience=REPLY) == {"url": "https://hooks.slack.com/x"}
     for audience in ("button", SIGNING_IN):
         with pytest.raises(DecryptionError):
-            Encryptor(OLD).open(before, audience=audience)
+            Encryptor(OLD).decrypt(before, audience=audience)
 
 
 def test_an_age_counts_under_either_key():
-    sealed = Encryptor(OLD).close(CONTENT, audience="a")
+    sealed = Encryptor(OLD).encrypt(CONTENT, audience="a")
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert Encryptor(f"{NEW},{OLD}").open(sealed, audience="a", max_age=7200, at=later) == CONTENT
+    assert Encryptor(f"{NEW},{OLD}").decrypt(sealed, audience="a", max_age=7200, at=later) == CONTENT
     with pytest.raises(DecryptionError):
-        Encryptor(f"{NEW},{OLD}").open(sealed, audience="a", max_age=60, at=later)
+        Encryptor(f"{NEW},{OLD}").decrypt(sealed, audience="a", max_age=60, at=later)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class Receiver:
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
     """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
     policy = policy or load(settings.config_path)
-    opened = source_registry.open_all(policy, settings, seal=Encryptor(settings.secret_key))
+    opened = source_registry.open_all(policy, settings, encryptor=Encryptor(settings.secret_key))
     ledger = Ledger(settings.ledger_url)
     schema.check(ledger)
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
@@ -101,10 +101,10 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.extensions.update(access=access, commands=commands, metrics=metrics, ledger=ledger)
     app.register_blueprint(api.blueprint(LocalQueries(ledger, lambda: policy), commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
-    house = DashboardContext(
+    context = DashboardContext(
         ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
     )
-    app.register_blueprint(dashboard.blueprint(house))
+    app.register_blueprint(dashboard.blueprint(context))
 
     rejections = RejectionLog(ledger, opened)
     errors = ErrorHandler(rejections, rate, ChatResponder(), Redactor(known(settings, policy)), metrics)
@@ -118,7 +118,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     answer_error = partial(_answer_error, errors, endpoint)
     app.register_error_handler(Exception, answer_error)
     entrance = signin.blueprint(settings, access, ledger, rate)
-    entrance.register_error_handler(Exception, Errors(house).for_browsers(answer_error))
+    entrance.register_error_handler(Exception, Errors(context).for_browsers(answer_error))
     app.register_blueprint(entrance)
     app.after_request(partial(_complete, access))
     _add_webhooks(app, endpoint)

@@ -35,13 +35,13 @@ def main() -> None:
     redaction.install(settings, policy)
     tracing.start(settings, "worker")
     ledger = Ledger(settings.ledger_url)
-    bench = build(settings, policy, ledger)
+    worker_context = build(settings, policy, ledger)
     installation_check.warn(policy, environ=settings.environ, path=settings.config_path)
     with ExitStack() as stack:
         stack.callback(tracing.stop)
         watch = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
         pulse = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
-        follow_worker(bench.app, pulse.loop)
+        follow_worker(worker_context.app, pulse.loop)
         if at := settings.watching.worker_metrics:
             stack.enter_context(MetricsServer(at, partial(metrics.text, pulse.loop)))
 
@@ -49,8 +49,10 @@ def main() -> None:
             stack.close()
             os._exit(0)
 
-        shutdown.when_closing(bench.app, lambda: bench.closing.begin(partial(hand_back, bench), leave))
-        bench.app.start(_arguments(settings.watching))
+        shutdown.when_closing(
+            worker_context.app, lambda: worker_context.closing.begin(partial(hand_back, worker_context), leave)
+        )
+        worker_context.app.start(_arguments(settings.watching))
 
 
 def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
@@ -64,9 +66,11 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
     registry = MlflowRegistry(settings.mlflow_uri).guarded
     scrubbing = redaction.Redactor(redaction.known(settings, policy))
     inbox = Inbox(ledger, Dispatcher(settings.broker_url).publish)
-    bench = WorkerContext(app, ledger, inbox, policy, settings, _seal(settings), registry, http, scrub=scrubbing)
-    install(bench)
-    return bench
+    worker_context = WorkerContext(
+        app, ledger, inbox, policy, settings, _encryptor(settings), registry, http, redact=scrubbing
+    )
+    install(worker_context)
+    return worker_context
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -74,7 +78,7 @@ def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _seal(settings: Settings) -> Encryptor:
+def _encryptor(settings: Settings) -> Encryptor:
     try:
         return Encryptor(settings.secret_key)
     except ValueError as error:

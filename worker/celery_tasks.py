@@ -40,54 +40,54 @@ _AGAIN = 10  # times that a task begins anew since what it saw was made anew
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
-def install(bench: WorkerContext) -> None:
+def install(worker_context: WorkerContext) -> None:
     """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
     for verb in kinds("worker.actions"):
-        bench.app.task(name=f"worker.{verb}")(_entry(bench, verb))
+        worker_context.app.task(name=f"worker.{verb}")(_entry(worker_context, verb))
 
     def ring_again(**_: object) -> None:
-        dispatcher.sweep(bench)
+        dispatcher.sweep(worker_context)
 
     def look_at_the_clock() -> None:
-        dispatcher.tick(bench)
+        dispatcher.tick(worker_context)
 
-    def ring_each(bells: list[list[str]]) -> None:
-        dispatcher.peal(bench, [TaskMessage(task_id, name) for task_id, name in bells])
+    def ring_each(task_messages: list[list[str]]) -> None:
+        dispatcher.peal(worker_context, [TaskMessage(task_id, name) for task_id, name in task_messages])
 
-    bench.app.task(name=PUBLISH_BATCH)(ring_each)
-    bench.app.task(name="worker.sweep")(ring_again)
-    bench.app.task(name="worker.tick")(look_at_the_clock)
+    worker_context.app.task(name=PUBLISH_BATCH)(ring_each)
+    worker_context.app.task(name="worker.sweep")(ring_again)
+    worker_context.app.task(name="worker.tick")(look_at_the_clock)
     worker_ready.connect(ring_again, weak=False)
 
 
-def _entry(bench: WorkerContext, verb: str) -> Callable[[str], None]:
+def _entry(worker_context: WorkerContext, verb: str) -> Callable[[str], None]:
     def run(task_id: str) -> None:
         """Claim the task, act on it, finish it."""
-        work_on(bench, verb, task_id)
+        work_on(worker_context, verb, task_id)
 
     run.__name__ = verb
-    return _in_places(bench, run) if f"worker.{verb}" in LONG else run
+    return _in_places(worker_context, run) if f"worker.{verb}" in LONG else run
 
 
-def _in_places(bench: WorkerContext, run: Callable[[str], None]) -> Callable[[str], None]:
+def _in_places(worker_context: WorkerContext, run: Callable[[str], None]) -> Callable[[str], None]:
     """Where there is a place; whoever leaves it rings for the next."""
 
     def download(task_id: str) -> None:
-        with bench.downloads.place() as found:
+        with worker_context.downloads.place() as found:
             if found:
                 run(task_id)
         if found:
-            dispatcher.next_of(bench, LONG)
+            dispatcher.next_of(worker_context, LONG)
 
     download.__name__ = run.__name__
     return download
 
 
-def work_on(bench: WorkerContext, verb: str, task_id: str) -> None:
+def work_on(worker_context: WorkerContext, verb: str, task_id: str) -> None:
     """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
     try:
-        with bench.ledger.write() as connection:
-            task = tasks.claim(connection, task_id, at=bench.now())
+        with worker_context.ledger.write() as connection:
+            task = tasks.claim(connection, task_id, at=worker_context.now())
     except LedgerUnavailable as error:
         log.warning("%s %s: not begun, the sweep rings again: the ledger %s (%s)", verb, task_id, error.reason, error)
         return
@@ -95,90 +95,92 @@ def work_on(bench: WorkerContext, verb: str, task_id: str) -> None:
         log.debug("%s %s: nothing to claim", verb, task_id)
         return
     with observability.around(task):
-        _work_on(bench, verb, task)
+        _work_on(worker_context, verb, task)
 
 
-def _work_on(bench: WorkerContext, verb: str, task: Task) -> None:
+def _work_on(worker_context: WorkerContext, verb: str, task: Task) -> None:
     try:
-        bells = _settle(bench, verb, task)
+        task_messages = _settle(worker_context, verb, task)
     except TaskReleased:
-        hand_back(bench, task)
+        hand_back(worker_context, task)
         return
     except LeaseLost:
         log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
         return
-    publish(bench.app, bells)
+    publish(worker_context.app, task_messages)
 
 
-def hand_back(bench: WorkerContext, task: Task) -> None:
+def hand_back(worker_context: WorkerContext, task: Task) -> None:
     """This worker stops, and another one takes the task at once; without the ledger, when the lease is over."""
     try:
-        with bench.ledger.write() as connection:
-            bells = tasks.release(connection, task, at=bench.now())
+        with worker_context.ledger.write() as connection:
+            task_messages = tasks.release(connection, task, at=worker_context.now())
     except LedgerUnavailable as error:
         log.warning("%s %s: not handed back: the ledger %s (%s)", task.name, task.id, error.reason, error)
         return
     log.info("%s %s: handed back", task.name, task.id)
-    publish(bench.app, bells)
+    publish(worker_context.app, task_messages)
 
 
-def _settle(bench: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
+def _settle(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
     """Act, and write down what came of it. Raises LeaseLost."""
-    with Lease(bench.ledger, task, bench.closing) as lease:
+    with Lease(worker_context.ledger, task, worker_context.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
-            return _give_up(bench, task, "dead", f"its worker died {task.crashes} times while running it")
-        work = _work(bench, task, lease.renew)
+            return _give_up(worker_context, task, "dead", f"its worker died {task.crashes} times while running it")
+        context = _work(worker_context, task, lease.renew)
         try:
             with observability.attempt(task):
-                outcome = metrics.attempt(task, partial(_acted, bench, verb, task, lease))
-            bells = _finish(bench, task, "refused" if outcome.refused else "succeeded", outcome)
+                outcome = metrics.attempt(task, partial(_acted, worker_context, verb, task, lease))
+            task_messages = _finish(worker_context, task, "refused" if outcome.refused else "succeeded", outcome)
         except LeaseLost:
             raise
         except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
-            return _retry(bench, task, f"the ledger {error.reason}", pause(1))
+            return _retry(worker_context, task, f"the ledger {error.reason}", pause(1))
         except TaskAlreadyRunning as error:
-            return _retry(bench, task, str(error), pause(1))
+            return _retry(worker_context, task, str(error), pause(1))
         except RegistryError as error:
-            return _failed(bench, work, error)
+            return _failed(worker_context, context, error)
         except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
             log.exception("%s %s: unexpected error", verb, task.id)
-            return _unexpected(bench, task, error)
+            return _unexpected(worker_context, task, error)
         log.info("%s %s: %s", verb, task.id, outcome.summary)
-        return bells
+        return task_messages
 
 
-def _acted(bench: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
+def _acted(worker_context: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
     """Whatever the action reads of its model is held against the record first (worker/promotions/version_identity.py).
 
     Raises RegistryError. After a write, it begins again as if this attempt had been cut off there.
     """
     written = 0
     for _ in range(_AGAIN):
-        sightings = _sightings(bench, task)
-        work = _work(bench, replace(task, attempts=task.attempts + written), lease.renew, sightings)
+        sightings = _sightings(worker_context, task)
+        context = _work(worker_context, replace(task, attempts=task.attempts + written), lease.renew, sightings)
         try:
-            outcome: Outcome = load("worker.actions", verb).act(work)
+            outcome: Outcome = load("worker.actions", verb).act(context)
             return replace(outcome, seen=sightings.seen if sightings else {})
         except VersionChanged as found:
-            _tell(bench, task, found.outcome)
+            _tell(worker_context, task, found.outcome)
             written += bool(sightings and sightings.wrote)
             task = _meant(task, sightings)
         except RegistryError:
-            _keep_meant(bench, task, sightings)
+            _keep_meant(worker_context, task, sightings)
             raise
     raise RetryableError(f"{task.data.get('model')} is made anew again and again in MLflow")
 
 
-def _sightings(bench: WorkerContext, task: Task) -> VersionIdentityCheck | None:
+def _sightings(worker_context: WorkerContext, task: Task) -> VersionIdentityCheck | None:
     """Of what works in the lane of a model."""
     model = task.data.get("model")
     if model is None or task.lane != f"model:{model}":
         return None
-    inner = bench.registry(lambda: None)
+    inner = worker_context.registry(lambda: None)
     number, made = _number(task), task.args.get(tasks.MEANT)
     meant = (number, made) if number and made else None
     said = (number, task.accepted_at) if number and number == task.data.get("version") else None
-    return VersionIdentityCheck(bench.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant, said=said)
+    return VersionIdentityCheck(
+        worker_context.ledger, inner, model, judging=task.name not in _SETTLING, meant=meant, said=said
+    )
 
 
 def _number(task: Task) -> int | None:
@@ -195,13 +197,13 @@ def _meant(task: Task, sightings: VersionIdentityCheck | None) -> Task:
     return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
 
 
-def _keep_meant(bench: WorkerContext, task: Task, sightings: VersionIdentityCheck | None) -> None:
+def _keep_meant(worker_context: WorkerContext, task: Task, sightings: VersionIdentityCheck | None) -> None:
     """Tried again, however late, a task is about the version that it saw, and not about what has the number then.
 
     Raises LeaseLost.
     """
     if (bound := _meant(task, sightings)) is not task:
-        with bench.ledger.write() as connection:
+        with worker_context.ledger.write() as connection:
             tasks.mean(connection, task, bound.args[tasks.MEANT])
 
 
@@ -215,56 +217,67 @@ def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnatio
     )
 
 
-def _tell(bench: WorkerContext, task: Task, found: Outcome) -> None:
+def _tell(worker_context: WorkerContext, task: Task, found: Outcome) -> None:
     """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
-    at = bench.now()
+    at = worker_context.now()
     log.warning("%s %s: %s", task.name, task.id, found.summary)
-    answers = deployment_gate_response.answers(bench.ledger, bench.seal, task, "succeeded", found, others=True)
-    told = Outcome(found.summary, found.facts, (*notices(bench.policy, found, at=at), *answers), found.records)
+    answers = deployment_gate_response.answers(
+        worker_context.ledger, worker_context.encryptor, task, "succeeded", found, others=True
+    )
+    told = Outcome(found.summary, found.facts, (*notices(worker_context.policy, found, at=at), *answers), found.records)
 
     def write() -> list[TaskMessage]:
-        with bench.ledger.write() as connection:
+        with worker_context.ledger.write() as connection:
             return tasks.come_to_light(connection, task, told, at=at)
 
-    publish(bench.app, retry_while_unavailable(write))
+    publish(worker_context.app, retry_while_unavailable(write))
 
 
 def _work(
-    bench: WorkerContext, task: Task, before_write: Callable[[], None], sightings: VersionIdentityCheck | None = None
+    worker_context: WorkerContext,
+    task: Task,
+    before_write: Callable[[], None],
+    sightings: VersionIdentityCheck | None = None,
 ) -> TaskContext:
     def check() -> None:
         if sightings:
             sightings.before_write()
         before_write()
 
-    registry = bench.registry(check)
+    registry = worker_context.registry(check)
     return TaskContext(
         task=task,
         registry=compared(registry, sightings) if sightings else registry,
         unseen=registry,
-        ledger=bench.ledger,
-        policy=bench.policy,
-        settings=bench.settings,
-        seal=bench.seal,
-        http=bench.http,
-        now=bench.now(),
+        ledger=worker_context.ledger,
+        policy=worker_context.policy,
+        settings=worker_context.settings,
+        encryptor=worker_context.encryptor,
+        http=worker_context.http,
+        now=worker_context.now(),
     )
 
 
-def _failed(bench: WorkerContext, work: TaskContext, error: RegistryError) -> list[TaskMessage]:
-    if ended := retry.end(work.task, error, at=work.now, answers=work.registry_answers):
+def _failed(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> list[TaskMessage]:
+    if ended := retry.end(context.task, error, at=context.now, answers=context.registry_answers):
         state, said = ended
-        return _give_up(bench, work.task, state, bench.scrub(said))
+        return _give_up(worker_context, context.task, state, worker_context.redact(said))
     asked = error.after if isinstance(error, RetryableError) else None
-    doubted = retry.doubted(work.task, error, work.registry_answers)
-    return _retry(bench, work.task, bench.scrub(str(error)), pause(work.task.attempts, asked), doubted=doubted)
+    doubted = retry.doubted(context.task, error, context.registry_answers)
+    return _retry(
+        worker_context,
+        context.task,
+        worker_context.redact(str(error)),
+        pause(context.task.attempts, asked),
+        doubted=doubted,
+    )
 
 
-def _unexpected(bench: WorkerContext, task: Task, error: Exception) -> list[TaskMessage]:
+def _unexpected(worker_context: WorkerContext, task: Task, error: Exception) -> list[TaskMessage]:
     message = f"unexpected {type(error).__name__}; the worker's log has the details"
     if task.attempts >= UNEXPECTED_ATTEMPTS:
-        return _give_up(bench, task, "dead", message)
-    return _retry(bench, task, message, pause(task.attempts))
+        return _give_up(worker_context, task, "dead", message)
+    return _retry(worker_context, task, message, pause(task.attempts))
 
 
 def pause(attempts: int, asked: float | None = None) -> float:
@@ -273,21 +286,23 @@ def pause(attempts: int, asked: float | None = None) -> float:
     return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
 
 
-def _retry(bench: WorkerContext, task: Task, error: str, delay: float, *, doubted: bool = False) -> list[TaskMessage]:
+def _retry(
+    worker_context: WorkerContext, task: Task, error: str, delay: float, *, doubted: bool = False
+) -> list[TaskMessage]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
     def put_back() -> list[TaskMessage]:
-        with bench.ledger.write() as connection:
-            return tasks.retry(connection, task, delay=delay, error=error, at=bench.now(), doubted=doubted)
+        with worker_context.ledger.write() as connection:
+            return tasks.retry(connection, task, delay=delay, error=error, at=worker_context.now(), doubted=doubted)
 
     return retry_while_unavailable(put_back)
 
 
-def _give_up(bench: WorkerContext, task: Task, state: str, error: str) -> list[TaskMessage]:
+def _give_up(worker_context: WorkerContext, task: Task, state: str, error: str) -> list[TaskMessage]:
     """A final error is told; a promotion that was under way has failed with it."""
     log.log(logging.INFO if state == "refused" else logging.ERROR, "%s %s: %s: %s", task.name, task.id, state, error)
     outcome = Outcome(error) if task.name in _TELLING else _failure(task, state, error)
-    return _finish(bench, task, state, outcome, error=error)
+    return _finish(worker_context, task, state, outcome, error=error)
 
 
 def _failure(task: Task, state: str, error: str) -> Outcome:
@@ -304,17 +319,22 @@ def _failure(task: Task, state: str, error: str) -> Outcome:
 
 
 def _finish(
-    bench: WorkerContext, task: Task, state: str, outcome: Outcome, *, error: str | None = None
+    worker_context: WorkerContext, task: Task, state: str, outcome: Outcome, *, error: str | None = None
 ) -> list[TaskMessage]:
-    at: datetime = bench.now()
-    notes = (*notices(bench.policy, outcome, at=at), *chat_replies.replies(bench.seal, task, outcome.summary))
+    at: datetime = worker_context.now()
+    notes = (
+        *notices(worker_context.policy, outcome, at=at),
+        *chat_replies.replies(worker_context.encryptor, task, outcome.summary),
+    )
 
     def end() -> list[TaskMessage]:
-        answers = deployment_gate_response.answers(bench.ledger, bench.seal, task, state, outcome)
+        answers = deployment_gate_response.answers(
+            worker_context.ledger, worker_context.encryptor, task, state, outcome
+        )
         steps = (_bound(step, task, outcome.seen) for step in outcome.follow_ups)
         told = (*steps, *notes, *answers)
         complete = replace(outcome, follow_ups=told)
-        with bench.ledger.write() as connection:
+        with worker_context.ledger.write() as connection:
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 
     return retry_while_unavailable(end)

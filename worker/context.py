@@ -27,10 +27,10 @@ class WorkerContext:
     inbox: Inbox  # for what the scheduler finds due
     policy: Policy
     settings: Settings
-    seal: Encryptor
+    encryptor: Encryptor
     registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
     http: requests.Session
     now: Callable[[], datetime] = now  # aware, UTC
-    scrub: Callable[[str], str] = str  # what another system said, without our secrets
+    redact: Callable[[str], str] = str  # what another system said, without our secrets
     closing: Shutdown = field(default_factory=Shutdown)
     downloads: Downloads = field(default_factory=Downloads)

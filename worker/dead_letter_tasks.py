@@ -8,10 +8,10 @@ from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
-def letter(work: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
+def dead_letter(context: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
     """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
-    with work.ledger.read() as connection:
-        found = dead_letters.letter(connection, data.task_id)
+    with context.ledger.read() as connection:
+        found = dead_letters.dead_letter(connection, data.task_id)
     if found is None or found.model != data.model:
         about = f"about {data.model}" if data.model else "about no model"
         raise Refused(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection
 
-from registrar.broker.celery_app import TaskMessage, publish, waiting
+from registrar.broker.celery_app import TaskMessage, publish, queued_messages
 from registrar.ledger import LedgerUnavailable, tasks
 from registrar.ledger.queries.backlog import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
@@ -14,51 +14,53 @@ from worker.context import WorkerContext
 log = logging.getLogger(__name__)
 
 
-def sweep(bench: WorkerContext) -> None:
+def sweep(worker_context: WorkerContext) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
     # A broker that was wiped is noticed here: what was rung before the last sweep is no longer there.
-    there = waiting(bench.app)
-    lost_after = SWEEP_SECONDS if there == 0 else tasks.RING_AGAIN
+    there = queued_messages(worker_context.app)
+    lost_after = SWEEP_SECONDS if there == 0 else tasks.REDELIVER_AFTER
     try:
-        with bench.ledger.write() as connection:
+        with worker_context.ledger.write() as connection:
             # After an outage: who is alive gets the time to renew its lease, so that none dies of the ledger's faults.
-            reap = bench.ledger.outages.over_for() > LEASE_SECONDS
-            bells = tasks.sweep(connection, at=bench.now(), lost_after=lost_after, waiting=there or 0, reap=reap)
+            reap = worker_context.ledger.outages.over_for() > LEASE_SECONDS
+            task_messages = tasks.sweep(
+                connection, at=worker_context.now(), lost_after=lost_after, waiting=there or 0, reap=reap
+            )
     except LedgerUnavailable as error:
         log.warning("the sweep can't read the ledger: %s", error)
         return
-    if bells:
-        log.info("sweep: rang for %d task(s)", len(bells))
-    publish(bench.app, bells)
+    if task_messages:
+        log.info("sweep: rang for %d task(s)", len(task_messages))
+    publish(worker_context.app, task_messages)
 
 
-def peal(bench: WorkerContext, bells: list[TaskMessage]) -> None:
+def peal(worker_context: WorkerContext, task_messages: list[TaskMessage]) -> None:
     """Ring for what a busy receiver has accepted: of a burst for one model for the first alone, as the rest follow.
     Without the ledger nothing could be begun either: the sweep rings.
     """
     try:
-        with bench.ledger.read() as connection:
-            first = first_in_line(connection, [bell.task_id for bell in bells])
+        with worker_context.ledger.read() as connection:
+            first = first_in_line(connection, [task_message.task_id for task_message in task_messages])
     except LedgerUnavailable as error:
-        log.warning("%d bell(s) are left to the sweep: the ledger %s (%s)", len(bells), error.reason, error)
+        log.warning("%d bell(s) are left to the sweep: the ledger %s (%s)", len(task_messages), error.reason, error)
         return
-    publish(bench.app, [bell for bell in bells if bell.task_id in first])
+    publish(worker_context.app, [task_message for task_message in task_messages if task_message.task_id in first])
 
 
-def next_of(bench: WorkerContext, names: Collection[str]) -> None:
+def next_of(worker_context: WorkerContext, names: Collection[str]) -> None:
     """Ring for the next of these tasks, by their Celery names. Without the ledger the sweep does."""
     try:
-        with bench.ledger.write() as connection:
-            bells = tasks.ring_next(connection, names, at=bench.now())
+        with worker_context.ledger.write() as connection:
+            task_messages = tasks.next_message(connection, names, at=worker_context.now())
     except LedgerUnavailable as error:
         log.warning("what waits for a place is left to the sweep: the ledger %s (%s)", error.reason, error)
         return
-    publish(bench.app, bells)
+    publish(worker_context.app, task_messages)
 
 
-def tick(bench: WorkerContext) -> None:
+def tick(worker_context: WorkerContext) -> None:
     """Begin what the time has brought. A ledger that is down is no error here either."""
     try:
-        scheduler.tick(bench.ledger, bench.inbox, bench.policy, bench.now())
+        scheduler.tick(worker_context.ledger, worker_context.inbox, worker_context.policy, worker_context.now())
     except LedgerUnavailable as error:
         log.warning("the scheduler can't read or write the ledger: %s", error)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from registrar.ledger import Ledger
-from registrar.ledger.dead_letters import letters
+from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.holders import history as ledger_history
 from registrar.ledger.holders import how_long
 from registrar.ledger.queries.holdings import Holding
@@ -92,7 +92,7 @@ def history(ledger: Ledger, *, model: str) -> Table:
 def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:
     """What failed for good, of a model or of all, newest first."""
     with ledger.read() as connection:
-        found = letters(connection, model=model)
+        found = list_dead_letters(connection, model=model)
     rows = [
         (age(each.finished_at, now), each.verb, each.model or "-", each.actor_name, _cut(each.error or ""), each.id)
         for each in found

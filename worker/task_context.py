@@ -34,7 +34,7 @@ class TaskContext:
     ledger: Ledger
     policy: Policy
     settings: Settings
-    seal: Encryptor
+    encryptor: Encryptor
     http: requests.Session
     now: datetime
 
@@ -52,7 +52,7 @@ class TaskContext:
             raise TypeError(f"{self.task.name} does not handle {self.task.event_type}")
         return data
 
-    def given(self, name: str) -> Any:
+    def param(self, name: str) -> Any:
         """An argument of the task, else the field of the event's data; None where neither has it."""
         return self.task.args.get(name, self.task.data.get(name))
 
@@ -81,14 +81,14 @@ class TaskContext:
 
     @property
     def model(self) -> str:
-        return str(self.given("model"))
+        return str(self.param("model"))
 
     @property
     def version(self) -> int:
-        return int(self.given("version"))
+        return int(self.param("version"))
 
     @property
-    def who(self) -> str:
+    def actor_name(self) -> str:
         return self.task.actor_name
 
     @property

@@ -60,11 +60,11 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
     return app
 
 
-def publish_batch(app: Celery, bells: Sequence[TaskMessage]) -> bool:
+def publish_batch(app: Celery, task_messages: Sequence[TaskMessage]) -> bool:
     """Publish one message for many bells, which a worker rings: to make a message costs more than to accept an event.
     False if the broker can't be reached: the sweep will ring them.
     """
-    names = [(bell.task_id, bell.name) for bell in bells]
+    names = [(task_message.task_id, task_message.name) for task_message in task_messages]
     try:
         with app.producer_or_acquire() as producer:
             app.send_task(
@@ -76,21 +76,21 @@ def publish_batch(app: Celery, bells: Sequence[TaskMessage]) -> bool:
     return True
 
 
-def publish(app: Celery, bells: Iterable[TaskMessage]) -> bool:
+def publish(app: Celery, task_messages: Iterable[TaskMessage]) -> bool:
     """Publish bells over one kept connection, to Redis all in one go. False if the broker can't be reached: the sweep
     will ring them.
     """
-    if not (rung := list(bells)):
+    if not (rung := list(task_messages)):
         return True
     try:
         with app.producer_or_acquire() as producer, producer.batch(len(rung)):
-            for bell in rung:
+            for task_message in rung:
                 app.send_task(
-                    bell.name,
-                    (bell.task_id,),
-                    task_id=bell.task_id,
+                    task_message.name,
+                    (task_message.task_id,),
+                    task_id=task_message.task_id,
                     producer=producer,
-                    argsrepr=f"('{bell.task_id}',)",  # finding out how to show it costs Celery a tenth of a bell
+                    argsrepr=f"('{task_message.task_id}',)",  # finding out how to show it costs Celery a tenth
                     kwargsrepr="{}",
                 )
     except (KombuError, OSError) as error:
@@ -99,11 +99,11 @@ def publish(app: Celery, bells: Iterable[TaskMessage]) -> bool:
     return True
 
 
-def _unreachable(error: Exception, bells: int) -> None:
-    log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, bells)
+def _unreachable(error: Exception, task_messages: int) -> None:
+    log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, task_messages)
 
 
-def waiting(app: Celery) -> int | None:
+def queued_messages(app: Celery) -> int | None:
     """How many messages wait at the broker; None where it does not say. 0: what was rung is in a worker's hands, or
     lost.
 

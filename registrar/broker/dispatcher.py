@@ -35,11 +35,11 @@ class Dispatcher:
         self._silent_until = 0.0
         atexit.register(self.close)
 
-    def publish(self, bells: Iterable[TaskMessage]) -> None:
+    def publish(self, task_messages: Iterable[TaskMessage]) -> None:
         """Returns at once."""
         if self._batches.waiting() < LONGEST:
-            for bell in bells:
-                self._batches.put(bell)
+            for task_message in task_messages:
+                self._batches.put(task_message)
 
     def close(self) -> None:
         """Publish what waits, then end the thread: nothing is published from then on."""
@@ -55,9 +55,9 @@ class Dispatcher:
             return False
         return True
 
-    def _publish(self, bells: Sequence[TaskMessage]) -> None:
+    def _publish(self, task_messages: Sequence[TaskMessage]) -> None:
         if time.monotonic() < self._silent_until:
             return
-        send = publish if len(bells) <= FEW else publish_batch
-        if not send(self._app, bells):
+        send = publish if len(task_messages) <= FEW else publish_batch
+        if not send(self._app, task_messages):
             self._silent_until = time.monotonic() + PAUSE

@@ -37,21 +37,21 @@ class Encryptor:
             raise ValueError("REGISTRAR_SECRET_KEY holds more than two keys: NEW,OLD while one is exchanged")
         self._keys = [base64.urlsafe_b64decode(one) for one in keys]
 
-    def close(self, content: dict[str, Any], *, audience: str) -> str:
+    def encrypt(self, content: dict[str, Any], *, audience: str) -> str:
         """ASCII text of about 100 characters plus 1.4 times the content's JSON in UTF-8."""
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return self._fernet(audience).encrypt(text.encode("utf-8", "surrogatepass")).decode()
 
-    def mark(self, content: dict[str, Any], *, audience: str) -> str:
+    def mac(self, content: dict[str, Any], *, audience: str) -> str:
         """22 characters that vouch for a content which travels in the open beside them, where no sealed text fits."""
         return _marked(content, _derived(self._keys[0], f"mark:{audience}"))
 
-    def vouches(self, content: dict[str, Any], mark: str, *, audience: str) -> bool:
+    def verify_mac(self, content: dict[str, Any], mark: str, *, audience: str) -> bool:
         """Whether it is a mark of this content for this audience, by any of the keys."""
         derived = [_derived(key, f"mark:{audience}") for key in self._keys]
         return any(hmac.compare_digest(_marked(content, key), mark) for key in derived)
 
-    def open(
+    def decrypt(
         self, text: str, *, audience: str, max_age: int | None = None, at: datetime | None = None
     ) -> dict[str, Any]:
         """The content. max_age in seconds, at `at` instead of now. Raises DecryptionError, also for other audiences."""

@@ -37,7 +37,7 @@ class Line:
 
 def examine(site: DoctorContext, *, seconds: float = SECONDS) -> Iterator[Line]:
     """In the order of the parts, each as soon as it is known. No line holds a secret that is known here."""
-    scrub = Redactor(known(site.settings, site.policy))
+    redact = Redactor(known(site.settings, site.policy))
     until = time.monotonic() + seconds
     # All is imported before a thread is started: two that import what needs each other see halves of it.
     installation_check.load_kinds(site.policy)
@@ -45,7 +45,7 @@ def examine(site: DoctorContext, *, seconds: float = SECONDS) -> Iterator[Line]:
     running = [_Check(part, look, site) for part, look in looks.items()]
     for check in running:
         for finding in check.findings(until, seconds):
-            yield Line(check.part, Finding(finding.level, scrub(finding.seen), scrub(finding.do)))
+            yield Line(check.part, Finding(finding.level, redact(finding.seen), redact(finding.do)))
 
 
 def _place(part: str) -> tuple[int, str]:

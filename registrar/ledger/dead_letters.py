@@ -76,7 +76,7 @@ class DeadLetter:
         return told | {"args": {name: value for name, value in self.args.items() if name != "to"}}
 
 
-def letters(
+def list_dead_letters(
     connection: Connection,
     *,
     state: str | None = None,
@@ -99,7 +99,7 @@ def letters(
     return [DeadLetter(**row) for row in connection.execute(query).mappings()]
 
 
-def letter(connection: Connection, task_id: str) -> DeadLetter | None:
+def dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
     """Any task, whatever its state."""
     row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
     return DeadLetter(**row) if row else None

@@ -15,7 +15,7 @@ from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks
 from registrar.ledger.bulk_insert import Insert
 from registrar.ledger.tables import archived, events, tasks
-from registrar.ledger.tasks import RING_AGAIN
+from registrar.ledger.tasks import REDELIVER_AFTER
 from registrar.ledger.tasks import new_id as new_task_id
 
 _Key: TypeAlias = tuple[str, str]  # source and delivery id
@@ -85,7 +85,7 @@ class Receipt:
     """What was accepted: (event id, event type) in the delivery's order; bells to ring after the commit."""
 
     events: list[tuple[str, str]]
-    bells: list[TaskMessage]
+    task_messages: list[TaskMessage]
     repeated: bool = False
 
 
@@ -143,7 +143,7 @@ class _Batch:
                 rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
                 firsts.append(_first_task(event, event_id=rows[-1]["id"], at=arrival.at))
                 receipt.events.append((rows[-1]["id"], event.type))
-                receipt.bells.append(TaskMessage(firsts[-1]["id"], event.data.task))
+                receipt.task_messages.append(TaskMessage(firsts[-1]["id"], event.data.task))
                 if event.type in act_subjects.ACTS:
                     self._acts.append((firsts[-1]["id"], event.type, rows[-1]["data"]))
             self.receipts.append(receipt)
@@ -288,6 +288,6 @@ def _first_task(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
         "args": {},
         "state": "queued",
         "not_before": at,
-        "ring_at": at + timedelta(seconds=RING_AGAIN),
+        "ring_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
     }

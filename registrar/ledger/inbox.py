@@ -122,7 +122,7 @@ class Inbox:
 
     def _committed(self, written: Sequence[tuple[Submission, Receipt]]) -> None:
         """What follows a commit."""
-        self._dispatch([bell for _, receipt in written for bell in receipt.bells])
+        self._dispatch([task_message for _, receipt in written for task_message in receipt.task_messages])
         for submission, receipt in written:
             self._count(submission.delivery.source, receipt)
             _trace(submission, receipt)

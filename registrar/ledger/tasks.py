@@ -33,8 +33,8 @@ from registrar.ledger.predicates import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.tables import events, tasks
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
-RING_AGAIN = 10  # seconds after which the sweep takes a bell for lost
-MOST_RUNG = 500  # bells, by one sweep
+REDELIVER_AFTER = 10  # seconds after which the sweep takes a bell for lost
+MOST_REDELIVERED = 500  # bells, by one sweep
 MOST_LEFT = 10_000  # tasks, to bells that wait
 _NO_LEASE = {"lease": None, "lease_until": None}
 MEANT = "version_created_at"  # of a task's args: when the version was made that it is to be done with
@@ -134,7 +134,7 @@ def finish(
     if not _change(connection, task, **end, **_NO_LEASE):
         raise LeaseLost(task.id)
     note(connection, task.cause(at, outcome), outcome.facts)
-    return ring_first(connection, {task.lane, *_left_behind(connection, task, outcome, at)}, at=at)
+    return next_messages(connection, {task.lane, *_left_behind(connection, task, outcome, at)}, at=at)
 
 
 def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[TaskMessage]:
@@ -142,7 +142,7 @@ def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: d
     lanes of their own. Raises LeaseLost.
     """
     renew(connection, task, at=at)
-    return ring_first(connection, _left_behind(connection, task, outcome, at) - {task.lane}, at=at)
+    return next_messages(connection, _left_behind(connection, task, outcome, at) - {task.lane}, at=at)
 
 
 def _left_behind(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
@@ -163,7 +163,7 @@ def retry(
     back = {"state": "queued", "not_before": due, "ring_at": due, "error": error, "doubts": task.doubts + doubted}
     if not _change(connection, task, **back, **_NO_LEASE):
         raise LeaseLost(task.id)
-    return ring_first(connection, {task.lane}, at=at)
+    return next_messages(connection, {task.lane}, at=at)
 
 
 def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMessage]:
@@ -174,11 +174,11 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMes
     back = {"state": "queued", "not_before": at, "ring_at": at}
     if not _change(connection, task, **back, **_NO_LEASE):
         return []
-    return ring_first(connection, {task.lane}, at=at)
+    return next_messages(connection, {task.lane}, at=at)
 
 
 def sweep(
-    connection: Connection, *, at: datetime, lost_after: float = RING_AGAIN, waiting: int = 0, reap: bool = True
+    connection: Connection, *, at: datetime, lost_after: float = REDELIVER_AFTER, waiting: int = 0, reap: bool = True
 ) -> list[TaskMessage]:
     """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
 
@@ -189,30 +189,30 @@ def sweep(
     """
     if reap:
         connection.execute(_reaps(), as_of(at))
-    rung_before = at + timedelta(seconds=RING_AGAIN - lost_after)
+    rung_before = at + timedelta(seconds=REDELIVER_AFTER - lost_after)
     now = {"now": at, "now_furthest": at + predicates.FURTHEST}
-    looked_at = {"most": MOST_RUNG + min(waiting, MOST_LEFT)}
+    looked_at = {"most": MOST_REDELIVERED + min(waiting, MOST_LEFT)}
     unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
     due = [row for row in unheard if row.ring_at <= row.not_before]  # put back: its bell was heard
     rung = sorted((row for row in unheard if row.ring_at > row.not_before), key=lambda row: row.ring_at)
     lost = rung[: max(0, len(rung) - waiting)]  # those rung for longest ago: a bell that waits is heard in its turn
-    return _rung(connection, (due + lost)[:MOST_RUNG], at)
+    return _rung(connection, (due + lost)[:MOST_REDELIVERED], at)
 
 
-def ring_first(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[TaskMessage]:
+def next_messages(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[TaskMessage]:
     """The bells of the first task of each lane, of those that can begin."""
     named = {f"lane_{number}": lane for number, lane in enumerate(sorted(lanes))}
     return _rung(connection, connection.execute(_first_of(len(named)), as_of(at) | named).all(), at)
 
 
-def ring_next(connection: Connection, names: Collection[str], *, at: datetime) -> list[TaskMessage]:
+def next_message(connection: Connection, names: Collection[str], *, at: datetime) -> list[TaskMessage]:
     """The bell of the first task of these names that can begin, whatever its lane."""
     return _rung(connection, connection.execute(_next_of(), as_of(at) | {"names": sorted(names)}).all(), at)
 
 
 def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[TaskMessage]:
     if rows:
-        rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=RING_AGAIN)}
+        rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=REDELIVER_AFTER)}
         connection.execute(_rings_again(), rung)
     return [TaskMessage(row.id, row.name) for row in rows]
 
@@ -237,7 +237,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "args": dict(follow_up.args),
         "state": "queued",
         "not_before": at,
-        "ring_at": at + timedelta(seconds=RING_AGAIN),
+        "ring_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
     }
     connection.execute(_QUEUES, row)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from registrar.events.types import STAGES
 from registrar.ledger import Ledger, rejections
 from registrar.ledger.dead_letter_detail import story
-from registrar.ledger.dead_letters import letters
+from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.engine import now
 from registrar.ledger.holders import ALL, HistoryFilter, history
 from registrar.ledger.journal.append import entries
@@ -130,10 +130,10 @@ class LocalQueries:
         _check(model)
         before = decode("dead", cursor, datetime, int) if cursor else None
         with self.ledger.read() as connection:
-            found = letters(
+            found = list_dead_letters(
                 connection, state=state, model=model, before=tuple(before) if before else None, limit=limit + 1
             )
-        rows = [{**letter.to_json(), "seq": letter.seq} for letter in found]
+        rows = [{**dead_letter.to_json(), "seq": dead_letter.seq} for dead_letter in found]
         return _page("dead", rows, limit, "finished_at", "seq")
 
     def dead_one(self, task_id: str) -> Row:

@@ -56,7 +56,7 @@ class Console(logging.Formatter):
     scrub: takes secrets out before what can't be seen is escaped, when they are no longer found.
     """
 
-    scrub: Callable[[str], str] = staticmethod(str)
+    redact: Callable[[str], str] = staticmethod(str)
     _second: tuple[int, str] = (0, "")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
@@ -70,11 +70,11 @@ class Console(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
         more = " ".join(f"{name}={value}" for name, value in _fields(record).items() if str(value) not in line)
-        return shown(self.scrub(f"{line} [{more}]" if more else line))
+        return shown(self.redact(f"{line} [{more}]" if more else line))
 
     def formatException(self, ei: Any) -> str:
         """Set in: a message of several lines must not pass for a line of the log."""
-        return indent(shown(self.scrub(super().formatException(ei)), lines=True), "    ")
+        return indent(shown(self.redact(super().formatException(ei)), lines=True), "    ")
 
 
 class Json(logging.Formatter):
@@ -83,7 +83,7 @@ class Json(logging.Formatter):
     scrub: takes secrets out before they are quoted, when they are no longer found.
     """
 
-    scrub: Callable[[str], str] = staticmethod(str)
+    redact: Callable[[str], str] = staticmethod(str)
 
     def format(self, record: logging.LogRecord) -> str:
         said: dict[str, Any] = {
@@ -97,7 +97,7 @@ class Json(logging.Formatter):
             said["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             said["stack"] = record.stack_info
-        clean = {name: self.scrub(value) if isinstance(value, str) else value for name, value in said.items()}
+        clean = {name: self.redact(value) if isinstance(value, str) else value for name, value in said.items()}
         return escaped(json.dumps(clean, ensure_ascii=False))
 
 

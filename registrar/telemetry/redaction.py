@@ -52,27 +52,27 @@ def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
 
 def install(settings: Settings, policy: Policy) -> None:
     """For all that is logged from now on, by us, granian or Celery, and for what ends the process."""
-    scrub = Redactor(known(settings, policy))
+    redact = Redactor(known(settings, policy))
     for handler in logging.getLogger().handlers:
         formatter = handler.formatter or logging.Formatter()
         inner = formatter.inner if isinstance(formatter, _Formatter) else formatter
-        handler.setFormatter(_Formatter(inner, scrub))
+        handler.setFormatter(_Formatter(inner, redact))
 
     def last_words(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
-        sys.stderr.write(scrub("".join(traceback.format_exception(kind, error, at))))
+        sys.stderr.write(redact("".join(traceback.format_exception(kind, error, at))))
 
     sys.excepthook = last_words
 
 
 class _Formatter(logging.Formatter):
-    def __init__(self, inner: logging.Formatter, scrub: Redactor) -> None:
+    def __init__(self, inner: logging.Formatter, redact: Redactor) -> None:
         super().__init__()
-        self.inner, self._scrub = inner, scrub
+        self.inner, self._redact = inner, redact
         if isinstance(inner, Json | Console):
-            inner.scrub = scrub
+            inner.redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._scrub(self.inner.format(record))
+        return self._redact(self.inner.format(record))
 
 
 def _forms(secret: str) -> Iterator[str]:

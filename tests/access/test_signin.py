@@ -166,7 +166,7 @@ def test_each_page_says_to_its_script_whose_it_is(start: Start):
     web = start(access=ACCESS.replace("operators: [ada]", "operators: [ada, bob]"))
     browser, _ = web.signed_in()
     here = [each.get(f"{web.url}/policy", headers=BROWSER, timeout=30).text for each in (browser, web.browser())]
-    named = [re.findall(r'<body[^>]* data-guest="([^"]*)"', page) for page in here]
+    named = [re.findall(r'<body[^>]* data-principal="([^"]*)"', page) for page in here]
     assert named == [["session ada"], ["loopback local"]]
 
 

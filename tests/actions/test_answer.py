@@ -44,7 +44,7 @@ class Github:
 
     def address(self, run=RUN, root=None):
         sealed = {"kind": "github", "url": f"{root or self.listener.root}{run}", "environment": "production"}
-        return self.office.bench.seal.close(sealed, audience=REPLY)
+        return self.office.bench.encryptor.encrypt(sealed, audience=REPLY)
 
     def trained(self, run="r1", **metrics):
         self.office.registry.trained(run, **{"rmse": 5.0, **metrics})
@@ -162,7 +162,9 @@ def test_another_version_and_another_target_are_no_answer(github):
 
 
 def test_who_asked_by_chat_is_still_answered_at_once_and_nobody_waits(github):
-    address = github.office.bench.seal.close({"kind": "slack", "url": f"{github.listener.root}/hook"}, audience=REPLY)
+    address = github.office.bench.encryptor.encrypt(
+        {"kind": "slack", "url": f"{github.listener.root}/hook"}, audience=REPLY
+    )
     github.trained()
     event = github.office.post("promotion.request", reply_to=address, **WANTED)
     assert github.listener.paths == ["/hook"]

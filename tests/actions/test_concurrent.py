@@ -18,10 +18,15 @@ WORKERS = 8
 def all_at_once(office) -> None:
     """Every bell is heard by every worker, as after a doubled message, until nothing is due."""
     with ThreadPoolExecutor(WORKERS) as threads:
-        while bells := office.due():
-            heard = [bell for bell in bells for _ in range(3)]
+        while task_messages := office.due():
+            heard = [task_message for task_message in task_messages for _ in range(3)]
             list(
-                threads.map(lambda bell: work_on(office.bench, bell.name.removeprefix("worker."), bell.task_id), heard)
+                threads.map(
+                    lambda task_message: work_on(
+                        office.bench, task_message.name.removeprefix("worker."), task_message.task_id
+                    ),
+                    heard,
+                )
             )
 
 

@@ -22,7 +22,7 @@ def failed(office: Office) -> str:
 
 def letters(office: Office) -> list[dead_letters.DeadLetter]:
     with office.ledger.read() as connection:
-        return dead_letters.letters(connection)
+        return dead_letters.list_dead_letters(connection)
 
 
 def drop(office: Office, task_id: str, **more: str) -> str:
@@ -137,13 +137,13 @@ def test_a_promotion_that_it_was_to_bring_on_has_failed_with_it(office):
     office.registry.trained("r1", rmse=5.0)
     office.post("training_run.finished", model="taxi", run_id="r1")
     approve = office.accept("promotion.approve", by=ADA, model="taxi", version=1)
-    [bell] = office.due()
-    office.run(bell)
+    [task_message] = office.due()
+    office.run(task_message)
     move = shown(office, approve)["tasks"][1]
     assert (move["name"], move["state"]) == ("worker.transition", "queued")
     office.accept("task.drop", by=ADA, task_id=move["id"], model="taxi", reason="not today")
-    [bell] = [bell for bell in office.due() if bell.name == "worker.drop"]
-    office.run(bell)
+    [task_message] = [task_message for task_message in office.due() if task_message.name == "worker.drop"]
+    office.run(task_message)
     office.work()
     assert office.promotions()[-1] == (1, "Production", "failed")
     assert office.stages() == {1: "Staging"}
@@ -208,8 +208,8 @@ def test_whoever_asked_and_waits_for_the_answer_gets_one(office):
     office.accept("training_run.failed", model="taxi")
     approve = office.accept("promotion.approve", by=ADA, reply_to="sealed", model="taxi", version=1)
     asked = office.accept("task.drop", by=ADA, task_id=task_of(office, approve), model="taxi", reason="late")
-    [bell] = [bell for bell in office.due() if bell.name == "worker.drop"]
-    office.run(bell)
+    [task_message] = [task_message for task_message in office.due() if task_message.name == "worker.drop"]
+    office.run(task_message)
     with office.ledger.read() as connection:
         reply = select(tasks).where(tasks.c.event_id == asked, tasks.c.name == "worker.reply")
         [row] = connection.execute(reply).all()

@@ -30,8 +30,8 @@ def approve(office: Office, by=ADA) -> None:
 
 def between_approval_and_move(office: Office, change) -> None:
     office.accept("promotion.approve", by=ADA, model="taxi", version=1)
-    [bell] = office.due()
-    office.run(bell)
+    [task_message] = office.due()
+    office.run(task_message)
     change()
     office.work()
 
@@ -149,8 +149,8 @@ def test_and_between_two_votes(asked):
 def test_and_between_the_last_vote_and_the_move(asked):
     asked.vote(ADA)
     asked.office.accept("promotion.approve", by=BOB, model=asked.name, version=1)
-    [bell] = asked.office.due()
-    asked.office.run(bell)
+    [task_message] = asked.office.due()
+    asked.office.run(task_message)
     asked.write_over()
     asked.office.work()
     assert "the model's files changed" in asked.office.fact("promotion.void")

@@ -161,8 +161,8 @@ def test_nor_does_it_come_between_a_move_and_the_one_that_is_replaced(office):
     for _ in range(40):
         if office.holding()["Production"] == [3]:
             break
-        [bell] = [one for one in office.due() if one.name not in ("worker.notify", "worker.reply")][:1]
-        office.run(bell)
+        [task_message] = [one for one in office.due() if one.name not in ("worker.notify", "worker.reply")][:1]
+        office.run(task_message)
     assert office.stages()[2] == "Production"
     office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
     assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}

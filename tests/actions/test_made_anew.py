@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import select
 
-from registrar.ledger.dead_letters import letters
+from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.holders import history
 from registrar.ledger.journal.append import entries
 from registrar.ledger.promotions import still_open
@@ -357,7 +357,7 @@ def test_what_is_tried_again_late_is_not_done_with_another_version(office):
         office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
     office.registry.refuse.clear()
     with office.ledger.read() as connection:
-        [letter] = letters(connection)
+        [letter] = list_dead_letters(connection)
     office.registry.delete_model("taxi")
     office.registry.born += timedelta(hours=1)
     trained(office, "r3")
@@ -379,7 +379,7 @@ def test_a_promotion_that_ends_so_is_told_as_one(office):
 
 def letter(office: Office) -> str:
     with office.ledger.read() as connection:
-        [one] = letters(connection)
+        [one] = list_dead_letters(connection)
     return one.id
 
 

@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 
 from registrar.config.encryption import REPLY
-from registrar.ledger.dead_letters import letters
+from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.queries import event_status
 from worker.actions.fetch import MANIFEST
 
@@ -94,7 +94,7 @@ def test_an_artifact_that_is_a_link_is_refused(office, tmp_path):
 
 def test_a_question_is_answered_where_it_came_from(office):
     registered(office)
-    reply_to = office.bench.seal.close({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
+    reply_to = office.bench.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
     event = office.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
     assert office.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]
 
@@ -104,7 +104,7 @@ def test_what_failed_for_good_is_answered_with_the_tasks_to_name(office):
     office.post("training_run.finished", model="bus", run_id="gone")
     event = office.post("registry.query", question="dead", model="taxi")
     with office.ledger.read() as connection:
-        [task] = letters(connection, model="taxi")
+        [task] = list_dead_letters(connection, model="taxi")
         said = event_status.event(connection, event)["tasks"][0]["outcome"]["summary"]
     assert said.startswith("What failed for good of taxi\n")
     assert f"reading run gone: no such run  {task.id}" in said

@@ -31,7 +31,7 @@ def replay(office: Office, event: str) -> str:
 
 def retry_all(office: Office) -> None:
     with office.ledger.read() as connection:
-        found = dead_letters.letters(connection)
+        found = dead_letters.list_dead_letters(connection)
     for letter in found:
         office.post("task.retry", by=BOB, task_id=letter.id, model="taxi")
 

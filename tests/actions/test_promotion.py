@@ -62,7 +62,7 @@ def test_the_previous_holder_is_archived_and_history_says_so(office):
 
 def test_a_vote_of_somebody_not_permitted_is_refused_recorded_and_answered(office):
     train(office)
-    reply_to = office.bench.seal.close({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
+    reply_to = office.bench.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
     event = approve(office, by=EVE, reply_to=reply_to)
     assert office.stages() == {1: "Staging"}
     assert office.votes() == [("eve", "approve", False)]

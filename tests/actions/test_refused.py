@@ -55,7 +55,7 @@ def test_what_the_asker_got_wrong_is_refused_and_no_dead_letter(asked, mistake):
     said = found["tasks"][0]["error"] or found["tasks"][0]["outcome"]["summary"]
     assert why in said
     with asked.ledger.read() as connection:
-        assert dead_letters.letters(connection) == []
+        assert dead_letters.list_dead_letters(connection) == []
         assert (backlog.overview(connection)["dead"], metrics.dead(connection)) == (0, [])
 
 
@@ -79,7 +79,7 @@ def test_a_report_of_what_is_not_there_has_failed_for_somebody_to_look_at(asked,
     event = asked.post(type_, model="taxi", **data)
     assert of(asked, event)["state"] == "failed"
     with asked.ledger.read() as connection:
-        assert [each.event_id for each in dead_letters.letters(connection)] == [event]
+        assert [each.event_id for each in dead_letters.list_dead_letters(connection)] == [event]
 
 
 def test_a_move_to_a_guarded_target_is_refused_where_its_gates_hold_it_back(asked):

@@ -16,7 +16,7 @@ DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionE
 
 def open_letters(office: Office) -> list[dead_letters.DeadLetter]:
     with office.ledger.read() as connection:
-        return dead_letters.letters(connection)
+        return dead_letters.list_dead_letters(connection)
 
 
 def letter(office: Office) -> dead_letters.DeadLetter:

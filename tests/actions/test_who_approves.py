@@ -194,8 +194,8 @@ def test_an_open_request_stays_beside_a_newer_one_where_the_policy_says_so(offic
 def between_approval_and_transition(office, change) -> None:
     """Approved, and before the transition's turn something happens in MLflow."""
     office.accept("promotion.approve", by=ADA, model="taxi", version=1)
-    [bell] = office.due()
-    office.run(bell)
+    [task_message] = office.due()
+    office.run(task_message)
     change()
     office.work()
 

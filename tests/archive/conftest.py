@@ -51,15 +51,17 @@ class Past:
             receipt = accept(connection, delivery, [event], at=at)
         if state != "queued":
             told = Outcome("done", records=records, follow_ups=(FollowUp("worker.notify", {"to": 1.5}, "notify:x"),))
-            self._end(self._end(receipt.bells[0].task_id, state, told, at), state, Outcome("told"), at)
+            self._end(self._end(receipt.task_messages[0].task_id, state, told, at), state, Outcome("told"), at)
         return receipt.events[0][0]
 
     def _end(self, task_id: str, state: str, outcome: Outcome, at: datetime) -> str:
         with self.ledger.write() as connection:
             task = tasks.claim(connection, task_id, at=at)
             assert task
-            bells = tasks.finish(connection, task, state, outcome, error=None, at=at)
-        return next((bell.task_id for bell in bells if bell.name == "worker.notify"), "")
+            task_messages = tasks.finish(connection, task, state, outcome, error=None, at=at)
+        return next(
+            (task_message.task_id for task_message in task_messages if task_message.name == "worker.notify"), ""
+        )
 
     def refused(self, days: float) -> None:
         with self.ledger.write() as connection:

@@ -118,7 +118,7 @@ def test_what_is_referred_to_or_open_or_failed_stays_and_the_plan_says_why(past)
 def test_what_the_journal_tells_of_stays(past):
     failed = past.event(100, state="failed")
     with past.ledger.read() as connection:
-        letters = dead_letters.letters(connection)
+        letters = dead_letters.list_dead_letters(connection)
     asked = {"task_id": letters[-1].id, "reason": "a typo", "model": "taxi"}
     drops = tuple(TaskDiscarded(letter, "a typo") for letter in letters)
     dropping = past.event(99, type_="task.drop", records=drops, data=asked)
@@ -142,7 +142,7 @@ def test_a_delivery_that_comes_again_is_known_for_ever(past):
     id_ = past.event(100, delivery=delivery)
     past.archive()
     receipt = past.again(delivery)
-    assert (receipt.repeated, receipt.events, receipt.bells) == (True, [(id_, "training_run.finished")], [])
+    assert (receipt.repeated, receipt.events, receipt.task_messages) == (True, [(id_, "training_run.finished")], [])
     assert past.there() == set()
     with pytest.raises(DeliveryConflict):
         past.again(Delivery("ci", "again", "b" * 64))

@@ -28,11 +28,11 @@ def test_the_redis_password_can_not_have_anything_done_that_the_ledger_does_not_
 def test_the_redis_password_can_not_have_a_task_done_twice(office):
     office.registry.trained("r1", rmse=5.0)
     office.accept("training_run.finished", model="taxi", run_id="r1")
-    [bell] = office.due()
+    [task_message] = office.due()
     for _ in range(3):
-        office.run(bell)
+        office.run(task_message)
     office.work()
-    office.run(bell)
+    office.run(task_message)
     assert [write[0] for write in office.registry.writes].count("create_version") == 1
 
 

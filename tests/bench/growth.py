@@ -113,13 +113,13 @@ def once(grown: Grown, seconds: float) -> dict[str, float]:
     times: Mapping[str, list[float]] = {what: [] for what in WHAT}
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        bell = _timed(times["accept"], partial(_accept, grown))
-        _timed(times["claim and finish"], partial(_work, grown.ledger, bell))
+        task_message = _timed(times["accept"], partial(_accept, grown))
+        _timed(times["claim and finish"], partial(_work, grown.ledger, task_message))
         with grown.ledger.read() as connection:
             id_, model = random.choice(grown.ids), grown.model()  # noqa: S311 (no secret)
             assert _timed(times["status of an event"], partial(event_status.event, connection, id_))
             _timed(times["history of a model"], partial(holders.history, connection, model))
-            assert _timed(times["dead letters"], partial(dead_letters.letters, connection, limit=1))
+            assert _timed(times["dead letters"], partial(dead_letters.list_dead_letters, connection, limit=1))
             _timed(times["what is not done"], partial(backlog.unfinished, connection))
     return {what: median(taken) * 1000 for what, taken in times.items()}
 
@@ -136,7 +136,7 @@ def _accept(grown: Grown) -> str:
     event = Event(parse("training_run.finished", data), Actor("source:ci", "ci"), datetime.now(UTC))
     with grown.ledger.write() as connection:
         delivery = Delivery("ci", uuid.uuid4().hex, "0" * 64)
-        return accept(connection, delivery, [event], at=now()).bells[0].task_id
+        return accept(connection, delivery, [event], at=now()).task_messages[0].task_id
 
 
 def _work(ledger: Ledger, task_id: object) -> None:

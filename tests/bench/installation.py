@@ -121,8 +121,8 @@ class Installation:
         arrivals = [Arrival(Delivery("ci", uuid.uuid4().hex, "0" * 64), [event], at) for event in meant]
         with self.ledger.write() as connection:
             receipts = accept_all(connection, arrivals)
-        bells = [bell for receipt in receipts for bell in receipt.bells]  # type: ignore[union-attr]
-        return lambda: publish(self.app, bells)
+        task_messages = [task_message for receipt in receipts for task_message in receipt.task_messages]  # type: ignore[union-attr]
+        return lambda: publish(self.app, task_messages)
 
     def open(self, name: str) -> int:
         """How many tasks of this name are queued or running."""

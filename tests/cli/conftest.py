@@ -66,7 +66,7 @@ def approve(record: Ledger, version: int, at: datetime, *, who: str = "Ada", mod
     event = Event(parse("promotion.approve", {"model": model, "version": version}), Actor(who.lower(), who), at)
     with record.write() as connection:
         receipt = accept(connection, Delivery("slack", f"{version}", "a" * 64), [event], at=at)
-        task = tasks.claim(connection, receipt.bells[0].task_id, at=at)
+        task = tasks.claim(connection, receipt.task_messages[0].task_id, at=at)
         assert task
         held = (
             HoldingStarted(model, "stage", "Production", version, alone=True),

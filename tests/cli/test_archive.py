@@ -72,7 +72,7 @@ def fact(record, at: datetime) -> str:
     event = Event(parse("training_run.failed", {"model": "taxi"}), Actor("ada", "Ada"), at)
     with record.write() as connection:
         receipt = accept(connection, Delivery("ci", "old", "a" * 64), [event], at=at)
-        task = tasks.claim(connection, receipt.bells[0].task_id, at=at)
+        task = tasks.claim(connection, receipt.task_messages[0].task_id, at=at)
         assert task
         tasks.finish(connection, task, "succeeded", Outcome("people were told"), at=at)
     return receipt.events[0][0]

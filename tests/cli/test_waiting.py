@@ -43,8 +43,8 @@ def test_it_says_on_stderr_which_task_of_which_event_is_waited_for(house, at_onc
 def test_a_second_try_says_when_and_what_went_wrong(house):
     house.office.registry.fail["run"] = DOWN
     event = house.office.accept("training_run.finished", model="taxi", run_id="r1")
-    [bell] = house.office.due()
-    house.office.run(bell)
+    [task_message] = house.office.due()
+    house.office.run(task_message)
     said = waiting.waited_for(house.get(f"/v1/events/{event}"))
     again = r"worker.register is queued again at \d\d:\d\d:\d\d UTC, after attempt 1: reading run r1: the registry"
     assert re.search(again, said)

@@ -17,11 +17,11 @@ from tests.doctor.conftest import SiteOf, looked, troubles
 
 
 def alive(
-    ledger: Ledger, part: str, *, instance: str = "host:1", ago: float = 1, bell: float = 1, **more: object
+    ledger: Ledger, part: str, *, instance: str = "host:1", ago: float = 1, task_message: float = 1, **more: object
 ) -> None:
     at = now()
     heartbeat = Heartbeat(part, instance, "0.1.0", at - timedelta(hours=1), at - timedelta(seconds=ago))
-    heard = replace(heartbeat, last_bell_at=at - timedelta(seconds=bell), **more)
+    heard = replace(heartbeat, last_bell_at=at - timedelta(seconds=task_message), **more)
     with ledger.write() as connection:
         beat(connection, heard)
 
@@ -70,10 +70,10 @@ def test_that_none_was_ever_heard_is_said(site: SiteOf):
 
 
 def test_a_worker_that_lives_and_hears_nothing_is_told_from_one_that_is_dead(site: SiteOf, team: Ledger):
-    alive(team, "worker", bell=300)
+    alive(team, "worker", task_message=300)
     [(level, seen, do)] = troubles("work", site())
     assert (level, "1 worker live, but nothing passes" in seen, "broker" in do) == ("FAIL", True, True)
-    alive(team, "worker", bell=300, in_hand=1)
+    alive(team, "worker", task_message=300, in_hand=1)
     assert troubles("work", site()) == []
 
 

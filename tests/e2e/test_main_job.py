@@ -58,7 +58,7 @@ def test_an_unknown_version_is_refused_with_a_reason(sender, client, model):
 
 
 def test_a_button_press_brings_it_to_production_and_the_next_one_archives_it(sender, stack, client, model):
-    seal = Encryptor(stack.settings.secret_key)
+    encryptor = Encryptor(stack.settings.secret_key)
     for number in (1, 2):
         finish_training(sender, model, train(client))
         pinned = {"promotion": waiting(stack, model), "model": model, "version": number, "target": "Production"}
@@ -66,7 +66,7 @@ def test_a_button_press_brings_it_to_production_and_the_next_one_archives_it(sen
         content = approval_buttons.content(
             "approve", nonce=f"{pinned['promotion']}.approve", until=until, pinned=pinned
         )
-        value = seal.close(content, audience=approval_buttons.Audience("slack", "slack", "team").at(None))
+        value = encryptor.encrypt(content, audience=approval_buttons.Audience("slack", "slack", "team").at(None))
         before = versions(client, model)
         assert sender.press("registrar.approve", value, user="UBOB").status_code == 200
         assert sender.press("registrar.approve", value).status_code == 200

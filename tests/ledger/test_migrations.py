@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
-from registrar.ledger.dead_letters import letters
+from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.journal.verify import verify
@@ -164,7 +164,7 @@ def test_what_waits_keeps_its_place_in_its_lane(empty):
 
 def test_what_was_given_up_is_still_listed(empty):
     with migrated(empty).read() as connection:
-        assert [letter.id for letter in letters(connection)] == ["tsk_2"]
+        assert [letter.id for letter in list_dead_letters(connection)] == ["tsk_2"]
 
 
 def test_a_delivery_that_came_again_after_the_migration_is_known(empty):

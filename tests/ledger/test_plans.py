@@ -70,7 +70,7 @@ WORK = {
     "sweep": lambda c: tasks.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
     "backlog": backlog.unfinished,
-    "next of a lane": lambda c: tasks.ring_first(c, {"model:model-1", "notify:x"}, at=NOON),
+    "next of a lane": lambda c: tasks.next_messages(c, {"model:model-1", "notify:x"}, at=NOON),
     "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: event_status.event(c, of(c, tables.events)),
     "archived": lambda c: archived_events.place(c, "evt_1"),
@@ -83,9 +83,9 @@ WORK = {
     "versions that held a stage": lambda c: holders.held_before(c, "model-1", "stage", "Production"),
     "what is held now": lambda c: holders.held_now(c, "model-1", "alias"),
     "who holds": lambda c: holders.holder(c, "model-1", "stage", "Production"),
-    "dead list": dead_letters.letters,
-    "dead list of a model": lambda c: dead_letters.letters(c, state="dead", model="model-1"),
-    "dead show": lambda c: dead_letters.letter(c, of(c, tables.tasks)),
+    "dead list": dead_letters.list_dead_letters,
+    "dead list of a model": lambda c: dead_letters.list_dead_letters(c, state="dead", model="model-1"),
+    "dead show": lambda c: dead_letters.get_dead_letter(c, of(c, tables.tasks)),
     "who waits": lambda c: pending_gate_requests.unanswered(c, model="model-1", version=1, target="Production"),
     "who was answered": lambda c: pending_gate_requests.answered(c, ["answer:evt_1"]),
     "open promotions": promotions.still_open,
@@ -104,7 +104,7 @@ WORK = {
     "promotions that failed": lambda c: promotion_record.page(c, state="failed"),
     "promotions further down": lambda c: promotion_record.page(c, before=promotion_record.Place(DAY, "prm_9")),
     "votes": lambda c: promotion_record.votes_on(c, "prm_70"),
-    "dead further down": lambda c: dead_letters.letters(c, before=(DAY, 9)),
+    "dead further down": lambda c: dead_letters.list_dead_letters(c, before=(DAY, 9)),
     "open deployments": deployments.under_way,
     "what became of promotions": lambda c: promotion_results.became(c, promotion_record.page(c, model="model-1")),
     "gauge of the queue": lambda c: metrics.queue(c, NOON),
@@ -249,7 +249,7 @@ def test_dead_letters_of_a_model_with_most_of_the_events_are_found_as_those_of_a
     fill(ledger, FILLED, models=1)
     with ledger.read() as connection:
         of_it, of_all = (
-            _steps(connection, lambda model=model: dead_letters.letters(connection, model=model))
+            _steps(connection, lambda model=model: dead_letters.list_dead_letters(connection, model=model))
             for model in ("model-0", None)
         )
     assert of_it < of_all * 1.3
@@ -303,7 +303,7 @@ def _steps_of_a_finish(ledger, model: str, waiting: int) -> int:
     meant = Event(parse("training_run.finished", {"model": model, "run_id": "r1"}), Actor("source:ci", "ci"), NOON)
     arrivals = [Arrival(Delivery("ci", f"{model}-{number}", "0" * 64), [meant], NOON) for number in range(waiting)]
     with ledger.write() as connection:
-        first, second = (answer.bells[0] for answer in accept_all(connection, arrivals)[:2])
+        first, second = (answer.task_messages[0] for answer in accept_all(connection, arrivals)[:2])
         task = tasks.claim(connection, first.task_id, at=NOON)
     rung = []
     with ledger.write() as connection:

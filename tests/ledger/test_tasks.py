@@ -32,9 +32,9 @@ def post(ledger: Ledger, *events: Event, id: str = "msg_1", body: str = "a" * 64
         return accept(connection, Delivery("ci", id, body), events or [finished()], at=NOON)
 
 
-def claim(ledger: Ledger, bell: TaskMessage, at: datetime = NOON):
+def claim(ledger: Ledger, task_message: TaskMessage, at: datetime = NOON):
     with ledger.write() as connection:
-        return tasks.claim(connection, bell.task_id, at=at)
+        return tasks.claim(connection, task_message.task_id, at=at)
 
 
 def finish(ledger: Ledger, task, outcome: Outcome = DONE, at: datetime = NOON) -> list[TaskMessage]:
@@ -50,7 +50,7 @@ def sweep(ledger: Ledger, at: datetime, waiting: int = 0) -> list[TaskMessage]:
 def test_a_repeated_delivery_gets_the_first_answer_and_no_second_task(ledger):
     first = post(ledger)
     again = post(ledger)
-    assert (again.events, again.bells, again.repeated) == (first.events, [], True)
+    assert (again.events, again.task_messages, again.repeated) == (first.events, [], True)
 
 
 def test_a_delivery_id_with_another_body_is_a_conflict(ledger):
@@ -60,17 +60,17 @@ def test_a_delivery_id_with_another_body_is_a_conflict(ledger):
 
 
 def test_a_task_is_claimed_once(ledger):
-    [bell] = post(ledger).bells
-    task = claim(ledger, bell)
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
     assert task.name == "worker.register"
     assert task.data["run_id"] == "r1"
-    assert claim(ledger, bell) is None
+    assert claim(ledger, task_message) is None
 
 
 def test_a_lane_runs_in_the_order_of_acceptance(ledger):
-    [first] = post(ledger, id="1").bells
-    [second] = post(ledger, id="2").bells
-    [other] = post(ledger, finished("other"), id="3").bells
+    [first] = post(ledger, id="1").task_messages
+    [second] = post(ledger, id="2").task_messages
+    [other] = post(ledger, finished("other"), id="3").task_messages
     assert claim(ledger, second) is None
     assert claim(ledger, other) is not None
     task = claim(ledger, first)
@@ -80,8 +80,8 @@ def test_a_lane_runs_in_the_order_of_acceptance(ledger):
 
 
 def test_a_follow_up_comes_before_the_next_event_of_its_lane(ledger):
-    [first] = post(ledger, id="1").bells
-    [second] = post(ledger, id="2").bells
+    [first] = post(ledger, id="1").task_messages
+    [second] = post(ledger, id="2").task_messages
     [follow_up] = finish(ledger, claim(ledger, first), Outcome("", follow_ups=(FollowUp("worker.request"),)))
     assert follow_up.name == "worker.request"
     assert claim(ledger, second) is None
@@ -89,45 +89,47 @@ def test_a_follow_up_comes_before_the_next_event_of_its_lane(ledger):
 
 
 def test_a_follow_up_in_a_lane_of_its_own_holds_nothing_up(ledger):
-    [first] = post(ledger, id="1").bells
-    [second] = post(ledger, id="2").bells
-    bells = finish(ledger, claim(ledger, first), Outcome("", follow_ups=(FollowUp("worker.notify", lane="notify:x"),)))
-    assert {bell.name for bell in bells} == {"worker.notify", "worker.register"}
+    [first] = post(ledger, id="1").task_messages
+    [second] = post(ledger, id="2").task_messages
+    task_messages = finish(
+        ledger, claim(ledger, first), Outcome("", follow_ups=(FollowUp("worker.notify", lane="notify:x"),))
+    )
+    assert {task_message.name for task_message in task_messages} == {"worker.notify", "worker.register"}
     assert claim(ledger, second) is not None
 
 
 def test_a_lost_bell_is_rung_again(ledger):
-    [bell] = post(ledger).bells
+    [task_message] = post(ledger).task_messages
     assert sweep(ledger, seconds(5)) == []
-    assert sweep(ledger, seconds(11)) == [bell]
+    assert sweep(ledger, seconds(11)) == [task_message]
     assert sweep(ledger, seconds(12)) == []
 
 
 def test_what_waits_to_be_heard_is_not_rung_for_again(ledger):
-    bells = [post(ledger, finished(model), id=model).bells[0] for model in ("a", "b", "c")]
+    task_messages = [post(ledger, finished(model), id=model).task_messages[0] for model in ("a", "b", "c")]
     assert sweep(ledger, seconds(11), waiting=3) == []
-    assert sweep(ledger, seconds(11), waiting=1) == bells[:2]
-    assert sweep(ledger, seconds(22), waiting=2) == bells[2:]  # longest unheard of
-    assert sweep(ledger, seconds(33)) == bells
+    assert sweep(ledger, seconds(11), waiting=1) == task_messages[:2]
+    assert sweep(ledger, seconds(22), waiting=2) == task_messages[2:]  # longest unheard of
+    assert sweep(ledger, seconds(33)) == task_messages
 
 
 def test_what_was_put_back_is_rung_for_however_many_bells_wait(ledger):
-    bells = [post(ledger, finished(model), id=model).bells[0] for model in ("waits", "retried", "held")]
-    task = claim(ledger, bells[1])
-    claim(ledger, bells[2])
+    task_messages = [post(ledger, finished(model), id=model).task_messages[0] for model in ("waits", "retried", "held")]
+    task = claim(ledger, task_messages[1])
+    claim(ledger, task_messages[2])
     with ledger.write() as connection:
         tasks.retry(connection, task, delay=1, error="registry down", at=NOON)
-    assert sweep(ledger, seconds(2), waiting=1000) == [bells[1]]
-    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 1), waiting=1000) == [bells[2]]
+    assert sweep(ledger, seconds(2), waiting=1000) == [task_messages[1]]
+    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 1), waiting=1000) == [task_messages[2]]
     assert sweep(ledger, seconds(30), waiting=1000) == []
 
 
 def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
-    [bell] = post(ledger).bells
-    late = claim(ledger, bell)
+    [task_message] = post(ledger).task_messages
+    late = claim(ledger, task_message)
     assert sweep(ledger, seconds(tasks.LEASE_SECONDS - 1)) == []
-    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 1)) == [bell]
-    second = claim(ledger, bell, at=seconds(tasks.LEASE_SECONDS + 1))
+    assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 1)) == [task_message]
+    second = claim(ledger, task_message, at=seconds(tasks.LEASE_SECONDS + 1))
     assert second.attempts == 2
     for write in (tasks.renew, lambda c, t, at: tasks.finish(c, t, "succeeded", DONE, at=at)):
         with pytest.raises(tasks.LeaseLost), ledger.write() as connection:
@@ -136,13 +138,13 @@ def test_a_dead_workers_task_runs_again_and_its_late_writes_are_refused(ledger):
 
 
 def test_a_released_task_is_another_workers_at_once(ledger):
-    [bell, other] = post(ledger, finished(), finished("bus")).bells
-    task = claim(ledger, bell)
+    [task_message, other] = post(ledger, finished(), finished("bus")).task_messages
+    task = claim(ledger, task_message)
     with ledger.write() as connection:
-        assert tasks.release(connection, task, at=seconds(1)) == [bell]
+        assert tasks.release(connection, task, at=seconds(1)) == [task_message]
     with pytest.raises(tasks.LeaseLost):
         finish(ledger, task, at=seconds(2))
-    again = claim(ledger, bell, at=seconds(2))
+    again = claim(ledger, task_message, at=seconds(2))
     assert (again.attempts, again.crashes) == (2, 0)
     with ledger.write() as connection:
         assert tasks.release(connection, task, at=seconds(3)) == []
@@ -151,57 +153,59 @@ def test_a_released_task_is_another_workers_at_once(ledger):
 
 
 def test_a_renewed_lease_holds(ledger):
-    [bell] = post(ledger).bells
-    task = claim(ledger, bell)
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
     with ledger.write() as connection:
         tasks.renew(connection, task, at=seconds(10))
     assert sweep(ledger, seconds(tasks.LEASE_SECONDS + 9)) == []
 
 
 def test_how_often_a_task_took_its_worker_down_is_counted(ledger):
-    [bell] = post(ledger).bells
+    [task_message] = post(ledger).task_messages
     at = NOON
     for crashes in range(3):
-        assert claim(ledger, bell, at=at).crashes == crashes
+        assert claim(ledger, task_message, at=at).crashes == crashes
         at += timedelta(seconds=tasks.LEASE_SECONDS + 1)
-        assert sweep(ledger, at) == [bell]
+        assert sweep(ledger, at) == [task_message]
 
 
 def test_a_retry_is_claimed_when_it_is_due(ledger):
-    [bell] = post(ledger).bells
-    task = claim(ledger, bell)
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
     with ledger.write() as connection:
         tasks.retry(connection, task, delay=60, error="registry down", at=NOON)
-    assert claim(ledger, bell, at=seconds(59)) is None
+    assert claim(ledger, task_message, at=seconds(59)) is None
     assert sweep(ledger, seconds(59)) == []
-    assert sweep(ledger, seconds(60)) == [bell]
-    assert claim(ledger, bell, at=seconds(60)).attempts == 2
+    assert sweep(ledger, seconds(60)) == [task_message]
+    assert claim(ledger, task_message, at=seconds(60)).attempts == 2
 
 
 def test_a_clock_that_was_ahead_holds_nothing_up_once_it_is_put_back(ledger):
     """It ran an hour ahead while one task was begun, one put back, and one accepted."""
-    bells = [post(ledger, finished(model), id=model).bells[0] for model in ("held", "retried", "ringing")]
+    task_messages = [
+        post(ledger, finished(model), id=model).task_messages[0] for model in ("held", "retried", "ringing")
+    ]
     ahead = seconds(3600)
-    claim(ledger, bells[0], at=ahead)
-    retried = claim(ledger, bells[1], at=ahead)
+    claim(ledger, task_messages[0], at=ahead)
+    retried = claim(ledger, task_messages[1], at=ahead)
     with ledger.write() as connection:
         tasks.retry(connection, retried, delay=60, error="registry down", at=ahead)
     sweep(ledger, ahead)
-    assert set(sweep(ledger, seconds(1))) == set(bells)
-    assert all(claim(ledger, bell, at=seconds(2)) for bell in bells)
+    assert set(sweep(ledger, seconds(1))) == set(task_messages)
+    assert all(claim(ledger, task_message, at=seconds(2)) for task_message in task_messages)
 
 
 def test_a_task_that_is_put_back_for_as_long_as_there_is_waits(ledger):
-    [bell] = post(ledger).bells
-    task = claim(ledger, bell)
+    [task_message] = post(ledger).task_messages
+    task = claim(ledger, task_message)
     with ledger.write() as connection:
         tasks.retry(connection, task, delay=LONGEST_PAUSE, error="registry down", at=NOON)
-    assert (sweep(ledger, seconds(1)), claim(ledger, bell, at=seconds(1))) == ([], None)
+    assert (sweep(ledger, seconds(1)), claim(ledger, task_message, at=seconds(1))) == ([], None)
 
 
 def test_first_in_line_is_who_stands_behind_nobody_queued(ledger):
-    [first, second] = [post(ledger, id=id).bells[0] for id in "12"]
-    [alone] = post(ledger, finished("bus"), id="3").bells
+    [first, second] = [post(ledger, id=id).task_messages[0] for id in "12"]
+    [alone] = post(ledger, finished("bus"), id="3").task_messages
     with ledger.read() as connection:
         found = first_in_line(connection, [first.task_id, second.task_id, alone.task_id])
         assert found == {first.task_id, alone.task_id}
@@ -209,7 +213,7 @@ def test_first_in_line_is_who_stands_behind_nobody_queued(ledger):
 
 
 def test_who_stands_behind_a_running_one_is_rung_as_that_may_have_looked_already(ledger):
-    [first, second] = [post(ledger, id=id).bells[0] for id in "12"]
+    [first, second] = [post(ledger, id=id).task_messages[0] for id in "12"]
     claim(ledger, first)
     with ledger.read() as connection:
         assert first_in_line(connection, [second.task_id]) == {second.task_id}

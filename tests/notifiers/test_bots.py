@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.notifiers.chatroom import ChatRoom
-from tests.notifiers.test_notifiers import ASKED, MOVED, SEAL, ended, notice
+from tests.notifiers.test_notifiers import ASKED, ENCRYPTOR, MOVED, ended, notice
 from worker.notifications.notifiers import Notification, discord, mattermost, slack
 from worker.notifications.transport import http_post as posting
 from worker.registry.protocol import AmbiguousError, PermanentError, RetryableError
@@ -62,7 +62,7 @@ LATER = [
 def test_what_passes_by_itself_in_slack_is_tried_again(room, session, error):
     answered(room, {"ok": False, "error": error})
     with pytest.raises(RetryableError, match=f"Slack answered {error}") as caught:
-        slack.post(to_slack(room), session, SEAL)
+        slack.post(to_slack(room), session, ENCRYPTOR)
     assert not isinstance(caught.value, AmbiguousError)
 
 
@@ -79,8 +79,8 @@ def test_what_passes_by_itself_in_slack_is_tried_again(room, session, error):
 def test_what_somebody_must_mend_is_final_and_says_what(room, session, error, advice):
     answered(room, {"ok": False, "error": error})
     for call in (
-        lambda: slack.post(to_slack(room), session, SEAL),
-        lambda: slack.edit(to_slack(room, ended()), '{"channel": "C0123", "ts": "1.1"}', session, SEAL),
+        lambda: slack.post(to_slack(room), session, ENCRYPTOR),
+        lambda: slack.edit(to_slack(room, ended()), '{"channel": "C0123", "ts": "1.1"}', session, ENCRYPTOR),
     ):
         with pytest.raises(PermanentError, match=advice) as caught:
             call()
@@ -93,12 +93,12 @@ def test_what_somebody_must_mend_is_final_and_says_what(room, session, error, ad
 def test_an_answer_of_slack_that_makes_no_sense_is_doubted_a_few_times_only(room, session, body):
     answered(room, body)
     with pytest.raises(AmbiguousError, match="can't be read"):
-        slack.post(to_slack(room), session, SEAL)
+        slack.post(to_slack(room), session, ENCRYPTOR)
 
 
 def test_slacks_api_is_told_to_parse_nothing_and_whose_token_it_is(room, session):
-    ref = slack.post(to_slack(room), session, SEAL)
-    slack.edit(to_slack(room, ended()), ref, session, SEAL)
+    ref = slack.post(to_slack(room), session, ENCRYPTOR)
+    slack.edit(to_slack(room, ended()), ref, session, ENCRYPTOR)
     posted, edited = room.calls
     assert (posted.path, edited.path) == ("/slack/chat.postMessage", "/slack/chat.update")
     for call in room.calls:
@@ -112,12 +112,12 @@ def test_a_bot_without_a_token_says_what_to_add(room, session, kind):
     options = slack_options(room) if kind is slack else {"channel_id": ID}
     told = replace(notice(MOVED, room.root, None), options=options)
     with pytest.raises(PermanentError, match="add secret: env:NAME"):
-        kind.post(told, session, SEAL)
+        kind.post(told, session, ENCRYPTOR)
 
 
 def test_a_card_of_another_channel_is_no_thread_of_this_one(room, session):
     thread = json.dumps({"channel": "C9999", "ts": "1.1"})
-    slack.post(to_slack(room, notice(MOVED), thread=thread), session, SEAL)
+    slack.post(to_slack(room, notice(MOVED), thread=thread), session, ENCRYPTOR)
     assert "thread_ts" not in room.calls[0].said
 
 
@@ -143,8 +143,8 @@ def test_slacks_options_are_checked_before_the_first_message(options, right):
 
 def test_a_mattermost_bot_posts_and_edits_by_the_api(room, session):
     told = replace(notice(ASKED, f"{room.root}/mattermost/", TOKEN), options={"channel_id": ID})
-    ref = mattermost.post(told, session, SEAL)
-    mattermost.edit(replace(told, until=None, end="it ended"), ref, session, SEAL)
+    ref = mattermost.post(told, session, ENCRYPTOR)
+    mattermost.edit(replace(told, until=None, end="it ended"), ref, session, ENCRYPTOR)
     posted, edited = room.calls
     assert (posted.method, posted.path) == ("POST", "/mattermost/api/v4/posts")
     assert (posted.said["channel_id"], posted.said["pending_post_id"]) == (ID, "tsk_1")
@@ -157,9 +157,9 @@ def test_a_mattermost_bot_posts_and_edits_by_the_api(room, session):
 def test_a_discord_webhook_keeps_what_its_address_says(room, session):
     told = notice(MOVED, f"{room.root}/discord/webhooks/8/tok?thread_id=5", None)
     with pytest.raises(PermanentError):  # the room knows no threads: only the addresses matter
-        discord.post(told, session, SEAL)
+        discord.post(told, session, ENCRYPTOR)
     with pytest.raises(PermanentError):
-        discord.edit(told, '{"id": "900"}', session, SEAL)
+        discord.edit(told, '{"id": "900"}', session, ENCRYPTOR)
     assert [call.path for call in room.calls] == [
         "/discord/webhooks/8/tok?thread_id=5&wait=true",
         "/discord/webhooks/8/tok/messages/900?thread_id=5",
@@ -171,7 +171,7 @@ def test_a_discord_webhook_keeps_what_its_address_says(room, session):
 def test_a_message_whose_name_is_not_understood_is_posted_and_can_not_be_edited(room, session, kind, body):
     answered(room, body)
     options = {"channel_id": ID} if kind is mattermost else {}
-    assert kind.post(replace(notice(ASKED, room.root, TOKEN), options=options), session, SEAL) is None
+    assert kind.post(replace(notice(ASKED, room.root, TOKEN), options=options), session, ENCRYPTOR) is None
     assert len(room.calls) == 1
 
 
@@ -181,7 +181,7 @@ def test_a_bots_message_that_may_work_later_is_tried_again(room, session, kind, 
     answered(room, {}, status)
     options = {slack: slack_options(room), mattermost: {"channel_id": ID}, discord: {}}[kind]
     with pytest.raises(RetryableError, match=f"answered {status}"):
-        kind.post(replace(notice(ASKED, room.root, TOKEN), options=options), session, SEAL)
+        kind.post(replace(notice(ASKED, room.root, TOKEN), options=options), session, ENCRYPTOR)
 
 
 @contextmanager

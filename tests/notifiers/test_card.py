@@ -10,7 +10,7 @@ import pytest
 
 from registrar.events.outcome import Fact
 from tests.actions.test_request_details import details_of
-from tests.notifiers.test_notifiers import ASKED, DOOR, NOON, PAGE, SEAL, ended, notice
+from tests.notifiers.test_notifiers import ASKED, DOOR, ENCRYPTOR, NOON, PAGE, ended, notice
 from worker.notifications import fact_card
 from worker.notifications.notifiers import Notification, discord, mattermost, slack, teams
 
@@ -22,12 +22,12 @@ def message(chat: str, told: Notification) -> dict[str, Any]:
     told = replace(told, door=DOOR, page=PAGE, secret=None if chat == "discord-hook" else "bot")
     match chat:
         case "slack":
-            return slack.message(told, SEAL)
+            return slack.message(told, ENCRYPTOR)
         case "mattermost":
-            return mattermost.message(told, SEAL)
+            return mattermost.message(told, ENCRYPTOR)
         case "teams":
             return teams.message(told)
-    return discord.message(told, SEAL)
+    return discord.message(told, ENCRYPTOR)
 
 
 def named(name: str) -> Fact:
@@ -60,7 +60,7 @@ def test_a_models_name_calls_nobody(chat, name):
 @pytest.mark.parametrize("told", [notice(ASKED), ended()])
 def test_slack_parses_nothing_by_itself(told):
     """Without `verbatim` Slack makes mentions of what only looks like them."""
-    words = [block["text"] for block in slack.message(told, SEAL)["blocks"] if "text" in block]
+    words = [block["text"] for block in slack.message(told, ENCRYPTOR)["blocks"] if "text" in block]
     assert all(each["verbatim"] is True for each in words)
 
 

@@ -27,7 +27,7 @@ def test_a_card_names_the_source_that_its_presses_come_in_by(ledger, tmp_path, l
     [card] = cards(Office(ledger, tmp_path, policy=TOLD), listener, "https://registrar.example.com/")
     approve, reject = [action["integration"] for action in card["actions"]]
     assert approve["url"] == reject["url"] == "https://registrar.example.com/webhooks/chat"
-    said = [Encryptor(KEY).open(each["context"]["sealed"], audience=AUDIENCE) for each in (approve, reject)]
+    said = [Encryptor(KEY).decrypt(each["context"]["sealed"], audience=AUDIENCE) for each in (approve, reject)]
     assert [each["press"] for each in said] == ["promotion.approve", "promotion.reject"]
     assert len({each["nonce"] for each in said}) == 2
 

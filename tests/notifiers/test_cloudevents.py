@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 
 from registrar.events.outcome import Fact
 from registrar.policy import options
-from tests.notifiers.told import DESCRIBED, MOVED, NOON, REQUESTED, SEAL, expected, notice
+from tests.notifiers.told import DESCRIBED, ENCRYPTOR, MOVED, NOON, REQUESTED, expected, notice
 from worker.notifications.notifiers import webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -19,7 +19,7 @@ CASES = [("requested", REQUESTED), ("moved", MOVED)]
 
 def told(fact, listener, **given):
     given = {"format": "cloudevents", **given}
-    webhook.post(notice(fact, url=listener.url, secret=SECRET, **given), requests.Session(), SEAL)
+    webhook.post(notice(fact, url=listener.url, secret=SECRET, **given), requests.Session(), ENCRYPTOR)
     return listener.got[-1]
 
 

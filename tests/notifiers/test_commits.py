@@ -9,7 +9,7 @@ import requests
 
 from registrar.events.outcome import Fact
 from registrar.policy import options
-from tests.notifiers.told import ASKED, COMMIT, DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
+from tests.notifiers.told import ASKED, COMMIT, DESCRIBED, ENCRYPTOR, HELD, LIVE, MOVED, REQUESTED, expected, notice
 from worker.notifications.notifiers import NotApplicable, github, gitlab
 from worker.registry.protocol import PermanentError, RetryableError
 
@@ -26,7 +26,7 @@ def session() -> requests.Session:
 def told(kind, fact, listener, session, **given):
     """What goes out, and to which path."""
     where = AT_GITHUB if kind is github else AT_GITLAB
-    kind.post(notice(fact, url=listener.root, **{**where, **given}), session, SEAL)
+    kind.post(notice(fact, url=listener.root, **{**where, **given}), session, ENCRYPTOR)
     [(headers, body)] = listener.got
     return listener.paths[0], headers, json.loads(body)
 
@@ -165,13 +165,13 @@ def test_a_state_that_an_older_gitlab_has_already_is_no_failure(listener, sessio
 def test_without_a_token_nothing_is_sent(kind, listener, session):
     where = AT_GITHUB if kind is github else AT_GITLAB
     with pytest.raises(PermanentError, match="add secret: env:NAME"):
-        kind.post(notice(MOVED, url=listener.root, secret=None, **where), session, SEAL)
+        kind.post(notice(MOVED, url=listener.root, secret=None, **where), session, ENCRYPTOR)
     assert listener.got == []
 
 
 def test_a_token_with_a_line_break_inside_is_final_and_not_told(listener, session):
     with pytest.raises(PermanentError, match="no header may hold") as error:
-        github.post(notice(MOVED, url=listener.root, secret="s3cret\r\nX-Evil: 1", **AT_GITHUB), session, SEAL)
+        github.post(notice(MOVED, url=listener.root, secret="s3cret\r\nX-Evil: 1", **AT_GITHUB), session, ENCRYPTOR)
     assert "s3cret" not in str(error.value)
     assert listener.got == []
 

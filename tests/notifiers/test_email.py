@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registrar.policy import options
 from tests.notifiers.mailbox import PASSWORD, USER
-from tests.notifiers.told import ASKED, LIVE, MOVED, SEAL, expected, notice
+from tests.notifiers.told import ASKED, ENCRYPTOR, LIVE, MOVED, expected, notice
 from worker.notifications.notifiers import email
 from worker.notifications.transport import smtp
 from worker.registry.protocol import PermanentError, RetryableError
@@ -26,7 +26,7 @@ OPEN = {**GIVEN, "starttls": False}
 
 
 def send(url, fact=MOVED, given=OPEN):
-    email.post(notice(fact, url=url, secret=None, **given), requests.Session(), SEAL)
+    email.post(notice(fact, url=url, secret=None, **given), requests.Session(), ENCRYPTOR)
 
 
 def with_login(url, scheme="smtp"):

@@ -295,7 +295,7 @@ def test_a_request_that_a_newer_version_superseded_says_so_on_its_card(office, r
 
 def nonces(message: dict[str, Any]) -> set[str]:
     elements = next(block["elements"] for block in message["blocks"] if block["type"] == "actions")
-    return {Encryptor(KEY).open(element["value"], audience=IN_SLACK)["nonce"] for element in elements}
+    return {Encryptor(KEY).decrypt(element["value"], audience=IN_SLACK)["nonce"] for element in elements}
 
 
 def dying(office: Office) -> Any:
@@ -364,5 +364,5 @@ def test_buttons_count_for_thirty_days_from_the_first_attempt(office, room):
     for _ in range(5):
         again(office)
     actions = card_in(room)[1]["blocks"][-1]["elements"]
-    until = Encryptor(KEY).open(actions[0]["value"], audience=IN_SLACK)["until"]
+    until = Encryptor(KEY).decrypt(actions[0]["value"], audience=IN_SLACK)["until"]
     assert abs(until - (now() + timedelta(days=30, hours=-5)).timestamp()) < 60

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.notifiers.told import MOVED, SEAL, notice
+from tests.notifiers.told import ENCRYPTOR, MOVED, notice
 from worker.notifications.notifiers import github, github_dispatch
 from worker.notifications.transport.github import access
 from worker.registry.protocol import PermanentError, RetryableError
@@ -45,7 +45,7 @@ def app(listener):
 
 
 def post(listener, kind=github, **given):
-    kind.post(notice(MOVED, url=listener.root, secret=pem(), **{**GIVEN, **given}), requests.Session(), SEAL)
+    kind.post(notice(MOVED, url=listener.root, secret=pem(), **{**GIVEN, **given}), requests.Session(), ENCRYPTOR)
 
 
 def unpacked(part):
@@ -122,6 +122,6 @@ def test_an_answer_without_a_token_is_retryable(said, listener):
 @pytest.mark.parametrize("secret", ["hunter2", pem(ec.generate_private_key(ec.SECP256R1())), "-----BEGIN RSA-----"])
 def test_what_is_no_private_key_of_an_app_is_final_and_not_told(secret, listener):
     with pytest.raises(PermanentError, match="no RSA private key") as error:
-        github.post(notice(MOVED, url=listener.root, secret=secret, **GIVEN), requests.Session(), SEAL)
+        github.post(notice(MOVED, url=listener.root, secret=secret, **GIVEN), requests.Session(), ENCRYPTOR)
     assert secret not in str(error.value)
     assert listener.got == []

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from registrar.policy.load import parse
-from tests.notifiers.told import ASKED, MOVED, SEAL, notice
+from tests.notifiers.told import ASKED, ENCRYPTOR, MOVED, notice
 from tests.policies import approval
 from tests.worker.office import ADA, BOB, CI, Office
 from worker.notifications.channel_binding import _page
@@ -21,11 +21,11 @@ def written(kind: str, page: str | None) -> str:
     asked = replace(notice(ASKED, **(MAIL if kind == "email" else {})), page=page)
     match kind:
         case "slack":
-            return json.dumps(slack.message(asked, SEAL))
+            return json.dumps(slack.message(asked, ENCRYPTOR))
         case "mattermost":
-            return json.dumps(mattermost.message(asked, SEAL))
+            return json.dumps(mattermost.message(asked, ENCRYPTOR))
         case "discord":
-            return json.dumps(discord.message(asked, SEAL))
+            return json.dumps(discord.message(asked, ENCRYPTOR))
         case "teams":
             return json.dumps(teams.message(asked))
         case _:

@@ -20,7 +20,7 @@ from worker.notifications.notifiers import Notification, apprise, discord, log, 
 from worker.registry.protocol import PermanentError, RetryableError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
-SEAL = Encryptor(KEY)
+ENCRYPTOR = Encryptor(KEY)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MOVED = Fact(
@@ -98,9 +98,9 @@ def expected(name: str) -> Any:
     ],
 )
 def test_the_exact_message_for_slack(name, told):
-    message = slack.message(told, SEAL)
+    message = slack.message(told, ENCRYPTOR)
     for button in sealed_buttons(message):
-        button["value"] = SEAL.open(
+        button["value"] = ENCRYPTOR.decrypt(
             button["value"], audience=PRESSES["slack"].at(None)
         )  # a seal differs each time; what it holds does not
     assert message == expected(name)
@@ -119,11 +119,11 @@ DOOR = "https://registrar.example.com/webhooks/mattermost"
     ],
 )
 def test_the_exact_message_for_mattermost(name, told):
-    message = mattermost.message(told, SEAL)
+    message = mattermost.message(told, ENCRYPTOR)
     for attachment in message.get("attachments", []):
         for action in attachment.get("actions", []):
             context = action["integration"]["context"]
-            context["sealed"] = SEAL.open(context["sealed"], audience=PRESSES["mattermost"].at(None))
+            context["sealed"] = ENCRYPTOR.decrypt(context["sealed"], audience=PRESSES["mattermost"].at(None))
     assert message == expected(name)
 
 
@@ -137,7 +137,7 @@ def test_the_exact_message_for_mattermost(name, told):
     ],
 )
 def test_the_exact_message_for_discord(name, told):
-    assert discord.message(told, SEAL) == expected(name)
+    assert discord.message(told, ENCRYPTOR) == expected(name)
 
 
 PAGE = "https://registrar.example.com/models/taxi"
@@ -156,14 +156,14 @@ def test_the_exact_message_for_teams(name, told):
 
 
 def test_teams_takes_the_card_and_gives_nothing_to_edit(listener, session):
-    assert teams.post(notice(ASKED, listener.url), session, SEAL) is None
+    assert teams.post(notice(ASKED, listener.url), session, ENCRYPTOR) is None
     assert json.loads(listener.got[0][1])["attachments"][0]["content"]["type"] == "AdaptiveCard"
     assert not hasattr(teams, "edit")
 
 
 def test_discord_gets_buttons_from_a_bot_only(listener, session):
-    discord.post(notice(ASKED, listener.url, "bot-token", presses=PRESSES["discord"]), session, SEAL)
-    discord.post(notice(ASKED, listener.url, None, presses=PRESSES["discord"]), session, SEAL)
+    discord.post(notice(ASKED, listener.url, "bot-token", presses=PRESSES["discord"]), session, ENCRYPTOR)
+    discord.post(notice(ASKED, listener.url, None, presses=PRESSES["discord"]), session, ENCRYPTOR)
     [(bots, with_buttons), (webhooks, without)] = listener.got
     assert bots["Authorization"] == "Bot bot-token"
     assert bots["User-Agent"].startswith("DiscordBot (")
@@ -174,7 +174,7 @@ def test_discord_gets_buttons_from_a_bot_only(listener, session):
 
 @pytest.mark.parametrize("kind", [mattermost, discord])
 def test_a_models_name_calls_nobody_in_markdown(listener, session, kind):
-    kind.post(notice(Fact("x", "@channel <!here> <@1> *b*", "m"), listener.url), session, SEAL)
+    kind.post(notice(Fact("x", "@channel <!here> <@1> *b*", "m"), listener.url), session, ENCRYPTOR)
     said = json.loads(listener.got[0][1])
     assert "@\u200bchannel <\u200b!here\\> <\u200b@\u200b1\\> \\*b\\*" in said.get("text", said.get("content"))
 
@@ -201,14 +201,14 @@ def test_the_exact_body_for_a_webhook():
 
 
 def test_the_webhooks_signature_is_what_the_reference_library_accepts(listener, session):
-    webhook.post(notice(MOVED, listener.url), session, SEAL)
+    webhook.post(notice(MOVED, listener.url), session, ENCRYPTOR)
     [(headers, body)] = listener.got
     assert Webhook(SECRET).verify(body, {name.lower(): value for name, value in headers.items()})["type"] == MOVED.type
     assert headers["webhook-id"] == "tsk_1"
 
 
 def test_a_models_name_calls_nobody_in_slack(listener, session):
-    slack.post(notice(Fact("x", "<!channel> & <@U1>", "m"), listener.url), session, SEAL)
+    slack.post(notice(Fact("x", "<!channel> & <@U1>", "m"), listener.url), session, ENCRYPTOR)
     assert b"<!" not in listener.got[0][1]
     assert "&lt;!channel&gt; &amp; &lt;@U1&gt;" in json.loads(listener.got[0][1])["text"]
 
@@ -222,7 +222,7 @@ def test_an_answer_is_seen_only_by_the_one_who_asked(listener, session):
 def test_what_may_work_later_is_retryable(listener, session, status):
     listener.answer = (status, {"Retry-After": "7"})
     with pytest.raises(RetryableError, match=f"answered {status}") as error:
-        slack.post(notice(MOVED, listener.url), session, SEAL)
+        slack.post(notice(MOVED, listener.url), session, ENCRYPTOR)
     assert error.value.after == 7
 
 
@@ -230,27 +230,27 @@ def test_what_may_work_later_is_retryable(listener, session, status):
 def test_what_will_never_work_is_final(listener, session, status):
     listener.answer = (status, {"Location": "http://127.0.0.1:9/"})
     with pytest.raises(PermanentError, match=f"refused the message with {status}"):
-        slack.post(notice(MOVED, listener.url), session, SEAL)
+        slack.post(notice(MOVED, listener.url), session, ENCRYPTOR)
     assert len(listener.got) == 1
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/hooks/secret-part", "ftp://host/secret-part", "secret-part"])
 def test_no_error_names_the_address(session, url):
     with pytest.raises((RetryableError, PermanentError)) as error:
-        slack.post(notice(MOVED, url), session, SEAL)
+        slack.post(notice(MOVED, url), session, ENCRYPTOR)
     assert "secret-part" not in str(error.value)
 
 
 def test_a_channel_without_address_or_secret_says_what_to_add(session):
     with pytest.raises(PermanentError, match="add url: env:NAME"):
-        slack.post(notice(MOVED), session, SEAL)
+        slack.post(notice(MOVED), session, ENCRYPTOR)
     with pytest.raises(PermanentError, match="add secret: env:NAME"):
-        webhook.post(notice(MOVED, "http://127.0.0.1:9", None), session, SEAL)
+        webhook.post(notice(MOVED, "http://127.0.0.1:9", None), session, ENCRYPTOR)
 
 
 def test_the_log_gets_a_line(caplog, session):
     caplog.set_level("INFO")
-    log.post(notice(MOVED), session, SEAL)
+    log.post(notice(MOVED), session, ENCRYPTOR)
     assert MOVED.text in caplog.text
 
 
@@ -261,14 +261,14 @@ def apprised(listener) -> str:
 
 @pytest.mark.parametrize(("name", "fact"), [("apprise__moved", MOVED), ("apprise__held_back", HELD)])
 def test_the_exact_message_of_apprise(name, fact, listener, session):
-    apprise.post(notice(fact, apprised(listener)), session, SEAL)
+    apprise.post(notice(fact, apprised(listener)), session, ENCRYPTOR)
     [(headers, body)] = listener.got
     assert json.loads(body) == json.loads((FIXTURES / f"{name}.json").read_text())
     assert headers["Authorization"].startswith("Basic ")
 
 
 def test_nobody_is_called_by_a_name(listener, session):
-    apprise.post(notice(replace(MOVED, text="@everyone <!here> moved"), apprised(listener)), session, SEAL)
+    apprise.post(notice(replace(MOVED, text="@everyone <!here> moved"), apprised(listener)), session, ENCRYPTOR)
     message = json.loads(listener.got[0][1])["message"]
     assert "@everyone" not in message
     assert "<!here>" not in message
@@ -277,7 +277,7 @@ def test_nobody_is_called_by_a_name(listener, session):
 @pytest.mark.parametrize("url", [None, "", "nonsense", "nosuchservice://x", "json://"])
 def test_an_address_that_apprise_does_not_know_is_final_and_not_told(url, session, caplog):
     with pytest.raises(PermanentError) as caught:
-        apprise.post(notice(MOVED, url), session, SEAL)
+        apprise.post(notice(MOVED, url), session, ENCRYPTOR)
     assert not url or url not in str(caught.value)
 
 
@@ -285,5 +285,5 @@ def test_an_address_that_apprise_does_not_know_is_final_and_not_told(url, sessio
 def test_what_apprise_could_not_deliver_is_tried_again_and_no_password_is_logged(status, listener, session, caplog):
     listener.answer = (status, {})
     with pytest.raises(RetryableError) as caught:
-        apprise.post(notice(MOVED, apprised(listener)), session, SEAL)
+        apprise.post(notice(MOVED, apprised(listener)), session, ENCRYPTOR)
     assert "hunter2" not in str(caught.value) + caplog.text

@@ -9,7 +9,7 @@ import requests
 
 from registrar.events.outcome import Fact
 from registrar.policy import options
-from tests.notifiers.told import DESCRIBED, HELD, LIVE, MOVED, REQUESTED, SEAL, expected, notice
+from tests.notifiers.told import DESCRIBED, ENCRYPTOR, HELD, LIVE, MOVED, REQUESTED, expected, notice
 from worker.notifications.notifiers import github_dispatch, gitlab_pipeline, pagerduty
 from worker.registry.protocol import PermanentError, RetryableError
 
@@ -27,7 +27,7 @@ def session() -> requests.Session:
 
 
 def told(kind, fact, listener, session, **given):
-    kind.post(notice(fact, url=listener.root, **{**GIVEN[kind], **given}), session, SEAL)
+    kind.post(notice(fact, url=listener.root, **{**GIVEN[kind], **given}), session, ENCRYPTOR)
     return listener.paths[-1], *listener.got[-1]
 
 
@@ -86,7 +86,7 @@ def test_a_summary_ends_where_pagerduty_ends_it(listener, session):
 def test_change_events_go_to_pagerduty_where_no_address_is_given(session, monkeypatch):
     asked = []
     monkeypatch.setattr(pagerduty, "send", lambda http, url, *_, **__: asked.append(url))
-    pagerduty.post(notice(MOVED), session, SEAL)
+    pagerduty.post(notice(MOVED), session, ENCRYPTOR)
     assert asked == ["https://events.pagerduty.com/v2/change/enqueue"]
 
 
@@ -120,7 +120,7 @@ def test_a_refusal_is_final_and_says_where_to_look(kind, status, sentence, liste
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_secret_nothing_is_sent(kind, listener, session):
     with pytest.raises(PermanentError, match="add secret: env:NAME"):
-        kind.post(notice(MOVED, url=listener.root, secret=None, **GIVEN[kind]), session, SEAL)
+        kind.post(notice(MOVED, url=listener.root, secret=None, **GIVEN[kind]), session, ENCRYPTOR)
     assert listener.got == []
 
 

@@ -11,7 +11,7 @@ from tests.worker.office import KEY
 from worker.notifications.notifiers import Notification
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "notifiers"
-SEAL = Encryptor(KEY)
+ENCRYPTOR = Encryptor(KEY)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = "s3cret-token"
 COMMIT = "4f5e6d7c8b9a0123456789abcdef0123456789ab"

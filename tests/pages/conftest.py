@@ -15,7 +15,7 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
-from registrar.ledger.dead_letters import letters
+from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import PromotionRequested, VoteCast
@@ -73,14 +73,14 @@ class House:
         with self.ledger.write() as connection:
             delivery = Delivery("ci", f"{type_} {at.isoformat()}", "0" * 64)
             receipt = accept(connection, delivery, [event], at=at)
-            bell = receipt.bells[0].task_id
+            task_message = receipt.task_messages[0].task_id
             for nth, outcome in enumerate(outcomes, 1):
-                claimed = tasks.claim(connection, bell, at=at)
+                claimed = tasks.claim(connection, task_message, at=at)
                 assert claimed
                 last = nth == len(outcomes)
                 ended = (state, error) if last else ("succeeded", None)
                 rung = tasks.finish(connection, claimed, ended[0], outcome, error=ended[1], at=at)
-                bell = rung[0].task_id if rung else ""
+                task_message = rung[0].task_id if rung else ""
         return receipt.events[0][0]
 
     def refused(self, detail: str) -> None:
@@ -167,5 +167,5 @@ def lived(house: House) -> Lived:
     )
     house.refused(f"no signature of the source ci fits {HOSTILE}")
     with house.ledger.read() as connection:
-        task = next(one.id for one in letters(connection))
+        task = next(one.id for one in list_dead_letters(connection))
     return Lived(house, event, failed, back, opened.id, task)

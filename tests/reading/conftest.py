@@ -64,7 +64,7 @@ class Town:
         with self.ledger.write() as connection:
             receipt = accept(connection, Delivery(source, f"msg_{self.count}", "b" * 64), [event], at=at)
             if state:
-                task = tasks.claim(connection, receipt.bells[0].task_id, at=at)
+                task = tasks.claim(connection, receipt.task_messages[0].task_id, at=at)
                 assert task
                 ended = Outcome("done", records=records) if state == "succeeded" else Outcome(f"it is {state}")
                 tasks.finish(connection, task, state, ended, at=at)

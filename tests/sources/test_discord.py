@@ -116,7 +116,7 @@ def test_the_model_in_the_message_can_not_be_changed(message: object):
 
 
 def test_a_button_of_another_installation_is_refused():
-    context = replace(CONTEXT, seal=Encryptor(Fernet.generate_key().decode()))
+    context = replace(CONTEXT, encryptor=Encryptor(Fernet.generate_key().decode()))
     with pytest.raises(InvalidEvent, match="not one of this installation's"):
         PRESS.sender.kind.normalise(PRESS.request, context)
 
@@ -146,7 +146,7 @@ def test_what_the_notifier_posts_fits_and_is_understood(model: str, version: int
     at = PRESS.request.received_at
     presses = Audience("discord", "discord", "team")
     notice = Notification("tsk_1", fact, "evt_1", at, None, "bot", presses=presses, until=at)
-    message = notifier.message(notice, CONTEXT.seal)
+    message = notifier.message(notice, CONTEXT.encryptor)
     for button in message["components"][0]["components"]:
         assert len(button["custom_id"]) <= 100
         [event] = normalise(message=message, data={"custom_id": button["custom_id"]}).events

@@ -23,13 +23,13 @@ def named(paths: list[Path]) -> list[Any]:
     return [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in paths]
 
 
-def plain(event: Event, seal: Encryptor) -> dict[str, Any]:
+def plain(event: Event, encryptor: Encryptor) -> dict[str, Any]:
     return {
         "type": event.type,
         "data": event.data.model_dump(mode="json"),
         "actor": {"id": event.actor.id, "name": event.actor.name},
         "occurred_at": event.occurred_at.isoformat(),
-        "reply_to": seal.open(event.reply_to, audience=REPLY) if event.reply_to else None,
+        "reply_to": encryptor.decrypt(event.reply_to, audience=REPLY) if event.reply_to else None,
     }
 
 
@@ -51,7 +51,7 @@ def test_a_captured_request_verifies_and_says_what_stands_beside_it(path: Path):
     parsed = capture.sender.normalise(capture.request)
     said = {
         "delivery_id": parsed.delivery_id or signed_id,
-        "events": [plain(event, capture.sender.context.seal) for event in parsed.events],
+        "events": [plain(event, capture.sender.context.encryptor) for event in parsed.events],
         "answer": parsed.answer and {"status": parsed.answer.status, "body": dict(parsed.answer.body)},
     }
     assert said == json.loads(capture.expected.read_text()), f"if this is right, say so in {capture.expected}"

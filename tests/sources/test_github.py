@@ -421,7 +421,7 @@ def test_who_waits_at_a_protection_rule_can_be_answered_and_nobody_reads_where()
     [event] = capture.sender.normalise(capture.request).events
     assert event.reply_to is not None
     assert "api.github.com" not in event.reply_to
-    assert capture.sender.context.seal.open(event.reply_to, audience=REPLY) == {
+    assert capture.sender.context.encryptor.decrypt(event.reply_to, audience=REPLY) == {
         "kind": "github",
         "url": RUN,
         "environment": "production",
@@ -452,7 +452,7 @@ def test_a_github_of_ones_own_is_answered_where_reply_to_lists_it():
     url = RUN.replace("api.github.com", "github.example.com/api/v3")
     capture = answering(WAITS, reply_to=["github.example.com"])
     [event] = changed(capture, lambda payload: payload.update(deployment_callback_url=url)).events
-    assert capture.sender.context.seal.open(event.reply_to or "", audience=REPLY)["url"] == url
+    assert capture.sender.context.encryptor.decrypt(event.reply_to or "", audience=REPLY)["url"] == url
 
 
 @pytest.mark.parametrize("name", ["nobody", "log"])

@@ -18,11 +18,11 @@ from webhooks.ingress.source_types import Parsed, Request
 
 COMMAND = read(FIXTURES / "mattermost" / "command__approve.http")
 PRESS = read(FIXTURES / "mattermost" / "press__approve.http")
-SEAL = PRESS.sender.context.seal
+ENCRYPTOR = PRESS.sender.context.encryptor
 TOKEN = COMMAND.sender.context.secrets[0]
 PRESSED = json.loads(PRESS.request.body)
 AUDIENCE = Audience("mattermost", "mattermost", "town-square").at(PRESSED["channel_id"])
-SAID = SEAL.open(PRESSED["context"]["sealed"], audience=AUDIENCE)
+SAID = ENCRYPTOR.decrypt(PRESSED["context"]["sealed"], audience=AUDIENCE)
 
 
 def typed(**fields: str) -> Request:
@@ -33,7 +33,7 @@ def typed(**fields: str) -> Request:
 
 
 def sealed(said: dict[str, object]) -> str:
-    return SEAL.close(said, audience=AUDIENCE)
+    return ENCRYPTOR.encrypt(said, audience=AUDIENCE)
 
 
 def pressed(value: object = None, **fields: object) -> Request:
@@ -97,7 +97,7 @@ def test_no_body_without_token_or_seal_is_verified(body: bytes):
 
 
 @pytest.mark.parametrize(
-    "sealed", ["", "gAAAAA", 5, ["x"], {}, "é", Encryptor(new_key()).close(SAID, audience=AUDIENCE)]
+    "sealed", ["", "gAAAAA", 5, ["x"], {}, "é", Encryptor(new_key()).encrypt(SAID, audience=AUDIENCE)]
 )
 def test_a_press_without_our_seal_is_a_bad_signature(sealed: object):
     with pytest.raises(BadSignature):

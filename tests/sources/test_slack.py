@@ -32,46 +32,46 @@ def press(value: str, **more: object) -> Parsed:
     return normalise({"payload": json.dumps(payload)})
 
 
-def seal() -> Encryptor:
-    return sender("slack")[0].context.seal
+def encryptor() -> Encryptor:
+    return sender("slack")[0].context.encryptor
 
 
 def test_a_button_of_another_installation_is_refused():
     with pytest.raises(InvalidEvent, match="not one of this installation's"):
-        press(Encryptor("A" * 43 + "=").close(SAID, audience=AUDIENCE))
+        press(Encryptor("A" * 43 + "=").encrypt(SAID, audience=AUDIENCE))
 
 
 @pytest.mark.parametrize("name", SAID)
 def test_a_sealed_text_of_another_use_is_no_button(name: str):
     with pytest.raises(InvalidEvent, match=f"says nothing about.*{name}"):
-        press(seal().close({key: value for key, value in SAID.items() if key != name}, audience=AUDIENCE))
+        press(encryptor().encrypt({key: value for key, value in SAID.items() if key != name}, audience=AUDIENCE))
 
 
 def test_a_press_without_trigger_and_address_is_still_an_event():
-    parsed = press(seal().close(SAID, audience=AUDIENCE))
+    parsed = press(encryptor().encrypt(SAID, audience=AUDIENCE))
     assert (parsed.delivery_id, parsed.events[0].reply_to) == ("tsk_1.approve:T1/U1", None)
 
 
 def test_a_second_press_of_the_same_person_is_the_same_delivery_whatever_slack_adds():
-    first, second = (press(seal().close(SAID, audience=AUDIENCE), trigger_id=nth) for nth in ("1.a", "2.b"))
+    first, second = (press(encryptor().encrypt(SAID, audience=AUDIENCE), trigger_id=nth) for nth in ("1.a", "2.b"))
     assert (first.delivery_id, first.digest) == (second.delivery_id, second.digest)
-    assert press(seal().close(SAID, audience=AUDIENCE), user={"id": "U2"}).delivery_id != first.delivery_id
+    assert press(encryptor().encrypt(SAID, audience=AUDIENCE), user={"id": "U2"}).delivery_id != first.delivery_id
 
 
 def test_the_value_of_another_button_is_refused():
     with pytest.raises(InvalidEvent, match="another button's"):
-        press(seal().close({**SAID, "press": "promotion.reject"}, audience=AUDIENCE))
+        press(encryptor().encrypt({**SAID, "press": "promotion.reject"}, audience=AUDIENCE))
 
 
 def test_two_buttons_are_not_pressed_at_once():
-    action = {"action_id": "registrar.approve", "value": seal().close(SAID, audience=AUDIENCE)}
+    action = {"action_id": "registrar.approve", "value": encryptor().encrypt(SAID, audience=AUDIENCE)}
     with pytest.raises(InvalidEvent, match="one button"):
         press("", actions=[action, action])
 
 
 def test_an_address_that_is_not_slacks_is_refused():
     with pytest.raises(InvalidEvent, match="not one of this chat system's"):
-        press(seal().close(SAID, audience=AUDIENCE), response_url="https://evil.example/x")
+        press(encryptor().encrypt(SAID, audience=AUDIENCE), response_url="https://evil.example/x")
 
 
 def test_a_name_that_would_forge_a_log_line_is_cleaned():

@@ -150,6 +150,6 @@ def test_they_are_counted_by_source(ledger):
     states = [("ci", "queued"), ("ci", "succeeded"), ("slack", "queued"), ("ci", "running"), ("idle", "dead")]
     with ledger.write() as connection:
         for number, (source, state) in enumerate(states):
-            [bell] = accept(connection, Delivery(source, f"{number}", "0" * 64), [said], at=NOON).bells
-            connection.execute(update(tasks).where(tasks.c.id == bell.task_id).values(state=state))
+            [task_message] = accept(connection, Delivery(source, f"{number}", "0" * 64), [said], at=NOON).task_messages
+            connection.execute(update(tasks).where(tasks.c.id == task_message.task_id).values(state=state))
         assert unfinished(connection) == {"ci": 2, "slack": 1}

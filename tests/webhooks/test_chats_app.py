@@ -180,7 +180,7 @@ def test_a_command_in_discord_is_an_event_of_the_person_with_a_sealed_address(re
     assert (answer.status_code, answer.json["type"], answer.json["data"]["flags"]) == (200, 4, 64)
     assert recorded(receiver) == [("discord", "promotion.approve", "ada")]
     [event] = receiver.events()
-    assert Encryptor(receiver.settings.secret_key).open(event.reply_to, audience=REPLY) == {
+    assert Encryptor(receiver.settings.secret_key).decrypt(event.reply_to, audience=REPLY) == {
         "kind": "discord",
         "url": "https://discord.com/api/v10/webhooks/8/aW50",
     }

@@ -28,7 +28,7 @@ def form(**how: Any) -> Any:
 
 def context(*secrets: str) -> Context:
     found, _ = sender("standard")
-    return Context("x", found.context.config, found.context.policy, found.context.seal, secrets)
+    return Context("x", found.context.config, found.context.policy, found.context.encryptor, secrets)
 
 
 def arriving(headers: dict[str, str], body: bytes = BODY) -> Request:

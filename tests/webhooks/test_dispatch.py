@@ -23,11 +23,11 @@ BELL = TaskMessage("tsk_1", "worker.register")
 OTHER = TaskMessage("tsk_2", "worker.register")
 
 
-def published(url: str, *bells: TaskMessage) -> Dispatcher:
+def published(url: str, *task_messages: TaskMessage) -> Dispatcher:
     """Each by itself, as from requests that follow each other; all are published when it returns."""
     dispatcher = Dispatcher(url)
-    for bell in bells:
-        dispatcher.publish([bell])
+    for task_message in task_messages:
+        dispatcher.publish([task_message])
     dispatcher.close()
     return dispatcher
 
@@ -61,7 +61,7 @@ def test_a_broker_that_takes_no_writes_is_no_error(broker: Broker, setting: str)
 
 def test_a_silent_broker_is_left_alone_for_a_while(monkeypatch):
     tried = []
-    monkeypatch.setattr(module, "ring", lambda app, bells: tried.append(bells))
+    monkeypatch.setattr(module, "ring", lambda app, task_messages: tried.append(task_messages))
     dispatcher = published(NOBODY, BELL)
     dispatcher._publish([OTHER])
     assert tried == [[BELL]]
@@ -79,8 +79,8 @@ def test_nobody_waits_for_a_broker_that_hangs(broker: Broker):
 def test_what_comes_while_something_is_published_is_published_together(monkeypatch):
     under_way, go, rung = threading.Event(), threading.Event(), []
 
-    def slow(app, bells) -> bool:
-        rung.append(list(bells))
+    def slow(app, task_messages) -> bool:
+        rung.append(list(task_messages))
         under_way.set()
         go.wait(10)
         return True
@@ -109,7 +109,7 @@ def test_a_fault_of_ours_ends_no_publishing(broker: Broker, monkeypatch):
     with monkeypatch.context() as broken:
         done = threading.Event()
 
-        def fail(app, bells) -> bool:
+        def fail(app, task_messages) -> bool:
             done.set()
             raise RuntimeError("nobody foresaw this")
 

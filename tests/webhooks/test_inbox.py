@@ -64,15 +64,15 @@ class Gate:
     """A dispatcher that keeps the writer waiting until it is opened, and remembers what was dispatched."""
 
     def __init__(self, *, open: bool = True) -> None:
-        self.entered, self._open, self.bells = threading.Event(), threading.Event(), []
+        self.entered, self._open, self.task_messages = threading.Event(), threading.Event(), []
         if open:
             self.open()
 
     def open(self) -> None:
         self._open.set()
 
-    def __call__(self, bells) -> None:
-        self.bells += bells
+    def __call__(self, task_messages) -> None:
+        self.task_messages += task_messages
         self.entered.set()
         assert self._open.wait(30)
 
@@ -113,7 +113,7 @@ def test_those_that_wait_share_a_transaction_and_each_gets_its_own_answer(ledger
     assert [row.delivery_id for row in rows] == [f"msg_{n}" for n in range(20)]
     for answer, row in zip(answers, rows, strict=True):
         assert answer.events == [(row.id, "training_run.finished")]
-        assert [firsts[bell.task_id] for bell in answer.bells] == [row.id]
+        assert [firsts[task_message.task_id] for task_message in answer.task_messages] == [row.id]
 
 
 def test_a_line_longer_than_a_group_is_worked_off_group_by_group(ledger):
@@ -126,7 +126,7 @@ def test_the_same_delivery_twice_in_one_group_is_one_event(ledger):
     twice = [submission("msg_1", finished("r1"), finished("r2")) for _ in range(2)]
     answers, _ = at_once(ledger, [submission("msg_0"), *twice, submission("msg_1", finished("r3"), body="b")])
     assert (answers[1].repeated, answers[2].repeated) == (False, True)
-    assert (answers[2].events, answers[2].bells) == (answers[1].events, [])
+    assert (answers[2].events, answers[2].task_messages) == (answers[1].events, [])
     assert isinstance(answers[3], DeliveryConflict)
     assert count(ledger) == 3
 
@@ -219,7 +219,7 @@ def test_what_is_accepted_is_dispatched_counted_and_logged_once_it_is_on_disk(le
     told, gate = [], Gate()
     with caplog.at_level("INFO"), closing(Inbox(ledger, gate, count=lambda *about: told.append(about))) as inbox:
         first, again = (outcome(inbox.submit(submission("msg_1"))) for _ in range(2))
-    assert gate.bells == first.bells
+    assert gate.task_messages == first.task_messages
     assert told == [("ci", first), ("ci", again)]
     assert f"accepted training_run.finished {first.events[0][0]} from ci" in caplog.text
     assert f"repeated training_run.finished {first.events[0][0]} from ci" in caplog.text
@@ -329,8 +329,8 @@ def test_an_event_written_by_another_process_meanwhile_is_answered_with_that_one
 
     monkeypatch.setattr(module, "_earlier", blind_at_first)
     [ours, new] = accept(ledger, delivery("msg_1"), delivery("msg_2"))
-    assert (ours.events, ours.repeated, ours.bells) == (theirs.events, True, [])
-    assert (new.repeated, len(new.bells)) == (False, 1)
+    assert (ours.events, ours.repeated, ours.task_messages) == (theirs.events, True, [])
+    assert (new.repeated, len(new.task_messages)) == (False, 1)
 
 
 @pytest.mark.parametrize("id", ["a\0b", "\0", "1e3", 'a"b\\u0000', "é 漢"])
@@ -352,13 +352,13 @@ def test_what_is_there_and_can_not_be_found_ends(ledger, monkeypatch):
 
 def test_what_comes_after_closing_is_answered(ledger: Ledger):
     for bounds in (None, Capacity(ledger, parse_policy(POLICY))):
-        opened = Inbox(ledger, lambda bells: None, capacity=bounds)
+        opened = Inbox(ledger, lambda task_messages: None, capacity=bounds)
         opened.close()
         assert isinstance(opened.submit(submission("msg_0")).exception(60), LedgerUnavailable)
 
 
 def test_a_thread_that_could_not_start_is_tried_again(ledger: Ledger, monkeypatch):
-    opened, starts = Inbox(ledger, lambda bells: None), threading.Thread.start
+    opened, starts = Inbox(ledger, lambda task_messages: None), threading.Thread.start
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", lambda thread: (_ for _ in ()).throw(RuntimeError("no more threads")))
         with pytest.raises(RuntimeError):
@@ -368,7 +368,7 @@ def test_a_thread_that_could_not_start_is_tried_again(ledger: Ledger, monkeypatc
 
 
 def test_a_fault_while_looking_is_an_answer_and_not_a_wait_for_ever(ledger: Ledger, monkeypatch):
-    opened = Inbox(ledger, lambda bells: None, capacity=Capacity(ledger, parse_policy(POLICY)))
+    opened = Inbox(ledger, lambda task_messages: None, capacity=Capacity(ledger, parse_policy(POLICY)))
     monkeypatch.setattr(capacity_module, "unfinished", lambda connection: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         opened.submit(submission("msg_0")).result(60)

@@ -8,12 +8,12 @@ from webhooks.chat import reply_address
 from webhooks.ingress.errors import InvalidEvent
 
 
-def seal(url: str, *listed: str) -> dict[str, str]:
+def encryptor(url: str, *listed: str) -> dict[str, str]:
     context = sender("slack")[0].context
     config = context.config.model_copy(update={"reply_to": list(listed)})
-    context = type(context)(context.name, config, context.policy, context.seal, context.secrets)
-    return context.seal.open(
-        reply_address.seal(url, kind="slack", hosts={"hooks.slack.com"}, context=context), audience=REPLY
+    context = type(context)(context.name, config, context.policy, context.encryptor, context.secrets)
+    return context.encryptor.decrypt(
+        reply_address.encryptor(url, kind="slack", hosts={"hooks.slack.com"}, context=context), audience=REPLY
     )
 
 
@@ -30,7 +30,7 @@ def seal(url: str, *listed: str) -> dict[str, str]:
     ],
 )
 def test_an_allowed_address_is_sealed(url: str, listed: tuple[str, ...]):
-    assert seal(url, *listed) == {"kind": "slack", "url": url}
+    assert encryptor(url, *listed) == {"kind": "slack", "url": url}
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_an_allowed_address_is_sealed(url: str, listed: tuple[str, ...]):
 )
 def test_any_other_address_is_refused(url: str, listed: tuple[str, ...]):
     with pytest.raises(InvalidEvent, match=r"list it in sources\.slack\.reply_to"):
-        seal(url, *listed)
+        encryptor(url, *listed)

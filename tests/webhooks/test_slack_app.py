@@ -42,7 +42,7 @@ def button(receiver: Receiver, *, until: datetime | None = None, **said: object)
     pinned = {"promotion": "prm_" + "0" * 32, "model": "nyc-taxi-regressor", "version": 3, "target": "Production"}
     until = until or datetime.now(UTC) + timedelta(days=1)
     content = buttons.content("approve", nonce="tsk_1.approve", until=until, pinned={**pinned, **said})
-    return Encryptor(receiver.settings.secret_key).close(content, audience=AUDIENCE)
+    return Encryptor(receiver.settings.secret_key).encrypt(content, audience=AUDIENCE)
 
 
 def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
@@ -52,7 +52,7 @@ def test_a_press_is_an_event_of_the_person_with_a_sealed_address(receiver):
     assert (event.type, event.actor, event.delivery_id) == ("promotion.approve", "ada", "tsk_1.approve:T1/U1")
     assert "hooks.slack.com" not in event.reply_to
     assert (
-        Encryptor(receiver.settings.secret_key).open(event.reply_to, audience=REPLY)["url"]
+        Encryptor(receiver.settings.secret_key).decrypt(event.reply_to, audience=REPLY)["url"]
         == "https://hooks.slack.com/actions/x"
     )
 

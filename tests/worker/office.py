@@ -72,7 +72,7 @@ class Office:
         self.bench = WorkerContext(
             celery_app("memory://"),
             ledger,
-            Inbox(ledger, lambda bells: None),
+            Inbox(ledger, lambda task_messages: None),
             parse_policy(policy),
             settings,
             Encryptor(KEY),
@@ -134,13 +134,13 @@ class Office:
     def work(self) -> None:
         """Everything that is due, until nothing is, or all of it waits behind something that is not."""
         before: list[TaskMessage] = []
-        while (bells := self.due()) and bells != before:
-            for bell in bells:
-                self.run(bell)
-            before = bells
+        while (task_messages := self.due()) and task_messages != before:
+            for task_message in task_messages:
+                self.run(task_message)
+            before = task_messages
 
-    def run(self, bell: TaskMessage) -> None:
-        work_on(self.bench, bell.name.removeprefix("worker."), bell.task_id)
+    def run(self, task_message: TaskMessage) -> None:
+        work_on(self.bench, task_message.name.removeprefix("worker."), task_message.task_id)
 
     def due(self) -> list[TaskMessage]:
         waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", is_due(tasks.c.not_before))

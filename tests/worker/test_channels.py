@@ -31,7 +31,7 @@ def test_the_worker_does_not_start_with_a_channel_that_cannot_work(channel, mess
 
 
 def test_what_a_channel_has_no_way_to_say_is_passed_over_and_the_record_says_why(ledger, tmp_path, monkeypatch):
-    def post(notice, http, seal):
+    def post(notice, http, encryptor):
         raise NotApplicable("it is too quiet here")
 
     monkeypatch.setattr(log, "post", post)
@@ -59,7 +59,7 @@ def github(ledger, folder, monkeypatch, *, registry=None):
         ledger, folder, registry, POLICY.replace("{kind: log}", "{kind: github, options: {repository: a/b}}")
     )
     told = []
-    monkeypatch.setattr(notifier, "post", lambda notice, http, seal: told.append(notice))
+    monkeypatch.setattr(notifier, "post", lambda notice, http, encryptor: told.append(notice))
     return office, told
 
 

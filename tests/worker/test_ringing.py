@@ -25,13 +25,13 @@ def accepted(office, *models: str) -> list[TaskMessage]:
 
 
 def test_of_a_burst_the_first_of_each_lane_is_rung(office, broker):
-    bells = accepted(office, *["taxi", "fraud"] * 3)
-    dispatcher.peal(bench(office, broker), bells)
-    assert rung(broker) == [bell.task_id for bell in bells[:2]]
+    task_messages = accepted(office, *["taxi", "fraud"] * 3)
+    dispatcher.peal(bench(office, broker), task_messages)
+    assert rung(broker) == [task_message.task_id for task_message in task_messages[:2]]
 
 
 def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(office, broker):
-    bells = accepted(office, "taxi", "fraud")
-    office.run(bells[0])
-    dispatcher.peal(bench(office, broker), [*bells, TaskMessage("tsk_of_nobody", "worker.register")])
-    assert rung(broker) == [bells[1].task_id]
+    task_messages = accepted(office, "taxi", "fraud")
+    office.run(task_messages[0])
+    dispatcher.peal(bench(office, broker), [*task_messages, TaskMessage("tsk_of_nobody", "worker.register")])
+    assert rung(broker) == [task_messages[1].task_id]

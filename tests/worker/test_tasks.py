@@ -83,7 +83,7 @@ def test_a_promotion_that_kills_its_workers_has_failed(office):
     event = office.accept("training_run.finished", model="taxi", run_id="r1")
     for _ in range(2):  # registered, and asked for
         office.run(office.due()[0])
-    [moving] = [bell for bell in office.due() if bell.name == "worker.transition"]
+    [moving] = [task_message for task_message in office.due() if task_message.name == "worker.transition"]
     with office.ledger.write() as connection:
         connection.execute(update(tasks).where(tasks.c.id == moving.task_id).values(crashes=MAX_CRASHES))
     office.work()

@@ -47,7 +47,7 @@ class SignIn:
     access: Authenticator
     provider: "Provider | None"
     ledger: Ledger
-    seal: Encryptor
+    encryptor: Encryptor
     rate: Limits
     public_url: str | None
 
@@ -67,7 +67,7 @@ class SignIn:
         beginning = OidcState.new()
         response = _away(provider.address(beginning, self._callback()))
         said = {**beginning.to_json(), "next": local(flask.request.args.get("next"))}
-        sealed = self.seal.close(said, audience=SIGNING_IN)
+        sealed = self.encryptor.encrypt(said, audience=SIGNING_IN)
         response.set_cookie(self._cookie(beginning.state), sealed, max_age=LASTS, **self._attributes())
         return self._forget(response, *self._older_cookies())
 
@@ -122,7 +122,7 @@ class SignIn:
         state = flask.request.args.get("state", "")
         try:
             sealed = flask.request.cookies.get(self._cookie(state), "")
-            said = self.seal.open(sealed, audience=SIGNING_IN, max_age=int(LASTS.total_seconds()))
+            said = self.encryptor.decrypt(sealed, audience=SIGNING_IN, max_age=int(LASTS.total_seconds()))
             beginning, target = OidcState(said["state"], said["nonce"], said["verifier"]), str(said["next"])
         except (DecryptionError, KeyError, TypeError, ValueError):
             raise SignInFailed("this browser did not begin here, or too long ago; begin again at /signin") from None

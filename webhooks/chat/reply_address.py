@@ -11,7 +11,7 @@ from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.source_types import Context
 
 
-def seal(url: str, *, kind: str, hosts: Collection[str], context: Context, **more: str) -> str:
+def encryptor(url: str, *, kind: str, hosts: Collection[str], context: Context, **more: str) -> str:
     """The sealed address. hosts: the kind's own; the source's reply_to in registrar.yml goes before them. more: is
     kept with it.
 
@@ -22,4 +22,4 @@ def seal(url: str, *, kind: str, hosts: Collection[str], context: Context, **mor
             "the address for the answer is not one of this chat system's; "
             f"to allow its host, list it in sources.{context.name}.reply_to of registrar.yml"
         )
-    return context.seal.close({"kind": kind, "url": url, **more}, audience=REPLY)
+    return context.encryptor.encrypt({"kind": kind, "url": url, **more}, audience=REPLY)

@@ -32,11 +32,11 @@ CSP = (
 _HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 
 
-def blueprint(house: DashboardContext) -> Blueprint:
+def blueprint(context: DashboardContext) -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
     for part in (change_feed, overview, events, search, models, promotions, dead_letters, rejections, policy, audit):
-        part.register(pages, house)
-    pages.register_error_handler(Exception, Errors(house).answer)
+        part.register(pages, context)
+    pages.register_error_handler(Exception, Errors(context).answer)
     pages.after_request(_add_headers)
     return pages
 

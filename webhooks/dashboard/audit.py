@@ -15,26 +15,26 @@ from webhooks.ingress.errors import InvalidEvent
 MOST = 100
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
-    exports, reading = Exports(), LocalQueries(house.ledger, lambda: house.policy)
+def register(pages: Blueprint, context: DashboardContext) -> None:
+    exports, reading = Exports(), LocalQueries(context.ledger, lambda: context.policy)
 
     @pages.get("/audit")
     def audit() -> str:
-        guest, model = house.guest(), query_params.text("model")
-        with house.ledger.read() as connection:
+        principal, model = context.require_principal(), query_params.text("model")
+        with context.ledger.read() as connection:
             found = event_context.newest(connection, model=model or None, limit=MOST)
             head = event_context.head(connection)
-        return house.page("audit.html", guest, found=found, head=head, model=model, most=MOST)
+        return context.page("audit.html", principal, found=found, head=head, model=model, most=MOST)
 
     @pages.get("/audit/export")
     def export() -> Response:
         """Oldest first, all of it or what the form asked for, a line at a time."""
-        guest = house.guest()
+        principal = context.require_principal()
         form, model = _form(), query_params.text("model") or None
         found = reading.audit(model=model, since=query_params.time("since"), until=query_params.time("until"))
         if request.method == "HEAD":
             return Response(content_type=CONTENT_TYPES[form])
-        return exports.answer(found, form, guest, name=_name(model))
+        return exports.answer(found, form, principal, name=_name(model))
 
 
 def _form() -> Form:

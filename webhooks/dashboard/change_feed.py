@@ -48,8 +48,8 @@ class ChangeFeed:
             return None  # the page reads the same ledger, and says so
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
-    changes = ChangeFeed(house.ledger)
+def register(pages: Blueprint, context: DashboardContext) -> None:
+    changes = ChangeFeed(context.ledger)
 
     @pages.before_request
     def answer_unchanged() -> Response | None:
@@ -59,7 +59,7 @@ def register(pages: Blueprint, house: DashboardContext) -> None:
         g.etag = changes.etag()
         if g.etag is None or not request.if_none_match.contains_raw(g.etag):
             return None
-        house.guest()
+        context.require_principal()
         return _tagged(Response(status=304))
 
     @pages.after_request

@@ -32,16 +32,16 @@ class DashboardContext:
     commands: CommandSubmission
     mlflow: Mlflow
 
-    def guest(self, role: Role = "viewer") -> Principal:
+    def require_principal(self, role: Role = "viewer") -> Principal:
         """Who asks, if they may. Raises NotSignedIn, NotPermitted, CrossSite."""
         return self.access.require(request, role)
 
-    def page(self, template: str, guest: Principal, **shown: Any) -> str:
+    def page(self, template: str, principal: Principal, **shown: Any) -> str:
         """now: the time that the page is of."""
         at: datetime = shown.pop("now", None) or now()
         told = {
-            "guest": guest,
-            "csrf": self.access.csrf_token(guest),
+            "guest": principal,
+            "csrf": self.access.csrf_token(principal),
             "sign_in": self.access.sign_in_path(here()),
             "mlflow": self.mlflow,
             "words": formatting,
@@ -52,16 +52,16 @@ class DashboardContext:
         }
         return render_template(f"pages/{template}", **told, **shown)
 
-    def do(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
+    def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
         """Send a command of the form that came, and go on to a page that says what became of it.
 
         A form has a key of its own, so that sending it twice is one command. what: which of its buttons, if it has
         two. Raises what CommandSubmission.submit does.
         """
-        guest = self.guest()
+        principal = self.require_principal()
         given = {name: value for name, value in data.items() if value not in (None, "")}
         key = request.form.get("key")
-        accepted = self.commands.submit(guest, type_, given, key=f"{key}{what}" if key else None)
+        accepted = self.commands.submit(principal, type_, given, key=f"{key}{what}" if key else None)
         mark = "&" if "?" in then else "?"
         answer = redirect(f"{then}{mark}sent={accepted.event_ids[0]}", code=303)
         return Response(answer.get_data(), answer.status_code, dict(answer.headers))

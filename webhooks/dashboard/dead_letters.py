@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from registrar.ledger.dead_letter_detail import story
-from registrar.ledger.dead_letters import DeadLetter, letters
+from registrar.ledger.dead_letters import DeadLetter, list_dead_letters
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
@@ -16,27 +16,27 @@ from webhooks.ingress.sanitize import clean
 MOST = 100
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/dead", endpoint="dead")
     def all_letters() -> str:
-        guest, model, before = house.guest(), query_params.text("model"), _before()
-        with house.ledger.read() as connection:
-            found = letters(connection, model=model or None, before=before, limit=MOST + 1)
+        principal, model, before = context.require_principal(), query_params.text("model"), _before()
+        with context.ledger.read() as connection:
+            found = list_dead_letters(connection, model=model or None, before=before, limit=MOST + 1)
         older = _older(model, found[MOST - 1]) if len(found) > MOST else None
-        return house.page("dead.html", guest, found=found[:MOST], model=model, older=older, first=before is None)
+        return context.page("dead.html", principal, found=found[:MOST], model=model, older=older, first=before is None)
 
     @pages.get("/dead/<task_id>")
     def dead_letter(task_id: str) -> str:
-        guest = house.guest()
-        return house.page("letter.html", guest, found=_story(house, task_id))
+        principal = context.require_principal()
+        return context.page("letter.html", principal, found=_story(context, task_id))
 
     @pages.post("/dead/<task_id>/retry")
     def retry(task_id: str) -> Response:
-        return _settle(house, "task.retry", task_id)
+        return _settle(context, "task.retry", task_id)
 
     @pages.post("/dead/<task_id>/drop")
     def drop(task_id: str) -> Response:
-        return _settle(house, "task.drop", task_id)
+        return _settle(context, "task.drop", task_id)
 
 
 def _before() -> tuple[datetime, int] | None:
@@ -58,17 +58,17 @@ def _older(model: str, last: DeadLetter) -> str | None:
     )
 
 
-def _settle(house: DashboardContext, type_: str, task_id: str) -> Response:
+def _settle(context: DashboardContext, type_: str, task_id: str) -> Response:
     """The command names the model, as what a grant is judged by."""
-    house.guest("operator")
-    found = _story(house, task_id)
+    context.require_principal("operator")
+    found = _story(context, task_id)
     data = {"task_id": task_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
-    return house.do(type_, data, then=url_for("pages.dead_letter", task_id=task_id))
+    return context.submit_command(type_, data, then=url_for("pages.dead_letter", task_id=task_id))
 
 
-def _story(house: DashboardContext, task_id: str) -> dict[str, Any]:
+def _story(context: DashboardContext, task_id: str) -> dict[str, Any]:
     """Raises NotFound."""
-    with house.ledger.read() as connection:
+    with context.ledger.read() as connection:
         found = story(connection, task_id) if readable(task_id) else None
     if found is None:
         raise NotFound(f"there is no task {clean(task_id)}")

@@ -18,22 +18,22 @@ _TYPES = ("application/problem+json", "application/json", "text/html")  # who do
 class Errors:
     """The pages' error handler."""
 
-    def __init__(self, house: DashboardContext) -> None:
-        self._house = house
+    def __init__(self, context: DashboardContext) -> None:
+        self._context = context
 
     def answer(self, error: Exception) -> Response:
-        rejected, access = rejected_of(error), self._house.access
-        guest = None if isinstance(error, NotSignedIn) else self._guest()
+        rejected, access = rejected_of(error), self._context.access
+        principal = None if isinstance(error, NotSignedIn) else self._guest()
         text = flask.render_template(
             "pages/error.html",
             problem=rejected,
-            guest=guest,
-            csrf=access.csrf_token(guest) if guest else None,
-            sign_out=None if guest else self._sign_out_token(),
+            principal=principal,
+            csrf=access.csrf_token(principal) if principal else None,
+            sign_out=None if principal else self._sign_out_token(),
             back=_back(),
             sign_in=access.sign_in_path(_back()),
             provider=self._provider(),
-            stranger=isinstance(error, NotPermitted) and (guest is None or request.path.startswith(SIGN_IN)),
+            stranger=isinstance(error, NotPermitted) and (principal is None or request.path.startswith(SIGN_IN)),
             unknown=isinstance(error, NotSignedIn),
             undone=request.method == "POST" and isinstance(error, NotSignedIn | NotPermitted | CrossSite),
         )
@@ -53,20 +53,20 @@ class Errors:
     def _guest(self) -> Principal | None:
         """Whoever it is; nobody, where it can't be told at the moment."""
         try:
-            return self._house.access.principal(request)
+            return self._context.access.principal(request)
         except (Rejected, LedgerUnavailable):
             return None
 
     def _sign_out_token(self) -> str | None:
         """For who has a session and no role."""
         try:
-            return self._house.access.sign_out_token(request)
+            return self._context.access.sign_out_token(request)
         except LedgerUnavailable:
             return None
 
     def _provider(self) -> str | None:
         """The host that people sign in at."""
-        oidc = self._house.policy.access.oidc
+        oidc = self._context.policy.access.oidc
         return urlsplit(oidc.issuer).netloc if oidc else None
 
 

@@ -20,31 +20,31 @@ MOST = 50
 _FILTERS = ("source", "type", "model", "actor", "state", "since", "until")
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/events")
     def events() -> str:
-        guest = house.guest()
+        principal = context.require_principal()
         filters = {name: query_params.text(name) for name in _FILTERS}
         sought, before = _sought(filters), query_params.number("before")
-        with house.ledger.read() as connection:
+        with context.ledger.read() as connection:
             found = event_search.search(connection, sought, before=before, limit=MOST + 1)
-        return house.page(
+        return context.page(
             "events.html",
-            guest,
+            principal,
             given=filters,
             filtered=any(filters.values()),
             first=before is None,
             found=found[:MOST],
             older=_older(filters, found),
             types=sorted(VOCABULARY),
-            sources=[*house.policy.sources, WEB, OURSELVES],
+            sources=[*context.policy.sources, WEB, OURSELVES],
             states=get_args(event_search.State),
         )
 
     @pages.get("/events/<event_id>")
     def event(event_id: str) -> str:
-        guest = house.guest()
-        with house.ledger.read() as connection:
+        principal = context.require_principal()
+        with context.ledger.read() as connection:
             found = event_status.event(connection, event_id) if readable(event_id) else None
             gone = place(connection, event_id) if found is None and readable(event_id) else None
             about = event_context.event(connection, event_id) if found else None
@@ -52,27 +52,29 @@ def register(pages: Blueprint, house: DashboardContext) -> None:
             raise NotFound(f"{event_id} was archived on {gone.started_at:%Y-%m-%d}: registrar archive show {event_id}")
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}")
-        return house.page("event.html", guest, found=found, about=about, replay=_replay(house, found), now=now())
+        return context.page(
+            "event.html", principal, found=found, about=about, replay=_replay(context, found), now=now()
+        )
 
     @pages.post("/events/<event_id>/replay")
     def replay(event_id: str) -> Response:
         """The command names the model, as what a grant is judged by."""
-        house.guest("operator")
-        with house.ledger.read() as connection:
+        context.require_principal("operator")
+        with context.ledger.read() as connection:
             found = event_status.event(connection, event_id) if readable(event_id) else None
         if found is None:
             raise NotFound(f"there is no event {clean(event_id)}")
         data = {"event_id": event_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
         then = url_for("pages.event", event_id=event_id)
         if request.form.get("plan") == "yes":
-            return house.do("event.replay", {**data, "plan": True}, then=then, what="plan")
-        return house.do("event.replay", data, then=then)
+            return context.submit_command("event.replay", {**data, "plan": True}, then=then, what="plan")
+        return context.submit_command("event.replay", data, then=then)
 
 
-def _replay(house: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
+def _replay(context: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
     """What sending it again would be, as far as it is known here; or why it can't be."""
     try:
-        data = again(house.policy, WEB, found["type"], found["data"])
+        data = again(context.policy, WEB, found["type"], found["data"])
     except ResendRefused as error:
         return {"no": str(error)}
     return {"task": VOCABULARY[found["type"]].task.removeprefix("worker."), "doc": (data.__doc__ or "").split("\n")[0]}

@@ -56,18 +56,18 @@ class WayBack:
     earlier: tuple[int, ...]
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/models", endpoint="models")
     def all_models() -> str:
-        guest, after = house.guest(), clean(request.args.get("after", ""))
-        with house.ledger.read() as connection:
+        principal, after = context.require_principal(), clean(request.args.get("after", ""))
+        with context.ledger.read() as connection:
             found = models.page(connection, after=after, limit=MOST + 1)
-            unsettled, dark = disputes(connection), not_live(house.policy, connection)
+            unsettled, dark = disputes(connection), not_live(context.policy, connection)
         more = url_for("pages.models", after=found[MOST - 1]["model"]) if len(found) > MOST else None
         held = {one["model"]: _now(one["holders"]) for one in found[:MOST]}
-        return house.page(
+        return context.page(
             "models.html",
-            guest,
+            principal,
             found=found[:MOST],
             held=held,
             more=more,
@@ -78,8 +78,8 @@ def register(pages: Blueprint, house: DashboardContext) -> None:
 
     @pages.get("/models/<name>")
     def model(name: str) -> str:
-        guest, at = house.guest(), now()
-        with house.ledger.read() as connection:
+        principal, at = context.require_principal(), now()
+        with context.ledger.read() as connection:
             found = models.one(connection, name) if name.isprintable() else None
             if found is None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
@@ -87,17 +87,17 @@ def register(pages: Blueprint, house: DashboardContext) -> None:
             versions, held = _of_today(known_versions(connection, name), anew), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
             later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
-            ways_back = _ways_back(connection, name, house.policy.model(name), anew)
+            ways_back = _ways_back(connection, name, context.policy.model(name), anew)
             others = of_deleted(connection, promotions)
             open_ = promotion_view.promotion_views(
-                house.policy, connection, record.still_open(connection, model=name), at=at
+                context.policy, connection, record.still_open(connection, model=name), at=at
             )
-            dark = [one for one in not_live(house.policy, connection) if one.model == name]
+            dark = [one for one in not_live(context.policy, connection) if one.model == name]
             unsettled = dispute(connection, name)
-        policy = house.policy.model(name)
-        return house.page(
+        policy = context.policy.model(name)
+        return context.page(
             "model.html",
-            guest,
+            principal,
             now=at,
             found=found,
             dispute=unsettled,
@@ -122,10 +122,10 @@ def register(pages: Blueprint, house: DashboardContext) -> None:
     @pages.post("/models/<name>/rollback")
     def roll_back(name: str) -> Response:
         """Whether it may, and whether the version will do, the worker says, as to chat."""
-        house.guest()
+        context.require_principal()
         said: dict[str, Any] = {field: request.form.get(field, "").strip() for field in ("target", "to", "reason")}
         then = url_for("pages.model", name=name)
-        return house.do(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
+        return context.submit_command(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
 
 
 def _of_today(found: Sequence[KnownVersion], anew: datetime | None) -> list[KnownVersion]:

@@ -20,28 +20,28 @@ LATELY = timedelta(hours=24)
 _FEW, _INCIDENTS = 5, 10
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/")
     def overview() -> str:
-        guest, at = house.guest(), now()
-        with house.ledger.read() as connection:
-            shown = _read(house, connection, at)
-        each = [*shown.pop("parts"), *_checks(house)]
+        principal, at = context.require_principal(), now()
+        with context.ledger.read() as connection:
+            shown = _read(context, connection, at)
+        each = [*shown.pop("parts"), *_checks(context)]
         trouble = [part for part in each if part["status"] not in ("pass", WELL)]
-        return house.page("overview.html", guest, now=at, parts=each, trouble=trouble, **shown)
+        return context.page("overview.html", principal, now=at, parts=each, trouble=trouble, **shown)
 
 
-def _read(house: DashboardContext, connection: Connection, at: datetime) -> dict[str, Any]:
+def _read(context: DashboardContext, connection: Connection, at: datetime) -> dict[str, Any]:
     since = at - LATELY
     open_ = promotions.still_open(connection)
     return {
-        "waiting": promotion_view.promotion_views(house.policy, connection, open_, at=at),
+        "waiting": promotion_view.promotion_views(context.policy, connection, open_, at=at),
         "queue": metrics.queue(connection, at),
         "deploying": deployments.under_way(connection),
-        "not_live": not_live(house.policy, connection),
+        "not_live": not_live(context.policy, connection),
         "disputes": disputes.disputes(connection),
         "incidents": incidents.incidents(connection, since=since, limit=_INCIDENTS),
-        "dead": dead_letters.letters(connection, limit=_FEW),
+        "dead": dead_letters.list_dead_letters(connection, limit=_FEW),
         "dead_count": sum(one.count for one in metrics.dead(connection)),
         "refused": [row for row in rejections.latest(connection, limit=_FEW) if row["at"] >= since],
         "refused_count": activity.refused_since(connection, since),
@@ -52,10 +52,10 @@ def _read(house: DashboardContext, connection: Connection, at: datetime) -> dict
     }
 
 
-def _checks(house: DashboardContext) -> list[dict[str, Any]]:
+def _checks(context: DashboardContext) -> list[dict[str, Any]]:
     """The receiver's own, as /readyz has them."""
     try:
-        told = house.health.ready()["checks"]
+        told = context.health.ready()["checks"]
     except NotReady as error:
         told = error.checks
     checks: Mapping[str, Mapping[str, str]] = told if isinstance(told, Mapping) else {}

@@ -13,20 +13,22 @@ from webhooks.ingress.errors import NotFound
 from webhooks.ingress.sanitize import clean
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/policy")
     def policy() -> str:
-        guest = house.guest()
+        principal = context.require_principal()
         if digest := clean(request.args.get("digest", "")):
-            return house.page("policy_text.html", guest, digest=digest, found=_text(house, digest))
-        digests = {pattern: house.policy.digest(pattern) for pattern in house.policy.models}
-        return house.page("policy.html", guest, policy=house.policy, lines=_lines(house.policy), digests=digests)
+            return context.page("policy_text.html", principal, digest=digest, found=_text(context, digest))
+        digests = {pattern: context.policy.digest(pattern) for pattern in context.policy.models}
+        return context.page(
+            "policy.html", principal, policy=context.policy, lines=_lines(context.policy), digests=digests
+        )
 
 
-def _text(house: DashboardContext, digest: str) -> dict[str, Any]:
+def _text(context: DashboardContext, digest: str) -> dict[str, Any]:
     """Raises NotFound."""
-    with house.ledger.read() as connection:
-        found = bound(house.policy, connection, digest)
+    with context.ledger.read() as connection:
+        found = bound(context.policy, connection, digest)
     if found is None:
         raise NotFound(f"the journal has no text of the policy {digest}")
     return found

@@ -24,28 +24,29 @@ MOST = 50
 _VERDICTS = ("approve", "reject", "cancel")
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/promotions")
     def promotions() -> str:
-        guest, at = house.guest(), now()
+        principal, at = context.require_principal(), now()
         state, model, before = _state(), query_params.text("model"), query_params.moment("before")
         place, first = Place(*before) if before else None, before is None
-        with house.ledger.read() as connection:
+        with context.ledger.read() as connection:
             found = promotion_record.page(
                 connection, state=state or None, model=model or None, before=place, limit=MOST + 1
             )
             open_ = record.still_open(connection) if first and not state and not model else []
-            waiting = promotion_view.promotion_views(house.policy, connection, open_, at=at)
+            waiting = promotion_view.promotion_views(context.policy, connection, open_, at=at)
             listed = _open_of(connection, found[:MOST])
             questions = {
-                one.promotion.id: one for one in promotion_view.promotion_views(house.policy, connection, listed, at=at)
+                one.promotion.id: one
+                for one in promotion_view.promotion_views(context.policy, connection, listed, at=at)
             }
             later, others = became(connection, found[:MOST]), of_deleted(connection, found[:MOST])
         kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
         older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
-        return house.page(
+        return context.page(
             "promotions.html",
-            guest,
+            principal,
             now=at,
             found=found[:MOST],
             became=later,
@@ -60,35 +61,35 @@ def register(pages: Blueprint, house: DashboardContext) -> None:
 
     @pages.get("/promotions/<promotion_id>")
     def promotion(promotion_id: str) -> str:
-        guest, at = house.guest(), now()
-        with house.ledger.read() as connection:
+        principal, at = context.require_principal(), now()
+        with context.ledger.read() as connection:
             found = _one(connection, promotion_id)
             told = {
-                "question": promotion_view.promotion_view(house.policy, connection, found, at=at),
+                "question": promotion_view.promotion_view(context.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
                 "shown": approval_snapshot.shown(connection, found),
-                "bound": bound(house.policy, connection, str(found.evidence.get("policy_digest"))),
+                "bound": bound(context.policy, connection, str(found.evidence.get("policy_digest"))),
                 "became": became(connection, [vars(found)]).get(found.id, PromotionResult()),
                 "anew": of_deleted(connection, [vars(found)]).get(found.id),
             }
-        target = house.policy.model(found.model).target(found.target)
+        target = context.policy.model(found.model).target(found.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        return house.page("promotion.html", guest, now=at, found=found, target=target, approval=approval, **told)
+        return context.page("promotion.html", principal, now=at, found=found, target=target, approval=approval, **told)
 
     @pages.post("/promotions/<promotion_id>/<verdict>")
     def decide(promotion_id: str, verdict: str) -> Response:
         """Whether it counts is decided by the worker, as from chat."""
         if verdict not in _VERDICTS:
             raise NotFound(f"a promotion can be {', '.join(_VERDICTS)}ed")
-        house.guest("approver")
-        with house.ledger.read() as connection:
+        context.require_principal("approver")
+        with context.ledger.read() as connection:
             found = _one(connection, promotion_id)
         said: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
         if verdict == "approve" and request.form.get("break_glass") == "yes":
             said["break_glass"] = True
         about = {"model": found.model, "version": found.version, "target": found.target, "promotion": found.id}
         then = url_for("pages.promotion", promotion_id=found.id)
-        return house.do(f"promotion.{verdict}", {**about, **said}, then=then)
+        return context.submit_command(f"promotion.{verdict}", {**about, **said}, then=then)
 
 
 def _one(connection: Any, promotion_id: str) -> record.Promotion:

@@ -9,11 +9,11 @@ from webhooks.dashboard.context import DashboardContext
 MOST = 100
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/rejections")
     def rejections() -> str:
-        guest, before = house.guest(), query_params.number("before")
-        with house.ledger.read() as connection:
+        principal, before = context.require_principal(), query_params.number("before")
+        with context.ledger.read() as connection:
             found = record.latest(connection, before=before, limit=MOST + 1)
         older = url_for("pages.rejections", before=found[MOST - 1]["seq"]) if len(found) > MOST else None
-        return house.page("rejections.html", guest, found=found[:MOST], older=older, first=before is None)
+        return context.page("rejections.html", principal, found=found[:MOST], older=older, first=before is None)

@@ -11,14 +11,14 @@ from webhooks.ingress.errors import NotFound
 from webhooks.ingress.sanitize import clean
 
 
-def register(pages: Blueprint, house: DashboardContext) -> None:
+def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/find")
     def find() -> Base:
-        house.guest()
+        context.require_principal()
         sought = request.args.get("q", "").strip()
         if not sought:
             return redirect(url_for("pages.events"), code=303)
-        with house.ledger.read() as connection:
+        with context.ledger.read() as connection:
             found = _page(connection, sought)
         if found is None:
             raise NotFound(

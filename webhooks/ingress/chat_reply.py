@@ -36,10 +36,10 @@ class ChatResponder:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def post(self, letter: ChatReply) -> bool:
+    def post(self, async_reply: ChatReply) -> bool:
         """False where too many wait already: then the press is seen to fail, without a sentence."""
         try:
-            self._letters.put_nowait(letter)
+            self._letters.put_nowait(async_reply)
         except queue.Full:
             return False
         with self._lock:
@@ -53,14 +53,14 @@ class ChatResponder:
             send(self._letters.get())
 
 
-def send(letter: ChatReply) -> None:
+def send(async_reply: ChatReply) -> None:
     """No redirect is followed, no proxy of the environment used, no body read."""
-    parts = urlsplit(letter.url)
+    parts = urlsplit(async_reply.url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
-        connection.request("POST", target, json.dumps(letter.body), {"Content-Type": "application/json"})
+        connection.request("POST", target, json.dumps(async_reply.body), {"Content-Type": "application/json"})
         if (status := connection.getresponse().status) >= 300:
             log.warning("%s does not take what is to be said to a person: HTTP %d", parts.hostname, status)
     except (OSError, HTTPException) as error:

@@ -35,19 +35,19 @@ class ErrorHandler:
         rejections: RejectionLog,
         rate: Limits,
         postbox: ChatResponder,
-        scrub: Callable[[str], str],
+        redact: Callable[[str], str],
         metrics: Metrics,
     ) -> None:
         self._rejections = rejections
         self._rate = rate
         self._postbox = postbox
-        self._scrub = scrub
+        self._redact = redact
         self._metrics = metrics
 
     def refuse(self, request: HttpRequest, error: Exception) -> HttpResponse:
         """The response to a webhook that is not accepted: recorded, counted, and told in the sender's own way."""
         rejected = self._bounded(request, self._quoted(rejected_of(error)))
-        name = self._scrub(clean(request.source, length=64))
+        name = self._redact(clean(request.source, length=64))
         self._rejections.write(name, rejected, request.size)
         self._metrics.refused(name, rejected.code)
         told = self._told(request, rejected)
@@ -61,7 +61,7 @@ class ErrorHandler:
 
     def _quoted(self, rejected: Rejected) -> Rejected:
         """Whoever takes a secret for a part of the address, or for a content type, is quoted without it."""
-        rejected.detail = self._scrub(rejected.detail)
+        rejected.detail = self._redact(rejected.detail)
         return rejected
 
     def _told(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
@@ -69,8 +69,8 @@ class ErrorHandler:
         if request.verified is None:
             return None
         sender, content = request.verified
-        if letter := sender.letter(content, rejected):
-            return {} if self._postbox.post(letter) else None
+        if async_reply := sender.async_reply(content, rejected):
+            return {} if self._postbox.post(async_reply) else None
         return sender.phrase(content, rejected)
 
     def _bounded(self, request: HttpRequest, rejected: Rejected) -> Rejected:

@@ -64,7 +64,7 @@ class OpenSource:
         """Whether refusals are told in its own way, such as to people, who see nothing else: of known senders alone."""
         return hasattr(self.kind, "refuse")
 
-    def letter(self, request: Request, rejected: Rejected) -> ChatReply | None:
+    def async_reply(self, request: Request, rejected: Rejected) -> ChatReply | None:
         """What is posted to the person, because nothing of the answer is shown; None: the answer is."""
         write: Write | None = getattr(self.kind, "letter", None)
         return write(request, rejected, self.context) if write else None
@@ -75,12 +75,12 @@ class OpenSource:
         return refuse(request, rejected) if refuse else None
 
 
-def open_all(policy: Policy, settings: Settings, *, seal: Encryptor) -> dict[str, OpenSource]:
+def open_all(policy: Policy, settings: Settings, *, encryptor: Encryptor) -> dict[str, OpenSource]:
     """Every source by its name. Raises SourceError for an unknown kind, and for a missing or weak secret."""
-    return {name: open_one(name, policy, settings, seal) for name in policy.sources}
+    return {name: open_one(name, policy, settings, encryptor) for name in policy.sources}
 
 
-def open_one(name: str, policy: Policy, settings: Settings, seal: Encryptor) -> OpenSource:
+def open_one(name: str, policy: Policy, settings: Settings, encryptor: Encryptor) -> OpenSource:
     """One of the policy's sources. Raises SourceError."""
     config = policy.sources[name]
     try:
@@ -88,7 +88,7 @@ def open_one(name: str, policy: Policy, settings: Settings, seal: Encryptor) -> 
     except plugins.UnknownKind as error:
         raise SourceError(("sources", name, "kind"), error) from None
     secrets = tuple(_secret(name, reference, kind, settings) for reference in config.secrets)
-    context = Context(name, config, policy, seal, secrets, _options(name, config, kind))
+    context = Context(name, config, policy, encryptor, secrets, _options(name, config, kind))
     _check(context, kind)
     return OpenSource(context, kind)
 

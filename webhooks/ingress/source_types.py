@@ -47,7 +47,7 @@ class Context:
     name: str
     config: Source
     policy: Policy
-    seal: Encryptor = field(repr=False)
+    encryptor: Encryptor = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     options: BaseModel = field(default_factory=NoOptions)
 

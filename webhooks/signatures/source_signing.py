@@ -45,10 +45,10 @@ def opened(name: str, policy: Policy, settings: Settings) -> OpenSource:
 
 def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
     """Why the receiver would not start: what each source lacks, without those of which that is known."""
-    seal, found = Encryptor(new_key()), []
+    encryptor, found = Encryptor(new_key()), []
     for name in policy.sources.keys() - set(but):
         try:
-            open_one(name, policy, settings, seal)
+            open_one(name, policy, settings, encryptor)
         except SourceError as error:
             found.append((error.place, error.why))
     return found

@@ -104,7 +104,7 @@ def _pressed(said: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         pinned={**pinned, "target": _TARGETS[target]},
     )
     audiences = buttons.audiences(said.get("channel_id"), context)
-    if not any(context.seal.vouches(content, mark, audience=audience) for audience in audiences):
+    if not any(context.encryptor.verify_mac(content, mark, audience=audience) for audience in audiences):
         raise InvalidEvent(f"{buttons.NOT_OURS} (or its message was changed)")
     return content
 
@@ -132,7 +132,7 @@ def _address(said: Mapping[str, Any], context: Context) -> str:
     if not isinstance(token, str) or not re.fullmatch("[A-Za-z0-9._=-]{1,1000}", token):
         raise InvalidEvent("the interaction has no token to answer with")
     url = f"https://discord.com/api/v10/webhooks/{_id(said, 'application_id')}/{token}"
-    return reply_address.seal(url, kind="discord", hosts=HOSTS, context=context)
+    return reply_address.encryptor(url, kind="discord", hosts=HOSTS, context=context)
 
 
 def _id(of: Mapping[str, Any], name: str) -> str:

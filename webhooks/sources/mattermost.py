@@ -74,7 +74,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     if understood.data is None:
         return Parsed(answer=answer)
     # No host is everybody's Mattermost: only those of reply_to in registrar.yml are answered to.
-    address = reply_address.seal(form.get("response_url", ""), kind="mattermost", hosts=(), context=context)
+    address = reply_address.encryptor(form.get("response_url", ""), kind="mattermost", hosts=(), context=context)
     event = Event(understood.data, _person(form, context), request.received_at, reply_to=address)
     return Parsed((event,), answer=answer)
 

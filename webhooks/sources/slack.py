@@ -74,7 +74,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     return {"events": [], "refused": rejected.detail} if "payload" in form and not passing else None
 
 
-def letter(request: Request, rejected: Rejected, context: Context) -> ChatReply | None:
+def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatReply | None:
     """Of the answer to a press Slack shows nothing, whatever it is; the person reads what comes to its response_url.
 
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
@@ -171,7 +171,7 @@ def _person(account: str, name: object, context: Context) -> Actor:
 
 
 def _address(url: object, context: Context) -> str | None:
-    return reply_address.seal(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
+    return reply_address.encryptor(str(url), kind="slack", hosts=HOSTS, context=context) if url else None
 
 
 def _delivery(trigger: object) -> str | None:

@@ -18,28 +18,28 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    stage = str(work.given("stage"))
-    version = work.registry.version(work.model, work.version)
-    policy = work.policy.model(work.model)
+def act(context: TaskContext) -> Outcome:
+    stage = str(context.param("stage"))
+    version = context.registry.version(context.model, context.version)
+    policy = context.policy.model(context.model)
     target = policy.target(stage)
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    against = quarantine.why(work.ledger, version) or _rejected(work, version, stage)
-    if why := against or held_back(work, version, stage):
+    against = quarantine.why(context.ledger, version) or _rejected(context, version, stage)
+    if why := against or held_back(context, version, stage):
         return _refused(version, stage, target, why)
-    moved = move(work, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
+    moved = move(context, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
     # By this the record knows that a rollback may go to it (registrar.ledger.holders).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     records = tuple(_adopted(record, version) for record in moved.records)
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
 
 
-def _rejected(work: TaskContext, version: Version, stage: str) -> str | None:
+def _rejected(context: TaskContext, version: Version, stage: str) -> str | None:
     """Why a rejection stands: nobody asked for it again."""
-    of = version.incarnation(work.registry.address)
-    with work.ledger.read() as connection:
+    of = version.incarnation(context.registry.address)
+    with context.ledger.read() as connection:
         last = latest(connection, version.model, version.version, stage, of=of)
     if last is None or last.state != "rejected":
         return None

@@ -25,10 +25,10 @@ _HINTS = {
 }
 
 
-def act(work: TaskContext) -> Outcome:
-    address, source = _address(work), _source(work)
-    name, channel = _channel(work, source)
-    root, url = api.root(work.secret(channel.url)), str(address["url"])
+def act(context: TaskContext) -> Outcome:
+    address, source = _address(context), _source(context)
+    name, channel = _channel(context, source)
+    root, url = api.root(context.secret(channel.url)), str(address["url"])
     # The token goes to the API that it is of, and to nothing else there than the run that asked.
     if not re.fullmatch(
         rf"{re.escape(root)}/repos/[\w.-]+/[\w.-]+/actions/runs/[0-9]+/deployment_protection_rule", url
@@ -36,35 +36,35 @@ def act(work: TaskContext) -> Outcome:
         raise PermanentError(f"the address to answer at is none of the API that channel {name!r} is of; see its url")
     said = {
         "environment_name": address["environment"],
-        "state": work.given("state"),
-        "comment": commit_status.said(str(work.given("text"))),
+        "state": context.param("state"),
+        "comment": commit_status.said(str(context.param("text"))),
     }
-    secret = work.secret(channel.secret)
+    secret = context.secret(channel.secret)
     granted = access.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})
-    token = access.token(secret, granted, work.http, root=root)
+    token = access.token(secret, granted, context.http, root=root)
     with safe_session.session(url, own={api.HOST}, listed=source.reply_to) as http:
         api.post(http, url, said, token=token, hints=_HINTS)
-    return Outcome(f"the deployment to {address['environment']!r} was {work.given('state')} at GitHub")
+    return Outcome(f"the deployment to {address['environment']!r} was {context.param('state')} at GitHub")
 
 
-def _address(work: TaskContext) -> dict[str, Any]:
+def _address(context: TaskContext) -> dict[str, Any]:
     try:
-        return work.seal.open(str(work.given("to")), audience=REPLY)
+        return context.encryptor.decrypt(str(context.param("to")), audience=REPLY)
     except DecryptionError as error:
         raise PermanentError(f"the address for the answer can't be read: {error}") from None
 
 
-def _source(work: TaskContext) -> Source:
-    source = work.policy.sources.get(str(work.given("source")))
+def _source(context: TaskContext) -> Source:
+    source = context.policy.sources.get(str(context.param("source")))
     if source is None:
-        raise PermanentError(f"source {work.given('source')!r} is in registrar.yml no more; nobody is answered")
+        raise PermanentError(f"source {context.param('source')!r} is in registrar.yml no more; nobody is answered")
     return source
 
 
-def _channel(work: TaskContext, source: Source) -> tuple[str, Channel]:
+def _channel(context: TaskContext, source: Source) -> tuple[str, Channel]:
     """The one whose token or app answers."""
     name = str(source.options.get("answer_by"))
-    channel = work.policy.channels.get(name)
+    channel = context.policy.channels.get(name)
     if channel is None or channel.kind not in ("github", "github_dispatch"):
         raise PermanentError(
             f"channel {name!r}, options.answer_by of the source, is no github channel of registrar.yml"

@@ -15,29 +15,29 @@ from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    version = work.registry.version(work.model, work.version)
-    held = work.task.args.get("held")
+def act(context: TaskContext) -> Outcome:
+    version = context.registry.version(context.model, context.version)
+    held = context.task.args.get("held")
     if not held:
-        if why := barred(work, version, "Archived"):
+        if why := barred(context, version, "Archived"):
             raise Refused(why)
-        return move(work, version, "Archived", reason=work.given("reason"))
-    goal = _goal(work, version, str(held))
+        return move(context, version, "Archived", reason=context.param("reason"))
+    goal = _goal(context, version, str(held))
     if version.stage not in (held, goal):
         return Outcome(f"{version} left {held} for {version.stage} meanwhile; it stays there")
-    successor = work.task.args.get("replaced_by")
-    return move(work, version, goal, reason=f"version {successor} took {held}")
+    successor = context.task.args.get("replaced_by")
+    return move(context, version, goal, reason=f"version {successor} took {held}")
 
 
-def _goal(work: TaskContext, version: Version, held: str) -> str:
+def _goal(context: TaskContext, version: Version, held: str) -> str:
     """Who is in an exclusive Staging already is not sent away for one that was replaced."""
-    policy = work.policy.model(work.model)
+    policy = context.policy.model(context.model)
     target, staging = policy.target(held), policy.target("Staging")
-    if not target or target.on_replace != "staging" or quarantine.why(work.ledger, version):
+    if not target or target.on_replace != "staging" or quarantine.why(context.ledger, version):
         return "Archived"
-    if work.task.attempts > 1 and version.stage == "Staging":
+    if context.task.attempts > 1 and version.stage == "Staging":
         return "Staging"  # an attempt before this one judged it, and put it there
-    if held_back(work, version, "Staging"):
+    if held_back(context, version, "Staging"):
         return "Archived"
-    occupied = staging and staging.exclusive and seen(work, work.model).others("Staging", version)
+    occupied = staging and staging.exclusive and seen(context, context.model).others("Staging", version)
     return "Archived" if occupied else "Staging"

@@ -9,23 +9,23 @@ from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(PromotionCancel)
-    promotion = meant(work)
-    if why := changed(work):
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(PromotionCancel)
+    promotion = meant(context)
+    if why := changed(context):
         raise Refused(f"nothing was cancelled: {why}; look at it, and say it again")
     if promotion is None or not promotion.open:
         asked = f"{data.model} version {data.version} to {data.target}"
         raise Refused(f"nothing to cancel: no promotion of {asked} is open")
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         raise Refused(f"that promotion is about {promotion}, not about {data.model} version {data.version}")
-    if not _may(work, promotion):
-        raise Refused(f"{work.who} may not cancel {promotion}: neither asked for it nor may approve it")
+    if not _may(context, promotion):
+        raise Refused(f"{context.actor_name} may not cancel {promotion}: neither asked for it nor may approve it")
     if promotion.state == "approved" and promotion.due_at is None:
-        back = how(work, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
+        back = how(context, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
         raise Refused(f"{promotion} is approved already and under way; {back} brings the version before back")
     reason = f": {data.reason}" if data.reason else ""
-    text = f"the promotion of {promotion} was cancelled by {work.who}{reason}"
+    text = f"the promotion of {promotion} was cancelled by {context.actor_name}{reason}"
     fact = Fact(
         "promotion.cancelled",
         text,
@@ -38,7 +38,7 @@ def act(work: TaskContext) -> Outcome:
     )
 
 
-def _may(work: TaskContext, promotion: Promotion) -> bool:
-    approval = approval_of(work, promotion)
+def _may(context: TaskContext, promotion: Promotion) -> bool:
+    approval = approval_of(context, promotion)
     groups = approval.groups if approval else []
-    return work.task.actor == promotion.requested_by or work.policy.belongs(work.task.actor, groups)
+    return context.task.actor == promotion.requested_by or context.policy.belongs(context.task.actor, groups)

@@ -6,17 +6,17 @@ from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(ExperimentCreate)
-    found = work.registry.experiment(data.name)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(ExperimentCreate)
+    found = context.registry.experiment(data.name)
     if found and found.deleted:
         raise Refused(
             f"experiment {data.name!r} (id {found.id}) was deleted, and MLflow keeps its name: have it restored "
             f"(`mlflow experiments restore --experiment-id {found.id}`) or purged (`mlflow gc`), or choose another name"
         )
-    if found and work.task.attempts == 1:
+    if found and context.task.attempts == 1:
         return Outcome(f"experiment {data.name!r} is there already (id {found.id})")
     # A second attempt may find what the first one made before it was cut off: that is told as made.
-    made = found.id if found else work.registry.create_experiment(data.name, tags=data.tags)
-    text = f"experiment {data.name!r} (id {made}) was created by {work.who}"
+    made = found.id if found else context.registry.create_experiment(data.name, tags=data.tags)
+    text = f"experiment {data.name!r} (id {made}) was created by {context.actor_name}"
     return Outcome(text, facts=(Fact("experiment.created", text),))

@@ -27,13 +27,13 @@ class DeleteResult:
     unmarked: list[StateSet] = field(default_factory=list)
 
 
-def act(work: TaskContext) -> Outcome:
-    asked: list[Sized] = [(number, size) for number, size in work.given("versions")]
-    again = work.task.attempts > 1 or bool(work.task.args.get("again"))
+def act(context: TaskContext) -> Outcome:
+    asked: list[Sized] = [(number, size) for number, size in context.param("versions")]
+    again = context.task.attempts > 1 or bool(context.task.args.get("again"))
     done, left, errors = DeleteResult(), list[Sized](), list[PermanentError]()
     for nth, each in enumerate(asked):
         try:
-            _one(work, each, done, again=again)
+            _one(context, each, done, again=again)
         except RetryableError:
             if done == DeleteResult():
                 raise
@@ -44,46 +44,51 @@ def act(work: TaskContext) -> Outcome:
             errors.append(error)
     if errors and done == DeleteResult():
         raise PermanentError("; ".join(dict.fromkeys(map(str, errors))))
-    return _outcome(work, done, left)
+    return _outcome(context, done, left)
 
 
-def _one(work: TaskContext, each: Sized, done: DeleteResult, *, again: bool) -> None:
+def _one(context: TaskContext, each: Sized, done: DeleteResult, *, again: bool) -> None:
     """again: an attempt before this one may have been cut off right after its write; that is told as done."""
     number = each[0]
-    fate = judge(work, work.model, number)
+    fate = judge(context, context.model, number)
     if fate is None:
         done.deleted += [each] if again else []
     elif fate.step == "delete":
-        work.registry.delete_version(work.model, number)
-        if present(work.registry, work.model, number):
-            raise RetryableError(f"{work.model} version {number} was deleted, but is still there")
+        context.registry.delete_version(context.model, number)
+        if present(context.registry, context.model, number):
+            raise RetryableError(f"{context.model} version {number} was deleted, but is still there")
         done.deleted.append(each)
     elif fate.reasons and (again or fate.step == "spare"):
-        done.unmarked.append(put(work, fate.version, Key.PRUNE_AFTER, None))
+        done.unmarked.append(put(context, fate.version, Key.PRUNE_AFTER, None))
         done.spared[number] = " and ".join(fate.reasons)
 
 
-def _outcome(work: TaskContext, done: DeleteResult, left: list[Sized]) -> Outcome:
-    facts = [*_pruned(work, done.deleted), *_spared(work, done.spared)]
+def _outcome(context: TaskContext, done: DeleteResult, left: list[Sized]) -> Outcome:
+    facts = [*_pruned(context, done.deleted), *_spared(context, done.spared)]
     return Outcome(
-        "; ".join(fact.text for fact in facts) or f"nothing of {work.model} is due any more",
+        "; ".join(fact.text for fact in facts) or f"nothing of {context.model} is due any more",
         facts=tuple(facts),
         follow_ups=(FollowUp("worker.delete", {"versions": left, "again": True}),) if left else (),
-        records=(*(HoldingEnded(work.model, "stage", number) for number, _ in done.deleted), *done.unmarked),
+        records=(*(HoldingEnded(context.model, "stage", number) for number, _ in done.deleted), *done.unmarked),
     )
 
 
-def _pruned(work: TaskContext, deleted: list[Sized]) -> list[Fact]:
+def _pruned(context: TaskContext, deleted: list[Sized]) -> list[Fact]:
     if not deleted:
         return []
     numbers, found = [number for number, _ in deleted], [size for _, size in deleted]
-    text = f"{named(work.model, numbers)} deleted by {work.who} ({counted_text(found)})"
-    details = {"versions": numbers, "count": len(numbers), "bytes": sum(size or 0 for size in found), "by": work.who}
-    return [Fact("model_version.pruned", text, work.model, None, details)]
+    text = f"{named(context.model, numbers)} deleted by {context.actor_name} ({counted_text(found)})"
+    details = {
+        "versions": numbers,
+        "count": len(numbers),
+        "bytes": sum(size or 0 for size in found),
+        "by": context.actor_name,
+    }
+    return [Fact("model_version.pruned", text, context.model, None, details)]
 
 
-def _spared(work: TaskContext, spared: dict[int, str]) -> list[Fact]:
+def _spared(context: TaskContext, spared: dict[int, str]) -> list[Fact]:
     if not spared:
         return []
-    text = "; ".join(f"{work.model} version {number} stays: {why}" for number, why in spared.items())
-    return [Fact("model_version.spared", text, work.model, None, {"versions": list(spared)})]
+    text = "; ".join(f"{context.model} version {number} stays: {why}" for number, why in spared.items())
+    return [Fact("model_version.spared", text, context.model, None, {"versions": list(spared)})]

@@ -18,25 +18,25 @@ from worker.task_context import TaskContext
 AGAIN = ": told again of an earlier deployment, so nothing changes"  # of a replay
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(Deployment)
-    asked = _asked(work, data)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(Deployment)
+    asked = _asked(context, data)
     version = f"{data.model} version {data.version}"
-    again = "" if work.task.told == work.task.event_seq else AGAIN
+    again = "" if context.task.told == context.task.event_seq else AGAIN
     if isinstance(data, DeploymentSucceeded):
         text = f"{version} was deployed to {data.environment}" + (_live(asked) if asked else again)
     else:
         text = f"the deployment of {version} to {data.environment} failed" + ("" if asked else again)
     details: dict[str, Any] = {"environment": data.environment, "url": data.url, "commit": data.commit}
-    if asked is None and not _is_known(work, data):
-        text = f"{work.who} reported: {text}; the record knows no such version"
+    if asked is None and not _is_known(context, data):
+        text = f"{context.actor_name} reported: {text}; the record knows no such version"
         details |= {"version_known": False, "commit": None}  # of no commit a status is set by that
     fact = Fact(data.type, text, data.model, data.version, details)
     if asked is None:
         return Outcome(text, facts=(fact,))
     if isinstance(data, DeploymentSucceeded):
         return Outcome(text, facts=(fact,), records=(DeploymentEnded(asked.id, "live"),))
-    return failed(work, asked, "failed", text, fact)
+    return failed(context, asked, "failed", text, fact)
 
 
 def _live(asked: Asked) -> str:
@@ -44,20 +44,20 @@ def _live(asked: Asked) -> str:
     return f"; {before[asked.state]}" if asked.state in IN_VAIN else f": {asked.target} is live"
 
 
-def _is_known(work: TaskContext, data: Deployment) -> bool:
-    with work.ledger.read() as connection:
+def _is_known(context: TaskContext, data: Deployment) -> bool:
+    with context.ledger.read() as connection:
         return is_known(connection, data.model, data.version)
 
 
-def _asked(work: TaskContext, data: Deployment) -> Asked | None:
+def _asked(context: TaskContext, data: Deployment) -> Asked | None:
     """The one that is awaited of this version; for a success also the last one that was awaited in vain.
 
     A report about another version, place or time ends nothing.
     """
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         found = under_way(connection, model=data.model)
         if isinstance(data, DeploymentSucceeded):
             found += late(connection, data.model, data.version)
         same = [one for one in found if one.version == data.version and one.environment in (None, data.environment)]
         # A replay, or a task that is tried again, may be about one that was asked for before.
-        return next((one for one in same if told(connection, one.event_id) < work.task.told), None)
+        return next((one for one in same if told(connection, one.event_id) < context.task.told), None)

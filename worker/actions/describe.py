@@ -18,19 +18,19 @@ from worker.task_context import TaskContext
 Write = tuple[str | None, str, Callable[[], None]]
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(ModelVersionDescribe)
-    version = work.registry.version(data.model, data.version)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(ModelVersionDescribe)
+    version = context.registry.version(data.model, data.version)
     refused: list[str] = []
     wrong = True  # whoever asked is, in all that was not written
-    since = _given_since(work, version, data.tags)
+    since = _given_since(context, version, data.tags)
     tags = {key: value for key, value in data.tags.items() if key not in since}
     asked = len(tags) + (data.description is not None)
-    for key, what, write in _writes(work, data, version, dict(tags)):
+    for key, what, write in _writes(context, data, version, dict(tags)):
         try:
             write()
         except RegistryError as error:
-            if not work.ends(error):
+            if not context.ends(error):
                 raise
             refused.append(f"{what} ({error})")
             wrong = wrong and isinstance(error, Refused)
@@ -38,7 +38,9 @@ def act(work: TaskContext) -> Outcome:
     if refused and len(refused) == asked:
         raise (Refused if wrong else PermanentError)(f"nothing of {version} was written: {', '.join(refused)}")
     refused += [f"its tag {key} (it was given since)" for key in since]
-    text = f"{version} was described by {work.who}" + (f"; not written: {', '.join(refused)}" if refused else "")
+    text = f"{version} was described by {context.actor_name}" + (
+        f"; not written: {', '.join(refused)}" if refused else ""
+    )
     if not asked:
         return Outcome(f"nothing of {version} was written: {', '.join(refused)}")
     details = {"created_at": version.created_at.isoformat()}
@@ -46,20 +48,20 @@ def act(work: TaskContext) -> Outcome:
     return Outcome(text, facts=(fact,), records=given(version, tags))
 
 
-def _given_since(work: TaskContext, version: Version, tags: Iterable[str]) -> list[str]:
+def _given_since(context: TaskContext, version: Version, tags: Iterable[str]) -> list[str]:
     """Those that an event gave that was accepted after this one."""
     about = (version.model, version.version, version.created_at)
-    with work.ledger.read() as connection:
-        return [name for name in tags if (told(connection, *about, f"{TAG}{name}") or 0) > work.task.told]
+    with context.ledger.read() as connection:
+        return [name for name in tags if (told(connection, *about, f"{TAG}{name}") or 0) > context.task.told]
 
 
 def _writes(
-    work: TaskContext, data: ModelVersionDescribe, version: Version, tags: Mapping[str, str]
+    context: TaskContext, data: ModelVersionDescribe, version: Version, tags: Mapping[str, str]
 ) -> Iterator[Write]:
     """What is not as asked yet."""
     if data.description is not None and data.description != version.description:
         said = data.description
-        yield None, "its description", partial(work.registry.set_description, data.model, data.version, said)
+        yield None, "its description", partial(context.registry.set_description, data.model, data.version, said)
     for key, value in tags.items():
         if version.tags.get(key) != value:
-            yield key, f"its tag {key}", partial(work.registry.set_tag, data.model, data.version, key, value)
+            yield key, f"its tag {key}", partial(context.registry.set_tag, data.model, data.version, key, value)

@@ -16,25 +16,25 @@ from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(TaskDrop)
-    found = dead_letter_tasks.letter(work, data)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(TaskDrop)
+    found = dead_letter_tasks.dead_letter(context, data)
     if why_not := dead_letters.no_drop(found):
         raise Refused(why_not)
     dropped = TaskDiscarded(found, data.reason)
     if found.state != "queued":
         return dead_letter_tasks.outcome(
-            "task.dropped", f"{found} was dropped, by {work.who}", found, data.reason, dropped
+            "task.dropped", f"{found} was dropped, by {context.actor_name}", found, data.reason, dropped
         )
     left = "; what its attempts may have done in MLflow stays" if found.attempts else ""
-    text = f"{found} was dropped while it waited, by {work.who}{left}"
+    text = f"{found} was dropped while it waited, by {context.actor_name}{left}"
     done = dead_letter_tasks.outcome("task.dropped", text, found, data.reason, dropped)
     failed = (PromotionStateChanged(found.promotion, "failed", done.summary),) if found.promotion else ()
-    return Outcome(done.summary, done.facts, _told(work, found, done), (*done.records, *failed))
+    return Outcome(done.summary, done.facts, _told(context, found, done), (*done.records, *failed))
 
 
-def _told(work: TaskContext, found: DeadLetter, done: Outcome) -> tuple[FollowUp, ...]:
-    with work.ledger.read() as connection:
+def _told(context: TaskContext, found: DeadLetter, done: Outcome) -> tuple[FollowUp, ...]:
+    with context.ledger.read() as connection:
         task = tasks.get(connection, found.id)
-    answers = deployment_gate_response.answers(work.ledger, work.seal, task, "dropped", done)
-    return (*answers, *chat_replies.replies(work.seal, task, done.summary, elsewhere=True))
+    answers = deployment_gate_response.answers(context.ledger, context.encryptor, task, "dropped", done)
+    return (*answers, *chat_replies.replies(context.encryptor, task, done.summary, elsewhere=True))

@@ -13,21 +13,21 @@ from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    told, promotion = telling.channel(work, str(work.given("channel"))), str(work.given("promotion"))
-    end = fact_card.ended(Fact(**work.task.args["fact"]), datetime.fromisoformat(work.given("at")))
-    with work.ledger.read() as connection:
+def act(context: TaskContext) -> Outcome:
+    told, promotion = telling.channel(context, str(context.param("channel"))), str(context.param("promotion"))
+    end = fact_card.ended(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
+    with context.ledger.read() as connection:
         cards = posted(connection, promotion, told.name)
-    refused = [why for each in cards if (why := _edit(work, told, each, end))]
+    refused = [why for each in cards if (why := _edit(context, told, each, end))]
     if refused:
         raise PermanentError("; ".join(dict.fromkeys(refused)))
     return Outcome(f"{told.name}: {len(cards)} card(s) of {promotion} say now: {end}")
 
 
-def _edit(work: TaskContext, told: telling.ChannelBinding, each: Card, end: str) -> str | None:
+def _edit(context: TaskContext, told: telling.ChannelBinding, each: Card, end: str) -> str | None:
     """Why one can't be edited: somebody deleted it, perhaps. The others are nevertheless."""
     try:
-        told.notifier.edit(told.notice(work, Fact(**each.fact), end=end), each.ref, work.http, work.seal)
+        told.notifier.edit(told.notice(context, Fact(**each.fact), end=end), each.ref, context.http, context.encryptor)
     except PermanentError as error:
         return str(error)
     return None

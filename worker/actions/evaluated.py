@@ -18,34 +18,34 @@ TAG = "evaluated_model"  # of the run
 _CLOCKS = timedelta(minutes=1)  # MLflow's and that of whoever evaluates
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(EvaluationRunFinished)
-    run, version = work.registry.run(data.run_id), work.registry.version(data.model, data.version)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(EvaluationRunFinished)
+    run, version = context.registry.run(data.run_id), context.registry.version(data.model, data.version)
     if run.deleted or run.status in ("FAILED", "KILLED"):
         raise PermanentError(
             f"run {run.id} {'was deleted' if run.deleted else f'ended as {run.status}'}: it is no evaluation"
         )
-    if newer := _newer(work, version):
+    if newer := _newer(context, version):
         return Outcome(f"{version} was evaluated by run {newer} since this was told, which counts; nothing to do")
     if not _says_so(run, version):
         raise PermanentError(
             f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "
             f"models:/{version.model}/{version.version}, or evaluate the logged model by its model_id"
         )
-    evaluated = put(work, version, Key.EVALUATION, run.id)
-    text = f"{version} was evaluated by run {run.name or run.id}, told by {work.who}"
+    evaluated = put(context, version, Key.EVALUATION, run.id)
+    text = f"{version} was evaluated by run {run.name or run.id}, told by {context.actor_name}"
     fact = Fact("model_version.evaluated", text, version.model, version.version, {"run_id": run.id})
-    policy = work.policy.model(version.model)
+    policy = context.policy.model(version.model)
     nexts = policy.next_targets(standing(policy, version))
     again = tuple(FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
     return Outcome(text, facts=(fact,), follow_ups=again, records=(evaluated,))
 
 
-def _newer(work: TaskContext, version: Version) -> str | None:
+def _newer(context: TaskContext, version: Version) -> str | None:
     """The run of an evaluation that was told after this one: a replay, or a task that is tried again, comes late."""
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         newest = told(connection, version.model, version.version, version.created_at, Key.EVALUATION)
-    return recorded(work.ledger, version).get(Key.EVALUATION) if newest and newest > work.task.told else None
+    return recorded(context.ledger, version).get(Key.EVALUATION) if newest and newest > context.task.told else None
 
 
 def _says_so(run: Run, version: Version) -> bool:

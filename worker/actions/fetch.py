@@ -21,23 +21,23 @@ from worker.task_context import TaskContext
 MANIFEST = "registrar-manifest.json"
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(ArtifactsFetch)
-    goal, which = place(work.artifacts_folder, data), _which(work, data)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(ArtifactsFetch)
+    goal, which = place(context.artifacts_folder, data), _which(context, data)
     if which and _fetched(goal) == which:
-        return _told(work, data, goal, "is there already")
+        return _told(context, data, goal, "is there already")
     goal.parent.mkdir(parents=True, exist_ok=True)
     # Beside its goal, so that the last step is a rename within one file system.
     arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=goal.parent))
     try:
-        content = _download(work, data, arriving)
+        content = _download(context, data, arriving)
         write_manifest(content, _origin(data), which)
-        if which != _which(work, data):
+        if which != _which(context, data):
             raise RetryableError(f"{_origin(data)} was made anew while it was fetched")
         _put(content, goal)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
-    return _told(work, data, goal, "was fetched")
+    return _told(context, data, goal, "was fetched")
 
 
 def place(folder: Path, data: ArtifactsFetch) -> Path:
@@ -47,11 +47,11 @@ def place(folder: Path, data: ArtifactsFetch) -> Path:
     return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
 
 
-def _which(work: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
+def _which(context: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
     """What the manifest says of a version; None of a run, whose id no other has."""
     if data.run_id:
         return None
-    found = work.registry.version(data.model or "", data.version or 0).incarnation(work.registry.address)
+    found = context.registry.version(data.model or "", data.version or 0).incarnation(context.registry.address)
     return {**vars(found), "created_at": found.created_at.isoformat()}
 
 
@@ -64,12 +64,12 @@ def _fetched(goal: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _download(work: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
+def _download(context: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
     """The folder that holds what was asked for; a single file gets one."""
     if data.run_id:
-        fetched = work.registry.download_run(data.run_id, data.path, folder)
+        fetched = context.registry.download_run(data.run_id, data.path, folder)
     else:
-        fetched = work.registry.download_version(data.model or "", data.version or 0, folder)
+        fetched = context.registry.download_version(data.model or "", data.version or 0, folder)
         if not (fetched / "MLmodel").is_file():
             raise Refused(f"{_origin(data)} has no MLmodel file: its artifacts are not a model")
     if fetched.is_file():
@@ -112,10 +112,10 @@ def _put(content: Path, goal: Path) -> None:
     os.replace(content, goal)
 
 
-def _told(work: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
+def _told(context: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
     files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
     size = sum(file["bytes"] for file in files.values())
-    where = goal.relative_to(work.artifacts_folder)
+    where = goal.relative_to(context.artifacts_folder)
     text = f"{_origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
     fact = Fact("artifacts.fetched", text, data.model, data.version, {"folder": str(where), "files": len(files)})
     return Outcome(text, facts=(fact,))

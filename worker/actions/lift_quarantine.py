@@ -14,22 +14,24 @@ from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(QuarantineLift)
-    _permit(work)
-    version = work.registry.version(data.model, data.version)
-    held = quarantine.why(work.ledger, version)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(QuarantineLift)
+    _permit(context)
+    version = context.registry.version(data.model, data.version)
+    held = quarantine.why(context.ledger, version)
     if held is None:
         return Outcome(f"{version} is not quarantined; nothing to do")
-    text = f"the quarantine of {version} was lifted by {work.who}: {data.reason}"
-    details = {"reason": data.reason, "was": held, "by": work.who}
+    text = f"the quarantine of {version} was lifted by {context.actor_name}: {data.reason}"
+    details = {"reason": data.reason, "was": held, "by": context.actor_name}
     fact = Fact("quarantine.lifted", text, version.model, version.version, details)
-    return Outcome(text, facts=(fact,), records=(put(work, version, Key.QUARANTINED, None, why=data.reason),))
+    return Outcome(text, facts=(fact,), records=(put(context, version, Key.QUARANTINED, None, why=data.reason),))
 
 
-def _permit(work: TaskContext) -> None:
+def _permit(context: TaskContext) -> None:
     """Raise Refused for somebody who may approve no promotion of the model."""
-    approvals = [target.approval for target in work.policy.model(work.model).targets]
+    approvals = [target.approval for target in context.policy.model(context.model).targets]
     groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
-    if groups and not work.policy.belongs(work.task.actor, groups):
-        raise Refused(f"{work.who} may not lift a quarantine of {work.model}; these may: {allowed(work, groups)}")
+    if groups and not context.policy.belongs(context.task.actor, groups):
+        raise Refused(
+            f"{context.actor_name} may not lift a quarantine of {context.model}; these may: {allowed(context, groups)}"
+        )

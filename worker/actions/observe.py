@@ -18,75 +18,75 @@ from worker.task_context import TaskContext
 _REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(RegistryChanged)
-    if unsettled := disputes.unsettled(work):
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(RegistryChanged)
+    if unsettled := disputes.unsettled(context):
         return unsettled
     if data.alias is not None:
-        return _alias(work, data.alias)
+        return _alias(context, data.alias)
     if data.key is not None and data.version is not None:
-        return _tag(work, data.version, data.key)
+        return _tag(context, data.version, data.key)
     if data.version is not None:
-        return _version(work, data.version)
-    return _model(work)
+        return _version(context, data.version)
+    return _model(context)
 
 
-def _alias(work: TaskContext, alias: str) -> Outcome:
-    found = drift.of_alias(work, alias)
-    if found and (version := work.registry.by_alias(work.model, alias)):
-        disputes.check_record(work, [version])
-    same = f"@{alias} of {work.model} is as the record has it; nothing to do"
+def _alias(context: TaskContext, alias: str) -> Outcome:
+    found = drift.of_alias(context, alias)
+    if found and (version := context.registry.by_alias(context.model, alias)):
+        disputes.check_record(context, [version])
+    same = f"@{alias} of {context.model} is as the record has it; nothing to do"
     return drift.told([found] if found else [], same)
 
 
-def _version(work: TaskContext, number: int) -> Outcome:
+def _version(context: TaskContext, number: int) -> Outcome:
     try:
-        version = work.registry.version(work.model, number)
+        version = context.registry.version(context.model, number)
     except NotFound:
-        return _nothing(f"{work.model} version {number} is gone again")
-    if _registered_here(work, version):
+        return _nothing(f"{context.model} version {number} is gone again")
+    if _registered_here(context, version):
         return _nothing(f"{version} was registered here")
     run = f" from run {version.run_id}" if version.run_id else ""
-    told = _told(work, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
-    return replace(told, records=_author(work, version))
+    told = _told(context, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
+    return replace(told, records=_author(context, version))
 
 
-def _author(work: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
+def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
     """Who trained it, as it is seen now; nothing where its run is gone."""
     try:
-        return author.seen(work.ledger, version, work.registry.run(version.run_id).user) if version.run_id else ()
+        return author.seen(context.ledger, version, context.registry.run(version.run_id).user) if version.run_id else ()
     except NotFound:
         return ()
 
 
-def _model(work: TaskContext) -> Outcome:
+def _model(context: TaskContext) -> Outcome:
     """A model of ours has its first version from us; the task that made both is done, or will try again before us."""
-    versions = work.registry.versions(work.model)
-    if versions and _registered_here(work, versions[-1]):
-        return _nothing(f"{work.model} was registered here")
-    return _told(work, f"the model {work.model} was created by hand in MLflow")
+    versions = context.registry.versions(context.model)
+    if versions and _registered_here(context, versions[-1]):
+        return _nothing(f"{context.model} was registered here")
+    return _told(context, f"the model {context.model} was created by hand in MLflow")
 
 
-def _tag(work: TaskContext, number: int, key: str) -> Outcome:
+def _tag(context: TaskContext, number: int, key: str) -> Outcome:
     """What it is now, against the record; what has been put right again meanwhile is nothing."""
-    if (version := present(work.registry, work.model, number)) is None:
-        return _nothing(f"{work.model} version {number} is gone again")
-    found, ours = version.tags.get(key), _own(work, version).get(key)
+    if (version := present(context.registry, context.model, number)) is None:
+        return _nothing(f"{context.model} version {number} is gone again")
+    found, ours = version.tags.get(key), _own(context, version).get(key)
     if found == (None if ours is None else limits.cut(ours)):
         return _nothing(f"the tag {key} of {version} is as the record has it")
     done = "removed" if found is None else f"set to {found!r}"
     text = f"the tag {key} of {version} was {done} by hand in MLflow"
     held = "; it stays quarantined until quarantine.lift" if key == Key.QUARANTINED and ours else ""
-    return _told(work, text + held, version=number, tag=key, value=found, before=ours)
+    return _told(context, text + held, version=number, tag=key, value=found, before=ours)
 
 
-def _registered_here(work: TaskContext, version: Version) -> bool:
-    found = _own(work, version).get(_REGISTERED)
+def _registered_here(context: TaskContext, version: Version) -> bool:
+    found = _own(context, version).get(_REGISTERED)
     return found is not None and found == version.tags.get(_REGISTERED)
 
 
-def _own(work: TaskContext, version: Version) -> dict[str, str]:
-    with work.ledger.read() as connection:
+def _own(context: TaskContext, version: Version) -> dict[str, str]:
+    with context.ledger.read() as connection:
         return own_tags(connection, version.model, version.version, version.created_at)
 
 
@@ -94,5 +94,5 @@ def _nothing(text: str) -> Outcome:
     return Outcome(f"{text}; nothing to do")
 
 
-def _told(work: TaskContext, text: str, *, version: int | None = None, **details: object) -> Outcome:
-    return Outcome(text, facts=(Fact(drift.FACT, text, work.model, version, details),))
+def _told(context: TaskContext, text: str, *, version: int | None = None, **details: object) -> Outcome:
+    return Outcome(text, facts=(Fact(drift.FACT, text, context.model, version, details),))

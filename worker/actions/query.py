@@ -8,43 +8,43 @@ from worker.retention.plan import plan_prune
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(RegistryQuery)
-    return Outcome(_plan(work, data) if data.question == "plan" else _table(work, data).as_text())
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(RegistryQuery)
+    return Outcome(_plan(context, data) if data.question == "plan" else _table(context, data).as_text())
 
 
-def _plan(work: TaskContext, data: RegistryQuery) -> str:
+def _plan(context: TaskContext, data: RegistryQuery) -> str:
     model, number, stage = data.model or "", data.version or 0, data.target or ""
-    found = plan(work, model, number, stage)
+    found = plan(context, model, number, stage)
     return "\n".join([f"{model} version {number} to {stage}: {found.state}", *found.lines])
 
 
-def _table(work: TaskContext, data: RegistryQuery) -> lookups.Table:
+def _table(context: TaskContext, data: RegistryQuery) -> lookups.Table:
     match data.question:
         case "experiments":
-            return lookups.experiments(work.registry, work.now)
+            return lookups.experiments(context.registry, context.now)
         case "models":
-            return lookups.models(work.registry, work.now)
+            return lookups.models(context.registry, context.now)
         case "versions":
-            return lookups.versions(work.registry, work.now, model=data.model or "")
+            return lookups.versions(context.registry, context.now, model=data.model or "")
         case "history" | "dead":
-            return _recorded(work, data)
+            return _recorded(context, data)
         case "plan_prune":
-            return plan_prune(work, data.model or "").table()
+            return plan_prune(context, data.model or "").table()
         case _:
-            return _runs(work, data)
+            return _runs(context, data)
 
 
-def _recorded(work: TaskContext, data: RegistryQuery) -> lookups.Table:
+def _recorded(context: TaskContext, data: RegistryQuery) -> lookups.Table:
     if data.question == "dead":
-        return lookups.dead(work.ledger, work.now, model=data.model)
-    return lookups.history(work.ledger, model=data.model or "")
+        return lookups.dead(context.ledger, context.now, model=data.model)
+    return lookups.history(context.ledger, model=data.model or "")
 
 
-def _runs(work: TaskContext, data: RegistryQuery) -> lookups.Table:
+def _runs(context: TaskContext, data: RegistryQuery) -> lookups.Table:
     return lookups.runs(
-        work.registry,
-        work.now,
+        context.registry,
+        context.now,
         experiment=data.experiment or "",
         filter_string=data.filter_string,
         order_by=data.order_by,

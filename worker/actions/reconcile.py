@@ -15,17 +15,17 @@ from worker.registry.protocol import with_known
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    work.data_as(RegistryReconcile)
-    if unsettled := disputes.unsettled(work):
+def act(context: TaskContext) -> Outcome:
+    context.data_as(RegistryReconcile)
+    if unsettled := disputes.unsettled(context):
         return unsettled
-    found = work.registry.recent(work.model)
-    with work.ledger.read() as connection:
-        recorded = [holding.version for holding in held_now(connection, work.model, "stage")]
-    versions = with_known(work.registry, work.model, found.versions, recorded)
-    drifts = drift.of_everything(work, versions)
-    settled = disputes.check(work, versions, at=found.at, differs=bool(drifts))
-    stages = stage_occupancy.exclusive(work.policy.model(work.model))
-    looked = stage_occupancy.of(work, work.model, stages, versions, found.at).records
-    told = drift.told(drifts, f"{work.model} is in MLflow as the record has it")
+    found = context.registry.recent(context.model)
+    with context.ledger.read() as connection:
+        recorded = [holding.version for holding in held_now(connection, context.model, "stage")]
+    versions = with_known(context.registry, context.model, found.versions, recorded)
+    drifts = drift.of_everything(context, versions)
+    settled = disputes.check(context, versions, at=found.at, differs=bool(drifts))
+    stages = stage_occupancy.exclusive(context.policy.model(context.model))
+    looked = stage_occupancy.of(context, context.model, stages, versions, found.at).records
+    told = drift.told(drifts, f"{context.model} is in MLflow as the record has it")
     return replace(told, records=(*told.records, *looked, *settled))

@@ -17,44 +17,44 @@ from worker.task_context import TaskContext
 SLOW = 2.0  # seconds from before the look at the lease to the end of the write; another worker has the task after 15
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(Registration)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(Registration)
     # Before anything is created: a run without a model leaves nothing behind.
-    run, source = chosen(work.registry, data, _path(work))
-    if earlier := registered(work.registry, data, run, source, _path(work)):
-        return _there(work, data, run, earlier)
+    run, source = chosen(context.registry, data, _path(context))
+    if earlier := registered(context.registry, data, run, source, _path(context)):
+        return _there(context, data, run, earlier)
     began = time.monotonic()
-    made = _create(work, data, run, source)
-    return _there(work, data, run, _alone(work, run, source, made, seconds=time.monotonic() - began))
+    made = _create(context, data, run, source)
+    return _there(context, data, run, _alone(context, run, source, made, seconds=time.monotonic() - began))
 
 
-def _path(work: TaskContext) -> str:
-    return work.policy.model(work.model).artifact_path
+def _path(context: TaskContext) -> str:
+    return context.policy.model(context.model).artifact_path
 
 
-def _create(work: TaskContext, data: Registration, run: Run, source: ModelSource) -> Version:
+def _create(context: TaskContext, data: Registration, run: Run, source: ModelSource) -> Version:
     commit = _commit(data, run)
     tags = {
         **data.tags,
         "registrar.run": run.id,
-        "registrar.event": work.task.event_id,
-        "registrar.task": work.task.id,
-        "registrar.by": work.who,
+        "registrar.event": context.task.event_id,
+        "registrar.task": context.task.id,
+        "registrar.by": context.actor_name,
         **({"registrar.commit": limits.cut(commit)} if commit else {}),
     }
     built = f" at commit {commit[:12]}" if commit else ""
-    line = f"registered from run {run.name or run.id} ({run.id}){built} by {work.who}"
+    line = f"registered from run {run.name or run.id} ({run.id}){built} by {context.actor_name}"
     description = limits.both(data.description or "", line)
 
     def create() -> Version:
-        return work.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
+        return context.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
 
     try:
         return create()
     except (
         NotFound
     ):  # of a model's first version alone: to ask each time whether the model is there would be one more call
-        work.registry.ensure_model(data.model)
+        context.registry.ensure_model(data.model)
         return create()
 
 
@@ -62,37 +62,37 @@ def _commit(data: Registration, run: Run) -> str | None:
     return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
 
 
-def _alone(work: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
+def _alone(context: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
     """A first attempt's call that nobody answered may have come to MLflow after we had looked; or this is that call,
     of a worker that stood still between the look at its lease and the write, and woke when it was over. The older one
     stays.
     """
-    if work.task.attempts == 1 and seconds < SLOW:
+    if context.task.attempts == 1 and seconds < SLOW:
         return made
-    first = registered(work.registry, work.data_as(Registration), run, source, _path(work)) or made
+    first = registered(context.registry, context.data_as(Registration), run, source, _path(context)) or made
     if first.version != made.version:
-        work.registry.take_back(made.model, made.version)
+        context.registry.take_back(made.model, made.version)
     return first
 
 
-def _there(work: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
+def _there(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
     """Of a version that is this run's: made by this task, by its own training, or by an earlier event."""
     named = run.name or run.id
-    if version.tags.get("registrar.task") == work.task.id:
-        return _told(work, run, version, f"{version} was registered from run {named}, by {work.who}")
-    if adoption.is_foreign(version, work.task.event_id):
-        version = adoption.write(work, data, run, version, _commit(data, run))
-        text = f"{version} of run {named}, which was in MLflow already, was taken up by {work.who}"
-        return _told(work, run, version, text)
-    first = author.seen(work.ledger, version, run.user)
+    if version.tags.get("registrar.task") == context.task.id:
+        return _told(context, run, version, f"{version} was registered from run {named}, by {context.actor_name}")
+    if adoption.is_foreign(version, context.task.event_id):
+        version = adoption.write(context, data, run, version, _commit(data, run))
+        text = f"{version} of run {named}, which was in MLflow already, was taken up by {context.actor_name}"
+        return _told(context, run, version, text)
+    first = author.seen(context.ledger, version, run.user)
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
-def _told(work: TaskContext, run: Run, version: Version, text: str) -> Outcome:
+def _told(context: TaskContext, run: Run, version: Version, text: str) -> Outcome:
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
-    policy = work.policy.model(version.model)
+    policy = context.policy.model(version.model)
     asked = policy.next_targets("None") if standing(policy, version) == "None" else []
     return Outcome(
         summary=text,
@@ -100,12 +100,12 @@ def _told(work: TaskContext, run: Run, version: Version, text: str) -> Outcome:
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
-        records=(*_bound(work, run, version), *now_and_then(work, version)),
+        records=(*_bound(context, run, version), *now_and_then(context, version)),
     )
 
 
-def _bound(work: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
+def _bound(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
     """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
-    ours = version.tags.get("registrar.task") == work.task.id
-    people = author.bound(work, version, run.user) if ours else author.seen(work.ledger, version, run.user)
-    return (*people, *given(version, work.data_as(Registration).tags))
+    ours = version.tags.get("registrar.task") == context.task.id
+    people = author.bound(context, version, run.user) if ours else author.seen(context.ledger, version, run.user)
+    return (*people, *given(version, context.data_as(Registration).tags))

@@ -8,16 +8,16 @@ from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
+def act(context: TaskContext) -> Outcome:
     try:
-        address = work.seal.open(work.task.args.get("to", work.task.reply_to) or "", audience=REPLY)
+        address = context.encryptor.decrypt(context.task.args.get("to", context.task.reply_to) or "", audience=REPLY)
     except DecryptionError as error:
         raise PermanentError(f"the address for the answer can't be read: {error}") from None
-    asked_by = str(work.task.args.get("source", work.task.source))
-    source = work.policy.sources.get(asked_by)
+    asked_by = str(context.task.args.get("source", context.task.source))
+    source = context.policy.sources.get(asked_by)
     if source is None:
         raise PermanentError(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
     notifier = load("worker.notifications.notifiers", address["kind"])
     with safe_session.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
-        notifier.reply(address["url"], str(work.given("text")), http)
-    return Outcome(f"{work.task.args.get('who', work.who)} was answered")
+        notifier.reply(address["url"], str(context.param("text")), http)
+    return Outcome(f"{context.task.args.get('who', context.actor_name)} was answered")

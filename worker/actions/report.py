@@ -5,8 +5,8 @@ from registrar.events.types import TrainingRunFailed
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(TrainingRunFailed)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(TrainingRunFailed)
     run = f" {data.run_id}" if data.run_id else ""
     reason = f": {data.reason}" if data.reason else ""
     text = f"training run{run} of {data.model} failed{reason}"

@@ -28,23 +28,23 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    target = target_of(work, str(work.given("target")))
-    version = work.registry.version(work.model, work.version)
-    if standing(work.policy.model(work.model), version) == target.stage:
+def act(context: TaskContext) -> Outcome:
+    target = target_of(context, str(context.param("target")))
+    version = context.registry.version(context.model, context.version)
+    if standing(context.policy.model(context.model), version) == target.stage:
         text = f"{version} is in {target.stage} already; nothing to do"
-        return Outcome(text, follow_ups=deployment_gate_response.already(work.task, work.seal, text))
-    with work.ledger.read() as connection:
-        of = version.incarnation(work.registry.address)
+        return Outcome(text, follow_ups=deployment_gate_response.already(context.task, context.encryptor, text))
+    with context.ledger.read() as connection:
+        of = version.incarnation(context.registry.address)
         earlier = latest(connection, version.model, version.version, target.stage, of=of)
-    late = expired(work, earlier) if earlier else None
+    late = expired(context, earlier) if earlier else None
     if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
-    if earlier and earlier.state == "rejected" and not asks(work, version, target):
+    if earlier and earlier.state == "rejected" and not asks(context, version, target):
         why = f": {earlier.reason}" if earlier.reason else ""
         return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
     waiting = earlier if earlier and earlier.state == "waiting" else None
-    outcome = _tried(work, version, target, waiting)
+    outcome = _tried(context, version, target, waiting)
     if earlier is None or not late:
         return outcome
     why = f"it was asked for {late} ago; it was asked for again"
@@ -54,28 +54,28 @@ def act(work: TaskContext) -> Outcome:
     return replace(outcome, facts=(told, *outcome.facts), records=(ended, *outcome.records))
 
 
-def _tried(work: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
+def _tried(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
-    leaving = barred(work, version, target.stage)
-    if reason := quarantine.why(work.ledger, version) or wrong_start(work.policy, version, target) or leaving:
-        return _held_back(work, version, target, [reason], waiting)
-    evidence = gather(work, version, target)
-    metrics.gates(work.policy, version.model, target, evidence.verdicts)
-    outcome = _judged(work, evidence, waiting)
-    return replace(outcome, records=(*author.seen(work.ledger, version, evidence.trained_by), *outcome.records))
+    leaving = barred(context, version, target.stage)
+    if reason := quarantine.why(context.ledger, version) or wrong_start(context.policy, version, target) or leaving:
+        return _held_back(context, version, target, [reason], waiting)
+    evidence = gather(context, version, target)
+    metrics.gates(context.policy, version.model, target, evidence.verdicts)
+    outcome = _judged(context, evidence, waiting)
+    return replace(outcome, records=(*author.seen(context.ledger, version, evidence.trained_by), *outcome.records))
 
 
-def _judged(work: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _judged(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     if evidence.reasons:
-        return _held_back(work, evidence.version, evidence.target, evidence.reasons, waiting)
+        return _held_back(context, evidence.version, evidence.target, evidence.reasons, waiting)
     holds = [hold for hold in evidence.holds if hold.asking]
-    outcome = _waits(work, evidence, holds, waiting) if holds else _opened(work, evidence, waiting)
-    used = PolicyUsed(evidence.policy_digest, work.policy.bound(evidence.version.model))
+    outcome = _waits(context, evidence, holds, waiting) if holds else _opened(context, evidence, waiting)
+    used = PolicyUsed(evidence.policy_digest, context.policy.bound(evidence.version.model))
     return replace(outcome, records=(used, *outcome.records))
 
 
 def _held_back(
-    work: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
+    context: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
 ) -> Outcome:
     """The version says why where a deployment engineer looks for it: in its tags, as far as one goes.
 
@@ -84,49 +84,49 @@ def _held_back(
     reason = "; ".join(reasons)
     key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
     if version.tags.get(key) != shown:
-        work.registry.set_tag(version.model, version.version, key, shown)
+        context.registry.set_tag(version.model, version.version, key, shown)
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     fact = Fact("model_version.held_back", text, version.model, version.version, details)
     ended = (PromotionStateChanged(waiting.id, "failed", reason),) if waiting else ()
-    return Outcome(summary=text, facts=(fact,), records=ended, refused=asks(work, version, target))
+    return Outcome(summary=text, facts=(fact,), records=ended, refused=asks(context, version, target))
 
 
-def _waits(work: TaskContext, evidence: Evidence, holds: list[ClosedTimeGate], waiting: Promotion | None) -> Outcome:
+def _waits(context: TaskContext, evidence: Evidence, holds: list[ClosedTimeGate], waiting: Promotion | None) -> Outcome:
     """Nobody is asked before its time; worker.review looks again when that has come."""
     version, target, until = evidence.version, evidence.target, max(hold.until for hold in holds)
     reasons = "; ".join(hold.reason for hold in holds)
     text = f"{version} waits until {until:%Y-%m-%d %H:%M} UTC to be asked for {target.stage}: {reasons}"
     if waiting:
         return Outcome(text, records=(Reevaluated(waiting.id, "waiting", until, evidence.to_json()),))
-    opened = _new(work, evidence, "waiting", until)
+    opened = _new(context, evidence, "waiting", until)
     details = {"promotion": opened.id, "target": target.stage, "until": until.isoformat()}
     fact = Fact("promotion.waiting", text, version.model, version.version, details)
-    return _superseding(work, Outcome(text, facts=(fact,), records=(opened,)), target, version)
+    return _superseding(context, Outcome(text, facts=(fact,), records=(opened,)), target, version)
 
 
-def _new(work: TaskContext, evidence: Evidence, state: str, due: datetime | None = None) -> PromotionRequested:
+def _new(context: TaskContext, evidence: Evidence, state: str, due: datetime | None = None) -> PromotionRequested:
     version, stage = evidence.version, evidence.target.stage
-    shown, reason = evidence.to_json(), work.given("reason")
+    shown, reason = evidence.to_json(), context.param("reason")
     return PromotionRequested(
         version.model,
         version.version,
         stage,
         shown,
         state=state,
-        requested_by=requester(work, version, evidence.target),
+        requested_by=requester(context, version, evidence.target),
         reason=reason,
         due_at=due,
     )
 
 
-def _opened(work: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _opened(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     version, target = evidence.version, evidence.target
     automatic = not isinstance(target.approval, Approval)
     state = "approved" if automatic else "awaiting_approval"
-    new = _new(work, evidence, state)
-    asked_at = work.now if not automatic else None
+    new = _new(context, evidence, state)
+    asked_at = context.now if not automatic else None
     record = Reevaluated(waiting.id, state, asked_at, evidence.to_json()) if waiting else new
     promotion = waiting.id if waiting else new.id
     if automatic:
@@ -135,17 +135,17 @@ def _opened(work: TaskContext, evidence: Evidence, waiting: Promotion | None) ->
         outcome = Outcome(text, follow_ups=(FollowUp("worker.transition", args),), records=(record,))
     else:
         fact = approval_request.fact(
-            work, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by)
+            context, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by)
         )
         outcome = Outcome(fact.text, facts=(fact,), records=(record,))
-    return outcome if waiting else _superseding(work, outcome, target, version)
+    return outcome if waiting else _superseding(context, outcome, target, version)
 
 
-def _superseding(work: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
+def _superseding(context: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
     """Open requests for older versions end, where the policy says so."""
     if isinstance(target.approval, Approval) and target.approval.on_newer_candidate == "keep":
         return outcome
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         older = [
             one
             for one in still_open(connection, model=version.model)

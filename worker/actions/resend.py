@@ -16,27 +16,27 @@ from worker.resend_plan import plan_replay
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    asked = work.data_as(EventReplay)
-    with work.ledger.read() as connection:
+def act(context: TaskContext) -> Outcome:
+    asked = context.data_as(EventReplay)
+    with context.ledger.read() as connection:
         first = event_status.event(connection, asked.event_id)
         told = act_subjects.replayed(connection, first["id"], first["type"]) if first else {}
     if first is None or first["model"] != asked.model:
         about = f"about {asked.model}" if asked.model else "about no model"
         raise Refused(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
     try:
-        data = again(work.policy, work.task.source, first["type"], first["data"])
+        data = again(context.policy, context.task.source, first["type"], first["data"])
     except ResendRefused as error:
-        raise Refused(f"{asked.event_id} can't be replayed by {work.who}: {error}") from None
+        raise Refused(f"{asked.event_id} can't be replayed by {context.actor_name}: {error}") from None
     if asked.plan:
-        found = plan_replay(work, data)
-        return Outcome("\n".join([f"{data.type} by {work.who} now: {found.state}", *found.lines]))
-    new = Event(data, Actor(work.task.actor, work.who), work.task.accepted_at)
+        found = plan_replay(context, data)
+        return Outcome("\n".join([f"{data.type} by {context.actor_name} now: {found.state}", *found.lines]))
+    new = Event(data, Actor(context.task.actor, context.actor_name), context.task.accepted_at)
     done = EventResent(
-        asked.event_id, new, work.task.source, asked.reason, work.task.args.get(act_subjects.KEY, {}) | told
+        asked.event_id, new, context.task.source, asked.reason, context.task.args.get(act_subjects.KEY, {}) | told
     )
     because = f": {asked.reason}" if asked.reason else ""
-    text = f"{new.type} {first['id']} was sent again as {done.id}, by {work.who}{because}"
+    text = f"{new.type} {first['id']} was sent again as {done.id}, by {context.actor_name}{because}"
     details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}
     fact = Fact("event.replayed", text, asked.model, first["data"].get("version"), details)
     return Outcome(text, facts=(fact,), records=(done,))

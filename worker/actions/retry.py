@@ -9,12 +9,12 @@ from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(TaskRetry)
-    found = dead_letter_tasks.letter(work, data)
-    with work.ledger.read() as connection:
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(TaskRetry)
+    found = dead_letter_tasks.dead_letter(context, data)
+    with context.ledger.read() as connection:
         why_not = dead_letters.no_retry(connection, found)
     if why_not:
         raise Refused(why_not)
-    text = f"{found} is tried again, by {work.who}"
+    text = f"{found} is tried again, by {context.actor_name}"
     return dead_letter_tasks.outcome("task.retried", text, found, data.reason, TaskRetried(found, data.reason))

@@ -14,32 +14,32 @@ from worker.registry.protocol import NotFound
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    with work.ledger.read() as connection:
-        promotions = still_open(connection, model=work.model)
-        deployments = under_way(connection, model=work.model)
+def act(context: TaskContext) -> Outcome:
+    with context.ledger.read() as connection:
+        promotions = still_open(connection, model=context.model)
+        deployments = under_way(connection, model=context.model)
     done = [
-        *(outcome for one in promotions if (outcome := _promotion(work, one))),
-        *(_timed_out(work, one) for one in deployments if one.due_at and one.due_at <= work.now),
+        *(outcome for one in promotions if (outcome := _promotion(context, one))),
+        *(_timed_out(context, one) for one in deployments if one.due_at and one.due_at <= context.now),
     ]
     return Outcome(
-        "; ".join(one.summary for one in done) or f"nothing is due for {work.model}",
+        "; ".join(one.summary for one in done) or f"nothing is due for {context.model}",
         facts=tuple(fact for one in done for fact in one.facts),
         follow_ups=tuple(step for one in done for step in one.follow_ups),
         records=tuple(record for one in done for record in one.records),
     )
 
 
-def _promotion(work: TaskContext, promotion: Promotion) -> Outcome | None:
-    match deadlines.what(promotion, approval_of(work, promotion), work.now):
+def _promotion(context: TaskContext, promotion: Promotion) -> Outcome | None:
+    match deadlines.what(promotion, approval_of(context, promotion), context.now):
         case "go on":
             return _on(promotion)
         case "expire":
             return _expired(promotion)
         case "escalate":
-            return _told(work, promotion, approval_request.ESCALATED)
+            return _told(context, promotion, approval_request.ESCALATED)
         case "remind":
-            return _told(work, promotion, approval_request.REMINDED)
+            return _told(context, promotion, approval_request.REMINDED)
     return None
 
 
@@ -61,16 +61,16 @@ def _expired(promotion: Promotion) -> Outcome:
     return Outcome(text, facts=(fact,), records=(PromotionStateChanged(promotion.id, "expired", text),))
 
 
-def _told(work: TaskContext, promotion: Promotion, type_: str) -> Outcome:
+def _told(context: TaskContext, promotion: Promotion, type_: str) -> Outcome:
     """Shown is what holds now. Where that is not what the approvals are bound to, the next vote says so."""
     try:
-        version = work.registry.version(promotion.model, promotion.version)
-        evidence = gather(work, version, target_of(work, promotion.target))
+        version = context.registry.version(promotion.model, promotion.version)
+        evidence = gather(context, version, target_of(context, promotion.target))
     except NotFound as gone:
         return _gone(promotion, str(gone))
-    approval, escalated = approval_of(work, promotion), type_ == approval_request.ESCALATED
+    approval, escalated = approval_of(context, promotion), type_ == approval_request.ESCALATED
     to = tuple(approval.escalate.to) if escalated and approval and approval.escalate else ()
-    fact = approval_request.again(work, evidence, promotion, type_, to)
+    fact = approval_request.again(context, evidence, promotion, type_, to)
     return Outcome(fact.text, facts=(fact,), records=(ReminderSent(promotion.id, escalated),))
 
 
@@ -82,8 +82,8 @@ def _gone(promotion: Promotion, why: str) -> Outcome:
     return Outcome(text, facts=(fact,), records=(PromotionStateChanged(promotion.id, "failed", why),))
 
 
-def _timed_out(work: TaskContext, deployment: Deployment) -> Outcome:
+def _timed_out(context: TaskContext, deployment: Deployment) -> Outcome:
     text = f"the deployment of {deployment.model} version {deployment.version} was not confirmed in time"
     details = {"deployment": deployment.id, "target": deployment.target, "environment": deployment.environment}
     fact = Fact("deployment.timed_out", text, deployment.model, deployment.version, details)
-    return failed(work, deployment, "timed_out", text, fact)
+    return failed(context, deployment, "timed_out", text, fact)

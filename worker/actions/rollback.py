@@ -28,129 +28,136 @@ from worker.registry.protocol import Refused, RegistryError, Version, present
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    target, reason = str(work.given("target") or "Production"), str(work.given("reason"))
-    failed = work.task.args.get("bad")  # by the policy, after a deployment; nobody asked for it
+def act(context: TaskContext) -> Outcome:
+    target, reason = str(context.param("target") or "Production"), str(context.param("reason"))
+    failed = context.task.args.get("bad")  # by the policy, after a deployment; nobody asked for it
     if failed is None:
-        _permit(work, target)
-    holders = held(work.ledger, work.model, work.policy.model(work.model), target_of(work, target))
+        _permit(context, target)
+    holders = held(context.ledger, context.model, context.policy.model(context.model), target_of(context, target))
     if not holders:
-        raise Refused(f"the record has no version of {work.model} in {target}: there is nothing to go back from")
+        raise Refused(f"the record has no version of {context.model} in {target}: there is nothing to go back from")
     bad, earlier = holders[0].version, holders[1:]
-    if failed is not None and (failed != bad or not _deployed(work, holders[0])):
-        return Outcome(f"{work.model} version {failed} holds {target} no more; nothing to go back from")
+    if failed is not None and (failed != bad or not _deployed(context, holders[0])):
+        return Outcome(f"{context.model} version {failed} holds {target} no more; nothing to go back from")
     if failed is None:
-        _still_meant(work, target_of(work, target), holders[0])
-    good = _good(work, target_of(work, target), bad, earlier)
-    _alone(work, target_of(work, target), bad, good)
-    moved = _moved(work, good, target, bad, reason)
-    text = f"{work.model} was rolled back in {target} from version {bad} to version {good.version}, by {work.who}"
-    details = {"from": bad, "to": good.version, "target": target, "reason": reason, "by": work.who}
-    fact = Fact("model.rolled_back", f"{text}: {reason}", work.model, good.version, details)
-    deployed = ask(work, moved, good, target, on_failure="alert")
+        _still_meant(context, target_of(context, target), holders[0])
+    good = _good(context, target_of(context, target), bad, earlier)
+    _alone(context, target_of(context, target), bad, good)
+    moved = _moved(context, good, target, bad, reason)
+    change = f"from version {bad} to version {good.version}"
+    text = f"{context.model} was rolled back in {target} {change}, by {context.actor_name}"
+    details = {"from": bad, "to": good.version, "target": target, "reason": reason, "by": context.actor_name}
+    fact = Fact("model.rolled_back", f"{text}: {reason}", context.model, good.version, details)
+    deployed = ask(context, moved, good, target, on_failure="alert")
     return replace(deployed, summary=fact.text, facts=(fact, *deployed.facts))
 
 
-def _moved(work: TaskContext, good: Version, target: str, bad: int, reason: str) -> Outcome:
+def _moved(context: TaskContext, good: Version, target: str, bad: int, reason: str) -> Outcome:
     """Where the good one can't be brought back, the bad one stays, and is free as before."""
-    leaving = present(work.registry, work.model, bad)
-    quarantined = (quarantine.impose(work, leaving, reason),) if leaving else ()
+    leaving = present(context.registry, context.model, bad)
+    quarantined = (quarantine.impose(context, leaving, reason),) if leaving else ()
     try:
-        moved = move(work, good, target, reason=f"rolled back from version {bad}: {reason}")
+        moved = move(context, good, target, reason=f"rolled back from version {bad}: {reason}")
     except RegistryError as error:
-        if leaving and work.ends(error):
-            quarantine.take_back(work, leaving, reason)
+        if leaving and context.ends(error):
+            quarantine.take_back(context, leaving, reason)
         raise
     return replace(moved, records=(*quarantined, *moved.records))
 
 
-def _permit(work: TaskContext, stage: str) -> None:
+def _permit(context: TaskContext, stage: str) -> None:
     """Raises Refused for somebody who could not have approved."""
-    if these := may_not(work, target_of(work, stage)):
-        raise Refused(f"{work.who} may not roll {work.model} back in {stage}; {these}")
+    if these := may_not(context, target_of(context, stage)):
+        raise Refused(f"{context.actor_name} may not roll {context.model} back in {stage}; {these}")
 
 
-def _deployed(work: TaskContext, held: PastHolding) -> bool:
+def _deployed(context: TaskContext, held: PastHolding) -> bool:
     """Whether what holds the target is what was deployed: another may have got its number meanwhile."""
-    with work.ledger.read() as connection:
-        asked = get(connection, str(work.task.args["deployment"])) if "deployment" in work.task.args else None
-        which = known(connection, work.model, version=held.version)
+    with context.ledger.read() as connection:
+        asked = get(connection, str(context.task.args["deployment"])) if "deployment" in context.task.args else None
+        which = known(connection, context.model, version=held.version)
     noted = recorded(asked, which).noted if asked else None
     return noted is None or held.noted is None or noted.same(held.noted)
 
 
-def _still_meant(work: TaskContext, target: Target, held: PastHolding) -> None:
+def _still_meant(context: TaskContext, target: Target, held: PastHolding) -> None:
     """Raises Refused where another version held the target when it was accepted: nobody called this one bad."""
-    pins, bad = work.task.args.get(act_subjects.KEY, {}), held.version
+    pins, bad = context.task.args.get(act_subjects.KEY, {}), held.version
     holders, made = pins.get("holders"), pins.get(act_subjects.MADE, {})
     again = "look at what holds it, and ask again"
     if holders is None:
         raise Refused(f"the version of Registrar that accepted it did not note what held {target.stage} then; {again}")
-    by_alias = work.policy.model(work.model).mode == "aliases"
+    by_alias = context.policy.model(context.model).mode == "aliases"
     place = f"@{target.alias}" if by_alias else target.stage
     if (meant := holders.get(place)) != bad:
-        came = f"version {bad} of {work.model} came to {target.stage} after {work.who} asked to go back"
+        came = f"version {bad} of {context.model} came to {target.stage} after {context.actor_name} asked to go back"
         raise Refused(f"{came}, when {f'version {meant}' if meant else 'none'} held it: {again}")
     if held.noted and made.get(place, made_at := held.noted.created_at.isoformat()) != made_at:
-        raise Refused(f"version {bad} of {work.model} was another one when {work.who} asked to go back: {again}")
+        raise Refused(
+            f"version {bad} of {context.model} was another one when {context.actor_name} asked to go back: {again}"
+        )
 
 
-def _alone(work: TaskContext, target: Target, bad: int, good: Version) -> None:
+def _alone(context: TaskContext, target: Target, bad: int, good: Version) -> None:
     """Raises Refused where MLflow shows another version in the target than the record: neither is known to be bad.
 
     A first attempt of ours may have brought the good one there.
     """
-    ours = {good.version} if work.task.attempts > 1 else set()
-    if others := sorted(_shown(work, target) - _recorded(work, target) - ours):
-        found = f"MLflow shows version {' and '.join(map(str, others))} of {work.model} in {target.stage}"
-        compare = f"have it compared first: registrar send registry.reconcile model={work.model}"
+    ours = {good.version} if context.task.attempts > 1 else set()
+    if others := sorted(_shown(context, target) - _recorded(context, target) - ours):
+        found = f"MLflow shows version {' and '.join(map(str, others))} of {context.model} in {target.stage}"
+        compare = f"have it compared first: registrar send registry.reconcile model={context.model}"
         raise Refused(f"{found}, and the record version {bad}: it was changed by hand; {compare}")
 
 
-def _recorded(work: TaskContext, target: Target) -> set[int]:
+def _recorded(context: TaskContext, target: Target) -> set[int]:
     """Who is in a target by the record: also what was found there beside its holder."""
-    by_alias = work.policy.model(work.model).mode == "aliases"
-    with work.ledger.read() as connection:
-        found = held_now(connection, work.model, "alias" if by_alias else "stage")
+    by_alias = context.policy.model(context.model).mode == "aliases"
+    with context.ledger.read() as connection:
+        found = held_now(connection, context.model, "alias" if by_alias else "stage")
     return {one.version for one in found if one.key == (target.alias if by_alias else target.stage)}
 
 
-def _shown(work: TaskContext, target: Target) -> set[int]:
+def _shown(context: TaskContext, target: Target) -> set[int]:
     """Who is in an exclusive target by MLflow."""
-    if work.policy.model(work.model).mode == "aliases":
-        holder = work.registry.by_alias(work.model, target.alias or "")
+    if context.policy.model(context.model).mode == "aliases":
+        holder = context.registry.by_alias(context.model, target.alias or "")
         return {holder.version} if holder else set()
-    return {one.version for one in seen(work, work.model).versions.get(target.stage, [])} if target.exclusive else set()
+    return (
+        {one.version for one in seen(context, context.model).versions.get(target.stage, [])}
+        if target.exclusive
+        else set()
+    )
 
 
-def _good(work: TaskContext, target: Target, bad: int, earlier: list[PastHolding]) -> Version:
+def _good(context: TaskContext, target: Target, bad: int, earlier: list[PastHolding]) -> Version:
     """Raises Refused where none of the earlier holders will do, or the one that is named won't."""
-    if (to := work.given("to")) is not None:
-        return _named(work, target, bad, earlier, int(to))
-    version, passed_over = usable(work, work.model, target, earlier)
+    if (to := context.param("to")) is not None:
+        return _named(context, target, bad, earlier, int(to))
+    version, passed_over = usable(context, context.model, target, earlier)
     if version is None:
         tried = f" ({'; '.join(passed_over)})" if passed_over else ""
-        none = f"{work.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}"
-        raise Refused(f"{none}: {_instead(work, target, earlier)}")
+        none = f"{context.model} has no earlier version in {target.stage} to go back to from version {bad}{tried}"
+        raise Refused(f"{none}: {_instead(context, target, earlier)}")
     return version
 
 
-def _named(work: TaskContext, target: Target, bad: int, earlier: list[PastHolding], to: int) -> Version:
+def _named(context: TaskContext, target: Target, bad: int, earlier: list[PastHolding], to: int) -> Version:
     if to == bad:
-        raise Refused(f"{work.model} version {to} holds {target.stage} already: name an earlier one")
-    version, why = named(work, work.model, target, earlier, number=to)
+        raise Refused(f"{context.model} version {to} holds {target.stage} already: name an earlier one")
+    version, why = named(context, context.model, target, earlier, number=to)
     if version is None:
-        raise Refused(f"{work.model} can't go back to version {to} in {target.stage}: it {why}")
+        raise Refused(f"{context.model} can't go back to version {to} in {target.stage}: it {why}")
     return version
 
 
-def _instead(work: TaskContext, target: Target, earlier: list[PastHolding]) -> str:
+def _instead(context: TaskContext, target: Target, earlier: list[PastHolding]) -> str:
     """What can be done where it goes to none by itself."""
-    if found := nameable(work, work.model, target, earlier):
+    if found := nameable(context, context.model, target, earlier):
         which = f"version {' or '.join(map(str, found))} can be named"
         stage = "" if target.stage == "Production" else target.stage
-        chat = " ".join(filter(None, ("rollback", chat_name(work.model), stage.lower(), "to", str(found[0]), "WHY")))
+        chat = " ".join(filter(None, ("rollback", chat_name(context.model), stage.lower(), "to", str(found[0]), "WHY")))
         option = f" --target {stage}" if stage else ""
-        web = f"registrar rollback {chat_name(work.model)}{option} --to {found[0]} --reason WHY"
-        return f"{which}: {how(work, chat=chat, web=web, event=f'model.rollback with to: {found[0]}')}"
+        web = f"registrar rollback {chat_name(context.model)}{option} --to {found[0]} --reason WHY"
+        return f"{which}: {how(context, chat=chat, web=web, event=f'model.rollback with to: {found[0]}')}"
     return "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"

@@ -51,42 +51,42 @@ class Both:
         return [place for place in self.held if place not in self.shown]
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(RegistrySettle)
-    both = _both(work)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(RegistrySettle)
+    both = _both(context)
     if data.plan:
-        plans = {"mlflow": _by_mlflow(both), "ledger": _by_ledger(work, both)}
+        plans = {"mlflow": _by_mlflow(both), "ledger": _by_ledger(context, both)}
         wanted = [trust for trust in plans if data.trust in (None, trust)]
         would = (f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
-        return Outcome(f"of {work.model}, {'; '.join(would)}")  # of several models each has its own
-    _disputed(work)
+        return Outcome(f"of {context.model}, {'; '.join(would)}")  # of several models each has its own
+    _disputed(context)
     if data.trust == "mlflow":
-        _one_each(work, both)
-    said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(work, both)
-    why = f"{work.who} said that {_name(data.trust)} counts"
+        _one_each(context, both)
+    said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(context, both)
+    why = f"{context.actor_name} said that {_name(data.trust)} counts"
     because = f": {data.reason}" if data.reason else ""
-    text = f"{why} for {work.model}{because} ({', '.join(said) or 'nothing differs'})"
-    fact = Fact(_FACT, text, work.model, None, {"trust": data.trust, "by": work.who})
-    gone: list[LedgerChange] = [one.ended(work.model, why) for one in both.lost]
-    known = [Noted(work.model, one.version) for one in both.lacking]
-    rest, steps = _taken_over(work, both, why) if data.trust == "mlflow" else _put_back(work, both)
-    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(work.model, text)))
+    text = f"{why} for {context.model}{because} ({', '.join(said) or 'nothing differs'})"
+    fact = Fact(_FACT, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
+    gone: list[LedgerChange] = [one.ended(context.model, why) for one in both.lost]
+    known = [Noted(context.model, one.version) for one in both.lacking]
+    rest, steps = _taken_over(context, both, why) if data.trust == "mlflow" else _put_back(context, both)
+    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(context.model, text)))
 
 
-def _disputed(work: TaskContext) -> None:
+def _disputed(context: TaskContext) -> None:
     """Raises Refused where the two tell of one past: then the policy says what becomes of a difference."""
-    with work.ledger.read() as connection:
-        if dispute(connection, work.model) is None:
-            how = f"registrar reconcile {work.model} does what the policy says of a difference (drift)"
-            raise Refused(f"MLflow and the record of {work.model} are not in dispute: {how}")
+    with context.ledger.read() as connection:
+        if dispute(connection, context.model) is None:
+            how = f"registrar reconcile {context.model} does what the policy says of a difference (drift)"
+            raise Refused(f"MLflow and the record of {context.model} are not in dispute: {how}")
 
 
-def _one_each(work: TaskContext, both: Both) -> None:
+def _one_each(context: TaskContext, both: Both) -> None:
     """Raises Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
-    for stage in stage_occupancy.exclusive(work.policy.model(work.model)):
+    for stage in stage_occupancy.exclusive(context.policy.model(context.model)):
         there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
         if len(there) > 1:
-            found = f"MLflow shows versions {', '.join(map(str, there))} of {work.model} in {stage}"
+            found = f"MLflow shows versions {', '.join(map(str, there))} of {context.model} in {stage}"
             raise Refused(f"{found}, and one may hold it: move the others out of it in MLflow, and say so again")
 
 
@@ -94,51 +94,51 @@ def _name(trust: str | None) -> str:
     return "MLflow" if trust == "mlflow" else "the record"
 
 
-def _both(work: TaskContext) -> Both:
-    with work.ledger.read() as connection:
-        records = open_records(connection, work.model)
-    found = work.registry.recent(work.model)
+def _both(context: TaskContext) -> Both:
+    with context.ledger.read() as connection:
+        records = open_records(connection, context.model)
+    found = context.registry.recent(context.model)
     live = {one.version for one in records if one.live}
-    versions = {one.version: one for one in with_known(work.registry, work.model, found.versions, live)}
+    versions = {one.version: one for one in with_known(context.registry, context.model, found.versions, live)}
     lost = [
         one
         for one in records
-        if one.version not in versions or not one.is_of(versions[one.version].incarnation(work.registry.address))
+        if one.version not in versions or not one.is_of(versions[one.version].incarnation(context.registry.address))
     ]
     shown = [("stage", one.stage, one.version) for one in versions.values() if one.stage != "None"]
-    shown += [("alias", alias, number) for alias, number in _aliases(work).items()]
-    lacking = [one for one, _ in disputes.lacks(work, list(versions.values()))]
-    stages = stage_occupancy.exclusive(work.policy.model(work.model))
-    look = stage_occupancy.of(work, work.model, stages, versions.values(), found.at).records
+    shown += [("alias", alias, number) for alias, number in _aliases(context).items()]
+    lacking = [one for one, _ in disputes.lacks(context, list(versions.values()))]
+    stages = stage_occupancy.exclusive(context.policy.model(context.model))
+    look = stage_occupancy.of(context, context.model, stages, versions.values(), found.at).records
     return Both(sorted(shown), records, lost, lacking, look)
 
 
-def _aliases(work: TaskContext) -> dict[str, int]:
+def _aliases(context: TaskContext) -> dict[str, int]:
     try:
-        return dict(work.registry.model(work.model).aliases)
+        return dict(context.registry.model(context.model).aliases)
     except NotFound:
         return {}
 
 
-def _taken_over(work: TaskContext, both: Both, why: str) -> tuple[list[LedgerChange], list[FollowUp]]:
+def _taken_over(context: TaskContext, both: Both, why: str) -> tuple[list[LedgerChange], list[FollowUp]]:
     """What is there already waits for no approval any more."""
     asked = [one for one in both.records if one.kind == "promotion"]
     there = {one.key for one in asked if ("stage", one.target, one.version) in both.shown}
-    left = [one.ended(work.model, why) for one in both.records if _place(one) in both.left or one.key in there]
-    return [*left, *(HoldingStarted(work.model, kind, key, number) for kind, key, number in both.came)], []
+    left = [one.ended(context.model, why) for one in both.records if _place(one) in both.left or one.key in there]
+    return [*left, *(HoldingStarted(context.model, kind, key, number) for kind, key, number in both.came)], []
 
 
-def _put_back(work: TaskContext, both: Both) -> tuple[list[LedgerChange], list[FollowUp]]:
+def _put_back(context: TaskContext, both: Both) -> tuple[list[LedgerChange], list[FollowUp]]:
     """In the lane, after this: who came leaves first."""
-    stages = [[number, stage] for number, stage in _moves(work, both)]
+    stages = [[number, stage] for number, stage in _moves(context, both)]
     steps = [FollowUp("worker.put_back", {"stages": stages})] if stages else []
-    aliases = _alias_moves(work, both)
+    aliases = _alias_moves(context, both)
     return [], [*steps, *(FollowUp("worker.put_back", {"alias": a, "version": n}) for a, n in aliases.items())]
 
 
-def _moves(work: TaskContext, both: Both) -> list[tuple[int, str]]:
+def _moves(context: TaskContext, both: Both) -> list[tuple[int, str]]:
     """Who goes to which stage; where the policy goes by aliases alone, nobody."""
-    if work.policy.model(work.model).mode == "aliases":
+    if context.policy.model(context.model).mode == "aliases":
         return []
     home = {number: stage for kind, stage, number in both.held if kind == "stage"}
     came = [number for kind, _, number in both.came if kind == "stage"]
@@ -148,10 +148,10 @@ def _moves(work: TaskContext, both: Both) -> list[tuple[int, str]]:
     return sorted([*moves, *left], key=lambda move: move[1] in taken)  # who is in another's place leaves first
 
 
-def _alias_moves(work: TaskContext, both: Both) -> dict[str, int | None]:
+def _alias_moves(context: TaskContext, both: Both) -> dict[str, int | None]:
     """Of the targets' aliases and those that the record knows: who gets them; None: nobody."""
     held = {key: number for kind, key, number in both.held if kind == "alias"}
-    ours = {target.alias for target in work.policy.model(work.model).targets if target.alias}
+    ours = {target.alias for target in context.policy.model(context.model).targets if target.alias}
     came = {key for kind, key, _ in both.came if kind == "alias" and (key in ours or key in held)}
     left = {key for kind, key, _ in both.left if kind == "alias"}
     return {key: held.get(key) for key in sorted(came | left)}
@@ -165,12 +165,12 @@ def _by_mlflow(both: Both) -> list[str]:
     ]
 
 
-def _by_ledger(work: TaskContext, both: Both) -> list[str]:
+def _by_ledger(context: TaskContext, both: Both) -> list[str]:
     return [
-        *(f"move version {number} to {stage}" for number, stage in _moves(work, both)),
+        *(f"move version {number} to {stage}" for number, stage in _moves(context, both)),
         *(
             f"point @{alias} at version {number}" if number else f"take @{alias} away"
-            for alias, number in _alias_moves(work, both).items()
+            for alias, number in _alias_moves(context, both).items()
         ),
         *_ended(both.lost),
     ]

@@ -23,70 +23,71 @@ from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    stage = str(work.given("stage"))
-    if promotion := work.task.args.get("promotion"):
-        return _promoted(work, str(promotion))
-    target = work.policy.model(work.model).target(stage)
+def act(context: TaskContext) -> Outcome:
+    stage = str(context.param("stage"))
+    if promotion := context.task.args.get("promotion"):
+        return _promoted(context, str(promotion))
+    target = context.policy.model(context.model).target(stage)
     if target and target.guarded:
-        asked = FollowUp("worker.request", {"version": work.version, "target": stage})
-        text = f"{stage} of {work.model} is guarded: {work.model} version {work.version} is tried against its policy"
+        asked = FollowUp("worker.request", {"version": context.version, "target": stage})
+        which = f"{context.model} version {context.version}"
+        text = f"{stage} of {context.model} is guarded: {which} is tried against its policy"
         return Outcome(summary=text, follow_ups=(asked,))
-    version = _free(work, stage)
-    if why := barred(work, version, stage):
+    version = _free(context, stage)
+    if why := barred(context, version, stage):
         raise Refused(why)
-    if target and (why := _off_the_way(work, version, target)):
+    if target and (why := _off_the_way(context, version, target)):
         raise Refused(f"{version} may not go to {stage}: {why}")
-    return ask(work, move(work, version, stage, reason=work.given("reason")), version, stage)
+    return ask(context, move(context, version, stage, reason=context.param("reason")), version, stage)
 
 
-def _free(work: TaskContext, stage: str) -> Version:
+def _free(context: TaskContext, stage: str) -> Version:
     """Raises Refused for a version that was rolled back."""
-    version = work.registry.version(work.model, work.version)
-    if stage in ("Staging", "Production") and (held := quarantine.why(work.ledger, version)):
+    version = context.registry.version(context.model, context.version)
+    if stage in ("Staging", "Production") and (held := quarantine.why(context.ledger, version)):
         raise Refused(f"{version} may not go to {stage}: {held}")
     return version
 
 
-def _off_the_way(work: TaskContext, version: Version, target: Target) -> str | None:
+def _off_the_way(context: TaskContext, version: Version, target: Target) -> str | None:
     """Why a version may not come to a target that asks for nothing itself, or, there by hand, be made whole there."""
-    policy = work.policy.model(work.model)
+    policy = context.policy.model(context.model)
     if standing(policy, version) != target.stage:
-        return wrong_start(work.policy, version, target)
+        return wrong_start(context.policy, version, target)
     # What a first attempt of ours put there is finished; what the policy let in before is not asked again.
-    if work.task.attempts > 1 or version.version in let_in(work.ledger, work.model, policy, target):
+    if context.task.attempts > 1 or version.version in let_in(context.ledger, context.model, policy, target):
         return None
-    return held_back(work, version, target.stage)
+    return held_back(context, version, target.stage)
 
 
-def _promoted(work: TaskContext, promotion_id: str) -> Outcome:
-    with work.ledger.read() as connection:
+def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
+    with context.ledger.read() as connection:
         promotion = get(connection, promotion_id)
     if promotion is None or promotion.state != "approved":
         return Outcome(f"promotion {promotion_id} is not approved any more; nothing was moved")
-    target, version = target_of(work, promotion.target), _free(work, promotion.target)
-    there = standing(work.policy.model(work.model), version) == target.stage
+    target, version = target_of(context, promotion.target), _free(context, promotion.target)
+    there = standing(context.policy.model(context.model), version) == target.stage
     # What a first attempt of ours put there is finished, not judged by what it did itself; what a hand put there is.
-    if work.task.attempts == 1 or not there:
-        evidence = gather(work, version, target)
+    if context.task.attempts == 1 or not there:
+        evidence = gather(context, version, target)
         if what := evidence.changed_since(promotion.evidence):
             return invalidation.outcome(promotion, invalidation.changed(promotion, what))
-        if not there and (wrong := wrong_start(work.policy, version, target)):
+        if not there and (wrong := wrong_start(context.policy, version, target)):
             return invalidation.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
-        if not there and (newer := _newer(work, promotion, target)):
+        if not there and (newer := _newer(context, promotion, target)):
             return invalidation.outcome(
                 promotion, f"version {newer} came to {target.stage} since {promotion} was approved"
             )
         if evidence.holds and not promotion.broke_glass:
             return _later(promotion, evidence.holds)
-    return _done(work, promotion, target, version)
+    return _done(context, promotion, target, version)
 
 
-def _newer(work: TaskContext, promotion: Promotion, target: Target) -> int | None:
+def _newer(context: TaskContext, promotion: Promotion, target: Target) -> int | None:
     """A newer version that came while it waited: who approved it did not mean to replace that one."""
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         agreed = [at for _, at in approvals(connection, promotion.id)]
-    current = held(work.ledger, work.model, work.policy.model(work.model), target)[:1]
+    current = held(context.ledger, context.model, context.policy.model(context.model), target)[:1]
     since = max(agreed, default=promotion.asked_at)
     return next((one.version for one in current if one.version > promotion.version and one.since > since), None)
 
@@ -102,15 +103,15 @@ def _later(promotion: Promotion, holds: list[ClosedTimeGate]) -> Outcome:
     return Outcome(text, facts=told, records=(Reevaluated(promotion.id, "approved", until),))
 
 
-def _done(work: TaskContext, promotion: Promotion, target: Target, version: Version) -> Outcome:
+def _done(context: TaskContext, promotion: Promotion, target: Target, version: Version) -> Outcome:
     """Only a promotion asks for the next step: a demotion by hand must not come straight back."""
-    nexts = work.policy.model(work.model).next_targets(target.stage)
+    nexts = context.policy.model(context.model).next_targets(target.stage)
     asked = (FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
-    moved = move(work, version, target.stage, promotion=promotion.id, follow_ups=tuple(asked))
+    moved = move(context, version, target.stage, promotion=promotion.id, follow_ups=tuple(asked))
     first = replace(moved.facts[0], details={**moved.facts[0].details, "promotion": promotion.id})
     done = replace(
         moved,
         facts=(first, *moved.facts[1:]),
         records=(*moved.records, PromotionStateChanged(promotion.id, "promoted")),
     )
-    return ask(work, done, version, target.stage)
+    return ask(context, done, version, target.stage)

@@ -14,34 +14,34 @@ from worker.promotions.voters import allowed, approval_of, changed, excluded, me
 from worker.task_context import TaskContext
 
 
-def act(work: TaskContext) -> Outcome:
-    data = work.data_as(Vote)
+def act(context: TaskContext) -> Outcome:
+    data = context.data_as(Vote)
     verdict = "approve" if isinstance(data, PromotionApprove) else "reject"
-    promotion = meant(work)
+    promotion = meant(context)
     if promotion is None:
         asked = f"{data.model} version {data.version} to {data.target}"
-        nobody = f"nobody asked for {asked}; ask first: {_asking(work, data)}"
-        return _refused(work, None, verdict, _unlike(work) or nobody)
-    with work.ledger.read() as connection:
+        nobody = f"nobody asked for {asked}; ask first: {_asking(context, data)}"
+        return _refused(context, None, verdict, _unlike(context) or nobody)
+    with context.ledger.read() as connection:
         agreed = approvals(connection, promotion.id)
-    if why := _does_not_count(work, data, promotion, agreed, verdict):
-        return _refused(work, promotion, verdict, why)
-    if since := expired(work, promotion):
-        return _expired(work, data, promotion, verdict, since)
-    return _counted(work, data, promotion, VoteCast(promotion.id, verdict, True, data.reason or ""), agreed)
+    if why := _does_not_count(context, data, promotion, agreed, verdict):
+        return _refused(context, promotion, verdict, why)
+    if since := expired(context, promotion):
+        return _expired(context, data, promotion, verdict, since)
+    return _counted(context, data, promotion, VoteCast(promotion.id, verdict, True, data.reason or ""), agreed)
 
 
 def _counted(
-    work: TaskContext, data: Vote, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]
+    context: TaskContext, data: Vote, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]
 ) -> Outcome:
     """A vote of somebody who may, unless what it is about changed meanwhile."""
     if vote.verdict == "reject":
-        return _rejected(work, promotion, vote)
-    if what := _changed(work, promotion):
+        return _rejected(context, promotion, vote)
+    if what := _changed(context, promotion):
         return _void(promotion, vote.verdict, what)
     if _breaks_glass(data):
-        return _broke_glass(work, promotion, vote)
-    return _approved(work, promotion, vote, [*agreed, (work.task.actor, work.now)])
+        return _broke_glass(context, promotion, vote)
+    return _approved(context, promotion, vote, [*agreed, (context.task.actor, context.now)])
 
 
 def _breaks_glass(data: Vote) -> bool:
@@ -49,97 +49,100 @@ def _breaks_glass(data: Vote) -> bool:
 
 
 def _does_not_count(
-    work: TaskContext, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
+    context: TaskContext, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
 ) -> str | None:
     """Why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
-    if why := _unlike(work) or _closed(work, data, promotion) or _in_dispute(work, promotion, verdict):
+    if why := _unlike(context) or _closed(context, data, promotion) or _in_dispute(context, promotion, verdict):
         return why
-    approval = approval_of(work, promotion)
+    approval = approval_of(context, promotion)
     if _breaks_glass(data):
-        return _glass_holds(work, data, promotion, approval)
+        return _glass_holds(context, data, promotion, approval)
     groups = approval.groups if approval else []
-    if not work.policy.may_vote(work.task.actor, groups, at=work.now):
-        return f"{work.who} may not {verdict} {promotion}; these may: {allowed(work, groups)}"
-    if verdict == "approve" and work.task.actor in dict(agreed):
-        return f"{work.who} approved {promotion} already; it waits for somebody else"
-    return _excluded(work, promotion, groups) if verdict == "approve" else _unexplained(work, data, promotion)
+    if not context.policy.may_vote(context.task.actor, groups, at=context.now):
+        return f"{context.actor_name} may not {verdict} {promotion}; these may: {allowed(context, groups)}"
+    if verdict == "approve" and context.task.actor in dict(agreed):
+        return f"{context.actor_name} approved {promotion} already; it waits for somebody else"
+    return _excluded(context, promotion, groups) if verdict == "approve" else _unexplained(context, data, promotion)
 
 
-def _unlike(work: TaskContext) -> str | None:
+def _unlike(context: TaskContext) -> str | None:
     """What was before it in its lane may have voided what it is about, or its time may have come."""
-    why = changed(work)
+    why = changed(context)
     return f"{why}; look at it, and say it again" if why else None
 
 
-def _closed(work: TaskContext, data: Vote, promotion: Promotion) -> str | None:
+def _closed(context: TaskContext, data: Vote, promotion: Promotion) -> str | None:
     """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
     if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
         return None
     if promotion.state == "waiting" and promotion.due_at:
         return f"{promotion} waits until {promotion.due_at:%Y-%m-%d %H:%M} UTC; then you will be asked"
     alone = promotion.state in ("superseded", "expired", "failed")  # nobody decided so
-    by = f" by {name(work, promotion.decided_by)}" if promotion.decided_by and not alone else ""
+    by = f" by {name(context, promotion.decided_by)}" if promotion.decided_by and not alone else ""
     why = f" ({promotion.reason})" if promotion.reason else ""
     return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
 
 
-def _in_dispute(work: TaskContext, promotion: Promotion, verdict: str) -> str | None:
-    still = disputes.stands_still(work) if verdict == "approve" else None
+def _in_dispute(context: TaskContext, promotion: Promotion, verdict: str) -> str | None:
+    still = disputes.stands_still(context) if verdict == "approve" else None
     return f"{promotion} stays open, and can be approved when this is settled: {still}" if still else None
 
 
-def _glass_holds(work: TaskContext, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
+def _glass_holds(context: TaskContext, data: Vote, promotion: Promotion, approval: Approval | None) -> str | None:
     glass = approval.break_glass if approval else None
-    if glass is None or not work.policy.belongs(work.task.actor, [glass.group]):
-        may = f"these may: {allowed(work, [glass.group])}" if glass else "the policy has no break_glass for it"
-        return f"{work.who} may not break the glass for {promotion}; {may}"
+    if glass is None or not context.policy.belongs(context.task.actor, [glass.group]):
+        may = f"these may: {allowed(context, [glass.group])}" if glass else "the policy has no break_glass for it"
+        return f"{context.actor_name} may not break the glass for {promotion}; {may}"
     if not (data.reason or "").strip():
         return f"breaking the glass for {promotion} needs a reason"
-    if held := quarantine.why(work.ledger, work.registry.version(promotion.model, promotion.version)):
+    if held := quarantine.why(context.ledger, context.registry.version(promotion.model, promotion.version)):
         return f"{promotion} can't be approved: {held}"
     return None
 
 
-def _excluded(work: TaskContext, promotion: Promotion, groups: list[str]) -> str | None:
-    version = work.registry.version(promotion.model, promotion.version)
-    if held := quarantine.why(work.ledger, version):
+def _excluded(context: TaskContext, promotion: Promotion, groups: list[str]) -> str | None:
+    version = context.registry.version(promotion.model, promotion.version)
+    if held := quarantine.why(context.ledger, version):
         return f"{promotion} can't be approved: {held}"
-    without = excluded(work, promotion, version)
-    if why := without.get(work.task.actor):
-        return f"{work.who} {why}, so somebody else must approve it"
-    if not work.policy.may_vote(work.task.actor, groups, at=work.now, excluded=frozenset(without)):
-        return f"{work.who} stands in only for who {' or '.join(without.values())}; somebody else must approve it"
+    without = excluded(context, promotion, version)
+    if why := without.get(context.task.actor):
+        return f"{context.actor_name} {why}, so somebody else must approve it"
+    if not context.policy.may_vote(context.task.actor, groups, at=context.now, excluded=frozenset(without)):
+        whom = " or ".join(without.values())
+        return f"{context.actor_name} stands in only for who {whom}; somebody else must approve it"
     return None
 
 
-def _unexplained(work: TaskContext, data: Vote, promotion: Promotion) -> str | None:
-    approval = approval_of(work, promotion)
+def _unexplained(context: TaskContext, data: Vote, promotion: Promotion) -> str | None:
+    approval = approval_of(context, promotion)
     if approval and approval.reject_reason == "required" and not (data.reason or "").strip():
         step = f"{chat_name(data.model)} {data.version} {data.target}"
         web = "--reason WHY, or the field reason"
         return f"a rejection of {promotion} needs a reason: " + how(
-            work, chat=f"reject {step} WHY", web=web, event="the field reason"
+            context, chat=f"reject {step} WHY", web=web, event="the field reason"
         )
     return None
 
 
-def _asking(work: TaskContext, data: Vote) -> str:
+def _asking(context: TaskContext, data: Vote) -> str:
     """How the promotion that nobody asked for is asked for."""
     step = f"{chat_name(data.model)} {data.version}"
     event = f"promotion.request model={chat_name(data.model)} version={data.version} target={data.target}"
-    return how(work, chat=f"request {step} {data.target}", web=f"registrar send {event}", event="promotion.request")
+    return how(context, chat=f"request {step} {data.target}", web=f"registrar send {event}", event="promotion.request")
 
 
-def _refused(work: TaskContext, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
+def _refused(context: TaskContext, promotion: Promotion | None, verdict: str, why: str) -> Outcome:
     vote = VoteCast(promotion.id if promotion else None, verdict, False, why)
-    fact = Fact("promotion.vote_refused", why, work.model, work.version, {"by": work.who, "verdict": verdict})
+    fact = Fact(
+        "promotion.vote_refused", why, context.model, context.version, {"by": context.actor_name, "verdict": verdict}
+    )
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=(vote,), refused=True)
 
 
-def _expired(work: TaskContext, data: Vote, promotion: Promotion, verdict: str, since: str) -> Outcome:
-    why = f"{promotion} was asked for {since} ago and has expired; ask again: {_asking(work, data)}"
+def _expired(context: TaskContext, data: Vote, promotion: Promotion, verdict: str, since: str) -> Outcome:
+    why = f"{promotion} was asked for {since} ago and has expired; ask again: {_asking(context, data)}"
     records: tuple[LedgerChange, ...] = (
         VoteCast(promotion.id, verdict, False, why),
         PromotionStateChanged(promotion.id, "expired", why),
@@ -154,10 +157,10 @@ def _expired(work: TaskContext, data: Vote, promotion: Promotion, verdict: str, 
     return Outcome(summary=f"Your vote does not count: {why}", facts=(fact,), records=records, refused=True)
 
 
-def _changed(work: TaskContext, promotion: Promotion) -> str | None:
+def _changed(context: TaskContext, promotion: Promotion) -> str | None:
     """What is not as it was shown to the approvers, or None: an approval holds for what was shown."""
-    version = work.registry.version(promotion.model, promotion.version)
-    return gather(work, version, target_of(work, promotion.target)).changed_since(promotion.evidence)
+    version = context.registry.version(promotion.model, promotion.version)
+    return gather(context, version, target_of(context, promotion.target)).changed_since(promotion.evidence)
 
 
 def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
@@ -166,9 +169,9 @@ def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
     return replace(done, summary=f"Your vote does not count: {done.summary}", refused=True)
 
 
-def _rejected(work: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
+def _rejected(context: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
     reason = f": {vote.why}" if vote.why else ""
-    text = f"the promotion of {promotion} was rejected by {work.who}{reason}"
+    text = f"the promotion of {promotion} was rejected by {context.actor_name}{reason}"
     fact = Fact(
         "promotion.rejected",
         text,
@@ -180,21 +183,23 @@ def _rejected(work: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcom
     return Outcome(summary=text, facts=(fact,), records=(vote, decided))
 
 
-def _approved(work: TaskContext, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]) -> Outcome:
-    details = {"promotion": promotion.id, "by": work.who, "target": promotion.target}
-    if lacking := _missing(work, promotion, agreed):
-        text = f"{work.who} approved {promotion}; still needed: {lacking}"
+def _approved(
+    context: TaskContext, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]
+) -> Outcome:
+    details = {"promotion": promotion.id, "by": context.actor_name, "target": promotion.target}
+    if lacking := _missing(context, promotion, agreed):
+        text = f"{context.actor_name} approved {promotion}; still needed: {lacking}"
         fact = Fact("promotion.vote_counted", text, promotion.model, promotion.version, details)
         return Outcome(summary=text, facts=(fact,), records=(vote,))
-    text = f"the promotion of {promotion} was approved by {work.who}"
+    text = f"the promotion of {promotion} was approved by {context.actor_name}"
     fact = Fact("promotion.approved", text, promotion.model, promotion.version, details)
     return _go(promotion, fact, vote, PromotionStateChanged(promotion.id, "approved"))
 
 
-def _broke_glass(work: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
+def _broke_glass(context: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
     """One person, past the rules and past what only time opens; never past the gates. It is flagged for good."""
-    text = f"{work.who} broke the glass: the promotion of {promotion} is approved past its rules: {vote.why}"
-    details = {"promotion": promotion.id, "by": work.who, "target": promotion.target, "reason": vote.why}
+    text = f"{context.actor_name} broke the glass: the promotion of {promotion} is approved past its rules: {vote.why}"
+    details = {"promotion": promotion.id, "by": context.actor_name, "target": promotion.target, "reason": vote.why}
     fact = Fact("promotion.broke_glass", text, promotion.model, promotion.version, details)
     return _go(promotion, fact, vote, PromotionStateChanged(promotion.id, "approved", vote.why, broke_glass=True))
 
@@ -204,9 +209,9 @@ def _go(promotion: Promotion, fact: Fact, vote: VoteCast, decided: PromotionStat
     return Outcome(fact.text, (fact,), (FollowUp("worker.transition", args),), (vote, decided))
 
 
-def _missing(work: TaskContext, promotion: Promotion, agreed: list[tuple[str, datetime]]) -> str:
-    approval = approval_of(work, promotion)
+def _missing(context: TaskContext, promotion: Promotion, agreed: list[tuple[str, datetime]]) -> str:
+    approval = approval_of(context, promotion)
     if approval is None:
         return ""
-    version = work.registry.version(promotion.model, promotion.version)
-    return missing(work, approval, agreed, frozenset(excluded(work, promotion, version)))
+    version = context.registry.version(promotion.model, promotion.version)
+    return missing(context, approval, agreed, frozenset(excluded(context, promotion, version)))

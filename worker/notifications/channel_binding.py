@@ -23,38 +23,38 @@ class ChannelBinding:
     notifier: ModuleType
 
     def notice(
-        self, work: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
+        self, context: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
     ) -> Notification:
         """end: how a card ended, which is rewritten: it has no buttons any more. Raises PermanentError."""
         return Notification(
-            id=work.task.id,
-            fact=_of_version(work, fact, self.notifier),
-            event_id=work.task.event_id,
-            at=work.task.accepted_at,
-            url=work.secret(self.channel.url),
-            secret=work.secret(self.channel.secret),
-            door=_door(self.channel, work.settings.public_url),
+            id=context.task.id,
+            fact=_of_version(context, fact, self.notifier),
+            event_id=context.task.event_id,
+            at=context.task.accepted_at,
+            url=context.secret(self.channel.url),
+            secret=context.secret(self.channel.secret),
+            door=_door(self.channel, context.settings.public_url),
             options=self.channel.options,
-            source=work.settings.public_url or Notification.source,
-            actor=work.task.actor,
-            presses=_presses(work, self),
+            source=context.settings.public_url or Notification.source,
+            actor=context.task.actor,
+            presses=_presses(context, self),
             # Of the first attempt: a card that is posted again has the same buttons.
-            until=work.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
+            until=context.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
             thread=thread,
-            page=_page(fact, work.settings.public_url),
+            page=_page(fact, context.settings.public_url),
             end=end,
         )
 
 
-def channel(work: TaskContext, name: str) -> ChannelBinding:
+def channel(context: TaskContext, name: str) -> ChannelBinding:
     """Raises PermanentError for one that is there no more."""
-    found = work.policy.channels.get(name)
+    found = context.policy.channels.get(name)
     if found is None:
         raise PermanentError(f"channel {name!r} is in registrar.yml no more")
     return ChannelBinding(name, found, load("worker.notifications.notifiers", found.kind))
 
 
-def _of_version(work: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
+def _of_version(context: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
     """Most facts do not carry what only deploy systems and commits are about. One's own word goes before the tag."""
     if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
         return fact
@@ -62,7 +62,7 @@ def _of_version(work: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
     if {"commit", "run_id"} <= set(known):
         return fact
     try:
-        version = work.registry.version(fact.model, fact.version)
+        version = context.registry.version(fact.model, fact.version)
     except NotFound:
         return fact
     found = {"commit": version.tags.get("registrar.commit"), "run_id": version.run_id}
@@ -74,8 +74,8 @@ def _door(channel: Channel, public_url: str | None) -> str | None:
     return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
 
 
-def _presses(work: TaskContext, told: ChannelBinding) -> Audience | None:
-    source = work.policy.presses(told.name)
+def _presses(context: TaskContext, told: ChannelBinding) -> Audience | None:
+    source = context.policy.presses(told.name)
     return Audience(told.channel.kind, source, told.name) if source else None
 
 

@@ -102,10 +102,10 @@ def evidence(fact: Fact) -> list[str]:
     return [line for part in approval_summary.parts(fact.details) for line in part]
 
 
-def sealed(verdict: str, notice: Notification, seal: Encryptor, *, place: str | None) -> str:
+def sealed(verdict: str, notice: Notification, encryptor: Encryptor, *, place: str | None) -> str:
     """The value of a button, for its source and channel alone. place: the chat's id of the channel, where known."""
     said = said_by_button(verdict, notice, nonce=approval_buttons.nonce(verdict, notice.id))
-    return seal.close(said, audience=audience(notice, place))
+    return encryptor.encrypt(said, audience=audience(notice, place))
 
 
 def audience(notice: Notification, place: str | None) -> str:

@@ -19,27 +19,27 @@ def is_foreign(version: Version, event_id: str | None = None) -> bool:
     return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
 
 
-def write(work: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
+def write(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
     """What is not there yet, whoever wrote the rest. Returns it as it is then."""
-    for key, value in _tags(work, data, run, commit):
+    for key, value in _tags(context, data, run, commit):
         if version.tags.get(key) != value:
-            work.registry.set_tag(version.model, version.version, key, value)
-    line = _line(work, run, commit)
+            context.registry.set_tag(version.model, version.version, key, value)
+    line = _line(context, run, commit)
     if line not in version.description:
         said = version.description or data.description or ""
-        work.registry.set_description(version.model, version.version, limits.both(said, line))
-    return work.registry.version(version.model, version.version)
+        context.registry.set_description(version.model, version.version, limits.both(said, line))
+    return context.registry.version(version.model, version.version)
 
 
-def _tags(work: TaskContext, data: Registration, run: Run, commit: str | None) -> Iterator[tuple[str, str]]:
+def _tags(context: TaskContext, data: Registration, run: Run, commit: str | None) -> Iterator[tuple[str, str]]:
     yield from data.tags.items()
     yield "registrar.run", run.id
-    yield "registrar.by", work.who
+    yield "registrar.by", context.actor_name
     if commit:
         yield "registrar.commit", limits.cut(commit)
-    yield _EVENT, work.task.event_id
+    yield _EVENT, context.task.event_id
 
 
-def _line(work: TaskContext, run: Run, commit: str | None) -> str:
+def _line(context: TaskContext, run: Run, commit: str | None) -> str:
     built = f" at commit {commit[:12]}" if commit else ""
-    return f"taken up from run {run.name or run.id} ({run.id}){built} by {work.who}; it was in MLflow already"
+    return f"taken up from run {run.name or run.id} ({run.id}){built} by {context.actor_name}; it was in MLflow already"

@@ -15,43 +15,43 @@ from worker.task_context import TaskContext
 ASKED, REMINDED, ESCALATED = fact_card.ASKING
 
 
-def fact(work: TaskContext, evidence: Evidence, promotion: str, requester: str) -> Fact:
+def fact(context: TaskContext, evidence: Evidence, promotion: str, requester: str) -> Fact:
     """promotion, requester: their ids."""
     version, target = evidence.version, evidence.target
-    text = f"{version} waits for approval to go to {target.stage}: {_who(work, evidence, requester)}"
+    text = f"{version} waits for approval to go to {target.stage}: {_who(context, evidence, requester)}"
     later = "; ".join(hold.reason for hold in evidence.holds)
     text += f"; once approved it waits: {later}" if later else ""
-    return Fact(ASKED, text, version.model, version.version, _details(work, evidence, promotion, requester))
+    return Fact(ASKED, text, version.model, version.version, _details(context, evidence, promotion, requester))
 
 
-def again(work: TaskContext, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
+def again(context: TaskContext, evidence: Evidence, promotion: Promotion, type_: str, to: tuple[str, ...] = ()) -> Fact:
     """The same for a request that nobody answered. type_: REMINDED or ESCALATED. to: channels beside the routes'."""
-    since = _since(promotion.asked_at, work.now)
-    text = f"{promotion} waits for approval since {since}: {_who(work, evidence, promotion.requested_by)}"
-    details = _details(work, evidence, promotion.id, promotion.requested_by)
+    since = _since(promotion.asked_at, context.now)
+    text = f"{promotion} waits for approval since {since}: {_who(context, evidence, promotion.requested_by)}"
+    details = _details(context, evidence, promotion.id, promotion.requested_by)
     return Fact(type_, text, promotion.model, promotion.version, details, to)
 
 
-def _who(work: TaskContext, evidence: Evidence, requester: str) -> str:
+def _who(context: TaskContext, evidence: Evidence, requester: str) -> str:
     """Nobody is named whose approval would not count. requester: the id."""
-    without = barred(work.policy, evidence.target, requester=requester, trained_by=evidence.trained_by)
-    return who_may(work.policy, evidence.target, without)
+    without = barred(context.policy, evidence.target, requester=requester, trained_by=evidence.trained_by)
+    return who_may(context.policy, evidence.target, without)
 
 
-def _details(work: TaskContext, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
+def _details(context: TaskContext, evidence: Evidence, promotion: str, requester: str) -> dict[str, Any]:
     version, target = evidence.version, evidence.target
-    leaving = replaced(work, version, target)
+    leaving = replaced(context, version, target)
     return {
         "promotion": promotion,
         "target": target.stage,
         "alias": target.alias,
-        "requested_by": work.who if requester == work.task.actor else name(work, requester),
+        "requested_by": context.actor_name if requester == context.task.actor else name(context, requester),
         "commit": version.tags.get("registrar.commit"),
         "registered_at": version.created_at.isoformat(),
         "trained_at": evidence.trained_at.isoformat() if evidence.trained_at else None,
         "replaces": leaving,
         "becomes": becomes(target),
-        **compared(work.registry, evidence, leaving),
+        **compared(context.registry, evidence, leaving),
         **evidence.to_json(),
     }
 

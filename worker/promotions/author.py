@@ -12,9 +12,9 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def bound(work: TaskContext, version: Version, user: str) -> tuple[StateSet, ...]:
+def bound(context: TaskContext, version: Version, user: str) -> tuple[StateSet, ...]:
     """The records of a version that this event registered. user: of its run."""
-    return (_once(version, Key.AUTHOR, user), _once(version, Key.REGISTRANT, work.task.actor))
+    return (_once(version, Key.AUTHOR, user), _once(version, Key.REGISTRANT, context.task.actor))
 
 
 def seen(ledger: Ledger, version: Version, user: str) -> tuple[StateSet, ...]:

@@ -30,29 +30,29 @@ class _Verdict:
     text: str
 
 
-def awaited(task: Task, seal: Encryptor) -> bool:
+def awaited(task: Task, encryptor: Encryptor) -> bool:
     """Whether the event's sender waits for the promotion's end: its address names the environment that waits."""
     if task.reply_to is None or task.event_type != REQUEST:
         return False
     try:
-        return "environment" in seal.open(task.reply_to, audience=REPLY)
+        return "environment" in encryptor.decrypt(task.reply_to, audience=REPLY)
     except DecryptionError:
         return False
 
 
-def already(task: Task, seal: Encryptor, text: str) -> tuple[FollowUp, ...]:
+def already(task: Task, encryptor: Encryptor, text: str) -> tuple[FollowUp, ...]:
     """For a request about a version that is there: its deployment may go at once."""
-    return (_answer(_own(task), "approved", text),) if _first(task, seal) else ()
+    return (_answer(_own(task), "approved", text),) if _first(task, encryptor) else ()
 
 
 def answers(
-    ledger: Ledger, seal: Encryptor, task: Task, state: str, outcome: Outcome, *, others: bool = False
+    ledger: Ledger, encryptor: Encryptor, task: Task, state: str, outcome: Outcome, *, others: bool = False
 ) -> list[FollowUp]:
     """A task for each deployment that is let go, or is not. state: how the present task ended.
 
     others: it has not, and only those of other events' requests are meant.
     """
-    own = [_own(task)] if not others and _first(task, seal) and not _told(ledger, _own(task)) else []
+    own = [_own(task)] if not others and _first(task, encryptor) and not _told(ledger, _own(task)) else []
     if own and state != "succeeded":
         return [_answer(own[0], "rejected", outcome.summary)]
     mine = _step(task) if own else None
@@ -94,8 +94,8 @@ def _is_open(ledger: Ledger, task: Task) -> bool:
     return found is not None and found.open and found.id != task.args.get("promotion")
 
 
-def _first(task: Task, seal: Encryptor) -> bool:
-    return task.name == TASK and task.first and awaited(task, seal)
+def _first(task: Task, encryptor: Encryptor) -> bool:
+    return task.name == TASK and task.first and awaited(task, encryptor)
 
 
 def _told(ledger: Ledger, asked: GateRequestReceived) -> bool:

@@ -10,16 +10,18 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def ask(work: TaskContext, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None) -> Outcome:
+def ask(
+    context: TaskContext, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None
+) -> Outcome:
     """A move's outcome with the deployment that the target asks for, if it asks for one.
 
     on_failure: instead of the policy's: what a rollback puts back is not rolled back again.
     """
-    target = work.policy.model(version.model).target(stage)
+    target = context.policy.model(version.model).target(stage)
     if target is None or target.deploy is None:
         return moved
     deploy = target.deploy
-    due = work.now + length(deploy.confirm_within) if deploy.confirm_within else None
+    due = context.now + length(deploy.confirm_within) if deploy.confirm_within else None
     asked = DeploymentRequested(
         version.model, version.version, stage, deploy.environment, due, on_failure or deploy.on_failure
     )
@@ -43,7 +45,7 @@ def _fact(move: Fact, asked: DeploymentRequested, due: datetime | None) -> Fact:
     return Fact("deployment.requested", text, asked.model, asked.version, details)
 
 
-def failed(work: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
+def failed(context: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
     """state: failed | timed_out. Where the policy said so, the version goes back."""
     follow_ups: tuple[FollowUp, ...] = ()
     if found.on_failure == "rollback":

@@ -25,56 +25,56 @@ _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from, ta
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
 
-def unsettled(work: TaskContext) -> Outcome | None:
+def unsettled(context: TaskContext) -> Outcome | None:
     """What to answer instead of comparing, where an operator has not said yet which of the two counts."""
-    with work.ledger.read() as connection:
-        found = dispute(connection, work.model)
-    if found is None or (found.moves and _model(work)):
+    with context.ledger.read() as connection:
+        found = dispute(connection, context.model)
+    if found is None or (found.moves and _model(context)):
         return None
     return Outcome(f"nothing was compared: {found.why}")
 
 
-def stands_still(work: TaskContext) -> str | None:
+def stands_still(context: TaskContext) -> str | None:
     """Why nothing of the model may be moved, for people; None where it may."""
-    with work.ledger.read() as connection:
-        found = dispute(connection, work.model)
+    with context.ledger.read() as connection:
+        found = dispute(connection, context.model)
     return found.why if found and not found.moves else None
 
 
-def check(work: TaskContext, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
+def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
     """Raises Another where the two don't fit together. differs: whether anything is not as the record has it.
 
     versions: all that the model has. at: as of door.Recent. Returns what ends a dispute that has ended by itself.
     """
-    model = _model(work)
-    if model is None and _holdings(work):
+    model = _model(context)
+    if model is None and _holdings(context):
         text = "MLflow has no such model, or nothing of it; the record knows who holds its stages and aliases"
-        raise disputed(work.model, text, moves=True)
-    if model and differs and (why := _went_back(work, max(at, model.changed))):
-        raise disputed(work.model, why)
-    check_record(work, versions)
-    with work.ledger.read() as connection:
-        return (Settled(work.model, "MLflow has it again"),) if dispute(connection, work.model) else ()
+        raise disputed(context.model, text, moves=True)
+    if model and differs and (why := _went_back(context, max(at, model.changed))):
+        raise disputed(context.model, why)
+    check_record(context, versions)
+    with context.ledger.read() as connection:
+        return (Settled(context.model, "MLflow has it again"),) if dispute(connection, context.model) else ()
 
 
-def check_record(work: TaskContext, versions: Sequence[Version]) -> None:
+def check_record(context: TaskContext, versions: Sequence[Version]) -> None:
     """Raises Another where the record lacks what Registrar did: it is older than MLflow."""
-    if lacking := lacks(work, versions):
-        raise disputed(work.model, f"the record is older than MLflow: {lacking[0][1]}")
+    if lacking := lacks(context, versions):
+        raise disputed(context.model, f"the record is older than MLflow: {lacking[0][1]}")
 
 
-def lacks(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def lacks(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Of which versions the record lacks something that Registrar did, each with what."""
-    return [*_unknown(work, versions), *_unrecorded(work, versions)]
+    return [*_unknown(context, versions), *_unrecorded(context, versions)]
 
 
-def _unknown(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def _unknown(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Those that an event registered which the ledger never had."""
     tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         accepted = ever_accepted(connection, sorted({one.tags[EVENT] for one in tagged}))
-        noted = known(connection, work.model).values()
-    address = work.registry.address
+        noted = known(connection, context.model).values()
+    address = context.registry.address
     return [
         (one, f"{one} was registered by event {one.tags[EVENT]}, which it lacks")
         for one in tagged
@@ -82,16 +82,16 @@ def _unknown(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Versi
     ]
 
 
-def _unrecorded(work: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def _unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Those whose description tells of their move to where they are, by an event that the ledger does not have."""
     found = []
-    with work.ledger.read() as connection:
-        recorded, since = held_now(connection, work.model, "stage"), settled_at(connection, work.model)
+    with context.ledger.read() as connection:
+        recorded, since = held_now(connection, context.model, "stage"), settled_at(connection, context.model)
         for one in versions:
             at = _moved_at(one)
             if at is None or Holder(one.stage, one.version) in recorded or (since and at < since):
                 continue
-            if not any_accepted(connection, work.model, since=at, until=at + _MINUTE):
+            if not any_accepted(connection, context.model, since=at, until=at + _MINUTE):
                 found.append((one, f"{one} was moved to {one.stage} on {at:%Y-%m-%d %H:%M} UTC, which it lacks"))
     return found
 
@@ -108,10 +108,10 @@ def _now(version: Version) -> tuple[int, str]:
     return version.version, version.stage
 
 
-def _went_back(work: TaskContext, at: int) -> str | None:
+def _went_back(context: TaskContext, at: int) -> str | None:
     """at: when MLflow changed any of the model last, by its own clock."""
-    with work.ledger.read() as connection:
-        look = last_look(connection, work.model)
+    with context.ledger.read() as connection:
+        look = last_look(connection, context.model)
     if look is None or look.at <= at:
         return None
     return f"MLflow changed it last on {_time(at)}; it had changed it on {_time(look.at)} when it was looked at before"
@@ -121,13 +121,13 @@ def _time(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _holdings(work: TaskContext) -> list[Holder]:
-    with work.ledger.read() as connection:
-        return [*held_now(connection, work.model, "stage"), *held_now(connection, work.model, "alias")]
+def _holdings(context: TaskContext) -> list[Holder]:
+    with context.ledger.read() as connection:
+        return [*held_now(connection, context.model, "stage"), *held_now(connection, context.model, "alias")]
 
 
-def _model(work: TaskContext) -> Model | None:
+def _model(context: TaskContext) -> Model | None:
     try:
-        return work.registry.model(work.model)
+        return context.registry.model(context.model)
     except NotFound:
         return None

@@ -31,29 +31,29 @@ class Drift:
     follow_ups: tuple[FollowUp, ...] = ()
 
 
-def of_alias(work: TaskContext, alias: str) -> Drift | None:
+def of_alias(context: TaskContext, alias: str) -> Drift | None:
     """Whom it points at, against whom the record has."""
-    found = work.registry.by_alias(work.model, alias)
-    return _of_alias(work, alias, found.version if found else None, _recorded_aliases(work).get(alias))
+    found = context.registry.by_alias(context.model, alias)
+    return _of_alias(context, alias, found.version if found else None, _recorded_aliases(context).get(alias))
 
 
-def _of_alias(work: TaskContext, alias: str, current: int | None, known: int | None) -> Drift | None:
+def _of_alias(context: TaskContext, alias: str, current: int | None, known: int | None) -> Drift | None:
     if current == known:
         return None
-    text = f"@{alias} of {work.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
-    target = next((t for t in work.policy.model(work.model).targets if t.alias == alias), None)
+    text = f"@{alias} of {context.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
+    target = next((t for t in context.policy.model(context.model).targets if t.alias == alias), None)
     details = {"alias": alias, "before": known, "after": current}
-    if known is not None and _to_revert(work, target) and present(work.registry, work.model, known):
-        return _put_back(work, text, known, details, how={"alias": alias, "version": known})
-    if current is not None and target and _adopts(work):
-        return _adopted(text, work.model, details, (current, target.stage))
-    records: list[LedgerChange] = [HoldingEnded(work.model, "alias", known, alias)] if known is not None else []
+    if known is not None and _to_revert(context, target) and present(context.registry, context.model, known):
+        return _put_back(context, text, known, details, how={"alias": alias, "version": known})
+    if current is not None and target and _adopts(context):
+        return _adopted(text, context.model, details, (current, target.stage))
+    records: list[LedgerChange] = [HoldingEnded(context.model, "alias", known, alias)] if known is not None else []
     if current is not None:
-        records.append(HoldingStarted(work.model, "alias", alias, current, alone=True))
-    return _told(work, text, current, details, target=target, records=tuple(records))
+        records.append(HoldingStarted(context.model, "alias", alias, current, alone=True))
+    return _told(context, text, current, details, target=target, records=tuple(records))
 
 
-def of_everything(work: TaskContext, versions: Iterable[Version]) -> list[Drift]:
+def of_everything(context: TaskContext, versions: Iterable[Version]) -> list[Drift]:
     """Every alias and stage of the model that the record or the registry knows.
 
     versions: all that it has now, asked for by number where no search shows them: what is not among them was deleted.
@@ -61,15 +61,15 @@ def of_everything(work: TaskContext, versions: Iterable[Version]) -> list[Drift]
     Targets first, and of these the ones that have a holder by the record: who is put back there leaves the stage that
     it was moved to, and is no news there.
     """
-    current, known = _aliases(work), _recorded_aliases(work)
-    found = [_of_alias(work, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})]
-    recorded = _open(work, "stage")
+    current, known = _aliases(context), _recorded_aliases(context)
+    found = [_of_alias(context, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})]
+    recorded = _open(context, "stage")
     held = {holding.key for holding in recorded}
-    targets = [target.stage for target in work.policy.model(work.model).targets]
+    targets = [target.stage for target in context.policy.model(context.model).targets]
     targets.sort(key=lambda stage: stage not in held)
     stages = {version.version: version.stage for version in versions}
     others = {*stages.values(), *held} - {"None", *targets}
-    found += [_of_stage(work, stage, stages, recorded) for stage in (*targets, *sorted(others))]
+    found += [_of_stage(context, stage, stages, recorded) for stage in (*targets, *sorted(others))]
     return [drift for drift in found if drift]
 
 
@@ -83,7 +83,7 @@ def told(found: Sequence[Drift], otherwise: str) -> Outcome:
     )
 
 
-def _of_stage(work: TaskContext, stage: str, stages: dict[int, str], recorded: list[Holder]) -> Drift | None:
+def _of_stage(context: TaskContext, stage: str, stages: dict[int, str], recorded: list[Holder]) -> Drift | None:
     """stages: of each version; what is to be put back is changed there."""
     current = {number for number, found in stages.items() if found == stage}
     known = {holding.version for holding in recorded if holding.key == stage}
@@ -91,22 +91,22 @@ def _of_stage(work: TaskContext, stage: str, stages: dict[int, str], recorded: l
     if not came and not left:
         return None
     gone = [number for number in left if number not in stages]
-    text = f"{stage} of {work.model} was changed by hand in MLflow: {_moves(came, left, gone)}"
+    text = f"{stage} of {context.model} was changed by hand in MLflow: {_moves(came, left, gone)}"
     details = {"stage": stage, "came": came, "left": left}
-    policy = work.policy.model(work.model)
+    policy = context.policy.model(context.model)
     target = policy.target(stage) if policy.mode != "aliases" else None  # there a stage says nothing
-    if known & stages.keys() and target and target.exclusive and _to_revert(work, target):
-        moves = revert.moves(work, stage, stages, recorded)
+    if known & stages.keys() and target and target.exclusive and _to_revert(context, target):
+        moves = revert.moves(context, stage, stages, recorded)
         stages.update(moves)
         back = next((number for number, goal in moves if goal == stage), None)
-        stale = tuple(HoldingEnded(work.model, "stage", number, stage) for number in left if number != back)
-        return _put_back(work, text, back, details, how={"stages": moves}, records=stale)
+        stale = tuple(HoldingEnded(context.model, "stage", number, stage) for number in left if number != back)
+        return _put_back(context, text, back, details, how={"stages": moves}, records=stale)
     version = came[-1] if came else None
-    released: list[LedgerChange] = [HoldingEnded(work.model, "stage", number, stage) for number in left]
-    held: list[LedgerChange] = [HoldingStarted(work.model, "stage", stage, number) for number in came]
-    if version is not None and target and _adopts(work):
-        return _adopted(text, work.model, details, (version, stage), (*released, *held[:-1]))
-    return _told(work, text, version, details, target=target, records=(*released, *held))
+    released: list[LedgerChange] = [HoldingEnded(context.model, "stage", number, stage) for number in left]
+    held: list[LedgerChange] = [HoldingStarted(context.model, "stage", stage, number) for number in came]
+    if version is not None and target and _adopts(context):
+        return _adopted(text, context.model, details, (version, stage), (*released, *held[:-1]))
+    return _told(context, text, version, details, target=target, records=(*released, *held))
 
 
 def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
@@ -115,12 +115,12 @@ def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
     return ", ".join(said)
 
 
-def _to_revert(work: TaskContext, target: Target | None) -> bool:
-    return work.policy.model(work.model).drift == "revert" and target is not None and target.guarded
+def _to_revert(context: TaskContext, target: Target | None) -> bool:
+    return context.policy.model(context.model).drift == "revert" and target is not None and target.guarded
 
 
-def _adopts(work: TaskContext) -> bool:
-    return work.policy.model(work.model).drift == "adopt"
+def _adopts(context: TaskContext) -> bool:
+    return context.policy.model(context.model).drift == "adopt"
 
 
 def _adopted(
@@ -133,7 +133,7 @@ def _adopted(
 
 
 def _put_back(
-    work: TaskContext,
+    context: TaskContext,
     text: str,
     version: int | None,
     details: Mapping[str, object],
@@ -143,13 +143,13 @@ def _put_back(
 ) -> Drift:
     """how: what worker.put_back is given; without anything to move, the records say it all."""
     if not any(how.values()):
-        return Drift(Fact(FACT, text, work.model, version, {**details, "reverted": False}), records)
-    fact = Fact(FACT, f"{text}; it is put back", work.model, version, {**details, "reverted": True})
+        return Drift(Fact(FACT, text, context.model, version, {**details, "reverted": False}), records)
+    fact = Fact(FACT, f"{text}; it is put back", context.model, version, {**details, "reverted": True})
     return Drift(fact, records, (FollowUp("worker.put_back", how),))
 
 
 def _told(
-    work: TaskContext,
+    context: TaskContext,
     text: str,
     version: int | None,
     details: Mapping[str, object],
@@ -159,24 +159,24 @@ def _told(
 ) -> Drift:
     if target and target.guarded and version is not None:
         text += f"; {target.stage}'s gates and approvals were not asked"
-    return Drift(Fact(FACT, text, work.model, version, {**details, "reverted": False}), records)
+    return Drift(Fact(FACT, text, context.model, version, {**details, "reverted": False}), records)
 
 
-def _aliases(work: TaskContext) -> dict[str, int]:
+def _aliases(context: TaskContext) -> dict[str, int]:
     try:
-        found: Model = work.registry.model(work.model)
+        found: Model = context.registry.model(context.model)
     except NotFound:
         return {}
     return dict(found.aliases)
 
 
-def _recorded_aliases(work: TaskContext) -> dict[str, int]:
-    return {holding.key: holding.version for holding in _open(work, "alias")}
+def _recorded_aliases(context: TaskContext) -> dict[str, int]:
+    return {holding.key: holding.version for holding in _open(context, "alias")}
 
 
-def _open(work: TaskContext, kind: str) -> list[Holder]:
-    with work.ledger.read() as connection:
-        return held_now(connection, work.model, kind)
+def _open(context: TaskContext, kind: str) -> list[Holder]:
+    with context.ledger.read() as connection:
+        return held_now(connection, context.model, kind)
 
 
 def _shown(version: int | None) -> str:

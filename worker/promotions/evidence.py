@@ -76,13 +76,13 @@ class Evidence:
         return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
 
 
-def target_of(work: TaskContext, stage: str) -> Target:
+def target_of(context: TaskContext, stage: str) -> Target:
     """The target in effect. Raises Refused, saying which targets there are."""
-    policy = work.policy.model(work.model)
+    policy = context.policy.model(context.model)
     if target := policy.target(stage):
         return target
     known = ", ".join(t.stage for t in policy.targets) or "none"
-    raise Refused(f"registrar.yml has no target {stage} for {work.model} (targets: {known}); add one to ask for it")
+    raise Refused(f"registrar.yml has no target {stage} for {context.model} (targets: {known}); add one to ask for it")
 
 
 class EvaluationContext(Protocol):
@@ -155,12 +155,12 @@ def _content(policy: Policy, version: Version, target: Target) -> int:
     return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
-def expired(work: TaskContext, promotion: Promotion) -> str | None:
+def expired(context: TaskContext, promotion: Promotion) -> str | None:
     """How long ago an open promotion was asked for, if that is longer than its target allows."""
-    target = work.policy.model(promotion.model).target(promotion.target)
+    target = context.policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
     limit = approval.expires_after if isinstance(approval, Approval) else None
-    since = work.now - promotion.asked_at
+    since = context.now - promotion.asked_at
     if limit is None or promotion.state != "awaiting_approval" or since <= length(limit):
         return None
     return f"{since.total_seconds() / 3600:.3g} h"

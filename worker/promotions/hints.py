@@ -6,11 +6,11 @@ from worker.task_context import TaskContext
 _CHATS = frozenset({"slack", "mattermost", "discord", "teams"})  # the kinds of source that take a chat's words
 
 
-def how(work: TaskContext, *, chat: str, web: str, event: str) -> str:
+def how(context: TaskContext, *, chat: str, web: str, event: str) -> str:
     """Return one of the three. web: for pages, commands and the API, which the record can't tell apart."""
-    if work.task.source == WEB:
+    if context.task.source == WEB:
         return web
-    source = work.policy.sources.get(work.task.source)
+    source = context.policy.sources.get(context.task.source)
     return chat if source and source.kind in _CHATS else event
 
 

@@ -12,21 +12,21 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def impose(work: TaskContext, version: Version, reason: str) -> StateSet:
+def impose(context: TaskContext, version: Version, reason: str) -> StateSet:
     """Again with the same reason, it changes nothing. The record goes into the task's outcome."""
-    return put(work, version, Key.QUARANTINED, _said(work, reason))
+    return put(context, version, Key.QUARANTINED, _said(context, reason))
 
 
-def take_back(work: TaskContext, version: Version, reason: str) -> None:
+def take_back(context: TaskContext, version: Version, reason: str) -> None:
     """Give the tag its value of before, where this task imposed a quarantine and can't record it.
 
     version: as it was read before.
     """
     before = version.tags.get(Key.QUARANTINED)
-    if before is None or before == limits.cut(_said(work, reason)):
-        work.registry.drop_tag(version.model, version.version, Key.QUARANTINED)
+    if before is None or before == limits.cut(_said(context, reason)):
+        context.registry.drop_tag(version.model, version.version, Key.QUARANTINED)
     else:
-        work.registry.set_tag(version.model, version.version, Key.QUARANTINED, before)
+        context.registry.set_tag(version.model, version.version, Key.QUARANTINED, before)
 
 
 def why(ledger: Ledger, version: Version) -> str | None:
@@ -35,5 +35,5 @@ def why(ledger: Ledger, version: Version) -> str | None:
     return f"it is quarantined: {said}" if said else None
 
 
-def _said(work: TaskContext, reason: str) -> str:
-    return f"{reason} (rolled back on {work.task.accepted_at:%Y-%m-%d %H:%M} UTC by {work.who})"
+def _said(context: TaskContext, reason: str) -> str:
+    return f"{reason} (rolled back on {context.task.accepted_at:%Y-%m-%d %H:%M} UTC by {context.actor_name})"

@@ -12,7 +12,7 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def may_not(work: TaskContext, target: Target) -> str | None:
+def may_not(context: TaskContext, target: Target) -> str | None:
     """The groups whose members may, for people, where the event's actor is in none of them; None: they may.
 
     Members of the groups that approve the way there, and of the one that breaks its glass; no delegates.
@@ -21,37 +21,37 @@ def may_not(work: TaskContext, target: Target) -> str | None:
         return None
     glass = target.approval.break_glass
     groups = [*target.approval.groups, *([glass.group] if glass else [])]
-    return None if work.policy.belongs(work.task.actor, groups) else f"these may: {allowed(work, groups)}"
+    return None if context.policy.belongs(context.task.actor, groups) else f"these may: {allowed(context, groups)}"
 
 
-def barred(work: TaskContext, version: Version, goal: str) -> str | None:
+def barred(context: TaskContext, version: Version, goal: str) -> str | None:
     """Why the event's actor may not bring a version to a stage, for people: it would leave a target that it holds.
 
     Further on its way it leaves the targets before by what is asked there.
     """
-    targets = work.policy.model(version.model).targets
+    targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
     on_the_way = targets[: stages.index(goal)] if goal in stages else []
-    for target in _held(work, version):
-        if target.stage != goal and target not in on_the_way and (these := may_not(work, target)):
-            return f"{work.who} may not take {version} out of {target.stage}; {these}"
+    for target in _held(context, version):
+        if target.stage != goal and target not in on_the_way and (these := may_not(context, target)):
+            return f"{context.actor_name} may not take {version} out of {target.stage}; {these}"
     return None
 
 
-def _held(work: TaskContext, version: Version) -> list[Target]:
+def _held(context: TaskContext, version: Version) -> list[Target]:
     """The targets that it holds, by MLflow or by the record: a hand may have moved it away, which may be put right."""
-    policy = work.policy.model(version.model)
+    policy = context.policy.model(version.model)
     return [
         target
         for target in policy.targets
         if standing(policy, version) == target.stage
         or target.alias in version.aliases
-        or _recorded(work, policy, version, target)
+        or _recorded(context, policy, version, target)
     ]
 
 
-def _recorded(work: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
+def _recorded(context: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
     """Whether the record has that very version there."""
     place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
-    with work.ledger.read() as connection:
-        return holding_since(connection, *place, of=version.incarnation(work.registry.address)) is not None
+    with context.ledger.read() as connection:
+        return holding_since(connection, *place, of=version.incarnation(context.registry.address)) is not None

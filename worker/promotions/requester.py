@@ -9,27 +9,27 @@ from worker.task_context import TaskContext
 _ASKING = ("promotion.request", "model_version.transition")
 
 
-def requester(work: TaskContext, version: Version, target: Target) -> str:
+def requester(context: TaskContext, version: Version, target: Target) -> str:
     """Return the actor's id.
 
     In this order: who asked for what became void; who asks for this very step by an event of their own; who asked for
     the step last; who asked for the step that brought the version where it is; whose event this is.
     """
-    if kept := work.task.args.get("requested_by"):
+    if kept := context.task.args.get("requested_by"):
         return str(kept)
-    if asks(work, version, target):
-        return work.task.actor
-    before = standing(work.policy.model(version.model), version)
-    with work.ledger.read() as connection:
-        of = version.incarnation(work.registry.address)
+    if asks(context, version, target):
+        return context.task.actor
+    before = standing(context.policy.model(version.model), version)
+    with context.ledger.read() as connection:
+        of = version.incarnation(context.registry.address)
         asked = latest(connection, version.model, version.version, target.stage, of=of)
         brought = latest(connection, version.model, version.version, before, of=of)
     earlier = (asked, brought if brought and brought.state == "promoted" else None)
-    return next((one.requested_by for one in earlier if one), work.task.actor)
+    return next((one.requested_by for one in earlier if one), context.task.actor)
 
 
-def asks(work: TaskContext, version: Version, target: Target) -> bool:
+def asks(context: TaskContext, version: Version, target: Target) -> bool:
     """Whether this event asks for this very step itself, and is none that it follows from."""
-    data = work.task.data
+    data = context.task.data
     asked = (data.get("version"), data.get("target") or data.get("stage"))
-    return work.task.event_type in _ASKING and asked == (version.version, target.stage)
+    return context.task.event_type in _ASKING and asked == (version.version, target.stage)

@@ -8,7 +8,7 @@ from worker.task_context import TaskContext
 Move = tuple[int, str]  # a version, and the stage that it goes to
 
 
-def moves(work: TaskContext, stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]) -> list[Move]:
+def moves(context: TaskContext, stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]) -> list[Move]:
     """Who came goes away again; where none of the holders by the record is there any more, one comes back.
 
     stages: of each version now. recorded: who holds what by the record, oldest first; at least one that is still a
@@ -16,23 +16,23 @@ def moves(work: TaskContext, stage: str, stages: Mapping[int, str], recorded: Se
     """
     current = {number for number, found in stages.items() if found == stage}
     holders = [holding.version for holding in recorded if holding.key == stage and holding.version in stages]
-    leaving = _home(work, sorted(current - {*holders}), stage, stages, recorded)
-    return leaving if current & {*holders} else [*leaving, (_rightful(work, stage, holders), stage)]
+    leaving = _home(context, sorted(current - {*holders}), stage, stages, recorded)
+    return leaving if current & {*holders} else [*leaving, (_rightful(context, stage, holders), stage)]
 
 
-def _rightful(work: TaskContext, stage: str, holders: list[int]) -> int:
+def _rightful(context: TaskContext, stage: str, holders: list[int]) -> int:
     """Of the versions that hold a stage by the record, the newest that did not come by hand alone; else the newest."""
-    with work.ledger.read() as connection:
-        times = held_before(connection, work.model, "stage", stage)
+    with context.ledger.read() as connection:
+        times = held_before(connection, context.model, "stage", stage)
     given = [held.version for held in times if held.still and held.given and held.version in holders]
     return given[0] if given else holders[-1]
 
 
 def _home(
-    work: TaskContext, came: list[int], stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]
+    context: TaskContext, came: list[int], stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]
 ) -> list[Move]:
     """Each goes to where the record has it, unless that takes one alone and another is there by now."""
-    policy = work.policy.model(work.model)
+    policy = context.policy.model(context.model)
     before = {holding.version: holding.key for holding in recorded if holding.key != stage}
     now = dict(stages)
     for number in came:

@@ -24,7 +24,7 @@ DESCRIPTION_LINES = 20  # older lines about moves make room
 
 
 def move(
-    work: TaskContext,
+    context: TaskContext,
     version: Version,
     stage: str,
     *,
@@ -37,27 +37,27 @@ def move(
     promotion: the one that brings it there; the record's holdings name it.
     The outcome sends whoever else holds an exclusive stage away, one by one, before anything else of this lane.
     """
-    policy = work.policy.model(version.model)
+    policy = context.policy.model(version.model)
     step = Step(version, stage, policy, policy.target(stage), promotion)
-    before = _before(work, step)
+    before = _before(context, step)
     try:
-        previous, look = _made(work, step, before)
+        previous, look = _made(context, step, before)
     except VersionChanged:
-        undo.let_go(work, step)
+        undo.let_go(context, step)
         raise
     except RegistryError as error:
-        if not work.ends(error) or (became := undo.take_back(work, step)) is None:
+        if not context.ends(error) or (became := undo.take_back(context, step)) is None:
             raise
         # Whatever it was, it is no mere refusal: something had been done.
         kind = PermanentError if isinstance(error, Refused) else type(error)
         raise kind(f"{error}; {became}") from error
     others = look.others(stage, version) if look else []
-    fact = _fact(work, step, before, because=reason, unsaid=_describe(work, version, stage))
+    fact = _fact(context, step, before, because=reason, unsaid=_describe(context, version, stage))
     return Outcome(
         summary=fact.text,
         facts=(fact,),
         follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
-        records=(*_records(work, step), *previous, *(look.records if look else ())),
+        records=(*_records(context, step), *previous, *(look.records if look else ())),
     )
 
 
@@ -66,59 +66,61 @@ def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
     return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
 
 
-def _made(work: TaskContext, step: Step, before: int | None) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
+def _made(
+    context: TaskContext, step: Step, before: int | None
+) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
     """All of a move but what is said of it."""
-    _write(work, step)
-    _verify(work, step)
-    previous = _name_previous(work, step, before)
-    return previous, seen(work, step.version.model) if step.stage in exclusive(step.policy) else None
+    _write(context, step)
+    _verify(context, step)
+    previous = _name_previous(context, step, before)
+    return previous, seen(context, step.version.model) if step.stage in exclusive(step.policy) else None
 
 
-def _write(work: TaskContext, step: Step) -> None:
+def _write(context: TaskContext, step: Step) -> None:
     version = step.version
     if step.staged and version.stage != step.stage:
-        work.registry.set_stage(version.model, version.version, step.stage)
+        context.registry.set_stage(version.model, version.version, step.stage)
     if step.alias and step.alias not in version.aliases:
-        work.registry.set_alias(version.model, step.alias, version.version)
+        context.registry.set_alias(version.model, step.alias, version.version)
     for left in sorted(step.foreign & set(version.aliases)):
-        work.registry.drop_alias(version.model, left)
+        context.registry.drop_alias(version.model, left)
 
 
-def _before(work: TaskContext, step: Step) -> int | None:
+def _before(context: TaskContext, step: Step) -> int | None:
     """Who held the target before, by the record: it changes at the end alone, so a second attempt finds the same."""
     if not step.target:
         return None
     kind, key = ("stage", step.stage) if step.staged else ("alias", step.alias or "")
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         found = holder(connection, step.version.model, kind, key)
     return None if found == step.version.version else found
 
 
-def _name_previous(work: TaskContext, step: Step, before: int | None) -> tuple[LedgerChange, ...]:
+def _name_previous(context: TaskContext, step: Step, before: int | None) -> tuple[LedgerChange, ...]:
     """The one that was replaced gets the alias that says so, unless it was sent away for being bad."""
     name = step.target.previous_alias if step.target else None
     if not name or before is None:
         return ()
-    former = present(work.registry, step.version.model, before)
-    if former is None or quarantine.why(work.ledger, former):
+    former = present(context.registry, step.version.model, before)
+    if former is None or quarantine.why(context.ledger, former):
         return ()
     if name not in former.aliases:
-        work.registry.set_alias(former.model, name, before)
+        context.registry.set_alias(former.model, name, before)
     return (HoldingStarted(former.model, "alias", name, before, alone=True),)
 
 
-def _describe(work: TaskContext, version: Version, stage: str) -> str | None:
+def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
     """Add a line to the version's description. Returns why it has none, for people, where it can't have one."""
-    line = transitioned(version, stage, work.task.accepted_at, work.who)
+    line = transitioned(version, stage, context.task.accepted_at, context.actor_name)
     said = _described(version.description, line)
     if said == version.description:
         return None
     if len(said) > limits.DESCRIPTION:
         return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
     try:
-        work.registry.set_description(version.model, version.version, said)
+        context.registry.set_description(version.model, version.version, said)
     except RegistryError as error:
-        if not work.ends(error):
+        if not context.ends(error):
             raise
         return str(error)
     return None
@@ -139,9 +141,9 @@ def _described(description: str, line: str) -> str:
     return "\n".join(kept)
 
 
-def _verify(work: TaskContext, step: Step) -> None:
+def _verify(context: TaskContext, step: Step) -> None:
     version = step.version
-    left = work.registry.version(version.model, version.version)
+    left = context.registry.version(version.model, version.version)
     if (step.staged and left.stage != step.stage) or (step.alias and step.alias not in left.aliases):
         found = f"{left.stage} with {', '.join(f'@{a}' for a in left.aliases) or 'no alias'}"
         raise RetryableError(
@@ -154,7 +156,7 @@ def _replace(other: Version, step: Step) -> FollowUp:
     return FollowUp("worker.archive", args, finishes=True)
 
 
-def _records(work: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
+def _records(context: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
     """Whoever held an exclusive stage holds it no more from here on: also who left it by hand, unseen, or is archived
     right after this.
     """
@@ -163,7 +165,7 @@ def _records(work: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
     if step.staged:
         records.append(HoldingEnded(model, "stage", number, keep=step.stage))
     # A promotion brings a version to its target once; else who was there when the first attempt began has stayed there.
-    again = promotion is not None or work.task.attempts > 1
+    again = promotion is not None or context.task.attempts > 1
     if step.staged and step.stage != "None":
         alone = step.target is not None and step.target.exclusive
         anew = again or step.version.stage != step.stage
@@ -174,7 +176,7 @@ def _records(work: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
     return tuple(records)
 
 
-def _fact(work: TaskContext, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
+def _fact(context: TaskContext, step: Step, before: int | None, *, because: str | None, unsaid: str | None) -> Fact:
     """unsaid: why the version's description does not tell of it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {
@@ -184,13 +186,13 @@ def _fact(work: TaskContext, step: Step, before: int | None, *, because: str | N
         "previous_version": before,
         "run_id": version.run_id,
         "commit": version.tags.get("registrar.commit"),
-        "by": work.who,
+        "by": context.actor_name,
     }
     said = f": {because}" if because else ""
     said += f"; its description does not say so: {unsaid}" if unsaid else ""
     if stage == "Archived":
-        text = f"{version} was archived by {work.who}{said}"
+        text = f"{version} was archived by {context.actor_name}{said}"
         return Fact("model_version.archived", text, version.model, version.version, details)
     where = f"{stage} (@{alias})" if alias else stage
-    text = f"{version} is in {where}, by {work.who}{said}"
+    text = f"{version} is in {where}, by {context.actor_name}{said}"
     return Fact("model_version.transitioned", text, version.model, version.version, details)

@@ -12,75 +12,77 @@ from worker.registry.protocol import NotFound, RegistryError
 from worker.task_context import TaskContext
 
 
-def take_back(work: TaskContext, step: Step) -> str | None:
+def take_back(context: TaskContext, step: Step) -> str | None:
     """Returns what became of it, for people; None where nothing had been done.
 
     Raises Retryable where the registry does not answer and the task is tried again: so is the whole move.
     """
     try:
-        stage, done = _stage_before(work, step), _aliases(work, step)
-        if step.staged and work.registry.version(step.version.model, step.version.version).stage != stage:
-            work.registry.set_stage(step.version.model, step.version.version, stage)
+        stage, done = _stage_before(context, step), _aliases(context, step)
+        if step.staged and context.registry.version(step.version.model, step.version.version).stage != stage:
+            context.registry.set_stage(step.version.model, step.version.version, stage)
             done = True
     except RegistryError as error:
-        if not work.ends(error):
+        if not context.ends(error):
             raise
         return f"what had been done could not be taken back ({error}): look at {step.version} in MLflow"
     where = f"{step.version} is in {stage}" if step.staged else f"the aliases of {step.version.model} are as before"
     return f"what had been done was taken back: {where}" if done else None
 
 
-def let_go(work: TaskContext, step: Step) -> None:
+def let_go(context: TaskContext, step: Step) -> None:
     """Where the version was made anew in the middle of its move, what was written may be another's: nobody let that in.
 
     Nothing is done where it is the same still, and another of the model is new.
     """
     model, number = step.version.model, step.version.version
     try:
-        found = work.unseen.version(model, number)
+        found = context.unseen.version(model, number)
     except NotFound:
         return
     if found.incarnation("").same(step.version.incarnation("")):
         return
     if step.staged and found.stage == step.stage:
-        work.unseen.set_stage(model, number, "None")
+        context.unseen.set_stage(model, number, "None")
     if step.alias in found.aliases:
-        work.unseen.drop_alias(model, str(step.alias))
+        context.unseen.drop_alias(model, str(step.alias))
 
 
-def _aliases(work: TaskContext, step: Step) -> bool:
+def _aliases(context: TaskContext, step: Step) -> bool:
     """Whether any had to be put back."""
-    before, model = _aliases_before(work, step), step.version.model
-    now = work.registry.model(model).aliases
+    before, model = _aliases_before(context, step), step.version.model
+    now = context.registry.model(model).aliases
     moved = {alias: number for alias, number in before.items() if now.get(alias) != number}
     for alias, number in sorted(moved.items()):
         if number is None:
-            work.registry.drop_alias(model, alias)
+            context.registry.drop_alias(model, alias)
         else:
-            work.registry.set_alias(model, alias, number)
+            context.registry.set_alias(model, alias, number)
     return bool(moved)
 
 
-def _stage_before(work: TaskContext, step: Step) -> str:
+def _stage_before(context: TaskContext, step: Step) -> str:
     version = step.version
-    if version.stage != step.stage or work.task.attempts == 1:
+    if version.stage != step.stage or context.task.attempts == 1:
         return version.stage
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         recorded = [
             held.key for held in held_now(connection, version.model, "stage") if held.version == version.version
         ]
     return recorded[-1] if recorded else "None"
 
 
-def _aliases_before(work: TaskContext, step: Step) -> Mapping[str, int | None]:
+def _aliases_before(context: TaskContext, step: Step) -> Mapping[str, int | None]:
     """Of those that the move touches: who had them."""
     version = step.version
-    with work.ledger.read() as connection:
+    with context.ledger.read() as connection:
         recorded = {held.key: held.version for held in held_now(connection, version.model, "alias")}
     given = {step.alias, step.target.previous_alias if step.target else None}
     before = {alias: recorded.get(alias) for alias in given if alias}
     own = (
-        {alias for alias, number in recorded.items() if number == version.version} if work.task.attempts > 1 else set()
+        {alias for alias, number in recorded.items() if number == version.version}
+        if context.task.attempts > 1
+        else set()
     )
-    taken = step.foreign | (given if work.task.attempts == 1 else set())
+    taken = step.foreign | (given if context.task.attempts == 1 else set())
     return {**before, **{alias: version.version for alias in taken & (own | {*version.aliases}) if alias}}

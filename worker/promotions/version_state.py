@@ -16,13 +16,13 @@ def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
     return current(found, version.version, version.created_at)
 
 
-def put(work: TaskContext, version: Version, key: Key, value: str | None, *, why: str | None = None) -> StateSet:
+def put(context: TaskContext, version: Version, key: Key, value: str | None, *, why: str | None = None) -> StateSet:
     """Set MLflow's tag, or take it away; the record that decides goes into the task's outcome. why: as of StateSet."""
     tagged = version.tags.get(key)
     if value is None and tagged is not None:
-        work.registry.drop_tag(version.model, version.version, key)
+        context.registry.drop_tag(version.model, version.version, key)
     elif value is not None and tagged != limits.cut(value):
-        work.registry.set_tag(version.model, version.version, key, limits.cut(value))
+        context.registry.set_tag(version.model, version.version, key, limits.cut(value))
     return StateSet(version.model, version.version, version.created_at, key, value, why=why)
 
 

@@ -12,61 +12,63 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def meant(work: TaskContext) -> Promotion | None:
+def meant(context: TaskContext) -> Promotion | None:
     """The promotion that a vote or a cancellation was about when it was accepted."""
-    promotion = work.task.args.get(act_subjects.KEY, {}).get("promotion")
-    with work.ledger.read() as connection:
+    promotion = context.task.args.get(act_subjects.KEY, {}).get("promotion")
+    with context.ledger.read() as connection:
         return get(connection, promotion) if promotion else None
 
 
-def changed(work: TaskContext) -> str | None:
+def changed(context: TaskContext) -> str | None:
     """Why that is not what its author was shown any more, or None."""
-    with work.ledger.read() as connection:
-        return act_subjects.changed(connection, work.task.event_type, work.task.data, work.task.args, work.who)
+    with context.ledger.read() as connection:
+        return act_subjects.changed(
+            connection, context.task.event_type, context.task.data, context.task.args, context.actor_name
+        )
 
 
-def approval_of(work: TaskContext, promotion: Promotion) -> Approval | None:
+def approval_of(context: TaskContext, promotion: Promotion) -> Approval | None:
     """The rules in effect; None where the target needs no approval any more, or is none."""
-    target = work.policy.model(promotion.model).target(promotion.target)
+    target = context.policy.model(promotion.model).target(promotion.target)
     return target.approval if target and isinstance(target.approval, Approval) else None
 
 
-def allowed(work: TaskContext, groups: Sequence[str]) -> str:
+def allowed(context: TaskContext, groups: Sequence[str]) -> str:
     """The groups with their members, for people."""
-    return "; ".join(f"{group}: {', '.join(work.policy.members(group))}" for group in groups)
+    return "; ".join(f"{group}: {', '.join(context.policy.members(group))}" for group in groups)
 
 
-def name(work: TaskContext, actor: str | None) -> str:
+def name(context: TaskContext, actor: str | None) -> str:
     """Of somebody in the record."""
-    return voting.name(work.policy, str(actor))
+    return voting.name(context.policy, str(actor))
 
 
-def excluded(work: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
+def excluded(context: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
     """Who may not approve, each with why."""
-    approval = approval_of(work, promotion)
+    approval = approval_of(context, promotion)
     exclude = approval.exclude if approval else []
     found = {}
-    if "author" in exclude and (trained := _author(work, promotion, version)):
+    if "author" in exclude and (trained := _author(context, promotion, version)):
         found[trained] = f"trained {promotion.model} version {promotion.version}"
     if "requester" in exclude:
         found[promotion.requested_by] = f"asked for {promotion}"
     return found
 
 
-def _author(work: TaskContext, promotion: Promotion, version: Version) -> str | None:
+def _author(context: TaskContext, promotion: Promotion, version: Version) -> str | None:
     """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
     user = promotion.evidence.get("trained_by")
     if user is None:
-        user = author.known(work.ledger, version)
+        user = author.known(context.ledger, version)
     if user is None:
-        user = work.registry.run(version.run_id).user if version.run_id else ""
-    return voting.by_account(work.policy, user)
+        user = context.registry.run(version.run_id).user if version.run_id else ""
+    return voting.by_account(context.policy, user)
 
 
 def missing(
-    work: TaskContext, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
+    context: TaskContext, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
 ) -> str:
     """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word
     counts for the time it was given in.
     """
-    return voting.in_words(approval.groups, voting.unfilled_seats(work.policy, approval, agreed, without))
+    return voting.in_words(approval.groups, voting.unfilled_seats(context.policy, approval, agreed, without))

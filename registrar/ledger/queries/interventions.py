@@ -19,7 +19,7 @@ from registrar.ledger.deliveries import Delivery, add, new_id
 from registrar.ledger.journal.append import append
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import RING_AGAIN
+from registrar.ledger.tasks import REDELIVER_AFTER
 
 _KINDS = (TaskRetry, TaskDrop, EventReplay)
 _REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay's event id follows
@@ -29,24 +29,26 @@ _REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay'
 class TaskRetried:
     """Record: a task that failed for good is due again, where it was in its lane, with a fresh budget."""
 
-    letter: DeadLetter
+    dead_letter: DeadLetter
     reason: str | None
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
         back = {
             "state": "queued",
-            "attempts": min(self.letter.attempts, 1),  # the next one is not the first: it may find what that one left
+            "attempts": min(
+                self.dead_letter.attempts, 1
+            ),  # the next one is not the first: it may find what that one left
             "crashes": 0,
             "doubts": 0,
             "not_before": cause.at,
-            "ring_at": cause.at + timedelta(seconds=RING_AGAIN),
+            "ring_at": cause.at + timedelta(seconds=REDELIVER_AFTER),
             "outcome": None,
             "started_at": None,
             "finished_at": None,
         }
-        if _settle(connection, self.letter, back):
-            _tell(connection, cause, "task.retried", self.letter, self.reason)
-        return (self.letter.lane,)
+        if _settle(connection, self.dead_letter, back):
+            _tell(connection, cause, "task.retried", self.dead_letter, self.reason)
+        return (self.dead_letter.lane,)
 
 
 class TaskAlreadyRunning(UserError):
@@ -57,33 +59,33 @@ class TaskAlreadyRunning(UserError):
 class TaskDiscarded:
     """Record: a task that failed for good stays undone, or one that waits is never begun."""
 
-    letter: DeadLetter
+    dead_letter: DeadLetter
     reason: str
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
         """What stood behind it in its lane may be due. Raises TaskAlreadyRunning."""
-        if self.letter.state != "queued":
-            if _settle(connection, self.letter, {"state": "dropped"}):
-                _tell(connection, cause, "task.dropped", self.letter, self.reason)
+        if self.dead_letter.state != "queued":
+            if _settle(connection, self.dead_letter, {"state": "dropped"}):
+                _tell(connection, cause, "task.dropped", self.dead_letter, self.reason)
             return ()
         error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
         end = {"state": "dropped", "finished_at": cause.at, "error": error}
-        waits = and_(tasks.c.id == self.letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
+        waits = and_(tasks.c.id == self.dead_letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
         if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
-            raise TaskAlreadyRunning(f"{self.letter.id} was begun in this moment")
-        _tell(connection, cause, "task.dropped", self.letter, self.reason)
-        return (self.letter.lane,)
+            raise TaskAlreadyRunning(f"{self.dead_letter.id} was begun in this moment")
+        _tell(connection, cause, "task.dropped", self.dead_letter, self.reason)
+        return (self.dead_letter.lane,)
 
 
-def _settle(connection: Connection, letter: DeadLetter, change: Mapping[str, Any]) -> bool:
+def _settle(connection: Connection, dead_letter: DeadLetter, change: Mapping[str, Any]) -> bool:
     """False where it is settled already; what is about one task has one lane, so nobody comes in between."""
-    still = and_(tasks.c.id == letter.id, tasks.c.state.in_(STATES))
+    still = and_(tasks.c.id == dead_letter.id, tasks.c.state.in_(STATES))
     return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
 
 
-def _tell(connection: Connection, cause: Cause, kind: str, letter: DeadLetter, reason: str | None) -> None:
-    told = {"task_id": letter.id, "task": letter.name, "of": letter.event_id}
-    append(connection, cause, kind, model=letter.model, version=None, **told, was=letter.was(), reason=reason)
+def _tell(connection: Connection, cause: Cause, kind: str, dead_letter: DeadLetter, reason: str | None) -> None:
+    told = {"task_id": dead_letter.id, "task": dead_letter.name, "of": dead_letter.event_id}
+    append(connection, cause, kind, model=dead_letter.model, version=None, **told, was=dead_letter.was(), reason=reason)
 
 
 @dataclass(frozen=True)

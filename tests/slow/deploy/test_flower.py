@@ -69,7 +69,7 @@ def accepted(ledger: Ledger, broker: Broker) -> None:
     with ledger.write() as connection:
         receipt = accept(connection, Delivery("ci", uuid.uuid4().hex, "0" * 64), [event], at=now())
     app = celery_app(broker.url)
-    assert publish(app, receipt.bells)
+    assert publish(app, receipt.task_messages)
     app.close()
 
 

@@ -56,11 +56,11 @@ def stuck(stack: Installation, model: str) -> str:
     ledger = Ledger(stack.settings.ledger_url)
     with ledger.write() as connection:
         delivery = Delivery("ci", f"msg_{uuid.uuid4().hex}", "0" * 64)
-        [bell] = accept(connection, delivery, [event], at=now()).bells
+        [task_message] = accept(connection, delivery, [event], at=now()).task_messages
         due = now() + timedelta(seconds=WAITS)
-        connection.execute(update(tasks).where(tasks.c.id == bell.task_id).values(not_before=due, ring_at=due))
+        connection.execute(update(tasks).where(tasks.c.id == task_message.task_id).values(not_before=due, ring_at=due))
     ledger.close()
-    return bell.task_id
+    return task_message.task_id
 
 
 def queued(stack: Installation, model: str) -> list[dict]:

@@ -145,10 +145,10 @@ class Side:
         self.accept(type_, by=by, **data)
         self.office.work()
 
-    def hear(self, bells: list[TaskMessage]) -> None:
-        for bell in bells:
+    def hear(self, task_messages: list[TaskMessage]) -> None:
+        for task_message in task_messages:
             with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-                self.office.run(bell)
+                self.office.run(task_message)
 
     def tick(self) -> None:
         scheduler.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.office.now())
@@ -330,9 +330,9 @@ class Pair:
 
     def _hear_all(self, side: Side) -> None:
         """Until nothing is due. What the other has in hand is waited for."""
-        while bells := side.office.due():
-            before = len(bells)
-            side.hear(bells)
+        while task_messages := side.office.due():
+            before = len(task_messages)
+            side.hear(task_messages)
             if len(side.office.due()) == before:
                 time.sleep(0.02)
 

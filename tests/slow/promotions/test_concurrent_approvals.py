@@ -95,14 +95,16 @@ def all_at_once(offices: list[Office]) -> None:
     with ThreadPoolExecutor(PROCESSES * THREADS) as threads:
         while unfinished(offices[0].ledger):
             assert time.monotonic() < until, "not done in time"
-            heard = [(office, bell) for bell in offices[0].due() for office in offices for _ in range(2)]
+            heard = [
+                (office, task_message) for task_message in offices[0].due() for office in offices for _ in range(2)
+            ]
             list(threads.map(lambda one: hear(*one), heard))
             sweep(offices[0].bench)
 
 
-def hear(office: Office, bell) -> None:
+def hear(office: Office, task_message) -> None:
     with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-        work_on(office.bench, bell.name.removeprefix("worker."), bell.task_id)
+        work_on(office.bench, task_message.name.removeprefix("worker."), task_message.task_id)
 
 
 def unfinished(ledger: Ledger) -> int:

@@ -9,7 +9,7 @@
   const PATIENCE = 30000;
   const LONGEST = 60000; // between two polls that fail
   const POLL = { Accept: "text/html", "X-Registrar-Poll": "1" }; // does not keep a session from ending as idle
-  const status = document.getElementById("live"), guest = document.body.dataset.guest;
+  const status = document.getElementById("live"), principal = document.body.dataset.principal;
   let etag = document.body.dataset.etag, read = Date.now(), failures = 0, busy = false, timer = null, latest = null;
 
   for (const button of document.querySelectorAll(".copy")) show(button);
@@ -60,7 +60,7 @@
   // Whether it is a page of whom this page names: under their name nobody sends another person's form.
   function take(text) {
     const page = new DOMParser().parseFromString(text, "text/html");
-    if (page.body.dataset.guest !== guest) return false;
+    if (page.body.dataset.principal !== principal) return false;
     latest = page;
     etag = latest.body.dataset.etag;
     read = Date.now();

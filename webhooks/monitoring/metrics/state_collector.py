@@ -166,7 +166,7 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
     silent = _family("registrar_processes_silent", help_, "part")
     heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
     rung = "Since when no doorbell came to any worker, or was rung by any beat."
-    bells = _family("registrar_last_bell_age_seconds", rung, "part")
+    task_messages = _family("registrar_last_bell_age_seconds", rung, "part")
     for part in PARTS:
         mine = [one for one in known if one.part == part]
         if not mine and part == "receiver":  # whoever runs it by another server hears of none
@@ -176,9 +176,9 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
         if mine:
             heard.add_metric([part], min((at - one.seen_at).total_seconds() for one in mine))
         if mine and part != "receiver":
-            bells.add_metric([part], min(_age(one.last_bell_at or one.started_at, at) for one in mine))
+            task_messages.add_metric([part], min(_age(one.last_bell_at or one.started_at, at) for one in mine))
     in_hand = sum(one.in_hand for one in known if not one.silent(at))
-    yield from (alive, silent, heard, bells)
+    yield from (alive, silent, heard, task_messages)
     yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
 
 

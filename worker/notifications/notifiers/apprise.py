@@ -22,7 +22,7 @@ _BAD = ("failed", "dead", "rejected", "refused", "held_back", "changed_by_hand",
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     """Apprise says whether it worked, not why: failures are tried again. Raises RetryableError, PermanentError."""
     if not notice.url:
         raise PermanentError(

@@ -32,7 +32,7 @@ _ROW, _BUTTON = 1, 2
 _GREEN, _RED = 3, 4
 
 
-def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """The message's JSON. A message ends at 2,000 characters, an embed's description at 4,096."""
     said = {"content": markdown.escape(fact_card.title(notice), most=1900), **_NOBODY}
     if not fact_card.is_card(notice.fact):
@@ -43,16 +43,16 @@ def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
     link = {"title": fact_card.OPEN, "url": notice.page} if notice.page else {}
     embed = {**link, "description": markdown.escape("\n".join(lines), most=3900), "footer": {"text": notice.fact.model}}
-    return {**said, "embeds": [embed], **_row(notice, seal)}
+    return {**said, "embeds": [embed], **_row(notice, encryptor)}
 
 
-def _row(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _row(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """A message that is edited keeps what is not named anew, so that there are none is said."""
     if not fact_card.pressable(notice):
         return {"components": []}
     if not _has_buttons(notice):
         return {}
-    buttons = [_button("approve", _GREEN, notice, seal), _button("reject", _RED, notice, seal)]
+    buttons = [_button("approve", _GREEN, notice, encryptor), _button("reject", _RED, notice, encryptor)]
     return {"components": [{"type": _ROW, "components": buttons}]}
 
 
@@ -61,14 +61,16 @@ def _has_buttons(notice: Notification) -> bool:
     return bool(notice.secret and notice.presses)
 
 
-def _button(verdict: str, style: int, notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _button(verdict: str, style: int, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """custom_id has 100 characters: the mark vouches for them and for the model in the footer."""
     fact, short = notice.fact, approval_buttons.short(notice.id)
     promotion, target = fact.details["promotion"], fact.details["target"]
     nonce = approval_buttons.short_nonce(verdict, promotion=promotion, shortened=short)
     content = fact_card.said_by_button(verdict, notice, nonce=nonce)
     said = (verdict[0], promotion.removeprefix("prm_"), str(fact.version), target[0], short, f"{content['until']:08x}")
-    custom_id = ":".join(("registrar", *said, seal.mark(content, audience=fact_card.audience(notice, _place(notice)))))
+    custom_id = ":".join(
+        ("registrar", *said, encryptor.mac(content, audience=fact_card.audience(notice, _place(notice))))
+    )
     return {"type": _BUTTON, "style": style, "label": verdict.capitalize(), "custom_id": custom_id}
 
 
@@ -78,9 +80,9 @@ def _place(notice: Notification) -> str | None:
     return found[1] if found else None
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
     """A bot's message that is posted again within minutes is the first one, by its nonce."""
-    content = message(notice, seal)
+    content = message(notice, encryptor)
     if notice.secret:
         content |= {"nonce": approval_buttons.short(notice.id), "enforce_nonce": True, **_answering(notice)}
     said = ask(http, "POST", _at(notice), content, _headers(notice))
@@ -88,8 +90,8 @@ def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str |
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch("[0-9]{1,20}", id) else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, seal: Encryptor) -> None:
-    ask(http, "PATCH", _at(notice, json.loads(ref)["id"]), message(notice, seal), _headers(notice))
+def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+    ask(http, "PATCH", _at(notice, json.loads(ref)["id"]), message(notice, encryptor), _headers(notice))
 
 
 def _answering(notice: Notification) -> dict[str, Any]:

@@ -77,6 +77,6 @@ def _line(text: str) -> str:
     return " ".join(shown(" ".join(text.split())).split())
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     smtp.send(notice.url, message(notice), starttls=options.starttls)

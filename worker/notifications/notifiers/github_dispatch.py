@@ -36,7 +36,7 @@ def body(notice: Notification, options: Options) -> dict[str, Any]:
     return {"event_type": options.event_type, "client_payload": about(notice)}
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     path, said = f"/repos/{options.repository}/dispatches", body(notice, options)
     access.post(http, path, said, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)

@@ -52,7 +52,7 @@ def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str
     return f"/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     path, body = path_and_body(notice, options)
     if not notice.secret:

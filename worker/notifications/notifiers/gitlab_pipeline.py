@@ -52,7 +52,7 @@ def _value(key: str, value: object) -> str:
     return text
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     options = Options.model_validate(notice.options)
     url = f"{project_url(notice.url, options.project)}/trigger/pipeline"
     send(http, url, body(notice, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

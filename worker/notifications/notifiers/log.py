@@ -10,5 +10,5 @@ from worker.notifications.notifiers import Notification
 log = logging.getLogger(__name__)
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     log.info("%s: %s (event %s)", notice.fact.type, notice.fact.text, notice.event_id)

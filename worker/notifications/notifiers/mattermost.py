@@ -37,15 +37,15 @@ class Options(Strict):
     channel_id: Annotated[str, Form(_ID, "is no channel's id of 26 letters and digits")] | None = None
 
 
-def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """The JSON of an incoming webhook's message."""
     text = markdown.escape(fact_card.title(notice), most=_MOST)
     link = {"title": fact_card.OPEN, "title_link": notice.page} if notice.page else {}
-    attachments = [{"fallback": text, **link, **_shown(notice, seal)}] if fact_card.is_card(notice.fact) else []
+    attachments = [{"fallback": text, **link, **_shown(notice, encryptor)}] if fact_card.is_card(notice.fact) else []
     return {"text": text, **({"attachments": attachments} if attachments else {})}
 
 
-def _shown(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _shown(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     lines = [line for part in fact_card.parts(notice) for line in part]
     pressable, has_buttons = fact_card.pressable(notice), bool(notice.door and notice.presses)
     if pressable and not has_buttons:
@@ -53,12 +53,15 @@ def _shown(notice: Notification, seal: Encryptor) -> dict[str, Any]:
     shown = {"text": markdown.escape("\n".join(lines), most=_MOST)}
     if not pressable or not has_buttons:
         return shown
-    return {**shown, "actions": [_button("approve", "good", notice, seal), _button("reject", "danger", notice, seal)]}
+    return {
+        **shown,
+        "actions": [_button("approve", "good", notice, encryptor), _button("reject", "danger", notice, encryptor)],
+    }
 
 
-def _button(verdict: str, style: str, notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
-    sealed = fact_card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel_id)
+    sealed = fact_card.sealed(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel_id)
     return {
         "id": verdict,  # letters and digits only: with any other an action's id is not routed
         "type": "button",
@@ -68,26 +71,26 @@ def _button(verdict: str, style: str, notice: Notification, seal: Encryptor) -> 
     }
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
     """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in its source)."""
     channel = Options.model_validate(notice.options).channel_id
     if channel is None:
-        send(http, notice.url, json.dumps(message(notice, seal)).encode(), _JSON)
+        send(http, notice.url, json.dumps(message(notice, encryptor)).encode(), _JSON)
         return None
-    content = {"channel_id": channel, **_post(notice, seal), "pending_post_id": notice.id}
+    content = {"channel_id": channel, **_post(notice, encryptor), "pending_post_id": notice.id}
     thread = {"root_id": json.loads(notice.thread)["id"]} if notice.thread else {}
     said = ask(http, "POST", _at(notice, ""), {**content, **thread}, _headers(notice))
     id = said.get("id")
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch(_ID, id) else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, seal: Encryptor) -> None:
-    ask(http, "PUT", _at(notice, f"/{json.loads(ref)['id']}/patch"), _post(notice, seal), _headers(notice))
+def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+    ask(http, "PUT", _at(notice, f"/{json.loads(ref)['id']}/patch"), _post(notice, encryptor), _headers(notice))
 
 
-def _post(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _post(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """The same message in the words of the API."""
-    said = message(notice, seal)
+    said = message(notice, encryptor)
     return {"message": said["text"], "props": {"attachments": said.get("attachments", [])}}
 
 

@@ -44,6 +44,6 @@ def body(notice: Notification) -> dict[str, Any]:
     }
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     content = json.dumps(body(notice)).encode()
     send(http, notice.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)

@@ -86,7 +86,7 @@ def _unmarked(lines: Iterable[str]) -> Iterator[str]:
             yield plain if inside else _QUOTE.sub("\u200b>", _ITALIC.sub("\uff3f\\1\uff3f", plain.translate(_LIKE)))
 
 
-def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """The message's JSON. Where a card is shown, its text is for notifications."""
     title = escape(fact_card.title(notice))
     blocks = [_section(title)]
@@ -96,7 +96,7 @@ def message(notice: Notification, seal: Encryptor) -> dict[str, Any]:
         blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
         blocks += [_section(f"<{notice.page}|{fact_card.OPEN}>")] if notice.page else []
     if fact_card.pressable(notice):
-        blocks.append(_to_decide(notice, seal))
+        blocks.append(_to_decide(notice, encryptor))
     return {"text": title, "blocks": blocks}
 
 
@@ -109,22 +109,22 @@ def _words(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _to_decide(notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _to_decide(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Buttons, or where nothing takes their presses the way that is always open."""
     if notice.presses is None:
         return _section(escape(f"to decide: {fact_card.in_a_shell('approve', notice.fact)}"))
-    return {"type": "actions", "elements": [_button(verdict, style, notice, seal) for verdict, style in _STYLES]}
+    return {"type": "actions", "elements": [_button(verdict, style, notice, encryptor) for verdict, style in _STYLES]}
 
 
-def _button(verdict: str, style: str, notice: Notification, seal: Encryptor) -> dict[str, Any]:
+def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
-    value = fact_card.sealed(verdict, notice, seal, place=Options.model_validate(notice.options).channel)
+    value = fact_card.sealed(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel)
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
-    content = message(notice, seal)
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+    content = message(notice, encryptor)
     channel = Options.model_validate(notice.options).channel
     if channel is None:
         send(http, notice.url, json.dumps(content).encode(), _JSON)
@@ -133,9 +133,9 @@ def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str |
     return json.dumps({"channel": said.get("channel", channel), "ts": said["ts"]}) if "ts" in said else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, seal: Encryptor) -> None:
+def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
     """Slack keeps what is not named anew, so the blocks without buttons are."""
-    _call("chat.update", {**json.loads(ref), **message(notice, seal)}, notice, http)
+    _call("chat.update", {**json.loads(ref), **message(notice, encryptor)}, notice, http)
 
 
 def _thread(notice: Notification, channel: str) -> dict[str, Any]:

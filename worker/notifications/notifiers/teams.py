@@ -71,7 +71,7 @@ def _bytes(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> str | None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
     """A workflow says 202 and no id: what it posted can't be edited."""
     send(http, notice.url, _bytes(message(notice)), _JSON)
     return None

@@ -67,7 +67,7 @@ def _event(notice: Notification, prefix: str) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value}
 
 
-def post(notice: Notification, http: requests.Session, seal: Encryptor) -> None:
+def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     """The id stays the same when it is tried again; the time of signing does not, as the specification asks."""
     if not notice.secret:
         raise PermanentError("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
