@@ -2,7 +2,7 @@
 
 import pytest
 
-from registrar.text.suggestions import meant, nearest
+from registrar.text.wording import meant, nearest
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from granian.server import Server
 
 from registrar.config.settings import process_environment
 from registrar.telemetry import log_format
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from collections.abc import Collection
 
 from registrar.broker.celery_app import TaskMessage, publish, queued_messages
 from registrar.ledger import LedgerUnavailable, tasks
-from registrar.ledger.queries.backlog import first_in_line
+from registrar.ledger.queries.queue import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
 from worker import scheduler
-from worker.beat_schedule import SWEEP_SECONDS
+from worker.beat import SWEEP_SECONDS
 from worker.context import WorkerContext
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from registrar.events.outcome import Outcome
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.policy import Policy, Target
+from registrar.policy.document import policy_of
 from registrar.policy.gates import kind
-from registrar.policy.model_labels import policy_of
 from registrar.policy.time_gates import Timing
 from registrar.telemetry import tracing
 from registrar.telemetry.liveness import LoopActivity

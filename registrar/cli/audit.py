@@ -13,8 +13,8 @@ from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.config.settings import SettingsError
 from registrar.doctor.http_probe import Silence
-from registrar.doctor.mlflow_server import Server
 from registrar.doctor.registry_differences import otherwise
+from registrar.doctor.registry_snapshot import Server
 from registrar.ledger.journal import export as exports
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.verify import Proof

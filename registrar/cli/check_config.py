@@ -6,15 +6,14 @@ import click
 
 from registrar import policy as policies
 from registrar.cli import formatting
-from registrar.cli.config import existing_config
-from registrar.cli.context import Context
+from registrar.cli.context import Context, existing_config
 from registrar.config.settings import SettingsError, folder_environment, process_environment
 from registrar.policy import PolicyError, installation_check
 from registrar.policy.explain import explain
 from registrar.policy.lint import warnings
 from registrar.policy.load import located
 from registrar.queries import policy_view
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 WARNED = 1
 

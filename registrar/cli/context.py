@@ -1,5 +1,8 @@
-"""What commands share: the data folder or a receiver elsewhere; settings, policy, ledger and record found by it."""
+"""Which registrar.yml is meant where none is named."""
 
+import os
+import pwd
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from registrar import policy as policies
 from registrar.config.credentials import without_login
 from registrar.config.settings import Settings, SettingsError, from_folder, process_environment
 from registrar.errors import UserError
+from registrar.events.event import Actor
 from registrar.http.api_client import Client
 from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
@@ -18,6 +22,22 @@ from registrar.policy import Policy
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import QueryService
 from registrar.queries.remote import RemoteQueries
+
+HERE = Path("registrar.yml")
+
+
+def existing_config(data: Path) -> Path | None:
+    """./registrar.yml, else the data folder's, else None."""
+    return next((path for path in (HERE, data / "registrar.yml") if path.exists()), None)
+
+
+def local_user() -> Actor:
+    """As local:USER; in a container the user may have no name."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return Actor(f"local:{user}", f"{user} on {socket.gethostname()}")
 
 
 class OnlyHere(UserError):

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import colour, command, formatting, intervention_lines
+from registrar.cli import command, formatting
 from registrar.cli.context import Context
 from registrar.errors import UserError
 from registrar.ledger.dead_letters import STATES
@@ -91,7 +91,7 @@ def show_dead(context: Context, task_id: str, as_json: bool) -> None:
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     event = found["event"]
     for name in ("id", "state", "name", "lane", "model"):
-        yield f"{name:<12} {colour.state(found[name]) if name == 'state' else formatting.text(found[name])}"
+        yield f"{name:<12} {formatting.state(found[name]) if name == 'state' else formatting.text(found[name])}"
     yield f"{'event':<12} {event['type']} {event['id']}"
     yield f"{'by':<12} {event['actor_name']}, through the source {event['source']}"
     for name in ("accepted_at", "started_at", "finished_at"):
@@ -100,7 +100,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'data':<12} {json.dumps(event['data'], ensure_ascii=False)}"
     yield f"{'args':<12} {json.dumps(found['args'], ensure_ascii=False)}"
     yield f"{'error':<12} {formatting.text(found['error'])}"
-    yield from intervention_lines.settled(task for task in event["tasks"] if task["id"] == found["id"])
+    yield from formatting.settled(task for task in event["tasks"] if task["id"] == found["id"])
     yield f"{'try again':<12} {_may(found['no_retry'], 'retry', found['id'])}"
     yield f"{'or drop it':<12} {_may(found['no_drop'], 'drop', found['id'])}"
 

@@ -9,14 +9,14 @@ from typing import IO
 import click
 
 from registrar import policy as policies
-from registrar.cli import colour, formatting, params
+from registrar.cli import formatting, params
 from registrar.cli.context import Context
 from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import DoctorContext, fail
 from registrar.doctor.examine import Line, examine
 from registrar.errors import UserError
 from registrar.policy import Policy, PolicyError
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 FAILED = 1
 
@@ -100,7 +100,7 @@ def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
 
 def _print(line: Line) -> None:
     finding = line.finding
-    level = colour.state(finding.level, padded=4)
+    level = formatting.state(finding.level, padded=4)
     click.echo(f"{level}  {line.part:<8}  {finding.seen}" + (f". {finding.do}" if finding.do else ""))
 
 

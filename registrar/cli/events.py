@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from registrar.cli import colour, formatting, intervention_lines, tables
+from registrar.cli import formatting, tables
 from registrar.cli.context import Context
 from registrar.cli.history import Time
 from registrar.ledger.queries.event_search import STATES, EventFilter
 from registrar.queries.query_service import MOST, Archived, QueryService, Row, Unknown, up_to
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 COLUMNS = ("accepted_at", "state", "type", "model", "source", "actor_name", "id")
 _TAIL, _TAIL_WIDTHS = ("at", "type", "model", "by", "id"), (0, 24, 24)
@@ -179,13 +179,13 @@ def _line(row: Row) -> str:
 def tell(event: dict[str, Any]) -> None:
     """One event, for people."""
     refused = event["state"] == "succeeded" and event.get("refused")
-    shown = {**event, "state": colour.state("refused" if refused else event["state"])}
+    shown = {**event, "state": formatting.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {shown[name] if name == 'state' else formatting.text(shown[name])}")
     click.echo(f"{'data':<12} {formatting.dumped(event['data'])}")
     if "archive" in event:
         click.echo(f"{'archive':<12} {event['archive']}")
-    click.echo("\n".join([*intervention_lines.replays(event), *intervention_lines.settled(event["tasks"]), ""]))
+    click.echo("\n".join([*formatting.replays(event), *formatting.settled(event["tasks"]), ""]))
     formatting.table(_TASK, formatting.pick(event["tasks"], _TASK), empty="it has no tasks")
     for task in event["tasks"]:
         said = task["error"] or (task["outcome"] or {}).get("summary")

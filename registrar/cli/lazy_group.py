@@ -1,18 +1,106 @@
-"""Finds commands without importing them: `registrar --help` must not wait for MLflow to load."""
+"""Reads which commands a module offers from its source: their names and first lines of help, nothing imported."""
 
+import ast
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from importlib.abc import InspectLoader
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import IO, Any
 
 import click
 
-from registrar.cli import extras, unexpected_errors
-from registrar.cli.command_index import Line, outline
+from registrar.cli import unexpected_errors
 from registrar.errors import UserError
-from registrar.text.suggestions import nearest
+from registrar.text.wording import nearest
+
+_DECORATORS = ("click.command", "click.group")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One command of `registrar --help`."""
+
+    name: str
+    help: str
+    module: str
+
+
+def outline(module: str) -> list[Line]:
+    """The decorated functions of a module; none where it is not installed or has no source."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return []
+    if spec is None or not isinstance(spec.loader, InspectLoader):
+        return []
+    source = spec.loader.get_source(module)
+    return [Line(name, text, module) for name, text in _commands(ast.parse(source or ""))]
+
+
+def _commands(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef):
+            for decorator in function.decorator_list:
+                if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) in _DECORATORS:
+                    yield _name(function, decorator), (ast.get_docstring(function) or "").partition("\n")[0]
+
+
+def _name(function: ast.FunctionDef, decorator: ast.Call) -> str:
+    """The decorator's first argument, else the function's name as click spells it."""
+    if decorator.args and isinstance(first := decorator.args[0], ast.Constant):
+        return str(first.value)
+    return function.name.removesuffix("_command").replace("_", "-")
+
+
+# What each extra of pyproject.toml brings, by the name it is imported by.
+_BROUGHT_BY = {
+    "authlib": "receiver",
+    "flask": "receiver",
+    "granian": "receiver",
+    "mlflow": "worker",
+    "psutil": "embedded",
+    "sklearn": "embedded",
+    "psycopg": "postgres",
+}
+# A package of ours that is of no use without another.
+_NEEDS = {"worker": "mlflow", "webhooks": "flask"}
+
+
+class NotInstalled(UserError):
+    """A command of a part that is not installed here."""
+
+
+def to_install(module: str) -> str | None:
+    """What to install for a module's commands; None where nothing is known to lack."""
+    needed = _NEEDS.get(module.partition(".")[0])
+    return None if needed is None or find_spec(needed) else _pip(needed)
+
+
+def missing(command: str, error: ModuleNotFoundError) -> UserError:
+    """The sentence for a module that is not there. Raises the error itself where it is no extra's."""
+    package = (error.name or "").partition(".")[0]
+    if package not in _BROUGHT_BY:
+        raise error
+    return NotInstalled(f"`registrar {command}` needs {package}, which is not installed: {_pip(package)}")
+
+
+def lacking(command: str, packages: Iterable[str]) -> NotInstalled:
+    """The sentence for several: what a command starts that is of other parts."""
+    names = sorted(packages)
+    part = "postgres" if names == ["psycopg"] else "embedded"
+    return NotInstalled(
+        f"`registrar {command}` needs {' and '.join(names)}, which is not installed: "
+        f"pip install 'mlflow-registrar[{part}]'"
+    )
+
+
+def _pip(package: str) -> str:
+    return f"pip install 'mlflow-registrar[{_BROUGHT_BY[package]}]'"
+
 
 GROUP = "registrar.commands"
 # A command that is in none is listed under "More".
@@ -52,7 +140,7 @@ class LazyGroup(click.Group):
         try:
             offered = importlib.import_module(self.lines[cmd_name].module).commands
         except ModuleNotFoundError as error:
-            raise extras.missing(cmd_name, error) from error
+            raise missing(cmd_name, error) from error
         return next((command for command in offered if command.name == cmd_name), None)
 
     def resolve_command(
@@ -98,7 +186,7 @@ class ReportedError(click.ClickException):
 
 def _missing(ctx: click.Context, error: ModuleNotFoundError) -> UserError:
     try:
-        return extras.missing(ctx.invoked_subcommand or "registrar", error)
+        return missing(ctx.invoked_subcommand or "registrar", error)
     except ModuleNotFoundError:
         return unexpected_errors.problem(error)
 
@@ -110,5 +198,5 @@ def _modules() -> Iterator[str]:
 
 
 def _help(line: Line) -> str:
-    install = extras.to_install(line.module)
+    install = to_install(line.module)
     return f"(not available: {install}) {line.help}" if install else line.help

@@ -6,7 +6,7 @@ from registrar.cli import formatting, promotion_view
 from registrar.cli.context import Context
 from registrar.queries.processes import WELL
 from registrar.queries.query_service import Row
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 COLUMNS = ("model", "version", "target", "state", "since", "lacks", "may still approve", "id")
 INCIDENTS = ("at", "what", "by", "event")

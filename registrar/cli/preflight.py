@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from registrar.broker.url import Broker
-from registrar.cli import extras
+from registrar.cli import lazy_group
 from registrar.config.credentials import complaint, without_login
 from registrar.config.settings import SettingsError, process_environment
 from registrar.ledger import Ledger
@@ -31,7 +31,7 @@ def packages(*, own_mlflow: bool, ledger: str | None) -> None:
     if ledger and ledger.startswith("postgresql") and find_spec("psycopg") is None:
         lacking.append("psycopg")
     if lacking:
-        raise extras.lacking("up", lacking)
+        raise lazy_group.lacking("up", lacking)
 
 
 def _is_whole_mlflow() -> bool:

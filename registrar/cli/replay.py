@@ -73,7 +73,7 @@ def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
 
 
 def _would(context: Context, data: Data) -> tuple[str, list[str]]:
-    """worker/plan_resend.py, which this package may not import: it offers itself by name."""
+    """worker/resend_plan.py, which this package may not import: it offers itself by name."""
     [entry] = entry_points(group="registrar.planning")
     found = entry.load()(context, data)
     return found.state, found.lines

@@ -15,7 +15,7 @@ from operator import sub
 import click
 from rich.cells import cell_len
 
-from registrar.cli import colour
+from registrar.cli import formatting
 from registrar.text.tones import tone
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
@@ -93,7 +93,7 @@ def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -
     padded = []
     for name, text, width in zip(shown.columns, cells, shown.widths, strict=True):
         fits = cut(text, width)
-        painted = colour.styled(fits, tone(text)) if name in states else fits
+        painted = formatting.styled(fits, tone(text)) if name in states else fits
         padded.append(painted + " " * (width - cell_len(fits)))
     return _BETWEEN.join(padded).rstrip()
 
@@ -145,7 +145,7 @@ def _least(whole: Table, at: int) -> int:
 
 def _beneath(ids: str, more: str, width: int) -> str:
     """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
-    shown, left = _BENEATH + colour.styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
+    shown, left = _BENEATH + formatting.styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
     if ids and more and left >= _READABLE:
         return f"{shown}{_BETWEEN}{cut(more, left)}"
     alone = _BENEATH + cut(more, width - len(_BENEATH))

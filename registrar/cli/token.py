@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from registrar.cli import formatting
-from registrar.cli.context import Context
-from registrar.cli.local_user import local_user
+from registrar.cli.context import Context, local_user
 from registrar.config.key_generation import new_token
 from registrar.errors import UserError
 from registrar.ledger import tokens
@@ -16,7 +15,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy.access import ROLES, Role, lesser
 from registrar.policy.duration import PATTERN, length
-from registrar.text.suggestions import meant
+from registrar.text.wording import meant
 
 COLUMNS = ("name", "state", "role", "acts_as", "created_at", "expires_at", "used_at")
 NEVER = "never"

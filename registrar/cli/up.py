@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from registrar.cli import preflight
-from registrar.cli.config import HERE, existing_config
-from registrar.cli.context import Context
+from registrar.cli.context import HERE, Context, existing_config
 from registrar.cli.progress import Screen
 from registrar.config.credentials import without_login
 from registrar.config.settings import process_environment

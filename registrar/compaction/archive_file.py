@@ -1,16 +1,39 @@
-"""An archive file: gzip of JSON lines, the first of them a header that says what the others are."""
+"""A table's row as JSON, and back."""
 
 import gzip
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, Table
+
 from registrar.errors import UserError
+from registrar.ledger import tables
+from registrar.ledger.journal.append import iso
+from registrar.ledger.queries import event_status
+from registrar.ledger.queries.archived_events import ArchiveLocation
+from registrar.ledger.tables import UtcDateTime
+
+
+def to_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """All columns; times in ISO 8601, in UTC."""
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def from_json(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What to_json was given: the values of an INSERT."""
+    times = {column.name for column in table.columns if isinstance(column.type, UtcDateTime)}
+    return {
+        name: datetime.fromisoformat(value) if name in times and value is not None else value
+        for name, value in row.items()
+    }
+
 
 FORMAT = "registrar-archive-1"
 _LEVEL = 6
@@ -111,3 +134,22 @@ def digest(path: Path) -> str:
             return hashlib.file_digest(raw, "sha256").hexdigest()
     except FileNotFoundError:
         raise ArchiveMissing(f"{path} is not there; say --from FOLDER if it was moved") from None
+
+
+def event(
+    connection: Connection, event_id: str, place: ArchiveLocation, *, folder: Path | None = None
+) -> dict[str, Any]:
+    """As status.event would tell it; what was done about it later is in the ledger. folder: where the file is now.
+
+    Raises ArchiveMissing; ArchiveDamaged where the file is not as it was written.
+    """
+    path = (folder or Path(place.folder)) / place.name
+    if digest(path) != place.sha256:
+        raise ArchiveDamaged(f"{path} is not as it was written: its SHA-256 is not {place.sha256}")
+    for text in read(path)[1]:
+        if event_id in text:  # most lines need not be parsed
+            line = json.loads(text)
+            if line["event"]["id"] == event_id:
+                of_it = [from_json(tables.tasks, task) for task in line["tasks"]]
+                return event_status.described(connection, from_json(tables.events, line["event"]), of_it)
+    raise ArchiveDamaged(f"{path} does not have {event_id}, though the ledger says so")

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from registrar.compaction.archive_file import to_json
 from registrar.compaction.scan import Candidate, Kind, Line, Scan
-from registrar.compaction.serialization import to_json
 from registrar.ledger.dead_letters import ABOUT, STATES
 from registrar.ledger.pending_gate_requests import REQUEST
 from registrar.ledger.promotions import is_open

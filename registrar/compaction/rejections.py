@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from registrar.compaction.archive_file import to_json
 from registrar.compaction.scan import Candidate, Kind, Line, Scan
-from registrar.compaction.serialization import to_json
 from registrar.ledger.tables import rejections
 
 _AT_ONCE = 500

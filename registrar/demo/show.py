@@ -1,7 +1,10 @@
-"""The demo from its first process to its last: a chat, a whole installation, the pass, and what to try next."""
+"""How the demo ends: what was shown and what to try next, or what went wrong and where to look."""
 
 import os
+import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,21 +14,65 @@ import psutil
 import requests
 
 from registrar.config import settings
-from registrar.demo import ci, closing, people
-from registrar.demo.chat import Chat
+from registrar.demo import chat_system, ci
+from registrar.demo.chat_system import Chat
 from registrar.demo.config import Place, Secrets
-from registrar.demo.expect import Unexpected
-from registrar.demo.registry import Registry
 from registrar.demo.scenario import play
-from registrar.demo.scene import MODEL, Scene
+from registrar.demo.scene import MODEL, Registry, Scene, Unexpected, Version
 from registrar.demo.screen import Screen
 from registrar.errors import UserError
 from registrar.http.event_client import Address
-from registrar.local import Stack
+from registrar.local import Addresses, Stack
 from registrar.local.installation import Installation
-from registrar.local.service import Service
+from registrar.local.services import Service
 from registrar.local.services import plan as all_parts
 from registrar.local.supervisor import Interrupted
+
+
+def passed(screen: Screen, at: Addresses, promoted: Version, *, data: Path, stays: bool) -> None:
+    screen.heading(f"Passed: {MODEL} {promoted} by a signed event and one approval")
+    if not stays:
+        return
+    screen.facts(
+        {
+            "MLflow": f"{at.mlflow_url}/#/models/{MODEL}",
+            "receiver": f"{at.receiver_url}/webhooks/ci and /webhooks/slack",
+            "policy": str(data / "demo" / "registrar.yml"),
+            "logs": str(data / "logs"),
+        }
+    )
+    screen.heading("Try, in another terminal")
+    for command in _to_try(promoted):
+        screen.saw(f"{_program()} --data {shlex.quote(str(data))} {command}")
+    screen.heading("All parts stay up, and are restarted if they die. Ctrl-C stops them")
+
+
+def failed(screen: Screen, error: Exception, *, logs: Path) -> None:
+    if isinstance(error, Unexpected):
+        log = logs / f"{error.look_at}.log"
+        screen.failure([f"expected  {error.expected}", f"saw       {error.seen}", f"look at   {log}"])
+    else:
+        screen.failure([str(error), f"look at   {logs}"])
+
+
+def _program() -> str:
+    """What starts this very command line from a terminal."""
+    started = sys.argv[0]
+    if shutil.which("registrar") or Path(started).name != "registrar":
+        return "registrar"
+    return shlex.quote(started)
+
+
+def _to_try(promoted: Version) -> list[str]:
+    one = f"model={MODEL} version={promoted.number}"
+    return [
+        f"versions {MODEL}",
+        "events",
+        f"send model_version.describe {one} tags.team=taxi --wait",
+        f"send model_version.archive {one} reason='it is only a demo' --wait",
+        f"send model_version.transition model={MODEL} version=1 stage=Staging --wait   # its gate says no",
+    ]
+
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 130
 OPERATOR = "ada"  # as whom the demo's pages are used on this machine
@@ -72,11 +119,11 @@ class Show:
         except KeyboardInterrupt:
             return INTERRUPTED
         except (Unexpected, UserError, requests.RequestException) as error:
-            closing.failed(self.screen, error, logs=stack.folder.path / "logs")
+            failed(self.screen, error, logs=stack.folder.path / "logs")
             return FAILED
         finally:
             self.playing = False
-        closing.passed(self.screen, stack.addresses, promoted, data=self.data, stays=not self.leave)
+        passed(self.screen, stack.addresses, promoted, data=self.data, stays=not self.leave)
         if not self.leave:
             self.screen.live.progress("running; Ctrl-C stops all")
             stack.wait()
@@ -91,7 +138,7 @@ class Show:
             screen=self.screen,
             registry=Registry(stack.addresses.mlflow_url, MODEL),
             pipeline=ci.Pipeline(Address(f"{receiver}/webhooks/ci", secrets.ci)),
-            slack=people.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
+            slack=chat_system.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
             chat=chat,
             interrupt=lambda: self._interrupt(stack),
         )

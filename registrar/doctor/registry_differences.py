@@ -13,7 +13,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, select
 
 from registrar.doctor.http_probe import Answer, Silence
-from registrar.doctor.mlflow_server import API, Server
+from registrar.doctor.registry_snapshot import API, Server
 from registrar.ledger.tables import holders, version_states
 
 PAGE = 200  # versions of one answer

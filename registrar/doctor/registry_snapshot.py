@@ -1,4 +1,4 @@
-"""What MLflow shows of stages and aliases, by as few questions as can be: of all models at once, or of one alone."""
+"""MLflow's REST API, read without its client: https://mlflow.org/docs/latest/rest-api.html."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -6,11 +6,35 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from registrar.doctor.http_probe import Answer, Silence
-from registrar.doctor.mlflow_server import API, Server
+from registrar.config.credentials import login, without_login
+from registrar.doctor.http_probe import MOST, Answer, Silence, ask
 from registrar.events.incarnation import Incarnation
+
+API = "/api/2.0/mlflow"
+
+
+class Server:
+    """Asked as the worker's client asks it: the same login, the same trust."""
+
+    def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
+        self.root = without_login(uri).rstrip("/")
+        self.host = urlsplit(self.root).netloc
+        found = login(uri)
+        user = found.user if found else environ.get("MLFLOW_TRACKING_USERNAME")
+        password = found.password if found else environ.get("MLFLOW_TRACKING_PASSWORD")
+        self._auth = (user, password) if user and password else None
+        token = environ.get("MLFLOW_TRACKING_TOKEN")
+        self._headers = {"Authorization": f"Bearer {token}"} if token and not self._auth else {}
+        self.logs_in = bool(self._auth or token)
+        insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+        self._verify: bool | str = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
+
+    def get(self, path: str, *, most: int = MOST) -> Answer:
+        """most: bytes of the answer that are read. Raises Silence."""
+        return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify, most=most)
+
 
 CHANGED_LAST = 300  # versions, of all models or of one
 PAGE = 20  # models of one answer: MLflow reads all versions of each for it

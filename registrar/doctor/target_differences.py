@@ -16,8 +16,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from registrar.doctor.http_probe import Silence
 from registrar.doctor.ledger_access import opened
-from registrar.doctor.mlflow_server import Server
-from registrar.doctor.registry_snapshot import Shown, incarnation, of_all, of_one
+from registrar.doctor.registry_snapshot import Server, Shown, incarnation, of_all, of_one
 from registrar.ledger.disputes import disputed
 from registrar.ledger.holders import models_held
 from registrar.ledger.open_records import ARCHIVED, Open, open_records

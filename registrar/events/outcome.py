@@ -1,4 +1,4 @@
-"""What an action left behind: what to tell, what to do next, and what to write into the record."""
+"""What an action leaves behind: facts to tell, follow-up tasks, and changes of the ledger, all in one commit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,6 +8,22 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from registrar.events.incarnation import Incarnation
+
+_OF = {
+    "model_version": "registered held_back transitioned archived described evaluated marked_for_deletion pruned spared",
+    "promotion": "awaiting_approval waiting reminder escalated approved broke_glass rejected cancelled vote_counted "
+    "vote_refused void superseded expired failed",
+    "training_run": "failed",
+    "model": "rolled_back",
+    "quarantine": "lifted",
+    "deployment": "requested succeeded failed timed_out",
+    "registry": "changed_by_hand made_anew disputed settled",
+    "experiment": "created",
+    "artifacts": "fetched",
+    "task": "refused failed dead retried dropped",
+    "event": "replayed",
+}
+OUTCOMES = tuple(f"{family}.{word}" for family, words in _OF.items() for word in words.split())
 
 
 @dataclass(frozen=True)

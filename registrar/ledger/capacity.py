@@ -1,20 +1,45 @@
-"""Backpressure: bounds on unfinished tasks, per source and in all, and a reserve on the ledger's disk.
+"""Whether there is room for more: on the disk, and whether a write really gets through."""
 
-A sender that is refused comes again. Work that is accepted without bound is done too late to be of use, and fills the
-disk. The counts come from the ledger, once a second, plus what this process accepted since: what may pass beyond a
-bound is what other receivers accept within that second, and the follow-ups of what was accepted.
-"""
-
+import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
 
 from registrar.events.event import Event
-from registrar.ledger.disk_space import LEAST_FREE, free_bytes
+from registrar.ledger import heartbeats
 from registrar.ledger.engine import Ledger, LedgerUnavailable
-from registrar.ledger.queries.backlog import unfinished
+from registrar.ledger.heartbeats import Heartbeat
+from registrar.ledger.queries.queue import unfinished
 from registrar.policy import Policy
+
+# What was accepted must still be finished and written down: the last of the disk is for the worker. SQLite's own log
+# grows to 4 MB between two checkpoints.
+LEAST_FREE = 16 * 2**20
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_PROBE = Heartbeat("probe", "probe", "", _LONG_AGO, _LONG_AGO)
+
+
+def free_bytes(ledger: Ledger) -> int | None:
+    """Of the disk that the ledger lies on; None where that is not ours to see: PostgreSQL's, or gone."""
+    path = ledger.engine.url.database
+    if ledger.engine.dialect.name != "sqlite" or not path:
+        return None
+    try:
+        return shutil.disk_usage(Path(path).parent).free
+    except OSError:
+        return None
+
+
+def probe(connection: Connection) -> None:
+    """Write something and take it away: a disk that is full or read-only shows only when it is written to."""
+    heartbeats.beat(connection, _PROBE)
+    heartbeats.stopped(connection, _PROBE)
+
 
 # Seconds after which the counts are taken anew, beside the requests.
 FRESH = 1.0

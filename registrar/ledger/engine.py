@@ -13,8 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registrar.errors import UserError
-from registrar.ledger.outage import Outages
-from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, reason
+from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavailable, Outages, reason
 
 __all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
 

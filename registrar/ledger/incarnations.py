@@ -4,11 +4,12 @@ What was written before schema 0011 has no note. It is about a version where it 
 from the same run where the run is known; nothing is guessed beyond that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select
+from sqlalchemy import Connection, and_, func, insert, select
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
@@ -90,3 +91,32 @@ def known(connection: Connection, model: str, *, version: int | None = None) -> 
     if version is not None:
         query = query.where(incarnations.c.version == version)
     return {number: Incarnation(*row) for number, *row in connection.execute(query)}
+
+
+def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, datetime]:
+    """By model: since when it is there, for those that were made anew. What the record has of before is another's."""
+    columns = (incarnations.c.model, incarnations.c.version, incarnations.c.created_at)
+    before = func.max(incarnations.c.version).over(
+        partition_by=incarnations.c.model,
+        order_by=(incarnations.c.created_at, incarnations.c.seq),
+        rows=(None, -1),
+    )
+    noted = select(*columns, before.label("before")).where(incarnations.c.model.in_(set(models))).subquery()
+    begins = noted.c.version <= noted.c.before  # else numbers grow with time
+    query = select(noted.c.model, func.max(noted.c.created_at).label("at")).where(begins).group_by(noted.c.model)
+    return {row.model: row.at for row in connection.execute(query)}
+
+
+def of_deleted(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:
+    """By the id of each promotion whose model was deleted: when the one of today was made. rows: of promotions."""
+    rows = list(rows)
+    anew = made_anew_at(connection, {row["model"] for row in rows})
+    asked = [row for row in rows if row["model"] in anew]
+    numbers = {row["incarnation"] for row in asked} - {None}
+    query = select(incarnations.c.seq, incarnations.c.created_at).where(incarnations.c.seq.in_(numbers))
+    made = {row.seq: row.created_at for row in connection.execute(query)} if numbers else {}
+    return {
+        row["id"]: anew[row["model"]]
+        for row in asked
+        if made.get(row["incarnation"], row["created_at"]) < anew[row["model"]]
+    }

@@ -6,10 +6,9 @@
 Nothing here loads the parts' own code: this process watches them, and should be the last to run out of memory.
 """
 
-from registrar.local.folder_lock import AlreadyRunning
+from registrar.local.data_folder import AlreadyRunning
 from registrar.local.installation import Addresses
-from registrar.local.serve import serve
-from registrar.local.stack import Stack
+from registrar.local.local_stack import Stack, serve
 from registrar.local.supervisor import CannotStart
 
 __all__ = ["Addresses", "AlreadyRunning", "CannotStart", "Stack", "serve"]

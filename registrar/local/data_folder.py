@@ -1,12 +1,18 @@
 """The data folder of an installation on one machine: what is kept where, and for whose eyes."""
 
+import fcntl
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
+import psutil
+
+from registrar.config.key_generation import new_webhook_secret
 from registrar.config.settings import ENVIRONMENT_FILE
 from registrar.errors import UserError
 
@@ -105,3 +111,69 @@ def _write_private(path: Path, text: str) -> None:
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE), "w", encoding="utf-8") as file:
         file.write(text)
     new.replace(path)
+
+
+TIDYING = 90.0  # seconds that the guard of a killed run may take: the worker alone gets 45
+_POLL = 0.1
+
+
+class AlreadyRunning(UserError):
+    """Another `registrar up` has the folder."""
+
+
+class FolderLock:
+    """Held from construction to release; `descriptor` is shared with the guard, which may hold it longer.
+
+    Raises AlreadyRunning; waits while the guard of a killed run tidies up.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._take(path, say)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+
+    def _take(self, path: Path, say: Callable[[str], None]) -> None:
+        until = time.monotonic() + TIDYING
+        told = False
+        while not _locked(self.descriptor):
+            owner = path.read_text(encoding="ascii").strip()
+            if time.monotonic() > until or (owner.isdigit() and psutil.pid_exists(int(owner))):
+                raise AlreadyRunning(
+                    f"Registrar is running on {path.parent} already (pid {owner or 'unknown'}); "
+                    "stop that one first, or give another folder: registrar --data FOLDER up"
+                )
+            if not told:
+                say("the last run was killed; waiting for its parts to end")
+                told = True
+            time.sleep(_POLL)
+        os.truncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def starter_text() -> str:
+    """The template. Its secrets are named relative to the file: the folder may move."""
+    return files("registrar.local").joinpath("starter.yml").read_text(encoding="utf-8")
+
+
+def starter(folder: Folder, say: Callable[[str], None]) -> Path:
+    """DATA/registrar.yml: written once, then yours."""
+    for source in ("ci", "operator"):
+        folder.secret(f"{source}.whsec", new_webhook_secret)
+    if not folder.config.exists():
+        folder.config.write_text(starter_text(), encoding="utf-8")
+        say(f"wrote a first policy, with comments: {folder.config}")
+    return folder.config

@@ -10,7 +10,7 @@ import psutil
 
 from registrar.local import process_tree
 from registrar.local.orphans import Entry
-from registrar.local.service import Service
+from registrar.local.services import Service
 
 _OUTPUT_BYTES = 1_000_000
 

@@ -1,13 +1,114 @@
-"""The parts of an installation, in the order of their start. docker-compose.yml runs the same command lines."""
+"""When is a part ready? Each probe is one quick look, of a second at most.
 
+They speak to 127.0.0.1 by themselves: no client library is loaded, and no proxy of the environment gets between.
+"""
+
+import socket
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPException
+from typing import Protocol
 
 from registrar.broker.redis_server import redis_server
 from registrar.config.key_generation import new_key
 from registrar.local.installation import Installation
-from registrar.local.probes import LOOPBACK, Alive, HttpOk, Printed, RedisAnswers
-from registrar.local.service import Service
+
+LOOPBACK = "127.0.0.1"
+SECONDS = 1.0
+
+
+class Started(Protocol):
+    """What a probe may ask of a process."""
+
+    @property
+    def age(self) -> float: ...
+    def output(self) -> str: ...
+
+
+class Probe(Protocol):
+    def __call__(self, started: Started) -> bool: ...
+
+
+@dataclass(frozen=True)
+class HttpOk:
+    """The first of these paths that exists answers 200."""
+
+    port: int
+    paths: tuple[str, ...]
+
+    def __call__(self, started: Started) -> bool:
+        try:
+            statuses = (self._status(path) for path in self.paths)
+            return next((status for status in statuses if status != 404), 404) == 200
+        except (OSError, HTTPException):
+            return False
+
+    def _status(self, path: str) -> int:
+        connection = HTTPConnection(LOOPBACK, self.port, timeout=SECONDS)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class RedisAnswers:
+    """PONG; while Redis reads its append-only file it answers -LOADING."""
+
+    port: int
+
+    def __call__(self, started: Started) -> bool:
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=SECONDS) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class Printed:
+    """It wrote this text into its log since it was started."""
+
+    text: str
+
+    def __call__(self, started: Started) -> bool:
+        return self.text in started.output()
+
+
+@dataclass(frozen=True)
+class Alive:
+    """It has been running for so many seconds: for what has neither a port nor much to say."""
+
+    seconds: float
+
+    def __call__(self, started: Started) -> bool:
+        return started.age >= self.seconds
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process. Times in seconds.
+
+    environment: what it is told beyond the installation's own. forgets: it is told no variable that begins so.
+    needs: the parts that must be ready before it. once: it ends by itself with exit code 0, and is ready then.
+    address: where people reach it. advice: what to do when it can't start.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ready: Probe = field(default=Alive(0))
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    forgets: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    once: bool = False
+    start_timeout: float = 60
+    stop_timeout: float = 10
+    address: str = ""
+    advice: str = ""
+
 
 _INSTALL = "Is everything installed? pip install 'mlflow-registrar[embedded]'"
 _CONFIG = "`registrar check-config` explains the registrar.yml it reads"

@@ -1,4 +1,4 @@
-"""Starts parts in the order of their needs, starts again what dies, and stops all of them in reverse."""
+"""How long to wait before a part that died is started again."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,33 @@ from threading import Event
 from registrar.errors import UserError
 from registrar.local import orphans
 from registrar.local.data_folder import Folder
-from registrar.local.restarts import Restarts
-from registrar.local.service import Service
 from registrar.local.service_process import ServiceProcess
+from registrar.local.services import Service
+
+STEADY = 60.0  # a part that ran for so many seconds had started well
+TROUBLED = 5  # so many early deaths in a row, and it is said with the last lines of the log
+LONGEST = 60.0
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """The early deaths of one part, in a row."""
+
+    early: int = 0
+
+    def after(self, age: float) -> "Restarts":
+        """After one more death, at this age in seconds."""
+        return Restarts(1 if age >= STEADY else self.early + 1)
+
+    @property
+    def pause(self) -> float:
+        """Seconds: none the first time, then 1, 2, 4, ... 60."""
+        return min(LONGEST, 2.0 ** (self.early - 2)) if self.early > 1 else 0.0
+
+    @property
+    def troubled(self) -> bool:
+        return self.early >= TROUBLED
+
 
 _POLL = 0.1
 Say = Callable[[str], None]

@@ -1,6 +1,7 @@
-"""Who may use the pages and the API: people of this file, by name or by group; and who vouches that it is they."""
+"""Who is who: people, the chat accounts that are theirs, and the groups they form."""
 
 import re
+from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self, get_args
 
@@ -8,6 +9,28 @@ from pydantic import AfterValidator, Field, model_validator
 
 from registrar.events.types.terms import Form
 from registrar.policy.base_model import SecretRef, Strict
+
+
+class Delegate(Strict):
+    """Somebody who may approve and reject in a person's place, to the end of a day (UTC)."""
+
+    to: Annotated[str, Field(description="one of people")]
+    until: Annotated[date, Field(description="the last day: 2026-12-24")]
+
+
+class Person(Strict):
+    """A person. Accounts are the sender's stable ids (slack: TEAM/USER), never display names."""
+
+    name: str
+    accounts: Annotated[
+        dict[str, str],
+        Field(description="account by kind of source: {slack: T0123/U0456}", examples=[{"slack": "T1/U2"}]),
+    ] = {}
+    delegate: Delegate | None = None
+
+
+Members = Annotated[list[str], Field(description="people of this file, or source:NAME for a machine")]
+
 
 Role = Literal["viewer", "approver", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)  # each includes those before it

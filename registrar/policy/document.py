@@ -10,12 +10,11 @@ from pydantic import Field
 
 from registrar.events.event import Actor
 from registrar.events.types.terms import Form
-from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Role, same_account
+from registrar.policy.access import EVERYBODY, ROLES, WEB_ACCOUNT, Access, Members, Person, Role, same_account
 from registrar.policy.approvals import Approval
 from registrar.policy.base_model import Glob, Strict, most_specific
 from registrar.policy.errors import Place
 from registrar.policy.models import ModelPolicy
-from registrar.policy.people import Members, Person
 from registrar.policy.routes import Channel, Route
 from registrar.policy.sources import Source
 
@@ -178,3 +177,11 @@ class Policy(Strict):
             {group: sorted(self.groups[group]) for group in sorted(named)},
         ]
         return json.dumps(content, sort_keys=True)
+
+
+NONE = "(none)"  # no entry of registrar.yml: it was there once
+
+
+def policy_of(policy: Policy, model: str | None) -> str:
+    """The key of registrar.yml's models that is in effect for a model: its name, or a glob."""
+    return (most_specific(list(policy.models), model) if model else None) or NONE

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from registrar.policy import ModelPolicy, Policy, Source, Target
 from registrar.policy.access import EVERYBODY
 from registrar.policy.approvals import Approval, Rule
-from registrar.policy.retention import Retention
+from registrar.policy.models import Retention
 from registrar.policy.routes import Channel, Route
 
 

@@ -21,7 +21,7 @@ from registrar.events.types.terms import Form
 from registrar.policy.base_model import Strict
 from registrar.policy.duration import Duration
 from registrar.policy.time_gates import Freeze, MaxPerDay, Soak
-from registrar.text.suggestions import nearest
+from registrar.text.wording import nearest
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

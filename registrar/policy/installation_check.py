@@ -10,12 +10,12 @@ from pathlib import Path
 
 from registrar import plugins
 from registrar.config.settings import Settings, SettingsError, resolve
-from registrar.policy import options, plugin_options
+from registrar.policy import plugin_options
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.lint import warnings
 from registrar.policy.load import located
-from registrar.text.suggestions import nearest
+from registrar.text.wording import nearest
 
 log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(https?|smtps?)://[^/\s]")
@@ -49,8 +49,8 @@ def _wrong_options(policy: Policy) -> Iterator[Complaint]:
         for name, entry in getattr(policy, section).items():
             if plugin_options.options(section, entry.kind) is not None:
                 try:
-                    options.read(plugins.load(folder, entry.kind), entry.options)
-                except options.BadOptions as error:
+                    plugin_options.read(plugins.load(folder, entry.kind), entry.options)
+                except plugin_options.BadOptions as error:
                     yield from (((section, name, "options", *at), why) for at, why in error.complaints)
 
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from registrar.policy.base_model import Strict
 from registrar.policy.duration import Duration, length
-from registrar.text.suggestions import nearest
+from registrar.text.wording import nearest
 
 _LONGEST = 366  # days
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from registrar.policy import key_index
 from registrar.policy.errors import Complaint, Place
-from registrar.text.suggestions import meant, nearest
+from registrar.text.wording import meant, nearest
 
 _ALIKE = 0.8  # so near that it is rather a slip than a key of another place
 # What a key looks like, for where it is missing or of another type.

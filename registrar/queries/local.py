@@ -9,25 +9,23 @@ from sqlalchemy import Connection
 
 from registrar.events.types import STAGES
 from registrar.ledger import Ledger, rejections
-from registrar.ledger.dead_letter_detail import story
-from registrar.ledger.dead_letters import list_dead_letters
+from registrar.ledger.dead_letters import list_dead_letters, story
 from registrar.ledger.engine import now
 from registrar.ledger.holders import ALL, HistoryFilter, history
 from registrar.ledger.journal.append import entries
 from registrar.ledger.promotions import Promotion, approvals
 from registrar.ledger.queries import event_status, models, promotion_record
 from registrar.ledger.queries.archived_events import place
-from registrar.ledger.queries.backlog import overview
 from registrar.ledger.queries.event_search import EventFilter, search
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
 from registrar.ledger.queries.promotion_results import PromotionResult, became
-from registrar.ledger.queries.queue import waiting
+from registrar.ledger.queries.queue import overview, waiting
 from registrar.policy import Policy
 from registrar.queries import policy_view
 from registrar.queries.cursor import decode, encode
 from registrar.queries.not_live import not_live, told
-from registrar.queries.policy_digests import bound, is_digest
+from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
 from registrar.queries.voting import voting

@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
-from registrar.ledger.queries.process_mismatches import CONFIG, KEYS, mismatches
+from registrar.ledger.heartbeats import CONFIG, KEYS, PARTS, Heartbeat, all_known, mismatches, time_of
 from registrar.ledger.tasks import LEASE_SECONDS
 
 WELL = "alive"

@@ -4,7 +4,7 @@ import pytest
 from mlflow.exceptions import RestException
 
 from registrar.ledger import dead_letters
-from registrar.ledger.queries import backlog, event_search, event_status, metrics
+from registrar.ledger.queries import event_search, event_status, metrics, queue
 from registrar.ledger.queries.event_search import EventFilter
 from tests.actions.versions import live, trained
 from tests.worker.office import ADA, CI, EVE, POLICY, Office
@@ -56,7 +56,7 @@ def test_what_the_asker_got_wrong_is_refused_and_no_dead_letter(asked, mistake):
     assert why in said
     with asked.ledger.read() as connection:
         assert dead_letters.list_dead_letters(connection) == []
-        assert (backlog.overview(connection)["dead"], metrics.dead(connection)) == (0, [])
+        assert (queue.overview(connection)["dead"], metrics.dead(connection)) == (0, [])
 
 
 @pytest.mark.both_ledgers

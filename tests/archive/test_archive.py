@@ -7,11 +7,10 @@ import threading
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from registrar.compaction import lookup, run, writer
-from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing
+from registrar.compaction import archive_file, run, writer
+from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, from_json
 from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
 from registrar.compaction.lock import AlreadyArchiving, exclusive_run
-from registrar.compaction.serialization import from_json
 from registrar.ledger import dead_letters, tables
 from registrar.ledger.deliveries import Delivery, DeliveryConflict
 from registrar.ledger.deployments import DeploymentRequested
@@ -125,7 +124,7 @@ def test_what_the_journal_tells_of_stays(past):
     past.archive()
     assert past.there() == {dropping}
     with past.ledger.read() as connection:
-        found = lookup.event(connection, failed, place(connection, failed))
+        found = archive_file.event(connection, failed, place(connection, failed))
     assert (found["state"], [deed["event_id"] for deed in found["tasks"][0]["settled"]]) == ("dropped", [dropping])
 
 
@@ -155,7 +154,7 @@ def test_an_archived_event_is_told_as_it_was(past):
     past.archive()
     with past.ledger.read() as connection:
         assert event_status.event(connection, id_) is None
-        assert lookup.event(connection, id_, place(connection, id_)) == before
+        assert archive_file.event(connection, id_, place(connection, id_)) == before
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,7 @@ from registrar.ledger.tables import events
 from registrar.local import Stack
 from registrar.local import services as usual
 from registrar.local.installation import Installation
-from registrar.local.probes import LOOPBACK
-from registrar.local.service import Service
+from registrar.local.services import LOOPBACK, Service
 from tests.bench.machine import ROOT
 from tests.mlflow_server import free_port
 from tests.postgres_server import database, postmaster

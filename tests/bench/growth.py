@@ -24,7 +24,7 @@ from registrar.ledger import Ledger, dead_letters, holders, tasks
 from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.migrate import migrate
-from registrar.ledger.queries import backlog, event_status
+from registrar.ledger.queries import event_status, queue
 from registrar.ledger.tables import events
 from tests.bench.filling import fill
 from tests.bench.options import Options
@@ -120,7 +120,7 @@ def once(grown: Grown, seconds: float) -> dict[str, float]:
             assert _timed(times["status of an event"], partial(event_status.event, connection, id_))
             _timed(times["history of a model"], partial(holders.history, connection, model))
             assert _timed(times["dead letters"], partial(dead_letters.list_dead_letters, connection, limit=1))
-            _timed(times["what is not done"], partial(backlog.unfinished, connection))
+            _timed(times["what is not done"], partial(queue.unfinished, connection))
     return {what: median(taken) * 1000 for what, taken in times.items()}
 
 

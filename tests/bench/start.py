@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registrar.config.key_generation import new_key, new_webhook_secret
-from registrar.local import ports, process_tree
+from registrar.local import installation, process_tree
 from registrar.local import services as usual
 from registrar.local.data_folder import Folder
 from registrar.local.installation import Installation
-from registrar.local.probes import Printed
-from registrar.local.service import Service
 from registrar.local.service_process import ServiceProcess
+from registrar.local.services import Printed, Service
 from tests.bench import processes
 from tests.bench.contenders import CONFIG, NOBODY
 from tests.bench.machine import ROOT
@@ -92,7 +91,7 @@ def house() -> Iterator[tuple[House, Installation]]:
         folder.prepare()
         folder.config.write_text(CONFIG, encoding="utf-8")
         (folder.path / "ci.whsec").write_text(new_webhook_secret(), encoding="utf-8")
-        chosen = ports.choose(("redis", "receiver"), folder.ports, fixed={})
+        chosen = installation.choose(("redis", "receiver"), folder.ports, fixed={})
         site = Installation(folder=folder, config=folder.config, ports=chosen, secret_key=new_key(), mlflow=NOBODY)
         home = House(folder, site.environ(os.environ))
         subprocess.run(usual.migrate().command, env=home.environ, cwd=folder.path, check=True, capture_output=True)

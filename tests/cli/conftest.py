@@ -16,8 +16,7 @@ from registrar.ledger import Ledger, tasks
 from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.migrate import migrate
-from registrar.local.data_folder import Folder
-from registrar.local.default_config import starter
+from registrar.local.data_folder import Folder, starter
 from registrar.local.installation import Installation
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

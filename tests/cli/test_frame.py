@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
-from registrar.cli import extras, lazy_group, main
-from registrar.cli.command_index import outline
+from registrar.cli import lazy_group, main
+from registrar.cli.lazy_group import outline
 from registrar.config.key_generation import new_webhook_secret
 from registrar.errors import UserError
 from registrar.http.signing import standard_webhooks
@@ -159,9 +159,9 @@ def test_an_output_that_is_full_is_a_sentence():
 
 
 def test_help_marks_the_commands_of_a_part_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    assert extras.to_install("worker.commands") == "pip install 'mlflow-registrar[worker]'"
-    assert extras.to_install("registrar.cli.up") is None
+    monkeypatch.setattr(lazy_group, "find_spec", lambda name: None)
+    assert lazy_group.to_install("worker.commands") == "pip install 'mlflow-registrar[worker]'"
+    assert lazy_group.to_install("registrar.cli.up") is None
 
 
 def test_an_unknown_command_is_a_usage_error(run):

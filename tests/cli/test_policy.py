@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from registrar.local.default_config import starter_text
+from registrar.local.data_folder import starter_text
 from registrar.policy.explain import explain
 from registrar.policy.load import parse
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from registrar.cli import colour, events, formatting, tables
+from registrar.cli import events, formatting, tables
 from tests.cli.house import living
 
 ID = "prm_" + "0123456789abcdef" * 2
@@ -154,7 +154,9 @@ def terminal(monkeypatch) -> None:
 
 
 def test_a_state_has_the_colour_of_what_it_means(terminal):
-    found = {name: colour.state(name) for name in ("succeeded", "awaiting_approval", "dead", "refused", "rolled back")}
+    found = {
+        name: formatting.state(name) for name in ("succeeded", "awaiting_approval", "dead", "refused", "rolled back")
+    }
     codes = {name: re.findall(r"\x1b\[([0-9;]+)m", text)[:-1] for name, text in found.items()}
     assert codes == {
         "succeeded": ["32"],
@@ -168,7 +170,7 @@ def test_a_state_has_the_colour_of_what_it_means(terminal):
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_nobody_who_wants_no_colour_has_any(terminal, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    assert colour.state("dead") == "dead"
+    assert formatting.state("dead") == "dead"
 
 
 def run(*arguments: str, columns: int | None, **environ: str) -> str:

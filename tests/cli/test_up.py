@@ -11,8 +11,7 @@ from registrar.cli import preflight, progress, up
 from registrar.cli.progress import Screen
 from registrar.config.key_generation import new_webhook_secret
 from registrar.errors import UserError
-from registrar.local.data_folder import Folder
-from registrar.local.folder_lock import FolderLock
+from registrar.local.data_folder import Folder, FolderLock
 
 
 def test_a_policy_that_cannot_be_used_stops_it_before_anything_starts(run, data, tmp_path):

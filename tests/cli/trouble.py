@@ -14,8 +14,7 @@ from registrar.cli import main
 from registrar.config.key_generation import new_key
 from registrar.ledger import Ledger
 from registrar.ledger.migrate import migrate
-from registrar.local.data_folder import Folder
-from registrar.local.default_config import starter
+from registrar.local.data_folder import Folder, starter
 from registrar.local.installation import Installation
 
 VALUES = {

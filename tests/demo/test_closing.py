@@ -8,10 +8,9 @@ import pytest
 from rich.console import Console
 
 from registrar.cli.progress import Screen as Live
-from registrar.demo import closing
-from registrar.demo.expect import Unexpected
-from registrar.demo.message import Block, Content, Message, Words
-from registrar.demo.registry import Version
+from registrar.demo import show
+from registrar.demo.chat_system import Block, Content, Message, Words
+from registrar.demo.scene import Unexpected, Version
 from registrar.demo.screen import Screen
 from registrar.local import Addresses
 
@@ -33,7 +32,7 @@ def screen(paper: io.StringIO) -> Screen:
 def test_a_failure_names_the_step_what_was_expected_and_the_log(screen: Screen, paper: io.StringIO) -> None:
     screen.step(3, "The gate")
     error = Unexpected(expected="version 4 in [Staging]", seen=CHAMPION, look_at="worker")
-    closing.failed(screen, error, logs=Path("data/logs"))
+    show.failed(screen, error, logs=Path("data/logs"))
     said = paper.getvalue()
     assert "failed in: step 3, The gate" in said
     assert "expected  version 4 in [Staging]\n" in said
@@ -51,13 +50,13 @@ def test_every_line_of_a_message_says_where_it_arrived(screen: Screen, paper: io
 
 
 def test_the_end_gives_commands_that_can_be_typed(screen: Screen, paper: io.StringIO) -> None:
-    closing.passed(screen, AT, CHAMPION, data=Path("my data"), stays=True)
+    show.passed(screen, AT, CHAMPION, data=Path("my data"), stays=True)
     assert "registrar --data 'my data' versions nyc-taxi-regressor\n" in paper.getvalue()
     assert "http://127.0.0.1:5000/#/models/nyc-taxi-regressor" in paper.getvalue()
 
 
 def test_when_nothing_stays_up_there_is_nothing_to_try(screen: Screen, paper: io.StringIO) -> None:
-    closing.passed(screen, AT, CHAMPION, data=Path(".registrar"), stays=False)
+    show.passed(screen, AT, CHAMPION, data=Path(".registrar"), stays=False)
     assert "Passed" in paper.getvalue()
     assert "http" not in paper.getvalue()
 

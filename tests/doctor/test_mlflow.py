@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from sqlalchemy import select, update
 
 from registrar.doctor import target_differences
-from registrar.doctor.mlflow_server import Server
+from registrar.doctor.registry_snapshot import Server
 from registrar.doctor.target_differences import differences
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from registrar.local import Stack, serve
 from registrar.local.installation import Installation
-from registrar.local.probes import HttpOk, Printed
-from registrar.local.service import Service
+from registrar.local.services import HttpOk, Printed, Service
 
 # MLflow's shape: a process that waits for a child. This one does not take the child along when it is asked to end.
 FAMILY = """

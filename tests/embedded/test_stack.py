@@ -8,9 +8,8 @@ import time
 import psutil
 import pytest
 
-from registrar.local import CannotStart, Stack, process_tree, restarts
-from registrar.local.probes import Alive, Printed
-from registrar.local.service import Service
+from registrar.local import CannotStart, Stack, process_tree, supervisor
+from registrar.local.services import Alive, Printed, Service
 from tests.embedded.conftest import eventually, left_behind
 from tests.embedded.standin import FAMILY, STUBBORN, plan, python, web
 
@@ -51,7 +50,7 @@ def test_a_dead_part_is_restarted_and_said_so(tmp_path, said):
 
 
 def test_a_part_that_keeps_dying_is_said_with_its_last_lines_and_tried_again(tmp_path, said, monkeypatch):
-    monkeypatch.setattr(restarts, "TROUBLED", 2)
+    monkeypatch.setattr(supervisor, "TROUBLED", 2)
     dying = python("dying", "print('ready.', flush=True); import time; time.sleep(0.3); exit('no such table: tasks')")
     with Stack(tmp_path, say=said.append, plan=parts(dying)) as stack:
         stack.watch_in_background()
@@ -65,7 +64,7 @@ def test_a_part_that_keeps_dying_is_said_with_its_last_lines_and_tried_again(tmp
 
 
 def test_pauses_grow_and_a_steady_run_forgives():
-    told = restarts.Restarts()
+    told = supervisor.Restarts()
     pauses = []
     for _ in range(9):
         told = told.after(1.0)

@@ -13,8 +13,7 @@ from cryptography.fernet import Fernet
 from registrar.config.encryption import Encryptor
 from registrar.ledger import Ledger, heartbeats
 from registrar.ledger.engine import now
-from registrar.ledger.heartbeats import Heartbeat
-from registrar.ledger.queries.process_mismatches import fits, mismatches
+from registrar.ledger.heartbeats import Heartbeat, fits, mismatches
 from registrar.telemetry.heartbeat import HeartbeatWriter
 
 pytestmark = pytest.mark.both_ledgers

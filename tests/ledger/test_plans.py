@@ -25,13 +25,13 @@ from registrar.ledger.deliveries import Arrival, Delivery, accept_all
 from registrar.ledger.journal import append, stream
 from registrar.ledger.queries import (
     archived_events,
-    backlog,
     event_search,
     event_status,
     metrics,
     models,
     promotion_record,
     promotion_results,
+    queue,
 )
 from registrar.ledger.queries.event_search import EventFilter
 from tests.bench.filling import fill
@@ -69,9 +69,9 @@ WORK = {
     "claim": lambda c: tasks.claim(c, of(c, tables.tasks), at=NOON),
     "sweep": lambda c: tasks.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
-    "backlog": backlog.unfinished,
+    "backlog": queue.unfinished,
     "next of a lane": lambda c: tasks.next_messages(c, {"model:model-1", "notify:x"}, at=NOON),
-    "first in line": lambda c: backlog.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
+    "first in line": lambda c: queue.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: event_status.event(c, of(c, tables.events)),
     "archived": lambda c: archived_events.place(c, "evt_1"),
     "history": lambda c: holders.history(c, "model-1", limit=51),
@@ -89,7 +89,7 @@ WORK = {
     "who waits": lambda c: pending_gate_requests.unanswered(c, model="model-1", version=1, target="Production"),
     "who was answered": lambda c: pending_gate_requests.answered(c, ["answer:evt_1"]),
     "open promotions": promotions.still_open,
-    "overview": backlog.overview,
+    "overview": queue.overview,
     "events of a source": lambda c: event_search.search(c, EventFilter(source="slack")),
     "events of nobody": lambda c: event_search.search(c, EventFilter(actor="eve")),
     "events of a model, further down": lambda c: event_search.search(c, EventFilter(model="model-1"), before=2000),

@@ -10,7 +10,7 @@ from registrar.events.outcome import FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
 from registrar.ledger.deliveries import Delivery, DeliveryConflict, accept
-from registrar.ledger.queries.backlog import first_in_line
+from registrar.ledger.queries.queue import first_in_line
 from worker.celery_tasks import LONGEST_PAUSE
 
 pytestmark = pytest.mark.both_ledgers

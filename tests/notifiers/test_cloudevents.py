@@ -9,7 +9,7 @@ from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks import Webhook
 
 from registrar.events.outcome import Fact
-from registrar.policy import options
+from registrar.policy import plugin_options
 from tests.notifiers.told import DESCRIBED, ENCRYPTOR, MOVED, NOON, REQUESTED, expected, notice
 from worker.notifications.notifiers import webhook
 
@@ -61,5 +61,5 @@ def test_those_who_said_nothing_get_what_they_had(listener):
 
 @pytest.mark.parametrize("given", [{"format": "xml"}, {"type_prefix": ""}, {"type_prefix": "io..registrar"}])
 def test_options_that_cannot_work_are_refused(given):
-    with pytest.raises(options.BadOptions):
-        options.read(webhook, given)
+    with pytest.raises(plugin_options.BadOptions):
+        plugin_options.read(webhook, given)

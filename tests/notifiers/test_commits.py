@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from registrar.events.outcome import Fact
-from registrar.policy import options
+from registrar.policy import plugin_options
 from tests.notifiers.told import ASKED, COMMIT, DESCRIBED, ENCRYPTOR, HELD, LIVE, MOVED, REQUESTED, expected, notice
 from worker.notifications.notifiers import NotApplicable, github, gitlab
 from worker.registry.protocol import PermanentError, RetryableError
@@ -197,5 +197,5 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(listener, session):
     ],
 )
 def test_options_of_github_that_cannot_work_are_refused(given):
-    with pytest.raises(options.BadOptions):
-        options.read(github, given)
+    with pytest.raises(plugin_options.BadOptions):
+        plugin_options.read(github, given)

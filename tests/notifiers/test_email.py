@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from registrar.policy import options
+from registrar.policy import plugin_options
 from tests.notifiers.mailbox import PASSWORD, USER
 from tests.notifiers.told import ASKED, ENCRYPTOR, LIVE, MOVED, expected, notice
 from worker.notifications.notifiers import email
@@ -195,5 +195,5 @@ def test_what_is_no_mail_server_is_final_and_not_told(url):
     ],
 )
 def test_options_that_cannot_work_are_refused(given):
-    with pytest.raises(options.BadOptions):
-        options.read(email, given)
+    with pytest.raises(plugin_options.BadOptions):
+        plugin_options.read(email, given)

@@ -9,7 +9,7 @@ from registrar.policy.load import parse
 from tests.notifiers.told import ASKED, ENCRYPTOR, MOVED, notice
 from tests.policies import approval
 from tests.worker.office import ADA, BOB, CI, Office
-from worker.notifications.channel_binding import _page
+from worker.notifications.channels import _page
 from worker.notifications.notifiers import discord, email, mattermost, slack, teams
 from worker.promotions.transition_rules import barred, who_may
 

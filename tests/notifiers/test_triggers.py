@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from registrar.events.outcome import Fact
-from registrar.policy import options
+from registrar.policy import plugin_options
 from tests.notifiers.told import DESCRIBED, ENCRYPTOR, HELD, LIVE, MOVED, REQUESTED, expected, notice
 from worker.notifications.notifiers import github_dispatch, gitlab_pipeline, pagerduty
 from worker.registry.protocol import PermanentError, RetryableError
@@ -142,5 +142,5 @@ def test_redirects_are_not_followed(kind, listener, session):
     ],
 )
 def test_options_that_cannot_work_are_refused(kind, given):
-    with pytest.raises(options.BadOptions):
-        options.read(kind, given)
+    with pytest.raises(plugin_options.BadOptions):
+        plugin_options.read(kind, given)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from registrar.events.fact_types import OUTCOMES
+from registrar.events.outcome import OUTCOMES
 from registrar.events.types import VOCABULARY
 
 ROOT = Path(__file__).parents[2]

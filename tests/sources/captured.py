@@ -11,7 +11,7 @@ from pathlib import Path
 from registrar import plugins
 from registrar.config.encryption import Encryptor
 from registrar.policy import Policy
-from registrar.policy.options import NoOptions
+from registrar.policy.plugin_options import NoOptions
 from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Context, Request
 

@@ -22,7 +22,7 @@ from webhooks.ingress.errors import BadSignature, InvalidEvent, NotAForm, NotPer
 from webhooks.ingress.source_types import Parsed, Request
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources import github
-from webhooks.sources.github.event_names import SHAPES
+from webhooks.sources.github.payloads import SHAPES
 
 FORM = "application/x-www-form-urlencoded"
 GITHUB = [path for path in captures() if path.parent.name == "github"]

@@ -8,9 +8,9 @@ from sqlalchemy import update
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse as parse_event
 from registrar.ledger import capacity
+from registrar.ledger.capacity import LEAST_FREE
 from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.disk_space import LEAST_FREE
-from registrar.ledger.queries.backlog import unfinished
+from registrar.ledger.queries.queue import unfinished
 from registrar.ledger.tables import rejections, tasks
 from registrar.policy.load import parse
 from tests.webhooks.conftest import OLD, Receiver, finished

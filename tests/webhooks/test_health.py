@@ -6,7 +6,7 @@ import pytest
 
 from registrar.config.settings import Settings
 from registrar.ledger import Ledger, heartbeats
-from registrar.ledger.disk_space import LEAST_FREE
+from registrar.ledger.capacity import LEAST_FREE
 from tests.broker import Broker
 from tests.webhooks.conftest import Receiver, environ, finished
 from webhooks.app import create_app

@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 
 from registrar.ledger import LedgerUnavailable
 from registrar.ledger.engine import now
-from registrar.ledger.outage import OUTAGE_SECONDS, Outages
 from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
+from registrar.ledger.unavailable import OUTAGE_SECONDS, Outages
 from worker import celery_tasks as celery_side
 from worker import dispatcher, ledger_retry
 

@@ -3,13 +3,13 @@
 import pytest
 from celery import Celery
 
-from worker import beat_schedule
+from worker import beat
 
 
-@pytest.mark.parametrize("name", beat_schedule.SCHEDULE)
+@pytest.mark.parametrize("name", beat.SCHEDULE)
 def test_what_is_due_is_told_by_the_time_that_passes_and_not_by_the_time_of_day(name, monkeypatch):
-    entry, at = beat_schedule.SCHEDULE[name]["schedule"], 100.0
-    monkeypatch.setattr("worker.beat_schedule.time.monotonic", lambda: at)
+    entry, at = beat.SCHEDULE[name]["schedule"], 100.0
+    monkeypatch.setattr("worker.beat.time.monotonic", lambda: at)
     monkeypatch.setattr(Celery, "now", lambda app: pytest.fail("beat asked for the time of day"))
     rung = entry.now()
     assert not entry.is_due(rung).is_due

@@ -9,7 +9,7 @@ from flask import request
 
 from registrar.queries.query_service import MOST, Page
 from webhooks.ingress.errors import InvalidQuery
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 PAGE = ("limit", "cursor")
 One = TypeVar("One", bound=str)

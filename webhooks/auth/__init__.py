@@ -15,9 +15,8 @@ from registrar.policy import Policy
 from registrar.policy.access import Role
 from webhooks.auth.bearer_tokens import BearerTokens
 from webhooks.auth.csrf import CsrfProtection
-from webhooks.auth.identity import principal_of
+from webhooks.auth.identity import Principal, principal_of
 from webhooks.auth.loopback import Loopback, local_principal, looks_local
-from webhooks.auth.principal import Principal
 from webhooks.auth.proxy_header import Proxy
 from webhooks.auth.sessions import Session, Sessions
 from webhooks.auth.signing_keys import signer

@@ -14,7 +14,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy import Policy
 from registrar.policy.access import lesser
-from webhooks.auth.principal import Principal
+from webhooks.auth.identity import Principal
 from webhooks.auth.ttl_cache import TtlCache
 from webhooks.ingress.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key

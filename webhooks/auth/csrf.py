@@ -13,7 +13,7 @@ import flask
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from registrar.ledger.engine import now
-from webhooks.auth.principal import Principal
+from webhooks.auth.identity import Principal
 from webhooks.auth.signing_keys import opened
 from webhooks.ingress.errors import CrossSite
 

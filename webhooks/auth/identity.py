@@ -1,13 +1,38 @@
-"""From what a proxy or a provider vouches for to somebody of registrar.yml, or a guest who may look."""
+"""Who is asking, and how they were signed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from registrar.events.event import Actor
 from registrar.policy import Policy
-from webhooks.auth.principal import By, Principal
+from registrar.policy.access import ROLES, Role
 from webhooks.ingress.errors import NotPermitted
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
+
+__all__ = ["By", "Principal", "Role"]
+
+By = Literal["loopback", "session", "proxy", "token"]
+
+
+@dataclass(frozen=True)
+class Principal:
+    """actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for whoever sits at this machine
+    where no local operator is named; `web:ACCOUNT` for a guest: signed in, may look, and is no person of ours.
+
+    via: what more there is to say of how: the token's name. session: of a session, what its forms are bound to.
+    """
+
+    actor: Actor
+    role: Role
+    by: By
+    via: str | None = None
+    session: str | None = field(default=None, repr=False)
+
+    def may(self, role: Role) -> bool:
+        """Each role includes those before it."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
 
 LONGEST = 250  # characters of an account
 

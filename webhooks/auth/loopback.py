@@ -8,7 +8,7 @@ from registrar.events.event import Actor
 from registrar.http.safe_url import at_loopback
 from registrar.policy import Policy
 from webhooks.auth.client_address import parse_address
-from webhooks.auth.principal import Principal
+from webhooks.auth.identity import Principal
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Via")
 _NAMES = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")

@@ -26,7 +26,7 @@ from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity, is_account
 from webhooks.auth.oidc_state import OidcState, SignInFailed
 from webhooks.ingress.errors import Unavailable
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from webhooks.auth.oidc_state import OidcState, SignInFailed
 from webhooks.auth.signing_keys import AHEAD
 from webhooks.ingress.errors import NotFound, Rejected
 from webhooks.ingress.rate_limit import Limits, address_key
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 if TYPE_CHECKING:  # imported where registrar.yml has a provider, and nowhere else: the receiver starts light
     from webhooks.auth.oidc import Provider

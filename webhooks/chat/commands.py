@@ -8,7 +8,7 @@ from typing import Any
 
 from registrar.events.types import STAGES
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 Fields = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from webhooks.chat.parser import typed
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 _SUBCOMMAND, _CHAT_INPUT = 1, 1
 _ORDER = ("text", "model", "experiment", "task", "version", "stage", "filter", "reason")  # of the usages in chat.py

@@ -9,7 +9,7 @@ from registrar.events.types import Data
 from webhooks.chat.commands import COMMANDS, Command, first_word
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 LATER = "The result will appear here."
 ELSEWHERE = "Its result is told in the channels that registrar.yml routes it to."

@@ -8,7 +8,7 @@ from typing import Any
 from registrar.policy.base_model import matches
 from registrar.text.sanitize import absent
 from webhooks.ci.payload import COMMIT, Ignored, at, link
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 _PROPOSED = re.compile(r"(?:pull|merge)[-_ ]?request", re.IGNORECASE)
 _PULL_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:/.*)?")

@@ -11,7 +11,7 @@ from registrar.events.types import ModelName, Stage
 from registrar.policy.base_model import Glob, Strict, most_specific
 from webhooks.ci.pattern import Pattern
 from webhooks.ci.payload import Ignored
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 _NUMBER = re.compile("[0-9]{1,9}")
 

@@ -14,7 +14,7 @@ from registrar.policy.document import OURSELVES, WEB
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 MOST = 50
 _FILTERS = ("source", "type", "model", "actor", "state", "since", "until")

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from registrar.text.plural import plural
 from registrar.text.tones import tone
+from registrar.text.wording import plural
 
 __all__ = ["against", "cut", "number", "plural", "pretty", "span", "state", "took", "verb", "when"]
 

@@ -10,11 +10,10 @@ from sqlalchemy import Connection, select
 
 from registrar.events.types import ModelRollback
 from registrar.ledger import promotions as record
-from registrar.ledger.deleted_models import made_anew_at, of_deleted
 from registrar.ledger.disputes import dispute, disputes
 from registrar.ledger.engine import now
 from registrar.ledger.holders import held_before
-from registrar.ledger.incarnations import CLOCKS
+from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
 from registrar.ledger.queries import models, promotion_record
 from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.queries.incidents import incidents
@@ -28,7 +27,7 @@ from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.holdings import alike, place, same
 from webhooks.dashboard.timeline import timeline
 from webhooks.ingress.errors import NotFound
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 MOST = 50
 _HISTORY = 200  # the newest holdings of a model that its page shows

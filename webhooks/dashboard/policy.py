@@ -7,10 +7,10 @@ from flask import Blueprint, request
 
 from registrar.policy import Policy
 from registrar.policy.explain import explain
-from registrar.queries.policy_digests import bound
+from registrar.queries.policy_view import bound
 from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import NotFound
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 
 def register(pages: Blueprint, context: DashboardContext) -> None:

@@ -8,17 +8,17 @@ from sqlalchemy import Connection
 
 from registrar.ledger import approval_snapshot
 from registrar.ledger import promotions as record
-from registrar.ledger.deleted_models import of_deleted
 from registrar.ledger.engine import now
+from registrar.ledger.incarnations import of_deleted
 from registrar.ledger.queries import promotion_record
 from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
 from registrar.ledger.queries.promotion_results import PromotionResult, became
 from registrar.policy.approvals import Approval
-from registrar.queries.policy_digests import bound
+from registrar.queries.policy_view import bound
 from webhooks.dashboard import promotion_view, query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 MOST = 50
 _VERDICTS = ("approve", "reject", "cancel")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from flask import request
 
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 
 def text(name: str) -> str:

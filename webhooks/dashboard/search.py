@@ -8,7 +8,7 @@ from registrar.ledger.queries import models
 from registrar.ledger.tables import events, promotions, tasks
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import NotFound
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 
 def register(pages: Blueprint, context: DashboardContext) -> None:

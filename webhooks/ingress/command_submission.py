@@ -17,7 +17,7 @@ from registrar.policy import Policy
 from registrar.policy.access import Role
 from registrar.policy.approvals import Approval
 from registrar.policy.document import WEB
-from webhooks.auth.principal import Principal
+from webhooks.auth.identity import Principal
 from webhooks.ingress import validation
 from webhooks.ingress.endpoint import COMMIT_SECONDS
 from webhooks.ingress.errors import InvalidEvent, NotPermitted

@@ -20,9 +20,9 @@ from webhooks.auth.client_address import Network, client_address
 from webhooks.ingress.errors import Incomplete, NotPermitted, TooLarge, UnknownSource, UnsupportedMediaType
 from webhooks.ingress.rate_limit import SOURCE, Limits, address_key
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_registry import OpenSource
 from webhooks.ingress.source_types import Answer, Identity, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.monitoring.metrics import Metrics
 
 # Seconds that a sender waits for the commit; a ledger that hangs says nothing itself.

@@ -21,7 +21,7 @@ from webhooks.ingress.errors import Rejected, TooMany
 from webhooks.ingress.rate_limit import REFUSALS, Limits, address_key
 from webhooks.ingress.rejection_log import RejectionLog
 from webhooks.ingress.request import HttpRequest, HttpResponse, json_response
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 from webhooks.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)

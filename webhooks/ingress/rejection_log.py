@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from registrar.ledger import Ledger, LedgerUnavailable, rejections
 from registrar.ledger.engine import now
 from webhooks.ingress.errors import Rejected, Unavailable
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 from webhooks.monitoring.metrics import UNKNOWN
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from registrar import plugins
 from registrar.config.encryption import Encryptor
 from registrar.config.settings import Settings, SettingsError
-from registrar.policy import Policy, Source, options
+from registrar.policy import Policy, Source, plugin_options
 from registrar.policy.errors import Place
 from webhooks.ingress.chat_reply import ChatReply
 from webhooks.ingress.errors import Rejected
@@ -104,8 +104,8 @@ def _check(context: Context, kind: SourceType) -> None:
 
 def _options(name: str, config: Source, kind: SourceType) -> BaseModel:
     try:
-        return options.read(kind, config.options)
-    except options.BadOptions as error:
+        return plugin_options.read(kind, config.options)
+    except plugin_options.BadOptions as error:
         raise SourceError(("sources", name, "options"), error) from None
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from registrar.config.encryption import Encryptor
 from registrar.events.event import Event
 from registrar.policy import Policy, Source
-from registrar.policy.options import NoOptions
+from registrar.policy.plugin_options import NoOptions
 from webhooks.ingress.chat_reply import ChatReply
 from webhooks.ingress.errors import Rejected
 from webhooks.signatures.schemes import Scheme

@@ -1,4 +1,4 @@
-"""Reads an event's data by the vocabulary, and turns pydantic's complaints into sentences."""
+"""Makes what a sender wrote fit to be shown: one line, no characters that forge log lines or turn text around."""
 
 import difflib
 from collections.abc import Mapping
@@ -11,7 +11,12 @@ from registrar.events.types import VOCABULARY, Data, UnknownType, parse
 from registrar.events.types.errors import wording
 from webhooks.ci.payload import Ignored
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.sanitize import clean
+
+
+def clean(text: str, *, length: int = 100) -> str:
+    """Printable characters only (no controls, no bidi marks, no halves of surrogate pairs), cut to `length`."""
+    return "".join(char if char.isprintable() else "?" for char in text[:length])
+
 
 _MOST = 20  # complaints in one answer
 _MISSPELT = 0.93  # how like one of our types another is that is meant for it: all but a letter or two

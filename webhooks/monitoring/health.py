@@ -9,9 +9,8 @@ from typing import Literal
 
 from registrar.broker.dispatcher import Dispatcher
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.capacity import Capacity
-from registrar.ledger.disk_space import LEAST_FREE, free_bytes, probe
-from registrar.text.plural import plural
+from registrar.ledger.capacity import LEAST_FREE, Capacity, free_bytes, probe
+from registrar.text.wording import plural
 from webhooks.ingress.errors import InvalidEvent, NotReady
 
 log = logging.getLogger(__name__)

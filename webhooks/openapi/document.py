@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from registrar.events.types import VOCABULARY
-from webhooks.openapi import commands, queries, schemas, sign_in
+from webhooks.openapi import commands, queries, schemas
 from webhooks.openapi.operations import REF, UNKNOWN, VIEWERS, answer, get, other, refusals_of
 
 _ANSWERS: tuple[type[BaseModel], ...] = (
@@ -80,7 +80,7 @@ def _paths() -> dict[str, Any]:
     return {
         "/webhooks/{source}": {"parameters": [_SOURCE], "post": _post(), "options": _options()},
         **_both(queries.paths(), commands.paths()),
-        **sign_in.paths(),
+        **commands.sign_in_paths(),
         "/healthz": {"get": get("Whether the process lives", "", schemas.Alive)},
         "/readyz": {"get": get("Whether it can accept", _READY, schemas.Ready, parameters=[_EXCLUDE])},
         "/metrics": {"get": other("Counters for Prometheus", VIEWERS, "text/plain", *UNKNOWN)},

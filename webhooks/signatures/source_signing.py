@@ -16,7 +16,7 @@ from registrar.config.settings import Settings
 from registrar.errors import UserError
 from registrar.policy import Policy, Source
 from registrar.policy.errors import Complaint
-from registrar.policy.options import NoOptions
+from registrar.policy.plugin_options import NoOptions
 from webhooks.ingress.errors import Rejected
 from webhooks.ingress.source_registry import OpenSource, SourceError, open_one
 from webhooks.ingress.source_types import Compose, Context, Outgoing, Request, SchemeOf, Sign, SourceType

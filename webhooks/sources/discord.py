@@ -20,8 +20,8 @@ from webhooks.chat import buttons, discord_options, parser, reply_address
 from webhooks.ci.payload import Ignored, number
 from webhooks.ingress import strict_json
 from webhooks.ingress.errors import InvalidEvent, NotJson, Rejected
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})

@@ -21,8 +21,8 @@ from registrar.text import markdown
 from webhooks.chat import buttons, parser, reply_address
 from webhooks.ingress import strict_form, strict_json
 from webhooks.ingress.errors import BadSignature, InvalidEvent, NotAForm, NotJson, Rejected
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures.verifier import WeakSecret
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})

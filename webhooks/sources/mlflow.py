@@ -12,8 +12,8 @@ from registrar.events.event import Actor, Event
 from webhooks.ci.payload import Ignored, at, moment, refused, text
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, Rejected
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})

@@ -18,8 +18,8 @@ from webhooks.ci.payload import Ignored, at, text
 from webhooks.ingress import strict_form, strict_json
 from webhooks.ingress.chat_reply import ChatReply
 from webhooks.ingress.errors import InvalidEvent, NotAForm, NotJson, Rejected
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})

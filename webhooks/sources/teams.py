@@ -17,8 +17,8 @@ from webhooks.chat import parser
 from webhooks.ci.payload import Ignored, text
 from webhooks.ingress import strict_json
 from webhooks.ingress.errors import InvalidEvent, Rejected, StaleTimestamp
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})

@@ -10,9 +10,8 @@ from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
-from worker.promotions import drift, quarantine
-from worker.promotions.current_stage import standing
-from worker.promotions.transition_rules import held_back
+from worker.promotions import drift, version_state
+from worker.promotions.transition_rules import held_back, standing
 from worker.promotions.transitions import move
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
@@ -26,7 +25,7 @@ def act(context: TaskContext) -> Outcome:
     here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    against = quarantine.why(context.ledger, version) or _rejected(context, version, stage)
+    against = version_state.why(context.ledger, version) or _rejected(context, version, stage)
     if why := against or held_back(context, version, stage):
         return _refused(version, stage, target, why)
     moved = move(context, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")

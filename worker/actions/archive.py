@@ -6,7 +6,7 @@ by those alone who could roll it back.
 """
 
 from registrar.events.outcome import Outcome
-from worker.promotions import quarantine
+from worker.promotions import version_state
 from worker.promotions.removal_rules import barred
 from worker.promotions.stage_occupancy import seen
 from worker.promotions.transition_rules import held_back
@@ -33,7 +33,7 @@ def _goal(context: TaskContext, version: Version, held: str) -> str:
     """Who is in an exclusive Staging already is not sent away for one that was replaced."""
     policy = context.policy.model(context.model)
     target, staging = policy.target(held), policy.target("Staging")
-    if not target or target.on_replace != "staging" or quarantine.why(context.ledger, version):
+    if not target or target.on_replace != "staging" or version_state.why(context.ledger, version):
         return "Archived"
     if context.task.attempts > 1 and version.stage == "Staging":
         return "Staging"  # an attempt before this one judged it, and put it there

@@ -3,7 +3,7 @@
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import PromotionCancel
 from registrar.ledger.promotions import Promotion, PromotionStateChanged
-from worker.promotions.hints import how
+from worker.promotions.approval_request import how
 from worker.promotions.voters import approval_of, changed, meant
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext

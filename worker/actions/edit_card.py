@@ -7,7 +7,7 @@ from datetime import datetime
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.ledger.notification_cards import Card, posted
-from worker.notifications import channel_binding as telling
+from worker.notifications import channels as telling
 from worker.notifications import fact_card
 from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext

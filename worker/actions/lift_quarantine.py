@@ -7,7 +7,7 @@ from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import QuarantineLift
 from registrar.ledger.version_state import Key
 from registrar.policy.approvals import Approval
-from worker.promotions import quarantine
+from worker.promotions import version_state
 from worker.promotions.version_state import put
 from worker.promotions.voters import allowed
 from worker.registry.protocol import Refused
@@ -18,7 +18,7 @@ def act(context: TaskContext) -> Outcome:
     data = context.data_as(QuarantineLift)
     _permit(context)
     version = context.registry.version(data.model, data.version)
-    held = quarantine.why(context.ledger, version)
+    held = version_state.why(context.ledger, version)
     if held is None:
         return Outcome(f"{version} is not quarantined; nothing to do")
     text = f"the quarantine of {version} was lifted by {context.actor_name}: {data.reason}"

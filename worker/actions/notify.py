@@ -2,7 +2,7 @@
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.ledger.notification_cards import Posted, posted
-from worker.notifications import channel_binding as telling
+from worker.notifications import channels as telling
 from worker.notifications import fact_card
 from worker.notifications.notifiers import NotApplicable
 from worker.task_context import TaskContext

@@ -10,7 +10,7 @@ from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
-from worker.promotions import author, disputes, drift
+from worker.promotions import attribution, disputes, drift
 from worker.registry import limits
 from worker.registry.protocol import NotFound, Version, present
 from worker.task_context import TaskContext
@@ -54,7 +54,11 @@ def _version(context: TaskContext, number: int) -> Outcome:
 def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
     """Who trained it, as it is seen now; nothing where its run is gone."""
     try:
-        return author.seen(context.ledger, version, context.registry.run(version.run_id).user) if version.run_id else ()
+        return (
+            attribution.seen(context.ledger, version, context.registry.run(version.run_id).user)
+            if version.run_id
+            else ()
+        )
     except NotFound:
         return ()
 

@@ -5,10 +5,10 @@ import time
 
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
-from worker.promotions import adoption, author
-from worker.promotions.current_stage import standing
+from worker.promotions import adoption, attribution
 from worker.promotions.registration import chosen, registered
 from worker.promotions.stage_occupancy import now_and_then
+from worker.promotions.transition_rules import standing
 from worker.promotions.version_state import given
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version
@@ -84,7 +84,7 @@ def _there(context: TaskContext, data: Registration, run: Run, version: Version)
         version = adoption.write(context, data, run, version, _commit(data, run))
         text = f"{version} of run {named}, which was in MLflow already, was taken up by {context.actor_name}"
         return _told(context, run, version, text)
-    first = author.seen(context.ledger, version, run.user)
+    first = attribution.seen(context.ledger, version, run.user)
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
@@ -107,5 +107,7 @@ def _told(context: TaskContext, run: Run, version: Version, text: str) -> Outcom
 def _bound(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
     """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
     ours = version.tags.get("registrar.task") == context.task.id
-    people = author.bound(context, version, run.user) if ours else author.seen(context.ledger, version, run.user)
+    people = (
+        attribution.bound(context, version, run.user) if ours else attribution.seen(context.ledger, version, run.user)
+    )
     return (*people, *given(version, context.data_as(Registration).tags))

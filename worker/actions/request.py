@@ -16,13 +16,12 @@ from registrar.ledger.promotions import (
 from registrar.policy import Target
 from registrar.policy.approvals import Approval
 from worker import metrics
-from worker.promotions import approval_request, author, deployment_gate_response, quarantine
-from worker.promotions.current_stage import standing
+from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
+from worker.promotions.attribution import asks, requester
 from worker.promotions.evidence import Evidence, expired, gather, target_of
 from worker.promotions.removal_rules import barred
-from worker.promotions.requester import asks, requester
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import wrong_start
+from worker.promotions.transition_rules import standing, wrong_start
 from worker.registry import limits
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
@@ -57,12 +56,12 @@ def act(context: TaskContext) -> Outcome:
 def _tried(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
     """waiting: the open request that waits for its time, which this is another look at."""
     leaving = barred(context, version, target.stage)
-    if reason := quarantine.why(context.ledger, version) or wrong_start(context.policy, version, target) or leaving:
+    if reason := version_state.why(context.ledger, version) or wrong_start(context.policy, version, target) or leaving:
         return _held_back(context, version, target, [reason], waiting)
     evidence = gather(context, version, target)
     metrics.gates(context.policy, version.model, target, evidence.verdicts)
     outcome = _judged(context, evidence, waiting)
-    return replace(outcome, records=(*author.seen(context.ledger, version, evidence.trained_by), *outcome.records))
+    return replace(outcome, records=(*attribution.seen(context.ledger, version, evidence.trained_by), *outcome.records))
 
 
 def _judged(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
 from registrar.ledger.journal.interventions_by_hand import PutBack
-from worker.promotions import drift, quarantine
+from worker.promotions import drift, version_state
 from worker.promotions.evidence import rewritten
 from worker.promotions.stage_occupancy import exclusive, seen
 from worker.registry.protocol import Version, present
@@ -110,7 +110,7 @@ def _banned(context: TaskContext, version: Version, stage: str) -> str | None:
     """Why a version may be there no more, whoever else is there or not."""
     if not context.policy.model(context.model).target(stage):
         return None
-    return quarantine.why(context.ledger, version) or _not_let_in(context, version, "stage", stage)
+    return version_state.why(context.ledger, version) or _not_let_in(context, version, "stage", stage)
 
 
 def _not_approved(context: TaskContext, version: Version, alias: str) -> str | None:
@@ -149,7 +149,7 @@ def _sent_away(context: TaskContext, version: Version, stage: str) -> tuple[Ledg
 
 
 def _quarantined(context: TaskContext, version: Version) -> str | None:
-    why = quarantine.why(context.ledger, version)
+    why = version_state.why(context.ledger, version)
     return f"{version} {why.removeprefix('it ')}" if why else None
 
 

@@ -16,10 +16,10 @@ from registrar.ledger.deployments import get, recorded
 from registrar.ledger.holders import PastHolding, held_now
 from registrar.ledger.incarnations import known
 from registrar.policy import Target
-from worker.promotions import quarantine
+from worker.promotions import version_state
+from worker.promotions.approval_request import chat_name, how
 from worker.promotions.deployments import ask
 from worker.promotions.evidence import target_of
-from worker.promotions.hints import chat_name, how
 from worker.promotions.removal_rules import may_not
 from worker.promotions.rollback_target import held, nameable, named, usable
 from worker.promotions.stage_occupancy import seen
@@ -55,12 +55,12 @@ def act(context: TaskContext) -> Outcome:
 def _moved(context: TaskContext, good: Version, target: str, bad: int, reason: str) -> Outcome:
     """Where the good one can't be brought back, the bad one stays, and is free as before."""
     leaving = present(context.registry, context.model, bad)
-    quarantined = (quarantine.impose(context, leaving, reason),) if leaving else ()
+    quarantined = (version_state.impose(context, leaving, reason),) if leaving else ()
     try:
         moved = move(context, good, target, reason=f"rolled back from version {bad}: {reason}")
     except RegistryError as error:
         if leaving and context.ends(error):
-            quarantine.take_back(context, leaving, reason)
+            version_state.take_back(context, leaving, reason)
         raise
     return replace(moved, records=(*quarantined, *moved.records))
 

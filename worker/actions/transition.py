@@ -10,14 +10,13 @@ from dataclasses import replace
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, approvals, get
 from registrar.policy import Target
-from worker.promotions import invalidation, quarantine
-from worker.promotions.current_stage import standing
+from worker.promotions import approval_request, version_state
 from worker.promotions.deployments import ask
 from worker.promotions.evidence import gather, target_of
 from worker.promotions.removal_rules import barred
 from worker.promotions.rollback_target import held, let_in
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import held_back, wrong_start
+from worker.promotions.transition_rules import held_back, standing, wrong_start
 from worker.promotions.transitions import move
 from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext
@@ -44,7 +43,7 @@ def act(context: TaskContext) -> Outcome:
 def _free(context: TaskContext, stage: str) -> Version:
     """Raises Refused for a version that was rolled back."""
     version = context.registry.version(context.model, context.version)
-    if stage in ("Staging", "Production") and (held := quarantine.why(context.ledger, version)):
+    if stage in ("Staging", "Production") and (held := version_state.why(context.ledger, version)):
         raise Refused(f"{version} may not go to {stage}: {held}")
     return version
 
@@ -71,11 +70,11 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
     if context.task.attempts == 1 or not there:
         evidence = gather(context, version, target)
         if what := evidence.changed_since(promotion.evidence):
-            return invalidation.outcome(promotion, invalidation.changed(promotion, what))
+            return approval_request.outcome(promotion, approval_request.changed(promotion, what))
         if not there and (wrong := wrong_start(context.policy, version, target)):
-            return invalidation.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
+            return approval_request.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
         if not there and (newer := _newer(context, promotion, target)):
-            return invalidation.outcome(
+            return approval_request.outcome(
                 promotion, f"version {newer} came to {target.stage} since {promotion} was approved"
             )
         if evidence.holds and not promotion.broke_glass:

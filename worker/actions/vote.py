@@ -7,9 +7,9 @@ from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import PromotionApprove, Vote
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, VoteCast, approvals
 from registrar.policy.approvals import Approval
-from worker.promotions import disputes, invalidation, quarantine
+from worker.promotions import approval_request, disputes, version_state
+from worker.promotions.approval_request import chat_name, how
 from worker.promotions.evidence import expired, gather, target_of
-from worker.promotions.hints import chat_name, how
 from worker.promotions.voters import allowed, approval_of, changed, excluded, meant, missing, name
 from worker.task_context import TaskContext
 
@@ -97,14 +97,14 @@ def _glass_holds(context: TaskContext, data: Vote, promotion: Promotion, approva
         return f"{context.actor_name} may not break the glass for {promotion}; {may}"
     if not (data.reason or "").strip():
         return f"breaking the glass for {promotion} needs a reason"
-    if held := quarantine.why(context.ledger, context.registry.version(promotion.model, promotion.version)):
+    if held := version_state.why(context.ledger, context.registry.version(promotion.model, promotion.version)):
         return f"{promotion} can't be approved: {held}"
     return None
 
 
 def _excluded(context: TaskContext, promotion: Promotion, groups: list[str]) -> str | None:
     version = context.registry.version(promotion.model, promotion.version)
-    if held := quarantine.why(context.ledger, version):
+    if held := version_state.why(context.ledger, version):
         return f"{promotion} can't be approved: {held}"
     without = excluded(context, promotion, version)
     if why := without.get(context.task.actor):
@@ -164,8 +164,8 @@ def _changed(context: TaskContext, promotion: Promotion) -> str | None:
 
 
 def _void(promotion: Promotion, verdict: str, what: str) -> Outcome:
-    why = invalidation.changed(promotion, what)
-    done = invalidation.outcome(promotion, why, VoteCast(promotion.id, verdict, False, why))
+    why = approval_request.changed(promotion, what)
+    done = approval_request.outcome(promotion, why, VoteCast(promotion.id, verdict, False, why))
     return replace(done, summary=f"Your vote does not count: {done.summary}", refused=True)
 
 

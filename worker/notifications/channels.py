@@ -1,8 +1,20 @@
 """The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, fitting options."""
 
+from dataclasses import dataclass, replace
+from types import ModuleType
+from urllib.parse import quote
+
 from registrar import plugins
 from registrar.errors import UserError
-from registrar.policy import Policy, options
+from registrar.events.approval_buttons import LIFE, Audience
+from registrar.events.outcome import Fact
+from registrar.plugins import load
+from registrar.policy import Policy, plugin_options
+from registrar.policy.routes import Channel
+from worker.notifications import fact_card
+from worker.notifications.notifiers import Notification
+from worker.registry.protocol import NotFound, PermanentError
+from worker.task_context import TaskContext
 
 
 class ChannelError(UserError, ValueError):
@@ -13,8 +25,83 @@ def check(policy: Policy) -> None:
     """Raises ChannelError."""
     for name, channel in policy.channels.items():
         try:
-            options.read(plugins.load("worker.notifications.notifiers", channel.kind), channel.options)
+            plugin_options.read(plugins.load("worker.notifications.notifiers", channel.kind), channel.options)
         except plugins.UnknownKind as error:
             raise ChannelError(f"channels.{name}.kind: {error}") from None
-        except options.BadOptions as error:
+        except plugin_options.BadOptions as error:
             raise ChannelError(f"channels.{name}.options: {error}") from None
+
+
+@dataclass(frozen=True)
+class ChannelBinding:
+    """notifier: the module of the channel's kind."""
+
+    name: str
+    channel: Channel
+    notifier: ModuleType
+
+    def notice(
+        self, context: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
+    ) -> Notification:
+        """end: how a card ended, which is rewritten: it has no buttons any more. Raises PermanentError."""
+        return Notification(
+            id=context.task.id,
+            fact=_of_version(context, fact, self.notifier),
+            event_id=context.task.event_id,
+            at=context.task.accepted_at,
+            url=context.secret(self.channel.url),
+            secret=context.secret(self.channel.secret),
+            door=_door(self.channel, context.settings.public_url),
+            options=self.channel.options,
+            source=context.settings.public_url or Notification.source,
+            actor=context.task.actor,
+            presses=_presses(context, self),
+            # Of the first attempt: a card that is posted again has the same buttons.
+            until=context.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
+            thread=thread,
+            page=_page(fact, context.settings.public_url),
+            end=end,
+        )
+
+
+def channel(context: TaskContext, name: str) -> ChannelBinding:
+    """Raises PermanentError for one that is there no more."""
+    found = context.policy.channels.get(name)
+    if found is None:
+        raise PermanentError(f"channel {name!r} is in registrar.yml no more")
+    return ChannelBinding(name, found, load("worker.notifications.notifiers", found.kind))
+
+
+def _of_version(context: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
+    """Most facts do not carry what only deploy systems and commits are about. One's own word goes before the tag."""
+    if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
+        return fact
+    known = {key: value for key, value in fact.details.items() if value is not None}
+    if {"commit", "run_id"} <= set(known):
+        return fact
+    try:
+        version = context.registry.version(fact.model, fact.version)
+    except NotFound:
+        return fact
+    found = {"commit": version.tags.get("registrar.commit"), "run_id": version.run_id}
+    return replace(fact, details={**fact.details, **found, **known})
+
+
+def _door(channel: Channel, public_url: str | None) -> str | None:
+    """Where the receiver takes the channel's presses."""
+    return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
+
+
+def _presses(context: TaskContext, told: ChannelBinding) -> Audience | None:
+    source = context.policy.presses(told.name)
+    return Audience(told.channel.kind, source, told.name) if source else None
+
+
+def _page(fact: Fact, public_url: str | None) -> str | None:
+    """The dashboard's page about a fact: of its promotion, where it is about one, else of its model."""
+    if not public_url or not fact.model:
+        return None
+    base = public_url.rstrip("/")
+    if promotion := fact.details.get("promotion"):
+        return f"{base}/promotions/{quote(str(promotion), safe='')}"
+    return f"{base}/models/{quote(fact.model, safe='')}"

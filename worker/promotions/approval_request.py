@@ -1,16 +1,53 @@
-"""What approvers are asked: the sentence, and all that its card shows. For the first time, again, and to others."""
+"""What to do next, in the grammar of the way in which it was asked: chat's words, commands and API, or an event."""
 
 from datetime import datetime
 from typing import Any
 
-from registrar.events.outcome import Fact
-from registrar.ledger.promotions import Promotion
+from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
+from registrar.ledger.promotions import Promotion, PromotionStateChanged
+from registrar.policy.document import WEB
 from worker.notifications import fact_card
-from worker.promotions.champion import compared
+from worker.promotions.baseline import compared
 from worker.promotions.evidence import Evidence
 from worker.promotions.transition_rules import barred, becomes, replaced, who_may
 from worker.promotions.voters import name
 from worker.task_context import TaskContext
+
+_CHATS = frozenset({"slack", "mattermost", "discord", "teams"})  # the kinds of source that take a chat's words
+
+
+def how(context: TaskContext, *, chat: str, web: str, event: str) -> str:
+    """Return one of the three. web: for pages, commands and the API, which the record can't tell apart."""
+    if context.task.source == WEB:
+        return web
+    source = context.policy.sources.get(context.task.source)
+    return chat if source and source.kind in _CHATS else event
+
+
+def chat_name(model: str) -> str:
+    """A model's name as chats and shells take it."""
+    return f'"{model}"' if " " in model else model
+
+
+def outcome(promotion: Promotion, why: str, *records: LedgerChange) -> Outcome:
+    """records: what belongs into the same commit."""
+    text = f"{why}: it is asked for again"
+    step = {"version": promotion.version, "target": promotion.target}
+    again = FollowUp("worker.request", {**step, "requested_by": promotion.requested_by})
+    fact = Fact(
+        "promotion.void",
+        text,
+        promotion.model,
+        promotion.version,
+        {"promotion": promotion.id, "target": promotion.target},
+    )
+    return Outcome(text, (fact,), (again,), (*records, PromotionStateChanged(promotion.id, "superseded", text)))
+
+
+def changed(promotion: Promotion, what: str) -> str:
+    """The reason in the words of people."""
+    return f"{what} changed since {promotion} was asked for"
+
 
 ASKED, REMINDED, ESCALATED = fact_card.ASKING
 

@@ -15,11 +15,11 @@ from registrar.policy.approvals import Approval
 from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.time_gates import Timing
-from worker.promotions import author
+from worker.promotions import attribution
 from worker.promotions.baseline import compared_with
-from worker.promotions.current_stage import standing
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
 from worker.promotions.time_gates import ClosedTimeGate, Times, closed
+from worker.promotions.transition_rules import standing
 from worker.promotions.version_state import recorded
 from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
 from worker.task_context import TaskContext
@@ -104,7 +104,7 @@ def gather(look: EvaluationContext, version: Version, target: Target) -> Evidenc
     A version without a run has no metrics: its gates fail.
     """
     run = look.registry.run(version.run_id) if version.run_id else None
-    metrics, bound = run.metrics if run else {}, author.known(look.ledger, version)
+    metrics, bound = run.metrics if run else {}, attribution.known(look.ledger, version)
     baselines, held_before = _baselines(look, version, target)
     seen = GateInputs(
         metrics=metrics,

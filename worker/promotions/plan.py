@@ -9,10 +9,9 @@ from registrar.ledger.promotions import Promotion, approvals, latest
 from registrar.ledger.queries.promotion_results import became
 from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
-from worker.promotions import quarantine
-from worker.promotions.current_stage import standing
+from worker.promotions import version_state
 from worker.promotions.evidence import EvaluationContext, Evidence, gather
-from worker.promotions.transition_rules import barred, becomes, replaced, who_may, wrong_start
+from worker.promotions.transition_rules import barred, becomes, replaced, standing, who_may, wrong_start
 from worker.registry.protocol import Refused, Registry, Version
 
 State = Literal["ready", "blocked", "nothing to do"]
@@ -49,7 +48,7 @@ def plan(look: EvaluationContext, model: str, number: int, stage: str) -> Plan:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
     evidence = gather(look, version, target)
     reasons = (
-        quarantine.why(look.ledger, version),
+        version_state.why(look.ledger, version),
         wrong_start(look.policy, version, target),
         _impossible(look, evidence),
     )

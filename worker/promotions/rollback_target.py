@@ -11,7 +11,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.deployments import IN_VAIN, last, was_live
 from registrar.ledger.holders import PastHolding, held_before
 from registrar.policy import ModelPolicy, Target
-from worker.promotions import quarantine
+from worker.promotions import version_state
 from worker.promotions.evidence import EvaluationContext, rewritten
 from worker.registry.protocol import Version, present
 
@@ -94,7 +94,7 @@ def _unusable(version: Version | None, time: PastHolding, look: EvaluationContex
     of = version.incarnation(look.registry.address)
     if not time.is_of(of):
         return f"was another one then, before {version.model} was made anew"
-    if quarantine.why(look.ledger, version):
+    if version_state.why(look.ledger, version):
         return "is quarantined"
     if "MLmodel" not in look.registry.files_of(version.model, version.version):
         return "has no files any more"

@@ -7,7 +7,7 @@ from registrar.ledger import act_subjects
 from registrar.ledger.promotions import Promotion, get
 from registrar.policy.approvals import Approval
 from registrar.queries import voting
-from worker.promotions import author
+from worker.promotions import attribution
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
@@ -59,7 +59,7 @@ def _author(context: TaskContext, promotion: Promotion, version: Version) -> str
     """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
     user = promotion.evidence.get("trained_by")
     if user is None:
-        user = author.known(context.ledger, version)
+        user = attribution.known(context.ledger, version)
     if user is None:
         user = context.registry.run(version.run_id).user if version.run_id else ""
     return voting.by_account(context.policy, user)

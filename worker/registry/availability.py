@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from registrar.doctor.http_probe import Silence
-from registrar.doctor.mlflow_server import API, Server
+from registrar.doctor.registry_snapshot import API, Server
 from registrar.ledger.heartbeats import EVERY
 
 log = logging.getLogger(__name__)

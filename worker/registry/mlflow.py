@@ -23,8 +23,7 @@ from worker.registry import entities, instrumented_client, limits
 from worker.registry.errors import settled, sorted_errors
 from worker.registry.files import Files
 from worker.registry.protocol import Experiment, Model, ModelSource, NotFound, PermanentError, Run, Version
-from worker.registry.search import pages, quoted
-from worker.registry.versions import GLANCES, Versions
+from worker.registry.versions import GLANCES, Versions, pages, quoted
 
 TIMEOUT_SECONDS = 10  # of one HTTP call; well below a lease (registrar.ledger.tasks.LEASE_SECONDS)
 _PAGE = 200

@@ -1,12 +1,7 @@
-"""Looking for versions, by calls that cost the same however many versions a model has, where MLflow has such.
-
-MLflow's searches leave out all versions of a model of which one has the tag of a prompt (SqlAlchemyStore.
-_update_query_to_exclude_prompts), and its client does not read that one. Whoever has MLflow's login can set such a tag,
-so neither is believed: where a search finds nothing, what it may have left out is looked for.
-"""
+"""What all searches of MLflow share: pages, and values in its filters."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +11,27 @@ from mlflow.store.model_registry.rest_store import RestStore
 
 from worker.registry import entities
 from worker.registry.errors import sorted_errors
-from worker.registry.protocol import NotFound, Recent, Version
-from worker.registry.search import pages, quoted
+from worker.registry.protocol import NotFound, Recent, Refused, Version
+
+
+def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
+    """All that MLflow finds, page by page. page: one of them, by its token."""
+    token: str | None = None
+    while True:
+        found = page(token)
+        yield from found
+        if not (token := found.token):
+            return
+
+
+def quoted(text: str) -> str:
+    """A value in MLflow's filter language, which knows no escape. Raises Refused for what can't be said in it."""
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    raise Refused(f"MLflow can't search for {text!r}: it holds both kinds of quotes")
+
 
 _PAGE = 1000
 GLANCES = (20, 200, _PAGE)  # how many of the versions that changed last are asked for, until that is far enough back

@@ -14,7 +14,7 @@ from registrar.ledger.promotions import still_open
 from registrar.ledger.version_state import Key, State, current, states
 from registrar.policy import Target
 from registrar.policy.duration import length
-from registrar.policy.retention import Retention
+from registrar.policy.models import Retention
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.rollback_target import held, usable
 from worker.registry.protocol import Version, present

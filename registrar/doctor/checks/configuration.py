@@ -7,12 +7,11 @@ from registrar import policy as policies
 from registrar.config.encryption import Encryptor
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import living
-from registrar.ledger.heartbeats import Heartbeat
-from registrar.ledger.queries.process_mismatches import CONFIG, KEYS, fits, mismatches
+from registrar.ledger.heartbeats import CONFIG, KEYS, Heartbeat, fits, mismatches
 from registrar.policy import PolicyError, installation_check, lint
 from registrar.policy.load import located
 from registrar.queries import policy_view
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 _ADVICE = "`registrar check-config` explains the file as it is read"
 

@@ -9,7 +9,7 @@ from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import Unopened, opened
 from registrar.ledger import Ledger
-from registrar.ledger.disk_space import LEAST_FREE, free_bytes, probe
+from registrar.ledger.capacity import LEAST_FREE, free_bytes, probe
 from registrar.ledger.schema import NewerSchema, SchemaMismatch, check
 
 _OLDEST = 13  # of the PostgreSQLs that are still maintained in 2025

@@ -13,13 +13,12 @@ from sqlalchemy import Connection
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.http_probe import Answer, Silence
 from registrar.doctor.ledger_access import Unopened, opened
-from registrar.doctor.mlflow_server import API, Server
-from registrar.doctor.registry_snapshot import Shown, incarnation
+from registrar.doctor.registry_snapshot import API, Server, Shown, incarnation
 from registrar.doctor.target_differences import differences
 from registrar.ledger.disputes import dispute, disputed
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import ever_accepted
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 _OLDEST, _TOO_NEW = (3, 4), (4,)  # pyproject.toml: mlflow-skinny>=3.4,<4
 _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from

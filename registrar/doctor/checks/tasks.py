@@ -10,7 +10,7 @@ from registrar.doctor.ledger_access import Unopened, opened
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
 from registrar.ledger.predicates import DEAD, QUEUED, is_failed, is_open
 from registrar.ledger.tables import tasks
-from registrar.text.plural import plural
+from registrar.text.wording import plural
 
 _LATE = timedelta(minutes=1)
 _TOO_LATE = timedelta(minutes=10)

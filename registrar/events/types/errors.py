@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from registrar.events.types import VOCABULARY
-from registrar.text.suggestions import nearest
+from registrar.text.wording import nearest
 
 _SAID = {
     "missing": "is missing",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from registrar.events.fact_types import OUTCOMES
+from registrar.events.outcome import OUTCOMES
 from registrar.policy.base_model import matches
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint

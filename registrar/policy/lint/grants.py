@@ -8,7 +8,7 @@ from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.lint.patterns import matches_nothing, no_model
 from registrar.policy.sources import Grant
-from registrar.text.suggestions import nearest
+from registrar.text.wording import nearest
 
 _ALIKE = 0.7
 _ABOUT_NONE = ("experiment.create",)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint
 from registrar.policy.plugin_options import known
-from registrar.text.suggestions import meant
+from registrar.text.wording import meant
 
 # Who acts is known by what the product keeps, and not by a name or an address that can be given to somebody else.
 _FORMS = {

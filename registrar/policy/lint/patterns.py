@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from registrar.events.types import ModelName
 from registrar.policy.base_model import matches
-from registrar.text.suggestions import meant
+from registrar.text.wording import meant
 
 _SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _NAME = TypeAdapter(ModelName)

@@ -14,7 +14,7 @@ from registrar.policy.gates import Comparison, Evaluated, Gate, MaxAge, Threshol
 from registrar.policy.lint.patterns import samples
 from registrar.policy.models import ModelPolicy, Target
 from registrar.policy.time_gates import Freeze, Soak
-from registrar.text.suggestions import meant
+from registrar.text.wording import meant
 
 _STARTS = 500  # of a freeze that are looked at
 

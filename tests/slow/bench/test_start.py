@@ -3,8 +3,7 @@
 import pytest
 
 from registrar.local import services as usual
-from registrar.local.probes import Printed
-from registrar.local.service import Service
+from registrar.local.services import Printed, Service
 from tests.bench import start
 from tests.bench.options import Options
 from webhooks import serve

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from registrar.local import Stack
 from registrar.local import services as usual
 from registrar.local.installation import Installation
-from registrar.local.service import Service
+from registrar.local.services import Service
 from tests.links import Link
 from tests.slow.chaos.clocks import Clock
 from tests.slow.chaos.proxy import Proxy, proxy

@@ -24,7 +24,7 @@ import yaml
 from registrar.local import Stack
 from registrar.local import services as usual
 from registrar.local.installation import Installation
-from registrar.local.service import Service
+from registrar.local.services import Service
 from tests import postgres_server
 from tests.links import Link
 from tests.mlflow_server import free_port

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from registrar.ledger import disk_space, heartbeats
+from registrar.ledger import capacity, heartbeats
 from registrar.telemetry import liveness
 
 SCALE = 6
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     heartbeats.SILENT_AFTER /= SCALE
     heartbeats.IDLE_AFTER /= SCALE
     if FREE in os.environ:
-        disk_space.shutil = _Shutil()  # type: ignore[assignment]
+        capacity.shutil = _Shutil()  # type: ignore[assignment]
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 

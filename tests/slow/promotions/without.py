@@ -7,12 +7,13 @@ from unittest.mock import patch
 
 from sqlalchemy import bindparam, false
 
-from registrar.ledger import act_subjects, incarnations, predicates, tables, tasks, version_state
+from registrar.ledger import act_subjects, incarnations, predicates, tables, tasks
+from registrar.ledger import version_state as recorded_state
 from registrar.ledger.promotions import Promotion, latest
 from registrar.policy import Policy
 from worker import lease
 from worker.actions import request, rollback, transition, vote
-from worker.promotions import evidence, quarantine, rollback_target, stage_occupancy
+from worker.promotions import evidence, rollback_target, stage_occupancy, version_state
 from worker.task_context import TaskContext
 
 # What is taken out, and what is there instead: an owner, a name, and a value.
@@ -46,10 +47,10 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A number in a model that was made anew is another version.
     "incarnations": (
         (incarnations.Recorded, "is_of", lambda self, found: self.version == found.version),
-        (version_state, "is_about", _yes),
+        (recorded_state, "is_about", _yes),
     ),
     # Who was rolled back goes nowhere.
-    "quarantine": ((quarantine, "why", _nothing),),
+    "quarantine": ((version_state, "why", _nothing),),
     # Where a version comes from.
     "way": ((request, "wrong_start", _nothing), (transition, "wrong_start", _nothing)),
     # All rules must be met, not one.

@@ -17,7 +17,7 @@ from tests.webhooks.published.builds import builds
 from tests.webhooks.published.github import github
 from tests.webhooks.published.gitlab import gitlab
 from tests.webhooks.published.others import others
-from webhooks.sources.github.event_names import SHAPES
+from webhooks.sources.github.payloads import SHAPES
 
 # What is made something of, or answered in its own way.
 HEARD = {*SHAPES, "ping", "pipeline", "build", "deployment"}

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from registrar.ledger.journal.stream import StreamedEntry
 from registrar.policy import Policy
-from registrar.policy.model_labels import NONE, policy_of
+from registrar.policy.document import NONE, policy_of
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 LEGS = (1, 10, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)

@@ -8,14 +8,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.disk_space import free_bytes
-from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, time_of
+from registrar.ledger.capacity import free_bytes
+from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, mismatches, time_of
 from registrar.ledger.promotions import approvals, still_open
 from registrar.ledger.queries import metrics
-from registrar.ledger.queries.process_mismatches import mismatches
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
-from registrar.policy.model_labels import NONE, policy_of
+from registrar.policy.document import NONE, policy_of
 from registrar.policy.models import Target
 from registrar.queries.not_live import not_live
 from registrar.queries.voting import voting

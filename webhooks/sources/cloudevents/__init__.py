@@ -24,8 +24,8 @@ from registrar.policy.base_model import Strict
 from webhooks.ci.payload import Ignored, text
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, NotPermitted
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Identity, Outgoing, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import configurable
 from webhooks.signatures.configurable import Bearer, Hmac, Verification
 from webhooks.signatures.schemes import Scheme

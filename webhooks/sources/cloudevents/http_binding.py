@@ -15,8 +15,8 @@ from cloudevents.core.v1.event import CloudEvent
 
 from webhooks.ingress import strict_json
 from webhooks.ingress.errors import InvalidEvent, Rejected, UnsupportedMediaType
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Request
+from webhooks.ingress.validation import clean
 
 STRUCTURED, BATCH, BINARY = "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"
 # Of other formats than JSON (avro, protobuf, xml).

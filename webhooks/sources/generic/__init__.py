@@ -22,13 +22,13 @@ from registrar import plugins
 from registrar.events.event import Actor, Event
 from registrar.policy.base_model import Glob, Strict
 from registrar.text.sanitize import absent
-from registrar.text.suggestions import meant
+from registrar.text.wording import meant
 from webhooks.ci import build, training
 from webhooks.ci.payload import COMMIT, Ignored, moment, refused
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, Rejected, UnusableReport
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import configurable
 from webhooks.signatures.configurable import Verification
 from webhooks.signatures.schemes import Scheme

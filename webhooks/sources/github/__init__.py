@@ -23,13 +23,12 @@ from registrar.policy.base_model import Strict
 from webhooks.ci.payload import Ignored, Place, at, moment, number, refused, text
 from webhooks.ingress import strict_form, strict_json
 from webhooks.ingress.errors import InvalidEvent, NotAForm, Rejected
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Answer, Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.github.deployments import Deployment, callback, deployed, requested, reviewed
-from webhooks.sources.github.event_names import SHAPES
-from webhooks.sources.github.repository import of
+from webhooks.sources.github.payloads import SHAPES, of
 from webhooks.sources.github.training import Workflow, dispatched, trained
 
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})

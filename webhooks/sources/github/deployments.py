@@ -10,9 +10,9 @@ from webhooks.ci import deployment
 from webhooks.ci.payload import Ignored, Place, at, link, text
 from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, NotJson
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Context
-from webhooks.sources.github.repository import no_fork, of
+from webhooks.ingress.validation import clean
+from webhooks.sources.github.payloads import no_fork, of
 
 HOSTS = frozenset({"api.github.com"})
 _DEPLOYED = {"success": "deployment.succeeded", "failure": "deployment.failed", "error": "deployment.failed"}

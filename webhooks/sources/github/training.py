@@ -11,8 +11,8 @@ from webhooks.ci import training
 from webhooks.ci.payload import Ignored, Place, at, commit, link, number, text
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent
-from webhooks.ingress.sanitize import clean
-from webhooks.sources.github.repository import no_fork, of
+from webhooks.ingress.validation import clean
+from webhooks.sources.github.payloads import no_fork, of
 
 _WELL = {"success": True, "failure": False, "timed_out": False, "startup_failure": False}
 

@@ -20,8 +20,8 @@ from registrar.policy.base_model import Strict
 from webhooks.ci.payload import Ignored, Place, moment, text
 from webhooks.ingress import strict_json
 from webhooks.ingress.errors import BadSignature, InvalidEvent, Rejected
-from webhooks.ingress.sanitize import clean
 from webhooks.ingress.source_types import Context, Outgoing, Parsed, Request, Verified
+from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret

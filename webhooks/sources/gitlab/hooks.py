@@ -14,7 +14,7 @@ from registrar.policy.base_model import Glob, matches
 from webhooks.ci import build, deployment, training
 from webhooks.ci.payload import Ignored, Place, at, commit, is_one_of, link, number, text
 from webhooks.ingress import validation
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 _WELL = {"success": True, "failed": False}
 _DEPLOYED = {"success": "deployment.succeeded", "failed": "deployment.failed"}

@@ -10,7 +10,7 @@ from typing import Any
 from webhooks.ci import build
 from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, text
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 VERIFY = {"how": "hmac", "header": "x-hub-signature", "prefix": "sha256="}
 DELIVERY_ID = None

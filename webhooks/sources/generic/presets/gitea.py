@@ -11,7 +11,7 @@ from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, number, text
 from webhooks.ingress import strict_json
 from webhooks.ingress.errors import NotJson
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 VERIFY = {"how": "hmac", "header": "x-gitea-signature"}
 DELIVERY_ID = None

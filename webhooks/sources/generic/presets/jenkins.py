@@ -12,7 +12,7 @@ from registrar.text.sanitize import absent
 from webhooks.ci import build
 from webhooks.ci.build import Build, first
 from webhooks.ci.payload import Ignored, at, text
-from webhooks.ingress.sanitize import clean
+from webhooks.ingress.validation import clean
 
 VERIFY = {"how": "bearer"}
 DELIVERY_ID = None

@@ -1,5 +1,6 @@
 """A whole installation on this machine, from the lock on its folder to the last process stopped."""
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -8,16 +9,13 @@ from typing import Self
 
 from registrar.config import settings
 from registrar.config.key_generation import new_key
-from registrar.local import orphans, ports
-from registrar.local.data_folder import Folder
-from registrar.local.default_config import starter
-from registrar.local.folder_lock import FolderLock
-from registrar.local.installation import Addresses, Installation
-from registrar.local.local_operator import local_operator
+from registrar.local import installation, orphans
+from registrar.local.data_folder import Folder, FolderLock, starter
+from registrar.local.installation import Addresses, Installation, local_operator
 from registrar.local.reaper import Reaper
-from registrar.local.service import Service
+from registrar.local.services import Service
 from registrar.local.services import plan as all_parts
-from registrar.local.supervisor import Say, Supervisor, Wishes
+from registrar.local.supervisor import Interrupted, Say, Supervisor, Wishes
 
 GLANCE = 0.3  # seconds between two looks at the parts
 
@@ -140,7 +138,7 @@ class Stack:
         return Installation(
             folder=self.folder,
             config=config,
-            ports=ports.choose(names, self.folder.ports, fixed=fixed),
+            ports=installation.choose(names, self.folder.ports, fixed=fixed),
             mlflow=self._mlflow,
             ledger=self._ledger,
             broker=self._broker,
@@ -161,3 +159,23 @@ class Stack:
             self._watcher.join()
         self._guard.dismiss()
         self._lock.release()
+
+
+def _stopping() -> tuple[signal.Signals, ...]:
+    """A closed terminal stops the parts too, but not under nohup."""
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hangup)
+
+
+def serve(stack: Stack, *, when_ready: Callable[[Stack], None]) -> None:
+    """Run a stack until Ctrl-C or SIGTERM. A second one stops it without patience."""
+    previous = {number: signal.signal(number, lambda *_: stack.ask_to_stop()) for number in _stopping()}
+    try:
+        with stack:
+            when_ready(stack)
+            stack.wait()
+    except Interrupted:
+        pass
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

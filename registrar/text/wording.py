@@ -1,7 +1,13 @@
-"""The word that was probably meant, of those there are: what every complaint about a name ends with."""
+"""Small helpers of sentences: numbers with what they count, and the word that was probably meant."""
 
 import difflib
 from collections.abc import Iterable
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """1 event, 2 events, 1,200 events; ("task is", "tasks are"): 1 task is, 2 tasks are"""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
 
 _MOST = 15  # words that are listed where none of them is near
 _LIKE = 0.55  # of difflib's ratio: 1 is equal

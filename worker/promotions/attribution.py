@@ -1,10 +1,36 @@
-"""Who asked for a promotion: bound at the first request, whoever's event it is that asks again or for the next step."""
+"""Who trained and who registered a version, and who asked for its promotion: each bound in the record once."""
 
+from registrar.ledger import Ledger
 from registrar.ledger.promotions import latest
+from registrar.ledger.version_state import Key, StateSet
 from registrar.policy import Target
-from worker.promotions.current_stage import standing
+from worker.promotions.transition_rules import standing
+from worker.promotions.version_state import recorded
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
+
+
+def bound(context: TaskContext, version: Version, user: str) -> tuple[StateSet, ...]:
+    """The records of a version that this event registered. user: of its run."""
+    return (_once(version, Key.AUTHOR, user), _once(version, Key.REGISTRANT, context.task.actor))
+
+
+def seen(ledger: Ledger, version: Version, user: str) -> tuple[StateSet, ...]:
+    """The record of a first look; () where the author is known, or the version has no run that could name one."""
+    if version.run_id is None or known(ledger, version) is not None:
+        return ()
+    return (_once(version, Key.AUTHOR_SEEN, user),)
+
+
+def known(ledger: Ledger, version: Version) -> str | None:
+    """The author by the record, as MLflow calls them; "": nobody was named; None: nobody has looked yet."""
+    found = recorded(ledger, version)
+    return found.get(Key.AUTHOR, found.get(Key.AUTHOR_SEEN))
+
+
+def _once(version: Version, key: Key, value: str) -> StateSet:
+    return StateSet(version.model, version.version, version.created_at, key, value, once=True)
+
 
 _ASKING = ("promotion.request", "model_version.transition")
 

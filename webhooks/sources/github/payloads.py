@@ -1,9 +1,17 @@
-"""Where an event of GitHub's comes from: which repository, and whether it is a fork's."""
+"""What GitHub's events are called, and where one comes from: which repository, and whether it is a fork's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhooks.ci.payload import Ignored, Place, at, is_one_of, number, text
+
+SHAPES: Mapping[str, tuple[str, ...]] = {
+    "workflow_run": ("workflow_run", "workflow"),
+    "repository_dispatch": ("client_payload",),
+    "deployment_status": ("deployment_status", "deployment"),
+    "deployment_protection_rule": ("deployment_callback_url", "deployment"),
+    "deployment_review": ("workflow_run", "since"),
+}
 
 
 def of(payload: Any, places: Sequence[Place]) -> bool:

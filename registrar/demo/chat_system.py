@@ -1,0 +1,259 @@
+"""The demo's chat and deploy system on loopback, what arrives there, and the two people who press its buttons."""
+
+import hmac
+import html
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import requests
+from pydantic import BaseModel
+from rich.emoji import Emoji
+
+from registrar.demo.scene import Unexpected
+from registrar.http import signing
+
+
+class Words(BaseModel):
+    """A text object. https://docs.slack.dev/reference/block-kit/composition-objects/text-object"""
+
+    text: str
+
+
+class Element(BaseModel):
+    """A text of a context block, or a button. action_id and value come back with a click."""
+
+    text: Words | str
+    action_id: str = ""
+    value: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.text if isinstance(self.text, str) else self.text.text
+
+
+class Block(BaseModel):
+    """A part of a message. https://docs.slack.dev/reference/block-kit/blocks"""
+
+    type: str
+    text: Words | None = None
+    elements: list[Element] = []
+
+    @property
+    def lines(self) -> list[str]:
+        own = [self.text.text] if self.text else []
+        return own + [f"  {element.label}" for element in self.elements if not element.action_id]
+
+
+class Content(BaseModel):
+    """The JSON of either kind. Where a message has blocks, its text is only for notifications."""
+
+    text: str = ""
+    blocks: list[Block] = []
+    type: str = ""
+    data: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Message:
+    """What arrived. place: "team-chat", "deploy", or "reply/ID" for an answer that only one person sees."""
+
+    place: str
+    content: Content
+
+    @property
+    def lines(self) -> list[str]:
+        """What people read, as a chat shows it; a deploy system's line of log."""
+        if self.place == "deploy":
+            data = self.content.data
+            return [f"{self.content.type}: {data.get('text') or json.dumps(data)}"]
+        written = [line for block in self.content.blocks for line in block.lines] or [self.content.text]
+        return [_shown(line) for line in written]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def buttons(self) -> dict[str, Element]:
+        """By action_id."""
+        found = [element for block in self.content.blocks for element in block.elements]
+        return {element.action_id: element for element in found if element.action_id}
+
+
+def _shown(text: str) -> str:
+    """Slack's :emoji: as such, and its three escaped characters as themselves."""
+    return html.unescape(Emoji.replace(text))
+
+
+MAX_BYTES = 1_000_000
+
+
+class Chat(ThreadingHTTPServer):
+    """Listens on 127.0.0.1 while entered; `show` is called for each message, in a thread of its own.
+
+    token: part of the chat's address, so that only those who were given it can post.
+    deploy_secret: what the deploy system checks signatures with.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, *, port: int, token: str, deploy_secret: str, show: Callable[[Message], None]) -> None:
+        """Takes another port where that one is not free; 0 takes any."""
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError:
+            super().__init__(("127.0.0.1", 0), _Handler)
+        self.messages: list[Message] = []
+        self._came = threading.Condition()
+        self._token, self._deploy_secret, self._show = token, deploy_secret, show
+
+    @property
+    def port(self) -> int:
+        return self.server_port
+
+    @property
+    def team_chat_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/team-chat/{self._token}"
+
+    @property
+    def deploy_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/deploy"
+
+    def reply_url(self, reply: str) -> str:
+        """Where answers to one click or command go: it is in the click, as Slack's response_url."""
+        return f"http://127.0.0.1:{self.port}/reply/{reply}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="demo-chat"
+        ).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
+        """The HTTP status of the answer. A message that is taken is shown, then given to those who wait for it."""
+        place = path.strip("/").removesuffix(f"/{self._token}")
+        if place == "deploy" and not self._signed(headers, body):
+            return 401
+        known = place == "deploy" or (place == "team-chat" and place != path.strip("/")) or place.startswith("reply/")
+        if not known:
+            return 404
+        message = Message(place, Content.model_validate_json(body))
+        self._show(message)
+        with self._came:
+            self.messages.append(message)
+            self._came.notify_all()
+        return 200
+
+    def _signed(self, headers: dict[str, str], body: bytes) -> bool:
+        seconds = headers.get("webhook-timestamp", "")
+        if not (seconds.isascii() and seconds.isdigit()):
+            return False
+        at = datetime.fromtimestamp(int(seconds), UTC)
+        right = signing.standard_webhooks(
+            self._deploy_secret, id=headers.get("webhook-id", ""), timestamp=at, body=body
+        )
+        return hmac.compare_digest(right["webhook-signature"], headers.get("webhook-signature", ""))
+
+    def wait(self, wanted: Callable[[Message], bool], *, seconds: float) -> Message | None:
+        """The newest message that is wanted, already here or arriving in time."""
+
+        def found() -> Message | None:
+            return next((message for message in reversed(self.messages) if wanted(message)), None)
+
+        with self._came:
+            return self._came.wait_for(found, seconds)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Chat
+    timeout = 10
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > MAX_BYTES:
+            return self._answer(413)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            return self._answer(self.server.take(self.path, headers, self.rfile.read(length)))
+        except ValueError:
+            return self._answer(400)
+
+    def _answer(self, status: int) -> None:
+        body = b"ok" if status == 200 else b"not taken"
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """What arrives is shown; a line of log for each says nothing more."""
+
+
+TEAM = "T0DEMO"
+TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of the chat, by the account that registrar.yml knows."""
+
+    name: str
+    account: str
+
+
+ADA = Person("Ada", "U0ADA")
+BOB = Person("Bob", "U0BOB")
+
+
+@dataclass(frozen=True)
+class Slack:
+    """The chat's own server: it signs what it sends to Registrar, and gets the answers."""
+
+    url: str
+    secret: str
+    chat: Chat
+
+    def press(self, button: Element, *, by: Person) -> str:
+        """Returns the id under which the answer to this click will come. Raises Unexpected."""
+        reply = uuid.uuid4().hex
+        body = urlencode({"payload": json.dumps(self._click(button, by, reply))}).encode()
+        headers = signing.slack(self.secret, timestamp=datetime.now(UTC), body=body)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        answer = requests.post(self.url, data=body, headers=headers, timeout=TIMEOUT)
+        if not answer.ok:
+            raise Unexpected(expected="the click taken", seen=f"{answer.status_code} {answer.text}", look_at="receiver")
+        return reply
+
+    def _click(self, button: Element, by: Person, reply: str) -> dict[str, object]:
+        """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload"""
+        now = datetime.now(UTC).timestamp()
+        action = {"type": "button", "block_id": "demo", "action_ts": f"{now:.6f}"}
+        return {
+            "type": "block_actions",
+            "user": {"id": by.account, "username": by.name.lower(), "name": by.name.lower(), "team_id": TEAM},
+            "team": {"id": TEAM, "domain": "demo"},
+            "api_app_id": "A0DEMO",
+            "trigger_id": f"{now:.6f}.{uuid.uuid4().hex}",
+            "response_url": self.chat.reply_url(reply),
+            "actions": [action | {"action_id": button.action_id, "value": button.value}],
+        }
+
+    def answer(self, reply: str, *, seconds: float) -> Message:
+        """What the person who pressed is told. Raises Unexpected."""
+        told = self.chat.wait(lambda message: message.place == f"reply/{reply}", seconds=seconds)
+        if told is None:
+            raise Unexpected(expected=f"an answer to the click within {seconds:g} s", seen="none", look_at="worker")
+        return told
