@@ -22,7 +22,7 @@ LONG = {"e2e", "slow"}
 HARNESSES = {
     "webhooks/sources": "tests/sources/test_fixtures.py",
     "webhooks/presets": "tests/sources/test_fixtures.py",
-    "tests/fixtures/notifiers": "tests/notifiers/test_notifiers.py",
+    "tests/fixtures/notifiers": "tests/notifications/test_notifiers.py",
     "tests/fixtures": "tests/sources/test_fixtures.py",
 }
 

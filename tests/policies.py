@@ -1,6 +1,6 @@
 """The office's policy with one thing changed: for tests that claim what a key of registrar.yml does."""
 
-from tests.worker.office import POLICY
+from tests.worker.harness import POLICY
 
 GATES = 'gates: [{metric: rmse, op: "<", threshold: 7}]'
 RULES = "{rules: [{group: leads}]}"

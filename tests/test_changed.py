@@ -11,15 +11,15 @@ from tests.changed import UnknownCommit, belonging, changed, main
 @pytest.mark.parametrize(
     ("file", "among", "first"),
     [
-        ("registrar/config/encryption.py", "tests/notifiers/test_cards.py", "tests/test_seal.py"),
+        ("registrar/config/encryption.py", "tests/notifications/test_cards.py", "tests/config/test_encryption.py"),
         ("webhooks/sources/gitlab/__init__.py", "tests/sources/test_gitlab.py", "tests/sources/test_gitlab.py"),
         ("docs/audit.md", "tests/cli/test_audit.py", None),
-        ("tests/test_seal.py", "tests/test_seal.py", "tests/test_seal.py"),
+        ("tests/config/test_encryption.py", "tests/config/test_encryption.py", "tests/config/test_encryption.py"),
         ("tests/policies.py", "tests/actions/test_deploy.py", None),
         ("webhooks/sources/github/__init__.py", "tests/sources/test_fixtures.py", "tests/sources/test_github.py"),
         ("tests/fixtures/gitlab/pipeline__success.http", "tests/sources/test_fixtures.py", None),
-        ("tests/fixtures/notifiers/slack__moved.json", "tests/notifiers/test_notifiers.py", None),
-        ("tests/reading/conftest.py", "tests/reading/test_quorum.py", None),
+        ("tests/fixtures/notifiers/slack__moved.json", "tests/notifications/test_notifiers.py", None),
+        ("tests/queries/conftest.py", "tests/queries/test_quorum.py", None),
     ],
 )
 def test_its_tests_are_those_named_after_it_and_those_that_import_or_name_it(file: str, among: str, first: str | None):

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from registrar.ledger.journal.verify import verify
-from tests.worker.office import Office
+from tests.worker.harness import Office
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from registrar.ledger.journal.append import entries
 from registrar.ledger.journal.export import jsonl
 from tests.actions.test_history import TWO, approve
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
-from tests.worker.office import ADA, BOB, EVE, KEY, Office
+from tests.worker.harness import ADA, BOB, EVE, KEY, Office
 
 pytestmark = pytest.mark.both_ledgers
 

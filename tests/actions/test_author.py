@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from registrar.ledger.tables import journal, version_states
 from registrar.ledger.version_state import Key, current, states
 from tests.policies import approval
-from tests.worker.office import ADA, BOB, POLICY
+from tests.worker.harness import ADA, BOB, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 PEOPLE = POLICY.replace("{name: Ada}", "{name: Ada, accounts: {mlflow: ada}}").replace(

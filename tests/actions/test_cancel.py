@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.worker.office import ADA, CI, EVE
+from tests.worker.harness import ADA, CI, EVE
 
 pytestmark = pytest.mark.both_ledgers
 

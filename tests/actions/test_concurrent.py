@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 from worker.celery_tasks import work_on
 
 pytestmark = pytest.mark.both_ledgers

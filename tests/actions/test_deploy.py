@@ -4,7 +4,7 @@ import pytest
 
 from registrar.ledger.journal.verify import verify
 from tests.policies import production
-from tests.worker.office import ADA, CI, POLICY
+from tests.worker.harness import ADA, CI, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 DEPLOY = "deploy: {to: [serving], environment: prod, confirm_within: 15m, on_failure: rollback}"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.actions.versions import live, trained
 from tests.policies import model, production
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 # Staging has a gate, Production asks for nothing.

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from registrar.ledger.promotions import latest
 from tests.mlflow_server import train_logged_model, write_over
 from tests.policies import approval, gate_on_staging, model
-from tests.worker.office import ADA, BOB, POLICY, Office
+from tests.worker.harness import ADA, BOB, POLICY, Office
 from worker.registry.mlflow import MlflowRegistry
 
 TWO = approval("{rules: [{group: leads, required_approvals: 2}]}")

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from tests.policies import model, production
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 from worker import retry
 from worker.registry import limits
 from worker.registry.protocol import AmbiguousError, PermanentError, RetryableError

@@ -4,7 +4,7 @@ import pytest
 
 from registrar.ledger.holders import history
 from registrar.ledger.queries.holdings import Holding
-from tests.worker.office import ADA, BOB, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, EVE, POLICY, Office
 from worker.lookups import history as as_table
 
 pytestmark = pytest.mark.both_ledgers

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.promotions import latest
 from registrar.ledger.tables import tasks
-from tests.worker.office import ADA, BOB, POLICY, Office
+from tests.worker.harness import ADA, BOB, POLICY, Office
 from worker import retry
 from worker.registry.protocol import RetryableError
 

@@ -11,7 +11,7 @@ from registrar.events.event import Actor
 from registrar.ledger.tables import holders, incarnations
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, gate_on_staging, model
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 
 BEATS = '{metric: rmse, baseline: "@champion", greater_is_better: false}'
 LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)

@@ -20,7 +20,7 @@ from registrar.ledger.queries.versions import known_versions
 from registrar.ledger.tables import deployments
 from tests.actions.versions import live, trained
 from tests.mlflow_server import train
-from tests.worker.office import ADA, BOB, POLICY, Office
+from tests.worker.harness import ADA, BOB, POLICY, Office
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import PermanentError, RetryableError
 

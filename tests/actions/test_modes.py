@@ -1,7 +1,7 @@
 """Stages, aliases, or both; @previous; and where the one goes that was replaced."""
 
 from tests.policies import model, production
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 
 ALIASES = model("mode: aliases")
 STAGES = model("mode: stages", POLICY.replace("alias: challenger, ", "").replace(" alias: champion,", ""))

@@ -4,7 +4,7 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.ledger.holders import history
-from tests.worker.office import ADA
+from tests.worker.harness import ADA
 from worker.registry.protocol import ModelSource
 
 MLFLOW = Actor("source:mlflow", "somebody in MLflow (mlflow)")

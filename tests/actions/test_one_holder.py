@@ -9,7 +9,7 @@ from registrar.ledger.holders import history
 from registrar.ledger.tables import holders
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model
-from tests.worker.office import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, Office
 from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers

@@ -7,8 +7,8 @@ from registrar.ledger import dead_letters
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import given_tags, states
 from tests.actions.test_deploy import policy, promoted, report
-from tests.actions.test_replay import MAY, became, shown
-from tests.worker.office import BOB, POLICY, Office
+from tests.actions.test_resend import MAY, became, shown
+from tests.worker.harness import BOB, POLICY, Office
 from worker.registry.protocol import PermanentError, RetryableError
 
 pytestmark = pytest.mark.both_ledgers

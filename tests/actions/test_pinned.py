@@ -7,7 +7,7 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.queries import event_status
 from registrar.ledger.tables import promotions, tasks
 from tests.policies import approval, gate_on_production
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, Office
 from worker.registry.protocol import RetryableError
 
 GATE = gate_on_production('{metric: rmse, op: "<", threshold: 6}')

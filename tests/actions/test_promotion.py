@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from registrar.config.encryption import REPLY
 from registrar.ledger.tables import promotions, tasks
-from tests.worker.office import ADA, BOB, EVE, POLICY
+from tests.worker.harness import ADA, BOB, EVE, POLICY
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, PermanentError
 

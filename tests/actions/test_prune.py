@@ -9,7 +9,7 @@ from registrar.events.event import Actor
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 from worker.registry.protocol import ModelSource, PermanentError, RetryableError
 
 pytestmark = pytest.mark.both_ledgers

@@ -10,7 +10,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.holders import history
 from registrar.ledger.tables import tasks
 from tests.mlflow_server import train
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import RetryableError
 

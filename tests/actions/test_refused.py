@@ -7,7 +7,7 @@ from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_search, event_status, metrics, queue
 from registrar.ledger.queries.event_search import EventFilter
 from tests.actions.versions import live, trained
-from tests.worker.office import ADA, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, CI, EVE, POLICY, Office
 from worker.registry.errors import as_ours
 from worker.registry.protocol import PermanentError
 

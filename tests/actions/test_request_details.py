@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from registrar.events.outcome import Fact
 from registrar.ledger.tables import tasks
-from tests.worker.office import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, Office
 
 GATED = POLICY.replace("alias: champion,", 'alias: champion, gates: [{metric: rmse, op: "<", threshold: 7}],')
 MORE = POLICY.replace("alias: champion,", "alias: champion, exclusive: false, on_replace: keep,")

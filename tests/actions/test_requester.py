@@ -6,7 +6,7 @@ from registrar.events.event import Actor
 from registrar.ledger.promotions import latest
 from registrar.queries.local import LocalQueries
 from tests.policies import approval
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 from worker.promotions.plan import PlanContext, plan
 
 DAN = Actor("dan", "Dan")

@@ -19,7 +19,7 @@ from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import deployments, holders, promotions
 from tests.actions.versions import live, trained
 from tests.fakes import BORN, FakeRegistry
-from tests.worker.office import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, Office
 from worker.registry.protocol import ModelSource
 
 DISPUTED = "registry.disputed"

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_status
 from registrar.ledger.tables import journal, tasks
-from tests.worker.office import ADA, BOB, CI, POLICY, Office
+from tests.worker.harness import ADA, BOB, CI, POLICY, Office
 from worker.registry.protocol import PermanentError, RetryableError
 
 DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")

@@ -9,7 +9,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.journal.append import entries
 from registrar.ledger.tables import tasks
 from tests.policies import model
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers

@@ -5,7 +5,7 @@ import pytest
 from registrar.events.event import Actor
 from registrar.ledger.version_state import given_tags, states
 from tests.policies import gate_on_staging
-from tests.worker.office import CI, Office
+from tests.worker.harness import CI, Office
 
 pytestmark = pytest.mark.both_ledgers
 TWO = gate_on_staging("{tags: [bias_report], by: evals}").replace(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from registrar.ledger import Ledger
-from tests.notifiers.conftest import listener  # noqa: F401 (a fixture)
+from tests.notifications.conftest import listener  # noqa: F401 (a fixture)
 
 DOC = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.+?)```", DOC, re.DOTALL)

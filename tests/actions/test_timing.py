@@ -7,7 +7,7 @@ import pytest
 from registrar.policy.time_gates import Freeze
 from tests.actions.versions import live, trained
 from tests.policies import RULES, approval, gate_on_production, model
-from tests.worker.office import ADA, BOB, EVE, POLICY
+from tests.worker.harness import ADA, BOB, EVE, POLICY
 
 pytestmark = pytest.mark.both_ledgers
 AUTOMATIC = POLICY.replace("{rules: [{group: leads}]}", "automatic")

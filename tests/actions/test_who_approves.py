@@ -7,7 +7,7 @@ import pytest
 from registrar.ledger.promotions import latest
 from registrar.ledger.queries import event_status
 from tests.policies import approval, gate_on_production
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 from worker.registry.protocol import RetryableError
 
 GLASS = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  oncall: [eve]").replace(

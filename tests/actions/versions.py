@@ -1,6 +1,6 @@
 """Versions of the model taxi, brought as far as a test needs them."""
 
-from tests.worker.office import ADA, Office
+from tests.worker.harness import ADA, Office
 
 
 def trained(office: Office, run: str, rmse: float = 5.0) -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from registrar.ledger import Ledger
-from tests.access.conftest import make
 from tests.actions.conftest import office
+from tests.auth.conftest import make
 from tests.webhooks.conftest import REGISTRAR_YML, Receiver, letters, receiver, settings
 from webhooks.app import create_app
 

@@ -8,7 +8,7 @@ from registrar.ledger.holders import history
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.tables import journal
-from tests.worker.office import ADA, Office
+from tests.worker.harness import ADA, Office
 
 
 def train(office: Office, run: str = "r1", *, rmse: float = 5.0, **data: Any) -> int:

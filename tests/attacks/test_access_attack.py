@@ -10,12 +10,12 @@ from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from registrar.ledger.tables import events
 from registrar.policy.access import Role
-from tests.access.conftest import Make, Site
-from tests.access.test_tokens import AWAY, given
 from tests.actions.test_deploy import policy as deploying
 from tests.attacks.play import approve, error, live, train
+from tests.auth.conftest import Make, Site
+from tests.auth.test_tokens import AWAY, given
 from tests.webhooks.conftest import CI, OLD, finished
-from tests.worker.office import CI as CI_ACTOR
+from tests.worker.harness import CI as CI_ACTOR
 
 VOTE = {"model": "taxi", "version": 1, "reason": "x"}
 

@@ -10,11 +10,11 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from tests import policies
 from tests.actions.test_deploy import policy as deploying
-from tests.actions.test_replay import became, grant, replay
+from tests.actions.test_resend import became, grant, replay
 from tests.actions.test_retry import died, letter, retry
 from tests.attacks.play import approve, entries, error, live, told, train
 from tests.webhooks.conftest import finished
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 
 EVALUATED = policies.gate_on_production('{metric: rmse, of: evaluation, op: "<", threshold: 4}')
 KEPT = policies.model("retention: {keep_last: 1, older_than: 30d, grace: 7d}")

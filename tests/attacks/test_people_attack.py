@@ -7,7 +7,7 @@ import pytest
 from tests import policies
 from tests.actions.test_who_approves import delegating
 from tests.attacks.play import approve, error, live, told, train
-from tests.worker.office import ADA, BOB, EVE, POLICY
+from tests.worker.harness import ADA, BOB, EVE, POLICY
 
 GLASS = policies.approval("{rules: [{group: leads}], break_glass: {group: leads}}")
 TWO = "{rules: [{group: leads, required_approvals: 2}]}"

@@ -25,7 +25,7 @@ from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target
 from tests.bench.rounds import alternate, medians, ratio
 from tests.mlflow_server import serve, train
-from tests.worker.office import Office
+from tests.worker.harness import Office
 from worker.promotions.plan import PlanContext, plan
 from worker.registry.mlflow import MlflowRegistry, configure_client
 

@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import select
 
 from registrar.ledger.tables import events
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 
 
 @pytest.fixture

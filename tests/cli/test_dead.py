@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 from tests.mlflow_server import train
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import PermanentError

@@ -16,7 +16,7 @@ from registrar.ledger.migrate import migrate
 from registrar.ledger.schema import HEAD, NewerSchema, check
 from registrar.ledger.tables import schema_versions
 from tests.mlflow_server import free_port
-from tests.worker.office import KEY
+from tests.worker.harness import KEY
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SAID = "the ledger is newer than this version"

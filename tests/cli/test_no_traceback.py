@@ -1,6 +1,6 @@
 """Whatever is wrong where it is called, every command ends with a sentence or does its work: none shows a traceback.
 
-Commands are found by themselves: a new one is called here without being named (tests/cli/trouble.py says how).
+Commands are found by themselves: a new one is called here without being named (tests/cli/bad_places.py says how).
 """
 
 import time
@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from registrar.cli import main
 from registrar.local import data_folder as folders
-from tests.cli import trouble
+from tests.cli import bad_places
 
 pytestmark = pytest.mark.usefixtures("_nothing_from_outside")
 Around = Callable[[], AbstractContextManager[None]]
@@ -40,9 +40,9 @@ def _soon(monkeypatch) -> None:
 def place(tmp_path: Path) -> Callable[..., Path]:
     """A folder as `registrar up` leaves it, whose servers are at an address where none is."""
 
-    def made(host: str = f"127.0.0.1:{trouble.closed_port()}") -> Path:
+    def made(host: str = f"127.0.0.1:{bad_places.closed_port()}") -> Path:
         url = f"http://{host}"
-        return trouble.installed(tmp_path / "data", mlflow=url, broker=f"redis://{host}/0", receiver=url)
+        return bad_places.installed(tmp_path / "data", mlflow=url, broker=f"redis://{host}/0", receiver=url)
 
     return made
 
@@ -50,9 +50,9 @@ def place(tmp_path: Path) -> Callable[..., Path]:
 def walked(data: Path, *options: str, around: Around = nullcontext, but: tuple[str, ...] = ()) -> dict[str, Result]:
     """Every command, called there."""
     found = {}
-    for name in trouble.commands():
+    for name in bad_places.commands():
         if name not in but:
-            arguments = ["--data", str(data), *options, *trouble.words(name)]
+            arguments = ["--data", str(data), *options, *bad_places.words(name)]
             with around():
                 found[name] = CliRunner().invoke(main, arguments)
     return found
@@ -80,12 +80,12 @@ def failed(results: dict[str, Result]) -> set[str]:
 
 def of_the_record() -> set[str]:
     """The commands that read or write the ledger by themselves: all but those that are named above."""
-    return set(trouble.commands()) - ALONE - ASKING
+    return set(bad_places.commands()) - ALONE - ASKING
 
 
 def test_every_command_is_found_and_has_what_it_requires():
-    assert {"up", "demo", "doctor", "events tail", "archive show", "plan promotion"} <= set(trouble.commands())
-    assert all(trouble.words(name) for name in trouble.commands())
+    assert {"up", "demo", "doctor", "events tail", "archive show", "plan promotion"} <= set(bad_places.commands())
+    assert all(bad_places.words(name) for name in bad_places.commands())
 
 
 def test_a_folder_that_is_missing(tmp_path):
@@ -96,7 +96,7 @@ def test_a_folder_that_is_missing(tmp_path):
 
 def test_a_folder_that_may_not_be_written(place):
     data = place()
-    results = walked(data, around=lambda: trouble.no_rights(data))
+    results = walked(data, around=lambda: bad_places.no_rights(data))
     assert list(wrong(results)) == []
     assert failed(results) >= {*STARTING, *of_the_record()}
     assert "is read-only" in results["history"].stderr
@@ -105,7 +105,7 @@ def test_a_folder_that_may_not_be_written(place):
 def test_a_folder_that_may_not_be_made(tmp_path):
     parent = tmp_path / "others"
     parent.mkdir()
-    results = walked(parent / "data", around=lambda: trouble.no_rights(parent))
+    results = walked(parent / "data", around=lambda: bad_places.no_rights(parent))
     assert list(wrong(results)) == []
     for name in STARTING:
         assert results[name].stderr == (
@@ -116,7 +116,7 @@ def test_a_folder_that_may_not_be_made(tmp_path):
 
 def test_a_disk_that_is_full(place):
     data = place()
-    results = walked(data, around=trouble.full_disk)
+    results = walked(data, around=bad_places.full_disk)
     assert list(wrong(results)) == []
     assert failed(results) >= {*STARTING, *of_the_record()}
 
@@ -133,10 +133,10 @@ def test_a_disk_that_is_nearly_full(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (trouble.no_database, "is damaged: file is not a database"),
-        (trouble.another_programs, "is another program's: it has a schema at revision 3da73c924c2f"),
-        (trouble.without_alembic, "is another program's: it has a table events"),
-        (trouble.newer, "is newer than this version"),
+        (bad_places.no_database, "is damaged: file is not a database"),
+        (bad_places.another_programs, "is another program's: it has a schema at revision 3da73c924c2f"),
+        (bad_places.without_alembic, "is another program's: it has a table events"),
+        (bad_places.newer, "is newer than this version"),
         (Path.mkdir, "can't be opened"),
     ],
 )
@@ -175,7 +175,7 @@ def test_no_network(place, host):
 
 @pytest.mark.parametrize("url", [None, "http://nowhere.invalid:5000"])
 def test_a_receiver_elsewhere_that_is_not_there(place, url):
-    results = walked(place(), "--url", url or f"http://127.0.0.1:{trouble.closed_port()}")
+    results = walked(place(), "--url", url or f"http://127.0.0.1:{bad_places.closed_port()}")
     assert list(wrong(results)) == []
     assert set(results) - failed(results) == ALONE
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from registrar.cli import main
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 from webhooks.auth.loopback import Loopback
 
 POLICY = """

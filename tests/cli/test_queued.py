@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 from worker.registry.protocol import RetryableError
 
 DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)", after=60)

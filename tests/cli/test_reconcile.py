@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 
 
 @pytest.fixture

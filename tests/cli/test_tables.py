@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from registrar.cli import events, formatting, tables
-from tests.cli.house import living
+from tests.cli.setting import living
 
 ID = "prm_" + "0123456789abcdef" * 2
 EVENT = "evt_" + "fedcba9876543210" * 2

@@ -10,7 +10,7 @@ import requests
 
 from registrar.cli import command, formatting, waiting
 from registrar.http.event_client import Receipt, Unreachable
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 from worker.registry.protocol import RetryableError
 
 DOWN = RetryableError("reading run r1: the registry does not answer (ConnectionError)")

@@ -20,9 +20,9 @@ from registrar.ledger.journal.append import entries
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import events
 from tests.actions.versions import live, trained
-from tests.cli.house import House, living
+from tests.cli.setting import House, living
 from tests.metrics.reading import scraped
-from tests.worker.office import ADA, BOB, CI
+from tests.worker.harness import ADA, BOB, CI
 from webhooks.monitoring.metrics.state_collector import StateCollector
 from worker.promotions.plan import PlanContext, plan
 

@@ -11,7 +11,7 @@ from registrar.config.settings import ENVIRONMENT_FILE, from_folder
 from registrar.local.data_folder import Folder
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender
-from tests.notifiers.conftest import listening
+from tests.notifications.conftest import listening
 from tests.secrets.search import files, found
 
 

@@ -17,7 +17,7 @@ from registrar.broker.redis_server import NoRedis, redis_server
 from registrar.config.settings import Settings
 from registrar.local import process_tree
 from registrar.local.data_folder import Folder
-from tests.notifiers.conftest import Listener
+from tests.notifications.conftest import Listener
 
 START, STOP = 240.0, 120.0  # seconds: MLflow without compiled bytecode needs 90 on a quiet machine
 CONFIG = """

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import disable_created_metrics
 
-from tests.worker.office import Office
+from tests.worker.harness import Office
 from webhooks.monitoring.metrics import cache
 
 

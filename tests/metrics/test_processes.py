@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from tests.metrics.reading import families
-from tests.worker.office import Office
+from tests.worker.harness import Office
 
 CODE = """
 import sys

@@ -12,7 +12,7 @@ from registrar.ledger.heartbeats import Heartbeat
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.tables import holders
 from tests.metrics.reading import away, scraped
-from tests.worker.office import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, Office
 from webhooks.monitoring.metrics import cache
 from webhooks.monitoring.metrics.cache import SingleFlightCache
 from webhooks.monitoring.metrics.state_collector import StateCollector

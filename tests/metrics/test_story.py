@@ -3,7 +3,7 @@
 import pytest
 
 from tests.metrics.reading import away, scraped
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, Office
 from webhooks.monitoring.metrics import journal_collector
 from webhooks.monitoring.metrics.journal_collector import JournalCollector
 

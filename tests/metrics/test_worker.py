@@ -3,7 +3,7 @@
 import pytest
 
 from tests.metrics.reading import families
-from tests.worker.office import Office
+from tests.worker.harness import Office
 from worker import metrics
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import NotFound, RetryableError

@@ -17,7 +17,7 @@ from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import tasks
 from registrar.policy.document import Policy
 from tests.policies import approval, gate_on_production, gate_on_staging, model, production
-from tests.worker.office import ADA, BOB, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, Office
 
 Story = Callable[[Office], None]
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
@@ -183,11 +183,11 @@ def elsewhere(test: str) -> Change:
     return Change(elsewhere=test)
 
 
-ROLES = "tests.access.test_roles"
+ROLES = "tests.auth.test_roles"
 RULES = "{rules: [{group: leads}]}"
 LAST_TARGET = f"      - {{stage: Production, alias: champion, approval: {RULES}}}\n"
 LIMITED = "tests.webhooks.test_rate_limit:test_a_request_beyond_the_sources_limit_is_429_says_when_and_is_recorded"
-LACKING = "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
+LACKING = "tests.notifications.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
 WITH_RISK = POLICY.replace("leads: [ada, bob]", "leads: [ada, bob]\n  risk: [eve]")
 SERVING = POLICY.replace("channels:", "channels:\n  serving: {kind: log}\n  other: {kind: log}")
 DEPLOY = production("deploy: {to: [serving], environment: prod, confirm_within: 15m, on_failure: rollback}", SERVING)
@@ -345,32 +345,34 @@ CHANGES = {
     "Deploy.environment": old_and_new(deployed, DEPLOY, "environment: prod", "environment: canary"),
     "Deploy.confirm_within": old_and_new(deployed, DEPLOY, "confirm_within: 15m", "confirm_within: 2m"),
     "Deploy.on_failure": old_and_new(deployed, DEPLOY, "on_failure: rollback", "on_failure: alert"),
-    "Channel.kind": elsewhere("tests.notifiers.test_notifiers:test_every_kind_has_a_fixture_of_what_goes_out"),
+    "Channel.kind": elsewhere("tests.notifications.test_notifiers:test_every_kind_has_a_fixture_of_what_goes_out"),
     "Channel.url": elsewhere(
-        "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
+        "tests.notifications.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
     ),
     "Channel.secret": elsewhere(
-        "tests.notifiers.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
+        "tests.notifications.test_notifiers:test_a_channel_without_address_or_secret_says_what_to_add"
     ),
-    "Channel.buttons": elsewhere("tests.notifiers.test_cards:test_a_card_names_the_source_that_its_presses_come_in_by"),
+    "Channel.buttons": elsewhere(
+        "tests.notifications.test_cards:test_a_card_names_the_source_that_its_presses_come_in_by"
+    ),
     "Channel.options": elsewhere("tests.worker.test_channels:test_options_are_the_kinds_own_and_change_what_it_says"),
     "Route.outcomes": Change(one, SERVING, QUIET),
     "Route.models": old_and_new(one, POLICY, '- {outcomes: ["*"],', '- {outcomes: ["*"], models: [bus],'),
     "Route.to": old_and_new(one, SERVING, "to: [log]", "to: [log, other]"),
-    "Policy.access": elsewhere("tests.access.test_roles:test_a_viewer_is_no_more"),
-    "Access.viewers": elsewhere("tests.access.test_roles:test_everybody_may_look"),
+    "Policy.access": elsewhere("tests.auth.test_roles:test_a_viewer_is_no_more"),
+    "Access.viewers": elsewhere("tests.auth.test_roles:test_everybody_may_look"),
     "Access.approvers": elsewhere(f"{ROLES}:test_people_and_groups_have_the_highest_role_that_names_them"),
-    "Access.trusted_proxy": elsewhere("tests.access.test_proxy:test_whom_the_proxy_names_is_signed_in"),
-    "Access.oidc": elsewhere("tests.access.test_signin:test_who_signed_in_is_a_person_of_registrar_yml"),
-    "TrustedProxy.header": elsewhere("tests.access.test_proxy:test_whom_the_proxy_names_is_signed_in"),
-    "TrustedProxy.networks": elsewhere("tests.access.test_proxy:test_elsewhere_a_forwarded_address_is_nobodys_budget"),
+    "Access.trusted_proxy": elsewhere("tests.auth.test_proxy:test_whom_the_proxy_names_is_signed_in"),
+    "Access.oidc": elsewhere("tests.auth.test_signin:test_who_signed_in_is_a_person_of_registrar_yml"),
+    "TrustedProxy.header": elsewhere("tests.auth.test_proxy:test_whom_the_proxy_names_is_signed_in"),
+    "TrustedProxy.networks": elsewhere("tests.auth.test_proxy:test_elsewhere_a_forwarded_address_is_nobodys_budget"),
     "TrustedProxy.name_header": elsewhere(
-        "tests.access.test_proxy:test_where_all_may_look_a_guest_is_called_as_the_proxy_says"
+        "tests.auth.test_proxy:test_where_all_may_look_a_guest_is_called_as_the_proxy_says"
     ),
-    "Oidc.issuer": elsewhere("tests.access.test_signin:test_an_id_token_that_proves_nothing_signs_nobody_in"),
-    "Oidc.client_id": elsewhere("tests.access.test_signin:test_what_is_asked_of_the_provider"),
-    "Oidc.client_secret": elsewhere("tests.access.test_signin:test_a_secret_that_can_not_be_read_does_not_start"),
-    "Oidc.claim": elsewhere("tests.access.test_signin:test_another_claim_says_who_it_is"),
+    "Oidc.issuer": elsewhere("tests.auth.test_signin:test_an_id_token_that_proves_nothing_signs_nobody_in"),
+    "Oidc.client_id": elsewhere("tests.auth.test_signin:test_what_is_asked_of_the_provider"),
+    "Oidc.client_secret": elsewhere("tests.auth.test_signin:test_a_secret_that_can_not_be_read_does_not_start"),
+    "Oidc.claim": elsewhere("tests.auth.test_signin:test_another_claim_says_who_it_is"),
     "Access.operators": elsewhere(f"{ROLES}:test_people_and_groups_have_the_highest_role_that_names_them"),
 }
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.worker.office import Office
+from tests.worker.harness import Office
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from registrar.ledger import Ledger
 from registrar.telemetry import liveness
 from registrar.telemetry.liveness import LivenessFile, LoopActivity, processes
 from tests.broker import Broker
-from tests.cli import trouble
+from tests.cli import bad_places
 from tests.mlflow_server import free_port
-from tests.worker.office import KEY
+from tests.worker.harness import KEY
 
 POLICY = "{version: 1, sources: {ci: {kind: standard, secrets: [env:CI]}}, channels: {log: {kind: log}}}"
 URL = "sqlite:///somewhere"
@@ -189,7 +189,7 @@ def settings(monkeypatch, tmp_path) -> Path:
 
 def test_a_temporary_folder_that_can_not_be_used_is_said_and_nobody_is_called_dead(settings):
     asked = ["alive", "--part", "worker"]
-    places = (trouble.full_disk, lambda: trouble.no_rights(settings), lambda: _gone(settings))
+    places = (bad_places.full_disk, lambda: bad_places.no_rights(settings), lambda: _gone(settings))
     whys = ("File too large", "Permission denied", "No such file or directory")
     for place, why in zip(places, whys, strict=True):
         with place():

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from registrar.ledger.engine import now
 from tests.mlflow_server import train, train_logged_model
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 from worker.promotions import stage_occupancy
 from worker.promotions.plan import PlanContext, plan
 from worker.registry.mlflow import MlflowRegistry

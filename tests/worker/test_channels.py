@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.policy.load import parse
-from tests.worker.office import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, Office
 from worker.notifications import channels, commit_status
 from worker.notifications.notifiers import NotApplicable, log
 from worker.notifications.notifiers import github as notifier

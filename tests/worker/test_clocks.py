@@ -6,7 +6,7 @@ import pytest
 
 from registrar.events.outcome import Cause
 from registrar.ledger.promotions import PromotionRequested, latest
-from tests.worker.office import ADA, Office
+from tests.worker.harness import ADA, Office
 
 JUMPS = [timedelta(hours=-3), timedelta(0), timedelta(hours=3)]
 pytestmark = pytest.mark.both_ledgers

@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.ledger.engine import now
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import Plan, PlanContext, plan
 from worker.registry.protocol import NotFound, PermanentError, RetryableError
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
 from registrar.ledger.version_state import Key, StateSet
-from tests.worker.office import ADA, POLICY
+from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import PlanContext
 from worker.registry.protocol import ModelSource, NotFound, RetryableError
 from worker.retention.plan import PrunePlan, plan_prune

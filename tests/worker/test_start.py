@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from registrar.ledger import Ledger
-from tests.worker.office import KEY
+from tests.worker.harness import KEY
 
 POLICY = "{version: 1, sources: {}, channels: {log: {kind: log}}, groups: {nobody: []}}"
 

@@ -10,7 +10,7 @@ from celery import Celery
 from registrar.broker.celery_app import QUEUE, celery_app, publish
 from registrar.ledger import Ledger
 from tests.redis_server import Server
-from tests.worker.office import Office
+from tests.worker.harness import Office
 from worker.beat import SWEEP_SECONDS
 from worker.context import WorkerContext
 from worker.dispatcher import sweep

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from registrar.config.key_generation import new_webhook_secret
 from registrar.config.settings import folder_environment, from_folder
-from tests.access.provider import CLIENT_SECRET, OidcProvider, serving
+from tests.auth.provider import CLIENT_SECRET, OidcProvider, serving
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import PATIENCE, Sender
 from tests.mlflow_server import free_port, train

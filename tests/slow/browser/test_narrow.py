@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 from registrar.events.outcome import Outcome
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.holders import HoldingStarted
-from tests.pages.conftest import House, asked, asking, house, registered
+from tests.dashboard.conftest import House, asked, asking, house, registered
 from tests.slow.browser.test_looks import faults
 
 __all__ = ["house"]

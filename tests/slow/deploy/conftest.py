@@ -9,7 +9,7 @@ import pytest
 
 from tests import postgres_server
 from tests.needs import needs
-from tests.slow.deploy.street import Street
+from tests.slow.deploy.compose_stack import Street
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from registrar.http.event_client import Address, compose, follow, post
 from tests.deploy.composefile import ROOT, ours
 from tests.mlflow_server import train
-from tests.slow.deploy.street import Street, seconds
+from tests.slow.deploy.compose_stack import Street, seconds
 from worker.registry.mlflow import configure_client
 
 PATIENCE = 60.0

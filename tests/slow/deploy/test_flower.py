@@ -21,7 +21,7 @@ from registrar.ledger.deliveries import Delivery, accept
 from registrar.ledger.engine import now
 from tests.broker import Broker
 from tests.deploy.composefile import services
-from tests.slow.deploy.street import free_ports
+from tests.slow.deploy.compose_stack import free_ports
 from tests.webhooks.conftest import environ
 
 PATIENCE = 90.0

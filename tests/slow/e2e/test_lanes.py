@@ -21,7 +21,7 @@ from registrar.ledger.tables import tasks
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender
 from tests.mlflow_server import train
-from tests.notifiers.conftest import listening
+from tests.notifications.conftest import listening
 
 WAITS = 100  # seconds
 _SLACK = "slack signing secret"

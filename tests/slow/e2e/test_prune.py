@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from registrar.ledger.engine import now
 from registrar.ledger.version_state import Key, StateSet
 from tests.mlflow_server import train, train_logged_model
-from tests.worker.office import POLICY, Office
+from tests.worker.harness import POLICY, Office
 from worker.registry import entities
 from worker.registry.mlflow import MlflowRegistry
 

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from registrar.ledger.disputes import dispute
 from tests.mlflow_server import serve, train
-from tests.worker.office import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, Office
 from worker.registry.mlflow import MlflowRegistry, configure_client
 
 REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")

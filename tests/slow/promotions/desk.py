@@ -22,11 +22,11 @@ from registrar.ledger.promotions import PromotionStateChanged, still_open
 from registrar.ledger.tables import events
 from registrar.ledger.tables import tasks as rows_of_tasks
 from tests.slow.promotions.mlflow_in_process import RegistryInProcess
+from tests.slow.promotions.model import Runs
 from tests.slow.promotions.rules import POLICIES
 from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, Trouble
 from tests.slow.promotions.witness import Witness
-from tests.slow.promotions.world import Runs
-from tests.worker.office import Office
+from tests.worker.harness import Office
 from worker import scheduler
 from worker.celery_tasks import work_on
 from worker.registry.mlflow import MlflowRegistry

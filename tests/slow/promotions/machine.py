@@ -7,11 +7,11 @@ from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.slow.promotions.chronicle import OPEN, Asked
 from tests.slow.promotions.desk import Desk, Parts
+from tests.slow.promotions.model import RMSES
+from tests.slow.promotions.oracle import OPEN, Asked
 from tests.slow.promotions.rules import ALIASES, PEOPLE, POLICIES
 from tests.slow.promotions.trouble import Fault
-from tests.slow.promotions.world import RMSES
 
 VERSIONS = 6
 REPLAYED = ("model.rollback", "model_version.transition", "model_version.archive", "quarantine.lift")

@@ -30,7 +30,7 @@ from registrar.ledger.version_state import Key, current, states
 from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
 from tests.slow.promotions.mlflow_in_process import DATABASE, RegistryInProcess
-from tests.worker.office import CI, Office
+from tests.worker.harness import CI, Office
 from worker import scheduler
 from worker.registry.protocol import PermanentError, Registry
 

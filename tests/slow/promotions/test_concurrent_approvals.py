@@ -25,7 +25,7 @@ from registrar.local import Stack
 from registrar.local.services import plan, worker
 from tests.mlflow_server import train
 from tests.slow.promotions.conftest import Pair
-from tests.worker.office import ADA, Office
+from tests.worker.harness import ADA, Office
 from worker.celery_tasks import work_on
 from worker.dispatcher import sweep
 from worker.registry.mlflow import MlflowRegistry

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.policies import gate_on_production
-from tests.worker.office import ADA, Office
+from tests.worker.harness import ADA, Office
 from worker.registry.protocol import RetryableError
 
 pytestmark = pytest.mark.both_ledgers

@@ -20,9 +20,9 @@ from registrar.ledger.journal.verify import verify
 from tests.slow.promotions.desk import Parts
 from tests.slow.promotions.machine import Machine
 from tests.slow.promotions.mlflow_in_process import in_process
+from tests.slow.promotions.model import Runs
 from tests.slow.promotions.trouble import Clock
 from tests.slow.promotions.without import FEW, FOUND_BY, without
-from tests.slow.promotions.world import Runs
 from worker.promotions import stage_occupancy
 from worker.registry.mlflow import configure_client
 

@@ -8,10 +8,10 @@ from sqlalchemy import Row, select
 from registrar.ledger import Ledger
 from registrar.ledger.holders import history
 from registrar.ledger.tables import events, promotions, votes
-from tests.slow.promotions.chronicle import ENDS, STEPS, Asked, Chronicle, Seen, Shown, Word
+from tests.slow.promotions.model import Runs, World
+from tests.slow.promotions.oracle import ENDS, STEPS, Asked, Chronicle, Seen, Shown, Word
 from tests.slow.promotions.rules import ALIASES, Rules
 from tests.slow.promotions.trouble import Clock
-from tests.slow.promotions.world import Runs, World
 
 
 class Witness:

@@ -19,8 +19,8 @@ from registrar.ledger import Ledger, tokens
 from registrar.ledger.tables import tasks
 from registrar.ledger.tokens import Token
 from tests.mlflow_server import train
-from tests.notifiers.conftest import Listener, listening
-from tests.notifiers.mailbox import Mailbox
+from tests.notifications.conftest import Listener, listening
+from tests.notifications.mailbox import Mailbox
 from tests.postgres_server import database
 from tests.secrets.search import files, found
 from tests.slow.chaos.proxy import Proxy, proxy

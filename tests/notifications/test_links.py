@@ -1,0 +1,95 @@
+"""A card leads to the page of what it asks, names nobody who may not answer, and has buttons only where they count."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from registrar.policy.load import parse
+from tests.notifications.told import ASKED, ENCRYPTOR, MOVED, notice
+from tests.policies import approval
+from tests.worker.harness import ADA, BOB, CI, Office
+from worker.notifications.channels import _page
+from worker.notifications.notifiers import discord, email, mattermost, slack, teams
+from worker.promotions.transition_rules import barred, who_may
+
+PAGE = "https://registrar.example.com/promotions/prm_1"
+MAIL = {"from": "registrar@example.com", "to": ["ada@example.com"]}
+
+
+def written(kind: str, page: str | None) -> str:
+    asked = replace(notice(ASKED, **(MAIL if kind == "email" else {})), page=page)
+    match kind:
+        case "slack":
+            return json.dumps(slack.message(asked, ENCRYPTOR))
+        case "mattermost":
+            return json.dumps(mattermost.message(asked, ENCRYPTOR))
+        case "discord":
+            return json.dumps(discord.message(asked, ENCRYPTOR))
+        case "teams":
+            return json.dumps(teams.message(asked))
+        case _:
+            return email.message(asked).get_content()
+
+
+@pytest.mark.parametrize("kind", ["slack", "mattermost", "discord", "teams", "email"])
+def test_each_card_leads_to_the_page_where_there_is_an_address(kind: str):
+    assert PAGE in written(kind, PAGE)
+    assert "Open in Registrar" not in written(kind, None)
+
+
+@pytest.mark.parametrize("kind", ["slack", "mattermost", "discord"])
+def test_no_card_has_buttons_where_no_source_takes_their_presses(kind: str):
+    """notice() has none."""
+    assert ('"button"' in written(kind, None), '"style"' in written(kind, None)) == (False, False)
+
+
+def test_the_page_is_the_promotions_or_the_models():
+    url = "https://registrar.example.com/"
+    assert _page(ASKED, url) == f"https://registrar.example.com/promotions/{ASKED.details['promotion']}"
+    other = replace(MOVED, model="nyc taxi?", details={})
+    assert _page(other, url) == "https://registrar.example.com/models/nyc%20taxi%3F"
+    assert _page(ASKED, None) is None
+
+
+@pytest.fixture
+def office(ledger, tmp_path) -> Office:
+    return Office(ledger, tmp_path)
+
+
+def asked(office: Office) -> str:
+    return office.fact("promotion.awaiting_approval")
+
+
+def test_who_is_excluded_is_not_named_as_one_who_may_approve(office):
+    excluding = approval("{rules: [{group: leads}], exclude: [requester, author]}").replace(
+        "bob: {name: Bob}", "bob: {name: Bob, accounts: {mlflow: bobby}}"
+    )
+    office.policy(excluding)
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", by=CI, model="taxi", run_id="r1")
+    assert asked(office).endswith("1 of Ada, Bob (leads)")
+    office.post("promotion.cancel", by=ADA, model="taxi", version=1)
+    office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    assert asked(office).endswith("1 of Ada (leads)")
+
+
+def test_where_nobody_is_left_the_card_says_so(office):
+    office.policy(
+        approval("{rules: [{group: one}], exclude: [requester]}").replace("  leads:", "  one: [bob]\n  leads:")
+    )
+    office.registry.trained("r1", rmse=5.0)
+    office.post("training_run.finished", by=CI, model="taxi", run_id="r1")
+    office.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    assert asked(office).endswith("1 of nobody who may (one)")
+
+
+def test_the_author_is_not_named():
+    policy = parse(
+        approval("{rules: [{group: leads}], exclude: [author]}").replace(
+            "bob: {name: Bob}", "bob: {name: Bob, accounts: {mlflow: bobby}}"
+        )
+    )
+    target = policy.model("taxi").targets[1]
+    assert who_may(policy, target, barred(policy, target, requester="ada", trained_by="bobby")) == "1 of Ada (leads)"
