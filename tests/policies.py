@@ -1,4 +1,4 @@
-"""The office's policy with one thing changed: for tests that claim what a key of registrar.yml does."""
+"""The policy of the tests with one thing changed: for tests that claim what a key of registrar.yml does."""
 
 from tests.worker.harness import POLICY
 

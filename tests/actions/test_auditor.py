@@ -15,7 +15,7 @@ from registrar.ledger.journal.append import entries
 from registrar.ledger.journal.export import jsonl
 from tests.actions.test_history import TWO, approve
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
-from tests.worker.harness import ADA, BOB, EVE, KEY, Office
+from tests.worker.harness import ADA, BOB, EVE, KEY, WorkerHarness
 
 pytestmark = pytest.mark.both_ledgers
 
@@ -24,28 +24,28 @@ ADOPTS = TWO.replace("  taxi:\n", "  taxi:\n    drift: adopt\n")
 
 
 @pytest.fixture
-def life(ledger, tmp_path) -> Office:
+def life(ledger, tmp_path) -> WorkerHarness:
     """Version 1 was approved by two; 2 came by broken glass and was rolled back; 3 came by hand, and was adopted."""
-    office = Office(ledger, tmp_path, policy=ADOPTS)
-    if f"{office.now():%H}" == "23":  # it is all on one day
-        office.jump(timedelta(hours=1))
-    office.registry.files["models/taxi/1"] = {"MLmodel": b""}
-    trained(office, "r1")
+    harness = WorkerHarness(ledger, tmp_path, policy=ADOPTS)
+    if f"{harness.now():%H}" == "23":  # it is all on one day
+        harness.jump(timedelta(hours=1))
+    harness.registry.files["models/taxi/1"] = {"MLmodel": b""}
+    trained(harness, "r1")
     for person, reason in ((ADA, "better at night"), (BOB, "fine")):
-        approve(office, person, reason=reason)
-    trained(office, "r2")
+        approve(harness, person, reason=reason)
+    trained(harness, "r2")
     because = "fares are wrong since noon"
-    office.post("promotion.approve", by=EVE, model="taxi", version=2, break_glass=True, reason=because)
-    office.post("model.rollback", by=ADA, model="taxi", reason="worse")
-    trained(office, "r3")
-    office.registry.set_stage("taxi", 3, "Production")
-    office.post("registry.reconcile", model="taxi")
-    return office
+    harness.post("promotion.approve", by=EVE, model="taxi", version=2, break_glass=True, reason=because)
+    harness.post("model.rollback", by=ADA, model="taxi", reason="worse")
+    trained(harness, "r3")
+    harness.registry.set_stage("taxi", 3, "Production")
+    harness.post("registry.reconcile", model="taxi")
+    return harness
 
 
-def trained(office: Office, run: str) -> None:
-    office.registry.trained(run, rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id=run)
+def trained(harness: WorkerHarness, run: str) -> None:
+    harness.registry.trained(run, rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id=run)
 
 
 def exported(ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

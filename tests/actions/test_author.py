@@ -17,73 +17,73 @@ PEOPLE = POLICY.replace("{name: Ada}", "{name: Ada, accounts: {mlflow: ada}}").r
 NOT_THE_AUTHOR = approval("{rules: [{group: leads}], exclude: [author]}", PEOPLE)
 
 
-def train(office, run: str = "r1", number: int = 1) -> None:
-    office.policy(NOT_THE_AUTHOR)
-    office.registry.trained(run, rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id=run)
-    assert office.stages()[number] == "Staging"
+def train(harness, run: str = "r1", number: int = 1) -> None:
+    harness.policy(NOT_THE_AUTHOR)
+    harness.registry.trained(run, rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id=run)
+    assert harness.stages()[number] == "Staging"
 
 
-def say_who_trained(office, user: str, run: str = "r1") -> None:
+def say_who_trained(harness, user: str, run: str = "r1") -> None:
     """As anybody may who can write to MLflow: the tag mlflow.user of the run."""
-    office.registry.runs[run] = replace(office.registry.runs[run], user=user)
+    harness.registry.runs[run] = replace(harness.registry.runs[run], user=user)
 
 
-def approve(office, by, number: int = 1) -> None:
-    office.post("promotion.approve", by=by, model="taxi", version=number)
+def approve(harness, by, number: int = 1) -> None:
+    harness.post("promotion.approve", by=by, model="taxi", version=number)
 
 
-def bound(office, number: int = 1) -> dict[str, str]:
-    made = office.registry.version("taxi", number)
-    with office.ledger.read() as connection:
+def bound(harness, number: int = 1) -> dict[str, str]:
+    made = harness.registry.version("taxi", number)
+    with harness.ledger.read() as connection:
         return current(states(connection, "taxi", version=number), number, made.created_at)
 
 
-def test_registering_binds_who_trained_and_who_registered(office):
-    train(office)
-    assert bound(office) == {Key.AUTHOR: "ada", Key.REGISTRANT: "source:ci"}
+def test_registering_binds_who_trained_and_who_registered(harness):
+    train(harness)
+    assert bound(harness) == {Key.AUTHOR: "ada", Key.REGISTRANT: "source:ci"}
 
 
 @pytest.mark.parametrize("hand", ["bob", "nobody", ""])
-def test_a_tag_set_by_hand_neither_frees_the_author_nor_locks_out_another(office, hand):
-    train(office)
-    say_who_trained(office, hand)
-    approve(office, ADA)
-    assert "Ada trained taxi version 1" in office.fact("promotion.vote_refused")
-    assert office.stages() == {1: "Staging"}
-    approve(office, BOB)
-    assert office.stages() == {1: "Production"}
+def test_a_tag_set_by_hand_neither_frees_the_author_nor_locks_out_another(harness, hand):
+    train(harness)
+    say_who_trained(harness, hand)
+    approve(harness, ADA)
+    assert "Ada trained taxi version 1" in harness.fact("promotion.vote_refused")
+    assert harness.stages() == {1: "Staging"}
+    approve(harness, BOB)
+    assert harness.stages() == {1: "Production"}
 
 
-def test_nor_when_it_is_asked_for_again(office):
-    train(office)
-    office.post("promotion.reject", by=BOB, model="taxi", version=1)
-    say_who_trained(office, "bob")
-    office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    approve(office, ADA)
-    assert "Ada trained taxi version 1" in office.fact("promotion.vote_refused")
-    approve(office, BOB)
-    assert office.stages() == {1: "Production"}
+def test_nor_when_it_is_asked_for_again(harness):
+    train(harness)
+    harness.post("promotion.reject", by=BOB, model="taxi", version=1)
+    say_who_trained(harness, "bob")
+    harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    approve(harness, ADA)
+    assert "Ada trained taxi version 1" in harness.fact("promotion.vote_refused")
+    approve(harness, BOB)
+    assert harness.stages() == {1: "Production"}
 
 
-def test_a_run_that_named_nobody_has_no_author_ever(office):
-    office.policy(NOT_THE_AUTHOR)
-    office.registry.trained("r1", rmse=5.0)
-    say_who_trained(office, "")
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    say_who_trained(office, "bob")
-    approve(office, BOB)
-    assert office.stages() == {1: "Production"}
+def test_a_run_that_named_nobody_has_no_author_ever(harness):
+    harness.policy(NOT_THE_AUTHOR)
+    harness.registry.trained("r1", rmse=5.0)
+    say_who_trained(harness, "")
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    say_who_trained(harness, "bob")
+    approve(harness, BOB)
+    assert harness.stages() == {1: "Production"}
 
 
 @pytest.fixture
-def earlier(office):
+def earlier(harness):
     """A version of before: the record does not say who trained it, and it is in Staging."""
-    train(office)
-    office.post("promotion.reject", by=BOB, model="taxi", version=1)
-    with office.ledger.write() as connection:
+    train(harness)
+    harness.post("promotion.reject", by=BOB, model="taxi", version=1)
+    with harness.ledger.write() as connection:
         connection.execute(delete(version_states))
-    return office
+    return harness
 
 
 @pytest.mark.edits_the_record
@@ -106,22 +106,22 @@ def test_what_can_not_be_known_is_not_guessed(earlier):
     assert bound(earlier) == {}
 
 
-def test_what_a_hand_registered_is_noted_when_it_is_first_heard_of(office):
-    office.policy(NOT_THE_AUTHOR)
-    run = office.registry.trained("r1", rmse=5.0)
-    office.registry.ensure_model("taxi")
-    source = office.registry.source_of(run, "model")
-    office.registry.create_version("taxi", source, run_id="r1", description="", tags={})
-    office.post("registry.changed", model="taxi", version=1, change="model_version.created")
-    assert bound(office) == {Key.AUTHOR_SEEN: "ada"}
-    say_who_trained(office, "bob")
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert bound(office) == {Key.AUTHOR_SEEN: "ada"}
+def test_what_a_hand_registered_is_noted_when_it_is_first_heard_of(harness):
+    harness.policy(NOT_THE_AUTHOR)
+    run = harness.registry.trained("r1", rmse=5.0)
+    harness.registry.ensure_model("taxi")
+    source = harness.registry.source_of(run, "model")
+    harness.registry.create_version("taxi", source, run_id="r1", description="", tags={})
+    harness.post("registry.changed", model="taxi", version=1, change="model_version.created")
+    assert bound(harness) == {Key.AUTHOR_SEEN: "ada"}
+    say_who_trained(harness, "bob")
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert bound(harness) == {Key.AUTHOR_SEEN: "ada"}
 
 
-def test_the_journal_tells_both(office):
-    train(office)
-    with office.ledger.read() as connection:
+def test_the_journal_tells_both(harness):
+    train(harness)
+    with harness.ledger.read() as connection:
         kinds = connection.execute(journal.select().where(journal.c.kind == "version.state")).all()
     assert [("registrar.author" in row.body, "registrar.registrant" in row.body) for row in kinds] == [
         (True, False),

@@ -15,15 +15,15 @@ MANY = POLICY.replace("stage: Staging,", "stage: Staging, exclusive: false, on_r
 WORKERS = 8
 
 
-def all_at_once(office) -> None:
+def all_at_once(harness) -> None:
     """Every bell is heard by every worker, as after a doubled message, until nothing is due."""
     with ThreadPoolExecutor(WORKERS) as threads:
-        while task_messages := office.due():
+        while task_messages := harness.due():
             heard = [task_message for task_message in task_messages for _ in range(3)]
             list(
                 threads.map(
                     lambda task_message: work_on(
-                        office.bench, task_message.name.removeprefix("worker."), task_message.task_id
+                        harness.bench, task_message.name.removeprefix("worker."), task_message.task_id
                     ),
                     heard,
                 )
@@ -31,20 +31,20 @@ def all_at_once(office) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 8])
-def test_so_many_approvals_at_once_leave_one_holder(office, count: int):
-    office.policy(MANY)
+def test_so_many_approvals_at_once_leave_one_holder(harness, count: int):
+    harness.policy(MANY)
     for number in range(1, count + 1):
-        office.registry.trained(f"r{number}", rmse=5.0)
-        office.post("model_version.register", model="taxi", run_id=f"r{number}")
+        harness.registry.trained(f"r{number}", rmse=5.0)
+        harness.post("model_version.register", model="taxi", run_id=f"r{number}")
     for number in range(count, 0, -1):  # a request ends those for older versions
-        office.post("promotion.request", by=ADA, model="taxi", version=number, target="Production")
-    waiting = [version for version, target, state in office.promotions() if state == "awaiting_approval"]
+        harness.post("promotion.request", by=ADA, model="taxi", version=number, target="Production")
+    waiting = [version for version, target, state in harness.promotions() if state == "awaiting_approval"]
     assert sorted(waiting) == list(range(1, count + 1))
     for number in waiting:
-        office.accept("promotion.approve", by=ADA, model="taxi", version=number)
-    all_at_once(office)
-    stages = office.stages()
+        harness.accept("promotion.approve", by=ADA, model="taxi", version=number)
+    all_at_once(harness)
+    stages = harness.stages()
     [holder] = [number for number, stage in stages.items() if stage == "Production"]
-    assert office.registry.version("taxi", holder).aliases == ("champion",)
-    assert office.holding()["Production"] == office.holding()["@champion"] == [holder]
+    assert harness.registry.version("taxi", holder).aliases == ("champion",)
+    assert harness.holding()["Production"] == harness.holding()["@champion"] == [holder]
     assert len(stages) == count

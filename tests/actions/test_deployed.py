@@ -13,11 +13,11 @@ ONE = {"model": "taxi", "version": 1, "environment": "production"}
 
 
 @pytest.fixture
-def trained(office):
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.registry.writes.clear()
-    return office
+def trained(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.registry.writes.clear()
+    return harness
 
 
 def test_a_deployment_is_told_and_changes_nothing(trained):

@@ -4,7 +4,7 @@ import pytest
 
 from registrar.ledger.holders import history
 from registrar.ledger.queries.holdings import Holding
-from tests.worker.harness import ADA, BOB, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, EVE, POLICY, WorkerHarness
 from worker.lookups import history as as_table
 
 pytestmark = pytest.mark.both_ledgers
@@ -16,20 +16,20 @@ TWO = POLICY.replace(
 
 
 @pytest.fixture
-def two(ledger, tmp_path) -> Office:
+def two(ledger, tmp_path) -> WorkerHarness:
     """Production takes two approvals, or Eve on call."""
-    office = Office(ledger, tmp_path, policy=TWO)
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    return office
+    harness = WorkerHarness(ledger, tmp_path, policy=TWO)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    return harness
 
 
-def approve(office, by, **given) -> str:
-    return office.post("promotion.approve", by=by, model="taxi", version=1, **given)
+def approve(harness, by, **given) -> str:
+    return harness.post("promotion.approve", by=by, model="taxi", version=1, **given)
 
 
-def holdings(office) -> dict[str, Holding]:
-    with office.ledger.read() as connection:
+def holdings(harness) -> dict[str, Holding]:
+    with harness.ledger.read() as connection:
         return {holding.key: holding for holding in history(connection, "taxi")}
 
 

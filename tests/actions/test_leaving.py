@@ -32,196 +32,196 @@ OUT = [
 ]
 
 
-def take_out(office, type_: str, data: dict, *, by=CI, version: int = 1) -> str:
-    return office.post(type_, by=by, model="taxi", version=version, **data)
+def take_out(harness, type_: str, data: dict, *, by=CI, version: int = 1) -> str:
+    return harness.post(type_, by=by, model="taxi", version=version, **data)
 
 
 @pytest.mark.parametrize("policy", [POLICY, BASELINE, WAY_BACK, FREE_WAY_BACK, model("mode: aliases")])
 @pytest.mark.parametrize(("type_", "data"), OUT)
-def test_who_may_not_approve_does_not_take_the_holder_out(office, policy, type_, data):
-    office.policy(model("mode: aliases") if "mode: aliases" in policy else POLICY)
-    live(office, "r1")
-    office.policy(policy)
-    where = office.holding(), dict(office.registry.model("taxi").aliases), office.stages()
-    take_out(office, type_, data)
-    assert (office.holding(), dict(office.registry.model("taxi").aliases), office.stages()) == where
+def test_who_may_not_approve_does_not_take_the_holder_out(harness, policy, type_, data):
+    harness.policy(model("mode: aliases") if "mode: aliases" in policy else POLICY)
+    live(harness, "r1")
+    harness.policy(policy)
+    where = harness.holding(), dict(harness.registry.model("taxi").aliases), harness.stages()
+    take_out(harness, type_, data)
+    assert (harness.holding(), dict(harness.registry.model("taxi").aliases), harness.stages()) == where
 
 
 @pytest.mark.parametrize(("type_", "data"), OUT[:3])
 @pytest.mark.parametrize(("policy", "by"), [(POLICY, BOB), (GLASS, EVE)])
-def test_who_could_roll_it_back_may_take_it_out(office, policy, by, type_, data):
-    office.policy(policy)
-    live(office, "r1")
-    take_out(office, type_, data, by=by)
-    assert "Production" not in office.holding()
-    assert office.stages()[1] != "Production"
+def test_who_could_roll_it_back_may_take_it_out(harness, policy, by, type_, data):
+    harness.policy(policy)
+    live(harness, "r1")
+    take_out(harness, type_, data, by=by)
+    assert "Production" not in harness.holding()
+    assert harness.stages()[1] != "Production"
 
 
-def test_it_is_said_who_may_and_what_to_do(office):
-    live(office, "r1")
-    take_out(office, "model_version.archive", {})
-    assert office.fact("task.refused").endswith(
+def test_it_is_said_who_may_and_what_to_do(harness):
+    live(harness, "r1")
+    take_out(harness, "model_version.archive", {})
+    assert harness.fact("task.refused").endswith(
         "ci may not take taxi version 1 out of Production; these may: leads: Ada, Bob"
     )
 
 
-def test_a_delegate_does_not(office):
-    office.policy(POLICY.replace("ada: {name: Ada}", "ada: {name: Ada, delegate: {to: eve, until: 2999-01-01}}"))
-    live(office, "r1")
-    take_out(office, "model_version.archive", {}, by=EVE)
-    assert office.stages() == {1: "Production"}
+def test_a_delegate_does_not(harness):
+    harness.policy(POLICY.replace("ada: {name: Ada}", "ada: {name: Ada, delegate: {to: eve, until: 2999-01-01}}"))
+    live(harness, "r1")
+    take_out(harness, "model_version.archive", {}, by=EVE)
+    assert harness.stages() == {1: "Production"}
 
 
 @pytest.mark.both_ledgers
-def test_what_no_approval_is_asked_for_may_be_archived_as_before(office):
-    trained(office, "r1")
-    take_out(office, "model_version.archive", {})
-    assert office.stages() == {1: "Archived"}
+def test_what_no_approval_is_asked_for_may_be_archived_as_before(harness):
+    trained(harness, "r1")
+    take_out(harness, "model_version.archive", {})
+    assert harness.stages() == {1: "Archived"}
 
 
-def test_what_a_hand_moved_away_is_still_the_records_holder(office):
+def test_what_a_hand_moved_away_is_still_the_records_holder(harness):
     """Else a command would make the hand's move the record's, which drift: revert puts right."""
-    live(office, "r1")
-    office.registry.set_stage("taxi", 1, "None")
-    office.registry.drop_alias("taxi", "champion")
-    take_out(office, "model_version.archive", {})
-    assert office.holding()["Production"] == [1]
-    assert office.stages() == {1: "None"}
+    live(harness, "r1")
+    harness.registry.set_stage("taxi", 1, "None")
+    harness.registry.drop_alias("taxi", "champion")
+    take_out(harness, "model_version.archive", {})
+    assert harness.holding()["Production"] == [1]
+    assert harness.stages() == {1: "None"}
 
 
-def test_on_its_way_further_it_leaves_the_target_before(office):
-    office.policy(POLICY.replace("approval: automatic", "approval: {rules: [{group: leads}]}"))
-    trained(office, "r1")
+def test_on_its_way_further_it_leaves_the_target_before(harness):
+    harness.policy(POLICY.replace("approval: automatic", "approval: {rules: [{group: leads}]}"))
+    trained(harness, "r1")
     for target in ("Staging", "Production"):
-        office.post("promotion.approve", by=ADA, model="taxi", version=1, target=target)
-    assert office.stages() == {1: "Production"}
+        harness.post("promotion.approve", by=ADA, model="taxi", version=1, target=target)
+    assert harness.stages() == {1: "Production"}
 
 
-def worse(office) -> None:
-    office.registry.trained("r2", rmse=6.0)
-    office.post("training_run.finished", model="taxi", run_id="r2")
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+def worse(harness) -> None:
+    harness.registry.trained("r2", rmse=6.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
 
 
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize(("type_", "data"), OUT[:3])
-def test_with_the_champion_gone_a_worse_one_is_compared_with_it_still(office, type_, data):
-    office.policy(BASELINE)
-    live(office, "r1")
-    take_out(office, type_, data, by=ADA)
-    worse(office)
-    assert "rmse 6 is worse than 5 of @champion's last holder (version 1)" in office.fact("model_version.held_back")
-    assert office.stages()[2] == "Staging"
+def test_with_the_champion_gone_a_worse_one_is_compared_with_it_still(harness, type_, data):
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    take_out(harness, type_, data, by=ADA)
+    worse(harness)
+    assert "rmse 6 is worse than 5 of @champion's last holder (version 1)" in harness.fact("model_version.held_back")
+    assert harness.stages()[2] == "Staging"
 
 
-def test_nor_does_a_hand_that_takes_the_alias_away_open_the_gate(office):
-    office.policy(BASELINE)
-    live(office, "r1")
-    office.registry.drop_alias("taxi", "champion")
-    worse(office)
-    assert "Production" not in (office.stages()[2], *office.holding().get("@champion", []))
-    assert "@champion's last holder (version 1)" in office.fact("model_version.held_back")
+def test_nor_does_a_hand_that_takes_the_alias_away_open_the_gate(harness):
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    harness.registry.drop_alias("taxi", "champion")
+    worse(harness)
+    assert "Production" not in (harness.stages()[2], *harness.holding().get("@champion", []))
+    assert "@champion's last holder (version 1)" in harness.fact("model_version.held_back")
 
 
-def test_nor_one_that_gives_the_alias_to_the_candidate(office):
-    office.policy(BASELINE)
-    live(office, "r1")
-    office.registry.trained("r2", rmse=6.0)
-    office.post("training_run.finished", model="taxi", run_id="r2")
-    office.registry.set_alias("taxi", "champion", 2)
-    office.post("promotion.request", by=CI, model="taxi", version=2, target="Production")
-    assert "rmse 6 is worse than 5 of @champion's last holder (version 1)" in office.fact("model_version.held_back")
+def test_nor_one_that_gives_the_alias_to_the_candidate(harness):
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    harness.registry.trained("r2", rmse=6.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    harness.registry.set_alias("taxi", "champion", 2)
+    harness.post("promotion.request", by=CI, model="taxi", version=2, target="Production")
+    assert "rmse 6 is worse than 5 of @champion's last holder (version 1)" in harness.fact("model_version.held_back")
 
 
-def test_what_is_adopted_is_compared_too(office):
-    office.policy(model("drift: adopt", BASELINE))
-    live(office, "r1")
-    office.registry.trained("r2", rmse=6.0)
-    office.post("training_run.finished", model="taxi", run_id="r2")
-    office.registry.set_alias("taxi", "champion", 2)
-    office.registry.set_stage("taxi", 2, "Production")
-    office.post("registry.reconcile", model="taxi")
-    assert "can't be adopted" in office.fact("registry.changed_by_hand")
+def test_what_is_adopted_is_compared_too(harness):
+    harness.policy(model("drift: adopt", BASELINE))
+    live(harness, "r1")
+    harness.registry.trained("r2", rmse=6.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    harness.registry.set_alias("taxi", "champion", 2)
+    harness.registry.set_stage("taxi", 2, "Production")
+    harness.post("registry.reconcile", model="taxi")
+    assert "can't be adopted" in harness.fact("registry.changed_by_hand")
 
 
 @pytest.mark.parametrize("gone", ["deleted", "quarantined"])
-def test_where_nobody_is_left_to_compare_with_the_gate_is_shut(office, gone):
-    office.policy(BASELINE)
-    live(office, "r1")
-    office.post("model_version.archive", by=ADA, model="taxi", version=1)
-    trained(office, "bad", rmse=99.0)
+def test_where_nobody_is_left_to_compare_with_the_gate_is_shut(harness, gone):
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    trained(harness, "bad", rmse=99.0)
     if gone == "deleted":
-        office.registry.delete_version("taxi", 1)
+        harness.registry.delete_version("taxi", 1)
     else:
-        office.registry.set_tag("taxi", 1, "registrar.quarantined", "wrong fares")
-    trained(office, "r2", rmse=1.0)
-    said = office.fact("model_version.held_back")
+        harness.registry.set_tag("taxi", 1, "registrar.quarantined", "wrong fares")
+    trained(harness, "r2", rmse=1.0)
+    said = harness.fact("model_version.held_back")
     assert "nothing holds @champion to compare with, though it was held before" in said
 
 
 @pytest.mark.both_ledgers
-def test_the_very_first_passes_and_so_does_the_only_one_that_ever_was(office):
-    office.policy(BASELINE)
-    live(office, "r1")
-    office.post("model_version.archive", by=ADA, model="taxi", version=1)
-    office.post("model_version.transition", by=CI, model="taxi", version=1, stage="None")
-    office.post("model_version.transition", by=CI, model="taxi", version=1, stage="Staging")
-    office.post("promotion.approve", by=ADA, model="taxi", version=1)
-    assert office.stages() == {1: "Production"}
+def test_the_very_first_passes_and_so_does_the_only_one_that_ever_was(harness):
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    harness.post("model_version.transition", by=CI, model="taxi", version=1, stage="None")
+    harness.post("model_version.transition", by=CI, model="taxi", version=1, stage="Staging")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert harness.stages() == {1: "Production"}
 
 
-def test_by_the_stage_too_where_it_had_no_alias_then(office):
-    office.policy(POLICY.replace("stage: Production, alias: champion", "stage: Production"))
-    live(office, "r1")
-    office.policy(BASELINE)
-    worse(office)
-    assert "@champion's last holder (version 1)" in office.fact("model_version.held_back")
+def test_by_the_stage_too_where_it_had_no_alias_then(harness):
+    harness.policy(POLICY.replace("stage: Production, alias: champion", "stage: Production"))
+    live(harness, "r1")
+    harness.policy(BASELINE)
+    worse(harness)
+    assert "@champion's last holder (version 1)" in harness.fact("model_version.held_back")
 
 
 @pytest.mark.edits_the_record
-def test_what_a_deleted_model_of_that_name_held_is_not_this_ones(office):
-    office.policy(BASELINE)
-    live(office, "r1")
-    office.post("model_version.archive", by=ADA, model="taxi", version=1)
-    with office.ledger.write() as connection:  # before the model was made that is there now
+def test_what_a_deleted_model_of_that_name_held_is_not_this_ones(harness):
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    with harness.ledger.write() as connection:  # before the model was made that is there now
         connection.execute(update(incarnations).values(created_at=LONG_AGO))
-    worse(office)
-    assert office.stages()[2] == "Production"
+    worse(harness)
+    assert harness.stages()[2] == "Production"
 
 
 @pytest.mark.edits_the_record
 @pytest.mark.parametrize("noted", [True, False])
-def test_what_held_it_by_a_worker_whose_clock_is_behind_mlflows_did_hold_it(office, noted):
+def test_what_held_it_by_a_worker_whose_clock_is_behind_mlflows_did_hold_it(harness, noted):
     """Where the record does not know when the version was made, the worker's clock is all there is."""
-    office.policy(BASELINE)
-    live(office, "r1")
-    office.post("model_version.archive", by=ADA, model="taxi", version=1)
-    with office.ledger.write() as connection:
+    harness.policy(BASELINE)
+    live(harness, "r1")
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    with harness.ledger.write() as connection:
         connection.execute(update(holders).values(since=LONG_AGO, **({} if noted else {"incarnation": None})))
-    worse(office)
-    assert office.stages()[2] == ("Staging" if noted else "Production")
+    worse(harness)
+    assert harness.stages()[2] == ("Staging" if noted else "Production")
 
 
-def test_an_alias_of_no_target_counts_too(office):
-    office.policy(gate_on_staging(BEATS.replace("@champion", "@reference")))
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.registry.set_alias("taxi", "reference", 1)
-    office.post("registry.reconcile", model="taxi")
-    office.registry.drop_alias("taxi", "reference")
-    worse(office)
-    assert "@reference's last holder (version 1)" in office.fact("model_version.held_back")
+def test_an_alias_of_no_target_counts_too(harness):
+    harness.policy(gate_on_staging(BEATS.replace("@champion", "@reference")))
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.registry.set_alias("taxi", "reference", 1)
+    harness.post("registry.reconcile", model="taxi")
+    harness.registry.drop_alias("taxi", "reference")
+    worse(harness)
+    assert "@reference's last holder (version 1)" in harness.fact("model_version.held_back")
 
 
-def test_the_starters_ci_can_not_do_it_either(office):
+def test_the_starters_ci_can_not_do_it_either(harness):
     """The policy that `registrar up` writes, with a gate against the champion."""
     starter = Path(registrar.local.__file__).with_name("starter.yml").read_text()
-    office.policy(starter.replace("alias: champion\n", f"alias: champion\n        gates: [{BEATS}]\n"))
+    harness.policy(starter.replace("alias: champion\n", f"alias: champion\n        gates: [{BEATS}]\n"))
     for run, rmse in (("r1", 5.0), ("r2", 6.0)):
-        office.registry.trained(run, rmse=rmse)
-        office.post("training_run.finished", model="taxi", run_id=run)
-        office.post("promotion.approve", by=Actor("you", "You"), model="taxi", version=1)
+        harness.registry.trained(run, rmse=rmse)
+        harness.post("training_run.finished", model="taxi", run_id=run)
+        harness.post("promotion.approve", by=Actor("you", "You"), model="taxi", version=1)
         for type_, data in OUT:
-            take_out(office, type_, data)
-    assert office.holding()["Production"] == office.holding()["@champion"] == [1]
-    assert any("rmse 6 is worse than 5 of @champion (version 1)" in text for _, text in office.facts())
+            take_out(harness, type_, data)
+    assert harness.holding()["Production"] == harness.holding()["@champion"] == [1]
+    assert any("rmse 6 is worse than 5 of @champion (version 1)" in text for _, text in harness.facts())

@@ -20,7 +20,7 @@ from registrar.ledger.queries.versions import known_versions
 from registrar.ledger.tables import deployments
 from tests.actions.versions import live, trained
 from tests.mlflow_server import train
-from tests.worker.harness import ADA, BOB, POLICY, Office
+from tests.worker.harness import ADA, BOB, POLICY, WorkerHarness
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import PermanentError, RetryableError
 
@@ -28,19 +28,19 @@ ANEW = "registry.made_anew"
 
 
 class Real:
-    """A model of its own in MLflow, in the record of an office."""
+    """A model of its own in MLflow, in a worker's record."""
 
-    def __init__(self, office: Office, address: str) -> None:
-        self.office, self.client = office, MlflowClient(address)
+    def __init__(self, harness: WorkerHarness, address: str) -> None:
+        self.harness, self.client = harness, MlflowClient(address)
         self.name = f"anew-{uuid.uuid4().hex[:8]}"
-        office.let_in(MlflowRegistry(address))
+        harness.let_in(MlflowRegistry(address))
         self.policy(POLICY)
 
     def policy(self, text: str) -> None:
-        self.office.policy(text.replace("  taxi:\n", f"  {self.name}:\n"))
+        self.harness.policy(text.replace("  taxi:\n", f"  {self.name}:\n"))
 
     def post(self, type_: str, **data) -> str:
-        return self.office.post(type_, model=self.name, **data)
+        return self.harness.post(type_, model=self.name, **data)
 
     def trained(self, rmse: float = 5.0) -> int:
         run = train(self.client, rmse=rmse)
@@ -67,18 +67,18 @@ class Real:
         return int(self.client.create_model_version(self.name, uri, run_id=run).version)
 
     def stages(self) -> dict[int, str]:
-        return self.office.stages(self.name)
+        return self.harness.stages(self.name)
 
     def aliases(self) -> dict[str, int]:
-        return dict(self.office.registry.model(self.name).aliases)
+        return dict(self.harness.registry.model(self.name).aliases)
 
     def holding(self) -> dict[str, list[int]]:
-        return self.office.holding(self.name)
+        return self.harness.holding(self.name)
 
 
 @pytest.fixture
-def real(office, mlflow_address):
-    found = Real(office, mlflow_address)
+def real(harness, mlflow_address):
+    found = Real(harness, mlflow_address)
     yield found
     for model in found.client.search_registered_models(f"name = '{found.name}'"):
         found.client.delete_registered_model(model.name)
@@ -99,7 +99,7 @@ def test_a_revert_does_not_put_a_version_where_its_number_was_approved_before(re
     real.post("registry.reconcile")
     assert (real.stages(), real.aliases()) == ({1: "None"}, {})
     assert "Production" not in real.holding()
-    assert "was made anew in MLflow" in real.office.fact(ANEW)
+    assert "was made anew in MLflow" in real.harness.fact(ANEW)
 
 
 @pytest.mark.both_ledgers
@@ -108,7 +108,7 @@ def test_what_ended_is_said_in_the_journal_and_in_history(real):
     real.trained()  # waits for approval
     real.delete()
     real.trained(rmse=99.0)
-    with real.office.ledger.read() as connection:
+    with real.harness.ledger.read() as connection:
         held = history(connection, real.name)
         said = [json.loads(each["body"]) for each in entries(connection, model=real.name)]
         assert still_open(connection, model=real.name) == []
@@ -129,7 +129,7 @@ def test_by_mlflows_webhook_it_is_seen_too(real):
     real.client.set_registered_model_alias(real.name, "champion", 1)
     change = "model_version_alias.created"
     real.post("registry.changed", change=change, alias="champion", version=1)
-    assert real.office.fact(ANEW)
+    assert real.harness.fact(ANEW)
     assert real.stages() == {1: "None"}
 
 
@@ -146,7 +146,7 @@ def test_a_rollback_does_not_go_to_a_number_that_another_version_held(real):
     real.post("model.rollback", by=ADA, reason="bad")
     assert real.stages() == before
     assert real.aliases()["champion"] == 1
-    assert "version 2 was another one then" in real.office.fact("task.refused")
+    assert "version 2 was another one then" in real.harness.fact("task.refused")
 
 
 def test_a_rollback_goes_to_what_this_models_version_held(real):
@@ -162,12 +162,12 @@ def test_a_rollback_goes_to_what_this_models_version_held(real):
 def test_soak_counts_from_this_versions_time(real):
     real.policy(POLICY.replace("alias: champion,", "alias: champion, gates: [{soak: 3m}],"))
     real.trained()
-    real.office.jump(timedelta(minutes=2))
+    real.harness.jump(timedelta(minutes=2))
     real.delete()
     real.trained()
-    real.office.later(seconds=70)
-    assert real.office.promotions()[-1] == (1, "Production", "waiting")
-    with real.office.ledger.read() as connection:
+    real.harness.later(seconds=70)
+    assert real.harness.promotions()[-1] == (1, "Production", "waiting")
+    with real.harness.ledger.read() as connection:
         [waits] = still_open(connection, model=real.name)
     assert waits.due_at - waits.created_at > timedelta(minutes=2, seconds=50)
 
@@ -177,13 +177,13 @@ def test_what_was_fetched_of_another_version_is_fetched_anew(real, tmp_path):
     real.trained()
     real.post("artifacts.fetch", version=1)
     real.post("artifacts.fetch", version=1)
-    assert "is there already" in real.office.fact("artifacts.fetched")
+    assert "is there already" in real.harness.fact("artifacts.fetched")
     [manifest] = (tmp_path / "artifacts").rglob("registrar-manifest.json")
     before = json.loads(manifest.read_text())["version"]
     real.delete()
     real.trained()
     real.post("artifacts.fetch", version=1)
-    assert "was fetched" in real.office.fact("artifacts.fetched")
+    assert "was fetched" in real.harness.fact("artifacts.fetched")
     now = json.loads(manifest.read_text())["version"]
     assert (now["version"], before["version"]) == (1, 1)
     assert now["created_at"] > before["created_at"]
@@ -210,7 +210,7 @@ def test_a_report_of_a_deployment_of_before_ends_none(real):
     real.delete()
     real.trained(rmse=99.0)
     real.post("deployment.succeeded", version=1, environment="prod")
-    assert "is live" not in real.office.fact("deployment.succeeded")
+    assert "is live" not in real.harness.fact("deployment.succeeded")
 
 
 def test_a_rejection_was_of_another_version(real):
@@ -218,7 +218,7 @@ def test_a_rejection_was_of_another_version(real):
     real.post("promotion.reject", by=BOB, version=1, reason="wrong fares")
     real.delete()
     real.trained()
-    assert real.office.promotions()[-1] == (1, "Production", "awaiting_approval")
+    assert real.harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
 def test_an_open_request_of_before_is_no_newer_candidate_and_ends(real):
@@ -226,7 +226,7 @@ def test_an_open_request_of_before_is_no_newer_candidate_and_ends(real):
         real.trained()
     real.delete()
     real.trained()
-    with real.office.ledger.read() as connection:
+    with real.harness.ledger.read() as connection:
         assert [one.version for one in still_open(connection, model=real.name)] == [1]
     real.approve(1)
     assert real.stages() == {1: "Production"}
@@ -238,7 +238,7 @@ def test_a_vote_for_a_version_of_before_does_not_count_for_this_one(real):
     real.by_hand(rmse=99.0)
     real.approve(1)
     assert real.stages() == {1: "None"}
-    assert real.office.promotions()[-1] == (1, "Production", "superseded")
+    assert real.harness.promotions()[-1] == (1, "Production", "superseded")
 
 
 def test_what_an_approved_promotion_waited_for_is_not_done_for_another(real):
@@ -246,13 +246,13 @@ def test_what_an_approved_promotion_waited_for_is_not_done_for_another(real):
     real.policy(POLICY.replace("alias: champion,", frozen))
     real.live()
     real.live()
-    assert real.office.promotions()[-1] == (2, "Production", "approved")
+    assert real.harness.promotions()[-1] == (2, "Production", "approved")
     real.delete()
     real.by_hand()
     real.by_hand()
-    real.office.later(hours=25)
+    real.harness.later(hours=25)
     assert set(real.stages().values()) == {"None"}
-    assert real.office.promotions()[-1] == (2, "Production", "superseded")
+    assert real.harness.promotions()[-1] == (2, "Production", "superseded")
 
 
 def test_who_is_replaced_is_none_of_before(real):
@@ -272,16 +272,16 @@ def test_of_a_version_that_was_known_before_nothing_is_said_of_this_one(real):
     real.trained(rmse=99.0)
     real.delete()
     real.trained()
-    with real.office.ledger.read() as connection:
+    with real.harness.ledger.read() as connection:
         [one] = known_versions(connection, real.name)
     assert (one.version, one.held_back) == (1, ())
 
 
 # In the middle of what is done.
-def test_what_is_made_anew_in_the_middle_of_its_move_is_not_left_there(office):
+def test_what_is_made_anew_in_the_middle_of_its_move_is_not_left_there(harness):
     """Right before the stage is set: MLflow knows the version by its number."""
-    number = trained(office, "r1")
-    registry = office.registry
+    number = trained(harness, "r1")
+    registry = harness.registry
 
     def meanwhile(*_: object) -> None:
         registry.refuse.clear()
@@ -292,108 +292,110 @@ def test_what_is_made_anew_in_the_middle_of_its_move_is_not_left_there(office):
         registry.create_version("taxi", registry.sources["r9", "model"], run_id="r9", description="", tags={})
 
     registry.refuse["set_stage"] = meanwhile
-    office.post("promotion.approve", by=ADA, model="taxi", version=number)
-    assert office.stages() == {1: "None"}
+    harness.post("promotion.approve", by=ADA, model="taxi", version=number)
+    assert harness.stages() == {1: "None"}
     assert registry.model("taxi").aliases == {}
-    assert office.promotions()[-1] == (1, "Production", "superseded")
-    assert office.holding() == {}
+    assert harness.promotions()[-1] == (1, "Production", "superseded")
+    assert harness.holding() == {}
 
 
-def test_what_is_put_back_late_is_what_was_approved(office):
+def test_what_is_put_back_late_is_what_was_approved(harness):
     """Its files were overwritten, and then the hand's move is to be reverted."""
-    office.policy(revert())
+    harness.policy(revert())
     for run in ("r1", "r2"):
-        office.registry.trained(run, rmse=5.0)
-        office.post("training_run.finished", model="taxi", run_id=run)
-        office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
-    office.registry.set_stage("taxi", 2, "None")
-    office.registry.drop_alias("taxi", "champion")
-    office.registry.files["models/taxi/2"] = {"MLmodel": b"another"}
-    office.post("registry.reconcile", model="taxi")
-    assert office.stages() == {1: "Archived", 2: "None"}
-    assert office.registry.model("taxi").aliases == {}
-    assert "its files are not those that were approved" in office.fact("registry.changed_by_hand")
-    assert office.holding() == {"Archived": [1]}
+        harness.registry.trained(run, rmse=5.0)
+        harness.post("training_run.finished", model="taxi", run_id=run)
+        harness.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
+    harness.registry.set_stage("taxi", 2, "None")
+    harness.registry.drop_alias("taxi", "champion")
+    harness.registry.files["models/taxi/2"] = {"MLmodel": b"another"}
+    harness.post("registry.reconcile", model="taxi")
+    assert harness.stages() == {1: "Archived", 2: "None"}
+    assert harness.registry.model("taxi").aliases == {}
+    assert "its files are not those that were approved" in harness.fact("registry.changed_by_hand")
+    assert harness.holding() == {"Archived": [1]}
 
 
-def test_a_number_that_comes_again_in_the_same_model_is_another_version(office):
+def test_a_number_that_comes_again_in_the_same_model_is_another_version(harness):
     """Some stores of MLflow give the number of a deleted version again."""
-    trained(office, "r1")
-    trained(office, "r2")
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
-    office.registry.take_back("taxi", 2)
-    office.registry.born += timedelta(hours=1)
-    assert trained(office, "r3", 99.0) == 2
-    assert office.stages() == {1: "Archived", 2: "None"}
-    assert office.holding() == {"Archived": [1]}, "what is there still goes on"
-    assert office.fact(ANEW).startswith("of taxi, a version was made anew under its number: taxi version 2, made on")
+    trained(harness, "r1")
+    trained(harness, "r2")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    harness.registry.take_back("taxi", 2)
+    harness.registry.born += timedelta(hours=1)
+    assert trained(harness, "r3", 99.0) == 2
+    assert harness.stages() == {1: "Archived", 2: "None"}
+    assert harness.holding() == {"Archived": [1]}, "what is there still goes on"
+    assert harness.fact(ANEW).startswith("of taxi, a version was made anew under its number: taxi version 2, made on")
 
 
-def test_clocks_of_mlflows_servers_that_are_apart_make_nothing_anew(office):
-    trained(office, "r1")
-    office.registry.born -= timedelta(seconds=30)
-    trained(office, "r2")
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
-    assert office.stages() == {1: "Archived", 2: "Production"}
-    assert ANEW not in [kind for kind, _ in office.facts()]
+def test_clocks_of_mlflows_servers_that_are_apart_make_nothing_anew(harness):
+    trained(harness, "r1")
+    harness.registry.born -= timedelta(seconds=30)
+    trained(harness, "r2")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert harness.stages() == {1: "Archived", 2: "Production"}
+    assert ANEW not in [kind for kind, _ in harness.facts()]
 
 
-def test_a_task_that_has_written_already_goes_on_with_what_it_wrote(office):
+def test_a_task_that_has_written_already_goes_on_with_what_it_wrote(harness):
     """The old one was deleted by hand, and the registration is the first that sees the new one."""
-    trained(office, "r1")
-    office.registry.delete_model("taxi")
-    office.registry.born += timedelta(hours=1)
-    assert trained(office, "r2") == 1
-    assert office.stages() == {1: "Staging"}
-    assert [call for call, *_ in office.registry.writes].count("create_version") == 2
+    trained(harness, "r1")
+    harness.registry.delete_model("taxi")
+    harness.registry.born += timedelta(hours=1)
+    assert trained(harness, "r2") == 1
+    assert harness.stages() == {1: "Staging"}
+    assert [call for call, *_ in harness.registry.writes].count("create_version") == 2
 
 
-def test_what_is_tried_again_late_is_not_done_with_another_version(office):
+def test_what_is_tried_again_late_is_not_done_with_another_version(harness):
     """Version 1 was to be archived, since version 2 took its place; the task died, and is retried."""
     for run in ("r1", "r2"):
-        trained(office, run)
+        trained(harness, run)
         if run == "r2":
-            office.registry.refuse["set_stage"] = lambda *args: PermanentError("no") if args[-1] == "Archived" else None
-        office.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
-    office.registry.refuse.clear()
-    with office.ledger.read() as connection:
+            harness.registry.refuse["set_stage"] = lambda *args: (
+                PermanentError("no") if args[-1] == "Archived" else None
+            )
+        harness.post("promotion.approve", by=ADA, model="taxi", version=int(run[1]))
+    harness.registry.refuse.clear()
+    with harness.ledger.read() as connection:
         [letter] = list_dead_letters(connection)
-    office.registry.delete_model("taxi")
-    office.registry.born += timedelta(hours=1)
-    trained(office, "r3")
-    office.post("promotion.approve", by=ADA, model="taxi", version=1)
-    assert office.stages() == {1: "Production"}
-    office.post("task.retry", by=ADA, task_id=letter.id, model="taxi")
-    assert office.stages() == {1: "Production"}
-    assert "this was to be done with another version of that number" in office.fact("task.failed")
+    harness.registry.delete_model("taxi")
+    harness.registry.born += timedelta(hours=1)
+    trained(harness, "r3")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=1)
+    assert harness.stages() == {1: "Production"}
+    harness.post("task.retry", by=ADA, task_id=letter.id, model="taxi")
+    assert harness.stages() == {1: "Production"}
+    assert "this was to be done with another version of that number" in harness.fact("task.failed")
 
 
-def test_a_promotion_that_ends_so_is_told_as_one(office):
-    trained(office, "r1")
-    office.registry.delete_model("taxi")
-    office.registry.born += timedelta(hours=1)
-    trained(office, "r2")
+def test_a_promotion_that_ends_so_is_told_as_one(harness):
+    trained(harness, "r1")
+    harness.registry.delete_model("taxi")
+    harness.registry.born += timedelta(hours=1)
+    trained(harness, "r2")
     told = "the promotion of taxi version 1 to Production is superseded: taxi was made anew in MLflow: "
-    assert office.fact("promotion.superseded").startswith(told)
+    assert harness.fact("promotion.superseded").startswith(told)
 
 
-def letter(office: Office) -> str:
-    with office.ledger.read() as connection:
+def letter(harness: WorkerHarness) -> str:
+    with harness.ledger.read() as connection:
         [one] = list_dead_letters(connection)
     return one.id
 
 
-def died(office: Office, type_: str, **data) -> str:
+def died(harness: WorkerHarness, type_: str, **data) -> str:
     """An event whose work MLflow refuses; the id of the task."""
-    office.registry.refuse["set_stage"] = lambda *_: PermanentError("no")
-    office.post(type_, model="taxi", **data)
-    office.registry.refuse.clear()
-    return letter(office)
+    harness.registry.refuse["set_stage"] = lambda *_: PermanentError("no")
+    harness.post(type_, model="taxi", **data)
+    harness.registry.refuse.clear()
+    return letter(harness)
 
 
-def anew(office: Office) -> None:
-    office.registry.delete_model("taxi")
-    office.registry.born += timedelta(hours=1)
+def anew(harness: WorkerHarness) -> None:
+    harness.registry.delete_model("taxi")
+    harness.registry.born += timedelta(hours=1)
 
 
 DEPLOYED = POLICY.replace(
@@ -408,26 +410,26 @@ DEPLOYED = POLICY.replace(
         ("deployment.failed", {"version": 2, "environment": "prod"}),
     ],
 )
-def test_a_rollback_that_is_tried_again_late_is_not_from_another_version(office, type_, data):
-    office.policy(DEPLOYED.replace("HOW", "rollback"))
-    live(office, "r1", "r2")
-    task = died(office, type_, **data)
-    anew(office)
-    live(office, "r3", "r4")
-    office.post("task.retry", by=ADA, task_id=task, model="taxi")
-    assert office.stages() == {1: "Archived", 2: "Production"}
-    assert "registrar.quarantined" not in office.registry.version("taxi", 2).tags
+def test_a_rollback_that_is_tried_again_late_is_not_from_another_version(harness, type_, data):
+    harness.policy(DEPLOYED.replace("HOW", "rollback"))
+    live(harness, "r1", "r2")
+    task = died(harness, type_, **data)
+    anew(harness)
+    live(harness, "r3", "r4")
+    harness.post("task.retry", by=ADA, task_id=task, model="taxi")
+    assert harness.stages() == {1: "Archived", 2: "Production"}
+    assert "registrar.quarantined" not in harness.registry.version("taxi", 2).tags
 
 
-def test_that_this_one_is_live_says_nothing_of_the_one_before(office):
-    office.policy(DEPLOYED.replace("HOW", "alert"))
-    live(office, "r1")
-    office.post("deployment.failed", model="taxi", version=1, environment="prod")
-    anew(office)
-    live(office, "r2")
+def test_that_this_one_is_live_says_nothing_of_the_one_before(harness):
+    harness.policy(DEPLOYED.replace("HOW", "alert"))
+    live(harness, "r1")
+    harness.post("deployment.failed", model="taxi", version=1, environment="prod")
+    anew(harness)
+    live(harness, "r2")
     for _ in range(2):
-        office.post("deployment.succeeded", model="taxi", version=1, environment="prod")
-    with office.ledger.read() as connection:
+        harness.post("deployment.succeeded", model="taxi", version=1, environment="prod")
+    with harness.ledger.read() as connection:
         states = connection.execute(select(deployments.c.state).order_by(deployments.c.requested_at)).scalars().all()
     assert states == ["failed", "live"]
 
@@ -440,18 +442,18 @@ def test_that_this_one_is_live_says_nothing_of_the_one_before(office):
         ("model_version.describe", {"tags": {"fares": "wrong"}}, "set_tag"),
     ],
 )
-def test_what_was_said_of_a_version_and_died_is_not_done_with_another(office, type_, data, call):
-    trained(office, "r1")
-    office.registry.refuse[call] = lambda *_: PermanentError("no")
-    office.post(type_, by=ADA, model="taxi", version=1, **data)
-    office.registry.refuse.clear()
-    task = letter(office)
-    anew(office)
-    trained(office, "r2")
-    office.post("task.retry", by=ADA, task_id=task, model="taxi")
-    assert office.stages() == {1: "Staging"}
-    assert "fares" not in office.registry.version("taxi", 1).tags
-    assert "this was to be done with another version of that number" in office.fact("task.failed")
+def test_what_was_said_of_a_version_and_died_is_not_done_with_another(harness, type_, data, call):
+    trained(harness, "r1")
+    harness.registry.refuse[call] = lambda *_: PermanentError("no")
+    harness.post(type_, by=ADA, model="taxi", version=1, **data)
+    harness.registry.refuse.clear()
+    task = letter(harness)
+    anew(harness)
+    trained(harness, "r2")
+    harness.post("task.retry", by=ADA, task_id=task, model="taxi")
+    assert harness.stages() == {1: "Staging"}
+    assert "fares" not in harness.registry.version("taxi", 1).tags
+    assert "this was to be done with another version of that number" in harness.fact("task.failed")
 
 
 @pytest.mark.parametrize(
@@ -470,12 +472,12 @@ def test_what_waits_in_line_is_not_done_with_the_version_that_was_made_meanwhile
     if "run_id" in data:
         data = {"run_id": train(real.client, rmse=1.0)}
         real.client.set_tag(data["run_id"], "evaluated_model", f"models:/{real.name}/1")
-    real.office.accept(type_, by=ADA, model=real.name, version=1, **data)
+    real.harness.accept(type_, by=ADA, model=real.name, version=1, **data)
     real.delete()
     real.by_hand(rmse=5.0)
-    real.office.work()
+    real.harness.work()
     assert real.stages() == {1: "None"}
-    assert "this was said of another version of that number" in real.office.fact(fact)
+    assert "this was said of another version of that number" in real.harness.fact(fact)
 
 
 def test_what_is_said_of_the_version_made_anew_counts(real):
@@ -486,13 +488,15 @@ def test_what_is_said_of_the_version_made_anew_counts(real):
     assert real.stages() == {1: "Staging"}
 
 
-def test_nor_is_what_waits_to_be_tried_again(office):
-    trained(office, "r1")
-    office.registry.fail["set_stage"] = RetryableError("the line is cut")
-    office.post("model_version.archive", by=ADA, model="taxi", version=1)
-    anew(office)
-    office.registry.trained("r2", rmse=5.0)
-    office.registry.ensure_model("taxi")
-    office.registry.create_version("taxi", office.registry.sources["r2", "model"], run_id="r2", description="", tags={})
-    office.until_nothing_waits()
-    assert office.stages() == {1: "None"}
+def test_nor_is_what_waits_to_be_tried_again(harness):
+    trained(harness, "r1")
+    harness.registry.fail["set_stage"] = RetryableError("the line is cut")
+    harness.post("model_version.archive", by=ADA, model="taxi", version=1)
+    anew(harness)
+    harness.registry.trained("r2", rmse=5.0)
+    harness.registry.ensure_model("taxi")
+    harness.registry.create_version(
+        "taxi", harness.registry.sources["r2", "model"], run_id="r2", description="", tags={}
+    )
+    harness.until_nothing_waits()
+    assert harness.stages() == {1: "None"}

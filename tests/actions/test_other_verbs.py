@@ -9,46 +9,46 @@ from registrar.ledger.queries import event_status
 from worker.actions.fetch import MANIFEST
 
 
-def registered(office) -> None:
-    office.registry.trained("r1", rmse=9.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
+def registered(harness) -> None:
+    harness.registry.trained("r1", rmse=9.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
 
 
-def test_a_version_is_described_and_tagged(office):
-    registered(office)
-    office.post("model_version.describe", model="taxi", version=1, description="new", tags={"risk": "low"})
-    found = office.registry.version("taxi", 1)
+def test_a_version_is_described_and_tagged(harness):
+    registered(harness)
+    harness.post("model_version.describe", model="taxi", version=1, description="new", tags={"risk": "low"})
+    found = harness.registry.version("taxi", 1)
     assert (found.description, found.tags["risk"]) == ("new", "low")
 
 
-def test_a_failed_training_is_told_and_registers_nothing(office):
-    office.post("training_run.failed", model="taxi", run_id="r1", reason="out of memory")
-    assert office.fact("training_run.failed") == "training run r1 of taxi failed: out of memory"
-    assert office.registry.writes == []
+def test_a_failed_training_is_told_and_registers_nothing(harness):
+    harness.post("training_run.failed", model="taxi", run_id="r1", reason="out of memory")
+    assert harness.fact("training_run.failed") == "training run r1 of taxi failed: out of memory"
+    assert harness.registry.writes == []
 
 
-def test_an_experiment_is_created_once(office):
-    office.post("experiment.create", name="nyc", tags={"team": "taxi"})
-    event = office.post("experiment.create", name="nyc")
-    assert [e.name for e in office.registry.experiments()] == ["nyc"]
-    assert office.tasks_of(event) == [("create_experiment", "succeeded")]
+def test_an_experiment_is_created_once(harness):
+    harness.post("experiment.create", name="nyc", tags={"team": "taxi"})
+    event = harness.post("experiment.create", name="nyc")
+    assert [e.name for e in harness.registry.experiments()] == ["nyc"]
+    assert harness.tasks_of(event) == [("create_experiment", "succeeded")]
 
 
-def test_an_experiment_that_was_deleted_is_no_experiment_that_is_there(office):
+def test_an_experiment_that_was_deleted_is_no_experiment_that_is_there(harness):
     """MLflow finds it by its name all the same: it was said to be there already, and no run could be logged into it."""
-    office.post("experiment.create", name="nyc")
-    office.registry.delete_experiment("nyc")
-    event = office.post("experiment.create", name="nyc")
-    assert office.tasks_of(event) == [("create_experiment", "refused")]
-    told = office.fact("task.refused")
+    harness.post("experiment.create", name="nyc")
+    harness.registry.delete_experiment("nyc")
+    event = harness.post("experiment.create", name="nyc")
+    assert harness.tasks_of(event) == [("create_experiment", "refused")]
+    told = harness.fact("task.refused")
     assert "experiment 'nyc' (id 1) was deleted, and MLflow keeps its name" in told
     assert "mlflow experiments restore --experiment-id 1" in told
 
 
-def test_a_version_is_fetched_with_a_manifest(office, tmp_path):
-    registered(office)
-    office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "data/model.pkl": b"\x80never loaded"}
-    office.post("artifacts.fetch", model="taxi", version=1)
+def test_a_version_is_fetched_with_a_manifest(harness, tmp_path):
+    registered(harness)
+    harness.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "data/model.pkl": b"\x80never loaded"}
+    harness.post("artifacts.fetch", model="taxi", version=1)
     folder = tmp_path / "artifacts" / "models" / "taxi" / "1"
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest["origin"] == "taxi version 1"
@@ -57,53 +57,53 @@ def test_a_version_is_fetched_with_a_manifest(office, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["1"]
 
 
-def test_a_version_that_is_no_model_is_not_put_in_place(office, tmp_path):
-    registered(office)
-    office.registry.files["models/taxi/1"] = {"notes.txt": b"hello"}
-    office.post("artifacts.fetch", model="taxi", version=1)
-    assert "has no MLmodel file" in office.fact("task.refused")
+def test_a_version_that_is_no_model_is_not_put_in_place(harness, tmp_path):
+    registered(harness)
+    harness.registry.files["models/taxi/1"] = {"notes.txt": b"hello"}
+    harness.post("artifacts.fetch", model="taxi", version=1)
+    assert "has no MLmodel file" in harness.fact("task.refused")
     assert list((tmp_path / "artifacts" / "models" / "taxi").iterdir()) == []
 
 
-def test_part_of_a_run_is_fetched_again_whole(office, tmp_path):
-    registered(office)
-    office.registry.files["runs/r1/extra"] = {"vectorizer.pkl": b"v1", "old.txt": b""}
-    office.post("artifacts.fetch", run_id="r1", path="extra")
-    office.registry.files["runs/r1/extra"] = {"vectorizer.pkl": b"v2"}
-    office.post("artifacts.fetch", run_id="r1", path="extra")
+def test_part_of_a_run_is_fetched_again_whole(harness, tmp_path):
+    registered(harness)
+    harness.registry.files["runs/r1/extra"] = {"vectorizer.pkl": b"v1", "old.txt": b""}
+    harness.post("artifacts.fetch", run_id="r1", path="extra")
+    harness.registry.files["runs/r1/extra"] = {"vectorizer.pkl": b"v2"}
+    harness.post("artifacts.fetch", run_id="r1", path="extra")
     folder = tmp_path / "artifacts" / "runs" / "r1" / "extra"
     assert (folder / "vectorizer.pkl").read_bytes() == b"v2"
     assert not (folder / "old.txt").exists()
 
 
-def test_an_artifact_that_is_a_link_is_refused(office, tmp_path):
-    registered(office)
-    download = office.registry.download_run
+def test_an_artifact_that_is_a_link_is_refused(harness, tmp_path):
+    registered(harness)
+    download = harness.registry.download_run
 
     def with_link(run_id, path, folder):
         (folder / "model").mkdir()
         (folder / "model" / "passwd").symlink_to("/etc/passwd")
         return folder / "model"
 
-    office.registry.download_run = with_link
-    office.post("artifacts.fetch", run_id="r1", path="model")
-    office.registry.download_run = download
-    assert "passwd is neither a file nor a folder" in office.fact("task.failed")
+    harness.registry.download_run = with_link
+    harness.post("artifacts.fetch", run_id="r1", path="model")
+    harness.registry.download_run = download
+    assert "passwd is neither a file nor a folder" in harness.fact("task.failed")
     assert not (tmp_path / "artifacts" / "runs" / "r1" / "model").exists()
 
 
-def test_a_question_is_answered_where_it_came_from(office):
-    registered(office)
-    reply_to = office.bench.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
-    event = office.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
-    assert office.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]
+def test_a_question_is_answered_where_it_came_from(harness):
+    registered(harness)
+    reply_to = harness.bench.encryptor.encrypt({"kind": "slack", "url": "http://127.0.0.1:9/"}, audience=REPLY)
+    event = harness.post("registry.query", question="versions", model="taxi", reply_to=reply_to)
+    assert harness.tasks_of(event) == [("query", "succeeded"), ("reply", "queued")]
 
 
-def test_what_failed_for_good_is_answered_with_the_tasks_to_name(office):
-    office.post("training_run.finished", model="taxi", run_id="gone")
-    office.post("training_run.finished", model="bus", run_id="gone")
-    event = office.post("registry.query", question="dead", model="taxi")
-    with office.ledger.read() as connection:
+def test_what_failed_for_good_is_answered_with_the_tasks_to_name(harness):
+    harness.post("training_run.finished", model="taxi", run_id="gone")
+    harness.post("training_run.finished", model="bus", run_id="gone")
+    event = harness.post("registry.query", question="dead", model="taxi")
+    with harness.ledger.read() as connection:
         [task] = list_dead_letters(connection, model="taxi")
         said = event_status.event(connection, event)["tasks"][0]["outcome"]["summary"]
     assert said.startswith("What failed for good of taxi\n")

@@ -7,7 +7,7 @@ from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_search, event_status, metrics, queue
 from registrar.ledger.queries.event_search import EventFilter
 from tests.actions.versions import live, trained
-from tests.worker.harness import ADA, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, CI, EVE, POLICY, WorkerHarness
 from worker.registry.errors import as_ours
 from worker.registry.protocol import PermanentError
 
@@ -32,17 +32,17 @@ MISTAKES = {
 
 
 @pytest.fixture
-def asked(office: Office) -> Office:
+def asked(harness: WorkerHarness) -> WorkerHarness:
     """Version 1 is in Production, version 2 is asked for."""
-    office.policy(POLICY)
-    live(office, "r1")
-    trained(office, "r2")
-    trained(office, "r3", rmse=99.0)
-    return office
+    harness.policy(POLICY)
+    live(harness, "r1")
+    trained(harness, "r2")
+    trained(harness, "r3", rmse=99.0)
+    return harness
 
 
-def of(office: Office, event_id: str) -> dict:
-    with office.ledger.read() as connection:
+def of(harness: WorkerHarness, event_id: str) -> dict:
+    with harness.ledger.read() as connection:
         return event_status.event(connection, event_id)
 
 

@@ -15,57 +15,57 @@ from worker.registry.protocol import ModelSource, RetryableError
 pytestmark = pytest.mark.both_ledgers
 
 
-def test_a_finished_run_becomes_a_described_and_tagged_version(office):
-    office.registry.trained("r1", rmse=9.0)
-    event = office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
-    made = office.registry.version("taxi", 1)
+def test_a_finished_run_becomes_a_described_and_tagged_version(harness):
+    harness.registry.trained("r1", rmse=9.0)
+    event = harness.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
+    made = harness.registry.version("taxi", 1)
     assert "registered from run run-r1 (r1) at commit c0ffee by ci" in made.description
     assert made.tags["team"] == "taxi"
     assert {made.tags[f"registrar.{key}"] for key in ("run", "commit", "event", "by")} == {"r1", "c0ffee", event, "ci"}
 
 
-def test_a_run_without_a_model_fails_and_leaves_no_empty_model_behind(office):
-    office.registry.trained("r1", model=None)
-    event = office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.tasks_of(event) == [("register", "failed")]
-    assert office.registry.models() == []
-    assert "logged no model named 'model'" in office.fact("task.failed")
+def test_a_run_without_a_model_fails_and_leaves_no_empty_model_behind(harness):
+    harness.registry.trained("r1", model=None)
+    event = harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.tasks_of(event) == [("register", "failed")]
+    assert harness.registry.models() == []
+    assert "logged no model named 'model'" in harness.fact("task.failed")
 
 
-def test_an_unknown_run_fails_and_is_told(office):
-    event = office.post("training_run.finished", model="taxi", run_id="nope")
-    assert office.tasks_of(event) == [("register", "failed")]
-    assert "no such run" in office.fact("task.failed")
+def test_an_unknown_run_fails_and_is_told(harness):
+    event = harness.post("training_run.finished", model="taxi", run_id="nope")
+    assert harness.tasks_of(event) == [("register", "failed")]
+    assert "no such run" in harness.fact("task.failed")
 
 
-def test_two_deliveries_about_one_run_make_one_version(office):
-    office.registry.trained("r1", rmse=9.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert list(office.stages()) == [1]
+def test_two_deliveries_about_one_run_make_one_version(harness):
+    harness.registry.trained("r1", rmse=9.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert list(harness.stages()) == [1]
 
 
-def test_a_crash_after_mlflows_commit_makes_one_version(office):
-    office.registry.trained("r1", rmse=5.0)
-    create = office.registry.create_version
+def test_a_crash_after_mlflows_commit_makes_one_version(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    create = harness.registry.create_version
 
     def cut(*given, **named):
         create(*given, **named)
         raise RetryableError("the answer was lost")
 
-    office.registry.create_version = cut
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.registry.create_version = create
+    harness.registry.create_version = cut
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.registry.create_version = create
 
     time.sleep(1.1)
-    office.work()
-    assert office.stages() == {1: "Staging"}
+    harness.work()
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_a_first_attempts_write_that_comes_late_leaves_one_version(office):
+def test_a_first_attempts_write_that_comes_late_leaves_one_version(harness):
     """Its client has given up, the second attempt has looked, and only then MLflow does it."""
-    office.registry.trained("r1", rmse=5.0)
-    create, late = office.registry.create_version, []
+    harness.registry.trained("r1", rmse=5.0)
+    create, late = harness.registry.create_version, []
 
     def unanswered(*given, **named):
         late.append((given, named))
@@ -76,87 +76,87 @@ def test_a_first_attempts_write_that_comes_late_leaves_one_version(office):
         create(*first, **words)
         return create(*given, **named)
 
-    office.registry.create_version = unanswered
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.registry.create_version = after_the_late_one
+    harness.registry.create_version = unanswered
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.registry.create_version = after_the_late_one
 
     time.sleep(1.1)
-    office.work()
-    assert office.stages() == {1: "Staging"}
+    harness.work()
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_what_a_worker_made_that_stood_still_right_before_its_write_is_taken_back(office, monkeypatch):
+def test_what_a_worker_made_that_stood_still_right_before_its_write_is_taken_back(harness, monkeypatch):
     """Its task was another's by then, which has registered the run."""
-    office.registry.trained("r1", rmse=5.0)
-    create = office.registry.create_version
+    harness.registry.trained("r1", rmse=5.0)
+    create = harness.registry.create_version
 
     def late(*given, **named):
         create(*given, **named)
         return create(*given, **named)
 
-    office.registry.create_version = late
+    harness.registry.create_version = late
     monkeypatch.setattr(register, "SLOW", 0.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.stages() == {1: "Staging"}
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_the_best_run_of_a_search_that_has_a_model_is_registered(office):
-    office.registry.create_experiment("exp", tags={})
-    office.registry.trained("worst", rmse=6.0)
-    office.registry.trained("best-without-model", model=None, rmse=1.0)
-    office.registry.trained("best", rmse=2.0)
+def test_the_best_run_of_a_search_that_has_a_model_is_registered(harness):
+    harness.registry.create_experiment("exp", tags={})
+    harness.registry.trained("worst", rmse=6.0)
+    harness.registry.trained("best-without-model", model=None, rmse=1.0)
+    harness.registry.trained("best", rmse=2.0)
     search = {
         "experiment": "exp",
         "filter_string": "metrics.rmse < 7",
         "order_by": ["metrics.rmse ASC"],
         "max_results": 5,
     }
-    office.post("model_version.register", model="taxi", search=search)
-    assert office.registry.version("taxi", 1).run_id == "best"
+    harness.post("model_version.register", model="taxi", search=search)
+    assert harness.registry.version("taxi", 1).run_id == "best"
 
 
-def test_a_search_passes_over_a_better_run_that_ended_badly(office):
-    office.registry.create_experiment("exp", tags={})
-    office.registry.trained("good", rmse=2.0)
-    office.registry.runs["bad"] = replace(office.registry.trained("bad", rmse=1.0), status="FAILED")
+def test_a_search_passes_over_a_better_run_that_ended_badly(harness):
+    harness.registry.create_experiment("exp", tags={})
+    harness.registry.trained("good", rmse=2.0)
+    harness.registry.runs["bad"] = replace(harness.registry.trained("bad", rmse=1.0), status="FAILED")
     search = {"experiment": "exp", "order_by": ["metrics.rmse ASC"], "max_results": 5}
-    office.post("model_version.register", model="taxi", search=search)
-    assert office.registry.version("taxi", 1).run_id == "good"
+    harness.post("model_version.register", model="taxi", search=search)
+    assert harness.registry.version("taxi", 1).run_id == "good"
 
 
-def test_a_search_without_a_hit_is_refused_with_what_was_looked_for(office):
-    office.registry.create_experiment("exp", tags={})
-    office.post("model_version.register", model="taxi", search={"experiment": "exp"})
-    assert "no run in experiment 'exp'" in office.fact("task.refused")
+def test_a_search_without_a_hit_is_refused_with_what_was_looked_for(harness):
+    harness.registry.create_experiment("exp", tags={})
+    harness.post("model_version.register", model="taxi", search={"experiment": "exp"})
+    assert "no run in experiment 'exp'" in harness.fact("task.refused")
 
 
-def test_a_metric_that_is_not_a_number_does_not_stop_the_record(office):
-    office.registry.trained("r1", rmse=math.nan)
-    event = office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.tasks_of(event) == [("register", "succeeded"), ("request", "succeeded")]
-    assert "rmse is NaN" in office.fact("model_version.held_back")
+def test_a_metric_that_is_not_a_number_does_not_stop_the_record(harness):
+    harness.registry.trained("r1", rmse=math.nan)
+    event = harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.tasks_of(event) == [("register", "succeeded"), ("request", "succeeded")]
+    assert "rmse is NaN" in harness.fact("model_version.held_back")
 
 
 @pytest.mark.edits_the_record
-def test_a_reserved_tag_that_an_earlier_version_accepted_is_set_by_nobody(office):
-    office.registry.trained("r1", rmse=5.0)
-    event = office.accept("training_run.finished", model="taxi", run_id="r1", tags={"evaluation": "r1"})
-    with office.ledger.write() as connection:
+def test_a_reserved_tag_that_an_earlier_version_accepted_is_set_by_nobody(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    event = harness.accept("training_run.finished", model="taxi", run_id="r1", tags={"evaluation": "r1"})
+    with harness.ledger.write() as connection:
         data = connection.execute(select(events.c.data).where(events.c.id == event)).scalar_one()
         old = {**data, "tags": {"registrar.evaluation": "r1"}}
         connection.execute(update(events).where(events.c.id == event).values(data=old))
-    office.work()
-    assert office.tasks_of(event) == [("register", "failed")]
-    assert "was accepted by an earlier version, and is not valid any more: no event may" in office.fact("task.failed")
-    assert office.stages() == {}
+    harness.work()
+    assert harness.tasks_of(event) == [("register", "failed")]
+    assert "was accepted by an earlier version, and is not valid any more: no event may" in harness.fact("task.failed")
+    assert harness.stages() == {}
 
 
 @pytest.mark.parametrize("name", ["a run", "r" * 4000, "r" * 6000])
-def test_a_description_is_no_longer_than_mlflow_keeps(office, name):
-    run = office.registry.trained("r1", rmse=5.0)
-    office.registry.runs["r1"] = replace(run, name=name, tags={"git_commit": "c" * 6000})
-    office.post("training_run.finished", model="taxi", run_id="r1", description="d" * 2000)
-    made = office.registry.version("taxi", 1)
+def test_a_description_is_no_longer_than_mlflow_keeps(harness, name):
+    run = harness.registry.trained("r1", rmse=5.0)
+    harness.registry.runs["r1"] = replace(run, name=name, tags={"git_commit": "c" * 6000})
+    harness.post("training_run.finished", model="taxi", run_id="r1", description="d" * 2000)
+    made = harness.registry.version("taxi", 1)
     said = made.description.split("\nversion 1 was")[0]
     assert len(made.description) <= limits.DESCRIPTION
     assert f"registered from run {name}"[:4900] in said
@@ -164,120 +164,120 @@ def test_a_description_is_no_longer_than_mlflow_keeps(office, name):
     assert len(made.tags["registrar.commit"]) == limits.TAG
 
 
-def by_hand(office, run: str = "r1", description: str = "", **tags: str):
+def by_hand(harness, run: str = "r1", description: str = "", **tags: str):
     """As train.py does with registered_model_name=, before CI announces the run."""
-    office.registry.ensure_model("taxi")
-    source = office.registry.sources[run, "model"]
-    return office.registry.create_version("taxi", source, run_id=run, description=description, tags=tags)
+    harness.registry.ensure_model("taxi")
+    source = harness.registry.sources[run, "model"]
+    return harness.registry.create_version("taxi", source, run_id=run, description=description, tags=tags)
 
 
-def test_a_version_that_the_training_registered_itself_is_taken_up(office):
+def test_a_version_that_the_training_registered_itself_is_taken_up(harness):
     """With registered_model_name=; it was 'already there, nothing to do', without gates, commit and tags."""
-    office.registry.trained("r1", rmse=5.0)
-    by_hand(office, description="trained nightly")
-    event = office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
-    assert office.stages() == {1: "Staging"}
-    version = office.registry.version("taxi", 1)
+    harness.registry.trained("r1", rmse=5.0)
+    by_hand(harness, description="trained nightly")
+    event = harness.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee", tags={"team": "taxi"})
+    assert harness.stages() == {1: "Staging"}
+    version = harness.registry.version("taxi", 1)
     assert (version.tags["team"], version.tags["registrar.commit"]) == ("taxi", "c0ffee")
     assert (version.tags["registrar.event"], version.tags["registrar.by"]) == (event, "ci")
     assert version.description.splitlines()[:2] == [
         "trained nightly",
         "taken up from run run-r1 (r1) at commit c0ffee by ci; it was in MLflow already",
     ]
-    told = office.fact("model_version.registered")
+    told = harness.fact("model_version.registered")
     assert told == "taxi version 1 of run run-r1, which was in MLflow already, was taken up by ci"
 
 
-def test_a_version_that_was_taken_up_is_held_back_as_any_other(office):
-    office.registry.trained("r1", rmse=9.0)
-    by_hand(office)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.stages() == {1: "None"}
-    assert "rmse 9 is not < 7" in office.fact("model_version.held_back")
+def test_a_version_that_was_taken_up_is_held_back_as_any_other(harness):
+    harness.registry.trained("r1", rmse=9.0)
+    by_hand(harness)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "None"}
+    assert "rmse 9 is not < 7" in harness.fact("model_version.held_back")
 
 
-def test_a_version_is_taken_up_once(office):
-    office.registry.trained("r1", rmse=9.0)
-    by_hand(office)
-    office.post("training_run.finished", model="taxi", run_id="r1", tags={"team": "taxi"})
-    event = office.post("training_run.finished", model="taxi", run_id="r1", tags={"team": "bus"})
-    assert office.tasks_of(event) == [("register", "succeeded")]
-    assert office.registry.version("taxi", 1).tags["team"] == "taxi"
+def test_a_version_is_taken_up_once(harness):
+    harness.registry.trained("r1", rmse=9.0)
+    by_hand(harness)
+    harness.post("training_run.finished", model="taxi", run_id="r1", tags={"team": "taxi"})
+    event = harness.post("training_run.finished", model="taxi", run_id="r1", tags={"team": "bus"})
+    assert harness.tasks_of(event) == [("register", "succeeded")]
+    assert harness.registry.version("taxi", 1).tags["team"] == "taxi"
 
 
-def test_a_crash_in_the_middle_of_taking_up_takes_up_once(office):
-    office.registry.trained("r1", rmse=5.0)
-    by_hand(office)
-    office.registry.fail["set_description"] = RetryableError("the answer was lost")
-    office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
+def test_a_crash_in_the_middle_of_taking_up_takes_up_once(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    by_hand(harness)
+    harness.registry.fail["set_description"] = RetryableError("the answer was lost")
+    harness.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
     time.sleep(1.1)
-    office.work()
-    assert office.stages() == {1: "Staging"}
-    assert office.registry.version("taxi", 1).description.count("taken up") == 1
+    harness.work()
+    assert harness.stages() == {1: "Staging"}
+    assert harness.registry.version("taxi", 1).description.count("taken up") == 1
 
 
-def test_a_version_that_a_hand_has_moved_already_is_taken_up_where_it_is(office):
-    office.registry.trained("r1", rmse=5.0)
-    by_hand(office)
-    office.registry.set_stage("taxi", 1, "Production")
-    event = office.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
-    assert office.tasks_of(event) == [("register", "succeeded")]
-    assert office.stages() == {1: "Production"}
-    assert office.registry.version("taxi", 1).tags["registrar.commit"] == "c0ffee"
+def test_a_version_that_a_hand_has_moved_already_is_taken_up_where_it_is(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    by_hand(harness)
+    harness.registry.set_stage("taxi", 1, "Production")
+    event = harness.post("training_run.finished", model="taxi", run_id="r1", commit="c0ffee")
+    assert harness.tasks_of(event) == [("register", "succeeded")]
+    assert harness.stages() == {1: "Production"}
+    assert harness.registry.version("taxi", 1).tags["registrar.commit"] == "c0ffee"
 
 
-def test_tags_of_a_version_that_was_taken_up_count_as_the_sources(office):
+def test_tags_of_a_version_that_was_taken_up_count_as_the_sources(harness):
     """Gates that ask `by:` whom a tag is from; nobody's hand counts, and what the event gave does."""
-    office.policy(gate_on_staging("{tags: [report], by: ci}"))
-    office.registry.trained("r1", rmse=5.0)
-    by_hand(office, report="by hand")
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.stages() == {1: "None"}
-    office.registry.trained("r2", rmse=5.0)
-    by_hand(office, "r2")
-    office.post("training_run.finished", model="taxi", run_id="r2", tags={"report": "s3"})
-    assert office.stages() == {1: "None", 2: "Staging"}
+    harness.policy(gate_on_staging("{tags: [report], by: ci}"))
+    harness.registry.trained("r1", rmse=5.0)
+    by_hand(harness, report="by hand")
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "None"}
+    harness.registry.trained("r2", rmse=5.0)
+    by_hand(harness, "r2")
+    harness.post("training_run.finished", model="taxi", run_id="r2", tags={"report": "s3"})
+    assert harness.stages() == {1: "None", 2: "Staging"}
 
 
 @pytest.mark.parametrize("source", ["runs:/r1/model", "mlflow-artifacts:/1/r1/artifacts/model"])
-def test_a_version_that_was_registered_by_the_runs_path_is_the_same_models(office, source):
-    office.registry.trained("r1", rmse=5.0)
-    office.registry.ensure_model("taxi")
-    office.registry.create_version("taxi", ModelSource(source), run_id="r1", description="", tags={})
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.stages() == {1: "Staging"}
+def test_a_version_that_was_registered_by_the_runs_path_is_the_same_models(harness, source):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.registry.ensure_model("taxi")
+    harness.registry.create_version("taxi", ModelSource(source), run_id="r1", description="", tags={})
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_another_model_of_the_same_run_is_another_version(office):
-    office.registry.trained("r1", rmse=5.0)
-    office.registry.ensure_model("taxi")
-    office.registry.create_version("taxi", ModelSource("runs:/r1/scaler"), run_id="r1", description="", tags={})
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert office.stages() == {1: "None", 2: "Staging"}
+def test_another_model_of_the_same_run_is_another_version(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.registry.ensure_model("taxi")
+    harness.registry.create_version("taxi", ModelSource("runs:/r1/scaler"), run_id="r1", description="", tags={})
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "None", 2: "Staging"}
 
 
-def listed(office) -> list[str]:
-    with office.ledger.read() as connection:
+def listed(harness) -> list[str]:
+    with harness.ledger.read() as connection:
         return [each["model"] for each in models.page(connection)]
 
 
-def test_a_misspelt_model_of_what_failed_is_listed_nowhere(office):
+def test_a_misspelt_model_of_what_failed_is_listed_nowhere(harness):
     """It stood in `registrar models` for ever."""
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.post("training_run.finished", model="taxy", run_id="nope")
-    office.post("promotion.request", model="taxii", version=1, target="Staging")
-    office.post("training_run.failed", model="tax", run_id="r2", reason="out of memory")
-    office.post("registry.query", model="txai", question="history")
-    assert listed(office) == ["taxi"]
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.post("training_run.finished", model="taxy", run_id="nope")
+    harness.post("promotion.request", model="taxii", version=1, target="Staging")
+    harness.post("training_run.failed", model="tax", run_id="r2", reason="out of memory")
+    harness.post("registry.query", model="txai", question="history")
+    assert listed(harness) == ["taxi"]
 
 
-def test_a_model_is_listed_as_soon_as_something_is_under_way_for_it(office):
-    office.registry.fail["run"] = RetryableError("MLflow does not answer")
-    office.registry.trained("r1", rmse=9.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert listed(office) == ["taxi"]
+def test_a_model_is_listed_as_soon_as_something_is_under_way_for_it(harness):
+    harness.registry.fail["run"] = RetryableError("MLflow does not answer")
+    harness.registry.trained("r1", rmse=9.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert listed(harness) == ["taxi"]
     time.sleep(1.1)
-    office.work()
-    assert office.stages() == {1: "None"}  # held back: nothing holds it, and nothing is open
-    assert listed(office) == ["taxi"]
+    harness.work()
+    assert harness.stages() == {1: "None"}  # held back: nothing holds it, and nothing is open
+    assert listed(harness) == ["taxi"]

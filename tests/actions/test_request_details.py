@@ -7,23 +7,23 @@ from sqlalchemy import select
 
 from registrar.events.outcome import Fact
 from registrar.ledger.tables import tasks
-from tests.worker.harness import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, WorkerHarness
 
 GATED = POLICY.replace("alias: champion,", 'alias: champion, gates: [{metric: rmse, op: "<", threshold: 7}],')
 MORE = POLICY.replace("alias: champion,", "alias: champion, exclusive: false, on_replace: keep,")
 
 
-def office_with_a_champion(ledger, folder, policy: str = GATED) -> Office:
-    office = Office(ledger, folder, policy=policy)
-    office.registry.trained("r1", rmse=6.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.post("promotion.approve", by=ADA, model="taxi", version=1)
-    return office
+def office_with_a_champion(ledger, folder, policy: str = GATED) -> WorkerHarness:
+    harness = WorkerHarness(ledger, folder, policy=policy)
+    harness.registry.trained("r1", rmse=6.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=1)
+    return harness
 
 
-def asked(office: Office) -> Fact:
+def asked(harness: WorkerHarness) -> Fact:
     """The newest request's fact."""
-    with office.ledger.read() as connection:
+    with harness.ledger.read() as connection:
         rows = connection.execute(select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq))
         facts = [row.args["fact"] for row in rows]
     return Fact(**[fact for fact in facts if fact["type"] == "promotion.awaiting_approval"][-1])
@@ -31,10 +31,10 @@ def asked(office: Office) -> Fact:
 
 def details_of(ledger, folder) -> Fact:
     """A second version, better than the champion."""
-    office = office_with_a_champion(ledger, folder)
-    office.registry.trained("r2", rmse=5.0, mae=3.0)
-    office.post("training_run.finished", model="taxi", run_id="r2")
-    return asked(office)
+    harness = office_with_a_champion(ledger, folder)
+    harness.registry.trained("r2", rmse=5.0, mae=3.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    return asked(harness)
 
 
 def test_the_holders_metrics_stand_beside_the_candidates(ledger, tmp_path):
@@ -45,33 +45,33 @@ def test_the_holders_metrics_stand_beside_the_candidates(ledger, tmp_path):
 
 
 def test_a_first_candidate_has_no_champion(ledger, tmp_path):
-    office = Office(ledger, tmp_path)
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    assert asked(office).details["champion"] is None
+    harness = WorkerHarness(ledger, tmp_path)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    assert asked(harness).details["champion"] is None
 
 
 def test_where_versions_stay_the_alias_says_who_is_compared(ledger, tmp_path):
-    office = office_with_a_champion(ledger, tmp_path, MORE)
-    office.registry.trained("r2", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r2")
-    details = asked(office).details
+    harness = office_with_a_champion(ledger, tmp_path, MORE)
+    harness.registry.trained("r2", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    details = asked(harness).details
     assert (details["replaces"], details["champion"]["version"]) == ([], 1)
 
 
 def test_a_champion_whose_run_is_gone_has_no_metrics(ledger, tmp_path):
-    office = office_with_a_champion(ledger, tmp_path)
-    del office.registry.runs["r1"]
-    office.registry.trained("r2", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r2")
-    assert asked(office).details["champion"]["metrics"] == {}
+    harness = office_with_a_champion(ledger, tmp_path)
+    del harness.registry.runs["r1"]
+    harness.registry.trained("r2", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r2")
+    assert asked(harness).details["champion"]["metrics"] == {}
 
 
 def test_thousands_of_metrics_and_numbers_that_are_none_are_still_json(ledger, tmp_path):
-    office = Office(ledger, tmp_path, policy=GATED)
+    harness = WorkerHarness(ledger, tmp_path, policy=GATED)
     many = {f"m{nth:04d}": float("nan") for nth in range(3000)}
-    office.registry.runs["r1"] = replace(office.registry.trained("r1"), metrics={**many, "rmse": 5.0})
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    metrics = asked(office).details["metrics"]
+    harness.registry.runs["r1"] = replace(harness.registry.trained("r1"), metrics={**many, "rmse": 5.0})
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    metrics = asked(harness).details["metrics"]
     assert (len(metrics), metrics["rmse"], metrics["m0000"]) == (100, 5.0, "nan")
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics

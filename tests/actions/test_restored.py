@@ -19,7 +19,7 @@ from registrar.ledger.journal.verify import verify
 from registrar.ledger.tables import deployments, holders, promotions
 from tests.actions.versions import live, trained
 from tests.fakes import BORN, FakeRegistry
-from tests.worker.harness import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, WorkerHarness
 from worker.registry.protocol import ModelSource
 
 DISPUTED = "registry.disputed"
@@ -27,115 +27,117 @@ REVERT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: revert\n")
 ADOPT = POLICY.replace("  taxi:\n", "  taxi:\n    drift: adopt\n")
 
 
-def tick(office) -> None:
+def tick(harness) -> None:
     """MLflow's clock goes on."""
-    office.registry.clock += 60_000
-    office.registry.born += timedelta(minutes=1)
+    harness.registry.clock += 60_000
+    harness.registry.born += timedelta(minutes=1)
 
 
-def one_after_the_other(office, *runs: str) -> None:
+def one_after_the_other(harness, *runs: str) -> None:
     for run in runs:
-        tick(office)
-        live(office, run)
+        tick(harness)
+        live(harness, run)
 
 
-def backup(office) -> dict[str, object]:
+def backup(harness) -> dict[str, object]:
     """What MLflow's database has."""
     kept = ("_models", "_aliases", "_changed", "runs", "sources")
-    return {name: copy.deepcopy(getattr(office.registry, name)) for name in kept}
+    return {name: copy.deepcopy(getattr(harness.registry, name)) for name in kept}
 
 
-def restore(office, kept: dict[str, object]) -> None:
+def restore(harness, kept: dict[str, object]) -> None:
     for name, value in kept.items():
-        setattr(office.registry, name, copy.deepcopy(value))
+        setattr(harness.registry, name, copy.deepcopy(value))
 
 
-def reconcile(office) -> None:
-    office.post("registry.reconcile", model="taxi")
+def reconcile(harness) -> None:
+    harness.post("registry.reconcile", model="taxi")
 
 
-def settle(office, trust: str, **data) -> str:
-    return office.post("registry.settle", by=ADA, model="taxi", trust=trust, **data)
+def settle(harness, trust: str, **data) -> str:
+    return harness.post("registry.settle", by=ADA, model="taxi", trust=trust, **data)
 
 
-def shown(office) -> tuple[dict[int, str], dict[str, int]]:
-    return office.stages(), dict(office.registry.model("taxi").aliases)
+def shown(harness) -> tuple[dict[int, str], dict[str, int]]:
+    return harness.stages(), dict(harness.registry.model("taxi").aliases)
 
 
-def in_dispute(office) -> str | None:
-    with office.ledger.read() as connection:
+def in_dispute(harness) -> str | None:
+    with harness.ledger.read() as connection:
         found = dispute(connection, "taxi")
     return found.why if found else None
 
 
-def told(office, type_: str) -> list[str]:
-    return [text_ for kind, text_ in office.facts() if kind == type_]
+def told(harness, type_: str) -> list[str]:
+    return [text_ for kind, text_ in harness.facts() if kind == type_]
 
 
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize("glass", [{}, {"break_glass": True, "reason": "it must"}])
-def test_what_is_in_dispute_can_be_approved_when_it_is_settled(office, glass):
-    office.policy(POLICY.replace("{rules: [{group: leads}]}", "{rules: [{group: leads}], break_glass: {group: leads}}"))
-    one_after_the_other(office, "r1")
-    tick(office)
-    trained(office, "r3")
-    before = backup(office)
-    tick(office)
-    office.registry.set_stage("taxi", 1, "Archived")
-    reconcile(office)
-    restore(office, before)
-    reconcile(office)
-    assert in_dispute(office)
-    office.post("promotion.approve", by=ADA, model="taxi", version=2, **glass)
-    assert office.promotions()[-1] == (2, "Production", "awaiting_approval")
-    assert "can be approved when this is settled" in office.fact("promotion.vote_refused")
-    settle(office, "mlflow")
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
-    assert office.stages()[2] == "Production"
+def test_what_is_in_dispute_can_be_approved_when_it_is_settled(harness, glass):
+    harness.policy(
+        POLICY.replace("{rules: [{group: leads}]}", "{rules: [{group: leads}], break_glass: {group: leads}}")
+    )
+    one_after_the_other(harness, "r1")
+    tick(harness)
+    trained(harness, "r3")
+    before = backup(harness)
+    tick(harness)
+    harness.registry.set_stage("taxi", 1, "Archived")
+    reconcile(harness)
+    restore(harness, before)
+    reconcile(harness)
+    assert in_dispute(harness)
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2, **glass)
+    assert harness.promotions()[-1] == (2, "Production", "awaiting_approval")
+    assert "can be approved when this is settled" in harness.fact("promotion.vote_refused")
+    settle(harness, "mlflow")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert harness.stages()[2] == "Production"
 
 
 # MLflow is older than the record.
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize("policy", [POLICY, REVERT, ADOPT], ids=["alert", "revert", "adopt"])
 @pytest.mark.parametrize("registered", [True, False])
-def test_a_restored_mlflow_is_said_and_nothing_is_moved_or_recorded(office, policy, registered):
-    office.policy(policy)
-    one_after_the_other(office, "r1")
-    before = backup(office)
+def test_a_restored_mlflow_is_said_and_nothing_is_moved_or_recorded(harness, policy, registered):
+    harness.policy(policy)
+    one_after_the_other(harness, "r1")
+    before = backup(harness)
     if registered:
-        tick(office)
-        trained(office, "r2")
-        before = backup(office)
-        tick(office)
-        office.post("promotion.approve", by=ADA, model="taxi", version=2)
+        tick(harness)
+        trained(harness, "r2")
+        before = backup(harness)
+        tick(harness)
+        harness.post("promotion.approve", by=ADA, model="taxi", version=2)
     else:
-        one_after_the_other(office, "r2")
-    held = office.holding()
-    restore(office, before)
-    was = shown(office)
-    reconcile(office)
-    assert (shown(office), office.holding()) == (was, held)
-    assert "MLflow changed it last on" in office.fact(DISPUTED)
-    assert "registrar reconcile taxi --plan" in office.fact(DISPUTED)
-    reconcile(office)
-    assert len(told(office, DISPUTED)) == 1, "it is told once"
-    assert (shown(office), office.holding()) == (was, held)
+        one_after_the_other(harness, "r2")
+    held = harness.holding()
+    restore(harness, before)
+    was = shown(harness)
+    reconcile(harness)
+    assert (shown(harness), harness.holding()) == (was, held)
+    assert "MLflow changed it last on" in harness.fact(DISPUTED)
+    assert "registrar reconcile taxi --plan" in harness.fact(DISPUTED)
+    reconcile(harness)
+    assert len(told(harness, DISPUTED)) == 1, "it is told once"
+    assert (shown(harness), harness.holding()) == (was, held)
 
 
 @pytest.fixture
-def restored(office) -> Office:
+def restored(harness) -> WorkerHarness:
     """MLflow is as it was before version 2 went to Production."""
-    office.policy(REVERT)
-    one_after_the_other(office, "r1")
-    tick(office)
-    trained(office, "r2")
-    before = backup(office)
-    tick(office)
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
-    restore(office, before)
-    reconcile(office)
-    assert in_dispute(office)
-    return office
+    harness.policy(REVERT)
+    one_after_the_other(harness, "r1")
+    tick(harness)
+    trained(harness, "r2")
+    before = backup(harness)
+    tick(harness)
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    restore(harness, before)
+    reconcile(harness)
+    assert in_dispute(harness)
+    return harness
 
 
 @pytest.mark.both_ledgers
@@ -202,77 +204,77 @@ def test_a_plan_says_what_each_would_do_and_does_nothing(restored):
     assert in_dispute(restored)
 
 
-def test_the_ledger_is_not_trusted_with_what_is_not_there(office):
-    office.policy(REVERT)
-    one_after_the_other(office, "r1")
-    before = backup(office)
-    one_after_the_other(office, "r2")
-    restore(office, before)
-    reconcile(office)
-    settle(office, "ledger")
-    assert shown(office) == ({1: "Archived"}, {})
-    assert "Production" not in office.holding()
+def test_the_ledger_is_not_trusted_with_what_is_not_there(harness):
+    harness.policy(REVERT)
+    one_after_the_other(harness, "r1")
+    before = backup(harness)
+    one_after_the_other(harness, "r2")
+    restore(harness, before)
+    reconcile(harness)
+    settle(harness, "ledger")
+    assert shown(harness) == ({1: "Archived"}, {})
+    assert "Production" not in harness.holding()
 
 
-def test_a_version_older_than_the_records_is_no_model_made_anew(office):
-    one_after_the_other(office, "r1", "r2")
-    was_held = office.holding()
+def test_a_version_older_than_the_records_is_no_model_made_anew(harness):
+    one_after_the_other(harness, "r1", "r2")
+    was_held = harness.holding()
     other = FakeRegistry()
-    other.clock, other.born = office.registry.clock + 1, BORN - timedelta(days=30)
-    office.let_in(other)
+    other.clock, other.born = harness.registry.clock + 1, BORN - timedelta(days=30)
+    harness.let_in(other)
     other.trained("r9", rmse=5.0)
     other.ensure_model("taxi")
     other.create_version("taxi", other.sources["r9", "model"], run_id="r9", description="", tags={})
     other.set_stage("taxi", 1, "Production")
-    reconcile(office)
-    assert "the record knows a later one" in office.fact(DISPUTED)
-    assert (office.holding(), office.stages()) == (was_held, {1: "Production"})
+    reconcile(harness)
+    assert "the record knows a later one" in harness.fact(DISPUTED)
+    assert (harness.holding(), harness.stages()) == (was_held, {1: "Production"})
 
 
 # Another MLflow.
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize("policy", [REVERT, ADOPT], ids=["revert", "adopt"])
-def test_another_registry_that_is_pointed_at_is_said(office, policy):
-    office.policy(policy)
-    one_after_the_other(office, "r1", "r2")
-    held, other = office.holding(), FakeRegistry()
-    other.address, other.clock, other.born = "fake://other", office.registry.clock + 1, BORN + timedelta(days=1)
-    office.let_in(other)
+def test_another_registry_that_is_pointed_at_is_said(harness, policy):
+    harness.policy(policy)
+    one_after_the_other(harness, "r1", "r2")
+    held, other = harness.holding(), FakeRegistry()
+    other.address, other.clock, other.born = "fake://other", harness.registry.clock + 1, BORN + timedelta(days=1)
+    harness.let_in(other)
     for run in ("r8", "r9"):
         other.trained(run, rmse=5.0)
         other.ensure_model("taxi")
         other.create_version("taxi", other.sources[run, "model"], run_id=run, description="", tags={})
     other.set_stage("taxi", 1, "Production")
-    reconcile(office)
-    assert "MLflow at fake://other has taxi version" in office.fact(DISPUTED)
-    assert (office.holding(), office.stages()) == (held, {1: "Production", 2: "None"})
+    reconcile(harness)
+    assert "MLflow at fake://other has taxi version" in harness.fact(DISPUTED)
+    assert (harness.holding(), harness.stages()) == (held, {1: "Production", 2: "None"})
 
 
 @pytest.mark.both_ledgers
-def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(office):
-    office.policy(REVERT)
-    one_after_the_other(office, "r1")
-    held, there = office.holding(), office.registry
-    office.let_in(FakeRegistry())
-    reconcile(office)
-    reconcile(office)
-    assert len(told(office, DISPUTED)) == 1
-    assert (office.holding(), in_dispute(office) is None) == (held, False)
-    office.let_in(there)
-    reconcile(office)
-    assert (office.holding(), in_dispute(office)) == (held, None)
+def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(harness):
+    harness.policy(REVERT)
+    one_after_the_other(harness, "r1")
+    held, there = harness.holding(), harness.registry
+    harness.let_in(FakeRegistry())
+    reconcile(harness)
+    reconcile(harness)
+    assert len(told(harness, DISPUTED)) == 1
+    assert (harness.holding(), in_dispute(harness) is None) == (held, False)
+    harness.let_in(there)
+    reconcile(harness)
+    assert (harness.holding(), in_dispute(harness)) == (held, None)
 
 
-def test_a_wiped_registry_whose_models_are_trained_anew_goes_on(office):
-    one_after_the_other(office, "r1")
-    office.registry.delete_model("taxi")
-    reconcile(office)
-    assert in_dispute(office)
-    tick(office)
-    live(office, "r2")
-    assert in_dispute(office) is None
-    assert office.stages() == {1: "Production"}
-    assert office.holding() == {"Production": [1], "@champion": [1]}
+def test_a_wiped_registry_whose_models_are_trained_anew_goes_on(harness):
+    one_after_the_other(harness, "r1")
+    harness.registry.delete_model("taxi")
+    reconcile(harness)
+    assert in_dispute(harness)
+    tick(harness)
+    live(harness, "r2")
+    assert in_dispute(harness) is None
+    assert harness.stages() == {1: "Production"}
+    assert harness.holding() == {"Production": [1], "@champion": [1]}
 
 
 # The record is older than MLflow.
@@ -292,24 +294,24 @@ class Copies:
 
 @pytest.mark.parametrize("registered", [True, False])
 @pytest.mark.parametrize("trust", ["mlflow", "ledger"])
-def test_a_restored_ledger_does_not_roll_production_back(office, tmp_path, registered, trust):
-    office.policy(REVERT)
-    one_after_the_other(office, "r1")
+def test_a_restored_ledger_does_not_roll_production_back(harness, tmp_path, registered, trust):
+    harness.policy(REVERT)
+    one_after_the_other(harness, "r1")
     copies = Copies(tmp_path)
     if registered:
-        tick(office)
-        trained(office, "r2")
+        tick(harness)
+        trained(harness, "r2")
         copies.keep()
-        tick(office)
-        office.later(minutes=5)
-        office.post("promotion.approve", by=ADA, model="taxi", version=2)
+        tick(harness)
+        harness.later(minutes=5)
+        harness.post("promotion.approve", by=ADA, model="taxi", version=2)
     else:
         copies.keep()
-        one_after_the_other(office, "r2")
-    was = shown(office)
+        one_after_the_other(harness, "r2")
+    was = shown(harness)
     assert was[0] == {1: "Archived", 2: "Production"}
     with closing(copies.restored()) as ledger:
-        late = Office(ledger, tmp_path, office.registry, REVERT)
+        late = WorkerHarness(ledger, tmp_path, harness.registry, REVERT)
         late.jump(timedelta(minutes=10))
         reconcile(late)
         assert "the record is older than MLflow: taxi version 2 was" in late.fact(DISPUTED)
@@ -327,72 +329,72 @@ def test_a_restored_ledger_does_not_roll_production_back(office, tmp_path, regis
             verify(connection)
 
 
-def test_what_a_hand_moved_is_no_sign_of_an_older_record(office):
-    office.policy(REVERT)
-    one_after_the_other(office, "r1", "r2")
-    tick(office)
-    office.registry.set_stage("taxi", 1, "Production")
-    office.registry.set_stage("taxi", 2, "Archived")
-    reconcile(office)
-    assert in_dispute(office) is None
-    assert shown(office)[0] == {1: "Archived", 2: "Production"}
+def test_what_a_hand_moved_is_no_sign_of_an_older_record(harness):
+    harness.policy(REVERT)
+    one_after_the_other(harness, "r1", "r2")
+    tick(harness)
+    harness.registry.set_stage("taxi", 1, "Production")
+    harness.registry.set_stage("taxi", 2, "Archived")
+    reconcile(harness)
+    assert in_dispute(harness) is None
+    assert shown(harness)[0] == {1: "Archived", 2: "Production"}
 
 
-def test_a_holder_that_was_deleted_by_hand_is_none_either(office):
-    one_after_the_other(office, "r1", "r2")
-    tick(office)
-    office.registry.take_back("taxi", 2)
-    reconcile(office)
-    assert (in_dispute(office), office.holding().get("Production")) == (None, None)
+def test_a_holder_that_was_deleted_by_hand_is_none_either(harness):
+    one_after_the_other(harness, "r1", "r2")
+    tick(harness)
+    harness.registry.take_back("taxi", 2)
+    reconcile(harness)
+    assert (in_dispute(harness), harness.holding().get("Production")) == (None, None)
 
 
-def test_a_copy_of_another_models_version_is_none_either(office):
-    one_after_the_other(office, "r1")
+def test_a_copy_of_another_models_version_is_none_either(harness):
+    one_after_the_other(harness, "r1")
     tags = {"registrar.event": "evt_of_another_installation"}
-    office.registry.create_version("taxi", ModelSource("models:/other/1"), run_id="r1", description="", tags=tags)
-    reconcile(office)
-    assert in_dispute(office) is None
+    harness.registry.create_version("taxi", ModelSource("models:/other/1"), run_id="r1", description="", tags=tags)
+    reconcile(harness)
+    assert in_dispute(harness) is None
 
 
 # What was written before records said which version they are about.
 @pytest.mark.both_ledgers
 @pytest.mark.edits_the_record
-def test_a_record_of_before_is_about_the_version_that_was_there_when_it_began(office):
-    one_after_the_other(office, "r1")
-    forget(office)
-    reconcile(office)
-    assert office.holding() == {"Production": [1], "@champion": [1]}
-    office.registry.delete_model("taxi")
-    office.registry.born = office.now() + timedelta(days=1)
-    trained(office, "r2", 99.0)
-    assert office.holding() == {}
-    assert "was made anew" in office.fact("registry.made_anew")
+def test_a_record_of_before_is_about_the_version_that_was_there_when_it_began(harness):
+    one_after_the_other(harness, "r1")
+    forget(harness)
+    reconcile(harness)
+    assert harness.holding() == {"Production": [1], "@champion": [1]}
+    harness.registry.delete_model("taxi")
+    harness.registry.born = harness.now() + timedelta(days=1)
+    trained(harness, "r2", 99.0)
+    assert harness.holding() == {}
+    assert "was made anew" in harness.fact("registry.made_anew")
 
 
 @pytest.mark.edits_the_record
-def test_nor_is_it_about_another_run(office):
-    one_after_the_other(office, "r1")
-    forget(office)
-    office.registry.delete_model("taxi")
-    trained(office, "r2", 99.0)
-    reconcile(office)
-    assert "taxi version 1, made on" in str(in_dispute(office))
-    assert office.stages() == {1: "None"}
+def test_nor_is_it_about_another_run(harness):
+    one_after_the_other(harness, "r1")
+    forget(harness)
+    harness.registry.delete_model("taxi")
+    trained(harness, "r2", 99.0)
+    reconcile(harness)
+    assert "taxi version 1, made on" in str(in_dispute(harness))
+    assert harness.stages() == {1: "None"}
 
 
-def forget(office) -> None:
-    with office.ledger.write() as connection:
+def forget(harness) -> None:
+    with harness.ledger.write() as connection:
         for table in (holders, promotions, deployments):
             connection.execute(update(table).values(incarnation=None))
 
 
-def test_nor_is_a_move_that_changed_nothing(office):
+def test_nor_is_a_move_that_changed_nothing(harness):
     """The description tells of it, and the record has its event and no holding of it."""
-    one_after_the_other(office, "r1")
-    office.jump(timedelta(minutes=5))
-    office.post("model_version.transition", model="taxi", version=1, stage="None")
+    one_after_the_other(harness, "r1")
+    harness.jump(timedelta(minutes=5))
+    harness.post("model_version.transition", model="taxi", version=1, stage="None")
     for stage in ("Archived", "None"):
-        tick(office)
-        office.registry.set_stage("taxi", 1, stage)
-        reconcile(office)
-    assert in_dispute(office) is None
+        tick(harness)
+        harness.registry.set_stage("taxi", 1, stage)
+        reconcile(harness)
+    assert in_dispute(harness) is None

@@ -10,147 +10,147 @@ pytestmark = pytest.mark.both_ledgers
 GATED = gate_on_production('{metric: rmse, op: "<", threshold: 6}')
 
 
-def came_by_hand(office, run: str, rmse: float) -> int:
-    number = trained(office, run, rmse)
-    office.registry.set_stage("taxi", number, "Production")
-    office.registry.set_alias("taxi", "champion", number)
-    office.post("registry.reconcile", model="taxi")
+def came_by_hand(harness, run: str, rmse: float) -> int:
+    number = trained(harness, run, rmse)
+    harness.registry.set_stage("taxi", number, "Production")
+    harness.registry.set_alias("taxi", "champion", number)
+    harness.post("registry.reconcile", model="taxi")
     return number
 
 
-def rollback(office) -> None:
-    office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+def rollback(harness) -> None:
+    harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
 
 
-def holder(office) -> list[int]:
-    return office.holding()["Production"]
+def holder(harness) -> list[int]:
+    return harness.holding()["Production"]
 
 
-def test_not_to_a_version_that_came_by_hand(office):
+def test_not_to_a_version_that_came_by_hand(harness):
     """It had failed the gate, and the next promotion replaced it."""
-    live(office, "r1")
-    assert came_by_hand(office, "r2", rmse=99.0) == 2
-    live(office, "r3")
-    rollback(office)
-    assert office.stages() == {1: "Production", 2: "Archived", 3: "Archived"}
-    assert holder(office) == [1]
+    live(harness, "r1")
+    assert came_by_hand(harness, "r2", rmse=99.0) == 2
+    live(harness, "r3")
+    rollback(harness)
+    assert harness.stages() == {1: "Production", 2: "Archived", 3: "Archived"}
+    assert holder(harness) == [1]
 
 
-def test_where_there_is_no_other_it_says_why_not(office):
-    came_by_hand(office, "r1", rmse=99.0)
-    live(office, "r2")
-    rollback(office)
-    assert office.fact("task.refused").endswith(
+def test_where_there_is_no_other_it_says_why_not(harness):
+    came_by_hand(harness, "r1", rmse=99.0)
+    live(harness, "r2")
+    rollback(harness)
+    assert harness.fact("task.refused").endswith(
         "taxi has no earlier version in Production to go back to from version 2 "
         "(version 1 came by hand, past the policy: a promotion of it would have its gates and approvals asked): "
         "promote a good version, or lift the quarantine of one that is good after all (quarantine.lift)"
     )
-    assert office.stages()[2] == "Production"
+    assert harness.stages()[2] == "Production"
 
 
-def test_by_webhook_of_mlflow_is_by_hand_too(office):
-    office.policy(model("mode: aliases"))
-    live(office, "r1")
-    number = trained(office, "r2", 99.0)
-    office.registry.set_alias("taxi", "champion", number)
-    office.post(
+def test_by_webhook_of_mlflow_is_by_hand_too(harness):
+    harness.policy(model("mode: aliases"))
+    live(harness, "r1")
+    number = trained(harness, "r2", 99.0)
+    harness.registry.set_alias("taxi", "champion", number)
+    harness.post(
         "registry.changed", model="taxi", change="model_version_alias.created", alias="champion", version=number
     )
-    live(office, "r3")
-    rollback(office)
-    assert office.registry.model("taxi").aliases["champion"] == 1
+    live(harness, "r3")
+    rollback(harness)
+    assert harness.registry.model("taxi").aliases["champion"] == 1
 
 
-def test_who_came_by_hand_and_was_promoted_later_is_one(office):
-    live(office, "r1")
-    came_by_hand(office, "r2", rmse=5.0)
-    office.registry.set_stage("taxi", 2, "Staging")
-    office.post("promotion.request", by=ADA, model="taxi", version=2, target="Production")
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
-    live(office, "r3")
-    rollback(office)
-    assert holder(office) == [2]
+def test_who_came_by_hand_and_was_promoted_later_is_one(harness):
+    live(harness, "r1")
+    came_by_hand(harness, "r2", rmse=5.0)
+    harness.registry.set_stage("taxi", 2, "Staging")
+    harness.post("promotion.request", by=ADA, model="taxi", version=2, target="Production")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    live(harness, "r3")
+    rollback(harness)
+    assert holder(harness) == [2]
 
 
-def test_what_a_rollback_brought_back_is_one(office):
-    live(office, "r1", "r2")
-    rollback(office)
-    live(office, "r3")
-    rollback(office)
-    assert holder(office) == [1]
+def test_what_a_rollback_brought_back_is_one(harness):
+    live(harness, "r1", "r2")
+    rollback(harness)
+    live(harness, "r3")
+    rollback(harness)
+    assert holder(harness) == [1]
 
 
-def test_from_one_that_came_by_hand_beside_the_holder_it_goes_to_the_holder(office):
-    live(office, "r1", "r2")
-    by_hand = trained(office, "r3", 99.0)
-    office.registry.set_stage("taxi", by_hand, "Production")
-    office.post("registry.reconcile", model="taxi")
-    assert sorted(holder(office)) == [2, 3]
-    rollback(office)
-    assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
-    assert holder(office) == [2]
+def test_from_one_that_came_by_hand_beside_the_holder_it_goes_to_the_holder(harness):
+    live(harness, "r1", "r2")
+    by_hand = trained(harness, "r3", 99.0)
+    harness.registry.set_stage("taxi", by_hand, "Production")
+    harness.post("registry.reconcile", model="taxi")
+    assert sorted(holder(harness)) == [2, 3]
+    rollback(harness)
+    assert harness.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
+    assert holder(harness) == [2]
 
 
-def test_where_nothing_is_asked_a_command_brings_one_there(office):
-    office.policy(POLICY.replace("approval: {rules: [{group: leads}]}", "request: on_request, approval: automatic"))
+def test_where_nothing_is_asked_a_command_brings_one_there(harness):
+    harness.policy(POLICY.replace("approval: {rules: [{group: leads}]}", "request: on_request, approval: automatic"))
     for run in ("r1", "r2"):
-        office.post("model_version.transition", model="taxi", version=trained(office, run), stage="Production")
-    rollback(office)
-    assert holder(office) == [1]
+        harness.post("model_version.transition", model="taxi", version=trained(harness, run), stage="Production")
+    rollback(harness)
+    assert holder(harness) == [1]
 
 
 # Adopted.
-def test_an_adoption_that_passed_is_one(office):
-    office.policy(model("drift: adopt", GATED))
-    live(office, "r1")
-    came_by_hand(office, "r2", rmse=5.5)
-    live(office, "r3")
-    rollback(office)
-    assert holder(office) == [2]
+def test_an_adoption_that_passed_is_one(harness):
+    harness.policy(model("drift: adopt", GATED))
+    live(harness, "r1")
+    came_by_hand(harness, "r2", rmse=5.5)
+    live(harness, "r3")
+    rollback(harness)
+    assert holder(harness) == [2]
 
 
 @pytest.mark.parametrize(
     ("rmse", "why"), [(6.5, "rmse 6.5 is not < 6"), (99.0, "rmse 99 is not < 7; rmse 99 is not < 6")]
 )
-def test_what_fails_a_gate_is_not_adopted(office, rmse, why):
-    office.policy(model("drift: adopt", GATED))
-    live(office, "r1")
-    came_by_hand(office, "r2", rmse=rmse)
-    told = office.fact("registry.changed_by_hand")
+def test_what_fails_a_gate_is_not_adopted(harness, rmse, why):
+    harness.policy(model("drift: adopt", GATED))
+    live(harness, "r1")
+    came_by_hand(harness, "r2", rmse=rmse)
+    told = harness.fact("registry.changed_by_hand")
     assert told.startswith(f"taxi version 2 can't be adopted in Production: {why}")
-    assert office.stages() == {1: "Production", 2: "Production"}
-    live(office, "r3")
-    rollback(office)
-    assert holder(office) == [1]
+    assert harness.stages() == {1: "Production", 2: "Production"}
+    live(harness, "r3")
+    rollback(harness)
+    assert holder(harness) == [1]
 
 
-def test_what_an_earlier_gate_holds_back_is_not_adopted_further_on(office):
+def test_what_an_earlier_gate_holds_back_is_not_adopted_further_on(harness):
     """Production itself has none."""
-    office.policy(model("drift: adopt"))
-    live(office, "r1")
-    came_by_hand(office, "r2", rmse=99.0)
-    assert "can't be adopted in Production: rmse 99 is not < 7" in office.fact("registry.changed_by_hand")
-    office.post("registry.reconcile", model="taxi")
-    live(office, "r3")
-    rollback(office)
-    assert holder(office) == [1]
+    harness.policy(model("drift: adopt"))
+    live(harness, "r1")
+    came_by_hand(harness, "r2", rmse=99.0)
+    assert "can't be adopted in Production: rmse 99 is not < 7" in harness.fact("registry.changed_by_hand")
+    harness.post("registry.reconcile", model="taxi")
+    live(harness, "r3")
+    rollback(harness)
+    assert holder(harness) == [1]
 
 
-def test_what_came_by_hand_is_not_kept_for_a_rollback(office):
-    office.policy(model("retention: {keep_last: 1, older_than: 1d, grace: 1d}"))
-    came_by_hand(office, "r1", rmse=99.0)
-    live(office, "r2")
-    office.later(days=2)
-    office.post("model.prune", model="taxi")
-    assert "registrar.prune_after" in office.registry.version("taxi", 1).tags
+def test_what_came_by_hand_is_not_kept_for_a_rollback(harness):
+    harness.policy(model("retention: {keep_last: 1, older_than: 1d, grace: 1d}"))
+    came_by_hand(harness, "r1", rmse=99.0)
+    live(harness, "r2")
+    harness.later(days=2)
+    harness.post("model.prune", model="taxi")
+    assert "registrar.prune_after" in harness.registry.version("taxi", 1).tags
 
 
 # Named.
-def test_a_version_that_is_named_is_gone_back_to(office):
-    live(office, "r1", "r2", "r3")
-    office.post("model.rollback", by=ADA, model="taxi", to=1, reason="2 and 3 are wrong")
-    assert office.stages() == {1: "Production", 2: "Archived", 3: "Archived"}
-    assert office.fact("model.rolled_back").endswith("from version 3 to version 1, by Ada: 2 and 3 are wrong")
+def test_a_version_that_is_named_is_gone_back_to(harness):
+    live(harness, "r1", "r2", "r3")
+    harness.post("model.rollback", by=ADA, model="taxi", to=1, reason="2 and 3 are wrong")
+    assert harness.stages() == {1: "Production", 2: "Archived", 3: "Archived"}
+    assert harness.fact("model.rolled_back").endswith("from version 3 to version 1, by Ada: 2 and 3 are wrong")
 
 
 @pytest.mark.parametrize(
@@ -164,19 +164,19 @@ def test_a_version_that_is_named_is_gone_back_to(office):
         (9, "can't go back to version 9 in Production: it was never in Production by the record"),
     ],
 )
-def test_what_is_named_and_may_not_be_is_refused(office, to, why):
-    live(office, "r1")
-    live(office, "r2")
-    office.registry.set_tag("taxi", 1, "registrar.quarantined", "wrong fares")
-    assert came_by_hand(office, "r3", rmse=99.0) == 3
-    live(office, "r4")
-    trained(office, "r5", 5.0)
-    office.registry.set_stage("taxi", 2, "None")
-    office.registry.delete_version("taxi", 2)
-    office.post("model.rollback", by=ADA, model="taxi", to=to, reason="wrong fares")
-    assert why in office.fact("task.refused")
-    assert office.stages()[4] == "Production"
-    assert "registrar.quarantined" not in office.registry.version("taxi", 4).tags
+def test_what_is_named_and_may_not_be_is_refused(harness, to, why):
+    live(harness, "r1")
+    live(harness, "r2")
+    harness.registry.set_tag("taxi", 1, "registrar.quarantined", "wrong fares")
+    assert came_by_hand(harness, "r3", rmse=99.0) == 3
+    live(harness, "r4")
+    trained(harness, "r5", 5.0)
+    harness.registry.set_stage("taxi", 2, "None")
+    harness.registry.delete_version("taxi", 2)
+    harness.post("model.rollback", by=ADA, model="taxi", to=to, reason="wrong fares")
+    assert why in harness.fact("task.refused")
+    assert harness.stages()[4] == "Production"
+    assert "registrar.quarantined" not in harness.registry.version("taxi", 4).tags
 
 
 @pytest.mark.parametrize(
@@ -187,47 +187,47 @@ def test_what_is_named_and_may_not_be_is_refused(office, to, why):
         ("ci", "version 1 can be named: model.rollback with to: 1"),
     ],
 )
-def test_what_can_be_named_is_said_in_the_grammar_of_whoever_asks(office, source, said):
+def test_what_can_be_named_is_said_in_the_grammar_of_whoever_asks(harness, source, said):
     deploy = "deploy: {to: [log], environment: prod, confirm_within: 15m}"
-    office.policy(production(deploy, POLICY.replace("people:", "  chat: {kind: slack, secrets: [env:C]}\npeople:")))
-    live(office, "r1")
-    office.later(minutes=16)
-    live(office, "r2")
-    office.post("model.rollback", by=ADA, via=source, model="taxi", reason="wrong fares")
-    assert office.fact("task.refused").endswith(said)
+    harness.policy(production(deploy, POLICY.replace("people:", "  chat: {kind: slack, secrets: [env:C]}\npeople:")))
+    live(harness, "r1")
+    harness.later(minutes=16)
+    live(harness, "r2")
+    harness.post("model.rollback", by=ADA, via=source, model="taxi", reason="wrong fares")
+    assert harness.fact("task.refused").endswith(said)
 
 
-def write_over(office, number: int) -> None:
-    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b"another"}
+def write_over(harness, number: int) -> None:
+    harness.registry.files[f"models/taxi/{number}"] = {"MLmodel": b"another"}
 
 
 @pytest.mark.parametrize("to", [{}, {"to": 1}])
-def test_not_to_files_that_nobody_approved(office, to):
-    live(office, "r1", "r2")
-    write_over(office, 1)
-    office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares", **to)
-    assert "has other files than those that were approved" in office.fact("task.refused")
-    assert office.stages() == {1: "Archived", 2: "Production"}
+def test_not_to_files_that_nobody_approved(harness, to):
+    live(harness, "r1", "r2")
+    write_over(harness, 1)
+    harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares", **to)
+    assert "has other files than those that were approved" in harness.fact("task.refused")
+    assert harness.stages() == {1: "Archived", 2: "Production"}
 
 
-def test_not_to_them_where_a_hand_had_it_there_last(office):
-    live(office, "r1", "r2")
-    office.registry.set_stage("taxi", 1, "Production")
-    office.post("registry.reconcile", model="taxi")
-    live(office, "r3")
-    write_over(office, 1)
-    rollback(office)
-    assert office.stages()[1] == "Archived"
+def test_not_to_them_where_a_hand_had_it_there_last(harness):
+    live(harness, "r1", "r2")
+    harness.registry.set_stage("taxi", 1, "Production")
+    harness.post("registry.reconcile", model="taxi")
+    live(harness, "r3")
+    write_over(harness, 1)
+    rollback(harness)
+    assert harness.stages()[1] == "Archived"
 
 
-def test_what_a_rollback_brought_back_is_put_back_with_the_files_that_were_approved_alone(office):
-    live(office, "r1", "r2")
-    rollback(office)
-    office.policy(model("drift: revert"))
-    office.registry.set_stage("taxi", 1, "None")
-    office.registry.drop_alias("taxi", "champion")
-    write_over(office, 1)
-    office.post("registry.reconcile", model="taxi")
-    assert office.stages()[1] == "None"
-    assert office.registry.model("taxi").aliases.get("champion") is None
-    assert "its files are not those that were approved" in office.fact("registry.changed_by_hand")
+def test_what_a_rollback_brought_back_is_put_back_with_the_files_that_were_approved_alone(harness):
+    live(harness, "r1", "r2")
+    rollback(harness)
+    harness.policy(model("drift: revert"))
+    harness.registry.set_stage("taxi", 1, "None")
+    harness.registry.drop_alias("taxi", "champion")
+    write_over(harness, 1)
+    harness.post("registry.reconcile", model="taxi")
+    assert harness.stages()[1] == "None"
+    assert harness.registry.model("taxi").aliases.get("champion") is None
+    assert "its files are not those that were approved" in harness.fact("registry.changed_by_hand")

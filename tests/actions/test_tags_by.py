@@ -5,7 +5,7 @@ import pytest
 from registrar.events.event import Actor
 from registrar.ledger.version_state import given_tags, states
 from tests.policies import gate_on_staging
-from tests.worker.harness import CI, Office
+from tests.worker.harness import CI, WorkerHarness
 
 pytestmark = pytest.mark.both_ledgers
 TWO = gate_on_staging("{tags: [bias_report], by: evals}").replace(
@@ -15,88 +15,88 @@ TWO = gate_on_staging("{tags: [bias_report], by: evals}").replace(
 LONG = "t" * 250
 
 
-def train(office: Office, **tags: str) -> None:
-    office.policy(TWO)
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1", tags=tags)
+def train(harness: WorkerHarness, **tags: str) -> None:
+    harness.policy(TWO)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1", tags=tags)
 
 
-def describe(office: Office, source: str, **tags: str) -> None:
+def describe(harness: WorkerHarness, source: str, **tags: str) -> None:
     who = Actor(f"source:{source}", source)
-    office.post("model_version.describe", by=who, via=source, model="taxi", version=1, tags=tags)
+    harness.post("model_version.describe", by=who, via=source, model="taxi", version=1, tags=tags)
 
 
-def ask(office: Office) -> str:
-    office.post("promotion.request", by=CI, model="taxi", version=1, target="Staging")
-    return office.fact("model_version.held_back") if office.stages() == {1: "None"} else "passed"
+def ask(harness: WorkerHarness) -> str:
+    harness.post("promotion.request", by=CI, model="taxi", version=1, target="Staging")
+    return harness.fact("model_version.held_back") if harness.stages() == {1: "None"} else "passed"
 
 
-def test_what_that_source_set_counts_and_is_told(office):
-    train(office)
-    assert "the tag bias_report is missing on the version; tagged bias_report by evals is required" in ask(office)
-    describe(office, "evals", bias_report="fair")
-    assert ask(office) == "passed"
-    assert "it is tagged bias_report, by evals" in str(gates(office))
+def test_what_that_source_set_counts_and_is_told(harness):
+    train(harness)
+    assert "the tag bias_report is missing on the version; tagged bias_report by evals is required" in ask(harness)
+    describe(harness, "evals", bias_report="fair")
+    assert ask(harness) == "passed"
+    assert "it is tagged bias_report, by evals" in str(gates(harness))
 
 
-def gates(office: Office) -> object:
-    with office.ledger.read() as connection:
+def gates(harness: WorkerHarness) -> object:
+    with harness.ledger.read() as connection:
         return connection.exec_driver_sql("SELECT evidence FROM promotions WHERE target = 'Staging'").scalar_one()
 
 
-def test_what_ci_says_of_its_own_model_does_not(office):
-    train(office, bias_report="fair")
-    assert "the tag bias_report was set by ci; tagged bias_report by evals is required" in ask(office)
-    describe(office, "other", bias_report="very fair")
-    assert "the tag bias_report was set by other" in ask(office)
+def test_what_ci_says_of_its_own_model_does_not(harness):
+    train(harness, bias_report="fair")
+    assert "the tag bias_report was set by ci; tagged bias_report by evals is required" in ask(harness)
+    describe(harness, "other", bias_report="very fair")
+    assert "the tag bias_report was set by other" in ask(harness)
 
 
-def test_what_the_run_or_a_hand_says_does_not(office):
-    train(office)
-    office.registry.set_tag("taxi", 1, "bias_report", "fair")
-    assert "the tag bias_report is what no event set, by the record" in ask(office)
+def test_what_the_run_or_a_hand_says_does_not(harness):
+    train(harness)
+    harness.registry.set_tag("taxi", 1, "bias_report", "fair")
+    assert "the tag bias_report is what no event set, by the record" in ask(harness)
 
 
-def test_nor_what_a_hand_made_of_it(office):
-    train(office)
-    describe(office, "evals", bias_report="unfair")
-    office.registry.set_tag("taxi", 1, "bias_report", "fair")
-    assert "is what no event set" in ask(office)
-    office.registry.drop_tag("taxi", 1, "bias_report")
-    assert "is missing on the version" in ask(office)
+def test_nor_what_a_hand_made_of_it(harness):
+    train(harness)
+    describe(harness, "evals", bias_report="unfair")
+    harness.registry.set_tag("taxi", 1, "bias_report", "fair")
+    assert "is what no event set" in ask(harness)
+    harness.registry.drop_tag("taxi", 1, "bias_report")
+    assert "is missing on the version" in ask(harness)
 
 
-def test_who_says_the_same_again_takes_nothing_away(office):
-    train(office, bias_report="fair")
-    describe(office, "evals", bias_report="fair")
-    describe(office, "ci", bias_report="fair")
-    assert ask(office) == "passed"
+def test_who_says_the_same_again_takes_nothing_away(harness):
+    train(harness, bias_report="fair")
+    describe(harness, "evals", bias_report="fair")
+    describe(harness, "ci", bias_report="fair")
+    assert ask(harness) == "passed"
 
 
-def test_what_another_source_changed_and_changed_back_is_no_more_the_firsts(office):
-    train(office)
+def test_what_another_source_changed_and_changed_back_is_no_more_the_firsts(harness):
+    train(harness)
     for source, value in (("evals", "fair"), ("ci", "unfair"), ("ci", "fair")):
-        describe(office, source, bias_report=value)
-    assert "was set by ci" in ask(office)
+        describe(harness, source, bias_report=value)
+    assert "was set by ci" in ask(harness)
 
 
-def test_of_several_sources_any_will_do(office):
-    train(office)
-    office.policy(TWO.replace("by: evals", "by: [evals, other]"))
-    describe(office, "other", bias_report="fair")
-    assert ask(office) == "passed"
+def test_of_several_sources_any_will_do(harness):
+    train(harness)
+    harness.policy(TWO.replace("by: evals", "by: [evals, other]"))
+    describe(harness, "other", bias_report="fair")
+    assert ask(harness) == "passed"
 
 
-def test_without_by_whoever_set_it_counts(office):
-    train(office, bias_report="fair")
-    office.policy(TWO.replace(", by: evals", ""))
-    assert ask(office) == "passed"
+def test_without_by_whoever_set_it_counts(harness):
+    train(harness, bias_report="fair")
+    harness.policy(TWO.replace(", by: evals", ""))
+    assert ask(harness) == "passed"
 
 
-def test_the_record_has_what_each_event_set_also_by_a_long_name(office):
-    train(office, team="taxi", **{LONG: "x"})
-    made = office.registry.version("taxi", 1)
-    with office.ledger.read() as connection:
+def test_the_record_has_what_each_event_set_also_by_a_long_name(harness):
+    train(harness, team="taxi", **{LONG: "x"})
+    made = harness.registry.version("taxi", 1)
+    with harness.ledger.read() as connection:
         found = given_tags(states(connection, "taxi"), 1, made.created_at)
     assert {name: (tag.value, tag.sources) for name, tag in found.items()} == {
         "team": ("taxi", {"ci"}),
@@ -105,6 +105,6 @@ def test_the_record_has_what_each_event_set_also_by_a_long_name(office):
     assert given_tags([], 1, made.created_at) == {}
 
 
-def test_an_event_can_not_forge_a_state_by_a_tags_name(office):
-    train(office, **{"tag:bias_report": "fair"})
-    assert "is missing on the version" in ask(office)
+def test_an_event_can_not_forge_a_state_by_a_tags_name(harness):
+    train(harness, **{"tag:bias_report": "fair"})
+    assert "is missing on the version" in ask(harness)

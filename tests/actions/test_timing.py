@@ -13,68 +13,68 @@ pytestmark = pytest.mark.both_ledgers
 AUTOMATIC = POLICY.replace("{rules: [{group: leads}]}", "automatic")
 
 
-def train(office, run: str = "r1", rmse: float = 5.0) -> None:
-    office.registry.trained(run, rmse=rmse)
-    office.post("training_run.finished", model="taxi", run_id=run)
+def train(harness, run: str = "r1", rmse: float = 5.0) -> None:
+    harness.registry.trained(run, rmse=rmse)
+    harness.post("training_run.finished", model="taxi", run_id=run)
 
 
-def approve(office, version: int = 1, by=ADA, **given) -> str:
-    return office.post("promotion.approve", by=by, model="taxi", version=version, **given)
+def approve(harness, version: int = 1, by=ADA, **given) -> str:
+    return harness.post("promotion.approve", by=by, model="taxi", version=version, **given)
 
 
-def last(office) -> tuple[int, str, str]:
-    return office.promotions()[-1]
+def last(harness) -> tuple[int, str, str]:
+    return harness.promotions()[-1]
 
 
-def test_a_version_is_asked_for_by_itself_when_it_has_soaked(office):
-    office.policy(gate_on_production("{soak: 24h}"))
-    train(office)
-    assert last(office) == (1, "Production", "waiting")
-    assert "in Staging since 20" in office.fact("promotion.waiting")
-    office.later(hours=23)
-    assert last(office) == (1, "Production", "waiting")
-    office.later(hours=2)
-    assert last(office) == (1, "Production", "awaiting_approval")
-    approve(office)
-    assert office.stages() == {1: "Production"}
+def test_a_version_is_asked_for_by_itself_when_it_has_soaked(harness):
+    harness.policy(gate_on_production("{soak: 24h}"))
+    train(harness)
+    assert last(harness) == (1, "Production", "waiting")
+    assert "in Staging since 20" in harness.fact("promotion.waiting")
+    harness.later(hours=23)
+    assert last(harness) == (1, "Production", "waiting")
+    harness.later(hours=2)
+    assert last(harness) == (1, "Production", "awaiting_approval")
+    approve(harness)
+    assert harness.stages() == {1: "Production"}
 
 
-def test_a_vote_before_its_time_is_told_when_to_come_back(office):
-    office.policy(gate_on_production("{soak: 24h}"))
-    train(office)
-    approve(office)
-    assert "then you will be asked" in office.fact("promotion.vote_refused")
-    assert office.stages() == {1: "Staging"}
+def test_a_vote_before_its_time_is_told_when_to_come_back(harness):
+    harness.policy(gate_on_production("{soak: 24h}"))
+    train(harness)
+    approve(harness)
+    assert "then you will be asked" in harness.fact("promotion.vote_refused")
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_soaking_starts_anew_when_it_left_the_stage_meanwhile(office):
-    office.policy(gate_on_production("{soak: 24h}"))
-    train(office)
-    office.post("model_version.transition", model="taxi", version=1, stage="None")
-    office.later(hours=25)
-    assert last(office) == (1, "Production", "failed")
-    assert "it is in None" in office.fact("model_version.held_back")
+def test_soaking_starts_anew_when_it_left_the_stage_meanwhile(harness):
+    harness.policy(gate_on_production("{soak: 24h}"))
+    train(harness)
+    harness.post("model_version.transition", model="taxi", version=1, stage="None")
+    harness.later(hours=25)
+    assert last(harness) == (1, "Production", "failed")
+    assert "it is in None" in harness.fact("model_version.held_back")
 
 
-def test_where_the_record_does_not_know_since_when_it_counts_from_the_request(office):
-    office.policy(gate_on_production("{soak: 2h}"))
-    office.registry.trained("r1", rmse=5.0)
-    office.post("model_version.register", model="other", run_id="r1")
-    office.policy(gate_on_production("{soak: 2h}").replace("  taxi:", "  other:"))
-    office.registry.set_stage("other", 1, "Staging")
-    office.post("promotion.request", model="other", version=1, target="Production")
-    office.later(hours=1)
-    assert last(office)[2] == "waiting"
-    office.later(hours=1.1)
-    assert last(office)[2] == "awaiting_approval"
+def test_where_the_record_does_not_know_since_when_it_counts_from_the_request(harness):
+    harness.policy(gate_on_production("{soak: 2h}"))
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("model_version.register", model="other", run_id="r1")
+    harness.policy(gate_on_production("{soak: 2h}").replace("  taxi:", "  other:"))
+    harness.registry.set_stage("other", 1, "Staging")
+    harness.post("promotion.request", model="other", version=1, target="Production")
+    harness.later(hours=1)
+    assert last(harness)[2] == "waiting"
+    harness.later(hours=1.1)
+    assert last(harness)[2] == "awaiting_approval"
 
 
-def test_a_newer_candidate_ends_a_wait(office):
-    office.policy(gate_on_production("{soak: 24h}"))
-    train(office, "r1")
-    train(office, "r2")
-    assert (1, "Production", "superseded") in office.promotions()
-    assert "is superseded: version 2 came after it" in office.fact("promotion.superseded")
+def test_a_newer_candidate_ends_a_wait(harness):
+    harness.policy(gate_on_production("{soak: 24h}"))
+    train(harness, "r1")
+    train(harness, "r2")
+    assert (1, "Production", "superseded") in harness.promotions()
+    assert "is superseded: version 2 came after it" in harness.fact("promotion.superseded")
 
 
 def always(duration: str = "2h") -> str:
@@ -82,56 +82,56 @@ def always(duration: str = "2h") -> str:
     return f'{{freeze: "0 * * * *", duration: {duration}}}'
 
 
-def test_what_is_approved_in_a_freeze_is_done_when_it_ends(office):
+def test_what_is_approved_in_a_freeze_is_done_when_it_ends(harness):
     """Frozen from the present hour's beginning for 30 days: whatever the time is."""
-    start = office.now()
-    office.policy(gate_on_production(f'{{freeze: "{start.minute} {start.hour} {start.day} * *", duration: 3h}}'))
-    train(office)
-    approve(office)
-    assert last(office) == (1, "Production", "approved")
-    assert "is approved and waits until" in office.fact("promotion.waiting")
-    assert office.stages() == {1: "Staging"}
-    office.later(hours=2)
-    assert office.stages() == {1: "Staging"}
-    office.later(hours=1.1)
-    assert office.stages() == {1: "Production"}
-    assert [type_ for type_, _ in office.facts()].count("promotion.waiting") == 1
+    start = harness.now()
+    harness.policy(gate_on_production(f'{{freeze: "{start.minute} {start.hour} {start.day} * *", duration: 3h}}'))
+    train(harness)
+    approve(harness)
+    assert last(harness) == (1, "Production", "approved")
+    assert "is approved and waits until" in harness.fact("promotion.waiting")
+    assert harness.stages() == {1: "Staging"}
+    harness.later(hours=2)
+    assert harness.stages() == {1: "Staging"}
+    harness.later(hours=1.1)
+    assert harness.stages() == {1: "Production"}
+    assert [type_ for type_, _ in harness.facts()].count("promotion.waiting") == 1
 
 
-def test_what_waits_for_a_freeze_may_still_be_cancelled(office):
-    office.policy(gate_on_production(always()))
-    train(office)
-    approve(office)
-    office.post("promotion.cancel", by=BOB, model="taxi", version=1)
-    office.later(hours=5)
-    assert office.stages() == {1: "Staging"}
+def test_what_waits_for_a_freeze_may_still_be_cancelled(harness):
+    harness.policy(gate_on_production(always()))
+    train(harness)
+    approve(harness)
+    harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    harness.later(hours=5)
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_what_changed_while_it_waited_is_void(office):
-    start = office.now()
+def test_what_changed_while_it_waited_is_void(harness):
+    start = harness.now()
     freeze = f'{{freeze: "{start.minute} {start.hour} {start.day} * *", duration: 3h}}'
     gates = f'{freeze}, {{metric: rmse, op: "<", threshold: 6}}'
-    office.policy(gate_on_production(gates))
-    train(office)
-    approve(office)
-    office.registry.trained("r1", rmse=5.9)
-    office.later(hours=4)
-    assert "a gate's result changed" in office.fact("promotion.void")
-    assert office.stages() == {1: "Staging"}
-    assert last(office) == (1, "Production", "awaiting_approval")
+    harness.policy(gate_on_production(gates))
+    train(harness)
+    approve(harness)
+    harness.registry.trained("r1", rmse=5.9)
+    harness.later(hours=4)
+    assert "a gate's result changed" in harness.fact("promotion.void")
+    assert harness.stages() == {1: "Staging"}
+    assert last(harness) == (1, "Production", "awaiting_approval")
 
 
-def test_so_many_a_day_and_no_more(office):
-    office.policy(gate_on_production("{max_per_day: 1}"))
-    train(office, "r1")
-    approve(office, 1)
-    office.later(hours=20)
-    train(office, "r2")
-    approve(office, 2)
-    assert office.holding()["Production"] == [1]
-    assert "1 promoted within 24 h, at most 1 in 24 h is allowed" in office.fact("promotion.waiting")
-    office.later(hours=5)
-    assert office.holding()["Production"] == [2]
+def test_so_many_a_day_and_no_more(harness):
+    harness.policy(gate_on_production("{max_per_day: 1}"))
+    train(harness, "r1")
+    approve(harness, 1)
+    harness.later(hours=20)
+    train(harness, "r2")
+    approve(harness, 2)
+    assert harness.holding()["Production"] == [1]
+    assert "1 promoted within 24 h, at most 1 in 24 h is allowed" in harness.fact("promotion.waiting")
+    harness.later(hours=5)
+    assert harness.holding()["Production"] == [2]
 
 
 @pytest.mark.parametrize(
@@ -154,94 +154,94 @@ def test_a_freeze_over_the_end_of_summer_lasts_its_real_hours():
     assert freeze.until(began) == began + timedelta(hours=3)
 
 
-def test_who_is_not_answered_reminds_escalates_and_expires(office):
+def test_who_is_not_answered_reminds_escalates_and_expires(harness):
     rules = "{rules: [{group: leads}], remind_every: 12h, escalate: {after: 2d, to: [bosses]}, expires_after: 3d}"
-    office.policy(approval(rules).replace("channels:", "channels:\n  bosses: {kind: log}"))
-    train(office)
+    harness.policy(approval(rules).replace("channels:", "channels:\n  bosses: {kind: log}"))
+    train(harness)
     kinds = ("promotion.reminder", "promotion.escalated", "promotion.expired")
 
     def told() -> list[str]:
-        return [type_ for type_, _ in office.facts() if type_ in kinds]
+        return [type_ for type_, _ in harness.facts() if type_ in kinds]
 
-    office.later(hours=11)
+    harness.later(hours=11)
     assert told() == []
-    office.later(hours=2)
+    harness.later(hours=2)
     assert told() == ["promotion.reminder"]
-    assert "waits for approval since 13 h: 1 of Ada, Bob (leads)" in office.fact("promotion.reminder")
-    office.later(hours=1)
+    assert "waits for approval since 13 h: 1 of Ada, Bob (leads)" in harness.fact("promotion.reminder")
+    harness.later(hours=1)
     assert told() == ["promotion.reminder"]
-    office.later(hours=36)
+    harness.later(hours=36)
     assert told()[1:] == ["promotion.escalated", "promotion.escalated"]  # by the route, and to the bosses
-    office.later(hours=24)
+    harness.later(hours=24)
     assert told()[-1] == "promotion.expired"
-    assert last(office) == (1, "Production", "expired")
-    office.later(hours=48)
+    assert last(harness) == (1, "Production", "expired")
+    harness.later(hours=48)
     assert told().count("promotion.expired") == 1
 
 
-def test_a_tick_after_a_tick_brings_nothing_new(office):
-    office.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
-    train(office)
-    office.later(hours=1.5)
+def test_a_tick_after_a_tick_brings_nothing_new(harness):
+    harness.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
+    train(harness)
+    harness.later(hours=1.5)
     for _ in range(3):
-        office.later()
-    assert [type_ for type_, _ in office.facts()].count("promotion.reminder") == 1
+        harness.later()
+    assert [type_ for type_, _ in harness.facts()].count("promotion.reminder") == 1
 
 
-def test_a_model_is_reconciled_by_the_clock(office):
-    office.policy(POLICY.replace("  taxi:\n", "  taxi:\n    reconcile_every: 1h\n"))
-    train(office)
-    office.registry.set_stage("taxi", 1, "Archived")
-    office.later(hours=1)
-    assert "Staging of taxi was changed by hand" in " ".join(text for _, text in office.facts())
+def test_a_model_is_reconciled_by_the_clock(harness):
+    harness.policy(POLICY.replace("  taxi:\n", "  taxi:\n    reconcile_every: 1h\n"))
+    train(harness)
+    harness.registry.set_stage("taxi", 1, "Archived")
+    harness.later(hours=1)
+    assert "Staging of taxi was changed by hand" in " ".join(text for _, text in harness.facts())
 
 
-def test_without_a_wait_nothing_waits(office):
-    office.policy(AUTOMATIC)
-    train(office)
-    assert office.stages() == {1: "Production"}
+def test_without_a_wait_nothing_waits(harness):
+    harness.policy(AUTOMATIC)
+    train(harness)
+    assert harness.stages() == {1: "Production"}
 
 
-def test_the_time_to_answer_counts_from_the_question_not_from_the_wait(office):
+def test_the_time_to_answer_counts_from_the_question_not_from_the_wait(harness):
     gate = gate_on_production("{soak: 24h}")
-    office.policy(approval("{rules: [{group: leads}], remind_every: 5h, expires_after: 12h}", gate))
-    train(office)
-    office.later(hours=25)
-    office.later(hours=4)
-    assert "promotion.reminder" not in [type_ for type_, _ in office.facts()]
-    assert last(office) == (1, "Production", "awaiting_approval")
-    office.later(hours=2)
-    assert "waits for approval since 6 h" in office.fact("promotion.reminder")
-    office.later(hours=7)
-    assert last(office) == (1, "Production", "expired")
+    harness.policy(approval("{rules: [{group: leads}], remind_every: 5h, expires_after: 12h}", gate))
+    train(harness)
+    harness.later(hours=25)
+    harness.later(hours=4)
+    assert "promotion.reminder" not in [type_ for type_, _ in harness.facts()]
+    assert last(harness) == (1, "Production", "awaiting_approval")
+    harness.later(hours=2)
+    assert "waits for approval since 6 h" in harness.fact("promotion.reminder")
+    harness.later(hours=7)
+    assert last(harness) == (1, "Production", "expired")
 
 
-def test_nobody_is_reminded_of_what_is_gone(office):
-    office.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
-    train(office)
-    del office.registry._models["taxi"][1]
-    office.later(hours=2)
-    assert "no such version" in office.fact("promotion.failed")
-    assert last(office) == (1, "Production", "failed")
+def test_nobody_is_reminded_of_what_is_gone(harness):
+    harness.policy(approval("{rules: [{group: leads}], remind_every: 1h}"))
+    train(harness)
+    del harness.registry._models["taxi"][1]
+    harness.later(hours=2)
+    assert "no such version" in harness.fact("promotion.failed")
+    assert last(harness) == (1, "Production", "failed")
 
 
-def test_what_waited_for_its_time_and_is_gone_by_then_has_failed(office):
-    office.policy(gate_on_production("{soak: 1h}"))
-    train(office)
-    del office.registry._models["taxi"][1]
-    office.later(hours=2)
-    assert "no such version" in office.fact("task.failed")
-    assert last(office) == (1, "Production", "failed")
+def test_what_waited_for_its_time_and_is_gone_by_then_has_failed(harness):
+    harness.policy(gate_on_production("{soak: 1h}"))
+    train(harness)
+    del harness.registry._models["taxi"][1]
+    harness.later(hours=2)
+    assert "no such version" in harness.fact("task.failed")
+    assert last(harness) == (1, "Production", "failed")
 
 
-def test_a_name_as_long_as_mlflow_takes_stops_no_clock(office):
+def test_a_name_as_long_as_mlflow_takes_stops_no_clock(harness):
     name = "t" * 250
-    office.policy(POLICY.replace("  taxi:\n", f"  {name}:\n    reconcile_every: 1h\n"))
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model=name, run_id="r1")
-    office.registry.set_stage(name, 1, "Archived")
-    office.later(hours=1)
-    assert f"Staging of {name} was changed by hand" in " ".join(text for _, text in office.facts())
+    harness.policy(POLICY.replace("  taxi:\n", f"  {name}:\n    reconcile_every: 1h\n"))
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model=name, run_id="r1")
+    harness.registry.set_stage(name, 1, "Archived")
+    harness.later(hours=1)
+    assert f"Staging of {name} was changed by hand" in " ".join(text for _, text in harness.facts())
 
 
 WAITS = (
@@ -253,22 +253,22 @@ WAITS = (
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-def test_what_waited_does_not_replace_a_newer_version_that_came_meanwhile(office, by_hand):
-    office.policy(model("drift: adopt", WAITS))
-    live(office, "r1")
-    trained(office, "r2")
-    trained(office, "r3")
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
+def test_what_waited_does_not_replace_a_newer_version_that_came_meanwhile(harness, by_hand):
+    harness.policy(model("drift: adopt", WAITS))
+    live(harness, "r1")
+    trained(harness, "r2")
+    trained(harness, "r3")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
     if by_hand:
-        office.registry.set_stage("taxi", 3, "Production")
-        office.post("registry.reconcile", model="taxi")
+        harness.registry.set_stage("taxi", 3, "Production")
+        harness.post("registry.reconcile", model="taxi")
     else:
-        office.post("promotion.approve", by=EVE, model="taxi", version=3, break_glass=True, reason="it must")
-    office.later(hours=25)
-    office.later(hours=25)
-    assert office.stages() == {1: "Archived", 2: "Staging", 3: "Production"}
-    assert "version 3 came to Production since taxi version 2 to Production was approved" in office.fact(
+        harness.post("promotion.approve", by=EVE, model="taxi", version=3, break_glass=True, reason="it must")
+    harness.later(hours=25)
+    harness.later(hours=25)
+    assert harness.stages() == {1: "Archived", 2: "Staging", 3: "Production"}
+    assert "version 3 came to Production since taxi version 2 to Production was approved" in harness.fact(
         "promotion.void"
     )
-    office.post("promotion.approve", by=ADA, model="taxi", version=2)
-    assert office.stages() == {1: "Archived", 2: "Production", 3: "Archived"}
+    harness.post("promotion.approve", by=ADA, model="taxi", version=2)
+    assert harness.stages() == {1: "Archived", 2: "Production", 3: "Archived"}

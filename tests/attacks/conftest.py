@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from registrar.ledger import Ledger
-from tests.actions.conftest import office
+from tests.actions.conftest import harness
 from tests.auth.conftest import make
 from tests.webhooks.conftest import REGISTRAR_YML, Receiver, letters, receiver, settings
 from webhooks.app import create_app
 
-__all__ = ["letters", "make", "office", "receiver", "settings"]
+__all__ = ["harness", "letters", "make", "receiver", "settings"]
 
 
 @pytest.fixture

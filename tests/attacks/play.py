@@ -8,39 +8,39 @@ from registrar.ledger.holders import history
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.tables import journal
-from tests.worker.harness import ADA, Office
+from tests.worker.harness import ADA, WorkerHarness
 
 
-def train(office: Office, run: str = "r1", *, rmse: float = 5.0, **data: Any) -> int:
+def train(harness: WorkerHarness, run: str = "r1", *, rmse: float = 5.0, **data: Any) -> int:
     """Returns the version."""
-    number = max(office.stages(), default=0) + 1 if "taxi" in office.registry._models else 1
-    office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-    office.registry.trained(run, rmse=rmse)
-    office.post("training_run.finished", model="taxi", run_id=run, **data)
+    number = max(harness.stages(), default=0) + 1 if "taxi" in harness.registry._models else 1
+    harness.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
+    harness.registry.trained(run, rmse=rmse)
+    harness.post("training_run.finished", model="taxi", run_id=run, **data)
     return number
 
 
-def live(office: Office, *runs: str) -> None:
+def live(harness: WorkerHarness, *runs: str) -> None:
     """Each in Production after the other, approved by Ada."""
     for run in runs:
-        approve(office, train(office, run))
+        approve(harness, train(harness, run))
 
 
-def approve(office: Office, version: int = 1, *, by: Any = ADA, **data: Any) -> str:
-    return office.post("promotion.approve", by=by, model="taxi", version=version, **data)
+def approve(harness: WorkerHarness, version: int = 1, *, by: Any = ADA, **data: Any) -> str:
+    return harness.post("promotion.approve", by=by, model="taxi", version=version, **data)
 
 
-def error(office: Office, event: str) -> str:
+def error(harness: WorkerHarness, event: str) -> str:
     """Why the first task of an event failed."""
-    with office.ledger.read() as connection:
+    with harness.ledger.read() as connection:
         return str((event_status.event(connection, event) or {})["tasks"][0]["error"])
 
 
-def entries(office: Office) -> int:
-    with office.ledger.read() as connection:
+def entries(harness: WorkerHarness) -> int:
+    with harness.ledger.read() as connection:
         return connection.execute(select(func.count()).select_from(journal)).scalar_one()
 
 
-def told(office: Office) -> list[Holding]:
-    with office.ledger.read() as connection:
+def told(harness: WorkerHarness) -> list[Holding]:
+    with harness.ledger.read() as connection:
         return history(connection, "taxi")

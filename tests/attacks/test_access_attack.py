@@ -54,17 +54,17 @@ def test_an_approver_s_token_can_not_request_or_move(make: Make, type_, data):
     assert commanded(make(), "approver", type_, data) == 403
 
 
-def test_an_approver_s_token_can_not_roll_back_where_its_name_is_in_no_approving_group(office):
-    live(office, "r1", "r2")
-    said = office.post("model.rollback", by=Actor("token:nightly", "nightly"), model="taxi", reason="x")
-    assert "nightly may not roll taxi back" in error(office, said)
-    assert office.stages()[2] == "Production"
+def test_an_approver_s_token_can_not_roll_back_where_its_name_is_in_no_approving_group(harness):
+    live(harness, "r1", "r2")
+    said = harness.post("model.rollback", by=Actor("token:nightly", "nightly"), model="taxi", reason="x")
+    assert "nightly may not roll taxi back" in error(harness, said)
+    assert harness.stages()[2] == "Production"
 
 
-def test_an_operator_s_token_can_not_vote_where_its_name_is_in_no_approving_group(office):
-    train(office)
-    approve(office, by=Actor("token:nightly", "nightly"))
-    assert (office.stages(), office.votes()) == ({1: "Staging"}, [("token:nightly", "approve", False)])
+def test_an_operator_s_token_can_not_vote_where_its_name_is_in_no_approving_group(harness):
+    train(harness)
+    approve(harness, by=Actor("token:nightly", "nightly"))
+    assert (harness.stages(), harness.votes()) == ({1: "Staging"}, [("token:nightly", "approve", False)])
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,18 @@ def test_an_operator_s_token_can_not_state_a_fact(make: Make, type_, data):
         assert connection.execute(events.select()).all() == []
 
 
-def test_an_operator_s_token_can_not_have_one_count_out_of_its_time_by_a_replay(office):
+def test_an_operator_s_token_can_not_have_one_count_out_of_its_time_by_a_replay(harness):
     """A deployment that failed before the present one was asked for."""
-    office.policy(deploying())
-    live(office, "r1")
-    train(office, "r2")
-    first = office.post("deployment.failed", by=CI_ACTOR, model="taxi", version=2, environment="prod")
-    approve(office, 2)
+    harness.policy(deploying())
+    live(harness, "r1")
+    train(harness, "r2")
+    first = harness.post("deployment.failed", by=CI_ACTOR, model="taxi", version=2, environment="prod")
+    approve(harness, 2)
     asked = Event(parse("event.replay", {"event_id": first, "model": "taxi"}), Actor("token:nightly", "n"), now())
-    with office.ledger.write() as connection:
-        accept(connection, Delivery("web", "token:nightly/1", "0" * 64), [asked], at=office.now())
-    office.work()
-    assert office.stages() == {1: "Archived", 2: "Production"}
+    with harness.ledger.write() as connection:
+        accept(connection, Delivery("web", "token:nightly/1", "0" * 64), [asked], at=harness.now())
+    harness.work()
+    assert harness.stages() == {1: "Archived", 2: "Production"}
 
 
 def test_a_source_s_secret_can_not_send_what_its_source_is_not_granted(receiver):

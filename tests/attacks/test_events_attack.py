@@ -27,58 +27,58 @@ def test_training_run_finished_can_not_set_a_tag_of_registrar_or_of_mlflow(grant
     assert granted.events() == []
 
 
-def test_training_run_finished_can_not_evaluate_its_own_version(office):
-    office.policy(EVALUATED)
-    train(office, rmse=3.0)
-    approve(office)
-    assert office.stages() == {1: "Staging"}
+def test_training_run_finished_can_not_evaluate_its_own_version(harness):
+    harness.policy(EVALUATED)
+    train(harness, rmse=3.0)
+    approve(harness)
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_training_run_finished_can_not_approve_it(office):
-    train(office, description="approved by Ada", tags={"approved_by": "ada"})
-    approve(office, by=CI)
-    assert (office.stages(), office.votes()) == ({1: "Staging"}, [("source:ci", "approve", False)])
+def test_training_run_finished_can_not_approve_it(harness):
+    train(harness, description="approved by Ada", tags={"approved_by": "ada"})
+    approve(harness, by=CI)
+    assert (harness.stages(), harness.votes()) == ({1: "Staging"}, [("source:ci", "approve", False)])
 
 
-def test_training_run_finished_can_not_pass_a_gate_by_an_event(office):
-    train(office, rmse=99.0, tags={"rmse": "1"})
-    office.post("model_version.register", model="taxi", run_id="r1")
-    assert office.stages() == {1: "None"}
+def test_training_run_finished_can_not_pass_a_gate_by_an_event(harness):
+    train(harness, rmse=99.0, tags={"rmse": "1"})
+    harness.post("model_version.register", model="taxi", run_id="r1")
+    assert harness.stages() == {1: "None"}
 
 
-def test_training_run_failed_can_not_change_the_registry_or_the_record(office):
-    live(office, "r1")
-    written, said = list(office.registry.writes), entries(office)
-    office.post("training_run.failed", model="taxi", run_id="r1", reason="x")
-    assert (office.registry.writes, entries(office)) == (written, said)
+def test_training_run_failed_can_not_change_the_registry_or_the_record(harness):
+    live(harness, "r1")
+    written, said = list(harness.registry.writes), entries(harness)
+    harness.post("training_run.failed", model="taxi", run_id="r1", reason="x")
+    assert (harness.registry.writes, entries(harness)) == (written, said)
 
 
-def test_evaluation_run_finished_can_not_approve(office):
-    office.policy(EVALUATED)
-    train(office)
-    office.registry.evaluated("e1", 1, rmse=1.0)
-    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
-    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+def test_evaluation_run_finished_can_not_approve(harness):
+    harness.policy(EVALUATED)
+    train(harness)
+    harness.registry.evaluated("e1", 1, rmse=1.0)
+    harness.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+    assert (harness.stages(), harness.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
 
-def test_evaluation_run_finished_can_not_name_a_run_that_failed_or_is_not_there(office):
-    office.policy(EVALUATED)
-    train(office)
-    office.registry.runs["e1"] = _ended(office, "FAILED")
+def test_evaluation_run_finished_can_not_name_a_run_that_failed_or_is_not_there(harness):
+    harness.policy(EVALUATED)
+    train(harness)
+    harness.registry.runs["e1"] = _ended(harness, "FAILED")
     for run in ("e1", "gone"):
-        office.post("evaluation_run.finished", model="taxi", version=1, run_id=run)
-    assert "registrar.evaluation" not in office.registry.version("taxi", 1).tags
-    assert "ended as FAILED" in office.facts()[-2][1]
+        harness.post("evaluation_run.finished", model="taxi", version=1, run_id=run)
+    assert "registrar.evaluation" not in harness.registry.version("taxi", 1).tags
+    assert "ended as FAILED" in harness.facts()[-2][1]
 
 
-def _ended(office, status):
-    return replace(office.registry.trained("e1", rmse=1.0), status=status)
+def _ended(harness, status):
+    return replace(harness.registry.trained("e1", rmse=1.0), status=status)
 
 
-def test_experiment_create_can_not_touch_one_that_is_there(office):
+def test_experiment_create_can_not_touch_one_that_is_there(harness):
     for tags in ({}, {"owner": "eve"}):
-        office.post("experiment.create", name="taxi", tags=tags)
-    assert [write[0] for write in office.registry.writes] == ["create_experiment"]
+        harness.post("experiment.create", name="taxi", tags=tags)
+    assert [write[0] for write in harness.registry.writes] == ["create_experiment"]
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "model/../../x", "a\\..\\b"])
@@ -91,26 +91,26 @@ def test_artifacts_fetch_can_not_name_an_address(granted, run):
     assert granted.send({"type": "artifacts.fetch", "data": {"run_id": run}}).status_code == 422
 
 
-def test_model_version_transition_can_not_pass_an_approval(office):
-    train(office)
-    office.post("model_version.transition", model="taxi", version=1, stage="Production")
-    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+def test_model_version_transition_can_not_pass_an_approval(harness):
+    train(harness)
+    harness.post("model_version.transition", model="taxi", version=1, stage="Production")
+    assert (harness.stages(), harness.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
 
-def test_model_version_transition_can_not_pass_a_gate(office):
-    office.policy(POLICY.replace(f"approval: {policies.RULES}", "approval: automatic"))
-    train(office, rmse=99.0)
+def test_model_version_transition_can_not_pass_a_gate(harness):
+    harness.policy(POLICY.replace(f"approval: {policies.RULES}", "approval: automatic"))
+    train(harness, rmse=99.0)
     for stage in ("Staging", "Production"):
-        office.post("model_version.transition", model="taxi", version=1, stage=stage)
-    assert office.stages() == {1: "None"}
+        harness.post("model_version.transition", model="taxi", version=1, stage=stage)
+    assert harness.stages() == {1: "None"}
 
 
-def test_model_version_transition_can_not_move_what_is_quarantined_to_a_target(office):
-    live(office, "r1", "r2")
-    office.post("model.rollback", by=ADA, model="taxi", reason="bad")
+def test_model_version_transition_can_not_move_what_is_quarantined_to_a_target(harness):
+    live(harness, "r1", "r2")
+    harness.post("model.rollback", by=ADA, model="taxi", reason="bad")
     for stage in ("None", "Staging", "Production"):
-        office.post("model_version.transition", model="taxi", version=2, stage=stage)
-    assert office.stages() == {1: "Production", 2: "None"}
+        harness.post("model_version.transition", model="taxi", version=2, stage=stage)
+    assert harness.stages() == {1: "Production", 2: "None"}
 
 
 def test_model_version_archive_can_not_bring_a_version_to_a_target(granted):
@@ -118,20 +118,20 @@ def test_model_version_archive_can_not_bring_a_version_to_a_target(granted):
     assert granted.send({"type": "model_version.archive", "data": asked}).status_code == 422
 
 
-def test_model_version_archive_can_not_take_out_who_holds_a_target_with_approvals(office):
-    live(office, "r1")
-    office.post("model_version.archive", model="taxi", version=1)
-    assert office.stages() == {1: "Production"}
-    assert "may not take taxi version 1 out of Production" in office.fact("task.refused")
+def test_model_version_archive_can_not_take_out_who_holds_a_target_with_approvals(harness):
+    live(harness, "r1")
+    harness.post("model_version.archive", model="taxi", version=1)
+    assert harness.stages() == {1: "Production"}
+    assert "may not take taxi version 1 out of Production" in harness.fact("task.refused")
 
 
-def test_registry_settle_can_not_settle_where_nothing_is_in_dispute(office):
-    live(office, "r1")
-    office.registry.set_stage("taxi", 1, "Staging")
+def test_registry_settle_can_not_settle_where_nothing_is_in_dispute(harness):
+    live(harness, "r1")
+    harness.registry.set_stage("taxi", 1, "Staging")
     for trust in ("mlflow", "ledger"):
-        office.post("registry.settle", model="taxi", trust=trust)
-        assert "are not in dispute" in office.fact("task.refused")
-    assert (office.holding()["Production"], office.stages()) == ([1], {1: "Staging"})
+        harness.post("registry.settle", model="taxi", trust=trust)
+        assert "are not in dispute" in harness.fact("task.refused")
+    assert (harness.holding()["Production"], harness.stages()) == ([1], {1: "Staging"})
 
 
 @pytest.mark.parametrize("tags", OURS)
@@ -140,26 +140,26 @@ def test_model_version_describe_can_not_set_a_tag_of_registrar_or_of_mlflow_by_d
     assert granted.send({"type": "model_version.describe", "data": asked}).status_code == 422
 
 
-def test_promotion_request_can_not_approve_what_it_asked_for(office):
-    train(office)
+def test_promotion_request_can_not_approve_what_it_asked_for(harness):
+    train(harness)
     for _ in range(3):
-        office.post("promotion.request", model="taxi", version=1, target="Production")
-    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+        harness.post("promotion.request", model="taxi", version=1, target="Production")
+    assert (harness.stages(), harness.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
 
-def test_promotion_request_can_not_pass_a_gate_by_asking(office):
-    train(office, rmse=99.0)
+def test_promotion_request_can_not_pass_a_gate_by_asking(harness):
+    train(harness, rmse=99.0)
     for target in ("Staging", "Production"):
-        office.post("promotion.request", model="taxi", version=1, target=target)
-    assert office.stages() == {1: "None"}
+        harness.post("promotion.request", model="taxi", version=1, target=target)
+    assert harness.stages() == {1: "None"}
 
 
-def test_promotion_approve_can_not_vote_where_its_name_is_in_no_group(office):
-    train(office)
+def test_promotion_approve_can_not_vote_where_its_name_is_in_no_group(harness):
+    train(harness)
     for kind in ("approve", "reject"):
-        office.post(f"promotion.{kind}", by=CI, model="taxi", version=1, reason="x")
-    assert [counted for *_, counted in office.votes()] == [False, False]
-    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+        harness.post(f"promotion.{kind}", by=CI, model="taxi", version=1, reason="x")
+    assert [counted for *_, counted in harness.votes()] == [False, False]
+    assert harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
 def test_promotion_approve_can_not_vote_as_a_person_in_another_name(granted):
@@ -169,190 +169,190 @@ def test_promotion_approve_can_not_vote_as_a_person_in_another_name(granted):
     assert {event.actor for event in granted.events()} <= {"source:ci"}
 
 
-def test_promotion_approve_can_not_count_twice(office):
-    office.policy(policies.approval("{rules: [{group: leads, required_approvals: 2}]}"))
-    train(office)
+def test_promotion_approve_can_not_count_twice(harness):
+    harness.policy(policies.approval("{rules: [{group: leads, required_approvals: 2}]}"))
+    train(harness)
     for _ in range(3):
-        approve(office)
-    assert office.stages() == {1: "Staging"}
+        approve(harness)
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_promotion_approve_can_not_vote_for_what_was_asked_for_later(office):
-    office.registry.trained("r1", rmse=5.0)
-    office.accept("training_run.finished", model="taxi", run_id="r1")
-    office.accept("promotion.approve", by=ADA, model="taxi", version=1)
-    office.work()
-    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+def test_promotion_approve_can_not_vote_for_what_was_asked_for_later(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.accept("training_run.finished", model="taxi", run_id="r1")
+    harness.accept("promotion.approve", by=ADA, model="taxi", version=1)
+    harness.work()
+    assert (harness.stages(), harness.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
 
-def test_promotion_cancel_can_not_cancel_what_is_others_to_decide(office):
-    train(office)
-    said = office.post("promotion.cancel", by=EVE, model="taxi", version=1)
-    assert "Eve may not cancel" in error(office, said)
-    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
-
-
-@pytest.mark.parametrize("who", [EVE, CI])
-def test_model_rollback_can_not_roll_back_where_it_could_not_approve(office, who):
-    live(office, "r1", "r2")
-    said = office.post("model.rollback", by=who, model="taxi", reason="bad")
-    assert "may not roll taxi back" in error(office, said)
-    assert office.stages() == {1: "Archived", 2: "Production"}
-
-
-def test_model_rollback_can_not_quarantine_what_does_not_hold_the_target(office):
-    live(office, "r1", "r2")
-    train(office, "r3")
-    asked = office.accept("model.rollback", by=ADA, model="taxi", reason="version 2 is bad")
-    office.registry.set_stage("taxi", 2, "Archived")
-    office.registry.set_stage("taxi", 3, "Production")
-    office.registry.set_alias("taxi", "champion", 3)
-    office.work()
-    assert error(office, asked)
-    assert not any("registrar.quarantined" in version.tags for version in office.registry.versions("taxi"))
+def test_promotion_cancel_can_not_cancel_what_is_others_to_decide(harness):
+    train(harness)
+    said = harness.post("promotion.cancel", by=EVE, model="taxi", version=1)
+    assert "Eve may not cancel" in error(harness, said)
+    assert harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
 @pytest.mark.parametrize("who", [EVE, CI])
-def test_quarantine_lift_can_not_free_what_it_could_not_approve(office, who):
-    live(office, "r1", "r2")
-    office.post("model.rollback", by=ADA, model="taxi", reason="bad")
-    office.post("quarantine.lift", by=who, model="taxi", version=2, reason="it is fine")
-    assert "registrar.quarantined" in office.registry.version("taxi", 2).tags
+def test_model_rollback_can_not_roll_back_where_it_could_not_approve(harness, who):
+    live(harness, "r1", "r2")
+    said = harness.post("model.rollback", by=who, model="taxi", reason="bad")
+    assert "may not roll taxi back" in error(harness, said)
+    assert harness.stages() == {1: "Archived", 2: "Production"}
 
 
-def test_registry_changed_can_not_state_what_mlflow_does_not_show(office):
-    live(office, "r1", "r2")
-    before = told(office)
+def test_model_rollback_can_not_quarantine_what_does_not_hold_the_target(harness):
+    live(harness, "r1", "r2")
+    train(harness, "r3")
+    asked = harness.accept("model.rollback", by=ADA, model="taxi", reason="version 2 is bad")
+    harness.registry.set_stage("taxi", 2, "Archived")
+    harness.registry.set_stage("taxi", 3, "Production")
+    harness.registry.set_alias("taxi", "champion", 3)
+    harness.work()
+    assert error(harness, asked)
+    assert not any("registrar.quarantined" in version.tags for version in harness.registry.versions("taxi"))
+
+
+@pytest.mark.parametrize("who", [EVE, CI])
+def test_quarantine_lift_can_not_free_what_it_could_not_approve(harness, who):
+    live(harness, "r1", "r2")
+    harness.post("model.rollback", by=ADA, model="taxi", reason="bad")
+    harness.post("quarantine.lift", by=who, model="taxi", version=2, reason="it is fine")
+    assert "registrar.quarantined" in harness.registry.version("taxi", 2).tags
+
+
+def test_registry_changed_can_not_state_what_mlflow_does_not_show(harness):
+    live(harness, "r1", "r2")
+    before = told(harness)
     for change, more in (
         ("model_version_alias.created", {"alias": "champion", "version": 1}),
         ("model_version_alias.deleted", {"alias": "champion"}),
         ("model_version_tag.set", {"version": 1, "key": "registrar.evaluation", "value": "r1"}),
         ("model_version.created", {"version": 9}),
     ):
-        office.post("registry.changed", model="taxi", change=change, **more)
-    office.post("registry.reconcile", model="taxi")
-    assert told(office) == before
+        harness.post("registry.changed", model="taxi", change=change, **more)
+    harness.post("registry.reconcile", model="taxi")
+    assert told(harness) == before
 
 
-def test_model_review_can_not_bring_anything_forward_before_its_time(office):
-    office.policy(policies.gate_on_production("{soak: 24h}"))
-    train(office)
+def test_model_review_can_not_bring_anything_forward_before_its_time(harness):
+    harness.policy(policies.gate_on_production("{soak: 24h}"))
+    train(harness)
     for _ in range(3):
-        office.post("model.review", model="taxi")
-    assert office.promotions()[-1] == (1, "Production", "waiting")
-    office.later(hours=25)
-    assert office.promotions()[-1] == (1, "Production", "awaiting_approval")
+        harness.post("model.review", model="taxi")
+    assert harness.promotions()[-1] == (1, "Production", "waiting")
+    harness.later(hours=25)
+    assert harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
-def test_registry_query_can_not_change_anything(office):
-    live(office, "r1")
-    written, said = list(office.registry.writes), entries(office)
+def test_registry_query_can_not_change_anything(harness):
+    live(harness, "r1")
+    written, said = list(harness.registry.writes), entries(harness)
     for question in ("models", "versions", "history", "plan_prune", "dead"):
-        office.post("registry.query", by=ADA, question=question, model="taxi")
-    assert (office.registry.writes, entries(office)) == (written, said)
+        harness.post("registry.query", by=ADA, question=question, model="taxi")
+    assert (harness.registry.writes, entries(harness)) == (written, said)
 
 
-def test_model_prune_can_not_delete_what_holds_a_target(office):
-    office.policy(KEPT)
-    live(office, "r1")
-    train(office, "r2")
-    train(office, "r3", rmse=99.0)
+def test_model_prune_can_not_delete_what_holds_a_target(harness):
+    harness.policy(KEPT)
+    live(harness, "r1")
+    train(harness, "r2")
+    train(harness, "r3", rmse=99.0)
     for number in (1, 2, 3):
-        office.registry._change("taxi", number, created_at=now() - timedelta(days=400))
+        harness.registry._change("taxi", number, created_at=now() - timedelta(days=400))
     for _ in range(2):
-        office.post("model.prune", model="taxi")
-        office.later(days=8)
-    assert {1, 2} <= set(office.stages())
+        harness.post("model.prune", model="taxi")
+        harness.later(days=8)
+    assert {1, 2} <= set(harness.stages())
 
 
-def test_model_prune_can_not_delete_where_no_retention_is_written(office):
-    train(office, rmse=99.0)
-    train(office, "r2", rmse=99.0)
+def test_model_prune_can_not_delete_where_no_retention_is_written(harness):
+    train(harness, rmse=99.0)
+    train(harness, "r2", rmse=99.0)
     for number in (1, 2):
-        office.registry._change("taxi", number, created_at=now() - timedelta(days=400))
+        harness.registry._change("taxi", number, created_at=now() - timedelta(days=400))
     for _ in range(2):
-        office.post("model.prune", model="taxi")
-        office.later(days=30)
-    assert set(office.stages()) == {1, 2}
+        harness.post("model.prune", model="taxi")
+        harness.later(days=30)
+    assert set(harness.stages()) == {1, 2}
 
 
-def test_deployment_succeeded_can_not_report_one_that_nobody_waits_for(office):
-    office.policy(deploying())
-    live(office, "r1", "r2")
-    said = entries(office)
+def test_deployment_succeeded_can_not_report_one_that_nobody_waits_for(harness):
+    harness.policy(deploying())
+    live(harness, "r1", "r2")
+    said = entries(harness)
     for kind, version, where in (("failed", 1, "prod"), ("failed", 2, "test"), ("succeeded", 7, "prod")):
-        office.post(f"deployment.{kind}", model="taxi", version=version, environment=where)
-    assert (office.stages(), entries(office)) == ({1: "Archived", 2: "Production"}, said)
+        harness.post(f"deployment.{kind}", model="taxi", version=version, environment=where)
+    assert (harness.stages(), entries(harness)) == ({1: "Archived", 2: "Production"}, said)
 
 
-def test_deployment_succeeded_can_not_go_back_twice_for_one_deployment(office):
-    office.policy(deploying())
-    live(office, "r1", "r2", "r3")
+def test_deployment_succeeded_can_not_go_back_twice_for_one_deployment(harness):
+    harness.policy(deploying())
+    live(harness, "r1", "r2", "r3")
     for _ in range(2):
-        office.post("deployment.failed", model="taxi", version=3, environment="prod")
-    assert office.stages()[2] == "Production"
+        harness.post("deployment.failed", model="taxi", version=3, environment="prod")
+    assert harness.stages()[2] == "Production"
 
 
-def test_task_retry_can_not_touch_a_task_of_another_model(office):
-    died(office)
+def test_task_retry_can_not_touch_a_task_of_another_model(harness):
+    died(harness)
     for kind in ("task.retry", "task.drop"):
-        said = office.post(kind, by=CI, task_id=letter(office).id, model="bus", reason="x")
-        assert error(office, said).startswith(f"there is no task {letter(office).id} about bus")
-    assert letter(office).state == "dead"
+        said = harness.post(kind, by=CI, task_id=letter(harness).id, model="bus", reason="x")
+        assert error(harness, said).startswith(f"there is no task {letter(harness).id} about bus")
+    assert letter(harness).state == "dead"
 
 
-def test_task_retry_can_not_have_a_vote_count_for_what_was_asked_for_later(office):
-    train(office)
-    said = office.accept("promotion.approve", by=ADA, model="taxi", version=1)
-    with office.ledger.write() as connection:
+def test_task_retry_can_not_have_a_vote_count_for_what_was_asked_for_later(harness):
+    train(harness)
+    said = harness.accept("promotion.approve", by=ADA, model="taxi", version=1)
+    with harness.ledger.write() as connection:
         connection.execute(update(tasks).where(tasks.c.event_id == said).values(state="dead", finished_at=now()))
-    office.post("promotion.cancel", by=BOB, model="taxi", version=1)
-    office.post("promotion.request", model="taxi", version=1, target="Production")
-    retry(office, letter(office).id, by=CI)
-    assert (office.stages(), office.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
+    harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    harness.post("promotion.request", model="taxi", version=1, target="Production")
+    retry(harness, letter(harness).id, by=CI)
+    assert (harness.stages(), harness.promotions()[-1]) == ({1: "Staging"}, (1, "Production", "awaiting_approval"))
 
 
-def test_task_retry_can_not_have_an_old_evaluation_count_before_a_newer_one(office):
+def test_task_retry_can_not_have_an_old_evaluation_count_before_a_newer_one(harness):
     """One that died while the registry was down, and another that came since."""
-    office.policy(EVALUATED)
-    train(office)
+    harness.policy(EVALUATED)
+    train(harness)
     for run, rmse in (("good", 1.0), ("bad", 99.0)):
-        office.registry.evaluated(run, 1, rmse=rmse)
-    said = office.accept("evaluation_run.finished", model="taxi", version=1, run_id="good")
-    with office.ledger.write() as connection:
+        harness.registry.evaluated(run, 1, rmse=rmse)
+    said = harness.accept("evaluation_run.finished", model="taxi", version=1, run_id="good")
+    with harness.ledger.write() as connection:
         connection.execute(update(tasks).where(tasks.c.event_id == said).values(state="dead", finished_at=now()))
-    office.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
-    retry(office, letter(office).id, by=CI)
-    approve(office)
-    assert office.registry.version("taxi", 1).tags["registrar.evaluation"] == "bad"
-    assert office.stages() == {1: "Staging"}
+    harness.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
+    retry(harness, letter(harness).id, by=CI)
+    approve(harness)
+    assert harness.registry.version("taxi", 1).tags["registrar.evaluation"] == "bad"
+    assert harness.stages() == {1: "Staging"}
 
 
-def test_event_replay_can_not_replay_what_it_may_not_send(office):
-    office.registry.trained("r1", rmse=5.0)
-    first = office.post("training_run.finished", model="taxi", run_id="r1")
-    grant(office, "event.replay")
-    assert "may not send training_run.finished" in error(office, replay(office, first))
+def test_event_replay_can_not_replay_what_it_may_not_send(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    first = harness.post("training_run.finished", model="taxi", run_id="r1")
+    grant(harness, "event.replay")
+    assert "may not send training_run.finished" in error(harness, replay(harness, first))
 
 
-def test_event_replay_can_not_vote_in_the_first_voter_s_name(office):
+def test_event_replay_can_not_vote_in_the_first_voter_s_name(harness):
     two = policies.approval("{rules: [{group: leads, required_approvals: 2}]}")
-    grant(office, '"*"', two)
-    train(office)
-    vote = approve(office)
-    became(office, replay(office, vote, by=EVE))
-    assert office.votes() == [("ada", "approve", True), ("eve", "approve", False)]
+    grant(harness, '"*"', two)
+    train(harness)
+    vote = approve(harness)
+    became(harness, replay(harness, vote, by=EVE))
+    assert harness.votes() == [("ada", "approve", True), ("eve", "approve", False)]
 
 
-def test_event_replay_can_not_have_a_fact_count_out_of_its_time(office):
+def test_event_replay_can_not_have_a_fact_count_out_of_its_time(harness):
     """What was good, or failed, long ago is not so by being said again."""
-    grant(office, '"*"', EVALUATED)
-    train(office)
+    grant(harness, '"*"', EVALUATED)
+    train(harness)
     for run, rmse in (("good", 1.0), ("bad", 99.0)):
-        office.registry.evaluated(run, 1, rmse=rmse)
-    first = office.post("evaluation_run.finished", model="taxi", version=1, run_id="good")
-    office.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
-    became(office, replay(office, first))
-    approve(office)
-    assert office.registry.version("taxi", 1).tags["registrar.evaluation"] == "bad"
-    assert office.stages() == {1: "Staging"}
+        harness.registry.evaluated(run, 1, rmse=rmse)
+    first = harness.post("evaluation_run.finished", model="taxi", version=1, run_id="good")
+    harness.post("evaluation_run.finished", model="taxi", version=1, run_id="bad")
+    became(harness, replay(harness, first))
+    approve(harness)
+    assert harness.registry.version("taxi", 1).tags["registrar.evaluation"] == "bad"
+    assert harness.stages() == {1: "Staging"}

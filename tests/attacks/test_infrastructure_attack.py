@@ -16,24 +16,24 @@ from tests.ledger.test_verify import tampering
 pytestmark = pytest.mark.edits_the_record
 
 
-def test_the_redis_password_can_not_have_anything_done_that_the_ledger_does_not_have(office):
+def test_the_redis_password_can_not_have_anything_done_that_the_ledger_does_not_have(harness):
     """A message is a task's id, and the ledger says whether and what."""
-    train(office)
-    written, said = list(office.registry.writes), count(office)
+    train(harness)
+    written, said = list(harness.registry.writes), count(harness)
     for verb in ("transition", "delete", "vote", "rollback"):
-        office.run(TaskMessage("tsk_made_up", f"worker.{verb}"))
-    assert (office.registry.writes, count(office)) == (written, said)
+        harness.run(TaskMessage("tsk_made_up", f"worker.{verb}"))
+    assert (harness.registry.writes, count(harness)) == (written, said)
 
 
-def test_the_redis_password_can_not_have_a_task_done_twice(office):
-    office.registry.trained("r1", rmse=5.0)
-    office.accept("training_run.finished", model="taxi", run_id="r1")
-    [task_message] = office.due()
+def test_the_redis_password_can_not_have_a_task_done_twice(harness):
+    harness.registry.trained("r1", rmse=5.0)
+    harness.accept("training_run.finished", model="taxi", run_id="r1")
+    [task_message] = harness.due()
     for _ in range(3):
-        office.run(task_message)
-    office.work()
-    office.run(task_message)
-    assert [write[0] for write in office.registry.writes].count("create_version") == 1
+        harness.run(task_message)
+    harness.work()
+    harness.run(task_message)
+    assert [write[0] for write in harness.registry.writes].count("create_version") == 1
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def test_the_redis_password_can_not_have_a_task_done_twice(office):
     ],
 )
 @pytest.mark.both_ledgers
-def test_the_database_s_password_can_not_change_a_table_unseen(office, statement):
-    live(office, "r1")
-    tamper(office.ledger, statement)
-    with office.ledger.read() as connection, pytest.raises(Damaged):
+def test_the_database_s_password_can_not_change_a_table_unseen(harness, statement):
+    live(harness, "r1")
+    tamper(harness.ledger, statement)
+    with harness.ledger.read() as connection, pytest.raises(Damaged):
         verify(connection)
 
 
 @pytest.mark.both_ledgers
-def test_the_database_s_password_can_not_change_the_journal_unseen_by_a_head_that_was_noted_elsewhere(office):
+def test_the_database_s_password_can_not_change_the_journal_unseen_by_a_head_that_was_noted_elsewhere(harness):
     """A whole new chain, with tables that fit it, in which Eve approved."""
-    live(office, "r1")
-    with office.ledger.read() as connection:
+    live(harness, "r1")
+    with harness.ledger.read() as connection:
         written = list(entries(connection))
     noted, previous = Head(written[-1]["seq"], written[-1]["hash"]), GENESIS
-    with tampering(office.ledger) as connection:
+    with tampering(harness.ledger) as connection:
         for entry in written:
             body = entry["body"].replace('"Ada"', '"Eve"')
             anew = {"body": body, "previous": previous, "hash": link(previous, body), "seq": entry["seq"]}
@@ -70,15 +70,15 @@ def test_the_database_s_password_can_not_change_the_journal_unseen_by_a_head_tha
             connection.execute(text(change), anew)
         for table in ("journal", "holders", "events"):
             connection.execute(text(f"UPDATE {table} SET actor_name = 'Eve' WHERE actor_name = 'Ada'"))  # noqa: S608 (names of ours)
-    with office.ledger.read() as connection:
+    with harness.ledger.read() as connection:
         assert verify(connection).walk.count == len(written)
-    with office.ledger.read() as connection, pytest.raises(Damaged, match="written anew"):
+    with harness.ledger.read() as connection, pytest.raises(Damaged, match="written anew"):
         verify(connection, expect=[noted])
 
 
 @pytest.mark.both_ledgers
 @pytest.mark.parametrize("statement", ["DELETE FROM journal", "UPDATE journal SET actor = 'eve'"])
-def test_the_database_s_password_can_not_take_entries_out_by_an_ordinary_statement(office, statement):
-    live(office, "r1")
-    with pytest.raises(DBAPIError, match="append-only"), office.ledger.engine.begin() as connection:
+def test_the_database_s_password_can_not_take_entries_out_by_an_ordinary_statement(harness, statement):
+    live(harness, "r1")
+    with pytest.raises(DBAPIError, match="append-only"), harness.ledger.engine.begin() as connection:
         connection.execute(text(statement))

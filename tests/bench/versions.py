@@ -25,7 +25,7 @@ from tests.bench.options import Options
 from tests.bench.result import Plot, Result, Table, Target
 from tests.bench.rounds import alternate, medians, ratio
 from tests.mlflow_server import serve, train
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 from worker.promotions.plan import PlanContext, plan
 from worker.registry.mlflow import MlflowRegistry, configure_client
 
@@ -68,7 +68,7 @@ class Model:
 
     name: str
     size: int
-    office: Office
+    harness: WorkerHarness
     client: MlflowClient
 
 
@@ -127,14 +127,16 @@ def _models() -> Iterator[list[Model]]:
         ledger = Ledger(f"sqlite:///{folder}/ledger.db")
         stack.callback(ledger.close)
         migrate(ledger)
-        office = Office(ledger, folder, MlflowRegistry(address), POLICY)
+        harness = WorkerHarness(ledger, folder, MlflowRegistry(address), POLICY)
         client = MlflowClient(address)
-        found = [Model(f"model-{size}", size, office, client) for size in SIZES]
+        found = [Model(f"model-{size}", size, harness, client) for size in SIZES]
         for model in found:
-            office.post("training_run.finished", model=model.name, run_id=train(client))
+            harness.post("training_run.finished", model=model.name, run_id=train(client))
             grow(folder / "mlflow.db", model.name, model.size)
-            looked = office.post("registry.reconcile", model=model.name)
-            assert office.tasks_of(looked) == [("reconcile", "succeeded")], "MLflow took too long to be read as a whole"
+            looked = harness.post("registry.reconcile", model=model.name)
+            assert harness.tasks_of(looked) == [("reconcile", "succeeded")], (
+                "MLflow took too long to be read as a whole"
+            )
             assert client.get_model_version(model.name, str(model.size)).status == "READY"
         yield found
 
@@ -164,20 +166,20 @@ def once(model: Model, seconds: float) -> dict[str, float]:
 
 
 def _round(model: Model, times: dict[str, list[float]]) -> None:
-    client, office, name = model.client, model.office, model.name
+    client, harness, name = model.client, model.harness, model.name
     run, other = train(client), train(client)
-    _timed(times["register"], lambda: office.post("model_version.register", model=name, run_id=run))
+    _timed(times["register"], lambda: harness.post("model_version.register", model=name, run_id=run))
     made = client.search_model_versions(f"run_id = '{run}'")[0]
     source = f"{client.get_run(other).info.artifact_uri}/model"
     theirs = times["create_model_version"]
     beside = _timed(theirs, lambda: client.create_model_version(name, source, other, await_creation_for=0))
     to = {"model": name, "version": int(made.version), "stage": "Staging"}
-    _timed(times["transition"], lambda: office.post("model_version.transition", **to))
+    _timed(times["transition"], lambda: harness.post("model_version.transition", **to))
     moved = client.get_model_version(name, made.version)
     assert moved.current_stage == "Staging", moved
     theirs = times["transition_model_version_stage"]
     _timed(theirs, lambda: client.transition_model_version_stage(name, beside.version, "Archived"))
-    look = PlanContext(office.registry, office.bench.policy, office.ledger, now())
+    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
     planned = _timed(times["plan"], lambda: plan(look, name, int(made.version), "Production"))
     assert planned.state == "ready", planned
     _timed(times["get_model_version"], lambda: client.get_model_version(name, made.version))

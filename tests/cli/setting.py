@@ -15,7 +15,7 @@ from registrar.cli import main
 from registrar.config.key_generation import new_key, new_webhook_secret
 from registrar.config.settings import from_folder
 from registrar.ledger import Ledger
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 from webhooks.app import create_app
 from webhooks.ingress.rejection_log import RejectionLog
 
@@ -47,13 +47,13 @@ notify:
 
 @dataclass(frozen=True)
 class House:
-    """office: does what is due when it is told to; within `working`, at once. rejections: what is written beside the
+    """harness: does what is due when it is told to; within `working`, at once. rejections: what is written beside the
     requests.
     """
 
     url: str
     data: Path
-    office: Office
+    harness: WorkerHarness
     rejections: RejectionLog
 
     def run(self, *arguments: str) -> Result:
@@ -75,7 +75,7 @@ class House:
 
         def work() -> None:
             while not stop.wait(0.05):
-                self.office.work()
+                self.harness.work()
 
         worker = threading.Thread(target=work)
         worker.start()
@@ -119,8 +119,8 @@ def living(
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     serving.start()
     try:
-        office = Office(ledger, folder, registry, policy)
-        yield House(url, folder, office, app.extensions["receiver"].rejections)
+        harness = WorkerHarness(ledger, folder, registry, policy)
+        yield House(url, folder, harness, app.extensions["receiver"].rejections)
     finally:
         server.shutdown()
         server.server_close()

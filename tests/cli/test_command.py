@@ -22,7 +22,7 @@ def house(tmp_path, ledger, ledger_url) -> Iterator[House]:
 
 
 def asked(house: House) -> list[Any]:
-    with house.office.ledger.read() as connection:
+    with house.harness.ledger.read() as connection:
         return list(connection.execute(select(events)))
 
 

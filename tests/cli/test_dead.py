@@ -25,7 +25,7 @@ def posted(house: House, *words: str, type_: str = "training_run.finished") -> s
     """An event, with all that comes of it; its id."""
     sent = house.run("send", type_, *words, "--json")
     assert sent.exit_code == 0, sent.output
-    house.office.work()
+    house.harness.work()
     return str(json.loads(sent.output)["id"])
 
 
@@ -48,7 +48,7 @@ def test_what_died_with_mlflow_is_listed_with_its_story_tried_again_and_done_onc
     with living(tmp_path, ledger, ledger_url, MlflowRegistry(DOWN)) as house:
         event = posted(house, f"model={model}", f"run_id={run_id}")
         assert listed(house) == []
-        house.office.later(hours=7)
+        house.harness.later(hours=7)
         [letter] = listed(house)
         assert (letter["state"], letter["event_id"], letter["model"]) == ("dead", event, model)
         assert house.get("/v1/dead")["dead"][0]["id"] == letter["id"]
@@ -62,7 +62,7 @@ def test_what_died_with_mlflow_is_listed_with_its_story_tried_again_and_done_onc
             f"try again    registrar dead retry {letter['id']}",
         ):
             assert said in story
-        house.office.let_in(MlflowRegistry(mlflow_address))
+        house.harness.let_in(MlflowRegistry(mlflow_address))
         tried = house.done("dead", "retry", letter["id"], "--reason", "MLflow is back")
         assert (tried.exit_code, f"{model} version 1 was registered" in tried.output) == (0, True), tried.output
         assert listed(house) == []
@@ -82,11 +82,11 @@ def test_what_died_with_mlflow_is_listed_with_its_story_tried_again_and_done_onc
 
 @pytest.mark.both_ledgers
 def test_a_replayed_registration_makes_no_second_version(house):
-    house.office.registry.trained("r1", rmse=5.0)
+    house.harness.registry.trained("r1", rmse=5.0)
     first = posted(house, "model=taxi", "run_id=r1")
     replayed = house.done("replay", first, "--reason", "to be sure")
     assert (replayed.exit_code, "run r1 is taxi version 1 already" in replayed.output) == (0, True), replayed.output
-    assert list(house.office.stages()) == [1]
+    assert list(house.harness.stages()) == [1]
     [deed] = house.get(f"/v1/events/{first}")["replays"]
     assert (deed["actor"], deed["reason"]) == ("source:operator", "to be sure")
     assert house.get(f"/v1/events/{deed['became']}")["replay_of"] == first
@@ -105,7 +105,7 @@ def test_a_replay_without_the_grant_is_refused_at_the_door_and_recorded(house):
 
 
 def test_a_replay_of_what_the_source_may_not_send_itself_is_refused_and_recorded(house):
-    house.office.registry.trained("r1", rmse=5.0)
+    house.harness.registry.trained("r1", rmse=5.0)
     first = posted(house, "model=taxi", "run_id=r1")
     refused = house.done("send", "event.replay", f"event_id={first}", "model=taxi", "--source", "night")
     assert (refused.exit_code, "source night may not send training_run.finished" in refused.output) == (1, True)
@@ -145,24 +145,24 @@ def test_all_that_can_be_is_tried_again_the_first_first(house):
     for model, run in (("taxi", "r1"), ("bus", "r2"), ("taxi", "r3")):
         posted(house, f"model={model}", f"run_id={run}")
     for run in ("r1", "r2", "r3"):
-        house.office.registry.trained(run, rmse=9.0)
+        house.harness.registry.trained(run, rmse=9.0)
     assert {each["state"] for each in listed(house)} == {"failed"}
     assert house.done("dead", "retry", "--all", "--model", "bus").exit_code == 0
     assert len(listed(house, "--state", "failed", "--model", "taxi")) == 2
-    house.office.registry.fail["source_of"] = ZeroDivisionError()
+    house.harness.registry.fail["source_of"] = ZeroDivisionError()
     tried = house.run("dead", "retry", "--all", "--json")
-    house.office.work()
-    house.office.later(minutes=2)
+    house.harness.work()
+    house.harness.later(minutes=2)
     assert len(json.loads(tried.output)) == 2
-    assert [v.run_id for v in reversed(house.office.registry.versions("taxi"))] == ["r1", "r3"]
+    assert [v.run_id for v in reversed(house.harness.registry.versions("taxi"))] == ["r1", "r3"]
 
 
 def test_of_all_those_are_left_out_that_can_not_be_tried_again(house):
-    house.office.registry.trained("r1", rmse=5.0)
-    house.office.registry.fail["set_stage"] = PermanentError("no")
+    house.harness.registry.trained("r1", rmse=5.0)
+    house.harness.registry.fail["set_stage"] = PermanentError("no")
     posted(house, "model=taxi", "run_id=r1")
     posted(house, "model=taxi", "run_id=r2")
-    house.office.registry.trained("r2", rmse=9.0)
+    house.harness.registry.trained("r2", rmse=9.0)
     tried = house.done("dead", "retry", "--all")
     assert tried.exit_code == 0, tried.output
     assert "left out: the promotion of taxi version 1 to Staging has ended (failed)" in tried.stderr
@@ -202,14 +202,14 @@ def test_a_plan_of_a_replay_that_may_not_be_says_so_and_asks_nobody(house):
 
 def test_a_plan_of_a_replay_says_whether_the_run_is_a_version(house, monkeypatch, mlflow_address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_address)
-    house.office.let_in(MlflowRegistry(mlflow_address))
+    house.harness.let_in(MlflowRegistry(mlflow_address))
     model = f"taxi-{uuid.uuid4().hex[:8]}"
     run_id = train(MlflowClient(mlflow_address))
     house.run("send", "training_run.finished", f"model={model}", f"run_id={run_id}")
     [event] = json.loads(house.run("events", "--json").output)
     before = house.run("replay", event["id"], "--plan", "--json")
     assert (before.exit_code, json.loads(before.output)["state"]) == (0, "ready")
-    house.office.work()
+    house.harness.work()
     after = house.run("replay", event["id"], "--plan")
     assert after.exit_code == 3
     assert after.output.splitlines()[2:] == [

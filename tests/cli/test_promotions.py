@@ -48,9 +48,9 @@ notify:
 @pytest.fixture
 def house(tmp_path, ledger, ledger_url) -> Iterator[House]:
     with living(tmp_path, ledger, ledger_url, policy=POLICY) as house:
-        house.office.registry.trained("r1", rmse=5.0)
+        house.harness.registry.trained("r1", rmse=5.0)
         house.run("send", "training_run.finished", "model=taxi", "run_id=r1", "--json")
-        house.office.work()
+        house.harness.work()
         yield house
 
 
@@ -141,9 +141,9 @@ def test_elsewhere_a_token_is_all_it_takes(house: House):
 
 def test_elsewhere_what_failed_is_tried_again_and_events_are_replayed(house: House):
     house.run("send", "training_run.finished", "model=taxi", "run_id=nobody", "--json")
-    house.office.work()
+    house.harness.work()
     [letter] = json.loads(elsewhere(house, "dead", "list", "--json").output)
-    house.office.registry.trained("nobody", rmse=9.0)
+    house.harness.registry.trained("nobody", rmse=9.0)
     with house.working():
         tried = elsewhere(house, "dead", "retry", letter["id"], "--wait")
         replayed = elsewhere(house, "replay", letter["event_id"], "--wait")
@@ -204,7 +204,7 @@ def test_events_are_followed_as_they_come(house: House):
 
     def accept() -> None:
         while not stop.wait(0.05):
-            house.office.accept("training_run.failed", model="bus")
+            house.harness.accept("training_run.failed", model="bus")
 
     accepting = threading.Thread(target=accept)
     accepting.start()
@@ -220,8 +220,8 @@ def test_events_are_followed_as_they_come(house: House):
 
 def test_a_model_goes_back_to_what_was_there_before_here_and_elsewhere(house: House):
     for version in (2, 3):
-        house.office.registry.trained(f"r{version}", rmse=5.0)
-        house.office.registry.files[f"models/taxi/{version}"] = {"MLmodel": b"flavors: {}\n"}
+        house.harness.registry.trained(f"r{version}", rmse=5.0)
+        house.harness.registry.files[f"models/taxi/{version}"] = {"MLmodel": b"flavors: {}\n"}
         with house.working():
             house.run("send", "training_run.finished", "model=taxi", f"run_id=r{version}", "--wait")
             assert house.run("promotions", "approve", "taxi", str(version)).exit_code == 0
@@ -237,7 +237,7 @@ def test_a_model_goes_back_to_what_was_there_before_here_and_elsewhere(house: Ho
 def test_an_approval_that_is_void_is_not_done(house: House):
     """The files are others than those that were shown."""
     waiting(house)
-    house.office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}\n"}
+    house.harness.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}\n"}
     with house.working():
         approved = house.run("promotions", "approve", "taxi", "1")
     assert (approved.exit_code, "it is asked for again" in approved.output) == (1, True), approved.output

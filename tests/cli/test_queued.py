@@ -29,9 +29,9 @@ def listed(house: House, *options: str) -> list[dict]:
 
 def stuck(house: House) -> list[dict]:
     """Two tasks of a model, the first of which waits for its next attempt; and one of another model."""
-    house.office.registry.fail["run"] = DOWN
+    house.harness.registry.fail["run"] = DOWN
     sent(house, "model=taxi", "run_id=r1")
-    house.office.work()
+    house.harness.work()
     sent(house, "model=taxi", type_="training_run.failed")
     sent(house, "model=bus", type_="training_run.failed")
     return listed(house)

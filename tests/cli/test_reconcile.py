@@ -12,15 +12,15 @@ from tests.cli.setting import House, living
 def house(tmp_path, ledger, ledger_url) -> Iterator[House]:
     """The record knows version 1 in Staging; MLflow shows one that is older than that."""
     with living(tmp_path, ledger, ledger_url) as house:
-        house.office.registry.trained("r1", rmse=5.0)
+        house.harness.registry.trained("r1", rmse=5.0)
         house.run("send", "training_run.finished", "model=taxi", "run_id=r1")
-        house.office.work()
-        house.office.registry.delete_model("taxi")
-        house.office.registry.born -= timedelta(days=30)
-        house.office.registry.trained("r0", rmse=5.0)
-        house.office.registry.ensure_model("taxi")
-        source = house.office.registry.sources["r0", "model"]
-        house.office.registry.create_version("taxi", source, run_id="r0", description="", tags={})
+        house.harness.work()
+        house.harness.registry.delete_model("taxi")
+        house.harness.registry.born -= timedelta(days=30)
+        house.harness.registry.trained("r0", rmse=5.0)
+        house.harness.registry.ensure_model("taxi")
+        source = house.harness.registry.sources["r0", "model"]
+        house.harness.registry.create_version("taxi", source, run_id="r0", description="", tags={})
         yield house
 
 
@@ -29,7 +29,7 @@ def test_without_a_model_every_one_that_holds_something_is_compared(house: House
         done = house.run("reconcile")
     assert done.exit_code == 0, done.output
     assert "nothing was compared: MLflow and the record of taxi don't fit together" in done.output
-    assert house.office.holding() == {"Staging": [1], "@challenger": [1]}
+    assert house.harness.holding() == {"Staging": [1], "@challenger": [1]}
 
 
 @pytest.mark.parametrize("trust", ["mlflow", "ledger"])
@@ -43,7 +43,7 @@ def test_after_the_answer_it_is_settled(house: House, trust: str):
         again = house.run("reconcile", "taxi")
     assert (done.exit_code, "counts for taxi: it was restored" in done.output) == (0, True), done.output
     assert "taxi is in MLflow as the record has it" in again.output
-    assert (house.office.holding(), house.office.stages()) == ({}, {1: "None"})
+    assert (house.harness.holding(), house.harness.stages()) == ({}, {1: "None"})
 
 
 def test_a_reason_is_for_an_answer(house: House):

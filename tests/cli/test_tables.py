@@ -198,7 +198,7 @@ def run(*arguments: str, columns: int | None, **environ: str) -> str:
 
 def test_a_real_terminal_is_coloured_and_fits_and_a_pipe_is_neither(tmp_path: Path, ledger, ledger_url):
     with living(tmp_path, ledger, ledger_url) as house:
-        event = house.office.post("training_run.finished", model="a-model-of-a-long-name", run_id="r404")
+        event = house.harness.post("training_run.finished", model="a-model-of-a-long-name", run_id="r404")
         command = ("--data", str(house.data), "events", "list")
         shown = run(*command, columns=60, NO_COLOR="")
         piped = run(*command, columns=None, FORCE_COLOR="1")

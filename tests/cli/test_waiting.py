@@ -41,10 +41,10 @@ def test_it_says_on_stderr_which_task_of_which_event_is_waited_for(house, at_onc
 
 
 def test_a_second_try_says_when_and_what_went_wrong(house):
-    house.office.registry.fail["run"] = DOWN
-    event = house.office.accept("training_run.finished", model="taxi", run_id="r1")
-    [task_message] = house.office.due()
-    house.office.run(task_message)
+    house.harness.registry.fail["run"] = DOWN
+    event = house.harness.accept("training_run.finished", model="taxi", run_id="r1")
+    [task_message] = house.harness.due()
+    house.harness.run(task_message)
     said = waiting.waited_for(house.get(f"/v1/events/{event}"))
     again = r"worker.register is queued again at \d\d:\d\d:\d\d UTC, after attempt 1: reading run r1: the registry"
     assert re.search(again, said)
@@ -67,7 +67,7 @@ def test_who_stops_waiting_is_told_that_the_event_goes_on(house, monkeypatch):
 
 
 def test_following_events_ends_by_ctrl_c_without_a_complaint(house, monkeypatch):
-    house.office.accept("training_run.finished", model="taxi", run_id="r1")
+    house.harness.accept("training_run.finished", model="taxi", run_id="r1")
 
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
@@ -78,7 +78,7 @@ def test_following_events_ends_by_ctrl_c_without_a_complaint(house, monkeypatch)
 
 
 def test_what_is_done_quickly_says_nothing_beside_it(house):
-    house.office.registry.trained("r1", rmse=5.0)
+    house.harness.registry.trained("r1", rmse=5.0)
     with house.working():
         sent = house.run(*trained())
     assert (sent.exit_code, sent.stderr) == (0, "")
@@ -121,7 +121,7 @@ class Terminal:
 
 
 def test_the_time_is_for_all_that_is_waited_for(house):
-    events = [house.office.accept("training_run.finished", model="taxi", run_id=f"r{number}") for number in range(4)]
+    events = [house.harness.accept("training_run.finished", model="taxi", run_id=f"r{number}") for number in range(4)]
     receipts = [Receipt(id_, "training_run.finished", f"{house.url}/v1/events/{id_}", repeated=False) for id_ in events]
     began = time.monotonic()
     with waiting.waiting(1.0, None) as wait:

@@ -70,16 +70,16 @@ def promotion(house: House, version: int) -> dict:
 
 
 def deployed(house: House, what: str, version: int) -> None:
-    house.office.post(f"deployment.{what}", by=CI, model="taxi", version=version, environment="prod")
+    house.harness.post(f"deployment.{what}", by=CI, model="taxi", version=version, environment="prod")
 
 
 # Each promotion has its own deployment.
 def test_a_promotion_shows_its_own_deployment_and_no_other(house: House):
-    live(house.office, "r1")
+    live(house.harness, "r1")
     deployed(house, "succeeded", 1)
-    live(house.office, "r2")
-    house.office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
-    house.office.later(minutes=16)
+    live(house.harness, "r2")
+    house.harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    house.harness.later(minutes=16)
     first = promotion(house, 1)
     assert first["became"]["deployment"]["state"] == "live"
     shown = house.run("promotions", "show", first["id"]).output
@@ -90,8 +90,8 @@ def test_a_promotion_shows_its_own_deployment_and_no_other(house: House):
 
 
 def test_what_was_rolled_back_is_no_success(house: House):
-    live(house.office, "r1", "r2")
-    house.office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    live(house.harness, "r1", "r2")
+    house.harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
     second = promotion(house, 2)
     assert (second["state"], second["became"]["state"]) == ("promoted", "rolled_back")
     assert "rolled back" in house.run("promotions", "list", "--all").output
@@ -104,27 +104,27 @@ def test_what_was_rolled_back_is_no_success(house: House):
 
 
 def test_what_was_lifted_is_quarantined_no_more_and_was_rolled_back(house: House):
-    live(house.office, "r1", "r2")
-    house.office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
-    house.office.post("quarantine.lift", by=ADA, model="taxi", version=2, reason="right after all")
+    live(house.harness, "r1", "r2")
+    house.harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    house.harness.post("quarantine.lift", by=ADA, model="taxi", version=2, reason="right after all")
     became = promotion(house, 2)["became"]
     assert (became["state"], became["quarantined"]) == ("rolled_back", None)
     history = house.run("history", "taxi").output
     assert "taxi version 2 is quarantined: wrong fares" in history
     assert "taxi version 2 is quarantined no more: right after all" in history
     assert "is quarantined no more: right after all" in page(house, "/models/taxi")
-    with house.office.ledger.read() as connection:
+    with house.harness.ledger.read() as connection:
         assert verify(connection)
 
 
 # Not live.
 @pytest.mark.parametrize(("how", "said"), [("failed", "failed"), ("nothing", "was not confirmed in time")])
 def test_a_champion_that_is_not_live_is_shown_everywhere(house: House, how: str, said: str):
-    live(house.office, "r1")
+    live(house.harness, "r1")
     if how == "failed":
         deployed(house, "failed", 1)
     else:
-        house.office.later(minutes=16)
+        house.harness.later(minutes=16)
     sentence = f"taxi version 1 holds Production and IS NOT LIVE: its deployment to prod {said}"
     assert sentence in house.run("overview").output
     assert [one["version"] for one in house.get("/v1/overview")["not_live"]] == [1]
@@ -132,30 +132,30 @@ def test_a_champion_that_is_not_live_is_shown_everywhere(house: House, how: str,
     start = page(house, "/")
     assert ("1 version holds a target and is not live" in start, "All parts are well" in start) == (True, False)
     assert "Version 1 holds Production and is not live: its deployment to prod" in page(house, "/models/taxi")
-    metrics = scraped(StateCollector(house.office.ledger, house.office.bench.policy, house.office.now))
+    metrics = scraped(StateCollector(house.harness.ledger, house.harness.bench.policy, house.harness.now))
     assert metrics["registrar_holders_not_live"] == {("taxi", "Production"): 1}
     assert f"the deployment of taxi version 1 {said}" in house.run("history", "taxi").output
     assert promotion(house, 1)["became"]["state"].startswith("deployment_")
 
 
 def test_what_is_live_after_all_or_holds_nothing_more_is_not_shown_so(house: House):
-    live(house.office, "r1")
-    house.office.later(minutes=16)
+    live(house.harness, "r1")
+    house.harness.later(minutes=16)
     deployed(house, "succeeded", 1)
     assert house.get("/v1/overview")["not_live"] == []
-    live(house.office, "r2")
+    live(house.harness, "r2")
     deployed(house, "failed", 2)
-    live(house.office, "r3")
+    live(house.harness, "r3")
     assert house.get("/v1/overview")["not_live"] == []
 
 
 # What was refused.
 def test_what_was_refused_is_in_history_and_overview(house: House):
-    trained(house.office, "r1")
-    house.office.post("promotion.approve", by=CI, model="taxi", version=1)
-    house.office.post("promotion.reject", by=ADA, model="taxi", version=1, reason="wrong at night")
-    trained(house.office, "r2")
-    house.office.later(days=3)
+    trained(house.harness, "r1")
+    house.harness.post("promotion.approve", by=CI, model="taxi", version=1)
+    house.harness.post("promotion.reject", by=ADA, model="taxi", version=1, reason="wrong at night")
+    trained(house.harness, "r2")
+    house.harness.later(days=3)
     history = house.run("history", "taxi").output
     assert "approve taxi version 1: did not count: ci may not approve taxi version 1 to Production" in history
     assert "the promotion of taxi version 1 is rejected: wrong at night" in history
@@ -175,21 +175,21 @@ def test_an_approval_that_can_not_be_met_is_counted(house: House):
     stuck = POLICY.replace(
         "{rules: [{group: leads}], expires_after: 2d}", "{rules: [{group: one}], exclude: [requester]}"
     )
-    house.office.policy(stuck)
-    trained(house.office, "r1")
-    house.office.post("promotion.cancel", by=BOB, model="taxi", version=1)
-    house.office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    metrics = scraped(StateCollector(house.office.ledger, house.office.bench.policy, house.office.now))
+    house.harness.policy(stuck)
+    trained(house.harness, "r1")
+    house.harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    house.harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    metrics = scraped(StateCollector(house.harness.ledger, house.harness.bench.policy, house.harness.now))
     assert metrics["registrar_approvals_impossible"] == {("taxi", "Production"): 1}
 
 
 # By hand.
 def test_a_change_by_hand_that_was_put_back_is_in_history_and_journal(house: House):
-    live(house.office, "r1", "r2")
-    house.office.registry.set_stage("taxi", 1, "Production")
-    house.office.registry.set_alias("taxi", "champion", 1)
-    house.office.post("registry.reconcile", by=ADA, model="taxi")
-    assert house.office.stages() == {1: "Archived", 2: "Production"}
+    live(house.harness, "r1", "r2")
+    house.harness.registry.set_stage("taxi", 1, "Production")
+    house.harness.registry.set_alias("taxi", "champion", 1)
+    house.harness.post("registry.reconcile", by=ADA, model="taxi")
+    assert house.harness.stages() == {1: "Archived", 2: "Production"}
     history = house.run("history", "taxi").output
     for said in (
         "@champion of taxi was moved by hand in MLflow, from version 2 to version 1; it is put back",
@@ -198,7 +198,7 @@ def test_a_change_by_hand_that_was_put_back_is_in_history_and_journal(house: Hou
         "taxi version 1 is in Archived again",
     ):
         assert said in history
-    with house.office.ledger.read() as connection:
+    with house.harness.ledger.read() as connection:
         found = [json.loads(one["body"])["said"] for one in entries(connection) if one["kind"].startswith("registry.")]
         assert verify(connection)
     assert {one.get("by") for one in found} == {None, "by hand in MLflow, which does not say who"}
@@ -207,10 +207,10 @@ def test_a_change_by_hand_that_was_put_back_is_in_history_and_journal(house: Hou
 
 
 def test_a_tag_that_a_hand_set_is_in_the_journal(house: House):
-    live(house.office, "r1")
-    house.office.registry.set_tag("taxi", 1, "registrar.evaluation", "mine")
+    live(house.harness, "r1")
+    house.harness.registry.set_tag("taxi", 1, "registrar.evaluation", "mine")
     changed = {"change": "model_version_tag.set", "key": "registrar.evaluation", "version": 1}
-    house.office.post("registry.changed", model="taxi", **changed)
+    house.harness.post("registry.changed", model="taxi", **changed)
     said = "the tag registrar.evaluation of taxi version 1 was set to 'mine' by hand in MLflow"
     assert said in house.run("history", "taxi", "--incidents").output
     assert said in page(house, "/models/taxi")
@@ -219,15 +219,15 @@ def test_a_tag_that_a_hand_set_is_in_the_journal(house: House):
 # Two pasts.
 def happened(house: House, *records: LedgerChange) -> None:
     """What a task that looked at MLflow has written down."""
-    house.office.post("registry.reconcile", by=ADA, model="taxi")
-    with house.office.ledger.write() as connection:
+    house.harness.post("registry.reconcile", by=ADA, model="taxi")
+    with house.harness.ledger.write() as connection:
         event = connection.execute(select(events.c.id).order_by(events.c.seq.desc()).limit(1)).scalar_one()
         for record in records:
-            record.apply(connection, Cause(event, "ada", "Ada", house.office.now()))
+            record.apply(connection, Cause(event, "ada", "Ada", house.harness.now()))
 
 
 def test_a_dispute_and_how_it_was_settled_are_in_history_and_overview(house: House):
-    live(house.office, "r1")
+    live(house.harness, "r1")
     happened(house, Disputed("taxi", "MLflow and the record of taxi don't fit together"))
     happened(house, Settled("taxi", "Ada trusts MLflow"))
     found = json.loads(house.run("history", "taxi", "--incidents", "--json").output)
@@ -241,7 +241,7 @@ def test_a_dispute_and_how_it_was_settled_are_in_history_and_overview(house: Hou
 
 
 def test_what_ended_since_a_model_was_made_anew_is_in_history_and_overview(house: House):
-    live(house.office, "r1")
+    live(house.harness, "r1")
     because = "taxi was made anew in MLflow: none of those versions is there any more"
     gone = (("stage", "Production"), ("alias", "champion"))
     happened(house, *(HoldingEnded("taxi", kind, 1, key, because=because) for kind, key in gone))
@@ -258,18 +258,18 @@ def test_what_ended_since_a_model_was_made_anew_is_in_history_and_overview(house
 
 
 def test_what_a_move_ended_is_no_incident(house: House):
-    live(house.office, "r1", "r2")
+    live(house.harness, "r1", "r2")
     assert json.loads(house.run("history", "taxi", "--incidents", "--json").output) == []
 
 
 # The policy's text.
 def test_the_text_behind_a_digest_is_kept_when_it_is_first_used(house: House):
-    trained(house.office, "r1")
+    trained(house.harness, "r1")
     digest = house.get(f"/v1/promotions/{promotion(house, 1)['id']}")["evidence"]["policy_digest"]
-    house.office.policy(POLICY.replace("threshold: 7", "threshold: 6"))
+    house.harness.policy(POLICY.replace("threshold: 7", "threshold: 6"))
     (house.data / "registrar.yml").write_text(POLICY.replace("threshold: 7", "threshold: 6"))
-    trained(house.office, "r2")
-    trained(house.office, "r3")
+    trained(house.harness, "r2")
+    trained(house.harness, "r3")
     shown = house.run("policy", "show", digest[:12])
     assert ("threshold: 7" in shown.output, f"# digest {digest}" in shown.output) == (True, True), shown.output
     whole = json.loads(house.run("policy", "show", digest, "--json").output)
@@ -278,7 +278,7 @@ def test_the_text_behind_a_digest_is_kept_when_it_is_first_used(house: House):
     assert house.get(f"/v1/policy?digest={digest[:8]}")["text"] == whole["text"]
     assert "threshold" in page(house, f"/policy?digest={digest}")
     assert digest in house.run("promotions", "show", "taxi", "1").output
-    with house.office.ledger.read() as connection:
+    with house.harness.ledger.read() as connection:
         kept = [one for one in entries(connection) if one["kind"] == "policy.used"]
         assert verify(connection)
     assert len(kept) == 2
@@ -303,8 +303,8 @@ def test_a_policy_that_nothing_was_asked_under_is_found_too(house: House):
 
 # What somebody says, and is answered.
 def test_a_vote_that_does_not_count_has_not_succeeded(house: House):
-    house.office.policy(POLICY.replace('bob, "source:operator"', "bob"))
-    trained(house.office, "r1")
+    house.harness.policy(POLICY.replace('bob, "source:operator"', "bob"))
+    trained(house.harness, "r1")
     with house.working():
         voted = house.run("promotions", "approve", "taxi", "1")
     assert voted.exit_code == 1
@@ -319,8 +319,8 @@ def test_a_vote_that_does_not_count_has_not_succeeded(house: House):
 
 
 def test_a_vote_that_comes_too_late_has_not_succeeded(house: House):
-    trained(house.office, "r1")
-    house.office.jump(timedelta(days=3))
+    trained(house.harness, "r1")
+    house.harness.jump(timedelta(days=3))
     with house.working():
         voted = house.run("promotions", "approve", "taxi", "1")
     assert (voted.exit_code, "has expired" in voted.output, voted.output.split()[-1]) == (1, True, "refused"), voted
@@ -328,9 +328,9 @@ def test_a_vote_that_comes_too_late_has_not_succeeded(house: House):
 
 def test_what_is_approved_and_frozen_lacks_time(house: House):
     frozen = POLICY.replace("alias: champion\n", "alias: champion\n        gates: [{max_per_day: 1}]\n")
-    house.office.policy(frozen)
+    house.harness.policy(frozen)
     (house.data / "registrar.yml").write_text(frozen)
-    live(house.office, "r1", "r2")
+    live(house.harness, "r1", "r2")
     assert promotion(house, 2)["state"] == "approved"
     due = "time, until 20"
     assert due in house.run("promotions", "list").output
@@ -341,13 +341,13 @@ def test_what_is_approved_and_frozen_lacks_time(house: House):
 
 def test_a_rejection_without_a_needed_reason_is_not_sent(house: House):
     needed = POLICY.replace("expires_after: 2d", "reject_reason: required")
-    house.office.policy(needed)
+    house.harness.policy(needed)
     (house.data / "registrar.yml").write_text(needed)
-    trained(house.office, "r1")
+    trained(house.harness, "r1")
     refused = house.run("promotions", "reject", "taxi", "1", "--no-wait")
     assert refused.exit_code == 2
     assert "a rejection of taxi version 1 to Production needs a reason: --reason TEXT" in refused.stderr
-    assert [kind for kind, _ in house.office.facts() if kind.startswith("promotion.vote")] == []
+    assert [kind for kind, _ in house.harness.facts() if kind.startswith("promotion.vote")] == []
     blank = house.run("promotions", "reject", "taxi", "1", "--no-wait", "--reason", "  ")
     assert blank.exit_code == 2
 
@@ -366,17 +366,17 @@ def test_a_rejection_without_a_needed_reason_is_not_sent(house: House):
 )
 def test_answers_are_in_the_grammar_of_whoever_asks(house: House, source: str, rejecting: str, asking: str):
     needed = POLICY.replace("expires_after: 2d", "reject_reason: required")
-    house.office.policy(needed.replace("people:", '  chat: {kind: slack, secrets: ["file:whsec"]}\npeople:'))
-    trained(house.office, "r1")
-    house.office.post("promotion.reject", by=ADA, via=source, model="taxi", version=1)
-    assert house.office.fact("promotion.vote_refused").endswith(rejecting)
-    house.office.post("promotion.approve", by=ADA, via=source, model="taxi", version=7)
-    assert asking in house.office.fact("promotion.vote_refused")
+    house.harness.policy(needed.replace("people:", '  chat: {kind: slack, secrets: ["file:whsec"]}\npeople:'))
+    trained(house.harness, "r1")
+    house.harness.post("promotion.reject", by=ADA, via=source, model="taxi", version=1)
+    assert house.harness.fact("promotion.vote_refused").endswith(rejecting)
+    house.harness.post("promotion.approve", by=ADA, via=source, model="taxi", version=7)
+    assert asking in house.harness.fact("promotion.vote_refused")
 
 
 # Who has an event's id alone.
 def test_who_has_an_events_id_alone_learns_how_far_it_is_and_no_more(house: House):
-    trained(house.office, "r1")
+    trained(house.harness, "r1")
     [event, *_] = json.loads(house.run("events", "--type", "training_run.finished", "--json").output)
     stranger = {"X-Forwarded-For": "203.0.113.9"}
     told = requests.get(f"{house.url}/v1/events/{event['id']}", headers=stranger, timeout=10).json()
@@ -386,7 +386,7 @@ def test_who_has_an_events_id_alone_learns_how_far_it_is_and_no_more(house: Hous
 
 
 def test_a_command_with_a_token_waits_as_its_bearer(house: House):
-    trained(house.office, "r1")
+    trained(house.harness, "r1")
     file = house.data / "token"
     file.write_text(house.run("token", "create", "laptop", "--role", "approver", "--person", "ada").stdout)
     with house.working():
@@ -400,7 +400,7 @@ def test_who_sends_waits_also_where_they_are_no_viewer(tmp_path, ledger, ledger_
     """Where the receiver has another host's name, nobody is known for being on its machine."""
     public = "https://registrar.example.com"
     with living(tmp_path, ledger, ledger_url, policy=POLICY, operator=None, public=public) as house:
-        house.office.registry.trained("r1", rmse=5.0)
+        house.harness.registry.trained("r1", rmse=5.0)
         done = house.done("send", "training_run.finished", "--source", "operator", "model=taxi", "run_id=r1")
     assert done.exit_code == 0, done.output
     assert "succeeded  worker.register" in done.output
@@ -408,16 +408,16 @@ def test_who_sends_waits_also_where_they_are_no_viewer(tmp_path, ledger, ledger_
 
 
 def look(house: House) -> PlanContext:
-    bench = house.office.bench
-    return PlanContext(house.office.registry, bench.policy, bench.ledger, house.office.now())
+    bench = house.harness.bench
+    return PlanContext(house.harness.registry, bench.policy, bench.ledger, house.harness.now())
 
 
 def test_a_plan_says_what_became_of_what_was_asked_before(house: House):
-    live(house.office, "r1", "r2")
-    house.office.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
+    live(house.harness, "r1", "r2")
+    house.harness.post("model.rollback", by=ADA, model="taxi", reason="wrong fares")
     said = "\n".join(plan(look(house), "taxi", 2, "Production").lines)
     assert "; rolled back (closed)" in said
-    trained(house.office, "r3")
-    house.office.post("promotion.reject", by=ADA, model="taxi", version=3, reason="wrong at night")
+    trained(house.harness, "r3")
+    house.harness.post("promotion.reject", by=ADA, model="taxi", version=3, reason="wrong at night")
     said = "\n".join(plan(look(house), "taxi", 3, "Production").lines)
     assert "; rejected: wrong at night (closed)" in said

@@ -42,19 +42,19 @@ def rows(house: House, path: str) -> list[str]:
 
 def made_anew(house: House) -> None:
     """By hand in MLflow, some minutes later: version 1 is another one then."""
-    house.office.later(minutes=10)
-    house.office.registry.delete_model("taxi")
-    house.office.registry.born = house.office.now()
-    trained(house.office, "r-new")
+    house.harness.later(minutes=10)
+    house.harness.registry.delete_model("taxi")
+    house.harness.registry.born = house.harness.now()
+    trained(house.harness, "r-new")
 
 
 # A model in dispute.
 @pytest.fixture
 def disputed(house: House) -> House:
-    live(house.office, "r1")
-    trained(house.office, "r2")
+    live(house.harness, "r1")
+    trained(house.harness, "r2")
     why = "MLflow has nothing of taxi, and the record has"
-    house.office.record(Disputed("taxi", why))
+    house.harness.record(Disputed("taxi", why))
     return house
 
 
@@ -78,7 +78,7 @@ def test_what_is_asked_of_a_model_in_dispute_is_not_offered_as_if_it_would_be_do
 
 
 def test_what_was_settled_is_in_dispute_no_more(disputed: House):
-    disputed.office.record(Settled("taxi", "the record counts"))
+    disputed.harness.record(Settled("taxi", "the record counts"))
     for path in ("/models", "/promotions", asked(disputed, 2)):  # what happened stays told on the overview
         assert "in dispute" not in page(disputed, path).lower(), path
     assert "Roll back" in page(disputed, "/models/taxi")
@@ -88,7 +88,7 @@ def test_what_was_settled_is_in_dispute_no_more(disputed: House):
 
 # A model that was made anew.
 def test_what_was_asked_of_a_deleted_model_is_not_taken_for_its_namesakes(house: House):
-    live(house.office, "r1", "r2")
+    live(house.harness, "r1", "r2")
     made_anew(house)
     versions = html(house, "/models/taxi").partition("<h2>Versions</h2>")[2].partition("<h2>")[0]
     assert re.findall(r"<td><strong>(\d+)</strong>", versions) == ["1"]
@@ -97,7 +97,7 @@ def test_what_was_asked_of_a_deleted_model_is_not_taken_for_its_namesakes(house:
 
 
 def test_a_promotion_of_a_deleted_model_says_so(house: House):
-    live(house.office, "r1", "r2")
+    live(house.harness, "r1", "r2")
     old, other = asked(house, 1), asked(house, 2)
     assert BESIDE not in page(house, old)
     made_anew(house)
@@ -110,16 +110,16 @@ def test_a_promotion_of_a_deleted_model_says_so(house: House):
 
 
 def test_nobody_is_led_to_roll_back_to_a_deleted_models_version(house: House):
-    live(house.office, "r1", "r2")
+    live(house.harness, "r1", "r2")
     made_anew(house)
-    house.office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    house.harness.post("promotion.approve", by=ADA, model="taxi", version=1)
     assert "version 2</option>" not in html(house, "/models/taxi")
 
 
 def test_the_picture_tells_namesakes_apart(house: House):
-    live(house.office, "r1")
+    live(house.harness, "r1")
     made_anew(house)
-    house.office.post("promotion.approve", by=ADA, model="taxi", version=1)
+    house.harness.post("promotion.approve", by=ADA, model="taxi", version=1)
     picture = html(house, "/models/taxi").partition("<svg")[2].partition("</svg>")[0]
     held = re.findall(r"<title>version 1 held Production.*?</title>", picture)
     assert [("of the model that was deleted" in one) for one in held] == [True, False]
@@ -128,11 +128,11 @@ def test_the_picture_tells_namesakes_apart(house: House):
 # A version that holds a target and is not live.
 @pytest.mark.parametrize("how", ["failed", "nothing"])
 def test_a_version_that_is_not_live_is_shown_so_in_the_list_of_models(house: House, how: str):
-    live(house.office, "r1")
+    live(house.harness, "r1")
     if how == "failed":
         deployed(house, "failed", 1)
     else:
-        house.office.later(minutes=16)
+        house.harness.later(minutes=16)
     [row] = [row for row in rows(house, "/models") if row.startswith("taxi")]
     assert "not live" in row
     deployed(house, "succeeded", 1)
@@ -146,9 +146,9 @@ def test_an_approval_that_can_not_be_met_is_shown_so_wherever_it_is(tmp_path, le
         "{rules: [{group: leads}], expires_after: 2d}", "{rules: [{group: one}], exclude: [requester]}"
     )
     with living(tmp_path, ledger, ledger_url, policy=policy) as house:
-        trained(house.office, "r1")
-        house.office.post("promotion.cancel", by=BOB, model="taxi", version=1)
-        house.office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+        trained(house.harness, "r1")
+        house.harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
+        house.harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
         for path in ("/", "/promotions", "/models/taxi", asked(house, 1)):
             assert "stuck" in page(house, path), path
         for path in ("/promotions", "/promotions?model=taxi", "/promotions?state=open"):
@@ -158,9 +158,9 @@ def test_an_approval_that_can_not_be_met_is_shown_so_wherever_it_is(tmp_path, le
 
 # What ended, and how.
 def test_what_expired_says_why_and_is_no_success(house: House):
-    trained(house.office, "r1")
+    trained(house.harness, "r1")
     at = asked(house, 1)
-    house.office.later(days=3)
+    house.harness.later(days=3)
     told = page(house, at)
     assert "expired" in told
     assert "nobody decided about taxi version 1 to Production" in told
@@ -170,10 +170,10 @@ def test_what_expired_says_why_and_is_no_success(house: House):
 
 
 def test_drift_that_was_put_back_is_shown_as_changed_and_put_back(house: House):
-    live(house.office, "r1", "r2")
-    house.office.registry.set_stage("taxi", 1, "Production")
-    house.office.registry.set_alias("taxi", "champion", 1)
-    house.office.post("registry.reconcile", by=ADA, model="taxi")
+    live(house.harness, "r1", "r2")
+    house.harness.registry.set_stage("taxi", 1, "Production")
+    house.harness.registry.set_alias("taxi", "champion", 1)
+    house.harness.post("registry.reconcile", by=ADA, model="taxi")
     for path in ("/", "/models/taxi"):
         told = page(house, path)
         assert "@champion of taxi was moved by hand in MLflow, from version 2 to version 1; it is put back" in told
@@ -181,17 +181,17 @@ def test_drift_that_was_put_back_is_shown_as_changed_and_put_back(house: House):
 
 
 def test_a_model_made_anew_by_hand_has_none_of_the_metrics_of_its_namesake(house: House):
-    live(house.office, "r1")
-    trained(house.office, "r2", rmse=5.5)
-    house.office.later(minutes=10)
-    registry = house.office.registry
+    live(house.harness, "r1")
+    trained(house.harness, "r2", rmse=5.5)
+    house.harness.later(minutes=10)
+    registry = house.harness.registry
     registry.delete_model("taxi")
-    registry.born = house.office.now()
+    registry.born = house.harness.now()
     registry.trained("r-hand", rmse=99.0)
     registry.ensure_model("taxi")
     registry.create_version("taxi", registry.sources["r-hand", "model"], run_id="r-hand", description="", tags={})
     registry.set_stage("taxi", 1, "Production")
-    house.office.post("registry.reconcile", by=ADA, model="taxi")
+    house.harness.post("registry.reconcile", by=ADA, model="taxi")
     told = html(house, "/models/taxi")
     versions = told.partition("<h2>Versions</h2>")[2].partition("<h2>")[0]
     assert "rmse 5" not in versions

@@ -1,13 +1,13 @@
 import pytest
 from prometheus_client import disable_created_metrics
 
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 from webhooks.monitoring.metrics import cache
 
 
 @pytest.fixture
-def office(ledger, tmp_path) -> Office:
-    return Office(ledger, tmp_path)
+def harness(ledger, tmp_path) -> WorkerHarness:
+    return WorkerHarness(ledger, tmp_path)
 
 
 @pytest.fixture(autouse=True)

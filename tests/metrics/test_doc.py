@@ -35,12 +35,12 @@ def test_a_workers_metrics_are_those_of_the_table():
     assert {name: type_ for name, (type_, _) in told(WORKER).items()} == shown(metrics.text().decode())
 
 
-def test_labels_are_those_of_the_table(office):
+def test_labels_are_those_of_the_table(harness):
     """Of all that a whole life of a version leaves."""
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.post("training_run.finished", model="taxi", run_id="nowhere")
-    receiver = Metrics(["ci"], lambda: {"ci": 1}, office.ledger, office.bench.policy)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.post("training_run.finished", model="taxi", run_id="nowhere")
+    receiver = Metrics(["ci"], lambda: {"ci": 1}, harness.ledger, harness.bench.policy)
     told_of = told(RECEIVER) | told(WORKER)
     seen: set[str] = set()
     for family in text_string_to_metric_families((receiver.text() + metrics.text()).decode()):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from tests.metrics.reading import families
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 
 CODE = """
 import sys
@@ -28,9 +28,9 @@ def scraped(ledger_url: str, folder: str) -> str:
 
 
 def test_counts_of_processes_are_added_and_the_ledgers_are_not(ledger, ledger_url, tmp_path):
-    office = Office(ledger, tmp_path)
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
+    harness = WorkerHarness(ledger, tmp_path)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
     (tmp_path / "shared").mkdir()
     scraped(ledger_url, str(tmp_path / "shared"))
     text = scraped(ledger_url, str(tmp_path / "shared"))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.metrics.reading import away, scraped
-from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, WorkerHarness
 from webhooks.monitoring.metrics import journal_collector
 from webhooks.monitoring.metrics.journal_collector import JournalCollector
 
@@ -15,24 +15,24 @@ DEPLOYED = POLICY.replace(
 )
 
 
-def counted(office: Office) -> dict[str, dict[tuple[str, ...], float]]:
-    return scraped(JournalCollector(office.ledger, office.bench.policy))
+def counted(harness: WorkerHarness) -> dict[str, dict[tuple[str, ...], float]]:
+    return scraped(JournalCollector(harness.ledger, harness.bench.policy))
 
 
-def promoted(office: Office, run: str, *, rmse: float) -> int:
-    office.registry.trained(run, rmse=rmse)
-    office.registry.files[f"models/taxi/{max(office.stages(), default=0) + 1}"] = {"MLmodel": b"flavors: {}\n"}
-    office.post("training_run.finished", model="taxi", run_id=run)
-    version = max(office.stages())
-    office.later(hours=2)
-    office.post("promotion.approve", by=ADA, model="taxi", version=version)
+def promoted(harness: WorkerHarness, run: str, *, rmse: float) -> int:
+    harness.registry.trained(run, rmse=rmse)
+    harness.registry.files[f"models/taxi/{max(harness.stages(), default=0) + 1}"] = {"MLmodel": b"flavors: {}\n"}
+    harness.post("training_run.finished", model="taxi", run_id=run)
+    version = max(harness.stages())
+    harness.later(hours=2)
+    harness.post("promotion.approve", by=ADA, model="taxi", version=version)
     return version
 
 
 @pytest.mark.both_ledgers
-def test_a_promotion_leaves_its_legs(office):
-    promoted(office, "r1", rmse=5.0)
-    found = counted(office)
+def test_a_promotion_leaves_its_legs(harness):
+    promoted(harness, "r1", rmse=5.0)
+    found = counted(harness)
     assert found["registrar_promotions_total"] == {("taxi", "Staging", "promoted"): 1, (*TAXI, "promoted"): 1}
     assert found["registrar_approvals_total"] == {(*TAXI, "granted"): 1}
     assert found["registrar_votes_total"] == {("approve", "yes"): 1}
@@ -52,13 +52,13 @@ def test_a_promotion_leaves_its_legs(office):
     assert decided == {(*TAXI, "granted"): pytest.approx(2 * HOUR, abs=60)}
 
 
-def test_what_did_not_come_about_is_counted_by_why(office):
+def test_what_did_not_come_about_is_counted_by_why(harness):
     for run in ("r1", "r2"):
-        office.registry.trained(run, rmse=5.0)
-        office.post("training_run.finished", model="taxi", run_id=run)
-    office.post("promotion.approve", by=EVE, model="taxi", version=2)
-    office.post("promotion.reject", by=BOB, model="taxi", version=2)
-    found = counted(office)
+        harness.registry.trained(run, rmse=5.0)
+        harness.post("training_run.finished", model="taxi", run_id=run)
+    harness.post("promotion.approve", by=EVE, model="taxi", version=2)
+    harness.post("promotion.reject", by=BOB, model="taxi", version=2)
+    found = counted(harness)
     assert {labels: n for labels, n in found["registrar_promotions_total"].items() if labels[:2] == TAXI} == {
         (*TAXI, "superseded"): 1,
         (*TAXI, "rejected"): 1,
@@ -67,63 +67,63 @@ def test_what_did_not_come_about_is_counted_by_why(office):
     assert found["registrar_votes_total"] == {("approve", "no"): 1, ("reject", "yes"): 1}
 
 
-def test_a_restart_and_a_second_receiver_count_the_same(office):
-    one = JournalCollector(office.ledger, office.bench.policy)
+def test_a_restart_and_a_second_receiver_count_the_same(harness):
+    one = JournalCollector(harness.ledger, harness.bench.policy)
     scraped(one)
-    promoted(office, "r1", rmse=5.0)
-    assert scraped(one) == counted(office)
+    promoted(harness, "r1", rmse=5.0)
+    assert scraped(one) == counted(harness)
 
 
-def test_nothing_is_counted_twice(office):
-    promoted(office, "r1", rmse=5.0)
-    one = JournalCollector(office.ledger, office.bench.policy)
+def test_nothing_is_counted_twice(harness):
+    promoted(harness, "r1", rmse=5.0)
+    one = JournalCollector(harness.ledger, harness.bench.policy)
     assert scraped(one) == scraped(one)
 
 
-def test_what_was_not_read_to_its_end_is_not_shown(office, monkeypatch):
-    promoted(office, "r1", rmse=5.0)
+def test_what_was_not_read_to_its_end_is_not_shown(harness, monkeypatch):
+    promoted(harness, "r1", rmse=5.0)
     monkeypatch.setattr(journal_collector, "PAGE", 3)
-    slow = JournalCollector(office.ledger, office.bench.policy, clock=iter(range(10**6)).__next__)
+    slow = JournalCollector(harness.ledger, harness.bench.policy, clock=iter(range(10**6)).__next__)
     assert scraped(slow) == {}
     for _ in range(20):
         found = scraped(slow)
-    assert found == counted(office)
+    assert found == counted(harness)
 
 
-def test_a_ledger_that_is_away_leaves_what_was_counted(office):
-    promoted(office, "r1", rmse=5.0)
-    one = JournalCollector(office.ledger, office.bench.policy)
+def test_a_ledger_that_is_away_leaves_what_was_counted(harness):
+    promoted(harness, "r1", rmse=5.0)
+    one = JournalCollector(harness.ledger, harness.bench.policy)
     before = scraped(one)
-    with away(office.ledger):
+    with away(harness.ledger):
         assert scraped(one) == before
 
 
-def test_what_people_took_back_is_timed(office):
-    promoted(office, "r1", rmse=5.0)
-    promoted(office, "r2", rmse=4.0)
-    assert "registrar_rollback_seconds_count" not in counted(office)
-    office.post("model.rollback", by=ADA, model="taxi", reason="it drifts")
-    assert office.holding()["Production"] == [1]
-    assert counted(office)["registrar_rollback_seconds_count"] == {TAXI: 1}
+def test_what_people_took_back_is_timed(harness):
+    promoted(harness, "r1", rmse=5.0)
+    promoted(harness, "r2", rmse=4.0)
+    assert "registrar_rollback_seconds_count" not in counted(harness)
+    harness.post("model.rollback", by=ADA, model="taxi", reason="it drifts")
+    assert harness.holding()["Production"] == [1]
+    assert counted(harness)["registrar_rollback_seconds_count"] == {TAXI: 1}
 
 
 def test_a_deployment_that_was_confirmed_is_the_last_leg_and_one_that_failed_a_rollback(ledger, tmp_path):
-    office = Office(ledger, tmp_path, policy=DEPLOYED)
-    promoted(office, "r1", rmse=5.0)
-    office.post("deployment.succeeded", by=CI, model="taxi", version=1, environment="prod")
-    found = counted(office)
+    harness = WorkerHarness(ledger, tmp_path, policy=DEPLOYED)
+    promoted(harness, "r1", rmse=5.0)
+    harness.post("deployment.succeeded", by=CI, model="taxi", version=1, environment="prod")
+    found = counted(harness)
     assert found["registrar_lead_time_seconds_count"][*TAXI, "promoted_to_live"] == 1
     assert found["registrar_deployments_total"] == {(*TAXI, "live"): 1}
-    promoted(office, "r2", rmse=4.0)
-    office.post("deployment.failed", by=CI, model="taxi", version=2, environment="prod")
-    assert office.holding()["Production"] == [1]
-    found = counted(office)
+    promoted(harness, "r2", rmse=4.0)
+    harness.post("deployment.failed", by=CI, model="taxi", version=2, environment="prod")
+    assert harness.holding()["Production"] == [1]
+    found = counted(harness)
     assert found["registrar_deployments_total"][*TAXI, "failed"] == 1
     assert found["registrar_rollback_seconds_count"] == {TAXI: 1}
 
 
-def test_every_kind_of_entry_is_counted(office):
-    promoted(office, "r1", rmse=5.0)
-    kinds = counted(office)["registrar_journal_entries_total"]
+def test_every_kind_of_entry_is_counted(harness):
+    promoted(harness, "r1", rmse=5.0)
+    kinds = counted(harness)["registrar_journal_entries_total"]
     assert kinds["promotion.opened",] == 2
     assert kinds["held",] >= 2

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.metrics.reading import families
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 from worker import metrics
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import NotFound, RetryableError
@@ -18,30 +18,30 @@ def grown(before: dict[tuple[str, ...], float], name: str) -> dict[tuple[str, ..
     return {labels: n - before.get(labels, 0) for labels, n in counted(name).items() if n != before.get(labels, 0)}
 
 
-def test_an_attempt_is_counted_by_how_it_ended(office):
+def test_an_attempt_is_counted_by_how_it_ended(harness):
     before = counted("task_attempt_seconds_count")
-    office.registry.fail["run"] = RetryableError("MLflow is down")
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
-    office.later(seconds=30)
-    office.post("training_run.finished", model="taxi", run_id="nowhere")
+    harness.registry.fail["run"] = RetryableError("MLflow is down")
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.later(seconds=30)
+    harness.post("training_run.finished", model="taxi", run_id="nowhere")
     found = {labels: n for labels, n in grown(before, "task_attempt_seconds_count").items() if labels[0] == "register"}
     assert found == {("register", "retryable"): 1, ("register", "succeeded"): 1, ("register", "not_found"): 1}
 
 
-def test_gates_are_counted_by_policy_and_target(office):
+def test_gates_are_counted_by_policy_and_target(harness):
     before = counted("gate_results_total")
-    office.registry.trained("r1", rmse=5.0)
-    office.registry.trained("r2", rmse=9.0)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.registry.trained("r2", rmse=9.0)
     for run in ("r1", "r2"):
-        office.post("training_run.finished", model="taxi", run_id=run)
+        harness.post("training_run.finished", model="taxi", run_id=run)
     staging = ("taxi", "Staging", "threshold")
     assert grown(before, "gate_results_total") == {(*staging, "passed"): 1, (*staging, "failed"): 1}
 
 
-def test_what_a_channel_was_told_is_counted_by_channel(office):
+def test_what_a_channel_was_told_is_counted_by_channel(harness):
     before = counted("notifications_total")
-    office.post("training_run.failed", model="taxi", reason="out of memory")
+    harness.post("training_run.failed", model="taxi", reason="out of memory")
     assert grown(before, "notifications_total") == {("log", "succeeded"): 1}
 
 
@@ -53,7 +53,7 @@ channels: {team: {kind: webhook, url: "env:NOWHERE"}}
 notify: [{outcomes: ["*"], to: [team]}]
 """
     before = counted("notifications_total")
-    Office(ledger, tmp_path, policy=policy).post("training_run.failed", model="taxi")
+    WorkerHarness(ledger, tmp_path, policy=policy).post("training_run.failed", model="taxi")
     assert grown(before, "notifications_total") == {("team", "final"): 1}
 
 

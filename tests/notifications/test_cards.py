@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
-from tests.worker.harness import KEY, POLICY, Office
+from tests.worker.harness import KEY, POLICY, WorkerHarness
 from worker.context import WorkerContext
 
 AUDIENCE = Audience("mattermost", "chat", "mm").at(None)
@@ -14,17 +14,17 @@ SOURCE = 'sources:\n  chat: {kind: mattermost, secrets: ["env:TOKEN"]}'
 TOLD = POLICY.replace("log: {kind: log}", CHANNEL).replace("sources:", SOURCE).replace("to: [log]", "to: [mm]")
 
 
-def cards(office: Office, listener, public_url: str | None) -> list[dict]:
-    settings = replace(office.bench.settings, public_url=public_url, environ={"MM": listener.url})
-    office.bench = WorkerContext(**{**office.bench.__dict__, "settings": settings})
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
+def cards(harness: WorkerHarness, listener, public_url: str | None) -> list[dict]:
+    settings = replace(harness.bench.settings, public_url=public_url, environ={"MM": listener.url})
+    harness.bench = WorkerContext(**{**harness.bench.__dict__, "settings": settings})
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
     told = [json.loads(body) for _, body in listener.got]
     return [attachment for message in told for attachment in message.get("attachments", [])]
 
 
 def test_a_card_names_the_source_that_its_presses_come_in_by(ledger, tmp_path, listener):
-    [card] = cards(Office(ledger, tmp_path, policy=TOLD), listener, "https://registrar.example.com/")
+    [card] = cards(WorkerHarness(ledger, tmp_path, policy=TOLD), listener, "https://registrar.example.com/")
     approve, reject = [action["integration"] for action in card["actions"]]
     assert approve["url"] == reject["url"] == "https://registrar.example.com/webhooks/chat"
     said = [Encryptor(KEY).decrypt(each["context"]["sealed"], audience=AUDIENCE) for each in (approve, reject)]
@@ -33,6 +33,6 @@ def test_a_card_names_the_source_that_its_presses_come_in_by(ledger, tmp_path, l
 
 
 def test_a_card_of_a_receiver_without_an_address_names_the_command(ledger, tmp_path, listener):
-    [card] = cards(Office(ledger, tmp_path, policy=TOLD), listener, None)
+    [card] = cards(WorkerHarness(ledger, tmp_path, policy=TOLD), listener, None)
     assert "actions" not in card
     assert card["text"].endswith("to decide: /registry approve taxi 1 Production")

@@ -8,7 +8,7 @@ import pytest
 from registrar.policy.load import parse
 from tests.notifications.told import ASKED, ENCRYPTOR, MOVED, notice
 from tests.policies import approval
-from tests.worker.harness import ADA, BOB, CI, Office
+from tests.worker.harness import ADA, BOB, CI, WorkerHarness
 from worker.notifications.channels import _page
 from worker.notifications.notifiers import discord, email, mattermost, slack, teams
 from worker.promotions.transition_rules import barred, who_may
@@ -53,36 +53,36 @@ def test_the_page_is_the_promotions_or_the_models():
 
 
 @pytest.fixture
-def office(ledger, tmp_path) -> Office:
-    return Office(ledger, tmp_path)
+def harness(ledger, tmp_path) -> WorkerHarness:
+    return WorkerHarness(ledger, tmp_path)
 
 
-def asked(office: Office) -> str:
-    return office.fact("promotion.awaiting_approval")
+def asked(harness: WorkerHarness) -> str:
+    return harness.fact("promotion.awaiting_approval")
 
 
-def test_who_is_excluded_is_not_named_as_one_who_may_approve(office):
+def test_who_is_excluded_is_not_named_as_one_who_may_approve(harness):
     excluding = approval("{rules: [{group: leads}], exclude: [requester, author]}").replace(
         "bob: {name: Bob}", "bob: {name: Bob, accounts: {mlflow: bobby}}"
     )
-    office.policy(excluding)
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", by=CI, model="taxi", run_id="r1")
-    assert asked(office).endswith("1 of Ada, Bob (leads)")
-    office.post("promotion.cancel", by=ADA, model="taxi", version=1)
-    office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    assert asked(office).endswith("1 of Ada (leads)")
+    harness.policy(excluding)
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", by=CI, model="taxi", run_id="r1")
+    assert asked(harness).endswith("1 of Ada, Bob (leads)")
+    harness.post("promotion.cancel", by=ADA, model="taxi", version=1)
+    harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    assert asked(harness).endswith("1 of Ada (leads)")
 
 
-def test_where_nobody_is_left_the_card_says_so(office):
-    office.policy(
+def test_where_nobody_is_left_the_card_says_so(harness):
+    harness.policy(
         approval("{rules: [{group: one}], exclude: [requester]}").replace("  leads:", "  one: [bob]\n  leads:")
     )
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", by=CI, model="taxi", run_id="r1")
-    office.post("promotion.cancel", by=BOB, model="taxi", version=1)
-    office.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    assert asked(office).endswith("1 of nobody who may (one)")
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", by=CI, model="taxi", run_id="r1")
+    harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
+    harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
+    assert asked(harness).endswith("1 of nobody who may (one)")
 
 
 def test_the_author_is_not_named():

@@ -17,151 +17,151 @@ from registrar.ledger.migrate import migrate
 from registrar.ledger.tables import tasks
 from registrar.policy.document import Policy
 from tests.policies import approval, gate_on_production, gate_on_staging, model, production
-from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, Office
+from tests.worker.harness import ADA, BOB, CI, EVE, POLICY, WorkerHarness
 
-Story = Callable[[Office], None]
+Story = Callable[[WorkerHarness], None]
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 
 
-def trained(office: Office, run: str = "r1", rmse: float = 5.0, mae: float = 1.0) -> None:
-    office.registry.trained(run, rmse=rmse, mae=mae)
-    office.post("training_run.finished", model="taxi", run_id=run)
+def trained(harness: WorkerHarness, run: str = "r1", rmse: float = 5.0, mae: float = 1.0) -> None:
+    harness.registry.trained(run, rmse=rmse, mae=mae)
+    harness.post("training_run.finished", model="taxi", run_id=run)
 
 
-def approved(office: Office, number: int = 1, *, by=ADA, **given: object) -> None:
-    office.post("promotion.approve", by=by, model="taxi", version=number, **given)
+def approved(harness: WorkerHarness, number: int = 1, *, by=ADA, **given: object) -> None:
+    harness.post("promotion.approve", by=by, model="taxi", version=number, **given)
 
 
-def one(office: Office) -> None:
+def one(harness: WorkerHarness) -> None:
     """A version is trained and approved."""
-    trained(office)
-    approved(office)
+    trained(harness)
+    approved(harness)
 
 
-def two(office: Office) -> None:
+def two(harness: WorkerHarness) -> None:
     """Two versions, one after the other, each approved as it comes."""
     for number, run in enumerate(("r1", "r2"), start=1):
-        trained(office, run, 5.0 - number / 10)
-        approved(office, number)
+        trained(harness, run, 5.0 - number / 10)
+        approved(harness, number)
 
 
-def worse(office: Office) -> None:
+def worse(harness: WorkerHarness) -> None:
     """The second version is worse than the first."""
     for number, run in enumerate(("r1", "r2"), start=1):
-        trained(office, run, 5.0 + number / 10)
-        approved(office, number)
+        trained(harness, run, 5.0 + number / 10)
+        approved(harness, number)
 
 
-def two_requests(office: Office) -> None:
+def two_requests(harness: WorkerHarness) -> None:
     """A second version asks before anybody answered about the first."""
     for run in ("r1", "r2"):
-        trained(office, run)
+        trained(harness, run)
 
 
-def asked_by_ada(office: Office) -> None:
-    trained(office)
-    office.post("promotion.reject", by=BOB, model="taxi", version=1)
-    office.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
-    approved(office)
+def asked_by_ada(harness: WorkerHarness) -> None:
+    trained(harness)
+    harness.post("promotion.reject", by=BOB, model="taxi", version=1)
+    harness.post("promotion.request", by=ADA, model="taxi", version=1, target="Production")
+    approved(harness)
 
 
-def unanswered(office: Office) -> None:
-    trained(office)
+def unanswered(harness: WorkerHarness) -> None:
+    trained(harness)
     for _ in range(5):
-        office.later(hours=10)
+        harness.later(hours=10)
 
 
-def evaluated(office: Office) -> None:
-    trained(office)
-    run = office.registry.evaluated("e1", 1, rmse=6.5)
-    office.registry.runs["e1"] = replace(run, started_at=office.now())
-    office.later(hours=5)
-    office.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
+def evaluated(harness: WorkerHarness) -> None:
+    trained(harness)
+    run = harness.registry.evaluated("e1", 1, rmse=6.5)
+    harness.registry.runs["e1"] = replace(run, started_at=harness.now())
+    harness.later(hours=5)
+    harness.post("evaluation_run.finished", model="taxi", version=1, run_id="e1")
 
 
-def tagged(office: Office) -> None:
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1", tags={"dataset": "abc"})
+def tagged(harness: WorkerHarness) -> None:
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1", tags={"dataset": "abc"})
 
 
-def signed(office: Office) -> None:
-    office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
-    trained(office)
+def signed(harness: WorkerHarness) -> None:
+    harness.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}"}
+    trained(harness)
 
 
-def written_over(office: Office) -> None:
+def written_over(harness: WorkerHarness) -> None:
     """The weights are exchanged for others of the same size before the approval."""
     for weights in (b"weights", b"WEIGHTS"):
-        office.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "weights": weights}
+        harness.registry.files["models/taxi/1"] = {"MLmodel": b"flavors: {}", "weights": weights}
         if weights.islower():
-            trained(office)
-    approved(office)
+            trained(harness)
+    approved(harness)
 
 
-def patient(office: Office) -> None:
+def patient(harness: WorkerHarness) -> None:
     """Hours go by between the approval and a look at what came of it."""
-    trained(office)
-    office.later(hours=2)
-    approved(office)
-    office.later(hours=2)
+    trained(harness)
+    harness.later(hours=2)
+    approved(harness)
+    harness.later(hours=2)
 
 
-def deployed(office: Office) -> None:
+def deployed(harness: WorkerHarness) -> None:
     """The second version's deployment fails in prod, and then nothing is heard."""
     for number, run in enumerate(("r1", "r2"), start=1):
-        office.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
-        trained(office, run)
-        approved(office, number)
-        office.later(minutes=5)
-    office.post("deployment.failed", by=CI, model="taxi", version=2, environment="prod")
-    office.later(hours=1)
+        harness.registry.files[f"models/taxi/{number}"] = {"MLmodel": b""}
+        trained(harness, run)
+        approved(harness, number)
+        harness.later(minutes=5)
+    harness.post("deployment.failed", by=CI, model="taxi", version=2, environment="prod")
+    harness.later(hours=1)
 
 
-def moved_by_hand(office: Office) -> None:
-    two(office)
-    office.registry.set_stage("taxi", 1, "Production")
-    office.later(hours=3)
+def moved_by_hand(harness: WorkerHarness) -> None:
+    two(harness)
+    harness.registry.set_stage("taxi", 1, "Production")
+    harness.later(hours=3)
 
 
-def reconciled(office: Office) -> None:
-    moved_by_hand(office)
-    office.post("registry.reconcile", model="taxi")
+def reconciled(harness: WorkerHarness) -> None:
+    moved_by_hand(harness)
+    harness.post("registry.reconcile", model="taxi")
 
 
-def old(office: Office) -> None:
+def old(harness: WorkerHarness) -> None:
     """Two versions, and months without a prune that anybody asked for."""
-    two(office)
+    two(harness)
     for days in (40, 10):
-        office.later(days=days)
+        harness.later(days=days)
 
 
-def pruned(office: Office) -> None:
-    two(office)
+def pruned(harness: WorkerHarness) -> None:
+    two(harness)
     for days in (40, 10):
-        office.later(days=days)
-        office.post("model.prune", model="taxi")
+        harness.later(days=days)
+        harness.post("model.prune", model="taxi")
 
 
-def glass(office: Office) -> None:
-    trained(office)
-    approved(office, by=EVE, break_glass=True, reason="wrong prices")
+def glass(harness: WorkerHarness) -> None:
+    trained(harness)
+    approved(harness, by=EVE, break_glass=True, reason="wrong prices")
 
 
-def voted(office: Office) -> None:
+def voted(harness: WorkerHarness) -> None:
     """Everybody says yes, one after the other."""
-    trained(office)
+    trained(harness)
     for person in (EVE, ADA, BOB):
-        approved(office, by=person)
+        approved(harness, by=person)
 
 
-def outcome(office: Office) -> object:
+def outcome(harness: WorkerHarness) -> object:
     """What was told, and how MLflow, the record and the votes are left."""
     query = select(tasks.c.args, tasks.c.state).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq)
-    with office.ledger.read() as connection:
+    with harness.ledger.read() as connection:
         rows = connection.execute(query).all()
     said = [(args["channel"], args["fact"]["type"], _TIMES.sub("then", args["fact"]["text"]), s) for args, s in rows]
-    aliases = office.registry.model("taxi").aliases if office.stages() else {}
-    return said, office.stages(), dict(aliases), office.promotions(), office.votes(), office.holding()
+    aliases = harness.registry.model("taxi").aliases if harness.stages() else {}
+    return said, harness.stages(), dict(aliases), harness.promotions(), harness.votes(), harness.holding()
 
 
 @dataclass(frozen=True)
@@ -391,10 +391,10 @@ def told(folder: Path, migrated: Path, policy: str, story: Story) -> object:
     """What came of a story under a policy."""
     folder.mkdir()
     ledger = Ledger(f"sqlite:///{shutil.copy(migrated, folder)}")
-    office = Office(ledger, folder, policy=policy)
-    story(office)
+    harness = WorkerHarness(ledger, folder, policy=policy)
+    story(harness)
     ledger.close()
-    return outcome(office)
+    return outcome(harness)
 
 
 @pytest.mark.parametrize("key", [key for key, change in CHANGES.items() if not change.elsewhere])

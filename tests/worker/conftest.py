@@ -1,8 +1,8 @@
 import pytest
 
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 
 
 @pytest.fixture
-def office(ledger, tmp_path) -> Office:
-    return Office(ledger, tmp_path)
+def harness(ledger, tmp_path) -> WorkerHarness:
+    return WorkerHarness(ledger, tmp_path)

@@ -51,7 +51,7 @@ CI = Actor("source:ci", "ci")
 ADA, BOB, EVE = Actor("ada", "Ada"), Actor("bob", "Bob"), Actor("eve", "Eve")
 
 
-class Office:
+class WorkerHarness:
     """post() accepts an event and does all the work that follows; told is what people were told, in order."""
 
     def __init__(self, ledger: Ledger, folder: Any, registry: Any = None, policy: str = POLICY) -> None:

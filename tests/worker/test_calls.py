@@ -42,44 +42,44 @@ SEARCH = "GET model-versions/search"
     [(train, "GET mlflow-artifacts/artifacts"), (train_logged_model, "GET logged-models/")],
     ids=["mlflow 2", "mlflow 3"],
 )
-def test_a_run_becomes_a_version_by_five_calls(office, mlflow_address, calls, kind, where):
+def test_a_run_becomes_a_version_by_five_calls(harness, mlflow_address, calls, kind, where):
     client = MlflowClient(mlflow_address)
-    office.let_in(MlflowRegistry(mlflow_address))
+    harness.let_in(MlflowRegistry(mlflow_address))
     model = f"calls-{uuid.uuid4().hex[:8]}"
     runs = [kind(client) for _ in range(2)]
     looked = ["GET runs/get", where, SEARCH, SEARCH, MAKE]  # the second for what the first may have left out
     for run_id, expected in zip(runs, ([*looked, *FIRST, MAKE], looked), strict=True):
         calls.clear()
-        office.post("training_run.finished", model=model, run_id=run_id)
+        harness.post("training_run.finished", model=model, run_id=run_id)
         assert calls == expected
-    assert [version.run_id for version in office.registry.versions(model)] == runs[::-1]
+    assert [version.run_id for version in harness.registry.versions(model)] == runs[::-1]
 
 
 WHOLE = {"GET registered-models/get", "POST registered-models/get-latest-versions"}  # MLflow reads all versions for it
 
 
 @pytest.fixture(params=[train, train_logged_model], ids=["mlflow 2", "mlflow 3"])
-def moved(office, mlflow_address, request) -> str:
+def moved(harness, mlflow_address, request) -> str:
     """A model of six versions, the fifth in Production, the last on its way there. What is read whole is seen."""
-    office.let_in(MlflowRegistry(mlflow_address, glances=(2, 4)))
+    harness.let_in(MlflowRegistry(mlflow_address, glances=(2, 4)))
     client, model = MlflowClient(mlflow_address), f"calls-{uuid.uuid4().hex[:8]}"
-    office.policy(POLICY.replace("  taxi:", f"  {model}:"))
+    harness.policy(POLICY.replace("  taxi:", f"  {model}:"))
     for number in range(1, 7):
-        office.post("training_run.finished", model=model, run_id=request.param(client))
+        harness.post("training_run.finished", model=model, run_id=request.param(client))
         if number == 5:
-            office.post("promotion.approve", by=ADA, model=model, version=5)
+            harness.post("promotion.approve", by=ADA, model=model, version=5)
     return model
 
 
-def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(office, moved, calls, monkeypatch):
+def test_a_plan_and_a_move_read_neither_the_model_nor_all_its_versions(harness, moved, calls, monkeypatch):
     monkeypatch.setattr(stage_occupancy, "APART", 0)
     calls.clear()
-    look = PlanContext(office.registry, office.bench.policy, office.ledger, now())
+    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
     assert "version 5 is archived" in " ".join(plan(look, moved, 6, "Production").lines)
     assert 0 < calls.count(SEARCH) <= 2
     assert not WHOLE & set(calls)
     calls.clear()
-    office.post("promotion.approve", by=ADA, model=moved, version=6)
-    assert office.holding(moved)["Production"] == [6]
+    harness.post("promotion.approve", by=ADA, model=moved, version=6)
+    assert harness.holding(moved)["Production"] == [6]
     assert 0 < calls.count(SEARCH) <= 2
     assert not WHOLE & set(calls)

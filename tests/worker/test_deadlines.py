@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from registrar.ledger.tables import events
 from tests.policies import approval, gate_on_production
-from tests.worker.harness import ADA, POLICY, Office
+from tests.worker.harness import ADA, POLICY, WorkerHarness
 from worker import scheduler
 from worker.actions import review
 
@@ -21,98 +21,98 @@ pytestmark = pytest.mark.both_ledgers
 
 
 @pytest.fixture
-def office(ledger, tmp_path, request) -> Office:
-    return Office(ledger, tmp_path)
+def harness(ledger, tmp_path, request) -> WorkerHarness:
+    return WorkerHarness(ledger, tmp_path)
 
 
-def train(office: Office) -> None:
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
+def train(harness: WorkerHarness) -> None:
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
 
 
-def soaks(office: Office) -> bool:
-    return office.promotions()[-1] == (1, "Production", "awaiting_approval")
+def soaks(harness: WorkerHarness) -> bool:
+    return harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
-def expires(office: Office) -> bool:
-    return office.promotions()[-1] == (1, "Production", "expired")
+def expires(harness: WorkerHarness) -> bool:
+    return harness.promotions()[-1] == (1, "Production", "expired")
 
 
-def reminds(office: Office) -> bool:
-    return "promotion.reminder" in [kind for kind, _ in office.facts()]
+def reminds(harness: WorkerHarness) -> bool:
+    return "promotion.reminder" in [kind for kind, _ in harness.facts()]
 
 
-def times_out(office: Office) -> bool:
-    return "deployment.timed_out" in [kind for kind, _ in office.facts()]
+def times_out(harness: WorkerHarness) -> bool:
+    return "deployment.timed_out" in [kind for kind, _ in harness.facts()]
 
 
 DUE = {soaks: SOAK, expires: EXPIRES, reminds: REMINDS, times_out: DEPLOYS}
 
 
-def begun(office: Office, done) -> None:
+def begun(harness: WorkerHarness, done) -> None:
     """A day later it is due."""
-    office.policy(DUE[done])
-    train(office)
+    harness.policy(DUE[done])
+    train(harness)
     if done is times_out:
-        office.post("promotion.approve", by=ADA, model="taxi", version=1)
+        harness.post("promotion.approve", by=ADA, model="taxi", version=1)
 
 
-def tick(office: Office, *, ahead: timedelta) -> None:
+def tick(harness: WorkerHarness, *, ahead: timedelta) -> None:
     """Of a worker whose clock goes wrong; another one does the work."""
-    scheduler.tick(office.ledger, office.bench.inbox, office.bench.policy, office.now() + ahead)
-    office.work()
+    scheduler.tick(harness.ledger, harness.bench.inbox, harness.bench.policy, harness.now() + ahead)
+    harness.work()
 
 
-def reviewed(office: Office) -> int:
-    with office.ledger.read() as connection:
+def reviewed(harness: WorkerHarness) -> int:
+    with harness.ledger.read() as connection:
         query = select(func.count()).select_from(events).where(events.c.type == "model.review")
         return connection.execute(query).scalar_one()
 
 
 @pytest.mark.parametrize("ahead", AHEAD, ids=str)
 @pytest.mark.parametrize("done", DUE, ids=lambda done: done.__name__)
-def test_a_tick_ahead_of_time_does_not_spend_it(office, done, ahead):
-    begun(office, done)
-    office.jump(max(timedelta(), timedelta(hours=24) - ahead))
-    tick(office, ahead=ahead)
-    tick(office, ahead=ahead)
-    assert not done(office)
-    office.later(hours=24)
-    office.later(minutes=1)
-    assert done(office)
+def test_a_tick_ahead_of_time_does_not_spend_it(harness, done, ahead):
+    begun(harness, done)
+    harness.jump(max(timedelta(), timedelta(hours=24) - ahead))
+    tick(harness, ahead=ahead)
+    tick(harness, ahead=ahead)
+    assert not done(harness)
+    harness.later(hours=24)
+    harness.later(minutes=1)
+    assert done(harness)
 
 
 @pytest.mark.parametrize("done", DUE, ids=lambda done: done.__name__)
-def test_a_review_that_died_is_no_end_of_what_is_due(office, done, monkeypatch):
-    begun(office, done)
+def test_a_review_that_died_is_no_end_of_what_is_due(harness, done, monkeypatch):
+    begun(harness, done)
     with monkeypatch.context() as broken:
         broken.setattr(review, "still_open", lambda *_, **__: 1 / 0)
-        office.later(hours=24)
-        office.until_nothing_waits()
-    assert not done(office)
-    office.later(minutes=15)
-    assert done(office)
+        harness.later(hours=24)
+        harness.until_nothing_waits()
+    assert not done(harness)
+    harness.later(minutes=15)
+    assert done(harness)
 
 
-def test_a_clock_ahead_has_it_looked_at_less_and_less_often(office):
+def test_a_clock_ahead_has_it_looked_at_less_and_less_often(harness):
     """An hour of ticks every five seconds; and what it had looked at in vain is done soon after it is due."""
-    begun(office, soaks)
-    office.jump(timedelta(hours=23))
+    begun(harness, soaks)
+    harness.jump(timedelta(hours=23))
     for _ in range(900):
-        office.jump(timedelta(seconds=5))
-        tick(office, ahead=timedelta(hours=1))
-    assert reviewed(office) < 20
-    assert soaks(office)
+        harness.jump(timedelta(seconds=5))
+        tick(harness, ahead=timedelta(hours=1))
+    assert reviewed(harness) < 20
+    assert soaks(harness)
 
 
-def test_what_is_under_way_is_not_asked_for_again(office):
-    begun(office, soaks)
-    office.jump(timedelta(hours=25))
+def test_what_is_under_way_is_not_asked_for_again(harness):
+    begun(harness, soaks)
+    harness.jump(timedelta(hours=25))
     for _ in range(3):
-        scheduler.tick(office.ledger, office.bench.inbox, office.bench.policy, office.now())
-        office.jump(timedelta(minutes=20))
-    assert reviewed(office) == 1
-    office.work()
-    assert soaks(office)
-    office.later(hours=1)
-    assert reviewed(office) == 1
+        scheduler.tick(harness.ledger, harness.bench.inbox, harness.bench.policy, harness.now())
+        harness.jump(timedelta(minutes=20))
+    assert reviewed(harness) == 1
+    harness.work()
+    assert soaks(harness)
+    harness.later(hours=1)
+    assert reviewed(harness) == 1

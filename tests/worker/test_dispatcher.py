@@ -14,24 +14,24 @@ def rung(broker: Broker) -> list[str]:
     return [message["headers"]["id"] for message in messages][::-1]
 
 
-def bench(office, broker: Broker) -> WorkerContext:
-    return WorkerContext(**{**office.bench.__dict__, "app": celery_app(broker.url)})
+def bench(harness, broker: Broker) -> WorkerContext:
+    return WorkerContext(**{**harness.bench.__dict__, "app": celery_app(broker.url)})
 
 
-def accepted(office, *models: str) -> list[TaskMessage]:
+def accepted(harness, *models: str) -> list[TaskMessage]:
     for model in models:
-        office.accept("training_run.failed", model=model)
-    return office.due()
+        harness.accept("training_run.failed", model=model)
+    return harness.due()
 
 
-def test_of_a_burst_the_first_of_each_lane_is_rung(office, broker):
-    task_messages = accepted(office, *["taxi", "fraud"] * 3)
-    dispatcher.peal(bench(office, broker), task_messages)
+def test_of_a_burst_the_first_of_each_lane_is_rung(harness, broker):
+    task_messages = accepted(harness, *["taxi", "fraud"] * 3)
+    dispatcher.peal(bench(harness, broker), task_messages)
     assert rung(broker) == [task_message.task_id for task_message in task_messages[:2]]
 
 
-def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(office, broker):
-    task_messages = accepted(office, "taxi", "fraud")
-    office.run(task_messages[0])
-    dispatcher.peal(bench(office, broker), [*task_messages, TaskMessage("tsk_of_nobody", "worker.register")])
+def test_a_peal_that_comes_again_rings_for_what_is_still_to_be_done(harness, broker):
+    task_messages = accepted(harness, "taxi", "fraud")
+    harness.run(task_messages[0])
+    dispatcher.peal(bench(harness, broker), [*task_messages, TaskMessage("tsk_of_nobody", "worker.register")])
     assert rung(broker) == [task_messages[1].task_id]

@@ -19,33 +19,33 @@ from worker import dispatcher, ledger_retry
 DOWN = LedgerUnavailable("connection refused")
 
 
-def row(office, event: str):
-    with office.ledger.read() as connection:
+def row(harness, event: str):
+    with harness.ledger.read() as connection:
         return connection.execute(select(tasks).where(tasks.c.event_id == event).order_by(tasks.c.seq)).first()
 
 
-def expire(office, event: str) -> None:
-    with office.ledger.write() as connection:
+def expire(harness, event: str) -> None:
+    with harness.ledger.write() as connection:
         running = {"state": "running", "lease": "somebody's", "lease_until": now() - timedelta(seconds=1)}
         connection.execute(update(tasks).where(tasks.c.event_id == event).values(running))
 
 
 @contextmanager
-def locked(office):
+def locked(harness):
     """By another process's kind of connection, that goes on for longer than a writer waits."""
-    with closing(sqlite3.connect(office.ledger.engine.url.database, isolation_level=None)) as other:
+    with closing(sqlite3.connect(harness.ledger.engine.url.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
 
 
-def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_again(office, monkeypatch, caplog):
-    office.registry.trained("r1", rmse=9.0)
-    create_version = office.registry.create_version
+def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_again(harness, monkeypatch, caplog):
+    harness.registry.trained("r1", rmse=9.0)
+    create_version = harness.registry.create_version
     gone, back = threading.Event(), threading.Event()
 
     def away() -> None:
-        with locked(office):
+        with locked(harness):
             gone.set()
             back.wait(60)
 
@@ -60,50 +60,50 @@ def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_agai
         back.set()
 
     monkeypatch.setattr(ledger_retry, "sleep", returns)
-    office.registry.create_version = create
-    event = office.post("training_run.finished", model="taxi", run_id="r1")
+    harness.registry.create_version = create
+    event = harness.post("training_run.finished", model="taxi", run_id="r1")
     assert "the ledger is locked by another process" in caplog.text
-    assert office.stages() == {1: "None"}
-    assert office.registry.writes.count(("create_version", "taxi")) == 1
-    done = row(office, event)
+    assert harness.stages() == {1: "None"}
+    assert harness.registry.writes.count(("create_version", "taxi")) == 1
+    done = row(harness, event)
     assert (done.state, done.attempts, done.crashes) == ("succeeded", 1, 0)
 
 
-def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_dies_of(office):
-    office.registry.trained("r1", rmse=9.0)
-    office.registry.fail["run"] = DOWN
-    event = office.post("training_run.finished", model="taxi", run_id="r1")
+def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_dies_of(harness):
+    harness.registry.trained("r1", rmse=9.0)
+    harness.registry.fail["run"] = DOWN
+    event = harness.post("training_run.finished", model="taxi", run_id="r1")
     for _ in range(2 * celery_side.UNEXPECTED_ATTEMPTS):
-        office.registry.fail["run"] = DOWN
-        with office.ledger.write() as connection:
+        harness.registry.fail["run"] = DOWN
+        with harness.ledger.write() as connection:
             connection.execute(update(tasks).where(tasks.c.event_id == event).values(not_before=now()))
-        office.work()
-    waiting = row(office, event)
+        harness.work()
+    waiting = row(harness, event)
     assert (waiting.state, waiting.error) == ("queued", "the ledger does not answer")
 
 
-def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(office, caplog):
-    event = office.accept("training_run.failed", model="taxi")
-    with locked(office):
-        celery_side.work_on(office.bench, "report", row(office, event).id)
+def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(harness, caplog):
+    event = harness.accept("training_run.failed", model="taxi")
+    with locked(harness):
+        celery_side.work_on(harness.bench, "report", row(harness, event).id)
     assert "not begun, the sweep rings again: the ledger is locked by another process" in caplog.text
-    assert row(office, event).state == "queued"
+    assert row(harness, event).state == "queued"
 
 
-def test_after_an_outage_whoever_lives_has_time_to_renew_its_lease(office, monkeypatch):
+def test_after_an_outage_whoever_lives_has_time_to_renew_its_lease(harness, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr(office.ledger, "outages", Outages(lambda: clock[0]))
-    event = office.accept("training_run.failed", model="taxi")
+    monkeypatch.setattr(harness.ledger, "outages", Outages(lambda: clock[0]))
+    event = harness.accept("training_run.failed", model="taxi")
     for _ in range(MAX_CRASHES + 1):
-        office.ledger.outages.failed()
+        harness.ledger.outages.failed()
         clock[0] += OUTAGE_SECONDS + 60
-        expire(office, event)  # a write: the outage is over
+        expire(harness, event)  # a write: the outage is over
         clock[0] += LEASE_SECONDS - 1
-        dispatcher.sweep(office.bench)
-        assert (row(office, event).state, row(office, event).crashes) == ("running", 0)
+        dispatcher.sweep(harness.bench)
+        assert (row(harness, event).state, row(harness, event).crashes) == ("running", 0)
     clock[0] += 2
-    dispatcher.sweep(office.bench)
-    assert (row(office, event).state, row(office, event).crashes) == ("queued", 1)  # nobody did: it is dead
+    dispatcher.sweep(harness.bench)
+    assert (row(harness, event).state, row(harness, event).crashes) == ("queued", 1)  # nobody did: it is dead
 
 
 def test_a_lock_that_was_waited_for_in_vain_is_no_outage():

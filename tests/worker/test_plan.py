@@ -8,24 +8,24 @@ from worker.promotions.plan import Plan, PlanContext, plan
 from worker.registry.protocol import NotFound, PermanentError, RetryableError
 
 
-def planned(office, number: int = 1, stage: str = "Production") -> Plan:
-    before = (list(office.registry.writes), office.facts(), office.promotions())
-    look = PlanContext(office.registry, office.bench.policy, office.ledger, now())
+def planned(harness, number: int = 1, stage: str = "Production") -> Plan:
+    before = (list(harness.registry.writes), harness.facts(), harness.promotions())
+    look = PlanContext(harness.registry, harness.bench.policy, harness.ledger, now())
     found = plan(look, "taxi", number, stage)
-    assert before == (list(office.registry.writes), office.facts(), office.promotions())
+    assert before == (list(harness.registry.writes), harness.facts(), harness.promotions())
     return found
 
 
-def train(office, run: str = "r1", rmse: float = 5.0) -> None:
-    office.registry.trained(run, rmse=rmse)
-    office.post("training_run.finished", model="taxi", run_id=run)
+def train(harness, run: str = "r1", rmse: float = 5.0) -> None:
+    harness.registry.trained(run, rmse=rmse)
+    harness.post("training_run.finished", model="taxi", run_id=run)
 
 
-def test_ready_says_what_it_takes_and_what_would_follow(office):
-    train(office, "r1")
-    office.post("promotion.approve", by=ADA, model="taxi", version=1)
-    train(office, "r2")
-    found = planned(office, 2)
+def test_ready_says_what_it_takes_and_what_would_follow(harness):
+    train(harness, "r1")
+    harness.post("promotion.approve", by=ADA, model="taxi", version=1)
+    train(harness, "r2")
+    found = planned(harness, 2)
     assert found.state == "ready"
     assert found.lines[0].startswith("asked for: on 20")
     assert found.lines[0].endswith("by ci; awaiting approval")
@@ -33,51 +33,51 @@ def test_ready_says_what_it_takes_and_what_would_follow(office):
         "approval: 1 of Ada, Bob (leads)",
         "then: Staging -> Production, @champion with it; version 1 is archived",
     ]
-    assert found.lines[3] == f"policy: {office.bench.policy.digest('taxi')}"
+    assert found.lines[3] == f"policy: {harness.bench.policy.digest('taxi')}"
 
 
-def test_blocked_says_by_which_gate(office):
-    train(office, rmse=9.0)
-    found = planned(office, 1, "Staging")
+def test_blocked_says_by_which_gate(harness):
+    train(harness, rmse=9.0)
+    found = planned(harness, 1, "Staging")
     assert (found.state, found.lines[0]) == ("blocked", "✗ rmse 9 is not < 7")
-    assert planned(office, 1).lines[0] == "✗ it is in None, and Production is reached from Staging"
+    assert planned(harness, 1).lines[0] == "✗ it is in None, and Production is reached from Staging"
 
 
-def test_a_passed_gate_is_shown_too(office):
-    office.policy(POLICY.replace("threshold: 7", "threshold: 1"))
-    train(office)
-    office.policy(POLICY)
-    assert planned(office, 1, "Staging").lines[:3] == [
+def test_a_passed_gate_is_shown_too(harness):
+    harness.policy(POLICY.replace("threshold: 7", "threshold: 1"))
+    train(harness)
+    harness.policy(POLICY)
+    assert planned(harness, 1, "Staging").lines[:3] == [
         "✓ rmse 5 is < 7",
         "asked for: not yet",
         "approval: nobody is asked",
     ]
 
 
-def test_quarantine_blocks(office):
-    train(office)
-    office.registry.set_tag("taxi", 1, "registrar.quarantined", "bad")
-    assert planned(office).lines[0] == "✗ it is quarantined: bad"
+def test_quarantine_blocks(harness):
+    train(harness)
+    harness.registry.set_tag("taxi", 1, "registrar.quarantined", "bad")
+    assert planned(harness).lines[0] == "✗ it is quarantined: bad"
 
 
-def test_where_it_is_already_there_is_nothing_to_do(office):
-    train(office)
-    assert planned(office, 1, "Staging") == Plan("nothing to do", ["taxi version 1 is in Staging already"])
+def test_where_it_is_already_there_is_nothing_to_do(harness):
+    train(harness)
+    assert planned(harness, 1, "Staging") == Plan("nothing to do", ["taxi version 1 is in Staging already"])
 
 
-def test_what_is_not_there_is_said(office):
+def test_what_is_not_there_is_said(harness):
     with pytest.raises(NotFound, match="taxi version 1"):
-        planned(office)
-    train(office)
-    office.policy(
+        planned(harness)
+    train(harness)
+    harness.policy(
         POLICY.replace("stage: Production, alias: champion,", "stage: Production, alias: champion, gates: [],")
     )
     with pytest.raises(PermanentError, match="no target Archived for taxi"):
-        planned(office, 1, "Archived")
+        planned(harness, 1, "Archived")
 
 
-def test_a_registry_that_does_not_answer_is_no_verdict(office):
-    train(office)
-    office.registry.fail["run"] = RetryableError("MLflow does not answer")
+def test_a_registry_that_does_not_answer_is_no_verdict(harness):
+    train(harness)
+    harness.registry.fail["run"] = RetryableError("MLflow does not answer")
     with pytest.raises(RetryableError):
-        planned(office)
+        planned(harness)

@@ -17,32 +17,32 @@ KEPT = POLICY.replace("  taxi:\n", "  taxi:\n    retention: {keep_last: 2, older
 
 
 @pytest.fixture
-def office(office):
+def harness(harness):
     """Six old versions: 1 is marked and due, 2 holds an alias and is marked, 3 is marked, 4 is new to it."""
-    office.policy(KEPT)
-    office.registry.ensure_model("taxi")
+    harness.policy(KEPT)
+    harness.registry.ensure_model("taxi")
     for n in range(1, 7):
-        office.registry.create_version("taxi", ModelSource(f"models:/m-{n}"), run_id="r", description="", tags={})
-        office.registry._change("taxi", n, created_at=now() - timedelta(days=100))
-        office.registry.files[f"models/taxi/{n}"] = {"MLmodel": b"1234567890"}
-    office.registry.set_alias("taxi", "shadow", 2)
+        harness.registry.create_version("taxi", ModelSource(f"models:/m-{n}"), run_id="r", description="", tags={})
+        harness.registry._change("taxi", n, created_at=now() - timedelta(days=100))
+        harness.registry.files[f"models/taxi/{n}"] = {"MLmodel": b"1234567890"}
+    harness.registry.set_alias("taxi", "shadow", 2)
     for n, days in ((1, -1), (2, -1), (3, 2)):
         stamp = (now() + timedelta(days=days)).isoformat()
-        office.registry.set_tag("taxi", n, Key.PRUNE_AFTER, stamp)
-        created_at = office.registry.version("taxi", n).created_at
-        office.record(StateSet("taxi", n, created_at, Key.PRUNE_AFTER, stamp))
-    return office
+        harness.registry.set_tag("taxi", n, Key.PRUNE_AFTER, stamp)
+        created_at = harness.registry.version("taxi", n).created_at
+        harness.record(StateSet("taxi", n, created_at, Key.PRUNE_AFTER, stamp))
+    return harness
 
 
-def planned(office) -> PrunePlan:
-    before = (list(office.registry.writes), office.facts())
-    found = plan_prune(PlanContext(office.registry, office.bench.policy, office.ledger, now()), "taxi")
-    assert before == (list(office.registry.writes), office.facts())
+def planned(harness) -> PrunePlan:
+    before = (list(harness.registry.writes), harness.facts())
+    found = plan_prune(PlanContext(harness.registry, harness.bench.policy, harness.ledger, now()), "taxi")
+    assert before == (list(harness.registry.writes), harness.facts())
     return found
 
 
-def test_every_version_has_a_step_and_what_changes_comes_first(office):
-    found = planned(office)
+def test_every_version_has_a_step_and_what_changes_comes_first(harness):
+    found = planned(harness)
     assert found.state == "ready"
     assert [(row.version, row.step, row.bytes) for row in found.rows] == [
         (1, "delete", 10),
@@ -57,8 +57,8 @@ def test_every_version_has_a_step_and_what_changes_comes_first(office):
     )
 
 
-def test_each_says_why_and_when(office):
-    found = {int(row[0]): row[2:] for row in planned(office).table().rows}
+def test_each_says_why_and_when(harness):
+    found = {int(row[0]): row[2:] for row in planned(harness).table().rows}
     assert found[1][:2] == ("is deleted", f"its mark ended {now() - timedelta(days=1):%Y-%m-%d %H:%M} UTC")
     assert found[2] == ("stays, loses its mark", "it holds @shadow", "")
     assert found[3][:2] == ("is marked already", f"may be deleted after {now() + timedelta(days=2):%Y-%m-%d %H:%M} UTC")
@@ -66,42 +66,42 @@ def test_each_says_why_and_when(office):
     assert found[6] == ("stays", "it is one of the newest 2", "")
 
 
-def test_a_prune_does_what_the_plan_says(office):
-    office.post("model.prune", model="taxi")
-    assert sorted(office.stages()) == [2, 3, 4, 5, 6]
-    found = planned(office)
+def test_a_prune_does_what_the_plan_says(harness):
+    harness.post("model.prune", model="taxi")
+    assert sorted(harness.stages()) == [2, 3, 4, 5, 6]
+    found = planned(harness)
     assert (found.state, found.title) == ("nothing to do", "Nothing of taxi would be deleted or marked now")
     assert [row.version for row in found.rows if row.step == "wait"] == [4, 3]
 
 
-def test_without_retention_every_version_stays(office):
-    office.policy(POLICY)
-    assert {row.reasons for row in planned(office).rows} == {("registrar.yml has no retention for taxi",)}
+def test_without_retention_every_version_stays(harness):
+    harness.policy(POLICY)
+    assert {row.reasons for row in planned(harness).rows} == {("registrar.yml has no retention for taxi",)}
 
 
-def test_a_registry_that_does_not_answer_is_no_plan(office):
-    office.registry.fail["size_of"] = RetryableError("MLflow does not answer")
+def test_a_registry_that_does_not_answer_is_no_plan(harness):
+    harness.registry.fail["size_of"] = RetryableError("MLflow does not answer")
     with pytest.raises(RetryableError):
-        planned(office)
+        planned(harness)
 
 
-def test_a_model_that_is_not_there_is_said(office):
+def test_a_model_that_is_not_there_is_said(harness):
     with pytest.raises(NotFound):
-        plan_prune(PlanContext(office.registry, office.bench.policy, office.ledger, now()), "nobody")
+        plan_prune(PlanContext(harness.registry, harness.bench.policy, harness.ledger, now()), "nobody")
 
 
-def answer(office, **data) -> str:
-    event = office.post("registry.query", by=ADA, **data)
-    with office.ledger.read() as connection:
+def answer(harness, **data) -> str:
+    event = harness.post("registry.query", by=ADA, **data)
+    with harness.ledger.read() as connection:
         row = connection.execute(select(tasks.c.outcome).where(tasks.c.event_id == event)).scalar_one()
     return str(row["summary"])
 
 
-def test_both_plans_are_answered_in_chat(office):
-    said = answer(office, question="plan_prune", model="taxi")
+def test_both_plans_are_answered_in_chat(harness):
+    said = answer(harness, question="plan_prune", model="taxi")
     assert "taxi version 1 would be deleted (10 bytes)" in said
     assert "it holds @shadow" in said
-    office.registry.trained("r", rmse=5.0)
-    said = answer(office, question="plan", model="taxi", version=6, target="Staging")
+    harness.registry.trained("r", rmse=5.0)
+    said = answer(harness, question="plan", model="taxi", version=6, target="Staging")
     assert "taxi version 6 to Staging: ready" in said
     assert "then: None -> Staging" in said

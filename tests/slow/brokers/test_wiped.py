@@ -10,7 +10,7 @@ from celery import Celery
 from registrar.broker.celery_app import QUEUE, celery_app, publish
 from registrar.ledger import Ledger
 from tests.redis_server import Server
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 from worker.beat import SWEEP_SECONDS
 from worker.context import WorkerContext
 from worker.dispatcher import sweep
@@ -55,16 +55,16 @@ class Clock:
 
 
 def test_in_two_sweep_periods_all_that_is_unfinished_is_rung(ledger: Ledger, tmp_path: Path, wiped: tuple[str, Wipe]):
-    office, clock, (url, wipe) = Office(ledger, tmp_path), Clock(), wiped
+    harness, clock, (url, wipe) = WorkerHarness(ledger, tmp_path), Clock(), wiped
     app = celery_app(url)
-    office.now = clock  # type: ignore[method-assign]
-    office.bench = WorkerContext(**{**office.bench.__dict__, "app": app, "now": clock})
+    harness.now = clock  # type: ignore[method-assign]
+    harness.bench = WorkerContext(**{**harness.bench.__dict__, "app": app, "now": clock})
     for number in range(5):
-        office.accept("training_run.failed", model=f"m{number}")
-    publish(app, office.due())
+        harness.accept("training_run.failed", model=f"m{number}")
+    publish(app, harness.due())
     rung = []
     for _ in range(3):
-        sweep(office.bench)
+        sweep(harness.bench)
         rung.append(waiting(app))
         clock.time += timedelta(seconds=SWEEP_SECONDS)
         if len(rung) == 1:

@@ -68,7 +68,7 @@ class House:
 
 
 @dataclass
-class Street:
+class ComposeStack:
     """All services but those of a profile. folder: must be open to the user postgres."""
 
     folder: Path

@@ -9,11 +9,11 @@ import pytest
 
 from tests import postgres_server
 from tests.needs import needs
-from tests.slow.deploy.compose_stack import Street
+from tests.slow.deploy.compose_stack import ComposeStack
 
 
 @pytest.fixture(scope="module")
-def street() -> Iterator[Street]:
+def street() -> Iterator[ComposeStack]:
     """Every service of docker-compose.yml, healthy; ended, with all it left, at the end of the module."""
     needs("redis-server", install="apt-get install redis-server")
     needs("redis-cli", install="apt-get install redis-tools")
@@ -22,7 +22,7 @@ def street() -> Iterator[Street]:
     # Not pytest's tmp_path: those are closed to the user postgres.
     folder = Path(tempfile.mkdtemp(prefix="registrar-"))
     folder.chmod(0o755)
-    street = Street(folder)
+    street = ComposeStack(folder)
     try:
         street.make_secrets()
         street.open()

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from registrar.http.event_client import Address, compose, follow, post
 from tests.deploy.composefile import ROOT, ours
 from tests.mlflow_server import train
-from tests.slow.deploy.compose_stack import Street, seconds
+from tests.slow.deploy.compose_stack import ComposeStack, seconds
 from worker.registry.mlflow import configure_client
 
 PATIENCE = 60.0
@@ -29,7 +29,7 @@ def eventually(found: Callable[[], Any], what: str) -> Any:
     return answer
 
 
-def send(street: Street, type_: str, **data: Any) -> dict[str, Any]:
+def send(street: ComposeStack, type_: str, **data: Any) -> dict[str, Any]:
     """Post an event as CI does, and follow it to its end."""
     secret = (street.folder / "made" / "ci_whsec").read_text().strip()
     to = Address(f"{street.receiver_url}/webhooks/ci", secret)
@@ -38,29 +38,29 @@ def send(street: Street, type_: str, **data: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def registry(street: Street) -> MlflowClient:
+def registry(street: ComposeStack) -> MlflowClient:
     configure_client()
     return MlflowClient(street.mlflow_url)
 
 
-def test_every_service_becomes_healthy_by_its_own_healthcheck(street: Street) -> None:
+def test_every_service_becomes_healthy_by_its_own_healthcheck(street: ComposeStack) -> None:
     assert set(street.houses) == set(ours())
     assert all(house.healthy() for name, house in street.houses.items() if name != "migrate")
 
 
-def test_receiver_and_worker_show_their_metrics_to_who_is_in_their_network(street: Street) -> None:
+def test_receiver_and_worker_show_their_metrics_to_who_is_in_their_network(street: ComposeStack) -> None:
     told = {"9101": "registrar_ledger_up 1.0", "9102": "registrar_task_attempt_seconds", "9103": "registrar_loop_age"}
     for port, name in told.items():
         assert name in requests.get(f"http://127.0.0.1:{street.ports[port]}/metrics", timeout=10).text
 
 
-def test_a_failed_training_is_accepted_and_told(street: Street) -> None:
+def test_a_failed_training_is_accepted_and_told(street: ComposeStack) -> None:
     event = send(street, "training_run.failed", model="churn", reason="out of memory")
     assert event["state"] == "succeeded", event
     assert "worker.notify" in [task["name"] for task in event["tasks"]]
 
 
-def test_a_finished_training_becomes_version_1_in_staging(street: Street, registry: MlflowClient) -> None:
+def test_a_finished_training_becomes_version_1_in_staging(street: ComposeStack, registry: MlflowClient) -> None:
     run_id = train(registry)
     event = send(street, "training_run.finished", model="churn-compose", run_id=run_id)
     assert event["state"] == "succeeded", event
@@ -76,7 +76,7 @@ def staged(registry: MlflowClient) -> bool:
     return stage == "Staging" and aliases == {"challenger": "1"}
 
 
-def test_the_model_is_fetched_through_mlflows_volume(street: Street, registry: MlflowClient) -> None:
+def test_the_model_is_fetched_through_mlflows_volume(street: ComposeStack, registry: MlflowClient) -> None:
     run_id = train(registry)
     event = send(street, "artifacts.fetch", run_id=run_id, path="model")
     assert event["state"] == "succeeded", event
@@ -85,13 +85,13 @@ def test_the_model_is_fetched_through_mlflows_volume(street: Street, registry: M
 
 @pytest.mark.parametrize(("host", "status"), [("mlflow:5000", 200), ("mlflow", 200), ("rebound.example", 403)])
 def test_mlflow_answers_to_its_name_in_the_network_and_to_no_foreign_one(
-    street: Street, host: str, status: int
+    street: ComposeStack, host: str, status: int
 ) -> None:
     url = f"{street.mlflow_url}/api/2.0/mlflow/registered-models/search"
     assert requests.get(url, headers={"Host": host}, timeout=10).status_code == status
 
 
-def test_redis_asks_for_the_password_and_syncs_every_write(street: Street) -> None:
+def test_redis_asks_for_the_password_and_syncs_every_write(street: ComposeStack) -> None:
     house = street.houses["redis"]
     asked = {name: redis_setting(street, name) for name in ("appendonly", "appendfsync", "maxmemory-policy")}
     assert asked == {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
@@ -100,7 +100,7 @@ def test_redis_asks_for_the_password_and_syncs_every_write(street: Street) -> No
     assert "NOAUTH" in done.stdout
 
 
-def redis_setting(street: Street, name: str) -> str:
+def redis_setting(street: ComposeStack, name: str) -> str:
     house = street.houses["redis"]
     password = (street.folder / "made" / "redis_conf").read_text().split()[1]
     command = ["redis-cli", "-p", str(street.ports["6379"]), "config", "get", name]
@@ -109,7 +109,7 @@ def redis_setting(street: Street, name: str) -> str:
     return done.stdout.split()[1]
 
 
-def test_a_database_lets_only_its_owner_in(street: Street) -> None:
+def test_a_database_lets_only_its_owner_in(street: ComposeStack) -> None:
     def entered(user: str, secret: str, database: str) -> bool:
         house = street.houses["postgres"]
         password = (street.folder / "made" / secret).read_text().strip()
@@ -126,7 +126,7 @@ def test_a_database_lets_only_its_owner_in(street: Street) -> None:
     assert not entered("registrar", "mlflow_password", "registrar")
 
 
-def test_a_worker_that_is_not_there_is_unhealthy(street: Street, tmp_path: Path) -> None:
+def test_a_worker_that_is_not_there_is_unhealthy(street: ComposeStack, tmp_path: Path) -> None:
     """From another container, whose /tmp is another."""
     environment = {**street.houses["worker"].environment, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "registrar", "alive", "--part", "worker"]
@@ -134,7 +134,7 @@ def test_a_worker_that_is_not_there_is_unhealthy(street: Street, tmp_path: Path)
     assert (done.returncode, done.stderr) == (1, "no worker of this installation runs here\n")
 
 
-def test_no_log_holds_a_secret(street: Street) -> None:
+def test_no_log_holds_a_secret(street: ComposeStack) -> None:
     made = street.folder / "made"
     values = {path.name: path.read_text().split()[-1].removeprefix("password=") for path in made.glob("[a-z]*")}
     for name, house in street.houses.items():
@@ -142,7 +142,7 @@ def test_no_log_holds_a_secret(street: Street) -> None:
         assert not [secret for secret, value in values.items() if value in log], name
 
 
-def test_no_secret_is_in_a_command_line_or_a_foreign_environment(street: Street) -> None:
+def test_no_secret_is_in_a_command_line_or_a_foreign_environment(street: ComposeStack) -> None:
     made = street.folder / "made"
     passwords = [(made / name).read_text().split()[-1] for name in ("ledger_password", "mlflow_password", "redis_conf")]
     for name, house in street.houses.items():
@@ -150,12 +150,12 @@ def test_no_secret_is_in_a_command_line_or_a_foreign_environment(street: Street)
         assert not [password for password in passwords if password in " ".join(seen)], name
 
 
-def test_services_write_only_into_volumes_and_tmpfs(street: Street) -> None:
+def test_services_write_only_into_volumes_and_tmpfs(street: ComposeStack) -> None:
     """Their root file systems are read-only: what they leave in the working folder would be refused there."""
     assert [str(path) for path in street.folder.glob("*/cwd/*")] == []
 
 
-def test_every_service_stops_within_its_grace_period(street: Street) -> None:
+def test_every_service_stops_within_its_grace_period(street: ComposeStack) -> None:
     """The last one: it closes the street."""
     took = street.close()
     for name, service in ours().items():

@@ -26,7 +26,7 @@ from tests.slow.promotions.model import Runs
 from tests.slow.promotions.rules import POLICIES
 from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, Trouble
 from tests.slow.promotions.witness import Witness
-from tests.worker.harness import Office
+from tests.worker.harness import WorkerHarness
 from worker import scheduler
 from worker.celery_tasks import work_on
 from worker.registry.mlflow import MlflowRegistry
@@ -67,7 +67,7 @@ class Desk:
         self.mlflow = kind(parts.address, glances=(1, 5))
         self.client = MlflowClient(parts.address)
         door = FrailDoor(self.mlflow, self.trouble, self.witness.about_to, self.witness.did)
-        self.office = Office(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
+        self.harness = WorkerHarness(FrailLedger(parts.ledger_url, self.trouble), parts.folder, door, rules.text())
         self.stirred = False
 
     def close(self) -> None:
@@ -75,13 +75,13 @@ class Desk:
         newest = select(events).where(events.c.model == self.model).order_by(events.c.seq.desc()).limit(1)
         with self.ledger.write() as connection:
             event = connection.execute(newest).one()
-            cause = Cause(event.id, event.actor, event.actor_name, self.office.now())
+            cause = Cause(event.id, event.actor, event.actor_name, self.harness.now())
             for asked in still_open(connection, model=self.model):
                 PromotionStateChanged(asked.id, "cancelled").apply(connection, cause)
             for awaited in under_way(connection, model=self.model):
                 DeploymentEnded(awaited.id, "superseded").apply(connection, cause)
         self.ledger.close()
-        self.office.ledger.close()
+        self.harness.ledger.close()
 
     # What is done from outside.
     def accept(self, type_: str, *, by: str, **data: Any) -> str:
@@ -89,7 +89,7 @@ class Desk:
         about = self.witness.posted[data["event_id"]] if type_ == "event.replay" else (type_, by, data)
         seen = self.chronicle.seen(about[2]) if about[0] in VOTES else None
         held = self.witness.recorded()
-        event = self.office.accept(type_, by=Actor(by, by.title()), model=self.model, **data)
+        event = self.harness.accept(type_, by=Actor(by, by.title()), model=self.model, **data)
         self.trouble.armed = armed
         self.witness.posted[event] = (type_, by, data)
         self.witness.held_by[event] = held
@@ -100,14 +100,14 @@ class Desk:
     def refused(self, type_: str, **data: Any) -> bool:
         """At the door."""
         try:
-            self.office.accept(type_, model=self.model, **data)
+            self.harness.accept(type_, model=self.model, **data)
         except ValidationError:
             return True
         return False
 
     def policy(self, name: str) -> None:
         self.chronicle.rules = POLICIES[name]
-        self.office.policy(POLICIES[name].text())
+        self.harness.policy(POLICIES[name].text())
         self.seen["policies changed"] += 1
 
     def delete(self, number: int) -> None:
@@ -175,7 +175,7 @@ class Desk:
         if outer is None:
             self.world.came, self.witness.disturbed = set(), False
         with suppress(Died, LedgerUnavailable):
-            work_on(self.office.bench, task.name.removeprefix("worker."), task.id)
+            work_on(self.harness.bench, task.name.removeprefix("worker."), task.id)
         self.witness.task = outer
         self._look(task)
 
@@ -214,7 +214,7 @@ class Desk:
         self.settle()
         self.seen["hours passed"] += hours
         self.clock.forward(hours=hours)
-        scheduler.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.clock())
+        scheduler.tick(self.ledger, self.harness.bench.inbox, self.harness.bench.policy, self.clock())
         self.settle()
 
     def assert_agreed(self) -> None:

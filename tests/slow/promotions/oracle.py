@@ -89,7 +89,7 @@ class Word:
     seen: Seen
 
 
-class Chronicle:
+class Oracle:
     """rules: the policy in force, changed by whoever drives. champions: who ever was one by the record, last first."""
 
     def __init__(self, world: World, runs: Runs, rules: Rules, champions: Callable[[], list[int]]) -> None:

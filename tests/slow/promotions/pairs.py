@@ -30,7 +30,7 @@ from registrar.ledger.version_state import Key, current, states
 from tests.mlflow_server import train_logged_model
 from tests.slow.promotions.lifecycle import CANDIDATE, STATES, World
 from tests.slow.promotions.mlflow_in_process import DATABASE, RegistryInProcess
-from tests.worker.harness import CI, Office
+from tests.worker.harness import CI, WorkerHarness
 from worker import scheduler
 from worker.registry.protocol import PermanentError, Registry
 
@@ -135,23 +135,23 @@ class Side:
         self.trouble = Trouble()
         self.registry = RegistryInProcess(scene.uri, client=scene.client, glances=(1, 5))
         door: Any = Door(self.registry, self.trouble)
-        self.office = Office(self.ledger, scene.folder, door, policy(scene.state))
-        self.office.jump(ahead)
+        self.harness = WorkerHarness(self.ledger, scene.folder, door, policy(scene.state))
+        self.harness.jump(ahead)
 
     def accept(self, type_: str, *, by: Actor = CI, **data: Any) -> str:
-        return self.office.accept(type_, by=by, model=self.scene.model, **data)
+        return self.harness.accept(type_, by=by, model=self.scene.model, **data)
 
     def post(self, type_: str, *, by: Actor = CI, **data: Any) -> None:
         self.accept(type_, by=by, **data)
-        self.office.work()
+        self.harness.work()
 
     def hear(self, task_messages: list[TaskMessage]) -> None:
         for task_message in task_messages:
             with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-                self.office.run(task_message)
+                self.harness.run(task_message)
 
     def tick(self) -> None:
-        scheduler.tick(self.ledger, self.office.bench.inbox, self.office.bench.policy, self.office.now())
+        scheduler.tick(self.ledger, self.harness.bench.inbox, self.harness.bench.policy, self.harness.now())
 
     def earlier(self, type_: str, state: str) -> tuple[str, str]:
         """The last event of a type, and its first task."""
@@ -184,15 +184,15 @@ class Scene:
         side = Side(self, url, ahead=timedelta())
         with closing(side.ledger):
             self._make(side)
-            self.ahead = side.office._ahead
+            self.ahead = side.harness._ahead
         self.saved = {table: self._rows(table) for table in _OF_A_VERSION}
 
     def _make(self, side: Side) -> None:
         for version in (1, 2):
-            side.office.jump(timedelta(hours=25))
+            side.harness.jump(timedelta(hours=25))
             self._promoted(side, version)
             side.post("deployment.succeeded", version=version, environment="live")
-        side.office.jump(timedelta(hours=1 if self.state == "approved" else 25))
+        side.harness.jump(timedelta(hours=1 if self.state == "approved" else 25))
         if self.state in ("promoted", "rolled back"):
             self._promoted(side, 3)
         else:
@@ -295,7 +295,7 @@ class Pair:
                 side.registry.set_stage(self.scene.model, self.acts[name].version, "Production")
             case "policy change":
                 for each in self.sides:
-                    each.office.policy(policy(self.scene.state, changed=True))
+                    each.harness.policy(policy(self.scene.state, changed=True))
             case "clock":
                 side.tick()
             case "retry":
@@ -326,14 +326,14 @@ class Pair:
                 list(threads.map(self._hear_all, self.sides))
             if self._open():
                 for side in self.sides:
-                    side.office.jump(timedelta(seconds=61))
+                    side.harness.jump(timedelta(seconds=61))
 
     def _hear_all(self, side: Side) -> None:
         """Until nothing is due. What the other has in hand is waited for."""
-        while task_messages := side.office.due():
+        while task_messages := side.harness.due():
             before = len(task_messages)
             side.hear(task_messages)
-            if len(side.office.due()) == before:
+            if len(side.harness.due()) == before:
                 time.sleep(0.02)
 
     def _open(self) -> int:

@@ -25,7 +25,7 @@ from registrar.local import Stack
 from registrar.local.services import plan, worker
 from tests.mlflow_server import train
 from tests.slow.promotions.conftest import Pair
-from tests.worker.harness import ADA, Office
+from tests.worker.harness import ADA, WorkerHarness
 from worker.celery_tasks import work_on
 from worker.dispatcher import sweep
 from worker.registry.mlflow import MlflowRegistry
@@ -89,22 +89,22 @@ def assert_one_holder(ledger: Ledger, client: MlflowClient, model: str, *, of: i
     assert states(ledger, model) == dict.fromkeys(stages, "promoted")
 
 
-def all_at_once(offices: list[Office]) -> None:
+def all_at_once(offices: list[WorkerHarness]) -> None:
     """Every bell is heard by every process, as after a doubled message, and by several of its threads."""
     until = time.monotonic() + PATIENCE
     with ThreadPoolExecutor(PROCESSES * THREADS) as threads:
         while unfinished(offices[0].ledger):
             assert time.monotonic() < until, "not done in time"
             heard = [
-                (office, task_message) for task_message in offices[0].due() for office in offices for _ in range(2)
+                (harness, task_message) for task_message in offices[0].due() for harness in offices for _ in range(2)
             ]
             list(threads.map(lambda one: hear(*one), heard))
             sweep(offices[0].bench)
 
 
-def hear(office: Office, task_message) -> None:
+def hear(harness: WorkerHarness, task_message) -> None:
     with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-        work_on(office.bench, task_message.name.removeprefix("worker."), task_message.task_id)
+        work_on(harness.bench, task_message.name.removeprefix("worker."), task_message.task_id)
 
 
 def unfinished(ledger: Ledger) -> int:
@@ -113,10 +113,10 @@ def unfinished(ledger: Ledger) -> int:
 
 
 @pytest.fixture
-def offices(pair: Pair, ledger: Ledger, tmp_path: Path) -> Iterator[list[Office]]:
+def offices(pair: Pair, ledger: Ledger, tmp_path: Path) -> Iterator[list[WorkerHarness]]:
     """One for each worker process: its own ledger, its own client."""
     ledgers = [Ledger(pair.ledger_url) for _ in range(PROCESSES)]
-    yield [Office(opened, tmp_path, MlflowRegistry(pair.mlflow), POLICY) for opened in ledgers]
+    yield [WorkerHarness(opened, tmp_path, MlflowRegistry(pair.mlflow), POLICY) for opened in ledgers]
     for opened in ledgers:
         opened.close()
 

@@ -9,7 +9,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.holders import history
 from registrar.ledger.tables import events, promotions, votes
 from tests.slow.promotions.model import Runs, World
-from tests.slow.promotions.oracle import ENDS, STEPS, Asked, Chronicle, Seen, Shown, Word
+from tests.slow.promotions.oracle import ENDS, STEPS, Asked, Oracle, Seen, Shown, Word
 from tests.slow.promotions.rules import ALIASES, Rules
 from tests.slow.promotions.trouble import Clock
 
@@ -28,7 +28,7 @@ class Witness:
     ) -> None:
         self.model, self.ledger, self.clock, self.seen = model, ledger, clock, seen
         self.world = World(clock)
-        self.chronicle = Chronicle(self.world, runs, rules, self.champions)
+        self.chronicle = Oracle(self.world, runs, rules, self.champions)
         self.wrong: list[str] = []
         self.posted: dict[str, tuple[str, str, dict[str, Any]]] = {}
         self.seen_by: dict[str, Seen] = {}

@@ -13,7 +13,7 @@ from registrar.telemetry import tracing
 from registrar.telemetry.observability_settings import ObservabilitySettings
 from tests.telemetry.tracing.collector import Collector, collector
 from tests.webhooks.conftest import environ, signed
-from tests.worker.harness import POLICY, Office
+from tests.worker.harness import POLICY, WorkerHarness
 from webhooks.app import create_app
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import RetryableError
@@ -53,7 +53,7 @@ def test_request_task_and_calls_are_one_trace(ledger, tmp_path, heard, mlflow_ad
     event_id = accepted(ledger, tmp_path, run.info.run_id)
     tracing.stop()
     started("worker", heard, tmp_path)
-    Office(ledger, tmp_path, registry).work()
+    WorkerHarness(ledger, tmp_path, registry).work()
     tracing.stop()
     trace, first = tracing.ids(event_id)
     [door] = heard.named("webhook ci")
@@ -78,12 +78,12 @@ def test_what_came_again_has_its_trace_already(ledger, tmp_path, heard):
 
 
 def test_an_error_is_told_by_its_kind_and_not_by_what_it_says(office_of, heard, tmp_path):
-    office = office_of()
+    harness = office_of()
     started("worker", heard, tmp_path)
-    office.registry.fail["run"] = RetryableError("refused: the-secret-of-somebody")
-    office.registry.trained("r1", rmse=5.0)
-    event_id = office.post("training_run.finished", model="taxi", run_id="r1")
-    office.later(minutes=1)
+    harness.registry.fail["run"] = RetryableError("refused: the-secret-of-somebody")
+    harness.registry.trained("r1", rmse=5.0)
+    event_id = harness.post("training_run.finished", model="taxi", run_id="r1")
+    harness.later(minutes=1)
     tracing.stop()
     failed, *later = heard.named("worker.register")
     assert (failed.failed, failed.attributes["error.type"], failed.attributes["registrar.attempt"]) == (
@@ -99,11 +99,11 @@ def test_an_error_is_told_by_its_kind_and_not_by_what_it_says(office_of, heard, 
 
 
 def test_what_the_clock_begins_is_a_trace_too(ledger, tmp_path, heard):
-    office = Office(ledger, tmp_path, policy=POLICY.replace("  taxi:\n", "  taxi:\n    reconcile_every: 1h\n"))
-    office.registry.trained("r1", rmse=5.0)
-    office.post("training_run.finished", model="taxi", run_id="r1")
+    harness = WorkerHarness(ledger, tmp_path, policy=POLICY.replace("  taxi:\n", "  taxi:\n    reconcile_every: 1h\n"))
+    harness.registry.trained("r1", rmse=5.0)
+    harness.post("training_run.finished", model="taxi", run_id="r1")
     started("worker", heard, tmp_path)
-    office.later(hours=1)
+    harness.later(hours=1)
     tracing.stop()
     [scheduler] = heard.named("scheduler")
     [done] = heard.named("worker.reconcile")
@@ -120,7 +120,7 @@ def test_both_parts_leave_away_what_the_sampler_does(office_of, heard, tmp_path,
 
 @pytest.fixture
 def office_of(ledger, tmp_path):
-    return lambda: Office(ledger, tmp_path)
+    return lambda: WorkerHarness(ledger, tmp_path)
 
 
 def test_half_of_the_traces_are_kept_where_half_are_asked_for():
