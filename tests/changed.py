@@ -21,7 +21,6 @@ LONG = {"e2e", "slow"}
 # What walks a folder's files by itself, and so names none of them. The first that fits.
 HARNESSES = {
     "webhooks/sources": "tests/sources/test_fixtures.py",
-    "webhooks/presets": "tests/sources/test_fixtures.py",
     "tests/fixtures/notifiers": "tests/notifications/test_notifiers.py",
     "tests/fixtures": "tests/sources/test_fixtures.py",
 }
@@ -55,7 +54,8 @@ def _near(file: Path, texts: Mapping[Path, str]) -> list[Path]:
     if file in texts:
         return [file]
     harness = next((Path(test) for folder, test in HARNESSES.items() if Path(folder) in file.parents), None)
-    named = [name for name in texts if file.suffix == ".py" and name.stem == f"test_{file.stem}"]
+    subject = file.parent.name if file.stem == "__init__" else file.stem
+    named = [name for name in texts if file.suffix == ".py" and name.stem == f"test_{subject}"]
     beside = [name for name in texts if file.parts[0] == "tests" and name.parent == file.parent != Path("tests")]
     return [*named, *([harness] if harness else []), *beside]
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 from pydantic import ValidationError
 
-from registrar.cli import formatting
+from registrar.cli import formatting, tables
 from registrar.cli.context import Context
 from registrar.cli.waiting import Then, waiting
 from registrar.events.types import UnknownType, parse
@@ -139,7 +139,7 @@ def _is_done(event: dict[str, Any]) -> bool:
 def _result(events: list[dict[str, Any]]) -> list[str]:
     """A line for each task, and one for all."""
     first, *others = events
-    ended = formatting.state("refused" if _is_refused(events[-1]) else str(events[-1]["state"]))
+    ended = tables.state("refused" if _is_refused(events[-1]) else str(events[-1]["state"]))
     more = [line for event in others for line in (f"then {event['type']} {event['id']}", *_tasks(event))]
     return [*_tasks(first), *more, ended]
 
@@ -157,4 +157,4 @@ def _tasks(event: dict[str, Any]) -> list[str]:
 def _task(task: dict[str, Any]) -> str:
     """Who is no viewer there is told the names and states alone."""
     said = task.get("error") or (task.get("outcome") or {}).get("summary", "")
-    return f"  {formatting.state(task['state'], padded=9)}  {task['name']:<18}  {said}".rstrip()
+    return f"  {tables.state(task['state'], padded=9)}  {task['name']:<18}  {said}".rstrip()

@@ -1,4 +1,4 @@
-"""Which registrar.yml is meant where none is named."""
+"""What commands share: the data folder or a receiver elsewhere; settings, policy, ledger and record found by it."""
 
 import os
 import pwd

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from registrar.cli import command, formatting
+from registrar.cli import command, formatting, tables
 from registrar.cli.context import Context
 from registrar.errors import UserError
 from registrar.ledger.dead_letters import STATES
@@ -91,7 +91,7 @@ def show_dead(context: Context, task_id: str, as_json: bool) -> None:
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     event = found["event"]
     for name in ("id", "state", "name", "lane", "model"):
-        yield f"{name:<12} {formatting.state(found[name]) if name == 'state' else formatting.text(found[name])}"
+        yield f"{name:<12} {tables.state(found[name]) if name == 'state' else formatting.text(found[name])}"
     yield f"{'event':<12} {event['type']} {event['id']}"
     yield f"{'by':<12} {event['actor_name']}, through the source {event['source']}"
     for name in ("accepted_at", "started_at", "finished_at"):

@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from registrar import policy as policies
-from registrar.cli import formatting, params
+from registrar.cli import formatting, params, tables
 from registrar.cli.context import Context
 from registrar.config.settings import Settings, SettingsError
 from registrar.doctor import DoctorContext, fail
@@ -100,7 +100,7 @@ def _told(lines: Iterable[Line], *, as_json: bool) -> bool:
 
 def _print(line: Line) -> None:
     finding = line.finding
-    level = formatting.state(finding.level, padded=4)
+    level = tables.state(finding.level, padded=4)
     click.echo(f"{level}  {line.part:<8}  {finding.seen}" + (f". {finding.do}" if finding.do else ""))
 
 

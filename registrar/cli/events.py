@@ -179,7 +179,7 @@ def _line(row: Row) -> str:
 def tell(event: dict[str, Any]) -> None:
     """One event, for people."""
     refused = event["state"] == "succeeded" and event.get("refused")
-    shown = {**event, "state": formatting.state("refused" if refused else event["state"])}
+    shown = {**event, "state": tables.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):
         click.echo(f"{name:<12} {shown[name] if name == 'state' else formatting.text(shown[name])}")
     click.echo(f"{'data':<12} {formatting.dumped(event['data'])}")

@@ -1,7 +1,6 @@
 """How commands print: colours, tables that fit a terminal, whole lines into a pipe, JSON for programs."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,32 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from registrar.cli import tables
-from registrar.config.settings import process_environment
 from registrar.text.sanitize import escaped, shown
-from registrar.text.tones import Tone, tone
-
-_STYLES: dict[Tone, dict[str, Any]] = {
-    "ok": {"fg": "green"},
-    "wait": {"fg": "yellow"},
-    "bad": {"fg": "red", "bold": True},
-    "off": {"dim": True},
-}
-
-
-def state(name: str, *, padded: int = 0) -> str:
-    """A state, in the colour of what it means. padded: to so many characters, uncoloured."""
-    return styled(name, tone(name)) + " " * (padded - len(name))
-
-
-def styled(text: str, of: Tone) -> str:
-    """The text as it is where no colour should be."""
-    return click.style(text, **_STYLES[of]) if text and _wanted() else text
-
-
-def _wanted() -> bool:
-    environ = process_environment()
-    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")

@@ -1,4 +1,4 @@
-"""Reads which commands a module offers from its source: their names and first lines of help, nothing imported."""
+"""Finds commands without importing them: `registrar --help` must not wait for MLflow to load."""
 
 import ast
 import importlib

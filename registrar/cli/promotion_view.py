@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from registrar.cli import formatting
+from registrar.cli import formatting, tables
 from registrar.queries.query_service import Row
 
 _VOTES = ("at", "actor_name", "verdict", "counted", "why")
@@ -47,7 +47,7 @@ def _vote(vote: Mapping[str, Any]) -> tuple[object, ...]:
 def _lines(found: Row) -> Iterator[str]:
     for name in ("id", "model", "version", "target"):
         yield f"{name:<12} {formatting.text(found[name])}"
-    yield f"{'state':<12} {formatting.state(state(found))}"
+    yield f"{'state':<12} {tables.state(state(found))}"
     yield f"{'asked by':<12} {found['requested_by_name']}, {formatting.text(found['created_at'])} ({found['event_id']})"
     for name in ("reason", "due_at", "decided_at", "decided_by"):
         if found[name] is not None:

@@ -11,12 +11,36 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
+from typing import Any
 
 import click
 from rich.cells import cell_len
 
-from registrar.cli import formatting
-from registrar.text.tones import tone
+from registrar.config.settings import process_environment
+from registrar.text.tones import Tone, tone
+
+_STYLES: dict[Tone, dict[str, Any]] = {
+    "ok": {"fg": "green"},
+    "wait": {"fg": "yellow"},
+    "bad": {"fg": "red", "bold": True},
+    "off": {"dim": True},
+}
+
+
+def state(name: str, *, padded: int = 0) -> str:
+    """A state, in the colour of what it means. padded: to so many characters, uncoloured."""
+    return styled(name, tone(name)) + " " * (padded - len(name))
+
+
+def styled(text: str, of: Tone) -> str:
+    """The text as it is where no colour should be."""
+    return click.style(text, **_STYLES[of]) if text and _wanted() else text
+
+
+def _wanted() -> bool:
+    environ = process_environment()
+    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
 
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC")
@@ -93,7 +117,7 @@ def _line(shown: Table, cells: Sequence[str], *, states: Collection[str] = ()) -
     padded = []
     for name, text, width in zip(shown.columns, cells, shown.widths, strict=True):
         fits = cut(text, width)
-        painted = formatting.styled(fits, tone(text)) if name in states else fits
+        painted = styled(fits, tone(text)) if name in states else fits
         padded.append(painted + " " * (width - cell_len(fits)))
     return _BETWEEN.join(padded).rstrip()
 
@@ -145,7 +169,7 @@ def _least(whole: Table, at: int) -> int:
 
 def _beneath(ids: str, more: str, width: int) -> str:
     """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
-    shown, left = _BENEATH + formatting.styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
+    shown, left = _BENEATH + styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
     if ids and more and left >= _READABLE:
         return f"{shown}{_BETWEEN}{cut(more, left)}"
     alone = _BENEATH + cut(more, width - len(_BENEATH))

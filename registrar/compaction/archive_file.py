@@ -1,4 +1,4 @@
-"""A table's row as JSON, and back."""
+"""An archive file: gzip of JSON lines, the first of them a header that says what the others are."""
 
 import gzip
 import hashlib

@@ -9,7 +9,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-from registrar.demo.scene import Unexpected, eventually
+from registrar.demo.expect import Unexpected, eventually
 from registrar.http.event_client import Address, Receipt, asked_at, compose, post, status
 
 EXPERIMENT = "nyc-taxi-experiment"

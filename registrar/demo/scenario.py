@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 
-from registrar.demo import chat_system, ci
-from registrar.demo.chat_system import Message
-from registrar.demo.scene import MODEL, PATIENCE, Scene, Version, about, eventually, expect
+from registrar.demo import ci, people
+from registrar.demo.chat import Message
+from registrar.demo.expect import PATIENCE, eventually, expect
+from registrar.demo.registry import Version
+from registrar.demo.scene import MODEL, Scene, about
 
 LIMIT = 7.0  # of rmse, as in the demo's registrar.yml
 
@@ -67,11 +69,11 @@ def approve(scene: Scene, candidate: Version) -> Version:
     card = scene.message(lambda m: about(m, candidate) and "registrar.approve" in m.buttons, "the buttons")
     button = card.buttons["registrar.approve"]
     scene.screen.saw("Bob, who is in no approving group, presses Approve:")
-    refused = scene.slack.answer(scene.slack.press(button, by=chat_system.BOB), seconds=PATIENCE)
+    refused = scene.slack.answer(scene.slack.press(button, by=people.BOB), seconds=PATIENCE)
     stays = scene.now(candidate)
     expect("not count" in refused.text and stays.stage == "Staging", "Bob refused", seen=f"{refused.text}; {stays}")
     scene.screen.saw("Ada presses Approve:")
-    scene.slack.answer(scene.slack.press(button, by=chat_system.ADA), seconds=PATIENCE)
+    scene.slack.answer(scene.slack.press(button, by=people.ADA), seconds=PATIENCE)
     promoted = _promoted(scene, candidate)
     for version in _archived(scene, [version for version in before if version.number != promoted.number]):
         scene.screen.good(f"the one before it: {version}")

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from registrar.cli.progress import Screen as Live
-from registrar.demo.chat_system import Message
-from registrar.demo.scene import Version
+from registrar.demo.chat import Message
+from registrar.demo.registry import Version
 
 INDENT = "    "
 

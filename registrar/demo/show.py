@@ -1,4 +1,4 @@
-"""How the demo ends: what was shown and what to try next, or what went wrong and where to look."""
+"""The demo from its first process to its last: a chat, a whole installation, the pass, and what to try next."""
 
 import os
 import shlex
@@ -14,11 +14,13 @@ import psutil
 import requests
 
 from registrar.config import settings
-from registrar.demo import chat_system, ci
-from registrar.demo.chat_system import Chat
+from registrar.demo import ci, people
+from registrar.demo.chat import Chat
 from registrar.demo.config import Place, Secrets
+from registrar.demo.expect import Unexpected
+from registrar.demo.registry import Registry, Version
 from registrar.demo.scenario import play
-from registrar.demo.scene import MODEL, Registry, Scene, Unexpected, Version
+from registrar.demo.scene import MODEL, Scene
 from registrar.demo.screen import Screen
 from registrar.errors import UserError
 from registrar.http.event_client import Address
@@ -138,7 +140,7 @@ class Show:
             screen=self.screen,
             registry=Registry(stack.addresses.mlflow_url, MODEL),
             pipeline=ci.Pipeline(Address(f"{receiver}/webhooks/ci", secrets.ci)),
-            slack=chat_system.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
+            slack=people.Slack(f"{receiver}/webhooks/slack", secrets.slack, chat),
             chat=chat,
             interrupt=lambda: self._interrupt(stack),
         )

@@ -1,4 +1,4 @@
-"""MLflow's REST API, read without its client: https://mlflow.org/docs/latest/rest-api.html."""
+"""What MLflow shows of stages and aliases, by as few questions as can be: of all models at once, or of one alone."""
 
 import time
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,9 @@
-"""Whether there is room for more: on the disk, and whether a write really gets through."""
+"""Backpressure: bounds on unfinished tasks, per source and in all, and a reserve on the ledger's disk.
+
+A sender that is refused comes again. Work that is accepted without bound is done too late to be of use, and fills the
+disk. The counts come from the ledger, once a second, plus what this process accepted since: what may pass beyond a
+bound is what other receivers accept within that second, and the follow-ups of what was accepted.
+"""
 
 import shutil
 import threading

@@ -11,7 +11,6 @@ from registrar.ledger.act_subjects import changed
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.predicates import is_failed
 from registrar.ledger.promotions import get
-from registrar.ledger.queries import event_status
 from registrar.ledger.tables import events, tasks
 
 STATES = ("failed", "dead")
@@ -164,15 +163,3 @@ def _query() -> Select[Any]:
     of_event = [events.c[name] for name in _EVENT]
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     return select(*own, *of_event, events.c.type.label("event_type")).select_from(joined)
-
-
-def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
-    """JSON-able but for the datetimes. no_retry, no_drop: why it can't be tried again or dropped; null: it can.
-
-    event: with all of its tasks, and what was done about each before.
-    """
-    found = dead_letter(connection, task_id)
-    if found is None:
-        return None
-    may = {"no_retry": no_retry(connection, found), "no_drop": no_drop(found)}
-    return {**found.to_json(), **may, "event": event_status.event(connection, found.event_id)}

@@ -1,4 +1,4 @@
-"""Ports on loopback: those of the last run where they are free, so that bookmarks and senders keep working."""
+"""One installation in a data folder: its addresses, its ports, and the environment its parts read."""
 
 import json
 import socket
@@ -7,12 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from registrar import policy
 from registrar.errors import UserError
 from registrar.local.data_folder import Folder
 from registrar.local.process_tree import MARK
-from registrar.local.services import LOOPBACK
-from registrar.policy import PolicyError
+
+LOOPBACK = "127.0.0.1"
 
 
 class PortTaken(UserError):
@@ -58,19 +57,6 @@ def _read(path: Path) -> dict[str, int]:
     if not isinstance(found, dict):
         return {}
     return {name: port for name, port in found.items() if isinstance(port, int) and 1024 <= port <= 65535}
-
-
-SOURCE = "operator"  # as `registrar send --source operator`; the first registrar.yml has it
-
-
-def local_operator(config: Path, outer: Mapping[str, str]) -> str | None:
-    """As the outer environment says; else the source `operator`, where registrar.yml has one; else nobody."""
-    if named := outer.get("REGISTRAR_LOCAL_OPERATOR"):
-        return named
-    try:
-        return f"source:{SOURCE}" if SOURCE in policy.load(config).sources else None
-    except PolicyError:  # the receiver says what is wrong with it
-        return None
 
 
 _OF_ANOTHER_MLFLOW = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_URI")

@@ -11,7 +11,8 @@ from registrar.config import settings
 from registrar.config.key_generation import new_key
 from registrar.local import installation, orphans
 from registrar.local.data_folder import Folder, FolderLock, starter
-from registrar.local.installation import Addresses, Installation, local_operator
+from registrar.local.installation import Addresses, Installation
+from registrar.local.local_operator import local_operator
 from registrar.local.reaper import Reaper
 from registrar.local.services import Service
 from registrar.local.services import plan as all_parts

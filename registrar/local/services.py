@@ -1,7 +1,4 @@
-"""When is a part ready? Each probe is one quick look, of a second at most.
-
-They speak to 127.0.0.1 by themselves: no client library is loaded, and no proxy of the environment gets between.
-"""
+"""The parts of an installation, in the order of their start. docker-compose.yml runs the same command lines."""
 
 import socket
 import sys
@@ -12,9 +9,8 @@ from typing import Protocol
 
 from registrar.broker.redis_server import redis_server
 from registrar.config.key_generation import new_key
-from registrar.local.installation import Installation
+from registrar.local.installation import LOOPBACK, Installation
 
-LOOPBACK = "127.0.0.1"
 SECONDS = 1.0
 
 

@@ -1,4 +1,4 @@
-"""How long to wait before a part that died is started again."""
+"""Starts parts in the order of their needs, starts again what dies, and stops all of them in reverse."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

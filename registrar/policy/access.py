@@ -1,4 +1,4 @@
-"""Who is who: people, the chat accounts that are theirs, and the groups they form."""
+"""Who may use the pages and the API: people of this file, by name or by group; and who vouches that it is they."""
 
 import re
 from datetime import date

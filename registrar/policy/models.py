@@ -1,4 +1,4 @@
-"""How long a model's versions are kept. worker/retention/survey.py says of each whether it stays, and why."""
+"""What a model's versions must show, and who must agree, on the way to each stage."""
 
 import re
 from typing import Annotated, Any, Literal, Self

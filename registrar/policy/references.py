@@ -8,7 +8,7 @@ from registrar.policy.approvals import Approval, Rule
 from registrar.policy.document import OURSELVES, WEB, Policy
 from registrar.policy.errors import Complaint, Place
 from registrar.policy.gates import RequiredTags
-from registrar.queries.voting import unfilled
+from registrar.policy.quorum import unfilled
 from registrar.text.wording import meant, plural
 
 _TAKEN = {OURSELVES: "what Registrar itself is called", WEB: "what its own pages and API are called"}

@@ -17,8 +17,8 @@ from registrar.ledger import Ledger
 from registrar.ledger.tables import events
 from registrar.local import Stack
 from registrar.local import services as usual
-from registrar.local.installation import Installation
-from registrar.local.services import LOOPBACK, Service
+from registrar.local.installation import LOOPBACK, Installation
+from registrar.local.services import Service
 from tests.bench.machine import ROOT
 from tests.mlflow_server import free_port
 from tests.postgres_server import database, postmaster

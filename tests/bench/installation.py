@@ -27,8 +27,9 @@ from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, tasks
 from registrar.local import Stack, process_tree
 from registrar.local import services as usual
+from registrar.local.installation import LOOPBACK
 from registrar.local.service_process import ServiceProcess
-from registrar.local.services import LOOPBACK, Service
+from registrar.local.services import Service
 from tests.bench.load import LoadError, signed
 from tests.postgres_server import database
 

@@ -14,7 +14,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from registrar.http import signing
-from registrar.local.services import LOOPBACK
+from registrar.local.installation import LOOPBACK
 from tests.bench.load import LoadError
 
 EVERY = 0.2  # seconds between two requests of the person's

@@ -6,7 +6,7 @@ from pathlib import Path
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ROOT / "webhooks" / "pages"
+PAGES = ROOT / "webhooks" / "dashboard"
 
 
 def test_every_template_and_static_file_is_in_the_wheel(tmp_path: Path):

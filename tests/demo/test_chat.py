@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from registrar.config.key_generation import new_webhook_secret
-from registrar.demo.chat_system import MAX_BYTES, Chat, Message
+from registrar.demo.chat import MAX_BYTES, Chat, Message
 from registrar.http import signing
 
 SECRET = new_webhook_secret()

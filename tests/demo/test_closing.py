@@ -9,8 +9,9 @@ from rich.console import Console
 
 from registrar.cli.progress import Screen as Live
 from registrar.demo import show
-from registrar.demo.chat_system import Block, Content, Message, Words
-from registrar.demo.scene import Unexpected, Version
+from registrar.demo.chat import Block, Content, Message, Words
+from registrar.demo.expect import Unexpected
+from registrar.demo.registry import Version
 from registrar.demo.screen import Screen
 from registrar.local import Addresses
 

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from registrar.demo.scene import Unexpected, eventually, expect
+from registrar.demo.expect import Unexpected, eventually, expect
 
 
 def test_what_does_not_hold_says_what_was_expected_and_seen() -> None:

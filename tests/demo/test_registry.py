@@ -5,7 +5,7 @@ import uuid
 import pytest
 import requests
 
-from registrar.demo.scene import Registry
+from registrar.demo.registry import Registry
 
 
 @pytest.fixture

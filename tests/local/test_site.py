@@ -11,7 +11,8 @@ import pytest
 from registrar.config.settings import Settings, SettingsError, folder_environment, from_folder
 from registrar.local import data_folder as folders
 from registrar.local.data_folder import Folder, starter
-from registrar.local.installation import Installation, PortTaken, choose, local_operator
+from registrar.local.installation import Installation, PortTaken, choose
+from registrar.local.local_operator import local_operator
 from registrar.local.services import plan
 
 PORTS = {"redis": 6400, "mlflow": 5001, "receiver": 8001}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registrar.queries.voting import unfilled
+from registrar.policy.quorum import unfilled
 
 LEADS, RISK = ["ada", "bob"], ["bob", "eve"]
 

@@ -1,4 +1,4 @@
-"""Who is asking, and how they were signed in."""
+"""From what a proxy or a provider vouches for to somebody of registrar.yml, or a guest who may look."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from registrar.ledger.dead_letters import DeadLetter, list_dead_letters, story
+from registrar.ledger.dead_letters import DeadLetter, list_dead_letters
+from registrar.ledger.queries.dead_letter_detail import story
 from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound

@@ -1,4 +1,4 @@
-"""Makes what a sender wrote fit to be shown: one line, no characters that forge log lines or turn text around."""
+"""Reads an event's data by the vocabulary, and turns pydantic's complaints into sentences."""
 
 import difflib
 from collections.abc import Mapping

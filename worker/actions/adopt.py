@@ -11,7 +11,8 @@ from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
 from worker.promotions import drift, version_state
-from worker.promotions.transition_rules import held_back, standing
+from worker.promotions.current_stage import standing
+from worker.promotions.transition_rules import held_back
 from worker.promotions.transitions import move
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext

@@ -8,7 +8,7 @@ from datetime import timedelta
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, told
-from worker.promotions.transition_rules import standing
+from worker.promotions.current_stage import standing
 from worker.promotions.version_state import put, recorded
 from worker.registry.protocol import PermanentError, Run, Version
 from worker.task_context import TaskContext

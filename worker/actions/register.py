@@ -6,9 +6,9 @@ import time
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
 from worker.promotions import adoption, attribution
+from worker.promotions.current_stage import standing
 from worker.promotions.registration import chosen, registered
 from worker.promotions.stage_occupancy import now_and_then
-from worker.promotions.transition_rules import standing
 from worker.promotions.version_state import given
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version

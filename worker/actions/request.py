@@ -18,10 +18,11 @@ from registrar.policy.approvals import Approval
 from worker import metrics
 from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
 from worker.promotions.attribution import asks, requester
+from worker.promotions.current_stage import standing
 from worker.promotions.evidence import Evidence, expired, gather, target_of
 from worker.promotions.removal_rules import barred
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import standing, wrong_start
+from worker.promotions.transition_rules import wrong_start
 from worker.registry import limits
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext

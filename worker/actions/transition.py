@@ -11,12 +11,13 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, approvals, get
 from registrar.policy import Target
 from worker.promotions import approval_request, version_state
+from worker.promotions.current_stage import standing
 from worker.promotions.deployments import ask
 from worker.promotions.evidence import gather, target_of
 from worker.promotions.removal_rules import barred
 from worker.promotions.rollback_target import held, let_in
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import held_back, standing, wrong_start
+from worker.promotions.transition_rules import held_back, wrong_start
 from worker.promotions.transitions import move
 from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext

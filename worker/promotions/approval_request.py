@@ -1,4 +1,4 @@
-"""What to do next, in the grammar of the way in which it was asked: chat's words, commands and API, or an event."""
+"""What approvers are asked: the sentence, and all that its card shows. For the first time, again, and to others."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.promotions import Promotion, PromotionStateChanged
 from registrar.policy.document import WEB
 from worker.notifications import fact_card
-from worker.promotions.baseline import compared
+from worker.promotions.champion import compared
 from worker.promotions.evidence import Evidence
 from worker.promotions.transition_rules import barred, becomes, replaced, who_may
 from worker.promotions.voters import name

@@ -17,9 +17,9 @@ from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.time_gates import Timing
 from worker.promotions import attribution
 from worker.promotions.baseline import compared_with
+from worker.promotions.current_stage import standing
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
 from worker.promotions.time_gates import ClosedTimeGate, Times, closed
-from worker.promotions.transition_rules import standing
 from worker.promotions.version_state import recorded
 from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
 from worker.task_context import TaskContext

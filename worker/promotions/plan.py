@@ -10,8 +10,9 @@ from registrar.ledger.queries.promotion_results import became
 from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
 from worker.promotions import version_state
+from worker.promotions.current_stage import standing
 from worker.promotions.evidence import EvaluationContext, Evidence, gather
-from worker.promotions.transition_rules import barred, becomes, replaced, standing, who_may, wrong_start
+from worker.promotions.transition_rules import barred, becomes, replaced, who_may, wrong_start
 from worker.registry.protocol import Refused, Registry, Version
 
 State = Literal["ready", "blocked", "nothing to do"]

@@ -6,7 +6,7 @@ Else whoever may send an archive could end what others approved, and have what c
 from registrar.ledger.holders import holding_since
 from registrar.policy import ModelPolicy, Target
 from registrar.policy.approvals import Approval
-from worker.promotions.transition_rules import standing
+from worker.promotions.current_stage import standing
 from worker.promotions.voters import allowed
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext

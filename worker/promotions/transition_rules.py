@@ -1,24 +1,14 @@
-"""Where a version is on its way, by whatever the model's policy goes by: MLflow's stage, or the aliases it holds."""
+"""The way of a version to a target, as far as it can be told without doing anything: for requests, and for plans."""
 
 from collections.abc import Collection
 
-from registrar.policy import ModelPolicy, Policy, Target
+from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.queries.voting import by_account
+from worker.promotions.current_stage import standing
 from worker.promotions.evidence import EvaluationContext, gather
 from worker.promotions.stage_occupancy import seen
 from worker.registry.protocol import Version
-
-
-def standing(policy: ModelPolicy, version: Version) -> str:
-    """The stage; in the mode `aliases` that of the last target whose alias it holds, else None.
-
-    A version out of a search says nothing of aliases: read it by its number first.
-    """
-    if policy.mode != "aliases":
-        return version.stage
-    held = [target.stage for target in policy.targets if target.alias in version.aliases]
-    return held[-1] if held else "None"
 
 
 def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:

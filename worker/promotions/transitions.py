@@ -1,48 +1,24 @@
-"""One move of a version, as the policy has it: which stage, and which aliases go with it."""
+"""Moving a version between stages, its alias with it, and saying so where people look.
 
-from dataclasses import dataclass
+Each step looks first, so that doing it again after a crash changes nothing; then what it left is read back. In the mode
+`stages` no alias is touched, in the mode `aliases` no stage.
+
+A move is whole or not at all: where a stage or an alias is refused for good, the others go back. The description only
+says so: without its line a move is a move.
+"""
+
 from datetime import datetime
 
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
-from registrar.policy import ModelPolicy, Target
 from worker.promotions import undo, version_state
+from worker.promotions.current_stage import standing
 from worker.promotions.stage_occupancy import StageSnapshot, exclusive, seen
-from worker.promotions.transition_rules import standing
+from worker.promotions.step import Step
 from worker.promotions.version_identity import VersionChanged
 from worker.registry import limits
 from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, present
 from worker.task_context import TaskContext
-
-
-@dataclass(frozen=True)
-class Step:
-    """One version on its way to a stage. target None: a stage that the policy does not govern.
-
-    version: as it was read when this attempt began. promotion: the one that brings it there.
-    """
-
-    version: Version
-    stage: str
-    policy: ModelPolicy
-    target: Target | None
-    promotion: str | None = None
-
-    @property
-    def staged(self) -> bool:
-        """Whether MLflow's stage is moved."""
-        return self.policy.mode != "aliases"
-
-    @property
-    def alias(self) -> str | None:
-        return self.target.alias if self.target else None
-
-    @property
-    def foreign(self) -> set[str]:
-        """The aliases of other targets, and the one of whoever was replaced in this: they don't go with the stage."""
-        others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
-        return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())
-
 
 DESCRIPTION_LINES = 20  # older lines about moves make room
 

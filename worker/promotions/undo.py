@@ -7,7 +7,7 @@ changes at a move's end alone.
 from collections.abc import Mapping
 
 from registrar.ledger.holders import held_now
-from worker.promotions.transitions import Step
+from worker.promotions.step import Step
 from worker.registry.protocol import NotFound, RegistryError
 from worker.task_context import TaskContext
 

@@ -1,4 +1,4 @@
-"""How much is not done yet, and what of it can begin: cheap to ask, however long the record is."""
+"""What stands in the lanes: what a worker is at, what waits, and for what; lane by lane, in the order of its turns."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,0 +1,20 @@
+"""The whole story of a task that could not be done: what was asked for, what went before, and what may become of it."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from registrar.ledger.dead_letters import dead_letter, no_drop, no_retry
+from registrar.ledger.queries import event_status
+
+
+def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
+    """JSON-able but for the datetimes. no_retry, no_drop: why it can't be tried again or dropped; null: it can.
+
+    event: with all of its tasks, and what was done about each before.
+    """
+    found = dead_letter(connection, task_id)
+    if found is None:
+        return None
+    may = {"no_retry": no_retry(connection, found), "no_drop": no_drop(found)}
+    return {**found.to_json(), **may, "event": event_status.event(connection, found.event_id)}
