@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?= .registrar
 ARGS ?=
 
-.PHONY: demo up test test-slow test-all coverage bench chaos fuzz machine pictures lint types contracts audit check requirements clean help
+.PHONY: demo up test test-slow test-all coverage bench chaos fuzz machine pictures docs references lint types contracts audit check requirements clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,12 +34,12 @@ test-all: test test-slow  ## both
 coverage: $(READY)  ## the branches that all tests take, file by file, in every process that they start
 	@$(BIN)/python -m tests.covered -n $(JOBS) --dist loadfile $(ARGS)
 
-# BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT where figures and pictures go
-# (docs/performance.md is in docs), NOTE what its readers must know of the machine; INSTALLS=1 installs from the index, too.
+# BENCH names some of tests/bench, ROUNDS how many each figure is the median of, OUT the folder of performance.md and its figures,
+# NOTE what its readers must know of the machine; INSTALLS=1 installs from the index, too.
 # EVENTS is the size of a burst, of a queue; without it each bench has its own.
 BENCH ?=
 ROUNDS ?= 5
-OUT ?= docs
+OUT ?= docs/explanation
 NOTE ?=
 EVENTS ?=
 
@@ -68,11 +68,25 @@ machine: LEDGER = sqlite or postgresql
 machine: $(READY)  ## N random lives of a promotion, on each ledger, against MLflow itself; what fails is shrunk
 	@MACHINE=$(N) WITHOUT=$(WITHOUT) $(BIN)/python -m pytest -s -n 0 tests/slow/promotions/test_state_machine.py -k "$(LEDGER)"
 
-# TO: a folder; without it, docs/dashboard.
+# TO: a folder; without it, docs/how-to/dashboard.
 TO ?=
 
-pictures: $(READY)  ## the dashboard's pictures in docs/dashboard, anew; TO=FOLDER: every page's, in four looks
+pictures: $(READY)  ## take the dashboard's pictures in docs/how-to/dashboard again; TO=FOLDER: every page's, in four looks
 	@TO=$(TO) $(BIN)/python -m pytest tests/slow/browser/shots.py
+
+# Beside the others, as for the audit below. Generated references are committed: tests/docs holds them against the code.
+SITE := $(VENV)/site
+$(SITE)/.ready: requirements/docs.txt | $(READY)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(SITE)
+	@VIRTUAL_ENV=$(SITE) $(BIN)/uv pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
+docs: $(SITE)/.ready  ## build the documentation as a site in site/; a warning fails it
+	@$(SITE)/bin/zensical build --clean --strict
+
+references: $(READY)  ## write the generated parts of docs/ again: commands, registrar.yml, events, tables
+	@$(BIN)/python -m tests.docs.references
+	@$(BIN)/python -m tests.cli.manual > $(VENV)/cli.md && mv $(VENV)/cli.md docs/cli.md
 
 lint: $(READY)  ## ruff
 	@$(BIN)/ruff check .
@@ -123,6 +137,7 @@ requirements: $(READY)  ## pin anew: requirements/*.txt with hashes (UPGRADE=--u
 	$(LOCK) --constraint requirements/dev.txt --group flower -o requirements/flower.txt
 	$(LOCK) --constraint requirements/dev.txt --group wheel -o requirements/wheel.txt
 	$(LOCK) --constraint requirements/dev.txt --group audit -o requirements/audit.txt
+	$(LOCK) --constraint requirements/dev.txt --group docs -o requirements/docs.txt
 
 clean:  ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) $(DATA)

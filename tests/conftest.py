@@ -36,7 +36,7 @@ _keep_folders_in_memory()
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-        terminalreporter.write_line("tests/slow was left out; `make test-all` runs it too (docs/testing.md).")
+        terminalreporter.write_line("tests/slow was left out; `make test-all` runs it too (docs/how-to/testing.md).")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tests.changed import UnknownCommit, belonging, changed, main
     [
         ("registrar/config/encryption.py", "tests/notifications/test_cards.py", "tests/config/test_encryption.py"),
         ("webhooks/sources/gitlab/__init__.py", "tests/sources/test_gitlab.py", "tests/sources/test_gitlab.py"),
-        ("docs/audit.md", "tests/cli/test_audit.py", None),
+        ("docs/how-to/audit.md", "tests/cli/test_audit.py", None),
         ("tests/config/test_encryption.py", "tests/config/test_encryption.py", "tests/config/test_encryption.py"),
         ("tests/policies.py", "tests/actions/test_deploy.py", None),
         ("webhooks/sources/github/__init__.py", "tests/sources/test_fixtures.py", "tests/sources/test_github.py"),

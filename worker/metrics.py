@@ -1,7 +1,7 @@
 """What one worker process counts, for Prometheus: what it tried, what MLflow and the channels made of it.
 
 Each worker is scraped by itself (REGISTRAR_WORKER_METRICS). What is to be right without that, the receiver tells from
-the ledger. Labels are names of registrar.yml and ours alone. docs/metrics.md says what each means.
+the ledger. Labels are names of registrar.yml and ours alone. docs/reference/metrics.md says what each means.
 """
 
 import time

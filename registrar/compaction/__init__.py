@@ -1,5 +1,6 @@
 """Old events and refusals go from the ledger into compressed files; what is about them stays findable.
 
 A file is on the disk, whole, before anything that is in it is deleted, and only what reads the same in both is deleted.
-So a run that dies leaves either nothing, or a file that the next run goes on with. docs/operations.md has the format.
+So a run that dies leaves either nothing, or a file that the next run goes on with. docs/how-to/operations.md
+has the format.
 """

@@ -1,4 +1,4 @@
-"""The tables, as DESIGN.md section 3 lists them. Changing one needs a migration in migrations/versions/."""
+"""The tables; docs/explanation/architecture.md draws them. Changing one needs a migration in migrations/versions/."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""An auditor's five questions are answered from an export alone, by docs/audit/questions.py and nothing of ours."""
+"""An auditor's five questions are answered from an export alone, by docs/how-to/audit/questions.py alone."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ from tests.worker.harness import ADA, BOB, EVE, KEY, WorkerHarness
 
 pytestmark = pytest.mark.both_ledgers
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "audit" / "questions.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "how-to" / "audit" / "questions.py"
 ADOPTS = TWO.replace("  taxi:\n", "  taxi:\n    drift: adopt\n")
 
 

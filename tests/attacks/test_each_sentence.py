@@ -1,11 +1,11 @@
-"""docs/security.md says what nobody can: each of its sentences has an attack of that name, and the other way round."""
+"""Each sentence of docs/explanation/security.md about what nobody can do has an attack of that name, and vice versa."""
 
 import re
 from pathlib import Path
 
 from registrar.events.types import VOCABULARY
 
-DOC = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).parents[2] / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
 TABLE = DOC.partition("## What each grant and role can do, at worst")[2].partition("\n## ")[0]
 ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TABLE.splitlines() if line.startswith("| ")][1:]
 

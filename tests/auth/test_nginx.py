@@ -1,4 +1,4 @@
-"""Behind a real nginx, as it comes or as docs/operations.md configures it, nobody is the local operator by accident."""
+"""Behind a real nginx, as it comes or as docs/how-to/operations.md has it, nobody is the local operator by accident."""
 
 import re
 import socket
@@ -62,8 +62,10 @@ WRONG = {"Authorization": f"Bearer rgt_{'x' * 43}"}
 
 
 def documented() -> str:
-    """The first block of docs/operations.md that is nginx's."""
-    found = re.search(r"```nginx\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.DOTALL)
+    """The first block of docs/how-to/operations.md that is nginx's."""
+    found = re.search(
+        r"```nginx\n(.*?)```", (ROOT / "docs" / "how-to" / "operations.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert found
     return found[1]
 

@@ -497,7 +497,7 @@ def test_a_claim_that_may_be_chosen_reaches_nobodys_email(start: Start, claim: s
 
 def test_without_a_provider_nobody_signs_in_and_is_told_where(make: Make):
     answer = make().client.get("/signin", base_url="http://127.0.0.1")
-    assert (answer.status_code, "docs/access.md" in answer.json["detail"]) == (404, True)
+    assert (answer.status_code, "docs/how-to/access.md" in answer.json["detail"]) == (404, True)
 
 
 @pytest.mark.parametrize("url", ["https://[x", "https://[::1", "//[", "https://x]"])

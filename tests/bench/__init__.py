@@ -1,4 +1,4 @@
-"""How fast and how large Registrar is, beside what a user would take instead: `make bench`, docs/performance.md.
+"""How fast and how large Registrar is, beside alternatives: `make bench`, docs/explanation/performance.md.
 
 One module per bench. It has a TITLE and
 

@@ -1,4 +1,4 @@
-"""A result for people (Markdown, PNG) and for programs (JSON), and its place in docs/performance.md."""
+"""A result for people (Markdown, PNG) and for programs (JSON), and its place in docs/explanation/performance.md."""
 
 import dataclasses
 import json

@@ -133,8 +133,8 @@ def test_every_sign_that_begins_a_formula_is_defused(run, record, begin):
 
 
 def by_the_doc(path: str) -> tuple[int, str]:
-    """docs/audit.md's own lines, in a Python that has nothing installed."""
-    doc = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    """docs/how-to/audit.md's own lines, in a Python that has nothing installed."""
+    doc = (Path(__file__).parents[2] / "docs" / "how-to" / "audit.md").read_text()
     code = doc.partition("<!-- verify.py -->\n```python\n")[2].partition("```")[0]
     command = [sys.executable, "-I", "-S", "-c", code, path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""docs/metrics.md names what a scrape shows, with its type and labels, and nothing else."""
+"""docs/reference/metrics.md names what a scrape shows, with its type and labels, and nothing else."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.webhooks.conftest import REGISTRAR_YML
 from webhooks.monitoring.metrics import Metrics
 from worker import metrics
 
-DOC = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
+DOC = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
 RECEIVER = DOC.split("## Of the receiver")[1].split("\n## ")[0]
 WORKER = DOC.split("## Of a worker")[1].split("\n## ")[0]
 _ROW = re.compile(r"^\| `(registrar_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)

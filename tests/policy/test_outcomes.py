@@ -1,4 +1,4 @@
-"""The list of outcomes is what the worker tells, and what README says."""
+"""The list of outcomes is what the worker tells, and what docs/reference/events.md says."""
 
 import re
 from pathlib import Path
@@ -31,8 +31,8 @@ def test_what_is_listed_is_told():
     assert set(OUTCOMES) - told() == set()
 
 
-def test_readme_lists_them():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_reference_lists_them():
+    text = (ROOT / "docs" / "reference" / "events.md").read_text(encoding="utf-8")
     listed = text.partition("Outcomes: ")[2].partition("\n\n")[0].replace("\n", " ")
     found = set()
     for family, words in re.findall(r"`([a-z_]+)\.([a-z_ |]+)`", listed):

@@ -1,11 +1,11 @@
-"""docs/promotions.md: its policy is one that works."""
+"""docs/explanation/promotions.md: its policy is one that works."""
 
 import re
 from pathlib import Path
 
 from registrar.policy.load import parse
 
-DOC = (Path(__file__).parents[2] / "docs" / "promotions.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).parents[2] / "docs" / "explanation" / "promotions.md").read_text(encoding="utf-8")
 REST = """version: 1
 people: {ada: {name: Ada, accounts: {mlflow: ada}}, bob: {name: Bob}, eve: {name: Eve}}
 groups: {taxi-owners: [ada, eve], risk: [bob], oncall: [ada]}

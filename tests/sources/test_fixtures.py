@@ -11,6 +11,7 @@ import pytest
 
 from registrar.config.encryption import REPLY, Encryptor
 from registrar.events.event import Event
+from tests.docs.pages import section
 from tests.sources.captured import FIXTURES, FOLDERS, KINDS, captures, read, sender
 from webhooks.ingress.errors import BadSignature, Rejected, StaleTimestamp
 from webhooks.ingress.source_registry import OpenSource
@@ -207,5 +208,5 @@ def test_a_weak_secret_is_refused_without_being_told(folder: str, secret: str):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_told_of_in_the_docs(kind: str):
-    told = (FIXTURES.parents[1] / "docs" / "sources.md").read_text(encoding="utf-8")
-    assert f"\n## {kind}\n" in told, f"add a section '## {kind}' to docs/sources.md"
+    _, text = section(f"Source: `{kind}`")
+    assert f"kind: {kind}\n" in text, f"show a source of kind {kind}"

@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from registrar import plugins
 from registrar.policy import Policy
 from registrar.policy.installation_check import misfits
+from tests.docs.pages import HOW_TO
 from tests.sources.captured import FIXTURES, FOLDERS, captures, read, sender
 from webhooks.ingress.errors import BadSignature, InvalidEvent
 from webhooks.ingress.source_types import Parsed, Request
@@ -58,7 +59,7 @@ def normalise(options: dict[str, Any], payload: Any) -> Parsed:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_has_fixtures_and_is_told_of(preset: str):
     assert f"generic.{preset}" in FOLDERS
-    told = (FIXTURES.parents[1] / "docs" / "sources.md").read_text()
+    told = (HOW_TO / "sources" / "generic.md").read_text(encoding="utf-8")
     assert f"| `{preset.replace('_', '-')}` |" in told
 
 

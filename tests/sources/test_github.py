@@ -166,7 +166,7 @@ def test_a_pull_request_target_run_goes_by_a_name_that_anybody_may_choose():
     ],
 )
 def test_a_pull_request_of_the_repository_itself_goes_by_the_branch_that_it_comes_from(event, branch, counts):
-    """docs/sources.md, "Pull requests and forks"."""
+    """docs/how-to/ci/index.md, "Pull requests and forks"."""
     own = {"event": event, "head_branch": branch, "pull_requests": [{"number": 17, "base": {"ref": "main"}}]}
     parsed = changed(TRAINED, lambda p: p["workflow_run"].update(own))
     assert bool(parsed.events) is counts
@@ -320,7 +320,7 @@ DEPLOYED = captured("deployment_status__success")
     [("pull_request", 616901961, True), ("pull_request_target", 616901961, False), ("pull_request", 5, False)],
 )
 def test_a_deployment_of_a_pull_request_counts_where_it_is_the_repositorys_own(event, head, counts):
-    """docs/sources.md, "Pull requests and forks"."""
+    """docs/how-to/ci/index.md, "Pull requests and forks"."""
 
     def by_run(payload: dict[str, Any]) -> None:
         run = {"id": 1, "event": event, "head_branch": "try", "head_repository": {"id": head}}

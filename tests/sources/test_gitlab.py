@@ -202,7 +202,7 @@ def test_two_missing_projects_are_not_the_same():
 
 @pytest.mark.parametrize(("ref", "counts"), [("main", True), ("try-lightgbm", False)])
 def test_the_projects_own_merge_request_goes_by_the_branch_that_it_comes_from(ref: str, counts: bool):
-    """docs/sources.md, "Pull requests and forks"."""
+    """docs/how-to/ci/index.md, "Pull requests and forks"."""
 
     def own(payload: Any) -> None:
         payload["merge_request"] = {"iid": 1, "source_project_id": 42, "source_branch": ref, "target_branch": "main"}

@@ -101,7 +101,7 @@ def test_what_is_rightly_signed_is_answered_as_the_document_says(schema: Any):
 def test_every_route_has_an_operation_and_the_reverse(receiver: Receiver):
     routes = set()
     for rule in receiver.client.application.url_map.iter_rules():
-        if rule.endpoint.startswith("pages."):  # for people; docs/dashboard.md
+        if rule.endpoint.startswith("pages."):  # for people; docs/how-to/dashboard.md
             continue
         path = re.sub(r"<(\w+)>", r"{\1}", rule.rule)
         routes |= {(path, method) for method in (rule.methods or set()) - {"HEAD"}}

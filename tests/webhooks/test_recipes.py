@@ -1,6 +1,7 @@
 """The recipes for CI systems, run as they are written: what they post is taken, once for each thing that is said.
 
-`curl` is a stand-in that writes down what it is to post; tests/slow/e2e/test_readme.py runs the README's with curl.
+`curl` is a stand-in that writes down what it is to post; tests/slow/e2e/test_readme.py runs four of them with
+curl itself.
 """
 
 import json
@@ -17,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from registrar.config.settings import Settings
 from tests.needs import needs
-from tests.recipes import azure, bitbucket, buildkite, circleci, github, gitlab, jenkins, recipe
+from tests.recipes import azure, bitbucket, buildkite, circleci, github, gitlab, jenkins, script
 from tests.webhooks.conftest import CI, REGISTRAR_YML, Receiver, environ
 
 SHA = "4c8ef2a1b5d04b7e8a1d2f3c4b5a69788796a5b4"
@@ -111,7 +112,7 @@ def jobs(tmp_path: Path, receiver: Receiver) -> Jobs:
     needs("openssl", install="apt-get install openssl")
     (tmp_path / "curl").write_text(STAND_IN)
     (tmp_path / "curl").chmod(0o755)
-    (tmp_path / "tell-registrar.sh").write_text(recipe("tell"))
+    (tmp_path / "tell-registrar.sh").write_text(script())
     return Jobs(tmp_path, receiver)
 
 

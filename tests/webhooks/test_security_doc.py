@@ -1,4 +1,4 @@
-"""docs/security.md says of each route who may ask, and of the broker that it carries nothing but JSON."""
+"""docs/explanation/security.md says of each route who may ask, and of the broker that it carries nothing but JSON."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from registrar.broker.celery_app import celery_app
 from tests.webhooks.conftest import Receiver
 
-DOC = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).parent.parent.parent / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
 ROUTE = re.compile(r"`(GET|POST|OPTIONS) (/[^`]*)`")
 ROWS = [line.split("|") for line in DOC.splitlines() if ROUTE.search(line)]
 HERE_ONLY = [path for _, routes, asks, *_ in ROWS if "to be this machine" in asks for _, path in ROUTE.findall(routes)]

@@ -114,7 +114,9 @@ class SignIn:
 
     def _provider(self) -> "Provider":
         if self.provider is None:
-            raise NotFound("nobody signs in here: registrar.yml has no access.oidc; docs/access.md tells of other ways")
+            raise NotFound(
+                "nobody signs in here: registrar.yml has no access.oidc; docs/how-to/access.md tells of other ways"
+            )
         return self.provider
 
     def _beginning(self) -> tuple[OidcState, str]:

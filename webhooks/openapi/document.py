@@ -67,7 +67,7 @@ def _envelope(type_: str, data: str) -> dict[str, Any]:
 
 
 def _security() -> dict[str, Any]:
-    """Of a source of the kind `standard`; docs/sources.md has the other kinds'."""
+    """Of a source of the kind `standard`; docs/how-to/sources has the other kinds'."""
     said = "of Standard Webhooks: https://www.standardwebhooks.com"
     signed = {
         name: {"type": "apiKey", "in": "header", "name": name, "description": said}

@@ -1,6 +1,6 @@
 """The only door to MLflow: the calls of door.Registry, each error sorted into Retryable or final.
 
-Which call, with which arguments: README, "Decisions". Measured on MLflow 3.17 and 3.18.
+Which call, with which arguments: docs/decisions/0008 and 0009. Measured on MLflow 3.17 and 3.18.
 """
 
 import warnings

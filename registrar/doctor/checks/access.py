@@ -56,7 +56,7 @@ def _through_the_public_address(site: DoctorContext, url: str) -> Iterator[Findi
         yield fail(
             f"{url} lets everybody in without a login: whoever reaches it {_may(site)}",
             f"Restart the receiver with REGISTRAR_PUBLIC_URL={url} in its environment{header}; "
-            "docs/security.md says whose address is believed",
+            "docs/explanation/security.md says whose address is believed",
         )
     elif said and (said.status < 400 or said.status in (401, 403)):
         yield ok(f"{url} lets nobody in without a login ({said.status})")
@@ -88,7 +88,7 @@ def _ways_in(site: DoctorContext, url: str) -> Iterator[Finding]:
         yield warn(
             f"nobody can use pages and API: at {url} being on the machine is no login, and there is no other",
             "registrar token create NAME --role operator --person ID, for who approves; or access.oidc, or "
-            "access.trusted_proxy with a header (docs/access.md)",
+            "access.trusted_proxy with a header (docs/how-to/access.md)",
         )
 
 

@@ -114,6 +114,6 @@ def _queue(client: redis.Redis) -> Iterator[Finding]:
         return
     seen = f"{waiting} doorbells wait, {taken} are with workers (for {VISIBILITY_TIMEOUT} s, then they ring again)"
     if waiting > _LONG:
-        yield warn(seen, "Nobody empties the queue fast enough: is a worker up? More: see docs/operations.md")
+        yield warn(seen, "Nobody empties the queue fast enough: is a worker up? More: see docs/how-to/operations.md")
     else:
         yield ok(seen)

@@ -183,7 +183,7 @@ class Data(BaseModel):
         return getattr(self, "model", None)
 
     def lane(self, event_id: str) -> str:
-        """Work of one lane runs one at a time, in the order of acceptance (DESIGN.md section 3)."""
+        """Work of one lane runs one at a time, in the order of acceptance (docs/decisions/0007)."""
         return f"{MODEL_LANE}{self.registered_model}" if self.registered_model else f"event:{event_id}"
 
 

@@ -1,8 +1,8 @@
 """The journal: every change of the record, said once, each entry chained to the one before it by its hash.
 
 An entry's body is canonical JSON text that says all, its own number included; its hash is the SHA-256 of the hash
-before it and that text. What is in the other columns is in the body too: they are for queries. docs/audit.md tells
-auditors.
+before it and that text. What is in the other columns is in the body too: they are for queries.
+docs/how-to/audit.md is for auditors.
 """
 
 import hashlib

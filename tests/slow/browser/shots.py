@@ -1,6 +1,6 @@
-"""The pictures of docs/dashboard, of an installation with a little past; and each page as it looks, to be looked at.
+"""Take the pictures of docs/how-to/dashboard, of an installation with a little past; or those of every page.
 
-make pictures            # those of the README and docs/dashboard.md, anew
+make pictures            # those of the README and docs/how-to/dashboard.md, anew
 make pictures TO=/tmp/x  # every page, by day and by night, on a desk and on a phone, into that folder
 """
 
@@ -45,9 +45,9 @@ def paths(site: Site) -> dict[str, str]:
 
 
 def test_pictures(elsewhere: Elsewhere, paths: dict[str, str]):
-    to = Path(os.environ.get("TO") or ROOT / "docs" / "dashboard")
+    to = Path(os.environ.get("TO") or ROOT / "docs" / "how-to" / "dashboard")
     to.mkdir(exist_ok=True)
-    if to == ROOT / "docs" / "dashboard":
+    if to == ROOT / "docs" / "how-to" / "dashboard":
         desk = elsewhere("Ada", viewport={"width": 1280, "height": 1150})
         shot(desk, {"overview": paths["overview"]}, to, full=False)
         shot(desk, {"model": paths["model"]}, to)

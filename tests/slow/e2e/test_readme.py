@@ -1,4 +1,4 @@
-"""The README's own path, as a new user goes it: every recipe runs as it is written, on `registrar up`'s starter."""
+"""The tutorial, which the README shortens: every recipe runs as it is written, on `registrar up`'s starter."""
 
 import json
 import os
@@ -11,21 +11,20 @@ from pathlib import Path
 import pytest
 
 from registrar.config.settings import Settings, from_folder
-from registrar.events.types import VOCABULARY
-from registrar.policy import Policy
+from tests.docs.pages import DOCS, ROOT
 from tests.e2e.installation import Installation, running
 from tests.e2e.sender import Sender
 from tests.needs import needs
-from tests.policy.test_every_key import keys
-from tests.recipes import github, gitlab, jenkins
+from tests.recipes import TUTORIAL, github, gitlab, jenkins
 from tests.recipes import recipe as block
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+FOLDERS = ("tutorials", "how-to", "reference")
+PAGES = (ROOT / "README.md", *(page for folder in FOLDERS for page in (DOCS / folder).rglob("*.md")))
 MODEL = "first-model"
 
 
 def recipe(name: str) -> str:
-    return block(name, "README.md")
+    return block(name, TUTORIAL)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +82,7 @@ def accepted(answer: str, settings: Settings, home: Path) -> dict:
 
 
 def posted(home: Path, settings: Settings) -> dict:
-    """As in the one terminal that the README has: nothing but what it exports is there."""
+    """As in the one terminal that the tutorial has: nothing but what it exports is there."""
     return accepted(run(recipe("export") + recipe("curl"), home, settings), settings, home)
 
 
@@ -132,16 +131,9 @@ def test_what_comes_after_the_first_approval_works_and_leaves_nothing_undone(hom
     assert json.loads(run("registrar dead list --json", home, settings)) == []
 
 
-def test_every_command_that_the_readme_names_exists(home: Path, settings: Settings) -> None:
-    named = set(re.findall(r"^ *(?:\$ )?registrar ([a-z-]+)", README, re.MULTILINE)) | set(
-        re.findall(r"`registrar ([a-z-]+)", README)
-    )
+def test_every_command_that_the_pages_name_exists(home: Path, settings: Settings) -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"^ *(?:\$ )?registrar ([a-z-]+)", pages, re.MULTILINE))
+    named |= set(re.findall(r"`registrar ([a-z-]+)", pages))
     shown = run("registrar --help", home, settings)
     assert {name for name in named if not re.search(rf"^  {name} ", shown, re.MULTILINE)} == set()
-
-
-def test_the_reference_names_every_key_and_every_event() -> None:
-    """As `key`, `.key`, `..key[]` of the table, or within an example."""
-    names = {key.partition(".")[2].rstrip("_") for key in keys(Policy, set())}
-    assert {name for name in names if not re.search(rf"[`.]{name}[`\[.]|[{{ ]{name}: ", README)} == set()
-    assert {type_ for type_ in VOCABULARY if f"`{type_}`" not in README} <= {"registry.query"}

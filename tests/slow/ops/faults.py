@@ -1,4 +1,4 @@
-"""Each fault of the table in docs/operations.md, as a block in which it is so."""
+"""Each fault of the table in docs/how-to/operations.md, as a block in which it is so."""
 
 import signal
 from collections.abc import Iterator

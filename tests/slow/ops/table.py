@@ -1,4 +1,4 @@
-"""The table of docs/operations.md: what each fault looks like, and whether what is said is that."""
+"""The table of docs/how-to/operations.md: what each fault looks like, and whether what is said is that."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.slow.ops.installation import REPOSITORY
 
-_DOC = (REPOSITORY / "docs/operations.md").read_text()
+_DOC = (REPOSITORY / "docs/how-to/operations.md").read_text()
 _CODE = re.compile(r"`([^`]+)`")
 
 

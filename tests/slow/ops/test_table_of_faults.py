@@ -1,4 +1,4 @@
-"""Each fault of the table in docs/operations.md is brought about, and each cell says the right thing in two minutes.
+"""Each fault of the table in docs/how-to/operations.md is brought about, and each cell is right in two minutes.
 
 Everything that watches goes SCALE times as fast (installation.py), so within a SCALEth of that. Faults that keep out of
 each other's way are brought about together.

@@ -1,4 +1,5 @@
-"""The states, acts and guards of a version on its way to Production, as rows; docs/promotions.md shows the same rows.
+"""The states, acts and guards of a version on its way to Production, as rows, which
+docs/explanation/promotions.md shows.
 
 `python -m tests.slow.promotions.lifecycle` prints them for the docs.
 

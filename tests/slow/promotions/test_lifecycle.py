@@ -1,4 +1,4 @@
-"""The table of docs/promotions.md is the model that pairs of acts are held against, and the model is whole."""
+"""The table of docs/explanation/promotions.md is the model of tests for pairs of acts; the model is whole."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.slow.promotions.lifecycle import GUARDS, ROWS, STATES, THINGS, Act, ends, table
 
-DOCS = Path(__file__).parents[3] / "docs" / "promotions.md"
+DOCS = Path(__file__).parents[3] / "docs" / "explanation" / "promotions.md"
 
 
 def test_the_docs_show_the_rows():

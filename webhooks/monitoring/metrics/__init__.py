@@ -1,6 +1,6 @@
 """What Prometheus reads of the receiver: what its processes count, how things stand, what has happened.
 
-docs/metrics.md says what each means. https://prometheus.io/docs/practices/naming/
+docs/reference/metrics.md says what each means. https://prometheus.io/docs/practices/naming/
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping

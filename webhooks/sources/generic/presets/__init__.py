@@ -14,5 +14,5 @@ or, where each body is an event already,
 
     RULES = [{...}]       as under options.rules (../mapping.py); the user's options.data is added to each
 
-With it come tests/fixtures/generic.<name>/ and a line in docs/sources.md.
+With it come tests/fixtures/generic.<name>/ and a row in docs/how-to/sources/generic.md.
 """

@@ -1,7 +1,7 @@
 """Jenkins: the Notification plugin's JSON about a job that ended, with a bearer token (Jenkins signs nothing).
 
 https://plugins.jenkins.io/notification/ , sent by the HTTP Request plugin or through a proxy that adds the header. A
-job that can run `curl` does better with a `standard` source: README, "Say so from CI".
+job that can run `curl` does better with a `standard` source: docs/how-to/ci/jenkins.md.
 """
 
 import re

@@ -1,0 +1,46 @@
+"""The README's recipes are the tutorial's, and every example of registrar.yml is one that the parts start with."""
+
+import re
+
+import pytest
+import yaml
+
+from registrar import plugins
+from registrar.events.types import VOCABULARY
+from registrar.policy import plugin_options
+from registrar.policy.load import parse
+from tests.docs.pages import ROOT, examples
+from tests.recipes import TUTORIAL, recipe
+from worker.notifications import channels
+
+# What examples leave to the rest of the file.
+REST = {
+    "version": 1,
+    "people": {name: {"name": name.title(), "accounts": {"mlflow": name}} for name in ("ada", "bob", "eve")},
+    "groups": {name: ["ada", "bob"] for name in ("taxi-owners", "risk", "oncall", "data-science", "platform")},
+    "channels": {name: {"kind": "log"} for name in ("leads", "serving", "team")},
+}
+SECTIONS = re.compile(r"^(sources|channels|models|access|people|notify):", re.MULTILINE)
+POLICIES = [pytest.param(text, id=place) for place, text in examples("yaml") if SECTIONS.match(text)]
+
+
+@pytest.mark.parametrize("name", ["train", "export", "curl", "approve"])
+def test_the_readme_has_the_tutorials_recipe(name: str):
+    """tests/slow/e2e/test_readme.py runs the tutorial's."""
+    assert recipe(name, "README.md") == recipe(name, TUTORIAL)
+
+
+@pytest.mark.parametrize("example", POLICIES)
+def test_every_example_is_a_registrar_yml_that_the_parts_start_with(example: str):
+    written = yaml.safe_load(example)
+    whole = {key: {**REST.get(key, {}), **written.get(key, {})} for key in ("people", "groups", "channels")}
+    policy = parse(yaml.safe_dump({"version": 1, **written, **whole}))
+    channels.check(policy)
+    for source in policy.sources.values():
+        plugin_options.read(plugins.load("webhooks.sources", source.kind), source.options)
+
+
+def test_every_event_that_the_readme_sends_exists():
+    sent = re.findall(r"registrar send ([a-z_.]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(sent) > 5
+    assert set(sent) <= VOCABULARY.keys()
