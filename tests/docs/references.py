@@ -157,7 +157,7 @@ def with_part(name: str, text: str, part: str) -> str:
     if not re.search(f"{start}.*{end}", text, re.DOTALL):
         raise ValueError(f"the page has no lines {start} and {end}")
     before, _, rest = text.partition(start)
-    return f"{before}{start}\n{part}\n{end}{rest.partition(end)[2]}"
+    return f"{before}{start}\n\n{part}\n\n{end}{rest.partition(end)[2]}"
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from webhooks.monitoring.metrics import Metrics
 from worker import metrics
 
 DOC = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
-RECEIVER = DOC.split("## Of the receiver")[1].split("\n## ")[0]
-WORKER = DOC.split("## Of a worker")[1].split("\n## ")[0]
+RECEIVER = DOC.split("## The receiver's metrics")[1].split("\n## ")[0]
+WORKER = DOC.split("## A worker's metrics")[1].split("\n## ")[0]
 _ROW = re.compile(r"^\| `(registrar_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
