@@ -40,5 +40,12 @@ def test_every_page_can_be_reached_from_the_first():
     assert sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if page not in seen) == []
 
 
+def test_the_site_shows_every_page():
+    """Of the decisions only the list, which has all of them."""
+    shown = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if page.parent.name != "decisions"]
+    assert [name for name in [*named, "decisions/index.md"] if name not in shown] == []
+
+
 def test_the_readme_has_at_most_150_lines():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150

@@ -24,7 +24,7 @@ from worker.notifications.notifiers import discord as notifier
 PRESS = read(FIXTURES / "discord" / "press__approve.http")
 COMMAND = read(FIXTURES / "discord" / "command__approve.http")
 CONTEXT = PRESS.sender.context
-# RFC 8032 section 7.1, key 1; the signature was made by another library (senders.md 1.2).
+# RFC 8032 section 7.1, key 1; the signature was made by another library.
 PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 MADE = (
     "1695961a47c91a1ec033b819b7e87e3dbc583dd0cee6d1fd0216f58ac87b6228"
