@@ -103,7 +103,7 @@ def test_every_preset_has_fixtures_and_is_told_of(preset: str):
             "circleci-signature",
             "v1=773ba44693c7553d6ee20f61ea5d2757a9a4f4a44d2841ae4e95b52e4cd62db4",
         ),
-        # computed by another library
+        # computed apart from this code
         (
             "generic.buildkite",
             "309c9c842g8565adecpd7469x6005989",

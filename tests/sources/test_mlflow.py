@@ -27,7 +27,7 @@ def normalise(entity: str, action: str, data: Any) -> Parsed:
 
 
 def test_the_vector_of_the_facts_verifies():
-    """Computed by another library; the key is shorter than what is taken at start."""
+    """Computed apart from this code; the key is shorter than what is taken at start."""
     headers = {
         "x-mlflow-delivery-id": "11111111-2222-3333-4444-555555555555",
         "x-mlflow-timestamp": "1700000000",
