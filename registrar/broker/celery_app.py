@@ -18,7 +18,7 @@ from registrar.broker.url import TRANSPORTS, Broker
 log = logging.getLogger(__name__)
 
 QUEUE = "registrar"
-PUBLISH_BATCH = "worker.peal"
+PUBLISH_BATCH = "worker.publish_batch"
 
 
 @dataclass(frozen=True)

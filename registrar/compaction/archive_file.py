@@ -19,6 +19,7 @@ from registrar.ledger.journal.append import iso
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archived_events import ArchiveLocation
 from registrar.ledger.tables import UtcDateTime
+from registrar.ledger.tasks import FORMER_NAMES
 
 
 def to_json(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,14 +28,30 @@ def to_json(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_json(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What to_json was given: the values of an INSERT."""
+    """Reverse to_json: the values of an INSERT, also of a row that was written by an older schema."""
     times = {column.name for column in table.columns if isinstance(column.type, UtcDateTime)}
+    if table is tables.tasks:
+        row = _renamed(row)
     return {
         name: datetime.fromisoformat(value) if name in times and value is not None else value
         for name, value in row.items()
     }
 
 
+def parse_line(text: str) -> dict[str, Any]:
+    """Parse a line of a file; columns and tasks that were renamed since it was written have their present names."""
+    line: dict[str, Any] = json.loads(text)
+    if "tasks" in line:
+        line["tasks"] = [_renamed(task) for task in line["tasks"]]
+    return line
+
+
+def _renamed(task: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {_FORMER_COLUMNS.get(column, column): value for column, value in task.items()}
+    return {**columns, "name": FORMER_NAMES.get(columns["name"], columns["name"])}
+
+
+_FORMER_COLUMNS = {"ring_at": "dispatch_at"}  # of tasks, before schema 0016
 FORMAT = "registrar-archive-1"
 _LEVEL = 6
 
@@ -148,7 +165,7 @@ def event(
         raise ArchiveDamaged(f"{path} is not as it was written: its SHA-256 is not {place.sha256}")
     for text in read(path)[1]:
         if event_id in text:  # most lines need not be parsed
-            line = json.loads(text)
+            line = parse_line(text)
             if line["event"]["id"] == event_id:
                 of_it = [from_json(tables.tasks, task) for task in line["tasks"]]
                 return event_status.described(connection, from_json(tables.events, line["event"]), of_it)

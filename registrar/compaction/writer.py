@@ -1,6 +1,5 @@
 """Moves what was chosen into a file, then out of the ledger; and goes on with what a run before left half done."""
 
-import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,16 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, Header, digest, part_of, read, write
+from registrar.compaction.archive_file import (
+    ArchiveDamaged,
+    ArchiveMissing,
+    Header,
+    digest,
+    parse_line,
+    part_of,
+    read,
+    write,
+)
 from registrar.compaction.events import EVENTS
 from registrar.compaction.rejections import REJECTIONS
 from registrar.compaction.scan import Candidate, Kind, Line
@@ -96,7 +104,7 @@ def _clear(ledger: Ledger, seq: int, path: Path, *, expected: str | None = None)
         raise ArchiveDamaged(f"{path} has {count} rows, and should have {header.count}; nothing was deleted")
     _note(ledger, seq, sha256=found)
     left = 0
-    for some in _batches(json.loads(line) for line in read(path)[1]):
+    for some in _batches(parse_line(line) for line in read(path)[1]):
         began = time.monotonic()
         left += _delete(ledger, KINDS[header.kind], some, seq)
         time.sleep(time.monotonic() - began)  # writers that wait for SQLite's lock poll it: half the time is theirs

@@ -15,7 +15,7 @@ from registrar.ledger.tables import events, tasks
 
 STATES = ("failed", "dead")
 # What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
-ABOUT = ("worker.retry", "worker.drop", "worker.replay")
+ABOUT = ("worker.retry", "worker.discard_task", "worker.resend")
 _DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
 _VOTES = ("worker.vote", "worker.cancel")
 _TASK = ("seq", "id", "name", "state", "lane", "rank", "args", "attempts", "crashes", "error")

@@ -50,7 +50,7 @@ _NEW_EVENTS = Insert(
 )
 _FIRST_TASKS = Insert(
     tasks,
-    ["id", "event_id", "name", "lane", "args", "state", "not_before", "ring_at", "created_at"],
+    ["id", "event_id", "name", "lane", "args", "state", "not_before", "dispatch_at", "created_at"],
     computed={"event_seq": "(SELECT seq FROM events WHERE id = {event_id})"},
 )
 
@@ -288,6 +288,6 @@ def _first_task(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
         "args": {},
         "state": "queued",
         "not_before": at,
-        "ring_at": at + timedelta(seconds=REDELIVER_AFTER),
+        "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
     }

@@ -23,13 +23,13 @@ KEPT = timedelta(hours=1)  # after its last word; long enough to read when a par
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """What one process last said of itself.
+    """What one process last reported.
 
-    part: receiver, worker or beat. instance: host:pid. last_bell_at: when the worker last took a doorbell from the
-    broker, or beat last put one there; None: never. in_hand: the tasks that the worker was running. turned_at: when
-    its loop last went round. clock_ahead: seconds that its clock is ahead of the database's; None: it is the same
-    machine's. keys: as Seal.digests has them, joined by commas. config: the digest of its registrar.yml. mlflow: why
-    MLflow did not answer it; "": it did. None, of each: it does not say.
+    part: receiver, worker or beat. instance: host:pid. last_dispatched_at: when the worker last took a message from
+    the broker, or beat last published one; None: never. in_hand: the number of tasks that the worker was running.
+    turned_at: when its loop last went round. clock_ahead: seconds that its clock is ahead of the database's; None with
+    SQLite, where both are the same machine's. keys: Encryptor.digests, joined by commas. config: the digest of its
+    registrar.yml. mlflow: why MLflow did not answer it; "": it did. An optional field that is None was not reported.
     """
 
     part: str
@@ -37,7 +37,7 @@ class Heartbeat:
     version: str
     started_at: datetime
     seen_at: datetime
-    last_bell_at: datetime | None = None
+    last_dispatched_at: datetime | None = None
     in_hand: int = 0
     turned_at: datetime | None = None
     clock_ahead: float | None = None
@@ -62,7 +62,8 @@ class Heartbeat:
         down; where beat is not, the worker is a stalled consumer, or one of
         more than about 40 that wait.
         """
-        return self.part != "receiver" and not self.in_hand and at - (self.last_bell_at or self.started_at) > IDLE_AFTER
+        last = self.last_dispatched_at or self.started_at
+        return self.part != "receiver" and not self.in_hand and at - last > IDLE_AFTER
 
 
 def time_of(connection: Connection) -> datetime:

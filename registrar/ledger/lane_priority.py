@@ -43,7 +43,7 @@ _GOES_FIRST = {
     ModelRollback.type: Rank.PRESSING,
 }
 # Half done, they leave a version between two stages.
-MOVES = frozenset({"worker.transition", "worker.rollback", "worker.archive", "worker.adopt", "worker.put_back"})
+MOVES = frozenset({"worker.transition", "worker.rollback", "worker.archive", "worker.adopt", "worker.revert_drift"})
 
 
 def of(connection: Connection, type_: str, pins: Mapping[str, Any], *, lane: str, seq: int) -> Rank:

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, 
 from registrar.ledger.tables import events, tasks
 
 REQUEST, TASK = "promotion.request", "worker.request"
-_ANSWER: ColumnElement[str] = literal_column("'worker.answer'")  # as the index ix_tasks_answers has it
+# A literal, as the partial index ix_tasks_answers has it: PostgreSQL matches no parameter with that.
+_ANSWER: ColumnElement[str] = literal_column("'worker.answer_github_protection_rule'")
 
 
 @dataclass(frozen=True)

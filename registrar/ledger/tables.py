@@ -138,7 +138,7 @@ tasks = Table(
     # Attempts that failed though the registry answered others.
     Column("doubts", Integer, nullable=False, server_default="0"),
     Column("not_before", UtcDateTime, nullable=False),
-    Column("ring_at", UtcDateTime, nullable=False),  # when the sweep rings it (again)
+    Column("dispatch_at", UtcDateTime, nullable=False),  # when the sweep rings it (again)
     Column("lease", String(40)),
     Column("lease_until", UtcDateTime),
     Column("outcome", JSON),
@@ -186,8 +186,8 @@ tasks = Table(
     Index(
         "ix_tasks_answers",
         "lane",
-        sqlite_where=text("name = 'worker.answer'"),
-        postgresql_where=text("name = 'worker.answer'"),
+        sqlite_where=text("name = 'worker.answer_github_protection_rule'"),
+        postgresql_where=text("name = 'worker.answer_github_protection_rule'"),
     ),
     sqlite_autoincrement=True,
 )
@@ -456,7 +456,7 @@ heartbeats = Table(
     Column("version", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
-    Column("last_bell_at", UtcDateTime),  # when a worker last took one from the broker, or beat rang one
+    Column("last_dispatched_at", UtcDateTime),  # when a worker last took one from the broker, or beat rang one
     Column("in_hand", Integer, nullable=False),  # tasks that the worker is running
     Column("turned_at", UtcDateTime),  # when its loop last went round
     Column("clock_ahead", Float),  # seconds that its clock is ahead of the database's; below 0: behind

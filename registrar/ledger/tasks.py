@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -33,6 +34,13 @@ from registrar.ledger.predicates import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.tables import events, tasks
 
 LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
+# Present task names, by those before schema 0016, which archive files and journal entries still have.
+FORMER_NAMES = {
+    "worker.put_back": "worker.revert_drift",
+    "worker.drop": "worker.discard_task",
+    "worker.answer": "worker.answer_github_protection_rule",
+    "worker.replay": "worker.resend",
+}
 REDELIVER_AFTER = 10  # seconds after which the sweep takes a bell for lost
 MOST_REDELIVERED = 500  # bells, by one sweep
 MOST_LEFT = 10_000  # tasks, to bells that wait
@@ -160,7 +168,7 @@ def retry(
     doubted: the registry answers others, so the fault may be the task's own.
     """
     due = at + timedelta(seconds=delay)
-    back = {"state": "queued", "not_before": due, "ring_at": due, "error": error, "doubts": task.doubts + doubted}
+    back = {"state": "queued", "not_before": due, "dispatch_at": due, "error": error, "doubts": task.doubts + doubted}
     if not _change(connection, task, **back, **_NO_LEASE):
         raise LeaseLost(task.id)
     return next_messages(connection, {task.lane}, at=at)
@@ -171,7 +179,7 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMes
 
     The attempt counts: it may have written to the registry, and the next one must know that it is not the first.
     """
-    back = {"state": "queued", "not_before": at, "ring_at": at}
+    back = {"state": "queued", "not_before": at, "dispatch_at": at}
     if not _change(connection, task, **back, **_NO_LEASE):
         return []
     return next_messages(connection, {task.lane}, at=at)
@@ -193,8 +201,8 @@ def sweep(
     now = {"now": at, "now_furthest": at + predicates.FURTHEST}
     looked_at = {"most": MOST_REDELIVERED + min(waiting, MOST_LEFT)}
     unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
-    due = [row for row in unheard if row.ring_at <= row.not_before]  # put back: its bell was heard
-    rung = sorted((row for row in unheard if row.ring_at > row.not_before), key=lambda row: row.ring_at)
+    due = [row for row in unheard if row.dispatch_at <= row.not_before]  # put back: its bell was heard
+    rung = sorted((row for row in unheard if row.dispatch_at > row.not_before), key=lambda row: row.dispatch_at)
     lost = rung[: max(0, len(rung) - waiting)]  # those rung for longest ago: a bell that waits is heard in its turn
     return _rung(connection, (due + lost)[:MOST_REDELIVERED], at)
 
@@ -237,7 +245,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "args": dict(follow_up.args),
         "state": "queued",
         "not_before": at,
-        "ring_at": at + timedelta(seconds=REDELIVER_AFTER),
+        "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
     }
     connection.execute(_QUEUES, row)
@@ -290,13 +298,14 @@ def _changes(columns: tuple[str, ...]) -> Update:
 def _reaps() -> Update:
     """The worker of a task whose lease ran out is taken for dead."""
     expired = (tasks.c.state == RUNNING, is_due(tasks.c.lease_until))
-    back: dict[str, Any] = {"state": "queued", "not_before": bindparam("at"), "ring_at": bindparam("at"), **_NO_LEASE}
+    at: ColumnElement[Any] = bindparam("at")
+    back: dict[str, Any] = {"state": "queued", "not_before": at, "dispatch_at": at, **_NO_LEASE}
     return update(tasks).where(*expired).values(crashes=tasks.c.crashes + 1, **back)
 
 
 def _can_begin(which: Any, due: Any) -> Select[Any]:
     ready = (is_open(), tasks.c.state == QUEUED, which, due, ~predicates.is_blocked())
-    of_it = (tasks.c.id, tasks.c.name, tasks.c.ring_at, tasks.c.not_before)
+    of_it = (tasks.c.id, tasks.c.name, tasks.c.dispatch_at, tasks.c.not_before)
     return select(*of_it).where(*ready).order_by(*predicates.place())
 
 
@@ -304,7 +313,7 @@ def _can_begin(which: Any, due: Any) -> Select[Any]:
 def _unheard() -> Select[Any]:
     """What should have been begun before `at`, and can `now`."""
     due = is_due(tasks.c.not_before, now="now", furthest="now_furthest")
-    return _can_begin(is_due(tasks.c.ring_at), due).limit(bindparam("most"))
+    return _can_begin(is_due(tasks.c.dispatch_at), due).limit(bindparam("most"))
 
 
 @cache
@@ -320,7 +329,7 @@ def _next_of() -> Select[Any]:
 
 @cache
 def _rings_again() -> Update:
-    return update(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True))).values(ring_at=bindparam("again"))
+    return update(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True))).values(dispatch_at=bindparam("again"))
 
 
 _QUEUES = insert(tasks)

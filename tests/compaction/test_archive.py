@@ -199,6 +199,46 @@ def half_deleted(past: Past, monkeypatch) -> None:
             past.archive()
 
 
+def as_before_schema_0016(past: Past) -> None:
+    """Rewrite the file as an older version would have written it."""
+    [file] = past.files()
+    older = gzip.decompress(file.read_bytes()).replace(b'"dispatch_at"', b'"ring_at"')
+    file.write_bytes(gzip.compress(older.replace(b'"worker.answer_github_protection_rule"', b'"worker.answer"')))
+    with past.ledger.write() as connection:
+        connection.execute(update(tables.archives).values(sha256=archive_file.digest(file)))
+
+
+def answered(past: Past) -> str:
+    """An old event whose first task answered GitHub."""
+    id_ = past.event(100)
+    answer = tables.tasks.c.event_id == id_, tables.tasks.c.name == "worker.register"
+    with past.ledger.write() as connection:
+        renamed = {"name": "worker.answer_github_protection_rule"}
+        connection.execute(update(tables.tasks).where(*answer).values(renamed))
+    return id_
+
+
+def test_an_older_file_is_gone_on_with_after_the_upgrade(past, monkeypatch):
+    answered(past)
+    with monkeypatch.context() as dying:
+        crash_at(dying, writer, "_delete", 1)
+        with pytest.raises(Crash):
+            past.archive()
+    as_before_schema_0016(past)
+    assert [(each.resumed, each.left) for each in past.archive()] == [(True, 0)]
+    assert past.there() == set()
+
+
+def test_an_event_in_an_older_file_is_told_by_the_present_names(past):
+    id_ = answered(past)
+    with past.ledger.read() as connection:
+        before = event_status.event(connection, id_)
+    past.archive()
+    as_before_schema_0016(past)
+    with past.ledger.read() as connection:
+        assert archive_file.event(connection, id_, place(connection, id_)) == before
+
+
 def test_nothing_more_is_deleted_by_a_file_that_was_changed(past, monkeypatch):
     half_deleted(past, monkeypatch)
     [file] = past.files()

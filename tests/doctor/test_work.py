@@ -21,7 +21,7 @@ def alive(
 ) -> None:
     at = now()
     heartbeat = Heartbeat(part, instance, "0.1.0", at - timedelta(hours=1), at - timedelta(seconds=ago))
-    heard = replace(heartbeat, last_bell_at=at - timedelta(seconds=task_message), **more)
+    heard = replace(heartbeat, last_dispatched_at=at - timedelta(seconds=task_message), **more)
     with ledger.write() as connection:
         beat(connection, heard)
 

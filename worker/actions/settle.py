@@ -131,9 +131,9 @@ def _taken_over(context: TaskContext, both: Both, why: str) -> tuple[list[Ledger
 def _put_back(context: TaskContext, both: Both) -> tuple[list[LedgerChange], list[FollowUp]]:
     """In the lane, after this: who came leaves first."""
     stages = [[number, stage] for number, stage in _moves(context, both)]
-    steps = [FollowUp("worker.put_back", {"stages": stages})] if stages else []
+    steps = [FollowUp("worker.revert_drift", {"stages": stages})] if stages else []
     aliases = _alias_moves(context, both)
-    return [], [*steps, *(FollowUp("worker.put_back", {"alias": a, "version": n}) for a, n in aliases.items())]
+    return [], [*steps, *(FollowUp("worker.revert_drift", {"alias": a, "version": n}) for a, n in aliases.items())]
 
 
 def _moves(context: TaskContext, both: Both) -> list[tuple[int, str]]:

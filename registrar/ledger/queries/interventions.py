@@ -41,7 +41,7 @@ class TaskRetried:
             "crashes": 0,
             "doubts": 0,
             "not_before": cause.at,
-            "ring_at": cause.at + timedelta(seconds=REDELIVER_AFTER),
+            "dispatch_at": cause.at + timedelta(seconds=REDELIVER_AFTER),
             "outcome": None,
             "started_at": None,
             "finished_at": None,

@@ -58,7 +58,8 @@ def stuck(stack: Installation, model: str) -> str:
         delivery = Delivery("ci", f"msg_{uuid.uuid4().hex}", "0" * 64)
         [task_message] = accept(connection, delivery, [event], at=now()).task_messages
         due = now() + timedelta(seconds=WAITS)
-        connection.execute(update(tasks).where(tasks.c.id == task_message.task_id).values(not_before=due, ring_at=due))
+        waiting = update(tasks).where(tasks.c.id == task_message.task_id)
+        connection.execute(waiting.values(not_before=due, dispatch_at=due))
     ledger.close()
     return task_message.task_id
 

@@ -1,4 +1,4 @@
-"""worker.replay, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
+"""worker.resend, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
 
 The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
 address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.

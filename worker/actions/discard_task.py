@@ -1,4 +1,4 @@
-"""worker.drop, on task.drop: work that failed for good stays undone, and work that waits is never begun.
+"""worker.discard_task, on task.drop: work that failed for good stays undone, and work that waits is never begun.
 
 Of what was waiting, all who wait for it are told: a promotion that it was to bring on has failed, a deployment is not
 let go, whoever asked is answered.

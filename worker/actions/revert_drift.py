@@ -1,4 +1,4 @@
-"""worker.put_back, after a drift that the policy reverts: what was moved by hand goes back where the record has it.
+"""worker.revert_drift, after a drift that the policy reverts: what was moved by hand goes back where the record has it.
 
 Each step looks first, so that doing it again after a crash changes nothing; what has gone meanwhile is passed over. It
 may be done late, after the world has moved on: nobody is put where the record has them no more, where somebody else is
