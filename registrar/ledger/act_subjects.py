@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.states import PromotionState
 from registrar.events.types import (
     DeploymentFailed,
     DeploymentSucceeded,
@@ -90,7 +91,7 @@ def _shown_anew(promotion: Promotion, pins: Mapping[str, Any], type_: str, data:
     """What waited is looked at again when its time has come, and asked for then."""
     if promotion.digest != pins["evidence"]:
         return f"what {promotion} shows changed after {who} said so, since it was looked at again after its wait"
-    early = pins["state"] == "waiting" and promotion.state == "awaiting_approval"
+    early = pins["state"] == PromotionState.WAITING and promotion.state == PromotionState.AWAITING_APPROVAL
     if early and type_ != PromotionCancel.type and not data.get("break_glass"):
         return f"{promotion} was asked for after {who} said so"
     return None

@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.facts import FactType
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.tables import events, tasks
 
-_ASKING = ("promotion.awaiting_approval", "promotion.reminder", "promotion.escalated")
+_ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, FactType.PROMOTION_ESCALATED)
 _REVIEWS = 30  # the newest, of what the clock sends: one of them may have asked, after a wait
 
 

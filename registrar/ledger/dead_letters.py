@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.act_subjects import changed
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.predicates import is_failed
 from registrar.ledger.promotions import get
 from registrar.ledger.tables import events, tasks
 
-STATES = ("failed", "dead")
+STATES = (TaskState.FAILED, TaskState.DEAD)
 # What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
 ABOUT = ("worker.retry", "worker.discard_task", "worker.resend")
 _DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
@@ -99,7 +100,7 @@ def list_dead_letters(
     return [DeadLetter(**row) for row in connection.execute(query).mappings()]
 
 
-def dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
+def get_dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
     """Any task, whatever its state."""
     row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
     return DeadLetter(**row) if row else None
@@ -111,19 +112,19 @@ def closed(found: DeadLetter) -> str | None:
         return f"{found.id} is a {found.event_type} that could not be done: send it again"
     if found.state in STATES:
         return None
-    said = {
-        "succeeded": "is done",
-        "refused": f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
-        "dropped": f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
+    said: dict[str, str] = {
+        TaskState.SUCCEEDED: "is done",
+        TaskState.REFUSED: f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
+        TaskState.DROPPED: f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
     }
     return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
 
 
 def no_drop(found: DeadLetter) -> str | None:
     """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
-    if found.state == "running" and found.name not in ABOUT:
+    if found.state == TaskState.RUNNING and found.name not in ABOUT:
         return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
-    if found.state != "queued" or found.name in ABOUT:
+    if found.state != TaskState.QUEUED or found.name in ABOUT:
         return closed(found)
     if found.rank != Rank.HALF_DONE:
         return None

@@ -11,6 +11,7 @@ from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, inse
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Event
+from registrar.events.states import TaskState
 from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks
 from registrar.ledger.bulk_insert import Insert
@@ -286,7 +287,7 @@ def _first_task(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
         "name": event.data.task,
         "lane": event.data.lane(event_id),
         "args": {},
-        "state": "queued",
+        "state": TaskState.QUEUED,
         "not_before": at,
         "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,

@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
+from registrar.events.states import DeploymentState
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import deployments, holders
 
-IN_VAIN = ("failed", "timed_out")
+IN_VAIN = (DeploymentState.FAILED, DeploymentState.TIMED_OUT)
 _REQUESTED: ColumnElement[str] = literal_column("'requested'")  # written out, as in tasks.py, for uq_deployments_open
 
 
@@ -56,13 +57,13 @@ class DeploymentRequested:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         under_way = and_(_requested(self.model), deployments.c.target == self.target)
-        _end(connection, under_way, "superseded", cause)
+        _end(connection, under_way, DeploymentState.SUPERSEDED, cause)
         row = {
             "id": self.id,
             "model": self.model,
             "version": self.version,
             "target": self.target,
-            "state": "requested",
+            "state": DeploymentState.REQUESTED,
             "event_id": cause.event_id,
             "requested_at": cause.at,
             "due_at": self.due_at,
@@ -91,7 +92,7 @@ class DeploymentEnded:
     state: str
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        before = ("requested", *IN_VAIN) if self.state == "live" else ("requested",)
+        before = [DeploymentState.REQUESTED, *(IN_VAIN if self.state == DeploymentState.LIVE else ())]
         open_ = and_(deployments.c.id == self.deployment_id, deployments.c.state.in_(before))
         _end(connection, open_, self.state, cause)
 
@@ -118,7 +119,7 @@ def get(connection: Connection, deployment_id: str) -> Deployment | None:
 def was_live(connection: Connection, target: str, *, of: Incarnation) -> bool:
     """Whether any deployment of that very version to a target was ever reported to have succeeded."""
     same = and_(deployments.c.model == of.model, deployments.c.version == of.version, deployments.c.target == target)
-    found = connection.execute(select(deployments).where(same, deployments.c.state == "live")).all()
+    found = connection.execute(select(deployments).where(same, deployments.c.state == DeploymentState.LIVE)).all()
     which = known(connection, of.model, version=of.version) if found else {}
     return any(recorded(Deployment(**row._mapping), which).is_of(of) for row in found)
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
+from registrar.events.states import TaskState
 from registrar.events.types import STAGES
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal.append import append
@@ -205,7 +206,7 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
     """(event, version) of the adoptions that passed: the facts that their tasks left say so."""
     if not event_ids:
         return set()
-    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == "succeeded")
+    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == TaskState.SUCCEEDED)
     found = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(done)).all()
     return {
         (row.event_id, fact["version"])

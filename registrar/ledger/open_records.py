@@ -7,6 +7,7 @@ from sqlalchemy import Connection, or_, select, true
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import LedgerChange
+from registrar.events.states import DeploymentState, PromotionState
 from registrar.ledger import deployments, promotions
 from registrar.ledger.deployments import DeploymentEnded
 from registrar.ledger.holders import HoldingEnded
@@ -37,9 +38,9 @@ class Open(Recorded):
     def ended(self, model: str, because: str) -> LedgerChange:
         """The record that ends it, since its version is no more."""
         if self.kind == "promotion":
-            return PromotionStateChanged(self.key, "superseded", because)
+            return PromotionStateChanged(self.key, PromotionState.SUPERSEDED, because)
         if self.kind == "deployment":
-            return DeploymentEnded(self.key, "superseded")
+            return DeploymentEnded(self.key, DeploymentState.SUPERSEDED)
         return HoldingEnded(model, self.kind, self.version, self.key, because=because)
 
 

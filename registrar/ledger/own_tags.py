@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from registrar.events.facts import FactType
+from registrar.events.states import TaskState
 from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.version_state import TAG, current, states
@@ -34,7 +36,7 @@ def _done(connection: Connection, model: str) -> list[Row[Any]]:
     of_events = (events.c.id.label("event_id"), events.c.data, events.c.actor_name)
     columns = (tasks.c.id, tasks.c.name, tasks.c.outcome, tasks.c.finished_at, *of_events)
     query = select(*columns).join(events, tasks.c.event_id == events.c.id)
-    query = query.where(events.c.model == model, tasks.c.name.in_(_TASKS), tasks.c.state == "succeeded")
+    query = query.where(events.c.model == model, tasks.c.name.in_(_TASKS), tasks.c.state == TaskState.SUCCEEDED)
     newest = query.order_by(events.c.seq.desc(), tasks.c.seq.desc()).limit(_LOOKED_AT)
     return list(reversed(connection.execute(newest).all()))
 
@@ -45,12 +47,12 @@ def _given(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[
         details: Mapping[str, Any] = fact.get("details") or {}
         if fact.get("version") != version or details.get("created_at") not in (None, created_at.isoformat()):
             continue
-        if fact["type"] == "model_version.registered":
+        if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
             told = {"run": details.get("run_id"), "commit": details.get("commit"), "by": row.actor_name}
             told |= {"event": row.event_id, "task": row.id}
             yield from row.data.get("tags", {}).items()
             yield from ((f"registrar.{name}", value) for name, value in told.items() if value)
-        elif fact["type"] == "model_version.described":
+        elif fact["type"] == FactType.MODEL_VERSION_DESCRIBED:
             yield from row.data.get("tags", {}).items()
-        elif fact["type"] == "model_version.held_back":
+        elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:
             yield f"registrar.held_back.{details['target']}", "; ".join(details["reasons"])

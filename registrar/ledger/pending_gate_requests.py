@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, literal_column, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.tables import events, tasks
 
 REQUEST, TASK = "promotion.request", "worker.request"
@@ -28,7 +29,7 @@ class GateRequestReceived:
 
 def unanswered(connection: Connection, *, model: str, version: int, target: str) -> list[GateRequestReceived]:
     """Those about this step whose own task is done: until then what is decided is about somebody else's request."""
-    done = exists().where(tasks.c.event_id == events.c.id, tasks.c.name == TASK, tasks.c.state == "succeeded")
+    done = exists().where(tasks.c.event_id == events.c.id, tasks.c.name == TASK, tasks.c.state == TaskState.SUCCEEDED)
     of_model = and_(events.c.model == model, events.c.type == REQUEST, events.c.reply_to.is_not(None), done)
     found = [
         GateRequestReceived(row.id, row.source, row.reply_to)

@@ -12,11 +12,12 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
+from registrar.events.states import PromotionState
 from registrar.ledger.incarnations import Recorded, known, note
 from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import promotions, votes
 
-OPEN = ("waiting", "awaiting_approval", "approved")
+OPEN = (PromotionState.WAITING, PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
 # Written out, as in tasks.py: so SQLite sees that uq_promotions_open fits.
 _OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in OPEN]
 # What the journal tells of a promotion that was opened, and of one that was decided.
@@ -64,7 +65,7 @@ class Promotion:
     @property
     def asked_at(self) -> datetime:
         """Since when people are asked: what waited first was not shown to them before."""
-        return self.due_at if self.state == "awaiting_approval" and self.due_at else self.created_at
+        return self.due_at if self.state == PromotionState.AWAITING_APPROVAL and self.due_at else self.created_at
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class PromotionRequested:
     version: int
     target: str
     evidence: Mapping[str, Any]
-    state: str = "awaiting_approval"
+    state: str = PromotionState.AWAITING_APPROVAL
     requested_by: str | None = None
     reason: str | None = None
     due_at: datetime | None = None
@@ -218,7 +219,9 @@ def still_open(connection: Connection, *, model: str | None = None) -> list[Prom
 
 def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
     """When versions of a model were promoted to a target, newest first."""
-    done = and_(promotions.c.model == model, promotions.c.target == target, promotions.c.state == "promoted")
+    done = and_(
+        promotions.c.model == model, promotions.c.target == target, promotions.c.state == PromotionState.PROMOTED
+    )
     query = select(promotions.c.decided_at).where(done).order_by(promotions.c.decided_at.desc()).limit(most)
     return [at for at in connection.execute(query).scalars() if at]
 

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.outcome import Cause, FollowUp, Outcome
+from registrar.events.states import TaskState
 from registrar.events.types import MODEL_LANE
 from registrar.ledger import act_subjects, predicates
 from registrar.ledger.journal.interventions_by_hand import note
@@ -168,7 +169,13 @@ def retry(
     doubted: the registry answers others, so the fault may be the task's own.
     """
     due = at + timedelta(seconds=delay)
-    back = {"state": "queued", "not_before": due, "dispatch_at": due, "error": error, "doubts": task.doubts + doubted}
+    back = {
+        "state": TaskState.QUEUED,
+        "not_before": due,
+        "dispatch_at": due,
+        "error": error,
+        "doubts": task.doubts + doubted,
+    }
     if not _change(connection, task, **back, **_NO_LEASE):
         raise LeaseLost(task.id)
     return next_messages(connection, {task.lane}, at=at)
@@ -179,7 +186,7 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMes
 
     The attempt counts: it may have written to the registry, and the next one must know that it is not the first.
     """
-    back = {"state": "queued", "not_before": at, "dispatch_at": at}
+    back = {"state": TaskState.QUEUED, "not_before": at, "dispatch_at": at}
     if not _change(connection, task, **back, **_NO_LEASE):
         return []
     return next_messages(connection, {task.lane}, at=at)
@@ -243,7 +250,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "lane": lane,
         "rank": Rank.HALF_DONE if follow_up.finishes else Rank.ORDINARY,
         "args": dict(follow_up.args),
-        "state": "queued",
+        "state": TaskState.QUEUED,
         "not_before": at,
         "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
@@ -273,7 +280,7 @@ def _starts() -> Update:
         update(tasks)
         .where(*mine, ~predicates.is_blocked())
         .values(
-            state="running",
+            state=TaskState.RUNNING,
             attempts=tasks.c.attempts + 1,
             lease=bindparam("new_lease"),
             lease_until=bindparam("until"),
@@ -299,7 +306,7 @@ def _reaps() -> Update:
     """The worker of a task whose lease ran out is taken for dead."""
     expired = (tasks.c.state == RUNNING, is_due(tasks.c.lease_until))
     at: ColumnElement[Any] = bindparam("at")
-    back: dict[str, Any] = {"state": "queued", "not_before": at, "dispatch_at": at, **_NO_LEASE}
+    back: dict[str, Any] = {"state": TaskState.QUEUED, "not_before": at, "dispatch_at": at, **_NO_LEASE}
     return update(tasks).where(*expired).values(crashes=tasks.c.crashes + 1, **back)
 
 

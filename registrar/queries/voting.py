@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
@@ -68,7 +69,7 @@ def voting(
     """agreed: who approved, and when. None where nobody is asked: it has ended, or its target takes no approval."""
     target = policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
-    if not promotion.open or promotion.state == "approved" or not isinstance(approval, Approval):
+    if not promotion.open or promotion.state == PromotionState.APPROVED or not isinstance(approval, Approval):
         return None
     excluded = tuple(_excluded(policy, promotion, approval))
     seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)

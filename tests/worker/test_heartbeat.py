@@ -21,9 +21,9 @@ POLICY = "{version: 1, sources: {ci: {kind: standard, secrets: [env:CI]}}, chann
 STALLING = f"""
 import signal, sys
 from celery.signals import worker_ready
-from worker import __main__, pulse
+from worker import __main__, heartbeat
 
-pulse.EVERY = 0.3
+heartbeat.EVERY = 0.3
 
 @worker_ready.connect
 def ready(sender, **_):

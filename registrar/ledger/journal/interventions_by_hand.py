@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Cause, Fact
 from registrar.ledger.journal.append import append
 
-CHANGED = "registry.changed_by_hand"
+CHANGED = FactType.REGISTRY_CHANGED_BY_HAND
 PUT_BACK = "registry.put_back"
 _BY = "by hand in MLflow, which does not say who"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from registrar.events.states import DeploymentState
 from registrar.ledger.deployments import IN_VAIN
 from registrar.ledger.journal import entry_context
 from registrar.ledger.journal.append import CARRIED_OVER, canonical
@@ -197,7 +198,7 @@ def _ended(present: _Open, entry: Entry) -> Iterator[Row]:
 
 def _keep_deployment(present: _Open, row: Row) -> Iterator[Row]:
     """What failed or timed out may be reported live later."""
-    if row.values["state"] in ("requested", *IN_VAIN):
+    if row.values["state"] in (DeploymentState.REQUESTED, *IN_VAIN):
         present.deployments[row.values["id"]] = row
     else:
         present.deployments.pop(row.values["id"], None)

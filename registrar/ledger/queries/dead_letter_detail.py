@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from registrar.ledger.dead_letters import dead_letter, no_drop, no_retry
+from registrar.ledger.dead_letters import get_dead_letter, no_drop, no_retry
 from registrar.ledger.queries import event_status
 
 
@@ -13,7 +13,7 @@ def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
 
     event: with all of its tasks, and what was done about each before.
     """
-    found = dead_letter(connection, task_id)
+    found = get_dead_letter(connection, task_id)
     if found is None:
         return None
     may = {"no_retry": no_retry(connection, found), "no_drop": no_drop(found)}

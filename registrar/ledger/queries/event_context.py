@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
+from registrar.events.states import DeploymentState
 from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.journal.chain import Head
 from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
@@ -85,10 +86,10 @@ def _place(said: Mapping[str, Any]) -> str:
 
 
 _ENDED = {
-    "live": "was confirmed: it is live",
-    "failed": "failed",
-    "timed_out": "was not confirmed in time",
-    "superseded": "was superseded by a later one",
+    DeploymentState.LIVE: "was confirmed: it is live",
+    DeploymentState.FAILED: "failed",
+    DeploymentState.TIMED_OUT: "was not confirmed in time",
+    DeploymentState.SUPERSEDED: "was superseded by a later one",
 }
 
 

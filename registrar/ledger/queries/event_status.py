@@ -5,15 +5,19 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.facts import FactType
+from registrar.events.states import UNFINISHED, TaskState
 from registrar.events.types import PromotionApprove, PromotionReject
 from registrar.ledger.queries.interventions import interventions_after, resent_from
 from registrar.ledger.tables import events, tasks
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 _VOTES = (PromotionApprove.type, PromotionReject.type)
-_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void", "promotion.expired"})  # facts of a vote's task
+_IN_VAIN = frozenset(
+    {FactType.PROMOTION_VOTE_REFUSED, FactType.PROMOTION_VOID, FactType.PROMOTION_EXPIRED}
+)  # facts of a vote's task
 # Of the states in which a task ends badly.
-WORST_FIRST = ("dead", "failed", "refused", "dropped")
+WORST_FIRST = (TaskState.DEAD, TaskState.FAILED, TaskState.REFUSED, TaskState.DROPPED)
 _FOUND_BY = ("seq", "delivery_id")
 _TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "created_at", "started_at", "finished_at")
 
@@ -43,7 +47,7 @@ def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Ma
         "replay_of": resent_from(connection, row),
         "replays": done.replays,
         "state": state,
-        "refused": state == "refused" or _refused(row["type"], found),
+        "refused": state == TaskState.REFUSED or _refused(row["type"], found),
         "tasks": found,
     }
 
@@ -67,6 +71,6 @@ def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
 
 def state_of(states: set[str]) -> str:
     """Of an event, by the states of its tasks."""
-    if states & {"queued", "running"}:
-        return "unfinished"
-    return next((state for state in WORST_FIRST if state in states), "succeeded")
+    if states & {TaskState.QUEUED, TaskState.RUNNING}:
+        return UNFINISHED
+    return next((state for state in WORST_FIRST if state in states), TaskState.SUCCEEDED)

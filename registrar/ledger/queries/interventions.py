@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Row, and_, select, update
 
 from registrar.errors import UserError
 from registrar.events.event import Event
+from registrar.events.facts import FactType
 from registrar.events.outcome import Cause
+from registrar.events.states import TaskState
 from registrar.events.types import EventReplay, TaskDrop, TaskRetry
 from registrar.ledger.dead_letters import STATES, DeadLetter
 from registrar.ledger.deliveries import Delivery, add, new_id
@@ -34,7 +36,7 @@ class TaskRetried:
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
         back = {
-            "state": "queued",
+            "state": TaskState.QUEUED,
             "attempts": min(
                 self.dead_letter.attempts, 1
             ),  # the next one is not the first: it may find what that one left
@@ -47,7 +49,7 @@ class TaskRetried:
             "finished_at": None,
         }
         if _settle(connection, self.dead_letter, back):
-            _tell(connection, cause, "task.retried", self.dead_letter, self.reason)
+            _tell(connection, cause, FactType.TASK_RETRIED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
@@ -64,16 +66,18 @@ class TaskDiscarded:
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
         """What stood behind it in its lane may be due. Raises TaskAlreadyRunning."""
-        if self.dead_letter.state != "queued":
-            if _settle(connection, self.dead_letter, {"state": "dropped"}):
-                _tell(connection, cause, "task.dropped", self.dead_letter, self.reason)
+        if self.dead_letter.state != TaskState.QUEUED:
+            if _settle(connection, self.dead_letter, {"state": TaskState.DROPPED}):
+                _tell(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
             return ()
         error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
-        end = {"state": "dropped", "finished_at": cause.at, "error": error}
-        waits = and_(tasks.c.id == self.dead_letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
+        end = {"state": TaskState.DROPPED, "finished_at": cause.at, "error": error}
+        waits = and_(
+            tasks.c.id == self.dead_letter.id, tasks.c.state == TaskState.QUEUED, tasks.c.rank != Rank.HALF_DONE
+        )
         if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
             raise TaskAlreadyRunning(f"{self.dead_letter.id} was begun in this moment")
-        _tell(connection, cause, "task.dropped", self.dead_letter, self.reason)
+        _tell(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
@@ -108,7 +112,7 @@ class EventResent:
         delivery = Delivery(self.source, _REPLAY + cause.event_id, asked)
         add(connection, delivery, self.event, id=self.id, pins=self.pins, at=cause.at)
         sent = {"of": self.of, "became": self.id, "type": self.event.type}
-        append(connection, cause, "event.replayed", model=None, version=None, **sent, reason=self.reason)
+        append(connection, cause, FactType.EVENT_REPLAYED, model=None, version=None, **sent, reason=self.reason)
         return (self.event.data.lane(self.id),)
 
 
@@ -158,7 +162,7 @@ def _with_outcome() -> Any:
     names = ("id", "type", "source", "actor", "actor_name", "data")
     query = select(*(events.c[name] for name in names), tasks.c.outcome, tasks.c.finished_at)
     acted = tasks.c.name.in_([kind.task for kind in _KINDS])
-    return query.join(tasks, tasks.c.event_id == events.c.id).where(acted, tasks.c.state == "succeeded")
+    return query.join(tasks, tasks.c.event_id == events.c.id).where(acted, tasks.c.state == TaskState.SUCCEEDED)
 
 
 def _details(row: Row[Any]) -> Mapping[str, Any]:

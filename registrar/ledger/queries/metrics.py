@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from registrar.events.states import PromotionState
 from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.open_records import ARCHIVED
 from registrar.ledger.predicates import QUEUED, RUNNING, is_failed, is_open
@@ -77,7 +78,7 @@ def dead(connection: Connection) -> Sequence[DeadLetterCount]:
 
 
 def undecided(connection: Connection) -> Sequence[OpenPromotion]:
-    asked = case((promotions.c.state == "awaiting_approval", promotions.c.due_at))
+    asked = case((promotions.c.state == PromotionState.AWAITING_APPROVAL, promotions.c.due_at))
     since = func.coalesce(asked, promotions.c.created_at)
     query = select(promotions.c.model, promotions.c.target, promotions.c.state, since)
     return [OpenPromotion(*row) for row in connection.execute(query.where(is_undecided()))]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
 
@@ -13,7 +14,7 @@ from registrar.ledger.tables import events, holders, incarnations, promotions, t
 _PROVING = tuple(
     f"worker.{name}" for name in ("register", "request", "transition", "archive", "describe", "evaluated", "observe")
 )
-_UNDER_WAY = ("queued", "running")
+_UNDER_WAY = (TaskState.QUEUED, TaskState.RUNNING)
 
 
 def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
@@ -45,7 +46,7 @@ def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
 def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether the registry has, or had, a model of that name: an event that failed may have misspelt it."""
     rows = (holders, promotions, incarnations, version_states)
-    proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == "succeeded")
+    proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == TaskState.SUCCEEDED)
     work = tasks.join(events, tasks.c.event_id == events.c.id)
     done = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
     return or_(*(exists().where(table.c.model == model) for table in rows), done)

@@ -7,20 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
+from registrar.events.states import PromotionState
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, promotions, votes
 
-STATES = (
-    "waiting",
-    "awaiting_approval",
-    "approved",
-    "promoted",
-    "rejected",
-    "expired",
-    "superseded",
-    "cancelled",
-    "failed",
-)
+STATES = tuple(PromotionState)
 OPEN = "open"  # the first three
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
+from registrar.events.states import PromotionState
 from registrar.ledger.deployments import IN_VAIN, Deployment
 from registrar.ledger.tables import deployments, holders, version_states
 from registrar.ledger.version_state import Key
@@ -43,7 +44,7 @@ class PromotionResult:
 
 def became(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
     """By the id of each promotion that was done. rows: of promotions, in any state."""
-    done = [row for row in rows if row["state"] == "promoted" and row["decided_at"]]
+    done = [row for row in rows if row["state"] == PromotionState.PROMOTED and row["decided_at"]]
     if not done:
         return {}
     asked, barred = _deployments(connection, done), _barred(connection, done)

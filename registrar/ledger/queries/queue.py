@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select, tuple_
 
+from registrar.events.states import TaskState
 from registrar.ledger import promotions
 from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.predicates import QUEUED, RUNNING, first_of_lane, is_failed, is_open, place
@@ -86,10 +87,10 @@ def _ahead(connection: Connection, lanes: set[str]) -> dict[str, Any]:
 
 
 def _why(row: Any, ahead: Any, at: datetime) -> str:
-    if row.state == "running":
+    if row.state == TaskState.RUNNING:
         return f"a worker is at it, attempt {row.attempts}"
     if ahead.id != row.id:
-        doing = "runs" if ahead.state == "running" else "waits itself"
+        doing = "runs" if ahead.state == TaskState.RUNNING else "waits itself"
         return f"behind {ahead.id} ({ahead.name.removeprefix('worker.')}), which {doing}"
     if row.not_before > at:
         failed = f", after attempt {row.attempts} failed: {row.error}" if row.attempts else ""
