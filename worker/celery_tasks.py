@@ -208,7 +208,7 @@ def _keep_meant(worker_context: WorkerContext, task: Task, sightings: VersionIde
     """
     if (bound := _meant(task, sightings)) is not task:
         with worker_context.ledger.write() as connection:
-            tasks.mean(connection, task, bound.args[tasks.MEANT])
+            tasks.bind_version(connection, task, bound.args[tasks.MEANT])
 
 
 def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
@@ -232,7 +232,7 @@ def _tell(worker_context: WorkerContext, task: Task, found: Outcome) -> None:
 
     def write() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
-            return tasks.come_to_light(connection, task, told, at=at)
+            return tasks.record_discovery(connection, task, told, at=at)
 
     publish(worker_context.app, retry_while_unavailable(write))
 

@@ -88,7 +88,7 @@ def write(path: Path, header: Header, lines: Iterable[dict[str, Any]]) -> None:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=_LEVEL, mtime=0) as packed:
-            count = _put(packed, header, lines)
+            count = _write_lines(packed, header, lines)
         raw.flush()
         os.fsync(raw.fileno())
     if count != header.count:
@@ -103,7 +103,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _put(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str, Any]]) -> int:
+def _write_lines(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str, Any]]) -> int:
     count = 0
     with io.TextIOWrapper(packed, encoding="utf-8", write_through=True) as text:
         text.write(json.dumps(asdict(header)) + "\n")
@@ -153,7 +153,7 @@ def digest(path: Path) -> str:
         raise ArchiveMissing(f"{path} is not there; say --from FOLDER if it was moved") from None
 
 
-def event(
+def read_event(
     connection: Connection, event_id: str, place: ArchiveLocation, *, folder: Path | None = None
 ) -> dict[str, Any]:
     """As status.event would tell it; what was done about it later is in the ledger. folder: where the file is now.

@@ -12,7 +12,7 @@ from registrar.ledger.tables import rejections
 _AT_ONCE = 500
 
 
-def look(connection: Connection, after: int, cutoff: datetime) -> Scan:
+def scan(connection: Connection, after: int, cutoff: datetime) -> Scan:
     """In their order; ends where all of a batch are too young."""
     query = select(rejections.c.seq, rejections.c.at).where(rejections.c.seq > after)
     found = connection.execute(query.order_by(rejections.c.seq).limit(_AT_ONCE)).all()
@@ -35,4 +35,4 @@ def _delete(connection: Connection, gone: Sequence[Line], archive_seq: int) -> N
     connection.execute(delete(rejections).where(rejections.c.seq.in_([_key(line) for line in gone])))
 
 
-REJECTIONS = Kind("rejections", look, lines, _key, _delete)
+REJECTIONS = Kind("rejections", scan, lines, _key, _delete)

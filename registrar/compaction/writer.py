@@ -102,13 +102,13 @@ def _clear(ledger: Ledger, seq: int, path: Path, *, expected: str | None = None)
     header, lines = read(path)
     if (count := sum(1 for _ in lines)) != header.count:
         raise ArchiveDamaged(f"{path} has {count} rows, and should have {header.count}; nothing was deleted")
-    _note(ledger, seq, sha256=found)
+    _update_archive(ledger, seq, sha256=found)
     left = 0
     for some in _batches(parse_line(line) for line in read(path)[1]):
         began = time.monotonic()
         left += _delete(ledger, KINDS[header.kind], some, seq)
         time.sleep(time.monotonic() - began)  # writers that wait for SQLite's lock poll it: half the time is theirs
-    _note(ledger, seq, done_at=now())
+    _update_archive(ledger, seq, done_at=now())
     return Written(path, header.kind, header.month, header.count, header.tasks, left)
 
 
@@ -124,7 +124,7 @@ def _delete(ledger: Ledger, kind: Kind, lines: Sequence[Line], seq: int) -> int:
     return len(there) - len(same)
 
 
-def _note(ledger: Ledger, seq: int, **values: object) -> None:
+def _update_archive(ledger: Ledger, seq: int, **values: object) -> None:
     with ledger.write() as connection:
         connection.execute(update(archives).where(archives.c.seq == seq).values(values))
 

@@ -35,10 +35,10 @@ ACTS = _VOTES | {ModelRollback.type, EventReplay.type}  # the types of event tha
 Data = Mapping[str, Any]  # of an event, as it is in the ledger
 
 
-def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
+def load_pins(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
     """Return what is there now, JSON-able; {} where nothing can be exchanged for something else."""
     if type_ in _VOTES:
-        asked = _asked(connection, data)
+        asked = _find_promotion(connection, data)
         return {
             "promotion": asked.id if asked else None,
             "state": asked.state if asked else None,
@@ -47,26 +47,28 @@ def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
     if type_ == ModelRollback.type:
         stages = {held.key: held.version for held in held_now(connection, data["model"], "stage")}
         aliases = {f"@{held.key}": held.version for held in held_now(connection, data["model"], "alias")}
-        return {"holders": stages | aliases, MADE: _made(connection, data["model"])}
+        return {"holders": stages | aliases, MADE: _load_creation_times(connection, data["model"])}
     if type_ == EventReplay.type:
         first = connection.execute(select(events.c.type, events.c.data).where(events.c.id == data["event_id"])).first()
-        return about(connection, first.type, first.data) if first and first.type != type_ else {}
+        return load_pins(connection, first.type, first.data) if first and first.type != type_ else {}
     return {}
 
 
-def replayed(connection: Connection, event_id: str, type_: str) -> dict[str, int]:
+def resend_pins(connection: Connection, event_id: str, type_: str) -> dict[str, int]:
     """Return what a replay of an event is bound to beside what its author saw; {} where nothing depends on its time."""
-    return {TOLD: told(connection, event_id)} if type_ in _REPORTS else {}
+    return {TOLD: original_seq(connection, event_id)} if type_ in _REPORTS else {}
 
 
-def told(connection: Connection, event_id: str) -> int:
+def original_seq(connection: Connection, event_id: str) -> int:
     """Return the seq of an event; of a replay, that of the event which was accepted first."""
     query = select(events.c.seq, tasks.c.args).join(tasks, tasks.c.event_id == events.c.id)
     row = connection.execute(query.where(events.c.id == event_id).order_by(tasks.c.seq).limit(1)).one()
     return int(row.args.get(KEY, {}).get(TOLD, row.seq))
 
 
-def changed(connection: Connection, type_: str, data: Data, args: Mapping[str, Any], who: str) -> str | None:
+def explain_outdated_vote(
+    connection: Connection, type_: str, data: Data, args: Mapping[str, Any], who: str
+) -> str | None:
     """Why a vote is not about what is there now, for people; None: it is, or there was nothing to vote on.
 
     args: of its first task. who: its author, by name.
@@ -81,13 +83,15 @@ def changed(connection: Connection, type_: str, data: Data, args: Mapping[str, A
     if pins["evidence"] is None:
         return None  # it had ended already, and says so itself
     if was.open:
-        return _shown_anew(was, pins, type_, data, who)
+        return _explain_reevaluation(was, pins, type_, data, who)
     now = latest(connection, was.model, was.version, was.target)
     because = f" ({was.reason})" if was.reason else ""
     return f"{now} was asked for after {who} said so{because}" if now and now.open else None
 
 
-def _shown_anew(promotion: Promotion, pins: Mapping[str, Any], type_: str, data: Data, who: str) -> str | None:
+def _explain_reevaluation(
+    promotion: Promotion, pins: Mapping[str, Any], type_: str, data: Data, who: str
+) -> str | None:
     """What waited is looked at again when its time has come, and asked for then."""
     if promotion.digest != pins["evidence"]:
         return f"what {promotion} shows changed after {who} said so, since it was looked at again after its wait"
@@ -97,7 +101,7 @@ def _shown_anew(promotion: Promotion, pins: Mapping[str, Any], type_: str, data:
     return None
 
 
-def _made(connection: Connection, model: str) -> dict[str, str]:
+def _load_creation_times(connection: Connection, model: str) -> dict[str, str]:
     """Return which of that number each holder is: when the registry made it, where that was noted."""
     joined = holders.join(incarnations, holders.c.incarnation == incarnations.c.seq)
     query = select(holders.c.kind, holders.c.key, incarnations.c.created_at).select_from(joined)
@@ -105,7 +109,7 @@ def _made(connection: Connection, model: str) -> dict[str, str]:
     return {key if kind == "stage" else f"@{key}": at.isoformat() for kind, key, at in connection.execute(now)}
 
 
-def _asked(connection: Connection, data: Data) -> Promotion | None:
+def _find_promotion(connection: Connection, data: Data) -> Promotion | None:
     """The promotion that a vote means: the one that it names, else the newest of the step."""
     if named := data.get("promotion"):
         return get(connection, named)

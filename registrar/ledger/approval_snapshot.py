@@ -13,16 +13,16 @@ _ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, Fa
 _REVIEWS = 30  # the newest, of what the clock sends: one of them may have asked, after a wait
 
 
-def shown(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
+def load_approval_snapshot(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
     """The details of the fact that asked for it (approval_request.py); empty where nobody was asked."""
-    if found := _asked(connection, [promotion.event_id], promotion.id):
+    if found := _find_approval_request(connection, [promotion.event_id], promotion.id):
         return found
     reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == "model.review")
     newest = connection.execute(reviews.order_by(events.c.seq.desc()).limit(_REVIEWS)).scalars().all()
-    return _asked(connection, newest, promotion.id)
+    return _find_approval_request(connection, newest, promotion.id)
 
 
-def _asked(connection: Connection, event_ids: Sequence[str], promotion_id: str) -> Mapping[str, Any]:
+def _find_approval_request(connection: Connection, event_ids: Sequence[str], promotion_id: str) -> Mapping[str, Any]:
     query = select(tasks.c.outcome).where(tasks.c.event_id.in_(event_ids)).order_by(tasks.c.seq.desc())
     for outcome in connection.execute(query).scalars() if event_ids else ():
         for fact in (outcome or {}).get("facts") or []:

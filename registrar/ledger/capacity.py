@@ -119,13 +119,13 @@ class Capacity:
             if self._failed and time.monotonic() < self._failed[0] + FRESH:
                 raise LedgerUnavailable(str(self._failed[1]), self._failed[1].reason)
             try:
-                self._look()
+                self._measure()
             except LedgerUnavailable as error:
                 self._failed = time.monotonic(), error
                 raise
             self._failed = None
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         with self._lock:
             self._since.clear()
         began = time.monotonic()

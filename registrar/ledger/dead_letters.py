@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from registrar.events.states import TaskState
-from registrar.ledger.act_subjects import changed
+from registrar.ledger.act_subjects import explain_outdated_vote
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.predicates import is_failed
 from registrar.ledger.promotions import get
@@ -106,7 +106,7 @@ def get_dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
     return DeadLetter(**row) if row else None
 
 
-def closed(found: DeadLetter) -> str | None:
+def explain_not_dead(found: DeadLetter) -> str | None:
     """Why nothing is to be done about a task, for people; None: it failed or is dead."""
     if found.name in ABOUT:
         return f"{found.id} is a {found.event_type} that could not be done: send it again"
@@ -120,12 +120,12 @@ def closed(found: DeadLetter) -> str | None:
     return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
 
 
-def no_drop(found: DeadLetter) -> str | None:
+def explain_no_drop(found: DeadLetter) -> str | None:
     """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
     if found.state == TaskState.RUNNING and found.name not in ABOUT:
         return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
     if found.state != TaskState.QUEUED or found.name in ABOUT:
-        return closed(found)
+        return explain_not_dead(found)
     if found.rank != Rank.HALF_DONE:
         return None
     return (
@@ -134,12 +134,16 @@ def no_drop(found: DeadLetter) -> str | None:
     )
 
 
-def no_retry(connection: Connection, found: DeadLetter) -> str | None:
+def explain_no_retry(connection: Connection, found: DeadLetter) -> str | None:
     """Why a task can't be tried again, and what would be right instead; None: it can."""
-    return closed(found) or _ended(connection, found) or _unseen(connection, found)
+    return (
+        explain_not_dead(found)
+        or _explain_ended_promotion(connection, found)
+        or _explain_outdated_vote(connection, found)
+    )
 
 
-def _ended(connection: Connection, found: DeadLetter) -> str | None:
+def _explain_ended_promotion(connection: Connection, found: DeadLetter) -> str | None:
     """What the approvals of an ended promotion were bound to is not looked at again: it is asked for anew."""
     promotion = get(connection, found.promotion) if found.promotion else None
     if promotion is None or promotion.open:
@@ -151,11 +155,11 @@ def _ended(connection: Connection, found: DeadLetter) -> str | None:
     )
 
 
-def _unseen(connection: Connection, found: DeadLetter) -> str | None:
+def _explain_outdated_vote(connection: Connection, found: DeadLetter) -> str | None:
     """A vote is about what was asked for when it was given, and about nothing that came later."""
     if found.name not in _VOTES:
         return None
-    why = changed(connection, found.event_type, found.data, found.args, found.actor_name)
+    why = explain_outdated_vote(connection, found.event_type, found.data, found.args, found.actor_name)
     return f"{why}; it takes a new {found.event_type}" if why else None
 
 

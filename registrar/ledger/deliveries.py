@@ -112,10 +112,10 @@ def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event]
 
 def accept_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
     """Write deliveries that came at the same time, each as `accept` would: the answers, in their order."""
-    return prepared(arrivals, connection.dialect.name)(connection)
+    return prepare(arrivals, connection.dialect.name)(connection)
 
 
-def prepared(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection], list[Answer]]:
+def prepare(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection], list[Answer]]:
     """`accept_all` for these, as far as it goes without the database: nobody waits for its lock meanwhile.
 
     However many they are, two statements are left if all are new. dialect: sqlite or postgresql.
@@ -126,7 +126,7 @@ def prepared(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection]
     def write(connection: Connection) -> list[Answer]:
         if may_be_new and batch.written(connection):
             return [*batch.receipts]
-        return _looked_up(connection, arrivals)
+        return _write_unknown(connection, arrivals)
 
     return write
 
@@ -159,20 +159,20 @@ class _Batch:
             return False
         self._tasks.run(connection)
         for act in self._acts:
-            _pin(connection, *act)
+            _pin_first_task(connection, *act)
         return True
 
 
-def _pin(connection: Connection, task_id: str, type_: str, data: Mapping[str, Any]) -> None:
+def _pin_first_task(connection: Connection, task_id: str, type_: str, data: Mapping[str, Any]) -> None:
     """Note what an act is about, with its first task, and whether it goes first: in the commit that accepts it."""
     mine = tasks.c.id == task_id
     lane, seq = connection.execute(select(tasks.c.lane, tasks.c.event_seq).where(mine)).one()
-    pins = act_subjects.about(connection, type_, data)
-    rank = ranks.of(connection, type_, pins, lane=lane, seq=seq)
+    pins = act_subjects.load_pins(connection, type_, data)
+    rank = ranks.rank_of_event(connection, type_, pins, lane=lane, seq=seq)
     connection.execute(update(tasks).where(mine).values(args={act_subjects.KEY: pins}, rank=rank))
 
 
-def _looked_up(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
+def _write_unknown(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
     """Of these some were there before, or came twice.
 
     On PostgreSQL, another process may commit one of them between our look and our write: the next look finds it.
@@ -257,7 +257,7 @@ def add(
     if pins or event.type in act_subjects.ACTS:
         first |= {"args": {act_subjects.KEY: dict(pins)}}
     if event.type in act_subjects.ACTS:
-        first |= {"rank": ranks.of(connection, event.type, pins, lane=first["lane"], seq=seq)}
+        first |= {"rank": ranks.rank_of_event(connection, event.type, pins, lane=first["lane"], seq=seq)}
     connection.execute(insert(tasks).values(first | {"event_seq": seq}))
     return TaskMessage(first["id"], event.data.task)
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import DeploymentState
-from registrar.ledger.incarnations import Recorded, known, note
+from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import deployments, holders
 
@@ -69,7 +69,7 @@ class DeploymentRequested:
             "due_at": self.due_at,
             "environment": self.environment,
             "on_failure": self.on_failure,
-            "incarnation": note(connection, cause, self.model, self.version),
+            "incarnation": record_incarnation(connection, cause, self.model, self.version),
         }
         connection.execute(insert(deployments).values(row))
         said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure", "incarnation")}

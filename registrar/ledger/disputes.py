@@ -57,7 +57,7 @@ class Settled:
 
 def dispute(connection: Connection, model: str) -> Dispute | None:
     """The one that is not settled yet."""
-    found = _last(connection, model)
+    found = _load_last_entry(connection, model)
     if found is None or found.kind == SETTLED:
         return None
     told = json.loads(found.body)["said"]
@@ -81,6 +81,6 @@ def disputes(connection: Connection) -> dict[str, Dispute]:
     return {model: one for model in disputed(connection) if (one := dispute(connection, model))}
 
 
-def _last(connection: Connection, model: str) -> Any:
+def _load_last_entry(connection: Connection, model: str) -> Any:
     query = select(journal.c.kind, journal.c.at, journal.c.body).where(_EITHER, journal.c.model == model)
     return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).one_or_none()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from registrar.batching import Batches
-from registrar.ledger.deliveries import Answer, Arrival, Receipt, prepared
+from registrar.ledger.deliveries import Answer, Arrival, Receipt, prepare
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 
 # Submissions in one transaction. More would make the first of them wait longer than the disk does.
@@ -66,7 +66,7 @@ class GroupCommitter(Generic[A]):
 
     def _write(self, group: Sequence[A]) -> Sequence[Answer | Exception]:
         try:
-            return self._ledger.written(prepared(group, self._ledger.engine.dialect.name))
+            return self._ledger.written(prepare(group, self._ledger.engine.dialect.name))
         except LedgerUnavailable as error:
             return [LedgerUnavailable(str(error), error.reason) for _ in group]
         except Exception as error:  # noqa: BLE001 (set in the future of the one that it is about)

@@ -77,7 +77,7 @@ def time_of(connection: Connection) -> datetime:
 def beat(connection: Connection, heartbeat: Heartbeat) -> None:
     """Write it down, and drop those that have been silent for KEPT."""
     values = asdict(heartbeat)
-    if connection.execute(update(heartbeats).where(_is(heartbeat)).values(values)).rowcount == 0:
+    if connection.execute(update(heartbeats).where(_is_same_process(heartbeat)).values(values)).rowcount == 0:
         connection.execute(insert(heartbeats).values(values))
     connection.execute(delete(heartbeats).where(heartbeats.c.seen_at < heartbeat.seen_at - KEPT))
 
@@ -86,12 +86,14 @@ def stopped(connection: Connection, heartbeat: Heartbeat) -> None:
     """The process ends in good order: nobody is to miss it. Who goes on under its name, as a receiver does that reads
     its registrar.yml again, began later.
     """
-    connection.execute(delete(heartbeats).where(_is(heartbeat), heartbeats.c.started_at <= heartbeat.started_at))
+    connection.execute(
+        delete(heartbeats).where(_is_same_process(heartbeat), heartbeats.c.started_at <= heartbeat.started_at)
+    )
 
 
 def forget(connection: Connection, heartbeat: Heartbeat) -> None:
     """The process is known to be dead, and another is in its place."""
-    connection.execute(delete(heartbeats).where(_is(heartbeat)))
+    connection.execute(delete(heartbeats).where(_is_same_process(heartbeat)))
 
 
 def all_known(connection: Connection) -> list[Heartbeat]:
@@ -100,7 +102,7 @@ def all_known(connection: Connection) -> list[Heartbeat]:
     return [Heartbeat(**row) for row in connection.execute(query).mappings()]
 
 
-def _is(heartbeat: Heartbeat) -> Any:
+def _is_same_process(heartbeat: Heartbeat) -> Any:
     return and_(heartbeats.c.part == heartbeat.part, heartbeats.c.instance == heartbeat.instance)
 
 

@@ -11,7 +11,7 @@ from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import TaskState
 from registrar.events.types import STAGES
-from registrar.ledger.incarnations import Recorded, known, note
+from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append
 from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
@@ -47,7 +47,7 @@ class HoldingStarted:
             _close(connection, own, cause)
         elif connection.execute(select(holders.c.seq).where(own)).first():
             return
-        which = note(connection, cause, self.model, self.version)
+        which = record_incarnation(connection, cause, self.model, self.version)
         what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion, "incarnation": which}
         row = {
             **what,
@@ -144,7 +144,7 @@ def history(
     return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
 
 
-def how_long(connection: Connection, model: str) -> int:
+def count_holdings(connection: Connection, model: str) -> int:
     """How many holdings a model's history has."""
     return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
 

@@ -58,7 +58,7 @@ class Recorded:
         return is_about(found.created_at, recorded=None, since=self.since + slack)
 
 
-def note(connection: Connection, cause: Cause, model: str, version: int) -> int | None:
+def record_incarnation(connection: Connection, cause: Cause, model: str, version: int) -> int | None:
     """Return the number of the version that the task saw, written down first if it is new; None: it saw none."""
     seen = cause.seen.get((model, version))
     if seen is None:
@@ -82,7 +82,7 @@ class Noted:
     version: int
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        note(connection, cause, self.model, self.version)
+        record_incarnation(connection, cause, self.model, self.version)
 
 
 def known(connection: Connection, model: str, *, version: int | None = None) -> Mapping[int, Incarnation]:

@@ -46,12 +46,12 @@ _GOES_FIRST = {
 MOVES = frozenset({"worker.transition", "worker.rollback", "worker.archive", "worker.adopt", "worker.revert_drift"})
 
 
-def of(connection: Connection, type_: str, pins: Mapping[str, Any], *, lane: str, seq: int) -> Rank:
+def rank_of_event(connection: Connection, type_: str, pins: Mapping[str, Any], *, lane: str, seq: int) -> Rank:
     """The rank of an event that is being accepted. pins: what it is about, as pinned.about has it."""
     rank = _GOES_FIRST.get(type_, Rank.ORDINARY)
     if rank == Rank.ORDINARY:
         return rank
-    passed = _passed(connection, rank, lane, seq)
+    passed = _load_overtaken_decisions(connection, rank, lane, seq)
     if type_ == ModelRollback.type:
         return Rank.ORDINARY if any(row.type in _BEFORE_ROLLBACK for row in passed) else rank
     if not pins.get("evidence"):  # it stops nothing: nobody asked yet, or it is over
@@ -60,7 +60,7 @@ def of(connection: Connection, type_: str, pins: Mapping[str, Any], *, lane: str
     return Rank.ORDINARY if pins["promotion"] in votes else rank
 
 
-def _passed(connection: Connection, rank: Rank, lane: str, seq: int) -> Sequence[Row[Any, Any]]:
+def _load_overtaken_decisions(connection: Connection, rank: Rank, lane: str, seq: int) -> Sequence[Row[Any, Any]]:
     """What was decided earlier, is not done yet, and would be overtaken by it."""
     joined = tasks.join(events, tasks.c.event_id == events.c.id)
     waiting = and_(tasks.c.lane == lane, is_open(), tasks.c.rank > rank, tasks.c.event_seq < seq)

@@ -29,11 +29,11 @@ def migrate(ledger: Ledger, *, to: str = "head") -> str:
         refuse_foreign(connection)
         refuse_newer(connection)
         command.upgrade(_config(connection), to)
-        _note(connection)
+        _record_schema_version(connection)
         return _head() if to == "head" else to
 
 
-def _note(connection: Connection) -> None:
+def _record_schema_version(connection: Connection) -> None:
     """Which version of Registrar this revision came with: the first that brought a ledger there."""
     if not inspect(connection).has_table(schema_versions.name):  # an older revision was asked for
         return

@@ -35,7 +35,7 @@ class Open(Recorded):
     def live(self) -> bool:
         return self.key != ARCHIVED
 
-    def ended(self, model: str, because: str) -> LedgerChange:
+    def end_record(self, model: str, because: str) -> LedgerChange:
         """The record that ends it, since its version is no more."""
         if self.kind == "promotion":
             return PromotionStateChanged(self.key, PromotionState.SUPERSEDED, because)

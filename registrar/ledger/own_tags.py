@@ -23,15 +23,15 @@ _TASKS = ("worker.register", "worker.describe", "worker.request")
 def own_tags(connection: Connection, model: str, version: int, created_at: datetime) -> dict[str, str]:
     """By key, whole: MLflow may have less of a long one. created_at: when MLflow made the version."""
     found: dict[str, str] = {}
-    for row in _done(connection, model):
+    for row in _load_tagging_tasks(connection, model):
         # Of a model that was deleted and made anew, the number was another version's.
         if row.finished_at >= created_at - CLOCKS:
-            found |= dict(_given(row, version, created_at))
+            found |= dict(_iter_tags_of_task(row, version, created_at))
     recorded = current(states(connection, model, version=version), version, created_at)
     return found | {key.removeprefix(TAG): value for key, value in recorded.items()}
 
 
-def _done(connection: Connection, model: str) -> list[Row[Any]]:
+def _load_tagging_tasks(connection: Connection, model: str) -> list[Row[Any]]:
     """Oldest first."""
     of_events = (events.c.id.label("event_id"), events.c.data, events.c.actor_name)
     columns = (tasks.c.id, tasks.c.name, tasks.c.outcome, tasks.c.finished_at, *of_events)
@@ -41,7 +41,7 @@ def _done(connection: Connection, model: str) -> list[Row[Any]]:
     return list(reversed(connection.execute(newest).all()))
 
 
-def _given(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[str, str]]:
+def _iter_tags_of_task(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[str, str]]:
     """What one task gave a version."""
     for fact in (row.outcome or {}).get("facts") or []:
         details: Mapping[str, Any] = fact.get("details") or {}

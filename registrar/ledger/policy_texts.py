@@ -47,10 +47,10 @@ def find(connection: Connection, digest: str) -> PolicyText | None:
     """digest: whole, or so much of its beginning as fits one alone. None: none fits, or several do."""
     named = journal.c.body.contains(f'"digest":"{digest}', autoescape=True)
     query = select(journal.c.at, journal.c.body).where(journal.c.event_id == "", journal.c.kind == KIND, named)
-    found = {one.digest: one for one in (_read(row.at, row.body) for row in connection.execute(query))}
+    found = {one.digest: one for one in (_parse_entry(row.at, row.body) for row in connection.execute(query))}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _read(at: datetime, body: str) -> PolicyText:
+def _parse_entry(at: datetime, body: str) -> PolicyText:
     said: dict[str, Any] = json.loads(body)["said"]
     return PolicyText(said["digest"], said["text"], at, said["event"])

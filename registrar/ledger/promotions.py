@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import PromotionState
-from registrar.ledger.incarnations import Recorded, known, note
+from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import promotions, votes
 
@@ -95,10 +95,10 @@ class PromotionRequested:
             "reason": self.reason,
             "created_at": cause.at,
             "due_at": self.due_at,
-            "incarnation": note(connection, cause, self.model, self.version),
+            "incarnation": record_incarnation(connection, cause, self.model, self.version),
         }
         connection.execute(insert(promotions).values(row))
-        tell(connection, cause, "promotion.opened", self.id, *REQUEST)
+        journal_promotion(connection, cause, "promotion.opened", self.id, *REQUEST)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Reevaluated:
         if before is None or not before.open or all(getattr(before, name) == change[name] for name in change):
             return
         connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
-        tell(connection, cause, "promotion.judged", self.promotion_id, *change)
+        journal_promotion(connection, cause, "promotion.judged", self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class ReminderSent:
     def apply(self, connection: Connection, cause: Cause) -> None:
         change = {"reminded_at": cause.at, **({"escalated_at": cause.at} if self.escalated else {})}
         if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change)).rowcount:
-            tell(connection, cause, "promotion.told", self.promotion_id, *change)
+            journal_promotion(connection, cause, "promotion.told", self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class PromotionStateChanged:
         if self.broke_glass:
             decision["broke_glass"] = True
         if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(decision)).rowcount:
-            tell(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
+            journal_promotion(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, date
     return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
 
 
-def tell(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
+def journal_promotion(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
     """Write into the journal what some columns of a promotion say now: what a Record calls after it changed them.
 
     kind: begins with "promotion.", so that `audit verify` holds the table against it.

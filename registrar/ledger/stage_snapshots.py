@@ -29,7 +29,7 @@ class StageSnapshotTaken:
             connection.execute(insert(looks).values(values))
 
 
-def last_look(connection: Connection, model: str) -> StageSnapshotTaken | None:
+def last_snapshot(connection: Connection, model: str) -> StageSnapshotTaken | None:
     """None where nobody has looked yet."""
     row = connection.execute(select(looks).where(looks.c.model == model)).one_or_none()
     if row is None:

@@ -29,7 +29,7 @@ from registrar.events.outcome import Cause, FollowUp, Outcome
 from registrar.events.states import TaskState
 from registrar.events.types import MODEL_LANE
 from registrar.ledger import act_subjects, predicates
-from registrar.ledger.journal.interventions_by_hand import note
+from registrar.ledger.journal.interventions_by_hand import record_changes_by_hand
 from registrar.ledger.lane_priority import MOVES, Rank
 from registrar.ledger.predicates import QUEUED, RUNNING, as_of, is_due, is_open
 from registrar.ledger.tables import events, tasks
@@ -44,7 +44,7 @@ FORMER_NAMES = {
 }
 REDELIVER_AFTER = 10  # seconds after which the sweep takes a bell for lost
 MOST_REDELIVERED = 500  # bells, by one sweep
-MOST_LEFT = 10_000  # tasks, to bells that wait
+MOST_WAITING = 10_000  # tasks, to bells that wait
 _NO_LEASE = {"lease": None, "lease_until": None}
 MEANT = "version_created_at"  # of a task's args: when the version was made that it is to be done with
 MAX_CRASHES = 5  # a task that took its worker down so often is not begun again: whoever claims it gives it up
@@ -83,7 +83,7 @@ class Task:
         return not self.args.keys() - {act_subjects.KEY, MEANT}
 
     @property
-    def told(self) -> int:
+    def original_seq(self) -> int:
         """The place of what the event says among all that was accepted: of a replay, that of the first event."""
         return int(self.args.get(act_subjects.KEY, {}).get(act_subjects.TOLD, self.event_seq))
 
@@ -101,7 +101,7 @@ def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
     started = {"task_id": task_id, "new_lease": uuid.uuid4().hex, "until": at + timedelta(seconds=LEASE_SECONDS)}
     try:
         with connection.begin_nested():
-            if connection.execute(_starts(), started | as_of(at)).rowcount == 0:
+            if connection.execute(_claim_statement(), started | as_of(at)).rowcount == 0:
                 return None
     except IntegrityError:  # uq_tasks_running: on PostgreSQL, another of this lane started in the same moment
         return None
@@ -110,7 +110,7 @@ def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
 
 def get(connection: Connection, task_id: str) -> Task:
     """A task as it is now, whoever has it; without a lease where nobody has."""
-    return _task(connection.execute(_with_event(), {"task_id": task_id}).one())
+    return _task(connection.execute(_select_with_event(), {"task_id": task_id}).one())
 
 
 def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = False) -> None:
@@ -119,16 +119,16 @@ def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = Fa
     Raises LeaseLost.
     """
     begun = {"rank": Rank.HALF_DONE} if writes and task.name in MOVES else {}
-    if not _change(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
+    if not _update_own(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
         raise LeaseLost(task.id)
 
 
-def mean(connection: Connection, task: Task, made: str) -> None:
+def bind_version(connection: Connection, task: Task, made: str) -> None:
     """Note which version a task is about, as its first attempt found it: when that was made, ISO 8601.
 
     Raises LeaseLost.
     """
-    if not _change(connection, task, args={**task.args, MEANT: made}):
+    if not _update_own(connection, task, args={**task.args, MEANT: made}):
         raise LeaseLost(task.id)
 
 
@@ -140,21 +140,21 @@ def finish(
     Returns the bells to ring after the commit.
     """
     end = {"state": state, "outcome": outcome.to_json(), "error": error, "finished_at": at}
-    if not _change(connection, task, **end, **_NO_LEASE):
+    if not _update_own(connection, task, **end, **_NO_LEASE):
         raise LeaseLost(task.id)
-    note(connection, task.cause(at, outcome), outcome.facts)
-    return next_messages(connection, {task.lane, *_left_behind(connection, task, outcome, at)}, at=at)
+    record_changes_by_hand(connection, task.cause(at, outcome), outcome.facts)
+    return next_messages(connection, {task.lane, *_apply_outcome(connection, task, outcome, at)}, at=at)
 
 
-def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[TaskMessage]:
+def record_discovery(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[TaskMessage]:
     """Write what a task found before it goes on. Its summary and facts are not kept: tell of them by follow-ups, in
     lanes of their own. Raises LeaseLost.
     """
     renew(connection, task, at=at)
-    return next_messages(connection, _left_behind(connection, task, outcome, at) - {task.lane}, at=at)
+    return next_messages(connection, _apply_outcome(connection, task, outcome, at) - {task.lane}, at=at)
 
 
-def _left_behind(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
+def _apply_outcome(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
     """Write an outcome's records and follow-ups; the lanes in which something became due."""
     cause = task.cause(at, outcome)
     woken = [lane for record in outcome.records for lane in record.apply(connection, cause) or ()]
@@ -176,7 +176,7 @@ def retry(
         "error": error,
         "doubts": task.doubts + doubted,
     }
-    if not _change(connection, task, **back, **_NO_LEASE):
+    if not _update_own(connection, task, **back, **_NO_LEASE):
         raise LeaseLost(task.id)
     return next_messages(connection, {task.lane}, at=at)
 
@@ -187,7 +187,7 @@ def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMes
     The attempt counts: it may have written to the registry, and the next one must know that it is not the first.
     """
     back = {"state": TaskState.QUEUED, "not_before": at, "dispatch_at": at}
-    if not _change(connection, task, **back, **_NO_LEASE):
+    if not _update_own(connection, task, **back, **_NO_LEASE):
         return []
     return next_messages(connection, {task.lane}, at=at)
 
@@ -203,40 +203,44 @@ def sweep(
     ran out stay with whoever has them; they could not be renewed.
     """
     if reap:
-        connection.execute(_reaps(), as_of(at))
+        connection.execute(_reap_statement(), as_of(at))
     rung_before = at + timedelta(seconds=REDELIVER_AFTER - lost_after)
     now = {"now": at, "now_furthest": at + predicates.FURTHEST}
-    looked_at = {"most": MOST_REDELIVERED + min(waiting, MOST_LEFT)}
-    unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
+    looked_at = {"most": MOST_REDELIVERED + min(waiting, MOST_WAITING)}
+    unheard = connection.execute(_select_overdue(), as_of(rung_before) | now | looked_at).all()
     due = [row for row in unheard if row.dispatch_at <= row.not_before]  # put back: its bell was heard
     rung = sorted((row for row in unheard if row.dispatch_at > row.not_before), key=lambda row: row.dispatch_at)
     lost = rung[: max(0, len(rung) - waiting)]  # those rung for longest ago: a bell that waits is heard in its turn
-    return _rung(connection, (due + lost)[:MOST_REDELIVERED], at)
+    return _mark_dispatched(connection, (due + lost)[:MOST_REDELIVERED], at)
 
 
 def next_messages(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[TaskMessage]:
     """The bells of the first task of each lane, of those that can begin."""
     named = {f"lane_{number}": lane for number, lane in enumerate(sorted(lanes))}
-    return _rung(connection, connection.execute(_first_of(len(named)), as_of(at) | named).all(), at)
+    return _mark_dispatched(
+        connection, connection.execute(_select_first_of_lanes(len(named)), as_of(at) | named).all(), at
+    )
 
 
 def next_message(connection: Connection, names: Collection[str], *, at: datetime) -> list[TaskMessage]:
     """The bell of the first task of these names that can begin, whatever its lane."""
-    return _rung(connection, connection.execute(_next_of(), as_of(at) | {"names": sorted(names)}).all(), at)
+    return _mark_dispatched(
+        connection, connection.execute(_select_next_by_name(), as_of(at) | {"names": sorted(names)}).all(), at
+    )
 
 
-def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[TaskMessage]:
+def _mark_dispatched(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[TaskMessage]:
     if rows:
         rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=REDELIVER_AFTER)}
-        connection.execute(_rings_again(), rung)
+        connection.execute(_postpone_statement(), rung)
     return [TaskMessage(row.id, row.name) for row in rows]
 
 
-def _change(connection: Connection, task: Task, **to: Any) -> bool:
+def _update_own(connection: Connection, task: Task, **to: Any) -> bool:
     """Whether it was still ours to change."""
     held = {"task_id": task.id, "held_by": task.lease}
     values = {f"new_{name}": value for name, value in to.items()}
-    return connection.execute(_changes(tuple(to)), held | values).rowcount > 0
+    return connection.execute(_update_statement(tuple(to)), held | values).rowcount > 0
 
 
 def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime) -> str:
@@ -255,7 +259,7 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
     }
-    connection.execute(_QUEUES, row)
+    connection.execute(_INSERT, row)
     return lane
 
 
@@ -273,7 +277,7 @@ def unfinished(connection: Connection) -> int:
 
 
 @cache
-def _starts() -> Update:
+def _claim_statement() -> Update:
     mine = (tasks.c.id == bindparam("task_id"), tasks.c.state == QUEUED, is_due(tasks.c.not_before))
     started_at = func.coalesce(tasks.c.started_at, bindparam("at", type_=tasks.c.started_at.type))  # the first time
     return (
@@ -290,19 +294,19 @@ def _starts() -> Update:
 
 
 @cache
-def _with_event() -> Select[Any]:
+def _select_with_event() -> Select[Any]:
     joined = select(tasks, events).join(events, tasks.c.event_id == events.c.id)
     one = joined.where(tasks.c.id == bindparam("task_id"))
     return one.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
 
 
 @cache
-def _changes(columns: tuple[str, ...]) -> Update:
+def _update_statement(columns: tuple[str, ...]) -> Update:
     return update(tasks).where(predicates.is_held()).values({name: bindparam(f"new_{name}") for name in columns})
 
 
 @cache
-def _reaps() -> Update:
+def _reap_statement() -> Update:
     """The worker of a task whose lease ran out is taken for dead."""
     expired = (tasks.c.state == RUNNING, is_due(tasks.c.lease_until))
     at: ColumnElement[Any] = bindparam("at")
@@ -310,36 +314,36 @@ def _reaps() -> Update:
     return update(tasks).where(*expired).values(crashes=tasks.c.crashes + 1, **back)
 
 
-def _can_begin(which: Any, due: Any) -> Select[Any]:
+def _select_startable(which: Any, due: Any) -> Select[Any]:
     ready = (is_open(), tasks.c.state == QUEUED, which, due, ~predicates.is_blocked())
     of_it = (tasks.c.id, tasks.c.name, tasks.c.dispatch_at, tasks.c.not_before)
     return select(*of_it).where(*ready).order_by(*predicates.place())
 
 
 @cache
-def _unheard() -> Select[Any]:
+def _select_overdue() -> Select[Any]:
     """What should have been begun before `at`, and can `now`."""
     due = is_due(tasks.c.not_before, now="now", furthest="now_furthest")
-    return _can_begin(is_due(tasks.c.dispatch_at), due).limit(bindparam("most"))
+    return _select_startable(is_due(tasks.c.dispatch_at), due).limit(bindparam("most"))
 
 
 @cache
-def _first_of(lanes: int) -> Select[Any]:
+def _select_first_of_lanes(lanes: int) -> Select[Any]:
     which = predicates.is_first_of([bindparam(f"lane_{number}") for number in range(lanes)])
-    return _can_begin(which, is_due(tasks.c.not_before))
+    return _select_startable(which, is_due(tasks.c.not_before))
 
 
 @cache
-def _next_of() -> Select[Any]:
-    return _can_begin(tasks.c.name.in_(bindparam("names", expanding=True)), is_due(tasks.c.not_before)).limit(1)
+def _select_next_by_name() -> Select[Any]:
+    return _select_startable(tasks.c.name.in_(bindparam("names", expanding=True)), is_due(tasks.c.not_before)).limit(1)
 
 
 @cache
-def _rings_again() -> Update:
+def _postpone_statement() -> Update:
     return update(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True))).values(dispatch_at=bindparam("again"))
 
 
-_QUEUES = insert(tasks)
+_INSERT = insert(tasks)
 
 
 def _task(row: Row[Any]) -> Task:

@@ -134,7 +134,7 @@ def states(connection: Connection, model: str, *, version: int | None = None) ->
     return [State(**row._mapping) for row in connection.execute(query)]
 
 
-def told(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:
+def reported_seq(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:
     """Return the place, among all that was accepted, of the report behind what counts now; None: there is none.
 
     key: a Key, or TAG and a tag's name.
@@ -142,7 +142,7 @@ def told(connection: Connection, model: str, version: int, created_at: datetime,
     query = select(*(version_states.c[name] for name in (*_STATE, "event_id"))).order_by(version_states.c.seq)
     same = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
     rows = [row for row in connection.execute(query.where(same)) if State(*row[:-1]).is_of(version, created_at)]
-    return act_subjects.told(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
+    return act_subjects.original_seq(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
 
 
 def current(found: Iterable[State], version: int, created_at: datetime) -> dict[str, str]:

@@ -26,7 +26,7 @@ def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         own, *values = found
-        place = [_as(type_, value) for type_, value in zip(types, values, strict=True)]
+        place = [_convert(type_, value) for type_, value in zip(types, values, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise wrong from None
     if own != kind:
@@ -34,7 +34,7 @@ def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
     return place
 
 
-def _as(type_: type, value: Any) -> Any:
+def _convert(type_: type, value: Any) -> Any:
     """Raises ValueError, TypeError."""
     if type_ is datetime:
         at = datetime.fromisoformat(value)

@@ -20,12 +20,12 @@ from registrar.ledger.queries.dead_letter_detail import story
 from registrar.ledger.queries.event_search import EventFilter, search
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
-from registrar.ledger.queries.promotion_results import PromotionResult, became
+from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.queue import overview, waiting
 from registrar.policy import Policy
 from registrar.queries import policy_view
 from registrar.queries.cursor import decode, encode
-from registrar.queries.not_live import not_live, told
+from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
@@ -57,7 +57,7 @@ class LocalQueries:
             when = f"{event_id} was archived on {gone.started_at:%Y-%m-%d}"
             raise Archived(f"{when}: registrar archive show {event_id}", file=f"{gone.folder}/{gone.name}")
         if found is None:
-            raise Unknown(f"the ledger has no event {_said(event_id)}; `registrar events` lists those it has")
+            raise Unknown(f"the ledger has no event {_printable(event_id)}; `registrar events` lists those it has")
         return found
 
     def promotions(
@@ -69,25 +69,25 @@ class LocalQueries:
         before = promotion_record.Place(*decode("promotions", cursor, datetime, str)) if cursor else None
         with self.ledger.read() as connection:
             found = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
-            later = became(connection, found)
+            later = load_results(connection, found)
             rows = [self._promotion(connection, row, later) for row in found]
         return _page("promotions", rows, limit, "created_at", "id", hide=False)
 
     def promotion(self, promotion_id: str) -> Row:
         with self.ledger.read() as connection:
-            found = promotion_record.one(connection, promotion_id) if _is_text(promotion_id) else None
+            found = promotion_record.get_promotion(connection, promotion_id) if _is_text(promotion_id) else None
             if found is None:
                 raise Unknown(
-                    f"the ledger has no promotion {_said(promotion_id)}; `registrar promotions list` lists them"
+                    f"the ledger has no promotion {_printable(promotion_id)}; `registrar promotions list` lists them"
                 )
             votes = votes_on(connection, promotion_id)
-            row = self._promotion(connection, found, became(connection, [found]))
+            row = self._promotion(connection, found, load_results(connection, [found]))
         return {**row, "evidence": found["evidence"], "votes": votes}
 
     def _promotion(self, connection: Connection, row: Mapping[str, Any], later: Mapping[str, PromotionResult]) -> Row:
         promotion = Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
         about = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
-        about["became"] = later[promotion.id].told() if promotion.id in later else None
+        about["became"] = later[promotion.id].to_json() if promotion.id in later else None
         if not promotion.open:
             return {**about, "voting": None}
         agreed = approvals(connection, promotion.id)
@@ -102,11 +102,11 @@ class LocalQueries:
 
     def model(self, name: str) -> Row:
         with self.ledger.read() as connection:
-            found = models.one(connection, name) if _is_text(name) else None
+            found = models.get_model(connection, name) if _is_text(name) else None
             if found is None:
-                raise Unknown(f"the ledger knows no model {_said(name)}; `registrar models` lists those it does")
-            also = [entry.told() for entry in incidents(connection, model=name)]
-            failed = [told(one) for one in not_live(self.policies(), connection) if one.model == name]
+                raise Unknown(f"the ledger knows no model {_printable(name)}; `registrar models` lists those it does")
+            also = [entry.to_json() for entry in incidents(connection, model=name)]
+            failed = [describe_not_live(one) for one in not_live(self.policies(), connection) if one.model == name]
         return {
             **found,
             "policy": policy_view.model_policy(self.policies(), name),
@@ -121,7 +121,7 @@ class LocalQueries:
         before = decode("history", cursor, int)[0] if cursor else None
         with self.ledger.read() as connection:
             found = history(connection, model, past, before=before, limit=limit + 1)
-        return _page("history", [holding.told() for holding in reversed(found)], limit, "seq")
+        return _page("history", [holding.to_json() for holding in reversed(found)], limit, "seq")
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
@@ -139,7 +139,9 @@ class LocalQueries:
         with self.ledger.read() as connection:
             found = story(connection, task_id) if _is_text(task_id) else None
         if found is None:
-            raise Unknown(f"the ledger has no task {_said(task_id)}; `registrar dead list` lists what failed for good")
+            raise Unknown(
+                f"the ledger has no task {_printable(task_id)}; `registrar dead list` lists what failed for good"
+            )
         return found
 
     def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
@@ -158,8 +160,8 @@ class LocalQueries:
 
     def overview(self) -> Row:
         with self.ledger.read() as connection:
-            failed = [told(one) for one in not_live(self.policies(), connection)]
-            lately = [entry.told() for entry in incidents(connection, since=now() - _LATELY, limit=_FEW)]
+            failed = [describe_not_live(one) for one in not_live(self.policies(), connection)]
+            lately = [entry.to_json() for entry in incidents(connection, since=now() - _LATELY, limit=_FEW)]
             more = {"not_live": failed, "incidents": lately, "parts": parts(connection)}
             return {**overview(connection), **more}
 
@@ -216,8 +218,8 @@ def _is_text(given: str) -> bool:
 def _check(*given: str | None) -> None:
     for text in given:
         if text is not None and not _is_text(text):
-            raise BadQuestion(f"{_said(text)} is no name: it must be printable, of 320 characters at most")
+            raise BadQuestion(f"{_printable(text)} is no name: it must be printable, of 320 characters at most")
 
 
-def _said(given: str) -> str:
+def _printable(given: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in given[:100])

@@ -23,7 +23,7 @@ def place(policy: Policy, model: str, stage: str) -> tuple[str, str]:
     return ("alias", target.alias) if of_model.mode == "aliases" and target and target.alias else ("stage", stage)
 
 
-def told(asked: Deployment) -> dict[str, object]:
+def describe_not_live(asked: Deployment) -> dict[str, object]:
     """JSON-able but for the datetimes."""
     names = ("model", "version", "target", "state", "environment", "requested_at", "due_at", "ended_at")
     return {name: getattr(asked, name) for name in names}

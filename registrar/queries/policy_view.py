@@ -65,15 +65,15 @@ def bound(policy: Policy, connection: Connection, digest: str) -> dict[str, Any]
     if not is_digest(digest):
         return None
     if found := find(connection, digest):
-        return _told(found.digest, found.text, found.used_at, found.event_id)
+        return _to_json(found.digest, found.text, found.used_at, found.event_id)
     texts = {policy.bound(model) for model in policy.models if policy.digest(model).startswith(digest)}
     if len(texts) != 1:
         return None
     [text] = texts
-    return _told(hashlib.sha256(text.encode()).hexdigest(), text)
+    return _to_json(hashlib.sha256(text.encode()).hexdigest(), text)
 
 
-def _told(digest: str, text: str, used_at: datetime | None = None, event_id: str | None = None) -> dict[str, Any]:
+def _to_json(digest: str, text: str, used_at: datetime | None = None, event_id: str | None = None) -> dict[str, Any]:
     rules, groups = json.loads(text)
     document = {**rules, "groups": groups}
     return {"digest": digest, "document": document, "text": text, "used_at": used_at, "event_id": event_id}

@@ -70,7 +70,7 @@ class HeartbeatWriter:
             with self._ledger.write() as connection:
                 if self._started_at is None:
                     self._replace(connection)
-                heartbeats.beat(connection, self._said(connection))
+                heartbeats.beat(connection, self._build_heartbeat(connection))
         except (LedgerUnavailable, SQLAlchemyError) as error:
             log.warning("the ledger takes no heartbeat: %s", error)
 
@@ -81,7 +81,7 @@ class HeartbeatWriter:
     def every(self) -> float:
         return EVERY
 
-    def _said(self, connection: Connection) -> Heartbeat:
+    def _build_heartbeat(self, connection: Connection) -> Heartbeat:
         before = now()
         at = heartbeats.time_of(connection)
         ahead = None if connection.dialect.name == "sqlite" else (before + (now() - before) / 2 - at).total_seconds()
@@ -115,7 +115,7 @@ class HeartbeatWriter:
     def _replace(self, connection: Connection) -> None:
         """Forget those whose place this process takes: of its part and host, and gone."""
         for one in heartbeats.all_known(connection):
-            if (one.part, one.host) == (self._part, self._instance.rpartition(":")[0]) and _gone(one):
+            if (one.part, one.host) == (self._part, self._instance.rpartition(":")[0]) and _has_ended(one):
                 heartbeats.forget(connection, one)
 
     def _keep(self) -> None:
@@ -154,7 +154,7 @@ class HeartbeatWriter:
         self.stop()
 
 
-def _gone(one: Heartbeat) -> bool:
+def _has_ended(one: Heartbeat) -> bool:
     """Whether this machine has no such process any more. A number that another process got is taken for it."""
     pid = one.instance.rpartition(":")[2]
     try:

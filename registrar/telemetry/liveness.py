@@ -88,14 +88,16 @@ class LivenessFile:
                 self._write()
             except OSError as error:
                 if not told:
-                    log.warning("`registrar alive` can't tell of this %s: %s", self._part, _said(self._folder, error))
+                    log.warning(
+                        "`registrar alive` can't tell of this %s: %s", self._part, _describe_error(self._folder, error)
+                    )
                 told = True
             if self._done.wait(EVERY):
                 return
 
     def _write(self) -> None:
         """Until this process ends. Raises OSError, such as of a folder without room: it may have some later."""
-        with _own(self._folder / f"{self._part}-{os.getpid()}-{next(_NUMBERS)}") as file:
+        with _locked_file(self._folder / f"{self._part}-{os.getpid()}-{next(_NUMBERS)}") as file:
             while True:
                 os.pwrite(file, self._text(), 0)
                 if self._done.wait(EVERY):
@@ -108,7 +110,7 @@ class LivenessFile:
 
 
 @contextmanager
-def _own(path: Path) -> Iterator[int]:
+def _locked_file(path: Path) -> Iterator[int]:
     """A file of this process's, locked; gone with the block."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if path.parent.stat().st_uid != os.getuid():  # in a folder that all may write to, somebody made it before us
@@ -155,7 +157,7 @@ def folder(ledger_url: str) -> Path:
 
 def processes(ledger_url: str, part: str) -> list[Liveness]:
     """The processes of a part that run on this machine. What dead ones left is taken away."""
-    found = [_read(path) for path in sorted(folder(ledger_url).glob(f"{part}-*"))]
+    found = [_read_liveness(path) for path in sorted(folder(ledger_url).glob(f"{part}-*"))]
     return [life for life in found if life]
 
 
@@ -163,18 +165,18 @@ def why_silent(ledger_url: str) -> str | None:
     """Why no process here can say that it lives, found out by trying; None: it could."""
     at = folder(ledger_url)
     try:
-        with _own(at / f"asked-{os.getpid()}") as file:
+        with _locked_file(at / f"asked-{os.getpid()}") as file:
             os.pwrite(file, b" " * _LENGTH, 0)
     except OSError as error:
-        return _said(at, error)
+        return _describe_error(at, error)
     return None
 
 
-def _said(at: Path, error: OSError) -> str:
+def _describe_error(at: Path, error: OSError) -> str:
     return f"{at} can't be written: {error.strerror}"
 
 
-def _read(path: Path) -> Liveness | None:
+def _read_liveness(path: Path) -> Liveness | None:
     """None: its process is gone."""
     try:
         with path.open("rb") as file:

@@ -22,7 +22,7 @@ _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager
-def about(**ids: str | None) -> Iterator[None]:
+def log_context(**ids: str | None) -> Iterator[None]:
     """What every line within is about. None: not known, and left away."""
     token = _ABOUT.set({**_ABOUT.get(), **{name: id_ for name, id_ in ids.items() if id_ is not None}})
     try:

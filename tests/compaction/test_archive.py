@@ -124,7 +124,7 @@ def test_what_the_journal_tells_of_stays(past):
     past.archive()
     assert past.there() == {dropping}
     with past.ledger.read() as connection:
-        found = archive_file.event(connection, failed, place(connection, failed))
+        found = archive_file.read_event(connection, failed, place(connection, failed))
     assert (found["state"], [deed["event_id"] for deed in found["tasks"][0]["settled"]]) == ("dropped", [dropping])
 
 
@@ -154,7 +154,7 @@ def test_an_archived_event_is_told_as_it_was(past):
     past.archive()
     with past.ledger.read() as connection:
         assert event_status.event(connection, id_) is None
-        assert archive_file.event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_an_event_in_an_older_file_is_told_by_the_present_names(past):
     past.archive()
     as_before_schema_0016(past)
     with past.ledger.read() as connection:
-        assert archive_file.event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
 
 
 def test_nothing_more_is_deleted_by_a_file_that_was_changed(past, monkeypatch):

@@ -218,7 +218,7 @@ def test_what_has_ended_is_not_kept_in_memory(ledger, monkeypatch):
         for number in range(300):
             HoldingStarted("taxi", "stage", "Staging", number, alone=True).apply(connection, cause)
     most = 0
-    read = rebuild._read
+    read = rebuild._apply_entry
 
     def counted(present, entry):
         nonlocal most

@@ -79,7 +79,7 @@ WORK = {
     "history of a stage on a day": lambda c: holders.history(
         c, "model-1", holders.HistoryFilter("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
     ),
-    "how long a history is": lambda c: holders.how_long(c, "model-1"),
+    "how long a history is": lambda c: holders.count_holdings(c, "model-1"),
     "versions that held a stage": lambda c: holders.held_before(c, "model-1", "stage", "Production"),
     "what is held now": lambda c: holders.held_now(c, "model-1", "alias"),
     "who holds": lambda c: holders.holder(c, "model-1", "stage", "Production"),
@@ -106,7 +106,7 @@ WORK = {
     "votes": lambda c: promotion_record.votes_on(c, "prm_70"),
     "dead further down": lambda c: dead_letters.list_dead_letters(c, before=(DAY, 9)),
     "open deployments": deployments.under_way,
-    "what became of promotions": lambda c: promotion_results.became(c, promotion_record.page(c, model="model-1")),
+    "what became of promotions": lambda c: promotion_results.load_results(c, promotion_record.page(c, model="model-1")),
     "gauge of the queue": lambda c: metrics.queue(c, NOON),
     "gauge of dead letters": metrics.dead,
     "gauge of promotions": metrics.undecided,
@@ -196,7 +196,7 @@ def test_no_plan_is_kept_from_when_a_table_was_empty(ledger):
     assert custom > 5
 
 
-@pytest.mark.parametrize("work", [models.page, lambda c: models.one(c, "model-1")], ids=["all", "one"])
+@pytest.mark.parametrize("work", [models.page, lambda c: models.get_model(c, "model-1")], ids=["all", "one"])
 def test_models_are_told_by_looking_things_up(ledger, plans, work):
     """SQLite alone: PostgreSQL reads tables of a few hundred rows whole, and is right."""
     with ledger.read() as connection:

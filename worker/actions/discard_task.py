@@ -19,7 +19,7 @@ from worker.task_context import TaskContext
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(TaskDrop)
     found = dead_letter_tasks.dead_letter(context, data)
-    if why_not := dead_letters.no_drop(found):
+    if why_not := dead_letters.explain_no_drop(found):
         raise Refused(why_not)
     dropped = TaskDiscarded(found, data.reason)
     if found.state != "queued":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
-from registrar.ledger.journal.interventions_by_hand import PutBack
+from registrar.ledger.journal.interventions_by_hand import DriftReverted
 from worker.promotions import drift, version_state
 from worker.promotions.evidence import rewritten
 from worker.promotions.stage_occupancy import exclusive, seen
@@ -161,7 +161,7 @@ def _recorded(context: TaskContext, kind: str) -> list[Holder]:
 def _back(done: RevertResult, version: Version, text: str) -> None:
     """Written down also where an attempt before this one has done it."""
     done.said.append(text)
-    done.records.append(PutBack(version.model, version.version, text))
+    done.records.append(DriftReverted(version.model, version.version, text))
 
 
 def _untouched(done: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:

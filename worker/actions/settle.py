@@ -67,7 +67,7 @@ def act(context: TaskContext) -> Outcome:
     because = f": {data.reason}" if data.reason else ""
     text = f"{why} for {context.model}{because} ({', '.join(said) or 'nothing differs'})"
     fact = Fact(_FACT, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
-    gone: list[LedgerChange] = [one.ended(context.model, why) for one in both.lost]
+    gone: list[LedgerChange] = [one.end_record(context.model, why) for one in both.lost]
     known = [Noted(context.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(context, both, why) if data.trust == "mlflow" else _put_back(context, both)
     return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(context.model, text)))
@@ -124,7 +124,7 @@ def _taken_over(context: TaskContext, both: Both, why: str) -> tuple[list[Ledger
     """What is there already waits for no approval any more."""
     asked = [one for one in both.records if one.kind == "promotion"]
     there = {one.key for one in asked if ("stage", one.target, one.version) in both.shown}
-    left = [one.ended(context.model, why) for one in both.records if _place(one) in both.left or one.key in there]
+    left = [one.end_record(context.model, why) for one in both.records if _place(one) in both.left or one.key in there]
     return [*left, *(HoldingStarted(context.model, kind, key, number) for kind, key, number in both.came)], []
 
 

@@ -76,7 +76,7 @@ class ChainVerifier:
         if entry["hash"] != self._expect.get(seq, entry["hash"]):
             noted = self._expect[seq]
             raise Damaged(f"entry {seq} had the hash {noted} when that was noted: the chain was written anew")
-        return _said(entry)
+        return _parse_body(entry)
 
     def _check_place(self, seq: object) -> bool:
         """Whether it is the very next one."""
@@ -104,7 +104,7 @@ def _intact(entry: Mapping[str, Any]) -> bool:
         return False
 
 
-def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_body(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The body. Raises Damaged where a column says something else."""
     seq = entry["seq"]
     try:

@@ -15,7 +15,7 @@ _BY = "by hand in MLflow, which does not say who"
 
 
 @dataclass(frozen=True)
-class PutBack:
+class DriftReverted:
     """Record: what was changed by hand is again as the record has it. text: a sentence for people."""
 
     model: str
@@ -26,7 +26,7 @@ class PutBack:
         append(connection, cause, PUT_BACK, model=self.model, version=self.version, text=self.text)
 
 
-def note(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
+def record_changes_by_hand(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
     """Write down each change by hand that a task found, in the commit that tells of it: whatever is done about it."""
     for fact in facts:
         if fact.type == CHANGED:

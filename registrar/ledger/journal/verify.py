@@ -51,7 +51,7 @@ def verify(connection: Connection, *, expect: Iterable[Head] = ()) -> Proof:
     # Both sides are walked to their ends, the journal first: it says how much was carried over.
     differing = _differing(said, lambda: rows(connection, order.carried))
     if differing:
-        raise Damaged("\n".join(_first(_differences(connection, differing, order.carried))))
+        raise Damaged("\n".join(_truncate(_differences(connection, differing, order.carried))))
     return Proof(walk, said.unsaid)
 
 
@@ -77,7 +77,7 @@ def _bucket(row: Row) -> _Bucket:
     return row.table, zlib.crc32(str(row.values[KEYS[row.table][0]]).encode()) % _BUCKETS
 
 
-def _first(sentences: Iterable[str]) -> Iterator[str]:
+def _truncate(sentences: Iterable[str]) -> Iterator[str]:
     for told, sentence in enumerate(sentences):
         if told == _MOST:
             yield "... and more"

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from registrar.ledger.dead_letters import get_dead_letter, no_drop, no_retry
+from registrar.ledger.dead_letters import explain_no_drop, explain_no_retry, get_dead_letter
 from registrar.ledger.queries import event_status
 
 
@@ -16,5 +16,5 @@ def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
     found = get_dead_letter(connection, task_id)
     if found is None:
         return None
-    may = {"no_retry": no_retry(connection, found), "no_drop": no_drop(found)}
+    may = {"no_retry": explain_no_retry(connection, found), "no_drop": explain_no_drop(found)}
     return {**found.to_json(), **may, "event": event_status.event(connection, found.event_id)}

@@ -31,7 +31,7 @@ class Entry:
     actor_name: str
     said: Mapping[str, Any]
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """JSON-able but for the time; text: for people."""
         names = ("seq", "at", "kind", "model", "version", "event_id", "by")
         return {**{name: getattr(self, name) for name in names}, "text": str(self)}
@@ -78,7 +78,7 @@ def event(connection: Connection, event_id: str) -> EventContext | None:
 
 def _entries(connection: Connection, event_id: str) -> list[Entry]:
     query = select(*columns()).where(journal.c.event_id == event_id).order_by(journal.c.seq).limit(MOST)
-    return [read(row) for row in connection.execute(query)]
+    return [parse_entry(row) for row in connection.execute(query)]
 
 
 def _place(said: Mapping[str, Any]) -> str:
@@ -137,7 +137,7 @@ def newest(connection: Connection, *, model: str | None = None, limit: int = MOS
     query = select(*columns()).order_by(journal.c.seq.desc()).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
-    return [read(row) for row in connection.execute(query)]
+    return [parse_entry(row) for row in connection.execute(query)]
 
 
 def head(connection: Connection) -> Head:
@@ -151,6 +151,6 @@ def columns() -> list[Any]:
     return [journal.c[name] for name in ("seq", "at", "kind", "model", "version", "event_id", "actor_name", "body")]
 
 
-def read(row: Any) -> Entry:
+def parse_entry(row: Any) -> Entry:
     said = json.loads(row.body)["said"]
     return Entry(row.seq, row.at, row.kind, row.model, row.version, row.event_id, row.actor_name, said)

@@ -68,7 +68,7 @@ class Holding:
     version_created_at: datetime | None = None
     run_id: str | None = None
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""
         return {**vars(self), "approvals": [dict(vars(each)) for each in self.approvals], "gates": list(self.gates)}
 

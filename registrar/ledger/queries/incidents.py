@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, not_, or_, select
 
 from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
-from registrar.ledger.queries.event_context import Entry, columns, read
+from registrar.ledger.queries.event_context import Entry, columns, parse_entry
 from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import journal
 from registrar.ledger.version_state import Key
@@ -44,4 +44,4 @@ def incidents(
     looked_at = select(journal.c.seq).where(*within, *about).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
     found = and_(journal.c.seq.in_(select(looked_at.subquery().c.seq)), _IS_INCIDENT)
     query = select(*columns()).where(found).order_by(journal.c.seq.desc()).limit(limit)
-    return [read(row) for row in connection.execute(query)]
+    return [parse_entry(row) for row in connection.execute(query)]

@@ -49,7 +49,7 @@ class TaskRetried:
             "finished_at": None,
         }
         if _settle(connection, self.dead_letter, back):
-            _tell(connection, cause, FactType.TASK_RETRIED, self.dead_letter, self.reason)
+            _journal_intervention(connection, cause, FactType.TASK_RETRIED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
@@ -68,7 +68,7 @@ class TaskDiscarded:
         """What stood behind it in its lane may be due. Raises TaskAlreadyRunning."""
         if self.dead_letter.state != TaskState.QUEUED:
             if _settle(connection, self.dead_letter, {"state": TaskState.DROPPED}):
-                _tell(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
+                _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
             return ()
         error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
         end = {"state": TaskState.DROPPED, "finished_at": cause.at, "error": error}
@@ -77,7 +77,7 @@ class TaskDiscarded:
         )
         if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
             raise TaskAlreadyRunning(f"{self.dead_letter.id} was begun in this moment")
-        _tell(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
+        _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
@@ -87,7 +87,9 @@ def _settle(connection: Connection, dead_letter: DeadLetter, change: Mapping[str
     return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
 
 
-def _tell(connection: Connection, cause: Cause, kind: str, dead_letter: DeadLetter, reason: str | None) -> None:
+def _journal_intervention(
+    connection: Connection, cause: Cause, kind: str, dead_letter: DeadLetter, reason: str | None
+) -> None:
     told = {"task_id": dead_letter.id, "task": dead_letter.name, "of": dead_letter.event_id}
     append(connection, cause, kind, model=dead_letter.model, version=None, **told, was=dead_letter.was(), reason=reason)
 
@@ -128,12 +130,14 @@ def interventions_after(connection: Connection, event: Mapping[str, Any]) -> Int
     """What took effect of it. event: with its id, seq and model."""
     settled: dict[str, list[dict[str, Any]]] = {}
     replays: list[dict[str, Any]] = []
-    for row in _done(connection, event):
+    for row in _load_interventions(connection, event):
         details = _details(row)
         if row.type != EventReplay.type:
-            settled.setdefault(str(row.data["task_id"]), []).append({**_who(row), "was": details.get("was")})
+            settled.setdefault(str(row.data["task_id"]), []).append(
+                {**_describe_author(row), "was": details.get("was")}
+            )
         elif row.data["event_id"] == event["id"] and "became" in details:  # of a plan nothing became
-            replays.append({**_who(row), "became": details["became"]})
+            replays.append({**_describe_author(row), "became": details["became"]})
     return Interventions(settled, replays)
 
 
@@ -151,7 +155,7 @@ def resent_from(connection: Connection, event: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _done(connection: Connection, event: Mapping[str, Any]) -> Iterator[Row[Any]]:
+def _load_interventions(connection: Connection, event: Mapping[str, Any]) -> Iterator[Row[Any]]:
     model = events.c.model.is_(None) if event["model"] is None else events.c.model == event["model"]
     types = events.c.type.in_([kind.type for kind in _KINDS])
     found = _with_outcome().where(model, events.c.seq > event["seq"], types)
@@ -172,6 +176,6 @@ def _details(row: Row[Any]) -> Mapping[str, Any]:
     return details
 
 
-def _who(row: Row[Any]) -> dict[str, Any]:
+def _describe_author(row: Row[Any]) -> dict[str, Any]:
     told = {name: getattr(row, name) for name in ("type", "source", "actor", "actor_name")}
     return {**told, "event_id": row.id, "at": row.finished_at, "reason": row.data.get("reason")}

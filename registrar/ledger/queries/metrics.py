@@ -11,7 +11,7 @@ from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.open_records import ARCHIVED
 from registrar.ledger.predicates import QUEUED, RUNNING, is_failed, is_open
 from registrar.ledger.promotions import is_open as is_undecided
-from registrar.ledger.stage_snapshots import last_look
+from registrar.ledger.stage_snapshots import last_snapshot
 from registrar.ledger.tables import holders, promotions, tasks
 
 
@@ -97,7 +97,7 @@ def _may_be_stale(one: HeldTarget) -> bool:
 
 
 def _still_there(connection: Connection, one: HeldTarget) -> int:
-    look = last_look(connection, one.model)
+    look = last_snapshot(connection, one.model)
     if look is None or one.key not in look.held:
         return one.holders
     mine = (holders.c.model == one.model, holders.c.kind == one.kind, holders.c.key == one.key)

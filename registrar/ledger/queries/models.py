@@ -22,13 +22,13 @@ def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[di
 
     Each with model, last_event_at, open_promotions, holders ({kind, key, version, since}).
     """
-    return _told(connection, _names(connection, after, limit))
+    return _summaries(connection, _names(connection, after, limit))
 
 
-def one(connection: Connection, model: str) -> dict[str, Any] | None:
+def get_model(connection: Connection, model: str) -> dict[str, Any] | None:
     """None: no event was ever about it."""
     known = connection.execute(select(events.c.seq).where(events.c.model == model).limit(1)).first()
-    return _told(connection, [model])[0] if known else None
+    return _summaries(connection, [model])[0] if known else None
 
 
 def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
@@ -52,12 +52,12 @@ def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(*(exists().where(table.c.model == model) for table in rows), done)
 
 
-def _told(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
+def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
     held, asked = _holders(connection, models), _open(connection, models)
     return [
         {
             "model": model,
-            "last_event_at": _last(connection, model),
+            "last_event_at": _last_event_at(connection, model),
             "open_promotions": asked[model],
             "holders": held[model],
         }
@@ -79,6 +79,6 @@ def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int
     return defaultdict(int, {row[0]: row[1] for row in connection.execute(count.group_by(promotions.c.model))})
 
 
-def _last(connection: Connection, model: str) -> Any:
+def _last_event_at(connection: Connection, model: str) -> Any:
     newest = select(events.c.accepted_at).where(events.c.model == model).order_by(events.c.seq.desc()).limit(1)
     return connection.execute(newest).scalar_one_or_none()

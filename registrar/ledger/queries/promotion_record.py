@@ -46,7 +46,7 @@ def page(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def one(connection: Connection, promotion_id: str) -> dict[str, Any] | None:
+def get_promotion(connection: Connection, promotion_id: str) -> dict[str, Any] | None:
     row = connection.execute(_query().where(promotions.c.id == promotion_id)).mappings().one_or_none()
     return dict(row) if row else None
 

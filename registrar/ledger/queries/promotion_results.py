@@ -34,7 +34,7 @@ class PromotionResult:
             return f"deployment_{self.deployment.state}"
         return "promoted"
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""
         asked = asdict(self.deployment) if self.deployment else None
         shown = {name: asked[name] for name in _SHOWN} if asked else None
@@ -42,17 +42,17 @@ class PromotionResult:
         return {"state": self.state, **said, "deployment": shown}
 
 
-def became(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
+def load_results(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
     """By the id of each promotion that was done. rows: of promotions, in any state."""
     done = [row for row in rows if row["state"] == PromotionState.PROMOTED and row["decided_at"]]
     if not done:
         return {}
     asked, barred = _deployments(connection, done), _barred(connection, done)
     back = _rolled_back(connection, [one.event_id for found in barred.values() for one in found if one.value])
-    return {row["id"]: _one(row, asked, barred, back) for row in done}
+    return {row["id"]: _result(row, asked, barred, back) for row in done}
 
 
-def _one(
+def _result(
     row: Mapping[str, Any], asked: Mapping[Any, Deployment], barred: Mapping[Any, list[Any]], back: Any
 ) -> PromotionResult:
     mine = [one for one in barred.get((row["model"], row["version"]), ()) if _is_about(one, row["decided_at"])]

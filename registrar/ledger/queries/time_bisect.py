@@ -29,15 +29,15 @@ class TimeBisect:
         most = [self.before - 1] if self.before is not None else []
         if self.since is not None:
             found.append(at >= self.since)
-            least.append(_first(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
+            least.append(_first_at_or_after(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
         if self.until is not None:
             found.append(at < self.until)
-            most.append(_first(connection, number, at, min(self.until, _LATEST) + _SLACK))
+            most.append(_first_at_or_after(connection, number, at, min(self.until, _LATEST) + _SLACK))
         found += [number >= max(least)] if least else []
         return [*found, number <= min(most)] if most else found
 
 
-def _first(connection: Connection, number: Column[int], at: Column[datetime], sought: datetime) -> int:
+def _first_at_or_after(connection: Connection, number: Column[int], at: Column[datetime], sought: datetime) -> int:
     """The number of the first row of that time or later, or one beyond the last."""
     # One by one: for both at once SQLite reads all.
     least, most = (connection.execute(select(end(number))).scalar() for end in (func.min, func.max))

@@ -93,7 +93,7 @@ FOUND_BY = {
     "time-gates": 12,
 }
 FEW = 8
-_STATEMENTS = (tasks._starts, tasks._changes, tasks._unheard, tasks._first_of)
+_STATEMENTS = (tasks._claim_statement, tasks._update_statement, tasks._select_overdue, tasks._select_first_of_lanes)
 
 
 @contextmanager
