@@ -6,9 +6,8 @@ from datetime import datetime
 
 from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
-from registrar.ledger.holders import count_holdings
-from registrar.ledger.holders import history as ledger_history
-from registrar.ledger.queries.holdings import Holding
+from registrar.ledger.queries.holdings import Holding, count_holdings
+from registrar.ledger.queries.holdings import history as ledger_history
 from worker.registry.protocol import NotFound, Registry
 
 IN_CHAT = 20  # rows

@@ -1,25 +1,18 @@
 """Accepting a delivery: its events and their first tasks, or the first answer again, in one commit."""
 
-import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all, update
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Event
-from registrar.events.states import TaskState
 from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks
-from registrar.ledger.bulk_insert import Insert
+from registrar.ledger.event_rows import FIRST_TASKS, NEW_EVENTS, Delivery, _Key, event_row, first_task_row, new_id
 from registrar.ledger.tables import archived, events, tasks
-from registrar.ledger.tasks import REDELIVER_AFTER
-from registrar.ledger.tasks import new_id as new_task_id
-
-_Key: TypeAlias = tuple[str, str]  # source and delivery id
 
 # Put together once: SQLAlchemy takes longer for that than SQLite for the answer.
 #
@@ -37,40 +30,10 @@ _EARLIER: CompoundSelect[Any] = union_all(
         for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
     )
 )
-# But for those of a delivery that is there, or in an archive. That it is there is said twice, for PostgreSQL: what is
-# moved into an archive while the statement runs is no conflict any more, and not yet in the archive that it sees.
-_IS_NEW = """
-NOT EXISTS (SELECT 1 FROM events AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
-AND NOT EXISTS (SELECT 1 FROM archived AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
-"""
-_NEW_EVENTS = Insert(
-    events,
-    [column.name for column in events.c if column.name != "seq"],
-    where=_IS_NEW,
-    ending="ON CONFLICT DO NOTHING",
-)
-_FIRST_TASKS = Insert(
-    tasks,
-    ["id", "event_id", "name", "lane", "args", "state", "not_before", "dispatch_at", "created_at"],
-    computed={"event_seq": "(SELECT seq FROM events WHERE id = {event_id})"},
-)
 
 
 class DeliveryConflict(ValueError):
     """A delivery id that was used before, now with another body: which one is meant?"""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One verified request. id: the sender's delivery id. body_sha256: hex."""
-
-    source: str
-    id: str
-    body_sha256: str
-
-    @property
-    def key(self) -> _Key:
-        return (self.source, self.id)
 
 
 class _Written(NamedTuple):
@@ -141,16 +104,16 @@ class _Batch:
         for arrival in arrivals:
             receipt = Receipt([], [])
             for position, event in enumerate(arrival.events):
-                rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
-                firsts.append(_first_task(event, event_id=rows[-1]["id"], at=arrival.at))
+                rows.append(event_row(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
+                firsts.append(first_task_row(event, event_id=rows[-1]["id"], at=arrival.at))
                 receipt.events.append((rows[-1]["id"], event.type))
                 receipt.task_messages.append(TaskMessage(firsts[-1]["id"], event.data.task))
                 if event.type in act_subjects.ACTS:
                     self._acts.append((firsts[-1]["id"], event.type, rows[-1]["data"]))
             self.receipts.append(receipt)
         self._ids = [row["id"] for row in rows]
-        self._events = _NEW_EVENTS.ready(rows, dialect)
-        self._tasks = _FIRST_TASKS.ready(firsts, dialect)
+        self._events = NEW_EVENTS.ready(rows, dialect)
+        self._tasks = FIRST_TASKS.ready(firsts, dialect)
 
     def written(self, connection: Connection) -> bool:
         """False: not all of them are new, and nothing was written."""
@@ -232,11 +195,6 @@ def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Answer:
     return Receipt([(one.id, one.type) for one in earlier], [], repeated=True)
 
 
-def new_id() -> str:
-    """Of an event: seconds, then 96 random bits, for it opens a status page. New ones are neighbours in two indexes."""
-    return f"evt_{int(time.time()):08x}{os.urandom(12).hex()}"
-
-
 def add(
     connection: Connection,
     delivery: Delivery,
@@ -251,44 +209,12 @@ def add(
 
     pins: what an act of pinned.ACTS is about, or since when a report was known.
     """
-    row = _event(delivery, event, id=id, position=position, at=at)
+    row = event_row(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
-    first = _first_task(event, event_id=id, at=at)
+    first = first_task_row(event, event_id=id, at=at)
     if pins or event.type in act_subjects.ACTS:
         first |= {"args": {act_subjects.KEY: dict(pins)}}
     if event.type in act_subjects.ACTS:
         first |= {"rank": ranks.rank_of_event(connection, event.type, pins, lane=first["lane"], seq=seq)}
     connection.execute(insert(tasks).values(first | {"event_seq": seq}))
     return TaskMessage(first["id"], event.data.task)
-
-
-def _event(delivery: Delivery, event: Event, *, id: str, position: int, at: datetime) -> dict[str, Any]:
-    return {
-        "id": id,
-        "source": delivery.source,
-        "delivery_id": delivery.id,
-        "position": position,
-        "body_sha256": delivery.body_sha256,
-        "type": event.type,
-        "model": event.data.registered_model,
-        "actor": event.actor.id,
-        "actor_name": event.actor.name,
-        "occurred_at": event.occurred_at,
-        "accepted_at": at,
-        "reply_to": event.reply_to,
-        "data": event.data.model_dump(mode="json"),
-    }
-
-
-def _first_task(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
-    return {
-        "id": new_task_id(),
-        "event_id": event_id,
-        "name": event.data.task,
-        "lane": event.data.lane(event_id),
-        "args": {},
-        "state": TaskState.QUEUED,
-        "not_before": at,
-        "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
-        "created_at": at,
-    }

@@ -10,10 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
 from registrar.events.states import TaskState
-from registrar.events.types import STAGES
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append
-from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
 
 # What tells of changes in MLflow: what such an event brought into the record, a hand did there.
@@ -84,69 +82,6 @@ class HoldingEnded:
         if self.keep is not None:
             which = and_(which, holders.c.key != self.keep)
         _close(connection, which, cause, self.because)
-
-
-@dataclass(frozen=True)
-class HistoryFilter:
-    """Which part of a model's history; None: any.
-
-    target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
-    time from the one on, and before the other.
-    """
-
-    target: str | None = None
-    at: datetime | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def place(self) -> tuple[str, str] | None:
-        """(kind, key) of the target; None for what is neither a stage nor an alias."""
-        target = self.target or ""
-        if target.startswith("@"):
-            return "alias", target[1:]
-        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
-
-    def where(self) -> list[ColumnElement[bool]]:
-        """Of holders."""
-        found: list[ColumnElement[bool]] = []
-        begun, ended = holders.c.since, holders.c.until
-        if self.target is not None:
-            kind, key = self.place or ("", "")
-            found += [holders.c.kind == kind, holders.c.key == key]
-        if self.at is not None:
-            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
-        if self.since is not None:
-            found.append(or_(ended.is_(None), ended > self.since))
-        if self.until is not None:
-            found.append(begun < self.until)
-        return found
-
-
-ALL = HistoryFilter()
-
-
-def history(
-    connection: Connection,
-    model: str,
-    past: HistoryFilter = ALL,
-    *,
-    before: int | None = None,
-    limit: int | None = None,
-) -> list[Holding]:
-    """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
-    `limit`.
-    """
-    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
-    if before is not None:
-        newest = newest.where(holders.c.seq < before)
-    newest = newest.order_by(holders.c.seq.desc()).limit(limit)
-    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
-
-
-def count_holdings(connection: Connection, model: str) -> int:
-    """How many holdings a model's history has."""
-    return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from registrar.events.outcome import Cause
 from registrar.events.states import PromotionState
 from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append, written
-from registrar.ledger.tables import promotions, votes
+from registrar.ledger.tables import promotions
 
 OPEN = (PromotionState.WAITING, PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
 # Written out, as in tasks.py: so SQLite sees that uq_promotions_open fits.
@@ -155,32 +155,6 @@ class PromotionStateChanged:
             journal_promotion(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
 
 
-@dataclass(frozen=True)
-class VoteCast:
-    """Record: somebody said approve or reject. why: the voter's reason, or why the vote does not count."""
-
-    promotion_id: str | None
-    verdict: str
-    counted: bool
-    why: str
-
-    def apply(self, connection: Connection, cause: Cause) -> None:
-        row = {
-            "promotion_id": self.promotion_id,
-            "event_id": cause.event_id,
-            "actor": cause.actor,
-            "verdict": self.verdict,
-            "counted": self.counted,
-            "why": self.why,
-            "at": cause.at,
-        }
-        connection.execute(insert(votes).values(row))
-        about = get(connection, self.promotion_id) if self.promotion_id else None
-        model, version = (about.model, about.version) if about else (None, None)
-        said = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
-        append(connection, cause, "vote", model=model, version=version, **said)
-
-
 def get(connection: Connection, promotion_id: str) -> Promotion | None:
     row = connection.execute(select(promotions).where(promotions.c.id == promotion_id)).one_or_none()
     return Promotion(**row._mapping) if row else None
@@ -224,13 +198,6 @@ def promoted_at(connection: Connection, model: str, target: str, *, most: int = 
     )
     query = select(promotions.c.decided_at).where(done).order_by(promotions.c.decided_at.desc()).limit(most)
     return [at for at in connection.execute(query).scalars() if at]
-
-
-def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
-    """Who approved with a vote that counts, and when, each once, in order."""
-    counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
-    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
-    return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
 
 
 def journal_promotion(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:

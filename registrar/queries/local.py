@@ -11,17 +11,18 @@ from registrar.events.types import STAGES
 from registrar.ledger import Ledger, rejections
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.engine import now
-from registrar.ledger.holders import ALL, HistoryFilter, history
 from registrar.ledger.journal.append import entries
-from registrar.ledger.promotions import Promotion, approvals
+from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import event_status, models, promotion_record
 from registrar.ledger.queries.archived_events import place
 from registrar.ledger.queries.dead_letter_detail import story
 from registrar.ledger.queries.event_search import EventFilter, search
+from registrar.ledger.queries.holdings import ALL, HistoryFilter, history
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
 from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.queue import overview, waiting
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.queries import policy_view
 from registrar.queries.cursor import decode, encode

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.errors import UserError
-from registrar.ledger.holders import ALL, HistoryFilter
 from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.holdings import ALL, HistoryFilter
 
 Row = dict[str, Any]
 MOST = 500  # rows of a page

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.http.event_client import NotTaken
-from registrar.ledger.holders import ALL, HistoryFilter
 from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.holdings import ALL, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
 # What senders, workers and gates said stays as they said it.

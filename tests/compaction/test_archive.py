@@ -12,13 +12,15 @@ from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, fr
 from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
 from registrar.compaction.lock import AlreadyArchiving, exclusive_run
 from registrar.ledger import dead_letters, tables
-from registrar.ledger.deliveries import Delivery, DeliveryConflict
+from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.deployments import DeploymentRequested
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
-from registrar.ledger.promotions import PromotionRequested, VoteCast
+from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archived_events import place
 from registrar.ledger.queries.interventions import TaskDiscarded
+from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
 
 pytestmark = pytest.mark.both_ledgers
@@ -159,7 +161,13 @@ def test_an_archived_event_is_told_as_it_was(past):
 
 @pytest.mark.parametrize(
     ("where", "name", "call"),
-    [(writer, "write", 1), (writer, "digest", 1), (writer, "_delete", 1), (writer, "_delete", 2), (writer, "_note", 2)],
+    [
+        (writer, "write", 1),
+        (writer, "digest", 1),
+        (writer, "_delete", 1),
+        (writer, "_delete", 2),
+        (writer, "_update_archive", 2),
+    ],
     ids=["before the file", "after the file", "before deleting", "half deleted", "all deleted"],
 )
 def test_a_run_that_died_is_gone_on_with(past, monkeypatch, where, name, call):

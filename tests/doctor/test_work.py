@@ -9,8 +9,9 @@ from sqlalchemy import update
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.ledger.tables import tasks
 from tests.doctor.conftest import SiteOf, looked, troubles

@@ -10,7 +10,8 @@ from sqlalchemy import inspect, select, text
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
 from registrar.ledger.dead_letters import list_dead_letters
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.lane_priority import Rank

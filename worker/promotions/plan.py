@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger import Ledger
-from registrar.ledger.promotions import Promotion, approvals, latest
+from registrar.ledger.promotions import Promotion, latest
 from registrar.ledger.queries.promotion_results import load_results
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
 from worker.promotions import version_state

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
 
+from registrar.events.types import STAGES
 from registrar.ledger.tables import events, holders, incarnations, promotions, votes
 
 _HELD = (
@@ -122,3 +123,66 @@ def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[App
     for id_, *approval in connection.execute(select(*columns).select_from(joined).where(counted).order_by(votes.c.seq)):
         found[id_].append(Approval(*approval))
     return found
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """Which part of a model's history; None: any.
+
+    target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
+    time from the one on, and before the other.
+    """
+
+    target: str | None = None
+    at: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """(kind, key) of the target; None for what is neither a stage nor an alias."""
+        target = self.target or ""
+        if target.startswith("@"):
+            return "alias", target[1:]
+        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """Of holders."""
+        found: list[ColumnElement[bool]] = []
+        begun, ended = holders.c.since, holders.c.until
+        if self.target is not None:
+            kind, key = self.place or ("", "")
+            found += [holders.c.kind == kind, holders.c.key == key]
+        if self.at is not None:
+            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
+        if self.since is not None:
+            found.append(or_(ended.is_(None), ended > self.since))
+        if self.until is not None:
+            found.append(begun < self.until)
+        return found
+
+
+ALL = HistoryFilter()
+
+
+def history(
+    connection: Connection,
+    model: str,
+    past: HistoryFilter = ALL,
+    *,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[Holding]:
+    """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
+    `limit`.
+    """
+    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
+    if before is not None:
+        newest = newest.where(holders.c.seq < before)
+    newest = newest.order_by(holders.c.seq.desc()).limit(limit)
+    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def count_holdings(connection: Connection, model: str) -> int:
+    """How many holdings a model's history has."""
+    return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()

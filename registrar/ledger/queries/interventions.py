@@ -17,11 +17,12 @@ from registrar.events.outcome import Cause
 from registrar.events.states import TaskState
 from registrar.events.types import EventReplay, TaskDrop, TaskRetry
 from registrar.ledger.dead_letters import STATES, DeadLetter
-from registrar.ledger.deliveries import Delivery, add, new_id
+from registrar.ledger.deliveries import add
+from registrar.ledger.event_rows import Delivery, new_id
 from registrar.ledger.journal.append import append
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import REDELIVER_AFTER
+from registrar.ledger.task_dispatch import REDELIVER_AFTER
 
 _KINDS = (TaskRetry, TaskDrop, EventReplay)
 _REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay's event id follows

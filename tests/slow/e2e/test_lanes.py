@@ -15,8 +15,9 @@ from registrar.config.settings import from_folder
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.tables import tasks
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from registrar.ledger import Ledger
-from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import events, promotions, votes
 from tests.slow.promotions.model import Runs, World
 from tests.slow.promotions.oracle import ENDS, STEPS, Asked, Oracle, Seen, Shown, Word

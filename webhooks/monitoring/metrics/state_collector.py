@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import free_bytes
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, mismatches, time_of
-from registrar.ledger.promotions import approvals, still_open
+from registrar.ledger.promotions import still_open
 from registrar.ledger.queries import metrics
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import NONE, policy_of
