@@ -101,13 +101,13 @@ def list_dead_letters(
 
 
 def get_dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
-    """Any task, whatever its state."""
+    """Return a task in any state."""
     row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
     return DeadLetter(**row) if row else None
 
 
 def explain_not_dead(found: DeadLetter) -> str | None:
-    """Why nothing is to be done about a task, for people; None: it failed or is dead."""
+    """Say why a task is no dead letter; None: it failed or is dead."""
     if found.name in ABOUT:
         return f"{found.id} is a {found.event_type} that could not be done: send it again"
     if found.state in STATES:
@@ -121,7 +121,7 @@ def explain_not_dead(found: DeadLetter) -> str | None:
 
 
 def explain_no_drop(found: DeadLetter) -> str | None:
-    """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
+    """Say why a task can't be dropped; None: it can, as it failed, is dead, or is queued."""
     if found.state == TaskState.RUNNING and found.name not in ABOUT:
         return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
     if found.state != TaskState.QUEUED or found.name in ABOUT:
@@ -135,7 +135,7 @@ def explain_no_drop(found: DeadLetter) -> str | None:
 
 
 def explain_no_retry(connection: Connection, found: DeadLetter) -> str | None:
-    """Why a task can't be tried again, and what would be right instead; None: it can."""
+    """Say why a task can't be tried again, and what to do instead; None: it can."""
     return (
         explain_not_dead(found)
         or _explain_ended_promotion(connection, found)
@@ -144,7 +144,7 @@ def explain_no_retry(connection: Connection, found: DeadLetter) -> str | None:
 
 
 def _explain_ended_promotion(connection: Connection, found: DeadLetter) -> str | None:
-    """What the approvals of an ended promotion were bound to is not looked at again: it is asked for anew."""
+    """Say that the task's promotion has ended; a retry can't revive it, it must be requested again."""
     promotion = get(connection, found.promotion) if found.promotion else None
     if promotion is None or promotion.open:
         return None
@@ -156,7 +156,7 @@ def _explain_ended_promotion(connection: Connection, found: DeadLetter) -> str |
 
 
 def _explain_outdated_vote(connection: Connection, found: DeadLetter) -> str | None:
-    """A vote is about what was asked for when it was given, and about nothing that came later."""
+    """Say that the vote is about an earlier promotion or earlier evidence."""
     if found.name not in _VOTES:
         return None
     why = explain_outdated_vote(connection, found.event_type, found.data, found.args, found.actor_name)

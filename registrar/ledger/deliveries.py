@@ -1,4 +1,4 @@
-"""Accepting a delivery: its events and their first tasks, or the first answer again, in one commit."""
+"""Accept deliveries: write their events and first tasks in one commit, or return the first receipt again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,9 @@ from registrar.ledger import lane_priority as ranks
 from registrar.ledger.event_rows import FIRST_TASKS, NEW_EVENTS, Delivery, _Key, event_row, first_task_row, new_id
 from registrar.ledger.tables import archived, events, tasks
 
-# Put together once: SQLAlchemy takes longer for that than SQLite for the answer.
-#
-# Of a source, those of some delivery ids that the ledger has. By the index: for (source, delivery_id) IN (...) SQLite
-# reads all events, PostgreSQL all of the source. One statement has one view: what is moved into an archive meanwhile
-# is seen in one of the two places.
+# Events of known deliveries of a source. Built once, as SQLAlchemy takes longer for that than SQLite to run it.
+# One source at a time, for the index: with (source, delivery_id) IN (...) SQLite reads all events, PostgreSQL all of
+# the source. One statement has one view: an event that is archived meanwhile is found in one of the two tables.
 _EARLIER: CompoundSelect[Any] = union_all(
     *(
         select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
@@ -33,11 +31,11 @@ _EARLIER: CompoundSelect[Any] = union_all(
 
 
 class DeliveryConflict(ValueError):
-    """A delivery id that was used before, now with another body: which one is meant?"""
+    """The delivery id was used before, with another body."""
 
 
 class _Written(NamedTuple):
-    """An event that the ledger has."""
+    """An event in the ledger, or in an archive file."""
 
     id: str
     type: str
@@ -46,7 +44,7 @@ class _Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was accepted: (event id, event type) in the delivery's order; bells to ring after the commit."""
+    """What was accepted: (event id, event type) in the delivery's order. task_messages: to publish after the commit."""
 
     events: list[tuple[str, str]]
     task_messages: list[TaskMessage]
@@ -58,7 +56,7 @@ Answer: TypeAlias = Receipt | DeliveryConflict
 
 @dataclass(frozen=True)
 class Arrival:
-    """A delivery with its events. at: when it is accepted."""
+    """A delivery with its events. at: the time of acceptance."""
 
     delivery: Delivery
     events: Sequence[Event]
@@ -66,7 +64,7 @@ class Arrival:
 
 
 def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event], *, at: datetime) -> Receipt:
-    """Write a delivery, or find that it was written before. Raises DeliveryConflict."""
+    """Write a delivery, or return the receipt of an earlier one with the same id. Raises DeliveryConflict."""
     [answer] = accept_all(connection, [Arrival(delivery, accepted, at)])
     if isinstance(answer, DeliveryConflict):
         raise answer
@@ -74,14 +72,14 @@ def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event]
 
 
 def accept_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
-    """Write deliveries that came at the same time, each as `accept` would: the answers, in their order."""
+    """Write deliveries together, each as `accept` would. Returns their answers in the same order."""
     return prepare(arrivals, connection.dialect.name)(connection)
 
 
 def prepare(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection], list[Answer]]:
-    """`accept_all` for these, as far as it goes without the database: nobody waits for its lock meanwhile.
+    """Return a function that does `accept_all`. All work without the database is done before, without its lock.
 
-    However many they are, two statements are left if all are new. dialect: sqlite or postgresql.
+    If all deliveries are new, two statements are left, however many they are. dialect: sqlite or postgresql.
     """
     batch = _Batch(arrivals, dialect)
     may_be_new = all(arrival.events for arrival in arrivals)
@@ -95,7 +93,7 @@ def prepare(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection],
 
 
 class _Batch:
-    """Deliveries that may be new, each with its receipt if it is."""
+    """Deliveries that may be new, and the receipts that they get if they are."""
 
     def __init__(self, arrivals: Sequence[Arrival], dialect: str) -> None:
         self.receipts: list[Receipt] = []
@@ -116,7 +114,7 @@ class _Batch:
         self._tasks = FIRST_TASKS.ready(firsts, dialect)
 
     def written(self, connection: Connection) -> bool:
-        """False: not all of them are new, and nothing was written."""
+        """Write all of them, or nothing where not all are new. Returns whether it wrote them."""
         if self._events.run(connection) < len(self._ids):
             connection.execute(delete(events).where(events.c.id.in_(self._ids)))
             return False
@@ -127,7 +125,7 @@ class _Batch:
 
 
 def _pin_first_task(connection: Connection, task_id: str, type_: str, data: Mapping[str, Any]) -> None:
-    """Note what an act is about, with its first task, and whether it goes first: in the commit that accepts it."""
+    """Store the pins and the rank of a decision with its first task, in the commit that accepts it."""
     mine = tasks.c.id == task_id
     lane, seq = connection.execute(select(tasks.c.lane, tasks.c.event_seq).where(mine)).one()
     pins = act_subjects.load_pins(connection, type_, data)
@@ -136,9 +134,9 @@ def _pin_first_task(connection: Connection, task_id: str, type_: str, data: Mapp
 
 
 def _write_unknown(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
-    """Of these some were there before, or came twice.
+    """Accept deliveries of which some are in the ledger already, or are the same.
 
-    On PostgreSQL, another process may commit one of them between our look and our write: the next look finds it.
+    On PostgreSQL another process may commit one of them between read and write; the next round finds it.
     """
     for _ in range(len(arrivals) + 1):
         earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
@@ -164,12 +162,12 @@ def _answer(
         return _repeated(arrival.delivery, earlier[key])
     if fresh[key] is arrival:
         return written[key]
-    digest = fresh[key].delivery.body_sha256  # it came twice in this very moment
+    digest = fresh[key].delivery.body_sha256  # two of the same in one batch
     return _repeated(arrival.delivery, [_Written(id_, type_, digest) for id_, type_ in written[key].events])
 
 
 def known(connection: Connection, delivery: Delivery) -> Receipt | None:
-    """The first answer to a delivery that was accepted before, else None. Raises DeliveryConflict."""
+    """Return the first receipt of a delivery that was accepted before, else None. Raises DeliveryConflict."""
     earlier = _earlier(connection, [delivery])
     answer = _repeated(delivery, earlier[delivery.key]) if earlier else None
     if isinstance(answer, DeliveryConflict):
@@ -178,7 +176,7 @@ def known(connection: Connection, delivery: Delivery) -> Receipt | None:
 
 
 def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Key, list[_Written]]:
-    """Those of the deliveries that the ledger has: their events, in order."""
+    """Return the events of those deliveries that are known already, in order."""
     found: dict[_Key, list[_Written]] = {}
     for source in {delivery.source for delivery in deliveries}:
         ids = [delivery.id for delivery in deliveries if delivery.source == source]
@@ -205,9 +203,9 @@ def add(
     position: int = 0,
     at: datetime,
 ) -> TaskMessage:
-    """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before.
+    """Write one event with its first task. Returns the message to publish. Raises IntegrityError for a known delivery.
 
-    pins: what an act of pinned.ACTS is about, or since when a report was known.
+    pins: from act_subjects.load_pins and resend_pins.
     """
     row = event_row(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()

@@ -1,6 +1,6 @@
-"""The one way in: whatever is accepted, from a webhook, a page, the API or the scheduler, is submitted here.
+"""The inbox accepts the events of webhooks, dashboard, API and scheduler, and makes them durable.
 
-capacity -> group commit -> dispatch -> metrics, trace, log. A receipt is given after the commit and never before.
+Capacity -> group commit -> dispatch -> metrics, trace, log. A receipt is given after the commit and never before.
 """
 
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Submission(Arrival):
-    """What one entrance accepts at once: a delivery, its events, and when they came.
+    """A delivery with its events, as one entrance submits it.
 
-    entrance: how its trace is named, such as `webhook ci`. began: of the request, nanoseconds since 1970.
+    entrance: the name of its trace, such as `webhook ci`. began: the start of the request, nanoseconds since 1970.
     traceparent: the sender's, https://www.w3.org/TR/trace-context/.
     """
 
@@ -112,7 +112,7 @@ class Inbox:
             capacity.refresh()
 
     def _repeat_or_refuse(self, refusal: NoCapacity, pending: _Pending) -> None:
-        """A repetition is answered as ever, however full it is."""
+        """Answer a known delivery with its first receipt, whatever the capacity; refuse any other."""
         with self._ledger.read() as connection:
             receipt = known(connection, pending.arrival.delivery)
         if receipt is None:
@@ -121,7 +121,7 @@ class Inbox:
         pending.future.set_result(receipt)
 
     def _committed(self, written: Sequence[tuple[Submission, Receipt]]) -> None:
-        """What follows a commit."""
+        """Dispatch, count, trace and log what was committed."""
         self._dispatch([task_message for _, receipt in written for task_message in receipt.task_messages])
         for submission, receipt in written:
             self._count(submission.delivery.source, receipt)

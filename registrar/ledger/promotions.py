@@ -1,4 +1,4 @@
-"""Promotions and the votes on them: requested, waiting or approved or rejected, promoted or superseded."""
+"""Promotions: versions on their way to a target. States: registrar.events.states.PromotionState."""
 
 import hashlib
 import json
@@ -18,18 +18,18 @@ from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import promotions
 
 OPEN = (PromotionState.WAITING, PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
-# Written out, as in tasks.py: so SQLite sees that uq_promotions_open fits.
+# Literals, as in predicates.py, so that SQLite uses the index uq_promotions_open.
 _OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in OPEN]
-# What the journal tells of a promotion that was opened, and of one that was decided.
+# Columns in the journal entries of an opened and of a decided promotion.
 REQUEST = ("target", "state", "requested_by", "reason", "evidence", "due_at", "broke_glass", "incarnation")
 DECISION = ("state", "reason", "decided_by", "broke_glass")
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """One request that a version reach a target's stage. evidence: what an approver is shown and binds to.
+    """A request that a version reach a target. evidence: what approvers see, and what their votes are bound to.
 
-    due_at: when what it waits for has passed. broke_glass: approved by one person, past the rules.
+    due_at: when its time gates open. broke_glass: approved by one person, against the rules.
     """
 
     id: str
@@ -59,18 +59,18 @@ class Promotion:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the evidence: what a vote is bound to."""
+        """SHA-256 of the evidence, which votes are bound to."""
         return hashlib.sha256(json.dumps(dict(self.evidence), sort_keys=True).encode()).hexdigest()
 
     @property
     def asked_at(self) -> datetime:
-        """Since when people are asked: what waited first was not shown to them before."""
+        """Since when approvers are asked: after its time gates opened, if it had to wait for them."""
         return self.due_at if self.state == PromotionState.AWAITING_APPROVAL and self.due_at else self.created_at
 
 
 @dataclass(frozen=True)
 class PromotionRequested:
-    """Record: a promotion was requested. requested_by None: by whoever's event it is."""
+    """Record: a promotion was requested. requested_by None: by the actor of the event."""
 
     model: str
     version: int
@@ -125,7 +125,7 @@ class Reevaluated:
 
 @dataclass(frozen=True)
 class ReminderSent:
-    """Record: people were reminded of an open promotion; escalated: and others were told."""
+    """Record: approvers were reminded of an open promotion. escalated: the escalation channels were notified, too."""
 
     promotion_id: str
     escalated: bool = False
@@ -138,7 +138,7 @@ class ReminderSent:
 
 @dataclass(frozen=True)
 class PromotionStateChanged:
-    """Record: an open promotion got another state."""
+    """Record: an open promotion changed its state."""
 
     promotion_id: str
     state: str
@@ -163,9 +163,10 @@ def get(connection: Connection, promotion_id: str) -> Promotion | None:
 def latest(
     connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
 ) -> Promotion | None:
-    """The request for this step that was written last, open or not: workers' clocks may differ, and be put back.
+    """Return the request for this version and target that was written last, open or not.
 
-    of: for that very version, and no other that had its number; None: for whichever had it.
+    Ordered by the journal, as workers' clocks may differ. of: only requests about this incarnation of the version;
+    None: about any version that had the number.
     """
     same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
     newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
@@ -178,13 +179,13 @@ def latest(
 
 
 def recorded(promotion: Promotion, which: Mapping[int, Incarnation]) -> Recorded:
-    """Which version a promotion is about. which: as of incarnations.known."""
+    """Return the version that a promotion is about. which: from incarnations.known."""
     noted = which.get(promotion.incarnation or 0)
     return Recorded(promotion.version, promotion.created_at, noted, promotion.evidence.get("run_id"))
 
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:
-    """Every open promotion, of one model or of all, oldest first."""
+    """Return the open promotions of a model, or of all models, oldest first."""
     query = select(promotions).where(is_open()).order_by(promotions.c.created_at)
     if model is not None:
         query = query.where(promotions.c.model == model)
@@ -192,7 +193,7 @@ def still_open(connection: Connection, *, model: str | None = None) -> list[Prom
 
 
 def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
-    """When versions of a model were promoted to a target, newest first."""
+    """Return the times of promotions of a model to a target, newest first."""
     done = and_(
         promotions.c.model == model, promotions.c.target == target, promotions.c.state == PromotionState.PROMOTED
     )
@@ -201,9 +202,9 @@ def promoted_at(connection: Connection, model: str, target: str, *, most: int = 
 
 
 def journal_promotion(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
-    """Write into the journal what some columns of a promotion say now: what a Record calls after it changed them.
+    """Append a journal entry with the present values of changed columns of a promotion.
 
-    kind: begins with "promotion.", so that `audit verify` holds the table against it.
+    kind: begins with "promotion.", so that `audit verify` compares the table with it.
     """
     now = get(connection, promotion_id)
     if now is None:
@@ -213,7 +214,7 @@ def journal_promotion(connection: Connection, cause: Cause, kind: str, promotion
 
 
 def is_open() -> Any:
-    """The condition that a promotion is open, as the index uq_promotions_open has it."""
+    """Match open promotions, as the index uq_promotions_open has them."""
     return promotions.c.state.in_(_OPEN)
 
 

@@ -13,7 +13,7 @@ from registrar.ledger.tables import votes
 
 @dataclass(frozen=True)
 class VoteCast:
-    """Record: somebody said approve or reject. why: the voter's reason, or why the vote does not count."""
+    """Record: a person approved or rejected. why: the voter's reason, or why the vote does not count."""
 
     promotion_id: str | None
     verdict: str
@@ -38,7 +38,7 @@ class VoteCast:
 
 
 def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
-    """Who approved with a vote that counts, and when, each once, in order."""
+    """Return (actor, time) of the counted approvals, one per person, oldest first."""
     counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
     rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
     return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]

@@ -1,4 +1,4 @@
-"""One row of a model's history, with the promotion that brought it about: who approved it, on what evidence."""
+"""A model's history: its holdings, each with the promotion behind it, its approvals and evidence."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,13 +40,13 @@ class Approval:
 
 @dataclass(frozen=True)
 class Holding:
-    """One row of a model's history. seq: its number, in the order of writing. until None: it still holds.
+    """One row of a model's history. seq: its number, in the order of writing. until None: it is still open.
 
-    until_because: why it ended, where no move ended it. version_created_at, run_id: which version it was, as the
-    registry had made it; None: not known.
+    until_because: the reason of the end, where no move ended it. version_created_at, run_id: of the version, as the
+    registry made it; None: not known.
 
-    The rest is of the promotion that brought it there, if one did: who approved, the gates' verdicts that they were
-    shown, and the policy in effect. broke_glass: one person approved it, past the rules.
+    approvals, gates, policy_digest and broke_glass are those of the promotion that began it, if one did. gates: the
+    verdicts that approvers saw. broke_glass: one person approved it, against the rules.
     """
 
     seq: int
@@ -86,7 +86,7 @@ def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
 
 
 def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding]:
-    """Oldest first. which: of holders."""
+    """Return holdings, oldest first. which: a condition on the table holders."""
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
     joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
@@ -113,7 +113,7 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
 
 
 def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[Approval]]:
-    """By promotion, in order."""
+    """Return the counted approvals by promotion id, oldest first."""
     found: defaultdict[str, list[Approval]] = defaultdict(list)
     if not asked:
         return found
@@ -127,10 +127,10 @@ def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[App
 
 @dataclass(frozen=True)
 class HistoryFilter:
-    """Which part of a model's history; None: any.
+    """Select a part of a model's history; None: no restriction.
 
-    target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
-    time from the one on, and before the other.
+    target: a stage, in any case, or @alias. at: holdings open at that time. since, until: holdings open at any time in
+    [since, until).
     """
 
     target: str | None = None
@@ -140,14 +140,14 @@ class HistoryFilter:
 
     @property
     def place(self) -> tuple[str, str] | None:
-        """(kind, key) of the target; None for what is neither a stage nor an alias."""
+        """(kind, key) of the target; None where it is neither a stage nor an @alias."""
         target = self.target or ""
         if target.startswith("@"):
             return "alias", target[1:]
         return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
 
     def where(self) -> list[ColumnElement[bool]]:
-        """Of holders."""
+        """Return the conditions on the table holders."""
         found: list[ColumnElement[bool]] = []
         begun, ended = holders.c.since, holders.c.until
         if self.target is not None:
@@ -173,9 +173,7 @@ def history(
     before: int | None = None,
     limit: int | None = None,
 ) -> list[Holding]:
-    """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
-    `limit`.
-    """
+    """Return a model's holdings in the order of writing. before: only smaller seqs; limit: only so many, the newest."""
     newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
     if before is not None:
         newest = newest.where(holders.c.seq < before)
@@ -184,5 +182,5 @@ def history(
 
 
 def count_holdings(connection: Connection, model: str) -> int:
-    """How many holdings a model's history has."""
+    """Count the holdings of a model."""
     return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
