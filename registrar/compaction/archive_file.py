@@ -1,4 +1,4 @@
-"""An archive file: gzip of JSON lines, the first of them a header that says what the others are."""
+"""Read and write archive files: gzip of JSON lines, the first of them a header."""
 
 import gzip
 import hashlib
@@ -23,7 +23,7 @@ from registrar.ledger.tasks import FORMER_NAMES
 
 
 def to_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """All columns; times in ISO 8601, in UTC."""
+    """Return all columns of a row, times in ISO 8601 and UTC."""
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
@@ -57,11 +57,11 @@ _LEVEL = 6
 
 
 class ArchiveDamaged(UserError):
-    """A file is not what was written; the message says which and how. Nothing was deleted because of it."""
+    """A file is not as it was written; the message says which and how. No row was deleted because of it."""
 
 
 class ArchiveMissing(UserError):
-    """A file is not where it was written, and not where one said it is now."""
+    """A file is neither where it was written nor in the folder that --from names."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Header:
 
 
 def write(path: Path, header: Header, lines: Iterable[dict[str, Any]]) -> None:
-    """Whole and on the disk under its name, or not there. Raises OSError; ArchiveDamaged where the count differs."""
+    """Write a file atomically and sync it to disk. Raises OSError; ArchiveDamaged where the count differs."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = part_of(path)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -99,7 +99,7 @@ def write(path: Path, header: Header, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def part_of(path: Path) -> Path:
-    """What is being written."""
+    """Return the path of the file while it is written."""
     return path.with_name(f"{path.name}.part")
 
 
@@ -114,7 +114,7 @@ def _write_lines(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str
 
 
 def _sync(folder: Path) -> None:
-    """The name, too, is on the disk: https://lwn.net/Articles/457667/"""
+    """Sync the folder, so that the file's name is on disk, too: https://lwn.net/Articles/457667/"""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -123,7 +123,7 @@ def _sync(folder: Path) -> None:
 
 
 def read(path: Path) -> tuple[Header, Iterator[str]]:
-    """The header, and the lines after it. Raises ArchiveMissing; ArchiveDamaged, also while lines are read."""
+    """Return the header, and the lines after it. Raises ArchiveMissing; ArchiveDamaged, also while lines are read."""
     lines = _lines(path)
     try:
         header = Header(**json.loads(next(lines, "")))
@@ -145,7 +145,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256, in hexadecimal. Raises ArchiveMissing."""
+    """Return the SHA-256 of a file, in hexadecimal. Raises ArchiveMissing."""
     try:
         with path.open("rb") as raw:
             return hashlib.file_digest(raw, "sha256").hexdigest()
@@ -156,7 +156,7 @@ def digest(path: Path) -> str:
 def read_event(
     connection: Connection, event_id: str, place: ArchiveLocation, *, folder: Path | None = None
 ) -> dict[str, Any]:
-    """As status.event would tell it; what was done about it later is in the ledger. folder: where the file is now.
+    """Return an archived event as event_status.event would. folder: where the file is now; None: where it was written.
 
     Raises ArchiveMissing; ArchiveDamaged where the file is not as it was written.
     """

@@ -1,4 +1,4 @@
-"""Reads the ledger here."""
+"""Answer queries from the ledger and the policy of this process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept
 
 @dataclass(frozen=True)
 class LocalQueries:
-    """policy: gives the one in effect; asked only where a question is about it."""
+    """policy: returns the policy in effect; called only for queries about it."""
 
     ledger: Ledger
     policies: Callable[[], Policy]
@@ -192,7 +192,7 @@ class LocalQueries:
         return self._entries(model, since, until, after)
 
     def _entries(self, model: str | None, since: datetime | None, until: datetime | None, after: int) -> Iterator[Row]:
-        """A connection is held for some rows only: whoever reads slowly keeps none from others."""
+        """Read some rows at a time, so that a slow reader holds no connection."""
         while True:
             with self.ledger.read() as connection:
                 some = list(entries(connection, model=model, since=since, until=until, after=after, limit=_AT_ONCE))
@@ -203,7 +203,7 @@ class LocalQueries:
 
 
 def _page(kind: str, found: Sequence[Mapping[str, Any]], limit: int, *place: str, hide: bool = True) -> Page:
-    """found: with one row more than wanted, if there is one. place: what the cursor is made of. hide: not its seq."""
+    """Make a page. found: one row more than `limit`, if there is one. place: the cursor's columns. hide: drop the seq."""
     rows = [dict(row) for row in found[:limit]]
     more = encode(kind, *pick(rows[-1], *place).values()) if len(found) > limit else None
     if hide:
@@ -212,7 +212,7 @@ def _page(kind: str, found: Sequence[Mapping[str, Any]], limit: int, *place: str
 
 
 def _is_text(given: str) -> bool:
-    """What PostgreSQL takes for one, and a person too."""
+    """Return whether a text can be a name: printable (PostgreSQL takes no NUL), 320 characters at most."""
     return given.isprintable() and len(given) <= 320
 
 

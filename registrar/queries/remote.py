@@ -1,4 +1,4 @@
-"""Asks a receiver: the same as local.py gives, over /v1."""
+"""Answer queries by asking a receiver over /v1."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -10,13 +10,13 @@ from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.holdings import ALL, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
-# What senders, workers and gates said stays as they said it.
+# Fields of senders, workers and gates, which are returned unchanged.
 _AS_SAID = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
 _TIMES = {"since", "until", "at", "not_before", "oldest"}
 
 
 class Answered(dict[str, Any]):
-    """A part of an answer. What lacks in it, a receiver of this version would have said."""
+    """A part of an answer. A missing field means that the receiver has another version."""
 
     def __missing__(self, name: str) -> Any:
         raise NotTaken(
@@ -92,7 +92,7 @@ class RemoteQueries:
         return self.client.lines("audit", model=model, since=_iso(since), until=_iso(until), after=after or None)
 
     def _page(self, name: str, limit: int, cursor: str | None, *path: str, **query: object) -> Page:
-        """Its rows are called what the last piece of its address is."""
+        """Get a page. Its rows are in the field named like the last part of the path."""
         found = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
         answered = _parse_times(found)
         return Page(answered[path[-1] if path else name], answered["next"])
@@ -107,7 +107,7 @@ def _iso(value: object) -> object:
 
 
 def _parse_times(value: Any) -> Any:
-    """With its times as times."""
+    """Convert the times in an answer to datetimes."""
     if isinstance(value, list):
         return [_parse_times(each) for each in value]
     if not isinstance(value, Mapping):
