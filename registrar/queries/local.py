@@ -203,7 +203,7 @@ class LocalQueries:
 
 
 def _page(kind: str, found: Sequence[Mapping[str, Any]], limit: int, *place: str, hide: bool = True) -> Page:
-    """Make a page. found: one row more than `limit`, if there is one. place: the cursor's columns. hide: drop the seq."""
+    """Make a page. found: one row more than `limit`, if there is one. place: columns of the cursor. hide: drop seq."""
     rows = [dict(row) for row in found[:limit]]
     more = encode(kind, *pick(rows[-1], *place).values()) if len(found) > limit else None
     if hide:

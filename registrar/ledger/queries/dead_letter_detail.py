@@ -1,4 +1,4 @@
-"""The whole story of a task that could not be done: what was asked for, what went before, and what may become of it."""
+"""A dead letter in detail: its event, earlier interventions, and the possible ones."""
 
 from typing import Any
 

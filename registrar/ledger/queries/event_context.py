@@ -1,4 +1,4 @@
-"""What stands around an event in the record: its delivery, who came in the same one, and what was written of it."""
+"""The context of an event: its delivery, other events of the same delivery, its journal entries."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """Of the journal. said: what it says beside that."""
+    """A journal entry. said: its fields beside the columns."""
 
     seq: int
     at: datetime
@@ -32,13 +32,13 @@ class Entry:
     said: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-able but for the time; text: for people."""
+        """JSON-able except the time. text: a sentence for people."""
         names = ("seq", "at", "kind", "model", "version", "event_id", "by")
         return {**{name: getattr(self, name) for name in names}, "text": str(self)}
 
     @property
     def by(self) -> str:
-        """For people. Who changed something by hand is not known: it is not whoever had it found, and put back."""
+        """The author, for people. A change by hand has no known author: not that of the event that found it."""
         return {CHANGED: "by hand", PUT_BACK: "Registrar", DISPUTED: "Registrar"}.get(self.kind, self.actor_name)
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class EventContext:
-    """promotion_ids: those that it asked for. beside: the other events of its delivery, with their types."""
+    """promotion_ids: of promotions that the event requested. beside: (id, type) of the delivery's other events."""
 
     delivery_id: str
     position: int
@@ -103,7 +103,7 @@ def _vote(about: str, said: Mapping[str, Any]) -> str:
 
 
 def _state(about: str, said: Mapping[str, Any]) -> str:
-    """A quarantine in words; any other state by its tag's name."""
+    """Describe a version's state: a quarantine in words, any other by its tag's name."""
     value = said.get("value")
     if said.get("key") == Key.QUARANTINED.value:
         lifted = f"{about} is quarantined no more{_because(said.get('why'))}"
@@ -133,7 +133,7 @@ _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
 
 
 def newest(connection: Connection, *, model: str | None = None, limit: int = MOST) -> list[Entry]:
-    """Of the journal, newest first."""
+    """Return journal entries, newest first."""
     query = select(*columns()).order_by(journal.c.seq.desc()).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
@@ -141,13 +141,13 @@ def newest(connection: Connection, *, model: str | None = None, limit: int = MOS
 
 
 def head(connection: Connection) -> Head:
-    """The newest entry's number and hash."""
+    """Return the newest entry's seq and hash."""
     row = connection.execute(select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)).first()
     return Head(*row) if row else Head()
 
 
 def columns() -> list[Any]:
-    """Of the journal: what `read` makes an Entry of."""
+    """Return the columns that parse_entry needs."""
     return [journal.c[name] for name in ("seq", "at", "kind", "model", "version", "event_id", "actor_name", "body")]
 
 
