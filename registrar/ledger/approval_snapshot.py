@@ -1,4 +1,4 @@
-"""What approvers were shown of a promotion beside its evidence: metrics, against whom, what leaves, which commit."""
+"""What approvers saw of a promotion beside its evidence: metrics, the champion, what is replaced, the commit."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +10,12 @@ from registrar.ledger.promotions import Promotion
 from registrar.ledger.tables import events, tasks
 
 _ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, FactType.PROMOTION_ESCALATED)
-_REVIEWS = 30  # the newest, of what the clock sends: one of them may have asked, after a wait
+# The newest model.review events that are read: one of them may have asked, after a time gate.
+_REVIEWS = 30
 
 
 def load_approval_snapshot(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
-    """The details of the fact that asked for it (approval_request.py); empty where nobody was asked."""
+    """Return the details of the fact that asked for approval (approval_request.py); empty where nobody was asked."""
     if found := _find_approval_request(connection, [promotion.event_id], promotion.id):
         return found
     reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == "model.review")

@@ -1,7 +1,7 @@
-"""The tags that Registrar gave a version, as the record has them: what else is seen in MLflow is somebody's hand.
+"""The tags that Registrar gave a version, by the record; others in MLflow were set by hand.
 
-Read from what tasks that succeeded were asked for, and told: not from MLflow, where tags go with a copy of a version
-and anybody may write some.
+They are read from events and outcomes of succeeded tasks, not from MLflow, where copies of versions keep their tags and
+anybody may write some.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,15 +16,16 @@ from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.version_state import TAG, current, states
 
-_LOOKED_AT = 200  # newest tasks of the model that give versions tags
+# The newest tasks of a model that are read.
+_LOOKED_AT = 200
 _TASKS = ("worker.register", "worker.describe", "worker.request")
 
 
 def own_tags(connection: Connection, model: str, version: int, created_at: datetime) -> dict[str, str]:
-    """By key, whole: MLflow may have less of a long one. created_at: when MLflow made the version."""
+    """Return the tags by key, untruncated. created_at: when MLflow made the version."""
     found: dict[str, str] = {}
     for row in _load_tagging_tasks(connection, model):
-        # Of a model that was deleted and made anew, the number was another version's.
+        # In a deleted model of that name, the number was another version's.
         if row.finished_at >= created_at - CLOCKS:
             found |= dict(_iter_tags_of_task(row, version, created_at))
     recorded = current(states(connection, model, version=version), version, created_at)
@@ -32,7 +33,7 @@ def own_tags(connection: Connection, model: str, version: int, created_at: datet
 
 
 def _load_tagging_tasks(connection: Connection, model: str) -> list[Row[Any]]:
-    """Oldest first."""
+    """Return the succeeded tasks that give tags, oldest first."""
     of_events = (events.c.id.label("event_id"), events.c.data, events.c.actor_name)
     columns = (tasks.c.id, tasks.c.name, tasks.c.outcome, tasks.c.finished_at, *of_events)
     query = select(*columns).join(events, tasks.c.event_id == events.c.id)
@@ -42,7 +43,7 @@ def _load_tagging_tasks(connection: Connection, model: str) -> list[Row[Any]]:
 
 
 def _iter_tags_of_task(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[str, str]]:
-    """What one task gave a version."""
+    """Yield the tags that a task gave a version."""
     for fact in (row.outcome or {}).get("facts") or []:
         details: Mapping[str, Any] = fact.get("details") or {}
         if fact.get("version") != version or details.get("created_at") not in (None, created_at.isoformat()):

@@ -1,4 +1,4 @@
-"""What only the journal says, since no table has it: changes by hand in MLflow, and what was put back of them."""
+"""Changes by hand in MLflow and their reverts, which only the journal has."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BY = "by hand in MLflow, which does not say who"
 
 @dataclass(frozen=True)
 class DriftReverted:
-    """Record: what was changed by hand is again as the record has it. text: a sentence for people."""
+    """Record: a change by hand was reverted. text: a sentence for people."""
 
     model: str
     version: int
@@ -27,7 +27,7 @@ class DriftReverted:
 
 
 def record_changes_by_hand(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
-    """Write down each change by hand that a task found, in the commit that tells of it: whatever is done about it."""
+    """Append an entry for each change by hand that a task found."""
     for fact in facts:
         if fact.type == CHANGED:
             said = {**fact.details, "text": fact.text, "by": _BY}

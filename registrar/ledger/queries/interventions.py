@@ -1,4 +1,4 @@
-"""What is done later about an event: a task of it is tried again or dropped, or it is sent anew.
+"""Interventions: retry or drop a task of an event, or send the event again.
 
 Each is an event of its own, so that it says who, when and why; found again by the model, which both are about.
 """
@@ -25,12 +25,12 @@ from registrar.ledger.tables import events, tasks
 from registrar.ledger.task_dispatch import REDELIVER_AFTER
 
 _KINDS = (TaskRetry, TaskDrop, EventReplay)
-_REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay's event id follows
+_REPLAY = "replay:"  # prefix of the delivery id of a resent event; the id of the event.replay follows
 
 
 @dataclass(frozen=True)
 class TaskRetried:
-    """Record: a task that failed for good is due again, where it was in its lane, with a fresh budget."""
+    """Record: a dead letter is queued again, at its place in the lane, with a new retry budget."""
 
     dead_letter: DeadLetter
     reason: str | None
@@ -55,18 +55,18 @@ class TaskRetried:
 
 
 class TaskAlreadyRunning(UserError):
-    """What was to be dropped while it waited is in a worker's hands by now: look at it again."""
+    """A queued task that was to be dropped is running by now."""
 
 
 @dataclass(frozen=True)
 class TaskDiscarded:
-    """Record: a task that failed for good stays undone, or one that waits is never begun."""
+    """Record: a dead letter is closed, or a queued task is never begun."""
 
     dead_letter: DeadLetter
     reason: str
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
-        """What stood behind it in its lane may be due. Raises TaskAlreadyRunning."""
+        """Returns the lane, where the next task may be due. Raises TaskAlreadyRunning."""
         if self.dead_letter.state != TaskState.QUEUED:
             if _settle(connection, self.dead_letter, {"state": TaskState.DROPPED}):
                 _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
@@ -83,7 +83,7 @@ class TaskDiscarded:
 
 
 def _settle(connection: Connection, dead_letter: DeadLetter, change: Mapping[str, Any]) -> bool:
-    """False where it is settled already; what is about one task has one lane, so nobody comes in between."""
+    """Change a dead letter; return False if it is none any more. Its lane keeps others from doing so meanwhile."""
     still = and_(tasks.c.id == dead_letter.id, tasks.c.state.in_(STATES))
     return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
 
@@ -97,9 +97,9 @@ def _journal_intervention(
 
 @dataclass(frozen=True)
 class EventResent:
-    """Record: an event was sent again. of: the first one's id. event: the new one, of whoever replayed it.
+    """Record: an event was sent again. of: the id of the original. event: the new one, with its own actor.
 
-    pins: what it is about, as it was when the replay was accepted.
+    pins: from act_subjects, at the time when the resend was accepted.
     """
 
     of: str
@@ -110,7 +110,7 @@ class EventResent:
     id: str = field(default_factory=new_id)
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
-        """The new event's delivery is that of the event that asked for it."""
+        """Insert the new event, under the delivery of the event that asked for it."""
         asked = connection.execute(select(events.c.body_sha256).where(events.c.id == cause.event_id)).scalar_one()
         delivery = Delivery(self.source, _REPLAY + cause.event_id, asked)
         add(connection, delivery, self.event, id=self.id, pins=self.pins, at=cause.at)
@@ -121,14 +121,14 @@ class EventResent:
 
 @dataclass(frozen=True)
 class Interventions:
-    """What was done about an event, oldest first: retries and drops by the task's id, and what it was sent again as."""
+    """Interventions after an event, oldest first. settled: retries and drops by task id. replays: the resent events."""
 
     settled: Mapping[str, Sequence[Mapping[str, Any]]]
     replays: Sequence[Mapping[str, Any]]
 
 
 def interventions_after(connection: Connection, event: Mapping[str, Any]) -> Interventions:
-    """What took effect of it. event: with its id, seq and model."""
+    """Return the interventions that took effect. event: with its id, seq and model."""
     settled: dict[str, list[dict[str, Any]]] = {}
     replays: list[dict[str, Any]] = []
     for row in _load_interventions(connection, event):
@@ -143,9 +143,9 @@ def interventions_after(connection: Connection, event: Mapping[str, Any]) -> Int
 
 
 def resent_from(connection: Connection, event: Mapping[str, Any]) -> str | None:
-    """The id of the event that this one is a replay of. event: with its id, source and delivery_id.
+    """Return the id of the original of a resent event. event: with its id, source and delivery_id.
 
-    A delivery id alone proves nothing, senders choose theirs.
+    The delivery id alone proves nothing, as senders choose theirs.
     """
     if not event["delivery_id"].startswith(_REPLAY):
         return None
@@ -171,7 +171,7 @@ def _with_outcome() -> Any:
 
 
 def _details(row: Row[Any]) -> Mapping[str, Any]:
-    """Of the fact that was told of it."""
+    """Return the details of the task's first fact."""
     facts = (row.outcome or {}).get("facts") or [{}]
     details: Mapping[str, Any] = facts[0].get("details", {})
     return details

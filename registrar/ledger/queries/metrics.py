@@ -1,4 +1,4 @@
-"""How things stand, in numbers: what waits, what was given up, who is asked, who holds what. By indexes alone."""
+"""Queries behind gauges: open tasks, dead letters, open promotions, holders. All by indexes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from registrar.ledger.tables import holders, promotions, tasks
 
 @dataclass(frozen=True)
 class Queue:
-    """Tasks that are not done. due: could have begun; retried: queued after an attempt that failed."""
+    """Open tasks. due: could begin now. retried: queued after a failed attempt."""
 
     queued: int
     running: int
@@ -28,7 +28,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class DeadLetterCount:
-    """So many tasks of a name that failed for good (state: failed | dead), the first of them when."""
+    """The number of dead letters of a task name and state (failed | dead). oldest: when the first of them failed."""
 
     name: str
     state: str
@@ -38,7 +38,7 @@ class DeadLetterCount:
 
 @dataclass(frozen=True)
 class OpenPromotion:
-    """An open promotion. since: when it came to this state, or was asked for."""
+    """An open promotion. since: when it entered its state, or was requested."""
 
     model: str
     target: str
@@ -71,7 +71,7 @@ def queue(connection: Connection, at: datetime) -> Queue:
 
 
 def dead(connection: Connection) -> Sequence[DeadLetterCount]:
-    """What `registrar dead list` lists, counted."""
+    """Count the dead letters that `registrar dead list` lists."""
     what = (tasks.c.name, tasks.c.state)
     query = select(*what, func.count(), func.min(tasks.c.finished_at)).where(is_failed(), tasks.c.name.not_in(ABOUT))
     return [DeadLetterCount(*row) for row in connection.execute(query.group_by(*what))]

@@ -1,4 +1,4 @@
-"""The registered models that the record knows: what holds what, and what is under way."""
+"""The registered models in the record: holders and open promotions."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _UNDER_WAY = (TaskState.QUEUED, TaskState.RUNNING)
 
 
 def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
-    """Those that the registry has, or had, by name, from behind `after`.
+    """Return models that the registry has or had, by name, those after `after`.
 
     Each with model, last_event_at, open_promotions, holders ({kind, key, version, since}).
     """
@@ -26,13 +26,13 @@ def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[di
 
 
 def get_model(connection: Connection, model: str) -> dict[str, Any] | None:
-    """None: no event was ever about it."""
+    """Return one model; None: no event was about it."""
     known = connection.execute(select(events.c.seq).where(events.c.model == model).limit(1)).first()
     return _summaries(connection, [model])[0] if known else None
 
 
 def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
-    """One look into the index for each, however many events there are: each name is the least after the one before.
+    """Return the next names, by one index step for each, however many events there are.
     https://wiki.postgresql.org/wiki/Loose_indexscan
     """
     first = select(func.min(events.c.model).label("model")).where(events.c.model > after)
@@ -44,7 +44,7 @@ def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
 
 
 def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether the registry has, or had, a model of that name: an event that failed may have misspelt it."""
+    """Match names of models that the registry has or had; a failed event may have misspelt its model."""
     rows = (holders, promotions, incarnations, version_states)
     proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == TaskState.SUCCEEDED)
     work = tasks.join(events, tasks.c.event_id == events.c.id)

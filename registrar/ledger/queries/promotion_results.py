@@ -1,4 +1,4 @@
-"""What became of promotions after they were done: the deployment that each asked for, a rollback, a quarantine."""
+"""What followed a promotion: its deployment, a rollback, a quarantine."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ _SHOWN = ("id", "state", "environment", "requested_at", "due_at", "ended_at")  #
 
 @dataclass(frozen=True)
 class PromotionResult:
-    """deployment: this promotion's own, of no other. quarantined: why the version is now; None: it is not."""
+    """deployment: of this promotion. quarantined: why the version is quarantined now; None: it is not."""
 
     deployment: Deployment | None = None
     rolled_back_at: datetime | None = None
@@ -25,7 +25,7 @@ class PromotionResult:
 
     @property
     def state(self) -> str:
-        """What it is by now, in place of `promoted`: that alone is no success any more."""
+        """The present state, which replaces `promoted`."""
         if self.rolled_back_at:
             return "rolled_back"
         if self.quarantined:
@@ -43,7 +43,7 @@ class PromotionResult:
 
 
 def load_results(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
-    """By the id of each promotion that was done. rows: of promotions, in any state."""
+    """Return results by promotion id. rows: promotions in any state; only promoted ones have a result."""
     done = [row for row in rows if row["state"] == PromotionState.PROMOTED and row["decided_at"]]
     if not done:
         return {}
@@ -62,13 +62,13 @@ def _result(
 
 
 def _is_about(one: Any, decided_at: datetime) -> bool:
-    """A version of the same number that was made later, in a model made anew, is another one."""
+    """Return whether a state is about the promoted version, and not about a later incarnation of its number."""
     made = one.version_created_at
     return bool(one.at >= decided_at and (made is None or made <= decided_at))
 
 
 def _deployments(connection: Connection, done: list[Mapping[str, Any]]) -> dict[Any, Deployment]:
-    """A promotion's deployment is asked for in the commit that it is done by: at the same time, to the microsecond."""
+    """Find deployments by time: one is requested in the same commit as its promotion, to the microsecond."""
     models, times = {row["model"] for row in done}, {row["decided_at"] for row in done}
     same = and_(deployments.c.model.in_(models), deployments.c.requested_at.in_(times))
     found = [Deployment(**row._mapping) for row in connection.execute(select(deployments).where(same))]
@@ -76,7 +76,7 @@ def _deployments(connection: Connection, done: list[Mapping[str, Any]]) -> dict[
 
 
 def _barred(connection: Connection, done: list[Mapping[str, Any]]) -> dict[Any, list[Any]]:
-    """By model and version: each time that a quarantine began or ended, oldest first."""
+    """Return each beginning and end of a quarantine, by (model, version), oldest first."""
     models, versions = {row["model"] for row in done}, {row["version"] for row in done}
     of_them = and_(version_states.c.model.in_(models), version_states.c.version.in_(versions))
     query = select(version_states).where(of_them, version_states.c.key == Key.QUARANTINED.value)
@@ -87,7 +87,7 @@ def _barred(connection: Connection, done: list[Mapping[str, Any]]) -> dict[Any, 
 
 
 def _rolled_back(connection: Connection, events: list[str]) -> set[tuple[str, str]]:
-    """(event, promotion): whose holding ended by the event that imposed a quarantine."""
+    """Return (event id, promotion id) where the event of a quarantine ended the promotion's holding."""
     if not events:
         return set()
     ended = and_(holders.c.until_event_id.in_(events), holders.c.promotion_id.is_not(None))

@@ -1,4 +1,4 @@
-"""A model's versions as the record knows them: what registering them and trying them against targets left behind."""
+"""A model's versions in the record: how they were registered, and which gates held them back."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _TASKS = ("worker.register", "worker.request")
 
 @dataclass(frozen=True)
 class HeldBack:
-    """reasons: of the gates that it did not pass, for people."""
+    """reasons: of the failed gates, for people."""
 
     target: str
     reasons: Sequence[str]
@@ -27,7 +27,7 @@ class HeldBack:
 
 @dataclass(frozen=True)
 class KnownVersion:
-    """registered_at None: not by an event that is still in the ledger. metrics: of its run, when it was registered."""
+    """registered_at None: the ledger has no event that registered it. metrics: of its run at that time."""
 
     version: int
     registered_at: datetime | None = None

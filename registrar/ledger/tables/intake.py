@@ -61,7 +61,7 @@ tasks = Table(
     # Attempts that failed though the registry answered others.
     Column("doubts", Integer, nullable=False, server_default="0"),
     Column("not_before", UtcDateTime, nullable=False),
-    Column("dispatch_at", UtcDateTime, nullable=False),  # when the sweep rings it (again)
+    Column("dispatch_at", UtcDateTime, nullable=False),  # when the sweep publishes it (again)
     Column("lease", String(40)),
     Column("lease_until", UtcDateTime),
     Column("outcome", JSON),

@@ -12,7 +12,7 @@ from sqlalchemy import (
 
 from registrar.ledger.tables.columns import UtcDateTime, metadata
 
-# Of those who ask by the API. The token itself is shown once, and kept nowhere.
+# API tokens. The token itself is shown once and not stored.
 tokens = Table(
     "tokens",
     metadata,
@@ -26,8 +26,7 @@ tokens = Table(
     Column("revoked_at", UtcDateTime),
 )
 
-# What was for one use and has been used: sessions that were signed out of, beginnings of a sign-in. Gone when it would
-# be too old anyway.
+# Values for one use that were used: ended sessions, OIDC states. Deleted when they expire.
 spent = Table(
     "spent",
     metadata,
@@ -36,7 +35,7 @@ spent = Table(
     Index("ix_spent_until", "until"),
 )
 
-# One row per process: no record, and gone an hour after the process is. Its times are the database's.
+# One row per process, deleted an hour after its end. Times are the database's.
 heartbeats = Table(
     "heartbeats",
     metadata,
@@ -45,7 +44,7 @@ heartbeats = Table(
     Column("version", String(64), nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
-    Column("last_dispatched_at", UtcDateTime),  # when a worker last took one from the broker, or beat rang one
+    Column("last_dispatched_at", UtcDateTime),  # a worker took a message from the broker, or beat published one
     Column("in_hand", Integer, nullable=False),  # tasks that the worker is running
     Column("turned_at", UtcDateTime),  # when its loop last went round
     Column("clock_ahead", Float),  # seconds that its clock is ahead of the database's; below 0: behind
@@ -54,8 +53,7 @@ heartbeats = Table(
     Column("mlflow", Text),  # why MLflow did not answer it; "": it did
 )
 
-# No record either: which version of Registrar brought the schema to a revision. An older version names it, for it can't
-# use what it does not know.
+# Which version of Registrar migrated the schema to a revision: an older version names it in its error.
 schema_versions = Table(
     "schema_versions",
     metadata,

@@ -17,8 +17,7 @@ from sqlalchemy import (
 
 from registrar.ledger.tables.columns import Sequence, UtcDateTime, incarnation_column, metadata
 
-# Each version that a record is about, as the registry made it: numbers begin anew in a model that was deleted and made
-# again. Append-only.
+# Incarnations of versions: a model that was deleted and created again reuses version numbers. Append-only.
 incarnations = Table(
     "incarnations",
     metadata,
@@ -101,7 +100,7 @@ deployments = Table(
     ),
 )
 
-# Which message of which channel is a promotion's card, so that it can be edited and answered in its thread.
+# Chat messages that show a promotion, to be edited and answered in their threads.
 cards = Table(
     "cards",
     metadata,
@@ -165,7 +164,7 @@ holders = Table(
     sqlite_autoincrement=True,
 )
 
-# What decides about a version beside where it is (registrar/ledger/version_state.py). Append-only.
+# States of a version beside its stage (registrar/ledger/version_state.py). Append-only.
 version_states = Table(
     "version_states",
     metadata,
@@ -182,8 +181,8 @@ version_states = Table(
     sqlite_autoincrement=True,
 )
 
-# Not what happened, but what was seen: who held a model's exclusive stages when it was last looked at in the registry,
-# so that the next look need not go through all versions. Lost, it is made anew.
+# Snapshots of a model's exclusive stages as last read from the registry, so that the next read need not list all
+# versions. Rebuilt when lost.
 looks = Table(
     "looks",
     metadata,
@@ -193,8 +192,7 @@ looks = Table(
     Column("registry", Text),  # its address; none: not noted
 )
 
-# Append-only: triggers refuse all else (migration 0003). It stands by itself: no key holds it to another table, and
-# what it says of an event is copied.
+# Append-only, enforced by triggers (migration 0003). Self-contained: no foreign keys, fields of events are copied.
 journal = Table(
     "journal",
     metadata,
