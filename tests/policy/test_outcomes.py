@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 from registrar.events.facts import FactType
+from registrar.events.outcome import OUTCOMES
 from registrar.events.types import VOCABULARY
 
 ROOT = Path(__file__).parents[2]
 WORKER = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "worker").rglob("*.py")))
 REGISTRAR = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "registrar" / "ledger").rglob("*.py")))
-FAMILIES = {outcome.partition(".")[0] for outcome in FactType}
+FAMILIES = {outcome.partition(".")[0] for outcome in OUTCOMES}
 
 
 def told() -> set[str]:
@@ -20,16 +21,16 @@ def told() -> set[str]:
     others = set(re.findall(r'"((?:promotion|task|deployment|registry)\.[a-z_]+)"', WORKER)) - VOCABULARY.keys()
     states = {f"task.{state}" for state in ("refused", "failed", "dead")}  # worker/celery_tasks.py: f"task.{state}"
     reported = {type_ for type_ in VOCABULARY if type_.startswith("deployment.")}  # worker/actions/deployed.py
-    found = named | (constants & set(FactType)) | others | states | reported
+    found = named | (constants & set(OUTCOMES)) | others | states | reported
     return {each for each in found if each.partition(".")[0] in FAMILIES}
 
 
 def test_what_is_told_is_listed():
-    assert told() - set(FactType) == set()
+    assert told() - set(OUTCOMES) == set()
 
 
 def test_what_is_listed_is_told():
-    assert set(FactType) - told() == set()
+    assert set(OUTCOMES) - told() == set()
 
 
 def test_readme_lists_them():
@@ -38,4 +39,4 @@ def test_readme_lists_them():
     found = set()
     for family, words in re.findall(r"`([a-z_]+)\.([a-z_ |]+)`", listed):
         found |= {f"{family}.{word.strip()}" for word in words.split("|")}
-    assert found == set(FactType)
+    assert found == set(OUTCOMES)
