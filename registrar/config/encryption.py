@@ -54,7 +54,7 @@ class Encryptor:
     def decrypt(
         self, text: str, *, audience: str, max_age: int | None = None, at: datetime | None = None
     ) -> dict[str, Any]:
-        """Return the content. max_age: seconds; at: instead of now. Raises DecryptionError, also for another audience."""
+        """The content. max_age: seconds; at: instead of now. Raises DecryptionError, also for other audiences."""
         fernet = self._fernet(audience)
         try:
             sealed = text.encode("ascii")
