@@ -1,4 +1,4 @@
-"""Logins inside addresses (scheme://user:password@host): taken out before an address is shown or handed on."""
+"""Logins in URLs (scheme://user:password@host), which are removed before a URL is shown or passed on."""
 
 import re
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ _LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<login>[^/?#\s;]*
 
 @dataclass(frozen=True)
 class Login:
-    """Decoded, as it is meant."""
+    """A decoded login."""
 
     user: str
     password: str
 
 
 def login(url: str) -> Login | None:
-    """Of the first host that the address names."""
+    """Return the login of the first host in a URL."""
     if not (found := _LOGIN.search(url)):
         return None
     user, _, password = found["login"].partition(":")
@@ -25,17 +25,17 @@ def login(url: str) -> Login | None:
 
 
 def logins(url: str) -> list[Login]:
-    """Of all: a broker's address may name several hosts (sentinel://...;sentinel://...)."""
+    """Return all logins: a broker's URL may name several hosts (sentinel://...;sentinel://...)."""
     return [one for part in url.split(";") if (one := login(part))]
 
 
 def without_login(url: str) -> str:
-    """What may be shown to people and kept in logs."""
+    """Return the URL without logins, for people and logs."""
     return _LOGIN.sub(lambda found: found["scheme"], url)
 
 
 def complaint(url: str) -> str | None:
-    """Why clients would take a piece of the password for the host, and name it in their errors; None: they don't."""
+    """Say why clients would take a part of the password for the host, and show it in errors; None: they don't."""
     for part in url.split(";"):
         _, separator, rest = part.partition("://")
         host = re.split("[/?#]", rest, maxsplit=1)[0]

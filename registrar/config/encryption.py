@@ -1,4 +1,4 @@
-"""Sealed texts: what must pass through other hands, or rest in the ledger, unreadable and unforgeable.
+"""Encrypted texts, which pass through other systems or the ledger unreadable and unforgeable.
 
 The value of an Approve button (nobody can make one up), the address for an answer that a chat system sent with a
 click (it is a secret for 30 minutes), the state of a sign-in. Each has an audience, with a key that is derived for it:
@@ -19,12 +19,12 @@ SIGNING_IN = "sign-in"  # of the cookie between leaving for the provider and com
 
 
 class DecryptionError(ValueError):
-    """Not sealed by this installation's key, altered, or too old."""
+    """Not encrypted by this installation's key, altered, or too old."""
 
 
 class Encryptor:
-    """key: url-safe base64 of 32 bytes, REGISTRAR_SECRET_KEY; while one is exchanged two, NEW,OLD: the first closes,
-    and what either of them closed is opened. Raises ValueError for any other key.
+    """key: url-safe base64 of 32 bytes, REGISTRAR_SECRET_KEY; during an exchange two, NEW,OLD: the first encrypts,
+    both decrypt. Raises ValueError for any other key.
     """
 
     def __init__(self, key: str) -> None:
@@ -38,23 +38,23 @@ class Encryptor:
         self._keys = [base64.urlsafe_b64decode(one) for one in keys]
 
     def encrypt(self, content: dict[str, Any], *, audience: str) -> str:
-        """ASCII text of about 100 characters plus 1.4 times the content's JSON in UTF-8."""
+        """Return ASCII text: about 100 characters plus 1.4 times the content's JSON in UTF-8."""
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return self._fernet(audience).encrypt(text.encode("utf-8", "surrogatepass")).decode()
 
     def mac(self, content: dict[str, Any], *, audience: str) -> str:
-        """22 characters that vouch for a content which travels in the open beside them, where no sealed text fits."""
+        """Return a MAC of 22 characters for a content that is sent in plain text, for want of room."""
         return _marked(content, _derived(self._keys[0], f"mark:{audience}"))
 
     def verify_mac(self, content: dict[str, Any], mark: str, *, audience: str) -> bool:
-        """Whether it is a mark of this content for this audience, by any of the keys."""
+        """Return whether a MAC is of this content for this audience, by any of the keys."""
         derived = [_derived(key, f"mark:{audience}") for key in self._keys]
         return any(hmac.compare_digest(_marked(content, key), mark) for key in derived)
 
     def decrypt(
         self, text: str, *, audience: str, max_age: int | None = None, at: datetime | None = None
     ) -> dict[str, Any]:
-        """The content. max_age in seconds, at `at` instead of now. Raises DecryptionError, also for other audiences."""
+        """The content. max_age: seconds; at: instead of now. Raises DecryptionError, also for other audiences."""
         fernet = self._fernet(audience)
         try:
             sealed = text.encode("ascii")
@@ -69,7 +69,7 @@ class Encryptor:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """16 hexadecimal digits of each key, by which parts are compared; nobody gets from them to a key."""
+        """16 hexadecimal digits for each key, by which processes compare keys without revealing them."""
         return tuple(_derived(key, "digest")[:8].hex() for key in self._keys)
 
     def _fernet(self, audience: str) -> MultiFernet:

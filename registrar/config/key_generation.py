@@ -1,4 +1,4 @@
-"""New keys and secrets, for people to put where registrar.yml and the environment name them."""
+"""Generate keys and secrets, for registrar.yml and the environment."""
 
 import base64
 import re
@@ -10,17 +10,17 @@ TOKEN = re.compile(r"rgt_[A-Za-z0-9_-]{43}")
 
 
 def new_token() -> str:
-    """For the API: rgt_ and url-safe base64 of 32 random bytes."""
+    """Return an API token: rgt_ and url-safe base64 of 32 random bytes."""
     return "rgt_" + secrets.token_urlsafe(32)
 
 
 def new_key() -> str:
-    """For REGISTRAR_SECRET_KEY, and for MLflow's key of its webhooks: url-safe base64 of 32 random bytes."""
+    """Return a key for REGISTRAR_SECRET_KEY or MLflow's webhooks: url-safe base64 of 32 random bytes."""
     return Fernet.generate_key().decode()
 
 
 def new_webhook_secret() -> str:
-    """For a source or a channel that signs by Standard Webhooks: whsec_ and base64 of 32 random bytes.
+    """Return a secret for a source or a channel that signs by Standard Webhooks: whsec_ and base64 of 32 random bytes.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """

@@ -1,4 +1,4 @@
-"""Where things are: one frozen object per process, read once from a mapping (usually the environment)."""
+"""The settings of a process: one frozen object, read once from a mapping (usually the environment)."""
 
 import os
 import shlex
@@ -86,7 +86,7 @@ class Settings:
 
     @classmethod
     def of_file(cls, path: Path, environ: Mapping[str, str]) -> Self:
-        """Of a registrar.yml alone, whose secrets are to be read: without any address."""
+        """Return settings with registrar.yml alone, to read its secrets."""
         return cls(path, "", "", "", "", None, Path(), environ)
 
     def secret(self, reference: str) -> str:
@@ -109,12 +109,12 @@ def resolve(reference: str, *, environ: Mapping[str, str], folder: Path) -> str:
 
 
 def process_environment() -> dict[str, str]:
-    """The process's environment: nothing else reads it."""
+    """Return the process's environment; nothing else reads it."""
     return dict(os.environ)
 
 
 def from_environment() -> Settings:
-    """The settings of a process that was told all by its environment."""
+    """Return the settings from the process's environment."""
     return Settings.read(process_environment())
 
 
@@ -138,7 +138,7 @@ def from_folder(data: Path) -> Settings:
 
 
 def _nothing_here(data: Path) -> str:
-    """For whoever is in another folder than they think, or has started nothing yet."""
+    """Return an error message for a wrong folder, or where `registrar up` never ran."""
     return (
         f"there is no installation here: no {data / ENVIRONMENT_FILE}, which `registrar up` writes, and no settings in "
         f"the environment ({', '.join(_EXAMPLES)})\nStart one with `registrar up`, go to its folder, or name its data: "

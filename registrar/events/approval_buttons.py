@@ -1,4 +1,4 @@
-"""What an Approve or Reject button says, in the same words for who makes one and for who takes its press."""
+"""The content of Approve and Reject buttons, shared by notifiers and sources."""
 
 import hashlib
 import json
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-LIFE = timedelta(days=30)  # a button that lies in a channel for longer is nobody's decision any more
+# Older buttons are refused.
+LIFE = timedelta(days=30)
 PRESSES = ("promotion.approve", "promotion.reject")
 PINNED = ("promotion", "model", "version", "target")
 

@@ -1,4 +1,4 @@
-"""One event: who asked for what, or what happened, in one shape whatever its sender was."""
+"""Events: requests and reports, in one shape for all senders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from registrar.events.types import Data
 
 @dataclass(frozen=True)
 class Actor:
-    """Who is behind an event.
+    """The author of an event.
 
     id: a person of registrar.yml (`ada`), a source (`source:ci`), or an account that no person
     claims (`slack:T1/U9`), which may do nothing that needs a group.

@@ -1,4 +1,4 @@
-"""Which version a number stands for: numbers begin anew in a model that is deleted and made again."""
+"""Incarnations of versions: a model that is deleted and created again reuses version numbers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Incarnation:
-    """A version as the registry made it, and as no other is.
+    """A version as the registry made it, different from any other with its number.
 
     created_at: by the registry. source: where its model is. registry: the address at which it was seen.
     """

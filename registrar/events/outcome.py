@@ -1,4 +1,4 @@
-"""What an action leaves behind: facts to tell, follow-up tasks, and changes of the ledger, all in one commit."""
+"""The outcome of a task: facts, follow-up tasks, and changes of the ledger, applied in one commit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,31 +7,18 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from registrar.events.facts import FactType
 from registrar.events.incarnation import Incarnation
 
-_OF = {
-    "model_version": "registered held_back transitioned archived described evaluated marked_for_deletion pruned spared",
-    "promotion": "awaiting_approval waiting reminder escalated approved broke_glass rejected cancelled vote_counted "
-    "vote_refused void superseded expired failed",
-    "training_run": "failed",
-    "model": "rolled_back",
-    "quarantine": "lifted",
-    "deployment": "requested succeeded failed timed_out",
-    "registry": "changed_by_hand made_anew disputed settled",
-    "experiment": "created",
-    "artifacts": "fetched",
-    "task": "refused failed dead retried dropped",
-    "event": "replayed",
-}
-OUTCOMES = tuple(f"{family}.{word}" for family, words in _OF.items() for word in words.split())
+OUTCOMES = tuple(map(str, FactType))
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that happened, in the past tense, with one sentence for people.
+    """Something that happened, with a sentence for people.
 
     details: JSON-able; notifiers may show more of it (a promotion's evidence on its card).
-    to: channels that are told whatever the routes say.
+    to: channels that are notified beside those of the routes.
     """
 
     type: str
@@ -41,15 +28,18 @@ class Fact:
     details: Mapping[str, Any] = field(default_factory=dict)
     to: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", str(self.type))  # a FactType: psycopg would write an enum's name
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A task to be queued in the same commit. lane None: right after the present task, in its lane.
+    """A task to be queued in the same commit. lane None: the lane of the present task, right after it.
 
-    finishes: it is the rest of what was begun; nothing that moves a version comes between.
+    finishes: it completes a move that was begun, so that no other move comes between.
     """
 
     name: str
@@ -60,7 +50,7 @@ class FollowUp:
 
 @dataclass(frozen=True)
 class Cause:
-    """The event behind a record, and when it is written. seen: versions, by model and number, as the task saw them."""
+    """The event behind a ledger change, and its time. seen: the incarnations that the task saw, by (model, version)."""
 
     event_id: str
     actor: str
@@ -70,17 +60,17 @@ class Cause:
 
 
 class LedgerChange(Protocol):
-    """A change of the ledger that belongs into the same commit as the task's end."""
+    """A change of the ledger in the same commit as the end of the task."""
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
-        """Returns the lanes in which it made something due, if any: they are rung after the commit."""
+        """Apply it. Returns the lanes in which a task may have become due; it is published after the commit."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """summary: one sentence; it is what the person who asked is answered. seen: as of Cause, for the records.
+    """summary: one sentence, the answer to the person who asked. seen: as in Cause.
 
-    refused: what was asked for was not done, since it is not allowed or not possible; the summary says why.
+    refused: the request was not allowed or not possible; the summary says why.
     """
 
     summary: str

@@ -1,4 +1,4 @@
-"""Whether an event may be sent again, and as what: pure, so that the worker and a plan come to the same."""
+"""Rules for sending events again. Pure functions, so that the worker and a plan agree."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +13,18 @@ _OF_OTHERS = frozenset({EventReplay.type, TaskRetry.type, TaskDrop.type})
 
 
 class ResendRefused(ValueError):
-    """It can't be sent again; the message says why, and what would be right."""
+    """The event can't be sent again; the message says why, and what to do."""
 
 
-def again(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> Data:
-    """The data of the new event: what the source could send now itself. Raises ResendRefused."""
+def data_to_resend(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> Data:
+    """Return the data of the new event, if the source could send it now itself. Raises ResendRefused."""
     if type_ in _OF_OTHERS:
         raise ResendRefused(f"{type_} is not replayed: send it again")
     try:
         found = parse(type_, dict(data))
     except (UnknownType, ValidationError):
         raise ResendRefused(f"its data is not valid any more for {type_} of this version; send it anew") from None
-    if source == WEB:  # whoever may replay there may ask for all else (access in registrar.yml)
+    if source == WEB:  # operators, who may resend, may send anything (access in registrar.yml)
         return found
     sender = policy.sources.get(source)
     if sender is None:

@@ -1,4 +1,4 @@
-"""A receiver, asked over its /v1 API: what it answers, or a sentence that says why not."""
+"""A client of a receiver's /v1 API. Errors are sentences for people."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,12 @@ from registrar.http.event_client import NotTaken, Receipt, Unreachable, proxies
 from registrar.http.safe_url import at_loopback, is_loopback
 from registrar.queries.query_service import BadQuestion, Unknown
 
-TIMEOUT = (5, 30)  # seconds: to be connected, and between two pieces of an answer
-WHOLE = 120  # seconds for one answer, however it comes, and whatever is sent again; a page takes less than one
-_LONGEST_PAUSE = 60  # seconds that a receiver's 429 may ask for; another's may ask for an hour
+# Seconds to connect, and between two pieces of an answer.
+TIMEOUT = (5, 30)
+# Seconds for a whole answer, retries included; a page takes less than one.
+WHOLE = 120
+# Seconds that a 429 may ask to wait; a proxy's may ask for an hour.
+_LONGEST_PAUSE = 60
 # For commands alone: by its Idempotency-Key, one whose answer was lost is sent again and done once. A 429 says when to
 # come back: `dead retry --all` may give more commands than a minute takes.
 AGAIN = Retry(
@@ -46,13 +49,13 @@ LOCAL_OPERATOR = (
 
 
 class BadAddress(UserError):
-    """No receiver's address, or one that a token must not be sent to."""
+    """The URL is no receiver's, or a token must not be sent there."""
 
     exit_code = 2
 
 
 class NotAllowed(UserError):
-    """The receiver knows nobody by this token, or it may not do this."""
+    """The receiver does not know the token, or its holder may not do this."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +84,18 @@ class Client:
             )
 
     def get(self, *path: str, **query: object) -> Any:
-        """The answer's JSON, an object. None in the query is left out; path: pieces, as they are meant.
+        """Return the answer's JSON object. Query parameters that are None are left out. path: unquoted parts.
 
         Raises Unknown, BadQuestion, NotAllowed, NotTaken, Unreachable.
         """
-        found = _json(self._asked("GET", path, params=_said(query)), self.url)
+        found = _json(self._request("GET", path, params=_query_params(query)), self.url)
         if not isinstance(found, dict):
             raise _stranger(self.url)
         return found
 
     def lines(self, *path: str, **query: object) -> Iterator[Any]:
-        """An answer of JSON lines, one by one. Raises what get() does; Unreachable too where it breaks off."""
-        answer = self._asked("GET", path, params=_said(query), stream=True)
+        """Yield an answer's JSON lines. Raises what get() does; Unreachable, too, where the answer breaks off."""
+        answer = self._request("GET", path, params=_query_params(query), stream=True)
         try:
             for line in answer.iter_lines(chunk_size=65_536):
                 yield json.loads(line)
@@ -100,9 +103,9 @@ class Client:
             raise Unreachable(f"{self.url} broke off in the middle of its answer; ask again") from None
 
     def command(self, type_: str, data: Mapping[str, Any], *, key: str) -> Receipt:
-        """Have something done; with the same key again it is done once. Raises what get() does."""
+        """Send a command; sent again with the same key, it is done once. Raises what get() does."""
         body = {"type": type_, "data": data}
-        answer = self._asked("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM})
+        answer = self._request("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM})
         try:
             [event] = _json(answer, self.url)["events"]
             status_url = self._address(("events", event["id"]))
@@ -110,7 +113,7 @@ class Client:
         except (LookupError, TypeError, ValueError):
             raise _stranger(self.url) from None
 
-    def _asked(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
+    def _request(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
         if wrong := [piece for piece in path if piece in ("", ".", "..") or "/" in piece]:
             raise Unknown(f"{wrong[0]!r} is nobody's id or name")  # and would be another address
         address = self._address(path)
@@ -175,7 +178,7 @@ class Client:
 
 
 class _Bearer(AuthBase):
-    """RFC 6750."""
+    """A bearer token (RFC 6750)."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -186,12 +189,12 @@ class _Bearer(AuthBase):
         return request
 
 
-def _said(query: Mapping[str, object]) -> dict[str, str]:
+def _query_params(query: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in query.items() if value is not None}
 
 
 def _problem(answer: requests.Response) -> Mapping[str, Any]:
-    """https://www.rfc-editor.org/rfc/rfc9457; empty where it is none."""
+    """Return an answer's problem document (https://www.rfc-editor.org/rfc/rfc9457), or {}."""
     try:
         found = answer.json()
     except ValueError:

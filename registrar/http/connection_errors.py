@@ -1,4 +1,4 @@
-"""Why a receiver gave no answer, as a sentence that says what to do."""
+"""Say why a receiver gave no answer, and what to do."""
 
 import socket
 import ssl
@@ -8,7 +8,7 @@ import requests
 from urllib3.exceptions import ReadTimeoutError
 
 _OWN = "Where its authority is one of your own, REQUESTS_CA_BUNDLE names the file with that one's certificate"
-_UNKNOWN = ("issuer", "self signed")  # OpenSSL's words for a certificate that nobody vouches for
+_UNKNOWN = ("issuer", "self signed")  # OpenSSL's words for a certificate that is not trusted
 
 
 def connection_error_message(url: str, error: OSError) -> str:
@@ -26,10 +26,10 @@ def connection_error_message(url: str, error: OSError) -> str:
 
 
 def is_late(error: OSError) -> bool:
-    """Whether the receiver was reached, and may have done what it was asked."""
+    """Return whether the receiver was reached, and may have done what it was asked."""
     if isinstance(error, requests.ConnectTimeout):
         return False
-    # requests has no Timeout for a request that was sent again in vain
+    # after retries, requests raises no Timeout
     return isinstance(error, requests.Timeout) or any(isinstance(each, ReadTimeoutError) for each in _causes(error))
 
 
@@ -45,7 +45,7 @@ def _silent(error: requests.RequestException) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """requests and urllib3 wrap an error as an argument, a reason or a cause."""
+    """Yield an error and those that it wraps: requests and urllib3 do so by an argument, a reason or a cause."""
     while error is not None:
         yield error
         inner = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]

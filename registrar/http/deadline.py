@@ -1,4 +1,4 @@
-"""A bound on the whole of a request: what a library calls a timeout is the time between two pieces of an answer."""
+"""A time limit for a whole request. A library's timeout limits only the time between two pieces of an answer."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def within_deadline(seconds: float, call: Callable[[], T]) -> T:
-    """What the call gives, or raises. What is not done by then is left to itself: an answer may come byte by byte.
+    """Return or raise what a call does. After the deadline its thread is abandoned, as an answer may drip for ever.
 
     Raises requests.Timeout.
     """

@@ -1,4 +1,4 @@
-"""A CI job's side of the wire: an event is composed, signed by Standard Webhooks, posted, and followed to its end."""
+"""Send events as a CI job does: compose, sign (Standard Webhooks), post, and follow to the end."""
 
 import json
 import time
@@ -16,14 +16,16 @@ from registrar.http.connection_errors import connection_error_message
 from registrar.http.deadline import within_deadline
 from registrar.http.safe_url import is_loopback
 
-TIMEOUT = 10.0  # seconds between two pieces of an answer
-WHOLE = 30.0  # seconds for all of it, and for what is sent
+# Seconds between two pieces of an answer.
+TIMEOUT = 10.0
+# Seconds for a whole request and its answer.
+WHOLE = 30.0
 PAUSE = 0.5
 _LAST_LOOK = 1.0  # seconds for an answer when the time is over
 
 
 class CannotSign(UserError):
-    """The secret is none of Standard Webhooks."""
+    """The secret is not one of Standard Webhooks."""
 
     exit_code = 2
 
@@ -35,14 +37,14 @@ class NotTaken(UserError):
 
 
 class Unreachable(UserError):
-    """Nobody answers there."""
+    """The receiver can't be reached."""
 
     exit_code = 3
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where events go, and the secret that they are signed with."""
+    """A receiver's endpoint, and the secret to sign with."""
 
     url: str
     secret: str = field(repr=False)
@@ -50,7 +52,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Receipt:
-    """An accepted event. repeated: this delivery had been accepted before; nothing happens twice."""
+    """An accepted event. repeated: the delivery had been accepted before, and is not done twice."""
 
     id: str
     type: str
@@ -59,13 +61,13 @@ class Receipt:
 
 
 def compose(type_: str, data: Mapping[str, Any], *, at: datetime | None) -> bytes:
-    """The body of an event that happened at that time; None leaves it to the receiver's clock."""
+    """Return the body of an event. at: when it happened; None: the receiver takes the time of acceptance."""
     when = {"timestamp": at.isoformat()} if at else {}
     return json.dumps({"type": type_, **when, "data": data}).encode()
 
 
 def post(to: Address, body: bytes, *, id: str, answer_within: float | None = None) -> Receipt:
-    """Sign with the present time, and post. The same id and body again are taken for the same delivery.
+    """Sign and post a body. The same id and body again are the same delivery.
 
     id: letters, digits, _ and -. answer_within: as of `deliver`. Raises CannotSign, NotTaken, Unreachable.
     """
@@ -85,7 +87,7 @@ def post(to: Address, body: bytes, *, id: str, answer_within: float | None = Non
 def deliver(
     url: str, body: bytes, headers: Mapping[str, str], *, answer_within: float | None = None
 ) -> requests.Response:
-    """Post what is signed already; the answer is a 200 or 202. Raises NotTaken, Unreachable.
+    """Post a signed body; return the answer, a 200 or 202. Raises NotTaken, Unreachable.
 
     answer_within: seconds for the answer, where that is less than WHOLE.
     """
@@ -104,13 +106,13 @@ def deliver(
 
 
 def proxies(url: str) -> dict[str, str] | None:
-    """For requests: a proxy is for the world, not for this machine."""
+    """Return the proxies for requests: none for this machine."""
     host = urlsplit(url).hostname or ""
     return {"no_proxy": host} if is_loopback(host) else None
 
 
 def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
-    """The events that were accepted; none where the answer is a chat system's, or there were none."""
+    """Return the accepted events; none where the answer is one to a chat system, or nothing was accepted."""
     repeated = answer.status_code == 200
     try:
         return [
@@ -122,7 +124,7 @@ def receipts_of(url: str, answer: requests.Response) -> list[Receipt]:
 
 
 def _ignored(answer: requests.Response) -> str | None:
-    """Why nothing follows from what was rightly sent; None: the receiver does not say so."""
+    """Return why the receiver ignored a valid delivery; None: it did not."""
     try:
         return str(answer.json()["ignored"])
     except (ValueError, LookupError, TypeError):
@@ -130,12 +132,12 @@ def _ignored(answer: requests.Response) -> str | None:
 
 
 def asked_at(receipt: Receipt, base: str) -> Receipt:
-    """With a status address at `base`: on the receiver's own machine, its public name may lead nowhere."""
+    """Set the host of the status URL to `base`: on the receiver's own machine its public name may not resolve."""
     return replace(receipt, status_url=f"{base.rstrip('/')}/v1/events/{receipt.id}")
 
 
 def _problem(answer: requests.Response) -> str:
-    """The sentence of an application/problem+json, else the beginning of whatever was answered."""
+    """Return the detail of an application/problem+json, else the beginning of the answer."""
     try:
         content = answer.json()
         said = content.get("detail") or content.get("title") or content
@@ -145,7 +147,7 @@ def _problem(answer: requests.Response) -> str:
 
 
 def status(url: str, *, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
-    """The event with its tasks; with what came of them for viewers alone. Raises requests.RequestException."""
+    """Return an event with its tasks; outcomes only with a token. Raises requests.RequestException."""
     login = {"Authorization": f"Bearer {token}"} if token else {}
     answer = within_deadline(
         timeout,

@@ -1,4 +1,4 @@
-"""Addresses that came in with a request: which of them may be called, judged by the text and by who answers.
+"""Decide which URLs from requests may be called, by their text and by the resolved address.
 
 Asked twice: by the receiver before it keeps an address, by the worker before it calls it.
 """
@@ -14,7 +14,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc
 
 
 def allowed(url: str, hosts: Collection[str]) -> bool:
-    """Whether it is https to one of the hosts (HOST or HOST:PORT), or http to one that is loopback."""
+    """Return whether a URL is https to one of the hosts (HOST or HOST:PORT), or http to one that is loopback."""
     # What parsers disagree about (white space, controls, backslashes) is refused before any of them looks at it.
     if not re.fullmatch(r"[!-\[\]-~]{1,2000}", url):
         return False
@@ -30,7 +30,7 @@ def allowed(url: str, hosts: Collection[str]) -> bool:
 
 
 def may_answer(peer: str, *, host: str, listed: bool) -> bool:
-    """Whether the machine that a name led to may be the one that is meant.
+    """Return whether the address that a name resolved to may be called.
 
     listed: registrar.yml names the host, so it may be in the own network; else only a public address may. What is
     link-local (a cloud's metadata), multicast or unspecified is nobody, unless the address itself is what is named.
@@ -44,7 +44,7 @@ def may_answer(peer: str, *, host: str, listed: bool) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its text."""
+    """Return whether a host is loopback, by its text."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -52,7 +52,7 @@ def is_loopback(host: str) -> bool:
 
 
 def at_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine, by its text; what is no plain URL leads elsewhere."""
+    """Return whether a URL's host is loopback, by its text; False for malformed URLs."""
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and not set("@\\ ") & set(parts.netloc)
@@ -62,7 +62,7 @@ def at_loopback(url: str) -> bool:
 
 
 def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address inside an IPv6 one: mapped, 6to4, or behind NAT64."""
+    """Return the IPv4 address inside an IPv6 one (mapped, 6to4, NAT64), else the address."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -71,7 +71,7 @@ def _carried(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 
 def _with_port(host: str) -> str:
-    """A listed host without a port is meant on 443."""
+    """Return HOST:PORT; the default port is 443."""
     return host if re.search(r":[0-9]+$", host) else f"{host}:443"
 
 

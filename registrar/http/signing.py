@@ -1,4 +1,4 @@
-"""Signs what we send: the headers of Standard Webhooks v1, and of Slack's v0 as a test or a demo needs them.
+"""Sign outgoing requests: headers of Standard Webhooks v1, and of Slack's v0 for tests and the demo.
 
 The receiver's verifier (webhooks/signatures/verifier.py) shares no code with this: each is a check of the other.
 """
@@ -10,13 +10,13 @@ from datetime import datetime
 
 
 class BadSecret(ValueError):
-    """A secret that can't sign; the message says what one looks like, and never what this one was."""
+    """The secret can't sign. The message shows what one looks like, and never the given one."""
 
 
 def standard_webhooks(secret: str, *, id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
-    """The three headers of https://www.standardwebhooks.com. Raises BadSecret.
+    """Return the three headers of https://www.standardwebhooks.com. Raises BadSecret.
 
-    secret: whsec_ and base64. A retry is signed anew: a new timestamp, the same id.
+    secret: whsec_ and base64. A retry is signed again, with a new timestamp and the same id.
     """
     seconds = int(timestamp.timestamp())
     signed = f"{id}.{seconds}.".encode() + body
@@ -25,7 +25,7 @@ def standard_webhooks(secret: str, *, id: str, timestamp: datetime, body: bytes)
 
 
 def slack(secret: str, *, timestamp: datetime, body: bytes) -> dict[str, str]:
-    """The two headers of https://docs.slack.dev/authentication/verifying-requests-from-slack."""
+    """Return the two headers of https://docs.slack.dev/authentication/verifying-requests-from-slack."""
     seconds = int(timestamp.timestamp())
     signature = hmac.digest(secret.encode(), f"v0:{seconds}:".encode() + body, "sha256").hex()
     return {"X-Slack-Request-Timestamp": str(seconds), "X-Slack-Signature": f"v0={signature}"}

@@ -1,4 +1,4 @@
-"""Texts for chat systems that render Markdown (Mattermost, Discord): nothing in a name formats, links or calls anybody.
+"""Escape texts for chat systems that render Markdown: no name formats, links or mentions.
 
 A zero-width space after @ and < takes their meaning: @channel, <@1>, <!here>. A backslash would be shown by some.
 """
@@ -15,7 +15,7 @@ _REFERRING = re.compile(r"[#!~%$&^](?=[\w\"\[])|(?<=\bGH)-(?=\d)", re.IGNORECASE
 
 
 def escape(text: str, *, most: int) -> str:
-    """At most so many characters. A table between two fences stays one: there only backticks could format."""
+    """Escape a text, of `most` characters at most. Tables between fences stay, where only backticks could format."""
     lines, inside = [], False
     for line in text.split("\n"):
         if line == FENCE:
@@ -27,12 +27,12 @@ def escape(text: str, *, most: int) -> str:
 
 
 def uncalled(text: str) -> str:
-    """The text, calling nobody; for systems that take it as it stands."""
+    """Return the text without mentions, for systems that render no Markdown."""
     return _CALLING.sub("\\g<0>\u200b", shown(text, lines=True))
 
 
 def unreferred(text: str, *, most: int) -> str:
-    """For GitHub and GitLab: escaped, and naming no issue, merge request, label, milestone or snippet by its sign."""
+    """Escape for GitHub and GitLab, and break references to issues, merge requests, labels, milestones, snippets."""
     return escape(_REFERRING.sub("\\g<0>\u200b", text), most=most)
 
 
@@ -42,7 +42,7 @@ def _line(line: str, *, inside: bool) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """A table that is cut is closed."""
+    """Cut a text; close the fence of a table that is cut."""
     if len(text) <= most:
         return text
     end = f"\n{FENCE}"

@@ -1,4 +1,4 @@
-"""What people and other systems wrote: what is kept of it, and how it is shown.
+"""Clean and escape texts of people and other systems, before they are stored and when they are shown.
 
 A text is kept as it came but for line breaks, control characters and its length. Where it is shown, nothing in it can
 pass for more than a text: no line of its own in a log or a table, no colour, no change of direction.
@@ -8,7 +8,8 @@ import json
 import re
 import unicodedata
 
-MOST = 2000  # characters of a text that are kept
+# Characters of a text that are stored.
+MOST = 2000
 CUT = "… (cut)"
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # all that str.splitlines() breaks at, but \n
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # half a surrogate pair: a cut emoji
@@ -20,13 +21,13 @@ _JOINER = "\u200d"  # between the parts of an emoji, and within words of some sc
 
 
 def kept(text: str, *, most: int = MOST) -> str:
-    """Line breaks as \\n, other control characters as \N{REPLACEMENT CHARACTER}, and cut to `most` characters."""
+    """Normalize line breaks to \\n, replace other control characters, and cut to `most` characters."""
     clean = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", text)).strip()
     return clean if len(clean) <= most else clean[: most - len(CUT)] + CUT
 
 
 def absent(value: object) -> bool:
-    """Whether a field says nothing: null, or a text without anything in it."""
+    """Return whether a field is empty: null, or a blank text."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
@@ -39,12 +40,12 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 
 def escaped(text: str) -> str:
-    """JSON, with what `shown` escapes written as JSON escapes it."""
+    """Return JSON in which the characters that `shown` escapes are \\u escapes."""
     return _MOVING.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def unseen(text: str) -> str | None:
-    """The first character that can't be seen, as U+202E; None: all can. Blanks can."""
+    """Return the first invisible character, such as U+202E; None: there is none. Blanks are visible."""
     found = next((char for char in text if not char.isprintable() and unicodedata.category(char) != "Zs"), None)
     return f"U+{ord(found):04X}" if found else None
 

@@ -1,4 +1,4 @@
-"""What a state means for whoever looks: all is well, somebody or something is awaited, trouble, or nothing any more.
+"""The tone of a state on pages and in the terminal: ok, waiting, trouble, or off.
 
 Pages and the command line have a colour for each, and a word beside it. Of what was refused or dropped, nothing is left
 to do.
@@ -23,5 +23,5 @@ _TONE: dict[str, Tone] = {state: tone for tone, states in _STATES.items() for st
 
 
 def tone(state: str) -> Tone:
-    """state: as the ledger has it, or as people are shown it."""
+    """Return the tone of a state. state: as in the ledger, or as shown to people."""
     return _TONE.get(state.lower().replace(" ", "_"), "off")

@@ -1,4 +1,4 @@
-"""Small helpers of sentences: numbers with what they count, and the word that was probably meant."""
+"""Parts of sentences: counts with their nouns, suggestions for misspelt words."""
 
 import difflib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _LIKE = 0.55  # of difflib's ratio: 1 is equal
 
 
 def nearest(word: str, known: Iterable[str], *, like: float = _LIKE) -> str | None:
-    """The known word that a misspelt one looks like, in any case; None: it looks like none."""
+    """Return the known word that a misspelt one is close to, in any case; None: there is none."""
     spelled, given = {each.casefold(): each for each in known}, word.casefold()[:100]
     turned = [each for each in spelled if sorted(each) == sorted(given)]  # =< for <=
     near = turned or difflib.get_close_matches(given, spelled, n=1, cutoff=like)
@@ -22,7 +22,7 @@ def nearest(word: str, known: Iterable[str], *, like: float = _LIKE) -> str | No
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """To be said after what is wrong: "; did you mean X?", else "; known: X, Y", else nothing."""
+    """Return an ending for an error message: "; did you mean X?", else "; known: X, Y", else ""."""
     words = list(dict.fromkeys(known))
     if found := nearest(word, words) or (words[0] if len(words) == 1 else None):
         return f"; did you mean {found}?"

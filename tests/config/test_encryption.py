@@ -25,10 +25,10 @@ def test_what_either_key_made_is_believed(by: str, key: str):
 
 def test_the_first_key_makes_so_the_second_can_be_dropped():
     made = Encryptor(f"{NEW},{OLD}")
-    assert Encryptor(NEW).decrypt(made.close(CONTENT, audience="a"), audience="a") == CONTENT
-    assert Encryptor(NEW).verify_mac(CONTENT, made.mark(CONTENT, audience="a"), audience="a")
+    assert Encryptor(NEW).decrypt(made.encrypt(CONTENT, audience="a"), audience="a") == CONTENT
+    assert Encryptor(NEW).verify_mac(CONTENT, made.mac(CONTENT, audience="a"), audience="a")
     with pytest.raises(DecryptionError):
-        Encryptor(OLD).decrypt(made.close(CONTENT, audience="a"), audience="a")
+        Encryptor(OLD).decrypt(made.encrypt(CONTENT, audience="a"), audience="a")
 
 
 def test_what_a_dropped_key_made_is_void():

@@ -36,6 +36,10 @@ def asked() -> list[str]:
     return on_panels + rules
 
 
+# Names that are kept for one release, for other people's dashboards.
+FORMER = {"registrar_last_bell_age_seconds"}
+
+
 def plain(name: str) -> str:
     return re.sub("_(bucket|sum|count)$", "", name)
 
@@ -54,7 +58,8 @@ def test_every_metric_that_is_asked_for_is_there(known):
 
 def test_every_metric_has_a_panel():
     on_panels = " ".join(target["expr"] for panel in panels() for target in panel.get("targets", []))
-    assert {name for name in told(RECEIVER) | told(WORKER) if name not in on_panels} == set()
+    documented = (told(RECEIVER) | told(WORKER)).keys() - FORMER
+    assert {name for name in documented if name not in on_panels} == set()
 
 
 @pytest.mark.parametrize("expression", asked())

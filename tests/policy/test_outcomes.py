@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import OUTCOMES
 from registrar.events.types import VOCABULARY
 
@@ -15,6 +16,7 @@ FAMILIES = {outcome.partition(".")[0] for outcome in OUTCOMES}
 def told() -> set[str]:
     """What the worker's source makes a Fact of: by its name, by a constant's, or after the event's own type."""
     named = set(re.findall(r'Fact\(\s*"([a-z_]+\.[a-z_]+)"', WORKER))
+    named |= {str(FactType[name]) for name in re.findall(r"FactType\.([A-Z_]+)", WORKER + REGISTRAR)}
     constants = set(re.findall(r'^(?:_?[A-Z_, ]+) = .*?"([a-z_]+\.[a-z_]+)"', WORKER + REGISTRAR, re.MULTILINE))
     others = set(re.findall(r'"((?:promotion|task|deployment|registry)\.[a-z_]+)"', WORKER)) - VOCABULARY.keys()
     states = {f"task.{state}" for state in ("refused", "failed", "dead")}  # worker/celery_tasks.py: f"task.{state}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from registrar.ledger.holders import HistoryFilter
+from registrar.ledger.queries.holdings import HistoryFilter
 from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
 from webhooks.auth import Authenticator

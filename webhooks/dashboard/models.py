@@ -17,7 +17,7 @@ from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
 from registrar.ledger.queries import models, promotion_record
 from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.queries.incidents import incidents
-from registrar.ledger.queries.promotion_results import became
+from registrar.ledger.queries.promotion_results import load_results
 from registrar.ledger.queries.versions import KnownVersion, known_versions
 from registrar.ledger.tables import holders
 from registrar.policy import ModelPolicy, Target
@@ -79,13 +79,13 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     def model(name: str) -> str:
         principal, at = context.require_principal(), now()
         with context.ledger.read() as connection:
-            found = models.one(connection, name) if name.isprintable() else None
+            found = models.get_model(connection, name) if name.isprintable() else None
             if found is None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
             anew = made_anew_at(connection, [name]).get(name)
             versions, held = _of_today(known_versions(connection, name), anew), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
-            later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
+            later, also = load_results(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
             ways_back = _ways_back(connection, name, context.policy.model(name), anew)
             others = of_deleted(connection, promotions)
             open_ = promotion_view.promotion_views(

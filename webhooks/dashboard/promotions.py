@@ -12,7 +12,7 @@ from registrar.ledger.engine import now
 from registrar.ledger.incarnations import of_deleted
 from registrar.ledger.queries import promotion_record
 from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
-from registrar.ledger.queries.promotion_results import PromotionResult, became
+from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.policy.approvals import Approval
 from registrar.queries.policy_view import bound
 from webhooks.dashboard import promotion_view, query_params
@@ -41,7 +41,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
                 one.promotion.id: one
                 for one in promotion_view.promotion_views(context.policy, connection, listed, at=at)
             }
-            later, others = became(connection, found[:MOST]), of_deleted(connection, found[:MOST])
+            later, others = load_results(connection, found[:MOST]), of_deleted(connection, found[:MOST])
         kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
         older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
         return context.page(
@@ -67,9 +67,9 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             told = {
                 "question": promotion_view.promotion_view(context.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
-                "shown": approval_snapshot.shown(connection, found),
+                "shown": approval_snapshot.load_approval_snapshot(connection, found),
                 "bound": bound(context.policy, connection, str(found.evidence.get("policy_digest"))),
-                "became": became(connection, [vars(found)]).get(found.id, PromotionResult()),
+                "became": load_results(connection, [vars(found)]).get(found.id, PromotionResult()),
                 "anew": of_deleted(connection, [vars(found)]).get(found.id),
             }
         target = context.policy.model(found.model).target(found.target)

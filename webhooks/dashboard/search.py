@@ -34,7 +34,7 @@ def _page(connection: Connection, sought: str) -> str | None:
             return url_for("pages.event", event_id=event_id)
         if connection.execute(select(promotions.c.id).where(promotions.c.id == sought)).first():
             return url_for("pages.promotion", promotion_id=sought)
-    if sought.isprintable() and len(sought) <= 250 and models.one(connection, sought):
+    if sought.isprintable() and len(sought) <= 250 and models.get_model(connection, sought):
         return url_for("pages.model", name=sought)
     return None
 

@@ -88,7 +88,7 @@ def test_an_error_is_told_by_its_kind_and_not_by_what_it_says(office_of, heard, 
     failed, *later = heard.named("worker.register")
     assert (failed.failed, failed.attributes["error.type"], failed.attributes["registrar.attempt"]) == (
         True,
-        "Retryable",
+        "RetryableError",
         1,
     )
     assert [(span.failed, span.attributes["registrar.attempt"]) for span in later] == [(False, 2)]

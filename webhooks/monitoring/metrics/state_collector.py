@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import free_bytes
 from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, mismatches, time_of
-from registrar.ledger.promotions import approvals, still_open
+from registrar.ledger.promotions import still_open
 from registrar.ledger.queries import metrics
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import NONE, policy_of
@@ -164,8 +165,9 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
     help_ = "Processes of a part that were heard of within the hour, and not within 35 s: dead, frozen, or cut off."
     silent = _family("registrar_processes_silent", help_, "part")
     heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
-    rung = "Since when no doorbell came to any worker, or was rung by any beat."
-    task_messages = _family("registrar_last_bell_age_seconds", rung, "part")
+    help_ = "Seconds since any worker last took a message from the broker, or any beat published one."
+    dispatched = _family("registrar_last_dispatch_age_seconds", help_, "part")
+    former = _family("registrar_last_bell_age_seconds", "Former name of registrar_last_dispatch_age_seconds.", "part")
     for part in PARTS:
         mine = [one for one in known if one.part == part]
         if not mine and part == "receiver":  # whoever runs it by another server hears of none
@@ -175,9 +177,10 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
         if mine:
             heard.add_metric([part], min((at - one.seen_at).total_seconds() for one in mine))
         if mine and part != "receiver":
-            task_messages.add_metric([part], min(_age(one.last_bell_at or one.started_at, at) for one in mine))
+            for family in (dispatched, former):
+                family.add_metric([part], min(_age(one.last_dispatched_at or one.started_at, at) for one in mine))
     in_hand = sum(one.in_hand for one in known if not one.silent(at))
-    yield from (alive, silent, heard, task_messages)
+    yield from (alive, silent, heard, dispatched, former)
     yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
 
 
