@@ -31,7 +31,7 @@ from registrar.text.sanitize import shown
 from webhooks import api, dashboard, openapi, security_headers
 from webhooks.auth import Authenticator, signin
 from webhooks.auth.client_address import parse_networks
-from webhooks.dashboard import DashboardContext, Errors, Mlflow
+from webhooks.dashboard import DashboardContext, Errors, MlflowLinks
 from webhooks.ingress import source_registry
 from webhooks.ingress.chat_reply import ChatResponder
 from webhooks.ingress.command_submission import CommandSubmission
@@ -89,7 +89,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
     health = Health(ledger, dispatcher, capacity)
-    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.found)
+    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.passing)
     inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
     rate = RateLimiter(settings.broker_url)
     access = Authenticator(settings, policy, ledger, rate)
@@ -102,7 +102,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.register_blueprint(api.blueprint(LocalQueries(ledger, lambda: policy), commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
     context = DashboardContext(
-        ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
+        ledger, policy, health, access, commands, MlflowLinks.from_urls(settings.mlflow_uri, settings.mlflow_url)
     )
     app.register_blueprint(dashboard.blueprint(context))
 

@@ -160,13 +160,13 @@ class Provider:
         if not self._places.acquire(blocking=False):
             raise requests.Timeout(f"{AT_ONCE} requests wait for it")
 
-        def asked() -> T:
+        def ask_and_release() -> T:
             try:
                 return ask()
             finally:
                 self._places.release()
 
-        return within_deadline(TIMEOUT, asked)
+        return within_deadline(TIMEOUT, ask_and_release)
 
     def _client(self, redirect_uri: str) -> OAuth2Session:
         return OAuth2Session(

@@ -54,7 +54,7 @@ def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) 
     if not fitting:
         raise Ignored(f"environment {clean(environment)!r} is none of options.deployments")
     for rule, pattern in fitting:
-        model, version = _said(payload, "model") or rule.model, _version(payload) or _found(rule, fields)
+        model, version = _field(payload, "model") or rule.model, _version(payload) or _version_by_pattern(rule, fields)
         if model is not None and version is not None:
             return Named(model, version, rule.environments[pattern], environment)
     raise Ignored(
@@ -63,16 +63,16 @@ def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) 
     )
 
 
-def _said(payload: Any, name: str) -> Any:
+def _field(payload: Any, name: str) -> Any:
     return payload.get(name) if isinstance(payload, dict) else None
 
 
 def _version(payload: Any) -> Any:
     """Without a model beside it, only a number can be one of a model's: most deployments are of something else."""
-    said = _said(payload, "version")
-    meant = _said(payload, "model") is not None or (isinstance(said, str | int) and _NUMBER.fullmatch(str(said)))
+    said = _field(payload, "version")
+    meant = _field(payload, "model") is not None or (isinstance(said, str | int) and _NUMBER.fullmatch(str(said)))
     return said if meant else None
 
 
-def _found(rule: Deployment, fields: dict[str, str]) -> str | None:
-    return rule.version.found(fields) if rule.version else None
+def _version_by_pattern(rule: Deployment, fields: dict[str, str]) -> str | None:
+    return rule.version.search(fields) if rule.version else None

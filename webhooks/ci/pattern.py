@@ -64,7 +64,7 @@ class Pattern(Strict):
     by: str
     pattern: OneGroup
 
-    def found(self, fields: dict[str, str]) -> str | None:
+    def search(self, fields: dict[str, str]) -> str | None:
         said = first_line(fields.get(self.by, ""))
         match = re.fullmatch(self.pattern, said) if len(said) <= MAX_TEXT else None
         return match[1] if match else None

@@ -77,7 +77,7 @@ def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any
         case ByCommit():
             return {"search": search(run, ended.commit)}
         case ByPattern():
-            run_id = run.found(ended.fields)
+            run_id = run.search(ended.fields)
         case ByMapping():
             run_id = run.runs.get(first_line(ended.fields.get(run.field, "")))
     return {"run_id": run_id} if run_id else None

@@ -21,9 +21,9 @@ from webhooks.dashboard import (
 )
 from webhooks.dashboard.context import DashboardContext
 from webhooks.dashboard.error_pages import Errors
-from webhooks.dashboard.mlflow_links import Mlflow
+from webhooks.dashboard.mlflow_links import MlflowLinks
 
-__all__ = ["DashboardContext", "Errors", "Mlflow", "blueprint"]
+__all__ = ["DashboardContext", "Errors", "MlflowLinks", "blueprint"]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -23,7 +23,7 @@ class ChangeFeed:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._looking = threading.Lock()
+        self._reading = threading.Lock()
         self._etag: str | None = None
         self._until = float("-inf")
 
@@ -32,15 +32,15 @@ class ChangeFeed:
 
         Never waits for another thread's look. An ETag older than its page is harmless: the page is read once more.
         """
-        if time.monotonic() >= self._until and self._looking.acquire(blocking=False):
+        if time.monotonic() >= self._until and self._reading.acquire(blocking=False):
             try:
-                self._etag = self._look()
+                self._etag = self._read_etag()
                 self._until = time.monotonic() + FRESH
             finally:
-                self._looking.release()
+                self._reading.release()
         return self._etag
 
-    def _look(self) -> str | None:
+    def _read_etag(self) -> str | None:
         try:
             with self._ledger.read() as connection:
                 return quote_etag("-".join(map(str, activity.pulse(connection))), weak=True)

@@ -16,7 +16,7 @@ from registrar.ledger.queries import event_status
 from registrar.policy import Policy
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
-from webhooks.dashboard.mlflow_links import Mlflow
+from webhooks.dashboard.mlflow_links import MlflowLinks
 from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import Health
 
@@ -30,7 +30,7 @@ class DashboardContext:
     health: Health
     access: Authenticator
     commands: CommandSubmission
-    mlflow: Mlflow
+    mlflow: MlflowLinks
 
     def require_principal(self, role: Role = "viewer") -> Principal:
         """Who asks, if they may. Raises NotSignedIn, NotPermitted, CrossSite."""
@@ -40,7 +40,7 @@ class DashboardContext:
         """now: the time that the page is of."""
         at: datetime = shown.pop("now", None) or now()
         told = {
-            "guest": principal,
+            "principal": principal,
             "csrf": self.access.csrf_token(principal),
             "sign_in": self.access.sign_in_path(here()),
             "mlflow": self.mlflow,

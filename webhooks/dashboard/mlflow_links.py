@@ -5,13 +5,13 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 
 @dataclass(frozen=True)
-class Mlflow:
+class MlflowLinks:
     """base: without a slash at its end; None: no links. The routes are those of its pages since 2.9."""
 
     base: str | None
 
     @classmethod
-    def of(cls, tracking_uri: str, browser_url: str | None) -> "Mlflow":
+    def from_urls(cls, tracking_uri: str, browser_url: str | None) -> "MlflowLinks":
         """browser_url: REGISTRAR_MLFLOW_URL. A tracking URI's user and password are left out."""
         parts = urlsplit(browser_url or tracking_uri)
         if parts.scheme not in ("http", "https") or not parts.hostname:

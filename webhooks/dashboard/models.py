@@ -107,7 +107,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             anew=anew,
             picture=timeline(held, at, anew=anew),
             promotions=promotions,
-            asked=_asked([one for one in promotions if one["id"] not in others]),
+            asked=_newest_requests([one for one in promotions if one["id"] not in others]),
             stuck={one.promotion.id: one.voting.impossible for one in open_ if one.voting and one.voting.impossible},
             became=later,
             incidents=also,
@@ -185,7 +185,7 @@ def _holds(found: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
     return told
 
 
-def _asked(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+def _newest_requests(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
     """By version, the newest request for each target."""
     told: dict[int, dict[str, Mapping[str, Any]]] = {}
     for one in promotions:

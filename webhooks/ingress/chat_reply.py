@@ -32,25 +32,25 @@ class ChatResponder:
     """One thread empties it, and is started by the first letter."""
 
     def __init__(self) -> None:
-        self._letters: queue.Queue[ChatReply] = queue.Queue(MOST)
+        self._waiting: queue.Queue[ChatReply] = queue.Queue(MOST)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def post(self, async_reply: ChatReply) -> bool:
         """False where too many wait already: then the press is seen to fail, without a sentence."""
         try:
-            self._letters.put_nowait(async_reply)
+            self._waiting.put_nowait(async_reply)
         except queue.Full:
             return False
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._empty, name="postbox", daemon=True)
+                self._thread = threading.Thread(target=self._send_all, name="chat-replies", daemon=True)
                 self._thread.start()
         return True
 
-    def _empty(self) -> None:
+    def _send_all(self) -> None:
         while True:
-            send(self._letters.get())
+            send(self._waiting.get())
 
 
 def send(async_reply: ChatReply) -> None:

@@ -34,13 +34,13 @@ class ErrorHandler:
         self,
         rejections: RejectionLog,
         rate: Limits,
-        postbox: ChatResponder,
+        chat_responder: ChatResponder,
         redact: Callable[[str], str],
         metrics: Metrics,
     ) -> None:
         self._rejections = rejections
         self._rate = rate
-        self._postbox = postbox
+        self._chat_responder = chat_responder
         self._redact = redact
         self._metrics = metrics
 
@@ -50,8 +50,8 @@ class ErrorHandler:
         name = self._redact(clean(request.source, length=64))
         self._rejections.write(name, rejected, request.size)
         self._metrics.refused(name, rejected.code)
-        told = self._told(request, rejected)
-        response = _problem(rejected, error) if told is None else json_response(200, told)
+        chat_answer = self._chat_answer(request, rejected)
+        response = _problem(rejected, error) if chat_answer is None else json_response(200, chat_answer)
         self._metrics.answered(name, response.status)
         return response
 
@@ -64,13 +64,13 @@ class ErrorHandler:
         rejected.detail = self._redact(rejected.detail)
         return rejected
 
-    def _told(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
+    def _chat_answer(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
         """What comes with a 200 in place of the problem, where a person would see nothing of that."""
         if request.verified is None:
             return None
         sender, content = request.verified
         if async_reply := sender.async_reply(content, rejected):
-            return {} if self._postbox.post(async_reply) else None
+            return {} if self._chat_responder.post(async_reply) else None
         return sender.phrase(content, rejected)
 
     def _bounded(self, request: HttpRequest, rejected: Rejected) -> Rejected:

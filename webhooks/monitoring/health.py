@@ -42,7 +42,7 @@ class Health:
 
     def ready(self, excluded: Collection[str] = ()) -> dict[str, object]:
         """All parts. Raises NotReady where one that is not excluded fails, and InvalidEvent for an unknown name."""
-        found = self._look()
+        found = self._findings()
         if unknown := sorted(set(excluded) - set(found)):
             raise InvalidEvent(f"exclude knows {', '.join(found)}; not {unknown[0][:64]!r}")
         checks = {name: asdict(finding) for name, finding in found.items()}
@@ -51,11 +51,11 @@ class Health:
             raise NotReady("; ".join(failing), checks=checks)
         return {"status": "ready", "checks": checks}
 
-    def found(self) -> Mapping[str, bool]:
+    def passing(self) -> Mapping[str, bool]:
         """By part, whether it can do its share of accepting."""
-        return {name: finding.status != "fail" for name, finding in self._look().items()}
+        return {name: finding.status != "fail" for name, finding in self._findings().items()}
 
-    def _look(self) -> Mapping[str, Finding]:
+    def _findings(self) -> Mapping[str, Finding]:
         if self._found and time.monotonic() < self._until:
             return self._found
         if self._turn.acquire(blocking=not self._found):

@@ -117,7 +117,7 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
     account = _account(user.get("team_id") or team.get("id"), user.get("id"))
     if len(actions) > 1:
         raise InvalidEvent("one button is pressed at a time")
-    said = _said(pressed[0], _object(payload, "channel").get("id"), context)
+    said = _decrypt_button(pressed[0], _object(payload, "channel").get("id"), context)
     press = buttons.pressed(said, by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
     event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
@@ -130,7 +130,7 @@ def _ours(action: Any) -> bool:
     return name.startswith("registrar.") and name not in IGNORED
 
 
-def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
+def _decrypt_button(action: Any, place: object, context: Context) -> Mapping[str, Any]:
     """The sealed value says what is approved: nobody can make one up, nor approve what was not shown."""
     type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
     if type_ is None:

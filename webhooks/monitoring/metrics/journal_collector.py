@@ -29,12 +29,12 @@ class JournalCollector:
         self._story = JournalMetrics(policy)
         self._read_to = 0
         self._complete = False
-        self._kept = SingleFlightCache(self._look)
+        self._cached = SingleFlightCache(self._read_families)
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._kept()
+        yield from self._cached()
 
-    def _look(self) -> list[Metric]:
+    def _read_families(self) -> list[Metric]:
         with suppress(LedgerUnavailable):  # registrar_ledger_up says so
             self._follow()
         return list(self._story.registry.collect()) if self._complete else []

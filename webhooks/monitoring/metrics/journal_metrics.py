@@ -123,7 +123,7 @@ class JournalMetrics:
             if begin and end:
                 self._legs.labels(*promotion.labels, leg).observe(_seconds(begin, end))
 
-    def _said(self, entry: StreamedEntry) -> None:
+    def _count_vote(self, entry: StreamedEntry) -> None:
         self._votes.labels(entry.said["verdict"], "yes" if entry.said["counted"] else "no").inc()
 
     def _deploy(self, entry: StreamedEntry) -> None:
@@ -151,7 +151,7 @@ class JournalMetrics:
         "promotion.opened": _opened,
         "promotion.judged": _judged,
         "promotion.decided": _ended,
-        "vote": _said,
+        "vote": _count_vote,
         "deployment.requested": _deploy,
         "deployment.ended": _deployed,
         "held": _holds,

@@ -33,12 +33,12 @@ class StateCollector:
         self._ledger = ledger
         self._policy = policy
         self._clock = clock
-        self._kept = SingleFlightCache(self._look)
+        self._cached = SingleFlightCache(self._read_families)
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._kept()
+        yield from self._cached()
 
-    def _look(self) -> list[Metric]:
+    def _read_families(self) -> list[Metric]:
         try:
             with self._ledger.read() as connection:
                 at = self._clock() if self._clock else time_of(connection)
@@ -164,8 +164,8 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
     help_ = "Processes of a part that were heard of within the hour, and not within 35 s: dead, frozen, or cut off."
     silent = _family("registrar_processes_silent", help_, "part")
     heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
-    rung = "Since when no doorbell came to any worker, or was rung by any beat."
-    task_messages = _family("registrar_last_bell_age_seconds", rung, "part")
+    help_ = "Seconds since any worker took a task message, or any beat published one."
+    task_messages = _family("registrar_last_bell_age_seconds", help_, "part")
     for part in PARTS:
         mine = [one for one in known if one.part == part]
         if not mine and part == "receiver":  # whoever runs it by another server hears of none

@@ -106,7 +106,7 @@ def _time(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
 
 
 def _tried(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
-    given = list(_given(request.headers[scheme.signature_header]))
+    given = list(_decode_signatures(request.headers[scheme.signature_header]))
     if not given:
         return [f"{scheme.signature_header} holds no signature: it should be {_form(scheme)}"]
     for secret in sender.context.secrets:
@@ -128,7 +128,7 @@ def _form(scheme: Scheme) -> str:
     return f"{scheme.prefix!r} and {digits}" if scheme.prefix else digits
 
 
-def _given(header: str) -> Iterator[bytes]:
+def _decode_signatures(header: str) -> Iterator[bytes]:
     """The signatures of a header in any form that senders use: prefixed or not, hexadecimal or base64."""
     for entry in re.split(r"[ ,]", header.strip().strip("\"'")):
         for text in (entry, entry.partition("=")[2]):

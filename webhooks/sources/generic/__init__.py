@@ -154,7 +154,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     if not isinstance(payload, dict):
         raise InvalidEvent("the payload must be one JSON object")
     try:
-        found = _found(options, payload)
+        found = _match_rule(options, payload)
         data = validation.data(found.type, _with_run(found, options))
     except Ignored as ignored:
         return ignored.parsed
@@ -172,7 +172,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
     return refused(rejected) if isinstance(rejected, UnusableReport) else None
 
 
-def _found(options: Options, payload: dict[str, Any]) -> Found:
+def _match_rule(options: Options, payload: dict[str, Any]) -> Found:
     """Raises Ignored, InvalidEvent."""
     if options.builds:
         return _of_build(options, payload)

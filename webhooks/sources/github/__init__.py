@@ -28,7 +28,7 @@ from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.github.deployments import Deployment, callback, deployed, requested, reviewed
-from webhooks.sources.github.payloads import SHAPES, of
+from webhooks.sources.github.payloads import SHAPES, comes_from
 from webhooks.sources.github.training import Workflow, dispatched, trained
 
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
@@ -116,7 +116,7 @@ def _data(name: str, payload: dict[str, Any], options: Options) -> list[Data]:
         raise Ignored(f"events of the kind {clean(name) or '(none: X-GitHub-Event is missing)'}")
     if missing := [part for part in SHAPES[name] if part not in payload]:
         raise Ignored(f"this is no {name}: it lacks {' and '.join(missing)}")
-    if not of(payload, options.repositories):
+    if not comes_from(payload, options.repositories):
         repository = clean(text(payload, "repository", "full_name"))
         raise Ignored(f"repository {repository!r} is none of options.repositories")
     match name:

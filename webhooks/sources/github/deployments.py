@@ -12,7 +12,7 @@ from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, NotJson
 from webhooks.ingress.source_types import Context
 from webhooks.ingress.validation import clean
-from webhooks.sources.github.payloads import no_fork, of
+from webhooks.sources.github.payloads import comes_from, no_fork
 
 HOSTS = frozenset({"api.github.com"})
 _DEPLOYED = {"success": "deployment.succeeded", "failure": "deployment.failed", "error": "deployment.failed"}
@@ -131,4 +131,4 @@ def _environments(payload: Any) -> list[str]:
 
 
 def _here(payload: Any, rules: Sequence[Deployment]) -> list[Deployment]:
-    return [rule for rule in rules if rule.repository is None or of(payload, [rule.repository])]
+    return [rule for rule in rules if rule.repository is None or comes_from(payload, [rule.repository])]

@@ -14,7 +14,7 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def of(payload: Any, places: Sequence[Place]) -> bool:
+def comes_from(payload: Any, places: Sequence[Place]) -> bool:
     """Whether it comes from one of these repositories."""
     return is_one_of(places, id=number(payload, "repository", "id"), path=text(payload, "repository", "full_name"))
 

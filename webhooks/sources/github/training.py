@@ -12,7 +12,7 @@ from webhooks.ci.payload import Ignored, Place, at, commit, link, number, text
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.validation import clean
-from webhooks.sources.github.payloads import no_fork, of
+from webhooks.sources.github.payloads import comes_from, no_fork
 
 _WELL = {"success": True, "failure": False, "timed_out": False, "startup_failure": False}
 
@@ -57,7 +57,7 @@ def _fitting(payload: Any, rules: Sequence[Workflow]) -> list[Workflow]:
     """The rules for this repository, branch and workflow; the sender is told for which of the three there is none."""
     # A workflow of another repository comes as PATH@REF.
     branch, path = text(payload, "workflow_run", "head_branch"), text(payload, "workflow_run", "path")
-    here = [rule for rule in rules if rule.repository is None or of(payload, [rule.repository])]
+    here = [rule for rule in rules if rule.repository is None or comes_from(payload, [rule.repository])]
     if not here:
         raise Ignored(f"options.training has no rule for {clean(text(payload, 'repository', 'full_name'))}")
     on_branch = [rule for rule in here if matches(rule.branches, branch)]

@@ -25,7 +25,16 @@ from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
-from webhooks.sources.gitlab.hooks import Deployment, Happening, Training, deployed, job, of, pipeline, project_of
+from webhooks.sources.gitlab.hooks import (
+    Deployment,
+    Happening,
+    Training,
+    comes_from,
+    deployed,
+    job,
+    pipeline,
+    project_of,
+)
 
 CONTENT_TYPES = frozenset({"application/json"})
 _HEARD = frozenset({"pipeline", "build", "deployment"})
@@ -109,7 +118,7 @@ def _read(payload: dict[str, Any], options: Options) -> Happening:
         raise InvalidEvent("it has no object_kind: a custom template of the hook must keep GitLab's own fields")
     if kind not in _HEARD:
         raise Ignored(f"events of the kind {clean(kind)}")
-    if not of(payload, options.projects):
+    if not comes_from(payload, options.projects):
         raise Ignored(f"{project_of(payload)} is none of options.projects")
     match kind:
         case "pipeline":

@@ -42,7 +42,7 @@ class Happening:
     at: str
 
 
-def of(payload: Any, places: Sequence[Place]) -> bool:
+def comes_from(payload: Any, places: Sequence[Place]) -> bool:
     """Whether it comes from one of these projects. A job's hook of older GitLab has the number only."""
     id = number(payload, "project", "id")
     id = number(payload, "project_id") if id is None else id
@@ -99,7 +99,7 @@ def deployed(payload: Any, rules: Sequence[Deployment]) -> Happening:
     """It names no version by itself: options.deployments says in which field one stands."""
     if (status := text(payload, "status")) not in _DEPLOYED:
         raise Ignored(f"a deployment that is {clean(status) or 'in no state'}")
-    here = [rule for rule in rules if rule.project is None or of(payload, [rule.project])]
+    here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
     title, branch, environment = (text(payload, name) for name in ("commit_title", "ref", "environment"))
     fields = {"title": title, "branch": branch, "environment": environment}
     about = deployment.named(here, payload=None, fields=fields)
@@ -133,7 +133,7 @@ def _no_fork(payload: Any) -> None:
 def _fitting(payload: Any, about: Any, rules: Sequence[Training]) -> list[Training]:
     """The rules for this project and ref. A tag may have a branch's name, so tags go by their path."""
     ref = f"refs/tags/{text(about, 'ref')}" if at(about, "tag") is not False else text(about, "ref")
-    here = [rule for rule in rules if rule.project is None or of(payload, [rule.project])]
+    here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
     fitting = [rule for rule in here if matches(rule.refs, ref)]
     if not fitting:
         raise Ignored(f"ref {clean(ref)!r} of {project_of(payload)} is none of options.training")
