@@ -39,18 +39,18 @@ class DashboardContext:
     def page(self, template: str, principal: Principal, **shown: Any) -> str:
         """now: the time that the page is of."""
         at: datetime = shown.pop("now", None) or now()
-        told = {
+        shared = {
             "principal": principal,
             "csrf": self.access.csrf_token(principal),
             "sign_in": self.access.sign_in_path(here()),
             "mlflow": self.mlflow,
-            "words": formatting,
+            "formatting": formatting,
             "when": partial(formatting.when, now=at),
             "state": formatting.state,
             "sent": self._sent(),
             "key": uuid.uuid4().hex,
         }
-        return render_template(f"pages/{template}", **told, **shown)
+        return render_template(f"pages/{template}", **shared, **shown)
 
     def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
         """Send a command of the form that came, and go on to a page that says what became of it.
@@ -59,9 +59,9 @@ class DashboardContext:
         two. Raises what CommandSubmission.submit does.
         """
         principal = self.require_principal()
-        given = {name: value for name, value in data.items() if value not in (None, "")}
+        filled = {name: value for name, value in data.items() if value not in (None, "")}
         key = request.form.get("key")
-        accepted = self.commands.submit(principal, type_, given, key=f"{key}{what}" if key else None)
+        accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None)
         mark = "&" if "?" in then else "?"
         answer = redirect(f"{then}{mark}sent={accepted.event_ids[0]}", code=303)
         return Response(answer.get_data(), answer.status_code, dict(answer.headers))
@@ -76,15 +76,15 @@ class DashboardContext:
         if found is None:
             return None
         first = found["tasks"][0] if found["tasks"] else {}
-        said = (first.get("outcome") or {}).get("summary") or first.get("error")
+        summary = (first.get("outcome") or {}).get("summary") or first.get("error")
         state = "refused" if found["refused"] else found["state"]
-        return {"id": event_id, "type": found["type"], "state": state, "said": said}
+        return {"id": event_id, "type": found["type"], "state": state, "summary": summary}
 
 
 def here() -> str:
     """The page that is asked for, as an address."""
-    asked = request.query_string.decode("latin-1")
-    return quote(request.path) + (f"?{asked}" if asked else "")
+    query = request.query_string.decode("latin-1")
+    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def readable(id_: str) -> bool:

@@ -31,7 +31,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         return context.page(
             "events.html",
             principal,
-            given=filters,
+            filters=filters,
             filtered=any(filters.values()),
             first=before is None,
             found=found[:MOST],

@@ -82,11 +82,11 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             found = models.one(connection, name) if name.isprintable() else None
             if found is None:
                 raise NotFound(f"nothing was ever sent about a model {clean(name)}")
-            anew = made_anew_at(connection, [name]).get(name)
-            versions, held = _of_today(known_versions(connection, name), anew), _held(connection, name)
+            recreated_at = made_anew_at(connection, [name]).get(name)
+            versions, held = _of_today(known_versions(connection, name), recreated_at), _held(connection, name)
             promotions = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
             later, also = became(connection, promotions), incidents(connection, model=name, limit=_INCIDENTS)
-            ways_back = _ways_back(connection, name, context.policy.model(name), anew)
+            ways_back = _ways_back(connection, name, context.policy.model(name), recreated_at)
             others = of_deleted(connection, promotions)
             open_ = promotion_view.promotion_views(
                 context.policy, connection, record.still_open(connection, model=name), at=at
@@ -104,10 +104,10 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             holds=_holds(found["holders"]),
             now_held=_now(found["holders"]),
             held=_rows(held),
-            anew=anew,
-            picture=timeline(held, at, anew=anew),
+            recreated_at=recreated_at,
+            picture=timeline(held, at, recreated_at=recreated_at),
             promotions=promotions,
-            asked=_newest_requests([one for one in promotions if one["id"] not in others]),
+            requests=_newest_requests([one for one in promotions if one["id"] not in others]),
             stuck={one.promotion.id: one.voting.impossible for one in open_ if one.voting and one.voting.impossible},
             became=later,
             incidents=also,
@@ -127,11 +127,11 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         return context.submit_command(ModelRollback.type, {"model": name, **said}, then=then, what=said["target"])
 
 
-def _of_today(found: Sequence[KnownVersion], anew: datetime | None) -> list[KnownVersion]:
+def _of_today(found: Sequence[KnownVersion], recreated_at: datetime | None) -> list[KnownVersion]:
     """Without those of a model that was deleted, where another was made by hand. Clocks may be CLOCKS apart."""
-    if anew is None:
+    if recreated_at is None:
         return list(found)
-    return [one for one in found if max(_times(one), default=anew) + CLOCKS >= anew]
+    return [one for one in found if max(_times(one), default=recreated_at) + CLOCKS >= recreated_at]
 
 
 def _times(known: KnownVersion) -> list[datetime]:
@@ -139,19 +139,22 @@ def _times(known: KnownVersion) -> list[datetime]:
     return [*registered, *(held.at for held in known.held_back)]
 
 
-def _ways_back(connection: Connection, model: str, policy: ModelPolicy, anew: datetime | None) -> list[WayBack]:
-    """Of each target that a version holds, if the policy brought others there before. anew: since when the model is
-    there, where another had its name before.
+def _ways_back(connection: Connection, model: str, policy: ModelPolicy, recreated_at: datetime | None) -> list[WayBack]:
+    """List the held targets to which the policy brought other versions before.
+
+    recreated_at: when the model was created again under the name of a deleted one; None: it was not.
     """
-    found = [_way_back(connection, model, policy, target, anew) for target in policy.targets]
+    found = [_way_back(connection, model, policy, target, recreated_at) for target in policy.targets]
     return [way for way in found if way and way.earlier]
 
 
 def _way_back(
-    connection: Connection, model: str, policy: ModelPolicy, target: Target, anew: datetime | None
+    connection: Connection, model: str, policy: ModelPolicy, target: Target, recreated_at: datetime | None
 ) -> WayBack | None:
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
-    times = [time for time in held_before(connection, model, *where) if anew is None or time.made_by >= anew]
+    times = [
+        time for time in held_before(connection, model, *where) if recreated_at is None or time.made_by >= recreated_at
+    ]
     if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
         return None
     holder = next(time.version for time in times if time.still)
@@ -179,18 +182,18 @@ def _rows(held: Sequence[Holding]) -> list[tuple[str, Holding]]:
 
 def _holds(found: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
     """By version: what it holds now."""
-    told: dict[int, list[str]] = {}
+    by_version: dict[int, list[str]] = {}
     for one in found:
-        told.setdefault(one["version"], []).append(place(one["kind"], one["key"]))
-    return told
+        by_version.setdefault(one["version"], []).append(place(one["kind"], one["key"]))
+    return by_version
 
 
 def _newest_requests(promotions: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
     """By version, the newest request for each target."""
-    told: dict[int, dict[str, Mapping[str, Any]]] = {}
+    by_version: dict[int, dict[str, Mapping[str, Any]]] = {}
     for one in promotions:
-        told.setdefault(one["version"], {}).setdefault(one["target"], one)
-    return {version: list(of_it.values()) for version, of_it in told.items()}
+        by_version.setdefault(one["version"], {}).setdefault(one["target"], one)
+    return {version: list(of_it.values()) for version, of_it in by_version.items()}
 
 
 def _pair(

@@ -37,7 +37,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             open_ = record.still_open(connection) if first and not state and not model else []
             waiting = promotion_view.promotion_views(context.policy, connection, open_, at=at)
             listed = _open_of(connection, found[:MOST])
-            questions = {
+            views = {
                 one.promotion.id: one
                 for one in promotion_view.promotion_views(context.policy, connection, listed, at=at)
             }
@@ -51,11 +51,11 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             found=found[:MOST],
             became=later,
             deleted=others,
-            questions=questions,
+            views=views,
             waiting=waiting,
             older=older,
             first=first,
-            given={"state": state, "model": model},
+            filters={"state": state, "model": model},
             states=[OPEN, *STATES],
         )
 
@@ -64,17 +64,17 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         principal, at = context.require_principal(), now()
         with context.ledger.read() as connection:
             found = _one(connection, promotion_id)
-            told = {
-                "question": promotion_view.promotion_view(context.policy, connection, found, at=at),
+            shown = {
+                "view": promotion_view.promotion_view(context.policy, connection, found, at=at),
                 "votes": promotion_record.votes_on(connection, found.id),
                 "shown": approval_snapshot.shown(connection, found),
                 "bound": bound(context.policy, connection, str(found.evidence.get("policy_digest"))),
                 "became": became(connection, [vars(found)]).get(found.id, PromotionResult()),
-                "anew": of_deleted(connection, [vars(found)]).get(found.id),
+                "recreated_at": of_deleted(connection, [vars(found)]).get(found.id),
             }
         target = context.policy.model(found.model).target(found.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        return context.page("promotion.html", principal, now=at, found=found, target=target, approval=approval, **told)
+        return context.page("promotion.html", principal, now=at, found=found, target=target, approval=approval, **shown)
 
     @pages.post("/promotions/<promotion_id>/<verdict>")
     def decide(promotion_id: str, verdict: str) -> Response:
@@ -84,12 +84,12 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         context.require_principal("approver")
         with context.ledger.read() as connection:
             found = _one(connection, promotion_id)
-        said: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
+        data: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
         if verdict == "approve" and request.form.get("break_glass") == "yes":
-            said["break_glass"] = True
+            data["break_glass"] = True
         about = {"model": found.model, "version": found.version, "target": found.target, "promotion": found.id}
         then = url_for("pages.promotion", promotion_id=found.id)
-        return context.submit_command(f"promotion.{verdict}", {**about, **said}, then=then)
+        return context.submit_command(f"promotion.{verdict}", {**about, **data}, then=then)
 
 
 def _one(connection: Any, promotion_id: str) -> record.Promotion:

@@ -19,20 +19,22 @@ _FITS = 26  # so wide is a bar that its version's number can stand in it
 class _Scale:
     begin: datetime
     end: datetime
-    anew: datetime | None
+    recreated_at: datetime | None
 
     def x(self, at: datetime) -> float:
         share = (at - self.begin) / max(self.end - self.begin, timedelta(seconds=1))
         return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, share))
 
 
-def timeline(held: Sequence[Holding], now: datetime, *, anew: datetime | None = None) -> Markup:
-    """Empty where nothing held anything. held: in the order in which it happened. anew: since when the model is there,
-    where another had its name before: the numbers of that one's versions stand in brackets.
+def timeline(held: Sequence[Holding], now: datetime, *, recreated_at: datetime | None = None) -> Markup:
+    """Draw an SVG; empty without holdings. held: oldest first.
+
+    recreated_at: when the model was created again under the name of a deleted one, whose versions' numbers are shown in
+    brackets; None: it was not.
     """
     if not held:
         return Markup("")
-    scale = _Scale(min(one.since for one in held), now, anew)
+    scale = _Scale(min(one.since for one in held), now, recreated_at)
     rows = _rows(held)
     height = len(rows) * _ROW + 22
     drawn = [_row(nth, names, of_it, scale) for nth, (names, of_it) in enumerate(rows)]
@@ -41,9 +43,9 @@ def timeline(held: Sequence[Holding], now: datetime, *, anew: datetime | None = 
     )
 
 
-def is_of_deleted(one: Holding, anew: datetime | None) -> bool:
-    """Whether its version is of a model that was deleted. anew: since when the model of today is there."""
-    return anew is not None and (one.version_created_at or one.since) < anew
+def is_of_deleted(one: Holding, recreated_at: datetime | None) -> bool:
+    """Whether its version is of a model that was deleted. recreated_at: since when the model of today is there."""
+    return recreated_at is not None and (one.version_created_at or one.since) < recreated_at
 
 
 def _rows(held: Sequence[Holding]) -> list[tuple[Sequence[str], Sequence[Holding]]]:
@@ -73,7 +75,7 @@ def _bar(one: Holding, y: int, name: str, scale: _Scale) -> Markup:
     width = max(3.0, end - begin - 1)
     said = f"version {one.version} held {name} from {one.since:%Y-%m-%d %H:%M} UTC "
     said += f"for {span(one.until - one.since)}" if one.until else "until now"
-    deleted = is_of_deleted(one, scale.anew)
+    deleted = is_of_deleted(one, scale.recreated_at)
     said += ", of the model that was deleted" if deleted else ""
     bar = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
     drawn = bar.format("" if one.until is None else " then", begin, y, width, _BAR, said)

@@ -92,6 +92,10 @@ class Promotion(Shape):
     decided_at: datetime | None
     decided_by: str | None
     broke_glass: bool
+    incarnation: Annotated[
+        int | None,
+        Field(description="the record's number of the version that MLflow had then: a version number can come again"),
+    ]
     became: Annotated[Became | None, Field(description="null unless it was promoted")]
     voting: Annotated[Voting | None, Field(description="null where nobody is asked")]
 

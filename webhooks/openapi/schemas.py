@@ -14,7 +14,7 @@ State = Literal["queued", "running", "succeeded", "refused", "failed", "dead", "
 class Shape(BaseModel):
     """Of an answer: all of its fields are there, and no others."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True, defer_build=True)
 
 
 class AcceptedEvent(Shape):
