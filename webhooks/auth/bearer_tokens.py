@@ -9,13 +9,13 @@ from datetime import datetime
 from registrar.config.key_generation import TOKEN
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger import tokens as kept
+from registrar.ledger import tokens as token_store
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy import Policy
 from registrar.policy.access import lesser
 from webhooks.auth.identity import Principal
-from webhooks.auth.ttl_cache import TtlCache
+from webhooks.caches import TtlCache
 from webhooks.ingress.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key
 
@@ -56,32 +56,32 @@ class BearerTokens:
         shown = _HEADER.fullmatch(authorization)
         if shown is None:
             return None
-        sha256 = kept.digest(shown[1])
-        token = self._seen.ask(sha256, lambda: self._looked_up(sha256, remote))
+        sha256 = token_store.digest(shown[1])
+        token = self._seen.get(sha256, lambda: self._load_token(sha256, remote))
         return token if token and hmac.compare_digest(token.sha256, sha256) else None
 
-    def _looked_up(self, sha256: str, remote: str | None) -> Token | None:
+    def _load_token(self, sha256: str, remote: str | None) -> Token | None:
         """Raises TooMany where the address has guessed too often, but for a token that is one."""
         try:
             self._rate.check(WRONG, "token", address_key(remote))
         except TooMany:
-            if sha256 not in (self._digests.ask("all", self._all_digests) or ()):
+            if sha256 not in (self._digests.get("all", self._all_digests) or ()):
                 raise
         with self._ledger.read() as connection:
-            return kept.find(connection, sha256)
+            return token_store.find(connection, sha256)
 
     def _all_digests(self) -> frozenset[str]:
         """One look at the ledger for all guesses of a moment."""
         with self._ledger.read() as connection:
-            return kept.digests(connection)
+            return token_store.digests(connection)
 
     def _note(self, token: Token, at: datetime) -> None:
         """When it was used. Who only asks does not wait in vain for a ledger that can't be written."""
-        if token.used_at and at - token.used_at < kept.USED_EVERY:
+        if token.used_at and at - token.used_at < token_store.USED_EVERY:
             return
         with suppress(LedgerUnavailable), self._ledger.write() as connection:
-            kept.used(connection, token, at=at)
-        self._seen.change(token.sha256, replace(token, used_at=at))
+            token_store.used(connection, token, at=at)
+        self._seen.replace(token.sha256, replace(token, used_at=at))
 
     def _bearer(self, token: Token, at: datetime) -> Principal:
         if token.person is None:

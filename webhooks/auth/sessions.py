@@ -22,7 +22,7 @@ from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity
 from webhooks.auth.loopback import Loopback
 from webhooks.auth.signing_keys import AHEAD, newest, opened, signer
-from webhooks.auth.ttl_cache import TtlCache
+from webhooks.caches import TtlCache
 
 IDLE = timedelta(hours=1)  # without a request
 ABSOLUTE = timedelta(hours=12)  # since the sign-in
@@ -119,9 +119,9 @@ class Sessions:
         return True
 
     def _is_over(self, session: Session) -> bool:
-        return bool(self._over.ask(session.id, lambda: self._looked_up(session)))
+        return bool(self._over.get(session.id, lambda: self._read_is_spent(session)))
 
-    def _looked_up(self, session: Session) -> bool:
+    def _read_is_spent(self, session: Session) -> bool:
         with self._ledger.read() as connection:
             return used_nonces.is_spent(connection, _key(session))
 
@@ -130,7 +130,7 @@ class Sessions:
         at = now()
         with self._ledger.write() as connection:
             used_nonces.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
-        self._over.change(session.id, True)
+        self._over.replace(session.id, True)
 
     def _put(self, session: Session, request: flask.Request, response: flask.Response) -> None:
         who = session.identity

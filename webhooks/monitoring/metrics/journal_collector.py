@@ -13,7 +13,7 @@ from prometheus_client.core import Metric
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.journal.stream import after
 from registrar.policy import Policy
-from webhooks.monitoring.metrics.cache import SingleFlightCache
+from webhooks.caches import SingleFlightCache
 from webhooks.monitoring.metrics.journal_metrics import JournalMetrics
 
 PAGE = 2000  # entries

@@ -18,7 +18,7 @@ from registrar.policy.document import NONE, policy_of
 from registrar.policy.models import Target
 from registrar.queries.not_live import not_live
 from registrar.queries.voting import voting
-from webhooks.monitoring.metrics.cache import SingleFlightCache
+from webhooks.caches import SingleFlightCache
 
 _UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."
 
