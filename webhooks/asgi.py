@@ -1,4 +1,4 @@
-"""The receiver as an ASGI application, which granian runs: webhooks on the event loop, all else in Flask's threads.
+"""The receiver as an ASGI application for granian: webhooks on the event loop, everything else in Flask's threads.
 
 It knows nothing that the Flask view of webhooks/app.py doesn't: both are adapters over Endpoint's check, prepare and
 answer. It exists because it is measured (docs/decisions/0002): a thread per request costs more than the request.
@@ -83,7 +83,7 @@ class Asgi:
         await _respond(send, response, close=not whole)
 
     async def _other(self, scope: Mapping[str, Any], request: HttpRequest, receive: Receive, send: Send) -> None:
-        """A page, the API, or what is refused: in a thread, once its body is here. No balancer waits for a thread."""
+        """Answer a page or the API by Flask, in a thread, once the body is read. /healthz needs no thread."""
         try:
             check_framing(request)
             async with asyncio.timeout(body_reader.READ_SECONDS):
@@ -111,13 +111,13 @@ class Asgi:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _turn(self) -> None:
-        """Tell that this loop goes round: of the application in use, whichever it is by now."""
+        """Note in the current application's heartbeat that this event loop still turns."""
         while True:
             self._receiver.heart.loop.turned()
             await asyncio.sleep(TURNS_EVERY)
 
     async def _reload(self) -> None:
-        """Read registrar.yml again. No client notices: requests under way end with the application they began with."""
+        """Load registrar.yml again. Requests under way end with the application that they began with."""
         async with self._reloading:
             try:
                 app = await asyncio.to_thread(wsgi.load_application)
@@ -145,7 +145,7 @@ def _request(endpoint: Endpoint, scope: Mapping[str, Any]) -> HttpRequest:
 
 
 async def _respond(send: Send, response: HttpResponse, *, close: bool) -> None:
-    """close: the request's end is not certain, so nothing more is read of its connection."""
+    """Send a response. close: end the connection, since the request's end is not certain."""
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
     if close:
         headers.append((b"connection", b"close"))

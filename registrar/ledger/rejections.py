@@ -5,11 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
+from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.tables import rejections
 
 KEPT = 100_000  # rows, of about 400 bytes each; a refusal is no audit record
 _PRUNE_EVERY = 1000
+# Why a row may not be written; a rejection is none the less refused.
+WRITE_ERRORS = (LedgerUnavailable, SQLAlchemyError)
 
 
 def record(

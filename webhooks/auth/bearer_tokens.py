@@ -1,4 +1,4 @@
-"""Who bears a token: Authorization: Bearer rgt_... (https://www.rfc-editor.org/rfc/rfc6750)."""
+"""Authenticates by token: Authorization: Bearer rgt_... (https://www.rfc-editor.org/rfc/rfc6750)."""
 
 import hmac
 import re
@@ -19,12 +19,12 @@ from webhooks.caches import TtlCache
 from webhooks.ingress.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key
 
-WRONG = "30/minute"  # tokens that are none, per address
+WRONG = "30/minute"  # unknown tokens per address
 _HEADER = re.compile(rf"(?i:bearer) ({TOKEN.pattern})[ \t]*")
 
 
 class WrongToken(NotSignedIn):
-    """The sentence is the same for a token that never was: who holds none learns nothing."""
+    """The token is unknown, revoked or expired. For an unknown one the sentence is always the same."""
 
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
@@ -33,7 +33,7 @@ class WrongToken(NotSignedIn):
 
 
 class BearerTokens:
-    """Of one receiver; shared by all threads."""
+    """One per receiver; thread-safe."""
 
     def __init__(self, ledger: Ledger, policy: Policy, rate: Limits) -> None:
         self._ledger, self._policy, self._rate = ledger, policy, rate
@@ -41,7 +41,7 @@ class BearerTokens:
         self._digests: TtlCache[frozenset[str]] = TtlCache()
 
     def principal(self, authorization: str, remote: str | None) -> Principal:
-        """Raises NotSignedIn, TooMany, LedgerUnavailable."""
+        """Return the token's bearer. Raises NotSignedIn, TooMany, LedgerUnavailable."""
         token = self._token(authorization, remote)
         if token is None:
             self._rate.count(WRONG, "token", address_key(remote))
@@ -61,7 +61,10 @@ class BearerTokens:
         return token if token and hmac.compare_digest(token.sha256, sha256) else None
 
     def _load_token(self, sha256: str, remote: str | None) -> Token | None:
-        """Raises TooMany where the address has guessed too often, but for a token that is one."""
+        """Read a token by its digest.
+
+        Raises TooMany for an address with too many wrong ones, unless this one exists.
+        """
         try:
             self._rate.check(WRONG, "token", address_key(remote))
         except TooMany:
@@ -71,12 +74,15 @@ class BearerTokens:
             return token_store.find(connection, sha256)
 
     def _all_digests(self) -> frozenset[str]:
-        """One look at the ledger for all guesses of a moment."""
+        """Read all digests at once, so that many guesses cost one read of the ledger."""
         with self._ledger.read() as connection:
             return token_store.digests(connection)
 
     def _note(self, token: Token, at: datetime) -> None:
-        """When it was used. Who only asks does not wait in vain for a ledger that can't be written."""
+        """Record the time of use, at most every USED_EVERY.
+
+        A ledger that can't be written does not fail the request.
+        """
         if token.used_at and at - token.used_at < token_store.USED_EVERY:
             return
         with suppress(LedgerUnavailable), self._ledger.write() as connection:

@@ -1,7 +1,8 @@
-"""Gives every page an ETag of the ledger's state, so that an open page can ask cheaply whether it is still current.
+"""Gives every page an ETag of the ledger's state, so that an open page can check cheaply whether it is still current.
 
 The script polls the page's own address with If-None-Match: 304 without a body while nothing changed, and the whole page
-otherwise. The ETag is weak: two renderings differ in their form keys. https://www.rfc-editor.org/rfc/rfc9110#section-8.8
+otherwise. The ETag is weak: two renderings differ in their form keys.
+https://www.rfc-editor.org/rfc/rfc9110#section-8.8
 """
 
 from flask import Blueprint, Response, g, request

@@ -1,4 +1,4 @@
-"""What all pages share: whom they ask, how they look, and how a command is sent."""
+"""Shared by all pages: who asks, how a page is rendered, how a command is submitted, links to MLflow."""
 
 import uuid
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from flask import Response, redirect, render_template, request
 
@@ -16,14 +16,38 @@ from registrar.ledger.queries import event_status
 from registrar.policy import Policy
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
-from webhooks.dashboard.mlflow_links import MlflowLinks
 from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import Health
 
 
 @dataclass(frozen=True)
+class MlflowLinks:
+    """Addresses of MLflow's own pages (routes of 2.9 and later). base: without a slash at its end; None: no links."""
+
+    base: str | None
+
+    @classmethod
+    def from_urls(cls, tracking_uri: str, browser_url: str | None) -> "MlflowLinks":
+        """Take REGISTRAR_MLFLOW_URL, else the tracking URI if it is http, without user and password."""
+        parts = urlsplit(browser_url or tracking_uri)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return cls(None)
+        host = parts.netloc.rpartition("@")[2]
+        return cls(urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")))
+
+    def run(self, run_id: str | None) -> str | None:
+        return f"{self.base}/#/runs/{quote(run_id, safe='')}" if self.base and run_id else None
+
+    def model(self, name: str | None) -> str | None:
+        return f"{self.base}/#/models/{quote(name, safe='')}" if self.base and name else None
+
+    def version(self, model: str | None, version: int | None) -> str | None:
+        return f"{self.model(model)}/versions/{version}" if self.base and model and version else None
+
+
+@dataclass(frozen=True)
 class DashboardContext:
-    """One per app."""
+    """The services that pages use; one per app."""
 
     ledger: Ledger
     policy: Policy
@@ -33,11 +57,11 @@ class DashboardContext:
     mlflow: MlflowLinks
 
     def require_principal(self, role: Role = "viewer") -> Principal:
-        """Who asks, if they may. Raises NotSignedIn, NotPermitted, CrossSite."""
+        """Return who asks, if they have the role. Raises NotSignedIn, NotPermitted, CrossSite."""
         return self.access.require(request, role)
 
     def page(self, template: str, principal: Principal, **shown: Any) -> str:
-        """now: the time that the page is of."""
+        """Render a template. now: the time to which the page's relative times refer."""
         at: datetime = shown.pop("now", None) or now()
         shared = {
             "principal": principal,
@@ -53,10 +77,10 @@ class DashboardContext:
         return render_template(f"pages/{template}", **shared, **shown)
 
     def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
-        """Send a command of the form that came, and go on to a page that says what became of it.
+        """Submit the command of a form, and redirect to a page that shows its state.
 
-        A form has a key of its own, so that sending it twice is one command. what: which of its buttons, if it has
-        two. Raises what CommandSubmission.submit does.
+        Each form has a key, so that sending it twice is one command. what: the button, if the form has several.
+        Raises what CommandSubmission.submit does.
         """
         principal = self.require_principal()
         filled = {name: value for name, value in data.items() if value not in (None, "")}
@@ -67,7 +91,7 @@ class DashboardContext:
         return Response(answer.get_data(), answer.status_code, dict(answer.headers))
 
     def _sent(self) -> Mapping[str, Any] | None:
-        """What became of the command that led to this page, if one did."""
+        """Return the state of the command that led to this page, if one did."""
         event_id = request.args.get("sent", "")
         if not event_id.startswith("evt_") or not readable(event_id):
             return None
@@ -82,11 +106,11 @@ class DashboardContext:
 
 
 def here() -> str:
-    """The page that is asked for, as an address."""
+    """Return the path and query of the current page."""
     query = request.query_string.decode("latin-1")
     return quote(request.path) + (f"?{query}" if query else "")
 
 
 def readable(id_: str) -> bool:
-    """PostgreSQL refuses what is no text."""
+    """Return whether a text can be an id. PostgreSQL refuses NUL in texts."""
     return id_.isascii() and id_.isprintable() and len(id_) <= 300

@@ -1,4 +1,4 @@
-"""/dead: work that failed for good. /dead/TASK: its history; retry and drop."""
+"""/dead: tasks that failed for good. /dead/TASK: one task's history; retry and drop."""
 
 import re
 from datetime import datetime
@@ -59,7 +59,7 @@ def _older(model: str, last: DeadLetter) -> str | None:
 
 
 def _settle(context: DashboardContext, type_: str, task_id: str) -> Response:
-    """The command names the model, as what a grant is judged by."""
+    """Submit the command. It names the model, by which grants are checked."""
     context.require_principal("operator")
     found = _load_dead_letter(context, task_id)
     data = {"task_id": task_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}

@@ -1,4 +1,4 @@
-"""JSON without the surprises of Python's parser: one meaning, bounded depth, nothing that breaks later."""
+"""Parses JSON strictly: one meaning, bounded depth, and no value that the database or an encoder refuses later."""
 
 import json
 import math
@@ -31,7 +31,7 @@ class _Reading:
 
 
 def parse(raw: bytes) -> Any:
-    """The value of a UTF-8 text. Raises NotJson.
+    """Parse a UTF-8 text. Raises NotJson.
 
     Also refused: a byte order mark, NaN, Infinity and 1e999, keys that stand twice, more than MAX_DEPTH levels,
     whole numbers of more than 64 bits, and NUL characters. Half a surrogate pair in a value is what is left of an emoji
@@ -43,7 +43,7 @@ def parse(raw: bytes) -> Any:
 
 
 def parse_theirs(raw: bytes) -> Any:
-    """The same of what another product composed, where nobody can be told to write it in another way. Raises NotJson.
+    """Parse another product's JSON, which its sender can't change: more lenient than `parse`. Raises NotJson.
 
     A byte order mark is passed over, a NUL becomes \ufffd as a half does, in keys too, whole numbers may be large, and
     a key may stand twice that says the same twice.

@@ -39,7 +39,7 @@ class Health:
         self._findings = SingleFlightCache(self._check, keep_for=lambda _: FRESH)
 
     def ready(self, excluded: Collection[str] = ()) -> dict[str, object]:
-        """Return all findings. Raises NotReady where a part fails that is not excluded, InvalidEvent for other names."""
+        """Return all findings. Raises NotReady if one fails that is not excluded, InvalidEvent for other names."""
         found = self._findings()
         if unknown := sorted(set(excluded) - set(found)):
             raise InvalidEvent(f"exclude knows {', '.join(found)}; not {unknown[0][:64]!r}")
