@@ -1,4 +1,4 @@
-"""What every answer says to browsers about itself."""
+"""Security headers of every response."""
 
 import flask
 
@@ -15,7 +15,7 @@ _PAGES = {
 
 
 def add(response: flask.Response) -> flask.Response:
-    """What a route has said already, such as how long it may be kept, stays as it is."""
+    """Add the headers that a route did not set itself, such as Cache-Control."""
     for name, value in _NOT_KEPT.items():
         response.headers.setdefault(name, value)
     for name, value in _ALL.items():

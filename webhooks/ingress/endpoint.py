@@ -135,7 +135,7 @@ class Endpoint:
 
 
 def check_framing(request: HttpRequest) -> None:
-    """Refuse content codings: a proxy and the server may disagree about the end of such a body."""
+    """Refuse transfer codings but chunked: a proxy and the server may disagree about the end of such a body."""
     if request.headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
         raise Incomplete("no Transfer-Encoding but chunked, and that once, is taken")
 

@@ -68,7 +68,7 @@ class OpenSource:
 
     def async_reply(self, request: Request, rejected: Rejected) -> ChatReply | None:
         """Return the message to post to the person, where the chat system shows no response; else None."""
-        write: Write | None = getattr(self.kind, "letter", None)
+        write: Write | None = getattr(self.kind, "async_reply", None)
         return write(request, rejected, self.context) if write else None
 
     def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:

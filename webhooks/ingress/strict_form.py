@@ -9,7 +9,7 @@ MAX_FIELDS = 100
 
 
 def parse(raw: bytes, *, lists: Collection[str] = ()) -> dict[str, str]:
-    """The fields of an application/x-www-form-urlencoded body, empty ones too; a NUL as \ufffd. Raises NotAForm.
+    """Parse an application/x-www-form-urlencoded body; empty fields stay, NUL becomes \ufffd. Raises NotAForm.
 
     lists: fields that may be repeated; they are left out.
     """

@@ -41,7 +41,7 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
+    """Verify a request. Its id, the trigger_id, is in the body: `normalise` reads it."""
     return verifier.verified(SCHEME, request, context)
 
 
@@ -59,10 +59,10 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Slack shows what a slash command is answered only if it comes with a 200.
+    """Return the refusal of a slash command for a 200: Slack shows no other response.
 
-    A press comes here where its person can't be told (`letter`): a 4xx would have Slack count the app as failing. What
-    can't be taken at the moment stays a failure.
+    A press comes here if its person can't be reached (`async_reply`): by a 4xx Slack would count the app as failing. A
+    temporary failure stays one.
     """
     try:
         form = strict_form.parse(request.body)
@@ -75,7 +75,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
 
 
 def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatReply | None:
-    """Of the answer to a press Slack shows nothing, whatever it is; the person reads what comes to its response_url.
+    """Return a message for the response_url of a press, since Slack shows nothing of the response itself.
 
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
     """
@@ -90,9 +90,9 @@ def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatR
 
 
 def _event(content: Any) -> Parsed:
-    """https://docs.slack.dev/reference/events/url_verification; it is the only event that is taken.
+    """Answer url_verification, the only event that is taken: https://docs.slack.dev/reference/events/url_verification
 
-    Slack sends others three times, and ends the subscription, where they are refused.
+    Others are not refused: Slack would send them three times, and end the subscription.
     """
     kind = text(content, "type")
     if not kind:
@@ -104,7 +104,7 @@ def _event(content: Any) -> Parsed:
 
 
 def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
-    """What else an app has (shortcuts, modals, menus, buttons of its own) is ignored: Slack takes {} for "heard"."""
+    """Parse an interaction. Others of the app (shortcuts, modals, menus, its own buttons) are ignored with {}."""
     actions = at(payload, "actions")
     if not (kind := text(payload, "type")) or (kind == "block_actions" and not isinstance(actions, list)):
         raise InvalidEvent("not one of Slack's interactions")
@@ -125,13 +125,13 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
 
 
 def _ours(action: Any) -> bool:
-    """Whether it is a button of ours that asks for something, or looks like one."""
+    """Return whether an action is, or pretends to be, one of our buttons that ask for something."""
     name = text(action, "action_id")
     return name.startswith("registrar.") and name not in IGNORED
 
 
 def _decrypt_button(action: Any, place: object, context: Context) -> Mapping[str, Any]:
-    """The sealed value says what is approved: nobody can make one up, nor approve what was not shown."""
+    """Decrypt a button's value, which says what is approved. It can't be forged."""
     type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
     if type_ is None:
         raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
@@ -184,6 +184,6 @@ def _object(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _ephemeral(text: str) -> Mapping[str, Any]:
-    """Seen by the person alone. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    """Return a message that only this person sees. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return {"response_type": "ephemeral", "text": escaped}

@@ -1,4 +1,4 @@
-"""`registrar doctor --source NAME`: why a source's signature fails."""
+"""`registrar doctor --source NAME`: prints why a source's signature fails."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def _written(file: IO[bytes]) -> datetime:
 
 
 def _clock(context: Context) -> list[str]:
-    """This machine's against the receiver's, as a sender here would see it."""
+    """Compare this machine's clock with the receiver's."""
     url = context.settings().public_url
     if not url:
         return ["REGISTRAR_PUBLIC_URL is not set, so the receiver's clock was not looked at"]
