@@ -24,7 +24,7 @@ from webhooks.ingress.errors import Rejected
 from webhooks.ingress.request import HttpRequest, HttpResponse, base_url_of, folded, json_response
 from webhooks.monitoring.health import ALIVE, ALIVE_PATH
 
-# Bytes of a body that is parsed on the loop; a larger one has a thread, so that nobody waits for it.
+# Bytes of a body that is parsed on the event loop; a larger one is parsed in a thread.
 LARGE = 65_536
 # Bytes that a form of the pages or the API may have: no more than body_reader.SMALL, so none is counted as held.
 LARGEST_FORM = 65_536
@@ -52,7 +52,7 @@ class Asgi:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            # WSGI can't tell X_Forwarded_User from X-Forwarded-User, and the first is nobody's who is trusted.
+            # WSGI can't tell X_Forwarded_User from X-Forwarded-User, which only the trusted proxy may send.
             scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if b"_" not in name]}
             request = _request(self._receiver.endpoint, scope)
             is_source = request.source and "/" not in request.source and scope["path"].startswith(WEBHOOKS)

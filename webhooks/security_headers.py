@@ -4,7 +4,7 @@ import flask
 
 _ALL = {"X-Content-Type-Options": "nosniff"}
 _NOT_KEPT = {"Cache-Control": "no-store"}
-# A page runs and shows what is ours alone, sends forms to us alone, and is shown in nobody's frame.
+# A page loads only our own scripts and styles, sends forms only to us, and can't be framed.
 # With no-referrer our own forms would come with `Origin: null`: https://fetch.spec.whatwg.org/#append-a-request-origin-header
 _PAGES = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

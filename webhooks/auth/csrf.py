@@ -65,7 +65,7 @@ class CsrfProtection:
             bound_to = None
         if bound_to != expected:
             raise CrossSite(
-                "the form is none of ours, or too old: open the page anew and send it again; programs send a token "
+                "the form is none of ours, or too old: load the page again and resend the form; programs send a token "
                 f"(`registrar token create`), what a page has as {FIELD!r} as the header {HEADER}, or, on the "
                 f"receiver's machine, their name as the header {PROGRAM}"
             )

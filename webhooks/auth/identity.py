@@ -17,7 +17,7 @@ By = Literal["loopback", "session", "proxy", "token"]
 
 @dataclass(frozen=True)
 class Principal:
-    """actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for whoever sits at this machine
+    """actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for requests from this machine
     where no local operator is named; `web:ACCOUNT` for a guest: signed in, may look, and is no person of ours.
 
     via: what more there is to say of how: the token's name. session: of a session, what its forms are bound to.

@@ -89,7 +89,7 @@ class Provider:
         endpoint = self._metadata()["token_endpoint"]
         try:
             with self._client(redirect_uri) as client:
-                sent = {"code": code, "code_verifier": beginning.verifier}  # for nobody whom it might redirect to
+                sent = {"code": code, "code_verifier": beginning.verifier}  # secrets, so redirects are not followed
                 return dict(self._request(lambda: client.fetch_token(endpoint, **sent, allow_redirects=False)))
         except (OAuthError, ValueError, requests.RequestException) as error:
             raise self._failure("gave no token for the code", error) from None

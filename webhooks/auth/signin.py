@@ -75,11 +75,11 @@ class SignIn:
         """Handle the return from the provider. A failure uses up this tab's state too, and no other tab's."""
         provider = self._provider()
         beginning, target = self._beginning()
-        self._count("signin-end")  # who has to wait may load the page again
+        self._count("signin-end")  # after a 429 the same page can be loaded again
         try:
             self._use_up(beginning)
             identity = provider.identity(beginning, self._callback(), self._code(provider, beginning))
-            who = principal_of(self.access.policy, identity, "session", at=now())  # who may nothing gets no session
+            who = principal_of(self.access.policy, identity, "session", at=now())  # raises before a session begins
         except Rejected:
             flask.after_this_request(lambda response: self._forget(response, self._cookie(beginning.state)))
             raise

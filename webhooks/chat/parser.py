@@ -70,7 +70,7 @@ def _help(command: str) -> str:
     return "\n".join([*lines, 'A name with spaces goes in quotes: "nyc taxi".'])
 
 
-# People's keyboards turn straight quotes into these; and what they copy brings marks along that nobody sees.
+# Keyboards turn straight quotes into these, and copied text may contain invisible marks.
 _TYPED = str.maketrans(
     {
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),

@@ -34,7 +34,7 @@ class ChangeFeed:
     def _read_etag(self) -> str | None:
         try:
             with self._ledger.read() as connection:
-                return quote_etag("-".join(map(str, activity.pulse(connection))), weak=True)
+                return quote_etag("-".join(map(str, activity.change_counters(connection))), weak=True)
         except LedgerUnavailable:
             return None  # the page reads the same ledger, and says so
 

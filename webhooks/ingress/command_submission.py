@@ -23,7 +23,7 @@ from webhooks.ingress.endpoint import COMMIT_SECONDS
 from webhooks.ingress.errors import InvalidEvent, NotPermitted
 from webhooks.ingress.rate_limit import Limits
 
-PACE = "120/minute"  # for each who is signed in
+PACE = "120/minute"  # per principal
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
 # Whether a vote counts is decided by the worker, by groups, as from chat.
 _APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})

@@ -60,7 +60,7 @@ class Endpoint:
         """Check everything but the body; return how many bytes it may have. Raises Rejected."""
         sender = self._sender(request.source)
         _check_type(request, sender.kind.CONTENT_TYPES)
-        if not sender.talks:  # who is told in their own way is known first
+        if not sender.talks:  # kinds with a form of their own for refusals are verified first
             self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
         limit = sender.max_bytes
         if (request.announced or 0) > limit:

@@ -38,7 +38,7 @@ REPORT_EVERY = 0.05
 LOOK_AGAIN = 0.5
 # Seconds; far below the 300 s after which a sender's retry with the same signature would be stale.
 LONGEST_WAIT = 60
-# Of requests without a good signature, per address. Also what an honest sender with a wrong secret comes to in an hour.
+# Requests without a valid signature, per address.
 REFUSALS = "300/minute"
 PREFIX = "registrar:rate"
 # What the keys of sources begin with.

@@ -16,7 +16,7 @@ from webhooks.ingress.source_types import Request
 
 # Digits of a Content-Length that is counted with; a longer one is too large for anybody.
 _LONGEST_LENGTH = 18
-# Every response says these: nobody guesses at its type, nobody keeps it.
+# In every response: no guess at the content type, no caching.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 

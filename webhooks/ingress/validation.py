@@ -20,7 +20,7 @@ def clean(text: str, *, length: int = 100) -> str:
 
 _MOST = 20  # complaints in one answer
 _MISSPELT = 0.93  # how like one of our types another is that is meant for it: all but a letter or two
-_ALIKE = 0.6  # the same, that one is told of
+_ALIKE = 0.6  # similarity above which a type is suggested
 _LONGEST = 500  # characters of a complaint
 
 

@@ -269,7 +269,9 @@ class Holding(Shape):
     broke_glass: Annotated[bool, Field(description="approved by one person, past the rules")]
     until_because: Annotated[str | None, Field(description="why it ended, where no move ended it")]
     version_created_at: Annotated[datetime | None, Field(description="when MLflow made that version; null: not known")]
-    run_id: Annotated[str | None, Field(description="of that version; numbers begin anew in a model made anew")]
+    run_id: Annotated[
+        str | None, Field(description="of that version; in a model that is created again, version numbers begin at 1")
+    ]
 
 
 class History(Shape):

@@ -20,7 +20,7 @@ from webhooks.signatures.schemes import Scheme
 
 # int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-# A dot would move the boundary between the id and the timestamp; a comma joins what was sent twice.
+# A dot would move the boundary between id and timestamp; a comma joins repeated headers.
 _ID = re.compile(r"[!-+\-/-~]{1,256}")
 _ENCODED = {"hex": "[0-9a-f]+", "base64": "[A-Za-z0-9+/]+={0,2}"}
 _MAX_SIGNATURES = 8
@@ -229,5 +229,5 @@ def _fresh(timestamp: int, *, now: datetime, tolerance: int) -> None:
         direction = "ago" if off > 0 else "in the future"
         raise StaleTimestamp(
             f"the request was signed {abs(off)} seconds {direction}, and {tolerance} are allowed; "
-            "sign each attempt anew, and check the sender's clock"
+            "sign each attempt again, and check the sender's clock"
         )

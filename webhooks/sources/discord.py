@@ -27,7 +27,7 @@ from webhooks.signatures import schemes, verifier
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.DISCORD
 HOSTS = frozenset({"discord.com"})
-_EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a form that somebody sends off, of an app's own
+_EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a submitted form of another app
 Options = buttons.Options
 _VERDICTS = {"a": "approve", "r": "reject"}
 # The notifier discord.py makes it: verdict, promotion, version, target, which message it is of, until when it

@@ -25,7 +25,7 @@ from webhooks.ingress.validation import clean
 from webhooks.signatures.verifier import WeakSecret
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
-# Bytes: a post ends at 16,383 characters, and a press holds little but what was sealed.
+# Bytes: a post ends at 16,383 characters, and a press holds little but the encrypted context.
 MAX_BYTES = 65_536
 Options = buttons.Options
 # Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).

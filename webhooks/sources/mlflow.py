@@ -48,7 +48,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     entity, action, data = text(payload, "entity"), text(payload, "action"), at(payload, "data")
     if not entity or not action or not isinstance(data, dict):
         raise InvalidEvent("not one of MLflow's events: they have entity, action and data")
-    if action not in _CHANGES.get(entity, ()):  # of prompts, budgets, gateways, and what else MLflow comes to have
+    if action not in _CHANGES.get(entity, ()):  # of prompts, budgets, gateways and others
         return Ignored(f"{clean(entity)}.{clean(action)} is no change of a registered model").parsed
     if _EXAMPLES[entity].items() <= data.items():
         return Parsed(answer=Answer(200, {"events": [], "test": True}))

@@ -29,7 +29,7 @@ BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promot
 IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
 Options = buttons.Options
 _NOTHING = Answer(200, {})
-# What Slack writes for what people typed: https://docs.slack.dev/messaging/formatting-message-text#escaping,
+# How Slack encodes typed text: https://docs.slack.dev/messaging/formatting-message-text#escaping,
 # https://docs.slack.dev/interactivity/implementing-slash-commands#creating_your_command (escaping)
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:|[@#!])[^<>|]*\|([^<>]*)>")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
@@ -108,7 +108,7 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
     actions = at(payload, "actions")
     if not (kind := text(payload, "type")) or (kind == "block_actions" and not isinstance(actions, list)):
         raise InvalidEvent("not one of Slack's interactions")
-    if kind == "block_suggestion":  # a menu's, which waits for what it can offer
+    if kind == "block_suggestion":  # a menu that loads its options
         return Parsed(answer=Answer(200, {"options": []}))
     pressed = [action for action in actions if _ours(action)] if kind == "block_actions" else []
     if not pressed:

@@ -23,7 +23,7 @@ from webhooks.signatures import schemes, verifier
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.STANDARD_WEBHOOKS
 _KEYS = ("type", "timestamp", "data")
-_OURS = "training_run.finished"  # what lacks a type is taken for one of ours that was forgotten
+_OURS = "training_run.finished"  # assumed where the type is missing, so that the answer names the fields
 
 
 def check_secret(secret: str) -> None:

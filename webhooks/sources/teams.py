@@ -23,7 +23,7 @@ from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.TEAMS
-# What is not the writer's word, or not any more: the webhook's name, a message that is answered, what is struck out.
+# Not the writer's words: the webhook's name, a quoted message, text struck out.
 # A tag ends before the next begins, so that a text of nothing but "<" is read once.
 _NOT_SAID = re.compile(r"(?is)<(at|blockquote|s|strike|del)(?:\s[^<>]*)?>(?:(?!<\1[\s>]).)*?</\1>")
 _MOST_QUOTES = 20  # one within the other
@@ -52,7 +52,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     activity = strict_json.parse_theirs(request.body)
     if not (kind := text(activity, "type")):
         raise InvalidEvent("not an activity: it has no type")
-    if kind != "message":  # somebody types, reacts, edits: nothing is asked, so nobody is answered
+    if kind != "message":  # typing, reactions and edits need no answer
         return Ignored(f"activities of the type {clean(kind)}").parsed
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
     understood = parser.understand(_words(text(activity, "text")), command="@Registrar", later=parser.ELSEWHERE)

@@ -57,8 +57,8 @@ def refused_since(connection: Connection, since: datetime) -> int:
     return int(connection.execute(counted).scalar_one())
 
 
-def pulse(connection: Connection) -> Sequence[int]:
-    """Numbers that change with nearly all that pages show: what was accepted, done, recorded and refused."""
+def change_counters(connection: Connection) -> Sequence[int]:
+    """Return numbers of which one changes with nearly every change that pages show."""
     open_tasks = select(func.count(literal_column("1"))).select_from(tasks).where(is_open())
     asked = [_newest(table.c.seq) for table in (events, tasks, journal, rejections)]
     return [int(connection.execute(query).scalar() or 0) for query in (*asked, open_tasks)]

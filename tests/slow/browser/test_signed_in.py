@@ -97,7 +97,7 @@ def test_a_viewer_sees_no_button_and_is_refused(elsewhere: Elsewhere, site: Site
     sign_in(page)
     expect(page.locator(".who")).to_contain_text("Vera · viewer")
     page.locator(".card", has_text=model).get_by_role("link").click()
-    expect(page.locator("main")).to_contain_text("You are signed in as viewer, and may look.")
+    expect(page.locator("main")).to_contain_text("You are signed in as viewer and can't vote.")
     expect(page.locator("main form")).to_have_count(0)
     promotion = page.url
     refused_form(page, "/approve")

@@ -101,7 +101,7 @@ def _time(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
     return [
         f"{good}, but it was made {long} {which} {request.received_at:%Y-%m-%d %H:%M:%S} UTC; {allowed} are allowed",
         "if the request arrived at that time, a clock is wrong, or it was sent again with its old signature: "
-        "compare `date -u` on both sides, and sign each attempt anew; else say with --at when it arrived",
+        "compare `date -u` on both sides, and sign each attempt again; else say with --at when it arrived",
     ]
 
 

@@ -19,7 +19,7 @@ from webhooks.signatures.diagnosis.diagnose import diagnose, usual_causes
 
 LOOKED_AT = 500  # refusals
 SHOWN = 5
-SKEW = 5.0  # seconds that nobody notices
+SKEW = 5.0  # seconds between two clocks that change nothing
 HOW_TO = """\
 To find out more, capture a request as it arrives (GitHub, GitLab, Slack and MLflow show headers and body of their
 deliveries; else let the sender post to a listener of yours), put headers, a blank line and the exact body into a file:

@@ -90,7 +90,7 @@ def bodies(body: bytes) -> Iterator[Variant]:
                 yield Variant(found, f"{changed}{name}{', its keys sorted,' * ordered} it has the signature; {_SAME}")
 
 
-_SAME = "sign the very bytes that are sent, and let nothing parse and write them anew (a proxy, a JSON client)"
+_SAME = "sign the very bytes that are sent, and let nothing parse and rewrite them (a proxy, a JSON client)"
 _WAYS: dict[str, dict[str, Any]] = {
     "as compact JSON": {"separators": (",", ":")},
     "as JSON with blanks": {},

@@ -31,7 +31,7 @@ from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, FORMATS, STRUCTURED, Cloud, binary, structured
 
-CONTENT_TYPES = None  # in binary mode it is the data's, which may be anything in somebody else's event
+CONTENT_TYPES = None  # in binary mode it is the data's, and foreign events have any
 MOST = 100  # events of ours in a batch
 _JSON = re.compile(r"application/([a-z0-9.-]+\+)?json(;.*)?", re.IGNORECASE)
 Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
