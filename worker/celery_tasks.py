@@ -37,13 +37,16 @@ _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
 _SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
 _OF_THE_PRESENT = frozenset({"worker.observe"})
 _AGAIN = 10  # times that a task begins anew since what it saw was made anew
+# Present Celery names by former ones, whose messages may still be in the broker after an upgrade; for one release.
+_ALIASES = {**tasks.FORMER_NAMES, "worker.peal": PUBLISH_BATCH}
 UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
 
 
 def install(worker_context: WorkerContext) -> None:
     """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
-    for verb in kinds("worker.actions"):
-        worker_context.app.task(name=f"worker.{verb}")(_entry(worker_context, verb))
+    entries: dict[str, Callable[..., None]] = {
+        f"worker.{verb}": _entry(worker_context, verb) for verb in kinds("worker.actions")
+    }
 
     def ring_again(**_: object) -> None:
         dispatcher.sweep(worker_context)
@@ -54,9 +57,10 @@ def install(worker_context: WorkerContext) -> None:
     def ring_each(task_messages: list[list[str]]) -> None:
         dispatcher.peal(worker_context, [TaskMessage(task_id, name) for task_id, name in task_messages])
 
-    worker_context.app.task(name=PUBLISH_BATCH)(ring_each)
-    worker_context.app.task(name="worker.sweep")(ring_again)
-    worker_context.app.task(name="worker.tick")(look_at_the_clock)
+    entries |= {PUBLISH_BATCH: ring_each, "worker.sweep": ring_again, "worker.tick": look_at_the_clock}
+    entries |= {old: entries[new] for old, new in _ALIASES.items()}
+    for name, entry in entries.items():
+        worker_context.app.task(name=name)(entry)
     worker_ready.connect(ring_again, weak=False)
 
 
@@ -204,7 +208,7 @@ def _keep_meant(worker_context: WorkerContext, task: Task, sightings: VersionIde
     """
     if (bound := _meant(task, sightings)) is not task:
         with worker_context.ledger.write() as connection:
-            tasks.mean(connection, task, bound.args[tasks.MEANT])
+            tasks.bind_version(connection, task, bound.args[tasks.MEANT])
 
 
 def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
@@ -228,7 +232,7 @@ def _tell(worker_context: WorkerContext, task: Task, found: Outcome) -> None:
 
     def write() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
-            return tasks.come_to_light(connection, task, told, at=at)
+            return tasks.record_discovery(connection, task, told, at=at)
 
     publish(worker_context.app, retry_while_unavailable(write))
 
@@ -308,7 +312,7 @@ def _give_up(worker_context: WorkerContext, task: Task, state: str, error: str) 
 def _failure(task: Task, state: str, error: str) -> Outcome:
     promotion = task.args.get("promotion")
     what = f"{task.event_type} by {task.actor_name}"
-    if task.name == "worker.answer":  # the event itself was done
+    if task.name == "worker.answer_github_protection_rule":  # the event itself was done
         what = f"the answer to a deployment that waits for the end of {what}"
     text = f"{what} {'was refused' if state == 'refused' else 'could not be done'}: {error}"
     about = {"promotion": promotion} if promotion else {}

@@ -11,7 +11,7 @@ from worker.task_context import TaskContext
 def dead_letter(context: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
     """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
     with context.ledger.read() as connection:
-        found = dead_letters.dead_letter(connection, data.task_id)
+        found = dead_letters.get_dead_letter(connection, data.task_id)
     if found is None or found.model != data.model:
         about = f"about {data.model}" if data.model else "about no model"
         raise Refused(f"there is no task {data.task_id} {about}; `registrar dead list` shows each with its model")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection
 
 from registrar.broker.celery_app import TaskMessage, publish, queued_messages
-from registrar.ledger import LedgerUnavailable, tasks
+from registrar.ledger import LedgerUnavailable, task_dispatch
 from registrar.ledger.queries.queue import first_in_line
 from registrar.ledger.tasks import LEASE_SECONDS
 from worker import scheduler
@@ -18,12 +18,12 @@ def sweep(worker_context: WorkerContext) -> None:
     """Ring for work that nobody is doing. A ledger that is down is no error here: the next sweep is near."""
     # A broker that was wiped is noticed here: what was rung before the last sweep is no longer there.
     there = queued_messages(worker_context.app)
-    lost_after = SWEEP_SECONDS if there == 0 else tasks.REDELIVER_AFTER
+    lost_after = SWEEP_SECONDS if there == 0 else task_dispatch.REDELIVER_AFTER
     try:
         with worker_context.ledger.write() as connection:
             # After an outage: who is alive gets the time to renew its lease, so that none dies of the ledger's faults.
             reap = worker_context.ledger.outages.over_for() > LEASE_SECONDS
-            task_messages = tasks.sweep(
+            task_messages = task_dispatch.sweep(
                 connection, at=worker_context.now(), lost_after=lost_after, waiting=there or 0, reap=reap
             )
     except LedgerUnavailable as error:
@@ -51,7 +51,7 @@ def next_of(worker_context: WorkerContext, names: Collection[str]) -> None:
     """Ring for the next of these tasks, by their Celery names. Without the ledger the sweep does."""
     try:
         with worker_context.ledger.write() as connection:
-            task_messages = tasks.next_message(connection, names, at=worker_context.now())
+            task_messages = task_dispatch.next_message(connection, names, at=worker_context.now())
     except LedgerUnavailable as error:
         log.warning("what waits for a place is left to the sweep: the ledger %s (%s)", error.reason, error)
         return

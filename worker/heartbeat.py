@@ -46,8 +46,8 @@ class WorkerHeartbeat(HeartbeatWriter):
         return EVERY
 
     def marks(self) -> dict[str, float]:
-        task_message = {} if self._bell is None else {"last_bell_at": self._bell}
-        return {**super().marks(), **task_message}
+        dispatched = {} if self._bell is None else {"last_dispatched_at": self._bell}
+        return {**super().marks(), **dispatched}
 
     def more(self) -> dict[str, Any]:
         return {"in_hand": self._in_hand, "mlflow": self._watch.trouble if self._watch else None}

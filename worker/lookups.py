@@ -6,9 +6,8 @@ from datetime import datetime
 
 from registrar.ledger import Ledger
 from registrar.ledger.dead_letters import list_dead_letters
-from registrar.ledger.holders import history as ledger_history
-from registrar.ledger.holders import how_long
-from registrar.ledger.queries.holdings import Holding
+from registrar.ledger.queries.holdings import Holding, count_holdings
+from registrar.ledger.queries.holdings import history as ledger_history
 from worker.registry.protocol import NotFound, Registry
 
 IN_CHAT = 20  # rows
@@ -84,7 +83,7 @@ def history(ledger: Ledger, *, model: str) -> Table:
     """The newest of it, as far as a chat shows it."""
     with ledger.read() as connection:
         found = ledger_history(connection, model, limit=IN_CHAT)
-        more = how_long(connection, model) - len(found)
+        more = count_holdings(connection, model) - len(found)
     rows = [_held(holding) for holding in reversed(found)]
     return Table(f"History of {model}", ("held", "version", "since", "until", "by", "approved by"), rows, more)
 

@@ -8,7 +8,7 @@ from registrar.telemetry import log_format, tracing
 
 def around(task: Task) -> AbstractContextManager[None]:
     """From its claim to its end: what is logged within says what it is about."""
-    return log_format.about(
+    return log_format.log_context(
         event=task.event_id,
         task=task.id,
         lane=task.lane,

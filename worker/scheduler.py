@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from registrar.events.event import Actor, Event
 from registrar.events.types import Data, ModelPrune, ModelReview, RegistryReconcile
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery
 from registrar.ledger.deployments import under_way
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import models_held
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.promotions import still_open

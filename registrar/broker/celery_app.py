@@ -1,7 +1,7 @@
-"""The doorbell: Celery carries task ids only; what is to be done stands in the ledger.
+"""The Celery app, and publishing. Messages carry task ids only; the tasks themselves are in the ledger.
 
-A lost bell is rung again by the sweep, a doubled one finds nothing to claim. Publishing is by name:
-the receiver never imports the worker.
+The sweep publishes a lost message again; a doubled one finds nothing to claim. Tasks are published by name: the
+receiver never imports the worker.
 """
 
 import logging
@@ -18,7 +18,7 @@ from registrar.broker.url import TRANSPORTS, Broker
 log = logging.getLogger(__name__)
 
 QUEUE = "registrar"
-PUBLISH_BATCH = "worker.peal"
+PUBLISH_BATCH = "worker.publish_batch"
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class TaskMessage:
 
 
 def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -> Celery:
-    """The Celery app of every process. timeout: seconds that the broker may keep us waiting. Raises BrokerUrlError.
+    """Return the Celery app of a process. timeout: seconds to wait for the broker. Raises BrokerUrlError.
 
-    patient False: one try to connect, for those who have somebody waiting. Else kombu tries for 6 s.
-    A result backend and countdowns are not used, the ledger has both.
+    patient False: try to connect once, where a sender waits; else kombu tries for 6 s. Result backend and countdowns
+    are not used, the ledger has both.
     """
     broker = Broker.parse(broker_url)
     TRANSPORT_ALIASES.update(TRANSPORTS)
@@ -61,53 +61,52 @@ def celery_app(broker_url: str, *, timeout: float = 5.0, patient: bool = True) -
 
 
 def publish_batch(app: Celery, task_messages: Sequence[TaskMessage]) -> bool:
-    """Publish one message for many bells, which a worker rings: to make a message costs more than to accept an event.
-    False if the broker can't be reached: the sweep will ring them.
+    """Publish one message with many task ids, from which a worker publishes each: a message costs more than accepting
+    an event. Returns False if the broker can't be reached; the sweep publishes them later.
     """
     names = [(task_message.task_id, task_message.name) for task_message in task_messages]
     try:
         with app.producer_or_acquire() as producer:
             app.send_task(
-                PUBLISH_BATCH, (names,), producer=producer, argsrepr=f"({len(names)} bells,)", kwargsrepr="{}"
+                PUBLISH_BATCH, (names,), producer=producer, argsrepr=f"({len(names)} tasks,)", kwargsrepr="{}"
             )
     except (KombuError, OSError) as error:
-        _unreachable(error, len(names))
+        _log_unreachable(error, len(names))
         return False
     return True
 
 
 def publish(app: Celery, task_messages: Iterable[TaskMessage]) -> bool:
-    """Publish bells over one kept connection, to Redis all in one go. False if the broker can't be reached: the sweep
-    will ring them.
+    """Publish messages over a pooled connection, to Redis in one batch. Returns False if the broker can't be reached;
+    the sweep publishes them later.
     """
-    if not (rung := list(task_messages)):
+    if not (pending := list(task_messages)):
         return True
     try:
-        with app.producer_or_acquire() as producer, producer.batch(len(rung)):
-            for task_message in rung:
+        with app.producer_or_acquire() as producer, producer.batch(len(pending)):
+            for task_message in pending:
                 app.send_task(
                     task_message.name,
                     (task_message.task_id,),
                     task_id=task_message.task_id,
                     producer=producer,
-                    argsrepr=f"('{task_message.task_id}',)",  # finding out how to show it costs Celery a tenth
+                    argsrepr=f"('{task_message.task_id}',)",  # Celery's own repr takes a tenth of the time
                     kwargsrepr="{}",
                 )
     except (KombuError, OSError) as error:
-        _unreachable(error, len(rung))
+        _log_unreachable(error, len(pending))
         return False
     return True
 
 
-def _unreachable(error: Exception, task_messages: int) -> None:
+def _log_unreachable(error: Exception, task_messages: int) -> None:
     log.warning("the broker does not answer (%s); %d task(s) wait for the sweep", error, task_messages)
 
 
 def queued_messages(app: Celery) -> int | None:
-    """How many messages wait at the broker; None where it does not say. 0: what was rung is in a worker's hands, or
-    lost.
+    """Count the messages in the queue; None: the broker does not say. 0: all messages were taken, or lost.
 
-    Over a connection of its own: of one that broke, kombu's Redis transport can't make a good one again.
+    Uses a connection of its own, as kombu's Redis transport can't repair a broken one.
     """
     connection: Any = app.connection_for_write()
     with connection:

@@ -1,4 +1,4 @@
-"""Publishes task ids to the broker after a commit, in a thread of its own: no sender ever waits for the broker."""
+"""Publish task ids to the broker after a commit, in a thread of its own: no sender waits for the broker."""
 
 import atexit
 import time
@@ -12,22 +12,22 @@ from registrar.broker.celery_app import TaskMessage, celery_app, publish, publis
 
 # Seconds that the broker may take to answer.
 TIMEOUT = 1
-# Seconds after a failure, in which the broker is not asked again: the sweep publishes what is left.
+# Seconds after a failure in which nothing is published; the sweep does it later.
 PAUSE = 5.0
-# Tasks that are published one by one; of more, a worker is given the list.
+# Up to so many tasks are published one by one; more go to a worker as one message.
 FEW = 3
 # Seconds between two messages of a busy process; the first after a quiet time is published at once.
 APART = 0.1
 # Tasks in one message.
 MOST = 500
-# Tasks that wait for the broker; what is more is left to the sweep.
+# Tasks that may wait for the broker; further ones are left to the sweep.
 LONGEST = 10_000
-# Seconds at the end of the process, for what waits.
+# Seconds for waiting tasks when the process ends.
 CLOSE_SECONDS = 3.0
 
 
 class Dispatcher:
-    """Thread-safe, best effort: what is not published here is published by the sweep (worker/dispatcher.py)."""
+    """Best effort: the sweep (worker/dispatcher.py) publishes what is not published here. Thread-safe."""
 
     def __init__(self, broker_url: str) -> None:
         self._app: Celery = celery_app(broker_url, timeout=TIMEOUT, patient=False)
@@ -36,18 +36,18 @@ class Dispatcher:
         atexit.register(self.close)
 
     def publish(self, task_messages: Iterable[TaskMessage]) -> None:
-        """Returns at once."""
+        """Queue messages for publishing. Never blocks."""
         if self._batches.waiting() < LONGEST:
             for task_message in task_messages:
                 self._batches.put(task_message)
 
     def close(self) -> None:
-        """Publish what waits, then end the thread: nothing is published from then on."""
+        """Publish waiting tasks, then end the thread."""
         self._batches.close(CLOSE_SECONDS)
         atexit.unregister(self.close)
 
     def answers(self) -> bool:
-        """Whether the broker can be reached now, over a connection of its own. Blocks for TIMEOUT at most."""
+        """Return whether the broker can be reached, by a new connection. Blocks for TIMEOUT at most."""
         try:
             with self._app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=0, timeout=TIMEOUT)

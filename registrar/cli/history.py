@@ -9,8 +9,7 @@ import click
 from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.overview import INCIDENTS, incident
-from registrar.ledger.holders import HistoryFilter
-from registrar.ledger.queries.holdings import approved_by
+from registrar.ledger.queries.holdings import HistoryFilter, approved_by
 from registrar.queries.query_service import QueryService, Row, Unknown, pages
 
 COLUMNS = ("holds", "version", "since", "until", "by", "approved by", "event type", "event", "why it ended")

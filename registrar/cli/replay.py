@@ -7,7 +7,7 @@ import click
 
 from registrar.cli import command, formatting
 from registrar.cli.context import Context
-from registrar.events.resend_rules import ResendRefused, again
+from registrar.events.resend_rules import ResendRefused, data_to_resend
 from registrar.events.types import Data, EventReplay
 from registrar.policy.document import WEB
 
@@ -60,7 +60,7 @@ def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
     what = f"{first['type']} {first['id']}"
     lines = [f"it came from {first['actor_name']} on {formatting.text(first['accepted_at'])}, and is {first['state']}"]
     try:
-        state, more = _would(context, again(context.policy(), WEB, first["type"], first["data"]))
+        state, more = _would(context, data_to_resend(context.policy(), WEB, first["type"], first["data"]))
         lines += more
     except ResendRefused as error:
         state = "blocked"

@@ -1,4 +1,4 @@
-"""An archive file: gzip of JSON lines, the first of them a header that says what the others are."""
+"""Read and write archive files: gzip of JSON lines, the first of them a header."""
 
 import gzip
 import hashlib
@@ -19,32 +19,49 @@ from registrar.ledger.journal.append import iso
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archived_events import ArchiveLocation
 from registrar.ledger.tables import UtcDateTime
+from registrar.ledger.tasks import FORMER_NAMES
 
 
 def to_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    """All columns; times in ISO 8601, in UTC."""
+    """Return all columns of a row, times in ISO 8601 and UTC."""
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def from_json(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What to_json was given: the values of an INSERT."""
+    """Reverse to_json: the values of an INSERT, also of a row that was written by an older schema."""
     times = {column.name for column in table.columns if isinstance(column.type, UtcDateTime)}
+    if table is tables.tasks:
+        row = _renamed(row)
     return {
         name: datetime.fromisoformat(value) if name in times and value is not None else value
         for name, value in row.items()
     }
 
 
+def parse_line(text: str) -> dict[str, Any]:
+    """Parse a line of a file; columns and tasks that were renamed since it was written have their present names."""
+    line: dict[str, Any] = json.loads(text)
+    if "tasks" in line:
+        line["tasks"] = [_renamed(task) for task in line["tasks"]]
+    return line
+
+
+def _renamed(task: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {_FORMER_COLUMNS.get(column, column): value for column, value in task.items()}
+    return {**columns, "name": FORMER_NAMES.get(columns["name"], columns["name"])}
+
+
+_FORMER_COLUMNS = {"ring_at": "dispatch_at"}  # of tasks, before schema 0016
 FORMAT = "registrar-archive-1"
 _LEVEL = 6
 
 
 class ArchiveDamaged(UserError):
-    """A file is not what was written; the message says which and how. Nothing was deleted because of it."""
+    """A file is not as it was written; the message says which and how. No row was deleted because of it."""
 
 
 class ArchiveMissing(UserError):
-    """A file is not where it was written, and not where one said it is now."""
+    """A file is neither where it was written nor in the folder that --from names."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +82,13 @@ class Header:
 
 
 def write(path: Path, header: Header, lines: Iterable[dict[str, Any]]) -> None:
-    """Whole and on the disk under its name, or not there. Raises OSError; ArchiveDamaged where the count differs."""
+    """Write a file atomically and sync it to disk. Raises OSError; ArchiveDamaged where the count differs."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = part_of(path)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=_LEVEL, mtime=0) as packed:
-            count = _put(packed, header, lines)
+            count = _write_lines(packed, header, lines)
         raw.flush()
         os.fsync(raw.fileno())
     if count != header.count:
@@ -82,11 +99,11 @@ def write(path: Path, header: Header, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def part_of(path: Path) -> Path:
-    """What is being written."""
+    """Return the path of the file while it is written."""
     return path.with_name(f"{path.name}.part")
 
 
-def _put(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str, Any]]) -> int:
+def _write_lines(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str, Any]]) -> int:
     count = 0
     with io.TextIOWrapper(packed, encoding="utf-8", write_through=True) as text:
         text.write(json.dumps(asdict(header)) + "\n")
@@ -97,7 +114,7 @@ def _put(packed: gzip.GzipFile, header: Header, lines: Iterable[dict[str, Any]])
 
 
 def _sync(folder: Path) -> None:
-    """The name, too, is on the disk: https://lwn.net/Articles/457667/"""
+    """Sync the folder, so that the file's name is on disk, too: https://lwn.net/Articles/457667/"""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -106,7 +123,7 @@ def _sync(folder: Path) -> None:
 
 
 def read(path: Path) -> tuple[Header, Iterator[str]]:
-    """The header, and the lines after it. Raises ArchiveMissing; ArchiveDamaged, also while lines are read."""
+    """Return the header, and the lines after it. Raises ArchiveMissing; ArchiveDamaged, also while lines are read."""
     lines = _lines(path)
     try:
         header = Header(**json.loads(next(lines, "")))
@@ -128,7 +145,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256, in hexadecimal. Raises ArchiveMissing."""
+    """Return the SHA-256 of a file, in hexadecimal. Raises ArchiveMissing."""
     try:
         with path.open("rb") as raw:
             return hashlib.file_digest(raw, "sha256").hexdigest()
@@ -136,10 +153,10 @@ def digest(path: Path) -> str:
         raise ArchiveMissing(f"{path} is not there; say --from FOLDER if it was moved") from None
 
 
-def event(
+def read_event(
     connection: Connection, event_id: str, place: ArchiveLocation, *, folder: Path | None = None
 ) -> dict[str, Any]:
-    """As status.event would tell it; what was done about it later is in the ledger. folder: where the file is now.
+    """Return an archived event as event_status.event would. folder: where the file is now; None: where it was written.
 
     Raises ArchiveMissing; ArchiveDamaged where the file is not as it was written.
     """
@@ -148,7 +165,7 @@ def event(
         raise ArchiveDamaged(f"{path} is not as it was written: its SHA-256 is not {place.sha256}")
     for text in read(path)[1]:
         if event_id in text:  # most lines need not be parsed
-            line = json.loads(text)
+            line = parse_line(text)
             if line["event"]["id"] == event_id:
                 of_it = [from_json(tables.tasks, task) for task in line["tasks"]]
                 return event_status.described(connection, from_json(tables.events, line["event"]), of_it)

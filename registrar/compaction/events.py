@@ -1,4 +1,4 @@
-"""Which events may go, with their tasks; and which never."""
+"""Choose events to archive, with their tasks, and say why others stay."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -44,21 +44,25 @@ ASKED = "waits for the end of a promotion"
 _KEPT_OF_A_DELIVERY = ("source", "delivery_id", "position", "body_sha256", "type")
 
 
-def look(connection: Connection, after: int, cutoff: datetime) -> Scan:
-    """In the order of acceptance; ends where all of a batch are too young, for clocks differ by less than that."""
+def scan(connection: Connection, after: int, cutoff: datetime) -> Scan:
+    """Scan in the order of acceptance. Ends at a batch that is all too young; clocks differ by less than that."""
     names = ("seq", "id", "accepted_at", "type", "model", "reply_to")
     query = select(*(events.c[name] for name in names)).where(events.c.seq > after)
     found = connection.execute(query.order_by(events.c.seq).limit(_AT_ONCE)).all()
     old = [row for row in found if row.accepted_at < cutoff]
-    count, why = _why_not(connection, old, cutoff)
+    count, why = _reasons_to_keep(connection, old, cutoff)
     chosen = [Candidate(row.id, row.accepted_at, count[row.id]) for row in old if row.id not in why]
     return Scan(chosen, found[-1].seq if old else None, Counter(why.values()))
 
 
-def _why_not(connection: Connection, old: Sequence[Row[Any]], cutoff: datetime) -> tuple[Counter[str], dict[str, str]]:
-    """How many tasks each has, and why some stay, by id."""
+def _reasons_to_keep(
+    connection: Connection, old: Sequence[Row[Any]], cutoff: datetime
+) -> tuple[Counter[str], dict[str, str]]:
+    """Return the number of tasks by event id, and the reasons for which events stay, by event id."""
     ids = [row.id for row in old]
-    why = dict.fromkeys(_asked(connection, old), ASKED) | dict.fromkeys(_referred_to(connection, ids), HISTORY)
+    why = dict.fromkeys(_load_waiting_requests(connection, old), ASKED) | dict.fromkeys(
+        _referred_to(connection, ids), HISTORY
+    )
     count: Counter[str] = Counter()
     columns = (tasks.c.event_id, tasks.c.name, tasks.c.state, tasks.c.finished_at)
     for task in connection.execute(select(*columns).where(tasks.c.event_id.in_(ids))):
@@ -77,8 +81,8 @@ def _referred_to(connection: Connection, ids: Sequence[str]) -> set[str]:
     return found
 
 
-def _asked(connection: Connection, old: Iterable[Row[Any]]) -> Iterable[str]:
-    """Whoever asked for what was asked for already waits for its end, too: ledger/asked.py."""
+def _load_waiting_requests(connection: Connection, old: Iterable[Row[Any]]) -> Iterable[str]:
+    """Return the ids of requests that wait for the end of an open promotion (pending_gate_requests.py)."""
     waiting = [row for row in old if row.type == REQUEST and row.reply_to is not None]
     if not waiting:
         return ()
@@ -87,7 +91,7 @@ def _asked(connection: Connection, old: Iterable[Row[Any]]) -> Iterable[str]:
 
 
 def lines(connection: Connection, ids: Sequence[str], *, lock: bool = False) -> dict[str, Line]:
-    """{"event": its row, "tasks": their rows, in order}, by id. lock: until the end of the transaction."""
+    """Return {"event": row, "tasks": rows in order} by event id. lock: lock the rows for the transaction."""
     event_rows = select(events).where(events.c.id.in_(ids)).order_by(events.c.seq)
     task_rows = select(tasks).where(tasks.c.event_id.in_(ids)).order_by(tasks.c.seq)
     if lock:
@@ -104,7 +108,7 @@ def _key(line: Line) -> str:
 
 
 def _delete(connection: Connection, gone: Sequence[Line], archive_seq: int) -> None:
-    """What remains is enough to know the delivery when it comes again."""
+    """Delete events and tasks, and keep in `archived` what identifies their deliveries when they come again."""
     ids = [_key(line) for line in gone]
     remains = [
         {
@@ -119,4 +123,4 @@ def _delete(connection: Connection, gone: Sequence[Line], archive_seq: int) -> N
     connection.execute(delete(events).where(events.c.id.in_(ids)))
 
 
-EVENTS = Kind("events", look, lines, _key, _delete)
+EVENTS = Kind("events", scan, lines, _key, _delete)

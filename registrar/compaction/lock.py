@@ -1,4 +1,4 @@
-"""One run of the archive at a time, whoever started it and where."""
+"""A lock across processes and machines: one compaction at a time."""
 
 import fcntl
 import os
@@ -10,11 +10,11 @@ from sqlalchemy import text
 from registrar.errors import UserError
 from registrar.ledger import Ledger
 
-_ARCHIVING = 0x4172_6368  # any constant: PostgreSQL's advisory lock of whoever archives
+_ARCHIVING = 0x4172_6368  # any constant: the key of PostgreSQL's advisory lock
 
 
 class AlreadyArchiving(UserError):
-    """Another run is under way."""
+    """Another compaction is running."""
 
     def __init__(self) -> None:
         super().__init__("another run is archiving this ledger just now; nothing was done")
@@ -22,7 +22,7 @@ class AlreadyArchiving(UserError):
 
 @contextmanager
 def exclusive_run(ledger: Ledger) -> Iterator[None]:
-    """Raises AlreadyArchiving. A run that was killed holds nothing."""
+    """Hold the lock for the block; the death of the process frees it. Raises AlreadyArchiving."""
     with _of_postgresql(ledger) if ledger.engine.dialect.name == "postgresql" else _of_sqlite(ledger):
         yield
 
@@ -43,7 +43,7 @@ def _of_sqlite(ledger: Ledger) -> Iterator[None]:
 def _of_postgresql(ledger: Ledger) -> Iterator[None]:
     with ledger.read() as connection:
         taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ARCHIVING}).scalar_one()
-        connection.commit()  # the lock is the session's: no transaction stays open meanwhile
+        connection.commit()  # the lock belongs to the session; no transaction stays open
         if not taken:
             raise AlreadyArchiving
         try:

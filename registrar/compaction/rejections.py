@@ -1,4 +1,4 @@
-"""Refusals: any may go, once it is old enough."""
+"""Choose rejections to archive: all that are old enough."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,8 +12,8 @@ from registrar.ledger.tables import rejections
 _AT_ONCE = 500
 
 
-def look(connection: Connection, after: int, cutoff: datetime) -> Scan:
-    """In their order; ends where all of a batch are too young."""
+def scan(connection: Connection, after: int, cutoff: datetime) -> Scan:
+    """Scan in order; ends at a batch that is all too young."""
     query = select(rejections.c.seq, rejections.c.at).where(rejections.c.seq > after)
     found = connection.execute(query.order_by(rejections.c.seq).limit(_AT_ONCE)).all()
     chosen = [Candidate(row.seq, row.at) for row in found if row.at < cutoff]
@@ -21,7 +21,7 @@ def look(connection: Connection, after: int, cutoff: datetime) -> Scan:
 
 
 def lines(connection: Connection, seqs: Sequence[int], *, lock: bool = False) -> dict[int, Line]:
-    """{"rejection": its row}, by number."""
+    """Return {"rejection": row} by seq."""
     query = select(rejections).where(rejections.c.seq.in_(seqs)).order_by(rejections.c.seq)
     found = connection.execute(query.with_for_update() if lock else query).mappings()
     return {row["seq"]: {"rejection": to_json(dict(row))} for row in found}
@@ -35,4 +35,4 @@ def _delete(connection: Connection, gone: Sequence[Line], archive_seq: int) -> N
     connection.execute(delete(rejections).where(rejections.c.seq.in_([_key(line) for line in gone])))
 
 
-REJECTIONS = Kind("rejections", look, lines, _key, _delete)
+REJECTIONS = Kind("rejections", scan, lines, _key, _delete)

@@ -1,4 +1,4 @@
-"""A whole run: what is old enough goes into a file for each month and kind; or a plan of it."""
+"""Run a compaction, or plan it: old events and rejections go into one file per month and kind, or several."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,15 +11,15 @@ from registrar.compaction.scan import Candidate, Kind
 from registrar.compaction.writer import KINDS, Written, move, resume
 from registrar.ledger import Ledger
 
-# Younger events are still asked for: by whoever polls a status URL, by chats, by `doctor --source`. Deliveries that are
-# sent again are known for ever, for that is what remains of an archived event.
+# Younger events are still read: by senders that poll a status URL, by chats, by `doctor --source`. Deliveries that are
+# sent again are recognized for ever, as the table `archived` keeps their ids.
 YOUNGEST = timedelta(days=7)
 MOST = 50_000  # rows of a file
 
 
 @dataclass
 class Plan:
-    """What a run would do: rows and tasks by kind and month; how many that are old enough stay, by why."""
+    """What a run would do: rows and tasks by (kind, month). kept: rows that are old enough and stay, by reason."""
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     tasks: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ def archive(ledger: Ledger, *, cutoff: datetime, folder: Path, most: int = MOST)
 
 
 def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
-    """Nothing is changed."""
+    """Return what a run would do, without changing anything."""
     found = Plan()
     for kind in KINDS.values():
         for chosen in _months(ledger, kind, cutoff, MOST, found.kept):
@@ -51,7 +51,7 @@ def plan(ledger: Ledger, *, cutoff: datetime) -> Plan:
 def _months(
     ledger: Ledger, kind: Kind, cutoff: datetime, most: int, kept: Counter[str]
 ) -> Iterator[Sequence[Candidate]]:
-    """All that may go, `most` of one month at a time; adds to `kept` what may not."""
+    """Yield candidates, `most` of one month at a time; count in `kept` those that must stay."""
     waiting: dict[str, list[Candidate]] = {}
     after: int | None = 0
     while after is not None:

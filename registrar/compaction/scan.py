@@ -1,4 +1,4 @@
-"""What the two kinds of archives have in common: what is chosen, read, and deleted."""
+"""The interface of the two kinds of archive files: scan, read and delete rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Line: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row that may go. key: an event's id, a refusal's number. at: what its age is counted from."""
+    """A row to archive. key: an event's id or a rejection's seq. at: the time from which its age counts."""
 
     key: str | int
     at: datetime
@@ -25,7 +25,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Scan:
-    """Some rows, in their order. next: the number to go on after; None: nothing further on is old enough.
+    """Some rows, in order. next: the seq after which to go on; None: no later row is old enough.
 
     kept: why others that are old enough stay, and how many.
     """
@@ -37,7 +37,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Kind:
-    """What goes into files of one kind.
+    """A kind of archive files.
 
     look(connection, after, cutoff) goes through the table. lines(connection, keys, lock=) reads what is still there, by
     key, in order. key says which one a line is. delete(connection, lines, archive_seq) takes it away.

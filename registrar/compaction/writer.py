@@ -1,6 +1,5 @@
-"""Moves what was chosen into a file, then out of the ledger; and goes on with what a run before left half done."""
+"""Write candidates to a file, then delete them from the ledger; resume what an earlier run left half done."""
 
-import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,16 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, Header, digest, part_of, read, write
+from registrar.compaction.archive_file import (
+    ArchiveDamaged,
+    ArchiveMissing,
+    Header,
+    digest,
+    parse_line,
+    part_of,
+    read,
+    write,
+)
 from registrar.compaction.events import EVENTS
 from registrar.compaction.rejections import REJECTIONS
 from registrar.compaction.scan import Candidate, Kind, Line
@@ -21,14 +29,15 @@ from registrar.ledger.schema import HEAD
 from registrar.ledger.tables import archives
 
 KINDS = {kind.name: kind for kind in (EVENTS, REJECTIONS)}
-_AT_ONCE = 200  # in a transaction: 10 ms or so that others wait
+# Rows in one transaction: other writers wait for about 10 ms.
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class Written:
-    """A file, and how much of it is gone from the ledger. left: rows that changed meanwhile, and stay there.
+    """A file whose rows were deleted from the ledger. left: rows that changed meanwhile and stay in the ledger.
 
-    resumed: the file is of an earlier run that broke off.
+    resumed: the file was written by an earlier run that broke off.
     """
 
     path: Path
@@ -41,7 +50,7 @@ class Written:
 
 
 def move(ledger: Ledger, kind: Kind, chosen: Sequence[Candidate], folder: Path) -> Written:
-    """chosen: of one month. Raises OSError, ArchiveDamaged, LedgerUnavailable: the next run goes on."""
+    """Move rows of one month into a file. Raises OSError, ArchiveDamaged, LedgerUnavailable; the next run resumes."""
     month = chosen[0].month
     path = folder.absolute() / f"{kind.name}-{month}-{secrets.token_hex(4)}.jsonl.gz"
     values = {"name": path.name, "folder": str(path.parent), "kind": kind.name, "month": month, "started_at": now()}
@@ -55,7 +64,7 @@ def move(ledger: Ledger, kind: Kind, chosen: Sequence[Candidate], folder: Path) 
 
 
 def resume(ledger: Ledger) -> Iterator[Written]:
-    """What an earlier run left. Raises ArchiveMissing, ArchiveDamaged."""
+    """Finish what an earlier run left. Raises ArchiveMissing, ArchiveDamaged."""
     with ledger.read() as connection:
         unfinished = connection.execute(select(archives).where(archives.c.done_at.is_(None))).all()
     for row in unfinished:
@@ -71,7 +80,7 @@ def resume(ledger: Ledger) -> Iterator[Written]:
 
 
 def _forget(ledger: Ledger, row: Row[Any], path: Path) -> None:
-    """It never became a file: what was chosen for it is chosen anew."""
+    """Drop an archive whose file was never finished; its rows are chosen again."""
     part_of(path).unlink(missing_ok=True)
     with ledger.write() as connection:
         connection.execute(delete(archives).where(archives.c.seq == row.seq))
@@ -85,7 +94,7 @@ def _lines(ledger: Ledger, kind: Kind, keys: Iterable[str | int]) -> Iterator[Li
 
 
 def _clear(ledger: Ledger, seq: int, path: Path, *, expected: str | None = None) -> Written:
-    """Delete what the file holds; expected: its digest as an earlier run noted it."""
+    """Delete the rows that a file holds. expected: its digest as an earlier run noted it."""
     found = digest(path)
     if expected is not None and found != expected:
         raise ArchiveDamaged(
@@ -94,18 +103,18 @@ def _clear(ledger: Ledger, seq: int, path: Path, *, expected: str | None = None)
     header, lines = read(path)
     if (count := sum(1 for _ in lines)) != header.count:
         raise ArchiveDamaged(f"{path} has {count} rows, and should have {header.count}; nothing was deleted")
-    _note(ledger, seq, sha256=found)
+    _update_archive(ledger, seq, sha256=found)
     left = 0
-    for some in _batches(json.loads(line) for line in read(path)[1]):
+    for some in _batches(parse_line(line) for line in read(path)[1]):
         began = time.monotonic()
         left += _delete(ledger, KINDS[header.kind], some, seq)
-        time.sleep(time.monotonic() - began)  # writers that wait for SQLite's lock poll it: half the time is theirs
-    _note(ledger, seq, done_at=now())
+        time.sleep(time.monotonic() - began)  # half of the time for other writers, which poll SQLite's lock
+    _update_archive(ledger, seq, done_at=now())
     return Written(path, header.kind, header.month, header.count, header.tasks, left)
 
 
 def _delete(ledger: Ledger, kind: Kind, lines: Sequence[Line], seq: int) -> int:
-    """Those that the ledger still has just so. Returns how many it has otherwise."""
+    """Delete rows that are unchanged in the ledger. Returns how many have changed, and stay."""
     with ledger.write() as connection:
         there = kind.lines(connection, [kind.key(line) for line in lines], lock=True)
         same = [line for line in lines if there.get(kind.key(line)) == line]
@@ -116,7 +125,7 @@ def _delete(ledger: Ledger, kind: Kind, lines: Sequence[Line], seq: int) -> int:
     return len(there) - len(same)
 
 
-def _note(ledger: Ledger, seq: int, **values: object) -> None:
+def _update_archive(ledger: Ledger, seq: int, **values: object) -> None:
     with ledger.write() as connection:
         connection.execute(update(archives).where(archives.c.seq == seq).values(values))
 

@@ -16,7 +16,7 @@ class ResendRefused(ValueError):
     """It can't be sent again; the message says why, and what would be right."""
 
 
-def again(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> Data:
+def data_to_resend(policy: Policy, source: str, type_: str, data: Mapping[str, Any]) -> Data:
     """The data of the new event: what the source could send now itself. Raises ResendRefused."""
     if type_ in _OF_OTHERS:
         raise ResendRefused(f"{type_} is not replayed: send it again")

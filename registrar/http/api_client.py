@@ -85,14 +85,14 @@ class Client:
 
         Raises Unknown, BadQuestion, NotAllowed, NotTaken, Unreachable.
         """
-        found = _json(self._asked("GET", path, params=_said(query)), self.url)
+        found = _json(self._request("GET", path, params=_query_params(query)), self.url)
         if not isinstance(found, dict):
             raise _stranger(self.url)
         return found
 
     def lines(self, *path: str, **query: object) -> Iterator[Any]:
         """An answer of JSON lines, one by one. Raises what get() does; Unreachable too where it breaks off."""
-        answer = self._asked("GET", path, params=_said(query), stream=True)
+        answer = self._request("GET", path, params=_query_params(query), stream=True)
         try:
             for line in answer.iter_lines(chunk_size=65_536):
                 yield json.loads(line)
@@ -102,7 +102,7 @@ class Client:
     def command(self, type_: str, data: Mapping[str, Any], *, key: str) -> Receipt:
         """Have something done; with the same key again it is done once. Raises what get() does."""
         body = {"type": type_, "data": data}
-        answer = self._asked("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM})
+        answer = self._request("POST", ("commands",), json=body, headers={"Idempotency-Key": key, **PROGRAM})
         try:
             [event] = _json(answer, self.url)["events"]
             status_url = self._address(("events", event["id"]))
@@ -110,7 +110,7 @@ class Client:
         except (LookupError, TypeError, ValueError):
             raise _stranger(self.url) from None
 
-    def _asked(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
+    def _request(self, verb: str, path: tuple[str, ...], **how: Any) -> requests.Response:
         if wrong := [piece for piece in path if piece in ("", ".", "..") or "/" in piece]:
             raise Unknown(f"{wrong[0]!r} is nobody's id or name")  # and would be another address
         address = self._address(path)
@@ -186,7 +186,7 @@ class _Bearer(AuthBase):
         return request
 
 
-def _said(query: Mapping[str, object]) -> dict[str, str]:
+def _query_params(query: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in query.items() if value is not None}
 
 

@@ -1,9 +1,9 @@
-"""What an act is about: bound to what the ledger had when its event was accepted, since nobody has seen more.
+"""Bind decisions to what the ledger held when their event was accepted, as that is what their author saw.
 
-A vote or a cancellation is bound to a promotion and its evidence, a rollback to who holds the target; a replay of such
-an event to the same. It is kept with the event's first task, and compared when its turn comes.
+A vote or a cancellation is bound to a promotion and its evidence; a rollback to the holders of the model; an event that
+is sent again, to the same. These pins are stored with the event's first task and compared when it runs.
 
-What a sender reports is bound to its own time: replayed, it counts as told when it was accepted first.
+A report (of a deployment, of an evaluation) that is sent again counts as of its first acceptance.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.states import PromotionState
 from registrar.events.types import (
     DeploymentFailed,
     DeploymentSucceeded,
@@ -25,19 +26,23 @@ from registrar.ledger.holders import held_now
 from registrar.ledger.promotions import Promotion, get, latest
 from registrar.ledger.tables import events, holders, incarnations, tasks
 
-KEY = "pinned"  # of a task's args
-MADE = "made"  # of what is pinned: when the registry made each holder
-TOLD = "told"  # of what is pinned: the seq of the event that a replay says again
+# Key of the pins in a task's args.
+KEY = "pinned"
+# Keys in the pins: when the registry made each holder; the seq of the event that was sent again.
+MADE = "made"
+TOLD = "told"
 _REPORTS = frozenset({DeploymentFailed.type, DeploymentSucceeded.type, EvaluationRunFinished.type})
 _VOTES = frozenset({PromotionApprove.type, PromotionReject.type, PromotionCancel.type})
-ACTS = _VOTES | {ModelRollback.type, EventReplay.type}  # the types of event that are pinned
-Data = Mapping[str, Any]  # of an event, as it is in the ledger
+# The types of events that are pinned.
+ACTS = _VOTES | {ModelRollback.type, EventReplay.type}
+# The data of an event, as stored.
+Data = Mapping[str, Any]
 
 
-def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
-    """Return what is there now, JSON-able; {} where nothing can be exchanged for something else."""
+def load_pins(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
+    """Return the pins of an event, JSON-able; {} for types of events that are not pinned."""
     if type_ in _VOTES:
-        asked = _asked(connection, data)
+        asked = _find_promotion(connection, data)
         return {
             "promotion": asked.id if asked else None,
             "state": asked.state if asked else None,
@@ -46,29 +51,31 @@ def about(connection: Connection, type_: str, data: Data) -> dict[str, Any]:
     if type_ == ModelRollback.type:
         stages = {held.key: held.version for held in held_now(connection, data["model"], "stage")}
         aliases = {f"@{held.key}": held.version for held in held_now(connection, data["model"], "alias")}
-        return {"holders": stages | aliases, MADE: _made(connection, data["model"])}
+        return {"holders": stages | aliases, MADE: _load_creation_times(connection, data["model"])}
     if type_ == EventReplay.type:
         first = connection.execute(select(events.c.type, events.c.data).where(events.c.id == data["event_id"])).first()
-        return about(connection, first.type, first.data) if first and first.type != type_ else {}
+        return load_pins(connection, first.type, first.data) if first and first.type != type_ else {}
     return {}
 
 
-def replayed(connection: Connection, event_id: str, type_: str) -> dict[str, int]:
-    """Return what a replay of an event is bound to beside what its author saw; {} where nothing depends on its time."""
-    return {TOLD: told(connection, event_id)} if type_ in _REPORTS else {}
+def resend_pins(connection: Connection, event_id: str, type_: str) -> dict[str, int]:
+    """Return the pins of an event that is sent again: of a report, the original's seq; else {}."""
+    return {TOLD: original_seq(connection, event_id)} if type_ in _REPORTS else {}
 
 
-def told(connection: Connection, event_id: str) -> int:
-    """Return the seq of an event; of a replay, that of the event which was accepted first."""
+def original_seq(connection: Connection, event_id: str) -> int:
+    """Return the seq of an event; of one that was sent again, the seq of the original."""
     query = select(events.c.seq, tasks.c.args).join(tasks, tasks.c.event_id == events.c.id)
     row = connection.execute(query.where(events.c.id == event_id).order_by(tasks.c.seq).limit(1)).one()
     return int(row.args.get(KEY, {}).get(TOLD, row.seq))
 
 
-def changed(connection: Connection, type_: str, data: Data, args: Mapping[str, Any], who: str) -> str | None:
-    """Why a vote is not about what is there now, for people; None: it is, or there was nothing to vote on.
+def explain_outdated_vote(
+    connection: Connection, type_: str, data: Data, args: Mapping[str, Any], who: str
+) -> str | None:
+    """Say why a vote is not about the present promotion; None: it is, or there was nothing to vote on.
 
-    args: of its first task. who: its author, by name.
+    args: of the vote's first task. who: the name of its author.
     """
     if KEY not in args:
         return f"the version of Registrar that accepted it did not note what {who} was shown"
@@ -78,34 +85,36 @@ def changed(connection: Connection, type_: str, data: Data, args: Mapping[str, A
         now = None if data.get("promotion") else latest(connection, data["model"], data["version"], data["target"])
         return f"{now} was asked for after {who} said so" if now and now.open else None
     if pins["evidence"] is None:
-        return None  # it had ended already, and says so itself
+        return None  # it had ended before the vote; the vote's own check says so
     if was.open:
-        return _shown_anew(was, pins, type_, data, who)
+        return _explain_reevaluation(was, pins, type_, data, who)
     now = latest(connection, was.model, was.version, was.target)
     because = f" ({was.reason})" if was.reason else ""
     return f"{now} was asked for after {who} said so{because}" if now and now.open else None
 
 
-def _shown_anew(promotion: Promotion, pins: Mapping[str, Any], type_: str, data: Data, who: str) -> str | None:
-    """What waited is looked at again when its time has come, and asked for then."""
+def _explain_reevaluation(
+    promotion: Promotion, pins: Mapping[str, Any], type_: str, data: Data, who: str
+) -> str | None:
+    """Say whether a reevaluation after a time gate changed what the vote was about; None: it did not."""
     if promotion.digest != pins["evidence"]:
         return f"what {promotion} shows changed after {who} said so, since it was looked at again after its wait"
-    early = pins["state"] == "waiting" and promotion.state == "awaiting_approval"
+    early = pins["state"] == PromotionState.WAITING and promotion.state == PromotionState.AWAITING_APPROVAL
     if early and type_ != PromotionCancel.type and not data.get("break_glass"):
         return f"{promotion} was asked for after {who} said so"
     return None
 
 
-def _made(connection: Connection, model: str) -> dict[str, str]:
-    """Return which of that number each holder is: when the registry made it, where that was noted."""
+def _load_creation_times(connection: Connection, model: str) -> dict[str, str]:
+    """Return when the registry made each holder, by stage or @alias, where that is known."""
     joined = holders.join(incarnations, holders.c.incarnation == incarnations.c.seq)
     query = select(holders.c.kind, holders.c.key, incarnations.c.created_at).select_from(joined)
     now = query.where(holders.c.model == model, holders.c.until.is_(None)).order_by(holders.c.seq)
     return {key if kind == "stage" else f"@{key}": at.isoformat() for kind, key, at in connection.execute(now)}
 
 
-def _asked(connection: Connection, data: Data) -> Promotion | None:
-    """The promotion that a vote means: the one that it names, else the newest of the step."""
+def _find_promotion(connection: Connection, data: Data) -> Promotion | None:
+    """Return the promotion that a vote names, else the newest one for its version and target."""
     if named := data.get("promotion"):
         return get(connection, named)
     return latest(connection, data["model"], data["version"], data["target"])

@@ -1,27 +1,29 @@
-"""What approvers were shown of a promotion beside its evidence: metrics, against whom, what leaves, which commit."""
+"""What approvers saw of a promotion beside its evidence: metrics, the champion, what is replaced, the commit."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.facts import FactType
 from registrar.ledger.promotions import Promotion
 from registrar.ledger.tables import events, tasks
 
-_ASKING = ("promotion.awaiting_approval", "promotion.reminder", "promotion.escalated")
-_REVIEWS = 30  # the newest, of what the clock sends: one of them may have asked, after a wait
+_ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, FactType.PROMOTION_ESCALATED)
+# The newest model.review events that are read: one of them may have asked, after a time gate.
+_REVIEWS = 30
 
 
-def shown(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
-    """The details of the fact that asked for it (approval_request.py); empty where nobody was asked."""
-    if found := _asked(connection, [promotion.event_id], promotion.id):
+def load_approval_snapshot(connection: Connection, promotion: Promotion) -> Mapping[str, Any]:
+    """Return the details of the fact that asked for approval (approval_request.py); empty where nobody was asked."""
+    if found := _find_approval_request(connection, [promotion.event_id], promotion.id):
         return found
     reviews = select(events.c.id).where(events.c.model == promotion.model, events.c.type == "model.review")
     newest = connection.execute(reviews.order_by(events.c.seq.desc()).limit(_REVIEWS)).scalars().all()
-    return _asked(connection, newest, promotion.id)
+    return _find_approval_request(connection, newest, promotion.id)
 
 
-def _asked(connection: Connection, event_ids: Sequence[str], promotion_id: str) -> Mapping[str, Any]:
+def _find_approval_request(connection: Connection, event_ids: Sequence[str], promotion_id: str) -> Mapping[str, Any]:
     query = select(tasks.c.outcome).where(tasks.c.event_id.in_(event_ids)).order_by(tasks.c.seq.desc())
     for outcome in connection.execute(query).scalars() if event_ids else ():
         for fact in (outcome or {}).get("facts") or []:

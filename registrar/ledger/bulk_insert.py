@@ -1,5 +1,7 @@
-"""Many rows in one statement, whose text is kept: to put one together takes SQLAlchemy longer than all else that a
-commit does, while all others who write to an SQLite file wait.
+"""Insert many rows by one statement with a cached text.
+
+SQLAlchemy takes longer to build such a statement than the rest of a commit takes, and on SQLite all other writers wait
+meanwhile.
 """
 
 import json
@@ -11,24 +13,25 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-MOST = 64  # in one statement: SQLite takes 32,766 values, and Python keeps what it made of 128 texts
+# Rows in one statement: SQLite takes 32,766 values, and sqlite3 caches 128 statements.
+MOST = 64
 Row: TypeAlias = Mapping[str, Any]
 
 
 class Ready(NamedTuple):
-    """Statements with their values, for which nothing is left to do but to run them."""
+    """Statements with their values, ready to run."""
 
     statements: Sequence[tuple[str, tuple[Any, ...]]]
 
     def run(self, connection: Connection) -> int:
-        """How many rows were inserted."""
+        """Run them. Returns the number of inserted rows."""
         return sum(connection.exec_driver_sql(*statement).rowcount for statement in self.statements)
 
 
 class Insert:
-    """Into a table: of each row these columns, and no other. In SQL, {name} stands for a column of the row.
+    """Insert these columns of each row into a table. In the SQL texts, {name} stands for a column of the row.
 
-    computed: more columns, and the SQL of their values. where: which rows. ending: of the statement.
+    computed: more columns, by the SQL of their values. where: a condition on the rows. ending: end of the statement.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Insert:
         self._writers = [(column.name, column.type.dialect_impl(own).bind_processor(own)) for column in self._columns]
 
     def ready(self, rows: Sequence[Row], dialect: str) -> Ready:
-        """They are inserted in their order. dialect: sqlite or postgresql."""
+        """Prepare to insert the rows in their order. dialect: sqlite or postgresql."""
         pieces = [rows[at : at + MOST] for at in range(0, len(rows), MOST)]
         if dialect == "sqlite":
             return Ready([(self._sqlite(len(piece)), self._flat(piece)) for piece in pieces])
@@ -60,7 +63,7 @@ class Insert:
         return tuple([write(row[name]) if write else row[name] for row in rows for name, write in self._writers])
 
     def _values(self, count: int) -> str:
-        """For SQLite: with JSON it would render each row anew for each of its columns."""
+        """Return the SQLite statement. With JSON, SQLite would parse each row again for each of its columns."""
         row = f"({', '.join('?' * len(self._columns))})"
         return self._statement(
             f"(VALUES {', '.join([row] * count)}) AS new",
@@ -68,7 +71,7 @@ class Insert:
         )
 
     def _recordset(self) -> str:
-        """For PostgreSQL: with values it takes twice as long, and each of them is a parameter to psycopg."""
+        """Return the PostgreSQL statement. VALUES would take twice as long, each value being a parameter to psycopg."""
         own = postgresql.dialect()  # type: ignore[no-untyped-call]
         typed = ", ".join(f"{column.name} {column.type.compile(own)}" for column in self._columns)
         return self._statement(

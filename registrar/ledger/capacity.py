@@ -1,8 +1,8 @@
 """Backpressure: bounds on unfinished tasks, per source and in all, and a reserve on the ledger's disk.
 
-A sender that is refused comes again. Work that is accepted without bound is done too late to be of use, and fills the
-disk. The counts come from the ledger, once a second, plus what this process accepted since: what may pass beyond a
-bound is what other receivers accept within that second, and the follow-ups of what was accepted.
+Refused senders try again; an unbounded backlog would fill the disk and be worked off too late to be of use. The counts
+are read from the ledger once a second, and grow by what this process accepts in between. A bound can be exceeded by
+what other receivers accept within that second, and by follow-ups.
 """
 
 import shutil
@@ -30,7 +30,7 @@ _PROBE = Heartbeat("probe", "probe", "", _LONG_AGO, _LONG_AGO)
 
 
 def free_bytes(ledger: Ledger) -> int | None:
-    """Of the disk that the ledger lies on; None where that is not ours to see: PostgreSQL's, or gone."""
+    """Return the free bytes of the ledger's disk; None where it can't be read (PostgreSQL, or the folder is gone)."""
     path = ledger.engine.url.database
     if ledger.engine.dialect.name != "sqlite" or not path:
         return None
@@ -41,18 +41,18 @@ def free_bytes(ledger: Ledger) -> int | None:
 
 
 def probe(connection: Connection) -> None:
-    """Write something and take it away: a disk that is full or read-only shows only when it is written to."""
+    """Write a row and delete it again: only a write shows that a disk is full or read-only."""
     heartbeats.beat(connection, _PROBE)
     heartbeats.stopped(connection, _PROBE)
 
 
-# Seconds after which the counts are taken anew, beside the requests.
+# Seconds after which the counts are read again, in the background.
 FRESH = 1.0
-# Seconds after which nothing is decided by old counts: whoever comes first after a quiet time waits for new ones.
+# Seconds after which counts are too old to decide by: the first request after a quiet time waits for new ones.
 STALE = 3.0
-# Counting takes a tenth of the time at most: with 50,000 tasks it takes 0.16 s.
+# Counting may take 1/10 of the time at most; with 50,000 tasks it takes 0.16 s.
 _SHARE = 10
-# One part in ten of the bound in all is kept for what people decide (`pressing` events).
+# `pressing` events (decisions of people) may exceed the total bound by 1/10.
 RESERVE = 10
 
 
@@ -65,7 +65,7 @@ class DiskFull(NoCapacity):
 
 
 class Capacity:
-    """Decides from memory, in any thread; `refresh` alone asks the ledger and the disk. Raises LedgerUnavailable."""
+    """Admit or refuse events by counts in memory. Thread-safe. Only `refresh` reads the ledger and the disk."""
 
     def __init__(self, ledger: Ledger, policy: Policy) -> None:
         self._ledger = ledger
@@ -80,12 +80,12 @@ class Capacity:
 
     @property
     def bound(self) -> int:
-        """How many tasks of all sources may be unfinished."""
+        """The number of tasks of all sources that may be unfinished."""
         return self._policy.max_unfinished
 
     @property
     def due(self) -> bool:
-        """Whether the counts should be taken anew."""
+        """Whether the counts should be read again."""
         return time.monotonic() >= self._due_at
 
     @property
@@ -94,7 +94,7 @@ class Capacity:
         return self.due and time.monotonic() > self._looked_at + STALE
 
     def unfinished(self) -> Mapping[str, int]:
-        """Unfinished tasks by source, a second old at most. May block. Raises LedgerUnavailable."""
+        """Return the unfinished tasks by source, a second old at most. May block. Raises LedgerUnavailable."""
         self.refresh()
         with self._lock:
             return dict(self._counts)
@@ -112,20 +112,20 @@ class Capacity:
             self._since[source] += len(events)
 
     def refresh(self) -> None:
-        """Take the counts and look at the disk, unless that was done a moment ago. Blocks. Raises LedgerUnavailable."""
+        """Read the counts and the free disk space where they are due. Blocks. Raises LedgerUnavailable."""
         with self._turn:
             if not self.due:
                 return
             if self._failed and time.monotonic() < self._failed[0] + FRESH:
                 raise LedgerUnavailable(str(self._failed[1]), self._failed[1].reason)
             try:
-                self._look()
+                self._measure()
             except LedgerUnavailable as error:
                 self._failed = time.monotonic(), error
                 raise
             self._failed = None
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         with self._lock:
             self._since.clear()
         began = time.monotonic()
@@ -138,8 +138,9 @@ class Capacity:
             self._looked_at, self._due_at = ended, ended + max(FRESH, _SHARE * (ended - began))
 
     def _check(self, source: str, events: Sequence[Event]) -> None:
-        """A source at its bound gets nothing in. A delivery that only just exceeds the bound is taken whole: else one
-        that is larger than the bound could never be.
+        """Raise NoCapacity where a bound is reached.
+
+        A delivery may exceed a bound that was not reached: otherwise one larger than the bound could never be accepted.
         """
         configured = self._policy.sources.get(source)  # pages, API and scheduler have the bound in all alone
         if configured and self._counts[source] >= configured.max_unfinished:

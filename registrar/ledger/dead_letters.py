@@ -7,15 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from registrar.ledger.act_subjects import changed
+from registrar.events.states import TaskState
+from registrar.ledger.act_subjects import explain_outdated_vote
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.predicates import is_failed
 from registrar.ledger.promotions import get
 from registrar.ledger.tables import events, tasks
 
-STATES = ("failed", "dead")
+STATES = (TaskState.FAILED, TaskState.DEAD)
 # What is about such a task or an event is none itself: whoever asked is told at once why not, and may ask again.
-ABOUT = ("worker.retry", "worker.drop", "worker.replay")
+ABOUT = ("worker.retry", "worker.discard_task", "worker.resend")
 _DECIDING = ("worker.request", "worker.transition")  # a promotion that they name fails with them
 _VOTES = ("worker.vote", "worker.cancel")
 _TASK = ("seq", "id", "name", "state", "lane", "rank", "args", "attempts", "crashes", "error")
@@ -99,32 +100,32 @@ def list_dead_letters(
     return [DeadLetter(**row) for row in connection.execute(query).mappings()]
 
 
-def dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
-    """Any task, whatever its state."""
+def get_dead_letter(connection: Connection, task_id: str) -> DeadLetter | None:
+    """Return a task in any state."""
     row = connection.execute(_query().where(tasks.c.id == task_id)).mappings().one_or_none()
     return DeadLetter(**row) if row else None
 
 
-def closed(found: DeadLetter) -> str | None:
-    """Why nothing is to be done about a task, for people; None: it failed or is dead."""
+def explain_not_dead(found: DeadLetter) -> str | None:
+    """Say why a task is no dead letter; None: it failed or is dead."""
     if found.name in ABOUT:
         return f"{found.id} is a {found.event_type} that could not be done: send it again"
     if found.state in STATES:
         return None
-    said = {
-        "succeeded": "is done",
-        "refused": f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
-        "dropped": f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
+    said: dict[str, str] = {
+        TaskState.SUCCEEDED: "is done",
+        TaskState.REFUSED: f"was refused: nothing of it is left to do; to ask again: registrar replay {found.event_id}",
+        TaskState.DROPPED: f"was dropped; to do it nevertheless: registrar replay {found.event_id}",
     }
     return f"{found.id} {said.get(found.state, f'is {found.state}: it is being done')}"
 
 
-def no_drop(found: DeadLetter) -> str | None:
-    """Why a task can't be dropped, for people; None: it can, since it failed, is dead, or waits for its turn."""
-    if found.state == "running" and found.name not in ABOUT:
+def explain_no_drop(found: DeadLetter) -> str | None:
+    """Say why a task can't be dropped; None: it can, as it failed, is dead, or is queued."""
+    if found.state == TaskState.RUNNING and found.name not in ABOUT:
         return f"{found.id} is running: a worker is at it right now. Drop it when it waits again, or has failed"
-    if found.state != "queued" or found.name in ABOUT:
-        return closed(found)
+    if found.state != TaskState.QUEUED or found.name in ABOUT:
+        return explain_not_dead(found)
     if found.rank != Rank.HALF_DONE:
         return None
     return (
@@ -133,13 +134,17 @@ def no_drop(found: DeadLetter) -> str | None:
     )
 
 
-def no_retry(connection: Connection, found: DeadLetter) -> str | None:
-    """Why a task can't be tried again, and what would be right instead; None: it can."""
-    return closed(found) or _ended(connection, found) or _unseen(connection, found)
+def explain_no_retry(connection: Connection, found: DeadLetter) -> str | None:
+    """Say why a task can't be tried again, and what to do instead; None: it can."""
+    return (
+        explain_not_dead(found)
+        or _explain_ended_promotion(connection, found)
+        or _explain_outdated_vote(connection, found)
+    )
 
 
-def _ended(connection: Connection, found: DeadLetter) -> str | None:
-    """What the approvals of an ended promotion were bound to is not looked at again: it is asked for anew."""
+def _explain_ended_promotion(connection: Connection, found: DeadLetter) -> str | None:
+    """Say that the task's promotion has ended; a retry can't revive it, it must be requested again."""
     promotion = get(connection, found.promotion) if found.promotion else None
     if promotion is None or promotion.open:
         return None
@@ -150,11 +155,11 @@ def _ended(connection: Connection, found: DeadLetter) -> str | None:
     )
 
 
-def _unseen(connection: Connection, found: DeadLetter) -> str | None:
-    """A vote is about what was asked for when it was given, and about nothing that came later."""
+def _explain_outdated_vote(connection: Connection, found: DeadLetter) -> str | None:
+    """Say that the vote is about an earlier promotion or earlier evidence."""
     if found.name not in _VOTES:
         return None
-    why = changed(connection, found.event_type, found.data, found.args, found.actor_name)
+    why = explain_outdated_vote(connection, found.event_type, found.data, found.args, found.actor_name)
     return f"{why}; it takes a new {found.event_type}" if why else None
 
 

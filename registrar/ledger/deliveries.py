@@ -1,10 +1,8 @@
-"""Accepting a delivery: its events and their first tasks, or the first answer again, in one commit."""
+"""Accept deliveries: write their events and first tasks in one commit, or return the first receipt again."""
 
-import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import CompoundSelect, Connection, and_, bindparam, delete, insert, select, union_all, update
@@ -13,18 +11,12 @@ from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Event
 from registrar.ledger import act_subjects
 from registrar.ledger import lane_priority as ranks
-from registrar.ledger.bulk_insert import Insert
+from registrar.ledger.event_rows import FIRST_TASKS, NEW_EVENTS, Delivery, _Key, event_row, first_task_row, new_id
 from registrar.ledger.tables import archived, events, tasks
-from registrar.ledger.tasks import REDELIVER_AFTER
-from registrar.ledger.tasks import new_id as new_task_id
 
-_Key: TypeAlias = tuple[str, str]  # source and delivery id
-
-# Put together once: SQLAlchemy takes longer for that than SQLite for the answer.
-#
-# Of a source, those of some delivery ids that the ledger has. By the index: for (source, delivery_id) IN (...) SQLite
-# reads all events, PostgreSQL all of the source. One statement has one view: what is moved into an archive meanwhile
-# is seen in one of the two places.
+# Events of known deliveries of a source. Built once, as SQLAlchemy takes longer for that than SQLite to run it.
+# One source at a time, for the index: with (source, delivery_id) IN (...) SQLite reads all events, PostgreSQL all of
+# the source. One statement has one view: an event that is archived meanwhile is found in one of the two tables.
 _EARLIER: CompoundSelect[Any] = union_all(
     *(
         select(table.c.delivery_id, table.c.position, id_, table.c.type, table.c.body_sha256).where(
@@ -36,44 +28,14 @@ _EARLIER: CompoundSelect[Any] = union_all(
         for table, id_ in ((events, events.c.id), (archived, archived.c.event_id))
     )
 )
-# But for those of a delivery that is there, or in an archive. That it is there is said twice, for PostgreSQL: what is
-# moved into an archive while the statement runs is no conflict any more, and not yet in the archive that it sees.
-_IS_NEW = """
-NOT EXISTS (SELECT 1 FROM events AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
-AND NOT EXISTS (SELECT 1 FROM archived AS old WHERE old.source = {source} AND old.delivery_id = {delivery_id})
-"""
-_NEW_EVENTS = Insert(
-    events,
-    [column.name for column in events.c if column.name != "seq"],
-    where=_IS_NEW,
-    ending="ON CONFLICT DO NOTHING",
-)
-_FIRST_TASKS = Insert(
-    tasks,
-    ["id", "event_id", "name", "lane", "args", "state", "not_before", "ring_at", "created_at"],
-    computed={"event_seq": "(SELECT seq FROM events WHERE id = {event_id})"},
-)
 
 
 class DeliveryConflict(ValueError):
-    """A delivery id that was used before, now with another body: which one is meant?"""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One verified request. id: the sender's delivery id. body_sha256: hex."""
-
-    source: str
-    id: str
-    body_sha256: str
-
-    @property
-    def key(self) -> _Key:
-        return (self.source, self.id)
+    """The delivery id was used before, with another body."""
 
 
 class _Written(NamedTuple):
-    """An event that the ledger has."""
+    """An event in the ledger, or in an archive file."""
 
     id: str
     type: str
@@ -82,7 +44,7 @@ class _Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was accepted: (event id, event type) in the delivery's order; bells to ring after the commit."""
+    """What was accepted: (event id, event type) in the delivery's order. task_messages: to publish after the commit."""
 
     events: list[tuple[str, str]]
     task_messages: list[TaskMessage]
@@ -94,7 +56,7 @@ Answer: TypeAlias = Receipt | DeliveryConflict
 
 @dataclass(frozen=True)
 class Arrival:
-    """A delivery with its events. at: when it is accepted."""
+    """A delivery with its events. at: the time of acceptance."""
 
     delivery: Delivery
     events: Sequence[Event]
@@ -102,7 +64,7 @@ class Arrival:
 
 
 def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event], *, at: datetime) -> Receipt:
-    """Write a delivery, or find that it was written before. Raises DeliveryConflict."""
+    """Write a delivery, or return the receipt of an earlier one with the same id. Raises DeliveryConflict."""
     [answer] = accept_all(connection, [Arrival(delivery, accepted, at)])
     if isinstance(answer, DeliveryConflict):
         raise answer
@@ -110,14 +72,14 @@ def accept(connection: Connection, delivery: Delivery, accepted: Sequence[Event]
 
 
 def accept_all(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
-    """Write deliveries that came at the same time, each as `accept` would: the answers, in their order."""
-    return prepared(arrivals, connection.dialect.name)(connection)
+    """Write deliveries together, each as `accept` would. Returns their answers in the same order."""
+    return prepare(arrivals, connection.dialect.name)(connection)
 
 
-def prepared(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection], list[Answer]]:
-    """`accept_all` for these, as far as it goes without the database: nobody waits for its lock meanwhile.
+def prepare(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection], list[Answer]]:
+    """Return a function that does `accept_all`. All work without the database is done before, without its lock.
 
-    However many they are, two statements are left if all are new. dialect: sqlite or postgresql.
+    If all deliveries are new, two statements are left, however many they are. dialect: sqlite or postgresql.
     """
     batch = _Batch(arrivals, dialect)
     may_be_new = all(arrival.events for arrival in arrivals)
@@ -125,13 +87,13 @@ def prepared(arrivals: Sequence[Arrival], dialect: str) -> Callable[[Connection]
     def write(connection: Connection) -> list[Answer]:
         if may_be_new and batch.written(connection):
             return [*batch.receipts]
-        return _looked_up(connection, arrivals)
+        return _write_unknown(connection, arrivals)
 
     return write
 
 
 class _Batch:
-    """Deliveries that may be new, each with its receipt if it is."""
+    """Deliveries that may be new, and the receipts that they get if they are."""
 
     def __init__(self, arrivals: Sequence[Arrival], dialect: str) -> None:
         self.receipts: list[Receipt] = []
@@ -140,41 +102,41 @@ class _Batch:
         for arrival in arrivals:
             receipt = Receipt([], [])
             for position, event in enumerate(arrival.events):
-                rows.append(_event(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
-                firsts.append(_first_task(event, event_id=rows[-1]["id"], at=arrival.at))
+                rows.append(event_row(arrival.delivery, event, id=new_id(), position=position, at=arrival.at))
+                firsts.append(first_task_row(event, event_id=rows[-1]["id"], at=arrival.at))
                 receipt.events.append((rows[-1]["id"], event.type))
                 receipt.task_messages.append(TaskMessage(firsts[-1]["id"], event.data.task))
                 if event.type in act_subjects.ACTS:
                     self._acts.append((firsts[-1]["id"], event.type, rows[-1]["data"]))
             self.receipts.append(receipt)
         self._ids = [row["id"] for row in rows]
-        self._events = _NEW_EVENTS.ready(rows, dialect)
-        self._tasks = _FIRST_TASKS.ready(firsts, dialect)
+        self._events = NEW_EVENTS.ready(rows, dialect)
+        self._tasks = FIRST_TASKS.ready(firsts, dialect)
 
     def written(self, connection: Connection) -> bool:
-        """False: not all of them are new, and nothing was written."""
+        """Write all of them, or nothing where not all are new. Returns whether it wrote them."""
         if self._events.run(connection) < len(self._ids):
             connection.execute(delete(events).where(events.c.id.in_(self._ids)))
             return False
         self._tasks.run(connection)
         for act in self._acts:
-            _pin(connection, *act)
+            _pin_first_task(connection, *act)
         return True
 
 
-def _pin(connection: Connection, task_id: str, type_: str, data: Mapping[str, Any]) -> None:
-    """Note what an act is about, with its first task, and whether it goes first: in the commit that accepts it."""
+def _pin_first_task(connection: Connection, task_id: str, type_: str, data: Mapping[str, Any]) -> None:
+    """Store the pins and the rank of a decision with its first task, in the commit that accepts it."""
     mine = tasks.c.id == task_id
     lane, seq = connection.execute(select(tasks.c.lane, tasks.c.event_seq).where(mine)).one()
-    pins = act_subjects.about(connection, type_, data)
-    rank = ranks.of(connection, type_, pins, lane=lane, seq=seq)
+    pins = act_subjects.load_pins(connection, type_, data)
+    rank = ranks.rank_of_event(connection, type_, pins, lane=lane, seq=seq)
     connection.execute(update(tasks).where(mine).values(args={act_subjects.KEY: pins}, rank=rank))
 
 
-def _looked_up(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
-    """Of these some were there before, or came twice.
+def _write_unknown(connection: Connection, arrivals: Sequence[Arrival]) -> list[Answer]:
+    """Accept deliveries of which some are in the ledger already, or are the same.
 
-    On PostgreSQL, another process may commit one of them between our look and our write: the next look finds it.
+    On PostgreSQL another process may commit one of them between read and write; the next round finds it.
     """
     for _ in range(len(arrivals) + 1):
         earlier = _earlier(connection, [arrival.delivery for arrival in arrivals])
@@ -200,12 +162,12 @@ def _answer(
         return _repeated(arrival.delivery, earlier[key])
     if fresh[key] is arrival:
         return written[key]
-    digest = fresh[key].delivery.body_sha256  # it came twice in this very moment
+    digest = fresh[key].delivery.body_sha256  # two of the same in one batch
     return _repeated(arrival.delivery, [_Written(id_, type_, digest) for id_, type_ in written[key].events])
 
 
 def known(connection: Connection, delivery: Delivery) -> Receipt | None:
-    """The first answer to a delivery that was accepted before, else None. Raises DeliveryConflict."""
+    """Return the first receipt of a delivery that was accepted before, else None. Raises DeliveryConflict."""
     earlier = _earlier(connection, [delivery])
     answer = _repeated(delivery, earlier[delivery.key]) if earlier else None
     if isinstance(answer, DeliveryConflict):
@@ -214,7 +176,7 @@ def known(connection: Connection, delivery: Delivery) -> Receipt | None:
 
 
 def _earlier(connection: Connection, deliveries: Sequence[Delivery]) -> dict[_Key, list[_Written]]:
-    """Those of the deliveries that the ledger has: their events, in order."""
+    """Return the events of those deliveries that are known already, in order."""
     found: dict[_Key, list[_Written]] = {}
     for source in {delivery.source for delivery in deliveries}:
         ids = [delivery.id for delivery in deliveries if delivery.source == source]
@@ -231,11 +193,6 @@ def _repeated(delivery: Delivery, earlier: Sequence[_Written]) -> Answer:
     return Receipt([(one.id, one.type) for one in earlier], [], repeated=True)
 
 
-def new_id() -> str:
-    """Of an event: seconds, then 96 random bits, for it opens a status page. New ones are neighbours in two indexes."""
-    return f"evt_{int(time.time()):08x}{os.urandom(12).hex()}"
-
-
 def add(
     connection: Connection,
     delivery: Delivery,
@@ -246,48 +203,16 @@ def add(
     position: int = 0,
     at: datetime,
 ) -> TaskMessage:
-    """Write one event with its first task; the bell to ring. Raises IntegrityError for a delivery seen before.
+    """Write one event with its first task. Returns the message to publish. Raises IntegrityError for a known delivery.
 
-    pins: what an act of pinned.ACTS is about, or since when a report was known.
+    pins: from act_subjects.load_pins and resend_pins.
     """
-    row = _event(delivery, event, id=id, position=position, at=at)
+    row = event_row(delivery, event, id=id, position=position, at=at)
     seq = connection.execute(insert(events).values(row).returning(events.c.seq)).scalar_one()
-    first = _first_task(event, event_id=id, at=at)
+    first = first_task_row(event, event_id=id, at=at)
     if pins or event.type in act_subjects.ACTS:
         first |= {"args": {act_subjects.KEY: dict(pins)}}
     if event.type in act_subjects.ACTS:
-        first |= {"rank": ranks.of(connection, event.type, pins, lane=first["lane"], seq=seq)}
+        first |= {"rank": ranks.rank_of_event(connection, event.type, pins, lane=first["lane"], seq=seq)}
     connection.execute(insert(tasks).values(first | {"event_seq": seq}))
     return TaskMessage(first["id"], event.data.task)
-
-
-def _event(delivery: Delivery, event: Event, *, id: str, position: int, at: datetime) -> dict[str, Any]:
-    return {
-        "id": id,
-        "source": delivery.source,
-        "delivery_id": delivery.id,
-        "position": position,
-        "body_sha256": delivery.body_sha256,
-        "type": event.type,
-        "model": event.data.registered_model,
-        "actor": event.actor.id,
-        "actor_name": event.actor.name,
-        "occurred_at": event.occurred_at,
-        "accepted_at": at,
-        "reply_to": event.reply_to,
-        "data": event.data.model_dump(mode="json"),
-    }
-
-
-def _first_task(event: Event, *, event_id: str, at: datetime) -> dict[str, Any]:
-    return {
-        "id": new_task_id(),
-        "event_id": event_id,
-        "name": event.data.task,
-        "lane": event.data.lane(event_id),
-        "args": {},
-        "state": "queued",
-        "not_before": at,
-        "ring_at": at + timedelta(seconds=REDELIVER_AFTER),
-        "created_at": at,
-    }

@@ -1,4 +1,4 @@
-"""Deployments that were asked for: promoted is not live until somebody confirms it."""
+"""Requested deployments. A promoted version is live once a deployment of it was confirmed."""
 
 import uuid
 from collections.abc import Mapping
@@ -10,21 +10,22 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
-from registrar.ledger.incarnations import Recorded, known, note
+from registrar.events.states import DeploymentState
+from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append, written
 from registrar.ledger.tables import deployments, holders
 
-IN_VAIN = ("failed", "timed_out")
-_REQUESTED: ColumnElement[str] = literal_column("'requested'")  # written out, as in tasks.py, for uq_deployments_open
+IN_VAIN = (DeploymentState.FAILED, DeploymentState.TIMED_OUT)
+# A literal, as in predicates.py, so that SQLite uses the index uq_deployments_open.
+_REQUESTED: ColumnElement[str] = literal_column("'requested'")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """state: requested, then live | failed | timed_out, or superseded by a later one. due_at: to be confirmed by.
+    """A request to deploy a version. due_at: the deadline for a confirmation.
 
-    What failed or timed out is live after all where that is reported late.
-
-    environment None: whichever reports. on_failure: alert | rollback, as the policy said when it was asked for.
+    A late report of success makes a failed or timed out deployment live. environment None: reports of any environment
+    count. on_failure: alert | rollback, from the policy at the time of the request.
     """
 
     id: str
@@ -44,7 +45,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class DeploymentRequested:
-    """Record: a version that reached a target is to be deployed. One that was under way there is superseded."""
+    """Record: a version is to be deployed to a target. Supersedes an open deployment to that target."""
 
     model: str
     version: int
@@ -56,19 +57,19 @@ class DeploymentRequested:
 
     def apply(self, connection: Connection, cause: Cause) -> None:
         under_way = and_(_requested(self.model), deployments.c.target == self.target)
-        _end(connection, under_way, "superseded", cause)
+        _end(connection, under_way, DeploymentState.SUPERSEDED, cause)
         row = {
             "id": self.id,
             "model": self.model,
             "version": self.version,
             "target": self.target,
-            "state": "requested",
+            "state": DeploymentState.REQUESTED,
             "event_id": cause.event_id,
             "requested_at": cause.at,
             "due_at": self.due_at,
             "environment": self.environment,
             "on_failure": self.on_failure,
-            "incarnation": note(connection, cause, self.model, self.version),
+            "incarnation": record_incarnation(connection, cause, self.model, self.version),
         }
         connection.execute(insert(deployments).values(row))
         said = {name: row[name] for name in ("target", "state", "due_at", "environment", "on_failure", "incarnation")}
@@ -85,25 +86,25 @@ class DeploymentRequested:
 
 @dataclass(frozen=True)
 class DeploymentEnded:
-    """Record: a deployment that was asked for is live, perhaps late; has failed, or was not confirmed in time."""
+    """Record: a deployment is live (perhaps late), has failed, or was not confirmed in time."""
 
     deployment_id: str
     state: str
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        before = ("requested", *IN_VAIN) if self.state == "live" else ("requested",)
+        before = [DeploymentState.REQUESTED, *(IN_VAIN if self.state == DeploymentState.LIVE else ())]
         open_ = and_(deployments.c.id == self.deployment_id, deployments.c.state.in_(before))
         _end(connection, open_, self.state, cause)
 
 
 def under_way(connection: Connection, *, model: str | None = None) -> list[Deployment]:
-    """Those nobody confirmed yet, of one model or of all, oldest first."""
+    """Return the open deployments of a model, or of all models, oldest first."""
     query = select(deployments).where(_requested(model)).order_by(deployments.c.requested_at)
     return [Deployment(**row._mapping) for row in connection.execute(query)]
 
 
 def late(connection: Connection, model: str, version: int) -> list[Deployment]:
-    """Those of a version that failed or timed out, the newest first; of another that had its number before, none."""
+    """Return the failed and timed out deployments of a version, newest first; none of an earlier incarnation of it."""
     same = and_(deployments.c.model == model, deployments.c.version == version)
     query = select(deployments).where(same).order_by(written(deployments, "deployment.requested").desc())
     found = [Deployment(**row._mapping) for row in connection.execute(query)]
@@ -116,9 +117,9 @@ def get(connection: Connection, deployment_id: str) -> Deployment | None:
 
 
 def was_live(connection: Connection, target: str, *, of: Incarnation) -> bool:
-    """Whether any deployment of that very version to a target was ever reported to have succeeded."""
+    """Return whether a deployment of this incarnation to a target was ever reported as succeeded."""
     same = and_(deployments.c.model == of.model, deployments.c.version == of.version, deployments.c.target == target)
-    found = connection.execute(select(deployments).where(same, deployments.c.state == "live")).all()
+    found = connection.execute(select(deployments).where(same, deployments.c.state == DeploymentState.LIVE)).all()
     which = known(connection, of.model, version=of.version) if found else {}
     return any(recorded(Deployment(**row._mapping), which).is_of(of) for row in found)
 
@@ -126,7 +127,7 @@ def was_live(connection: Connection, target: str, *, of: Incarnation) -> bool:
 def last(
     connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
 ) -> Deployment | None:
-    """That of a version to a target which was written last. of: as of promotions.latest."""
+    """Return the deployment of a version to a target that was written last. of: as in promotions.latest."""
     same = and_(deployments.c.model == model, deployments.c.version == version, deployments.c.target == target)
     newest = (written(deployments, "deployment.requested").desc(), deployments.c.requested_at.desc())
     which = known(connection, model, version=version) if of else {}
@@ -138,7 +139,7 @@ def last(
 
 
 def recorded(deployment: Deployment, which: Mapping[int, Incarnation]) -> Recorded:
-    """Which version a deployment is about. which: as of incarnations.known."""
+    """Return the version that a deployment is about. which: from incarnations.known."""
     return Recorded(deployment.version, deployment.requested_at, which.get(deployment.incarnation or 0))
 
 
@@ -152,7 +153,7 @@ class HolderDeployment:
 
 
 def of_holders(connection: Connection) -> list[HolderDeployment]:
-    """Every deployment of whichever version holds something, oldest first."""
+    """Return every deployment of each version that holds a stage or alias, oldest first."""
     one = or_(
         deployments.c.incarnation == holders.c.incarnation,
         deployments.c.incarnation.is_(None),  # not noted before schema 0011

@@ -1,7 +1,7 @@
-"""Where the registry and the record tell of two pasts: one of them was restored, or another registry is asked.
+"""Disputes: the registry and the record of a model contradict each other.
 
-Which of the two counts is an operator's to say. Until then nothing of the model is moved. The journal alone knows of
-it: nobody can take it out of there.
+One of them was restored from a backup, or MLFLOW_TRACKING_URI names another registry. An operator settles which counts;
+until then no version of the model is moved. Disputes are stored in the journal alone, which nobody can edit.
 """
 
 import json
@@ -16,13 +16,13 @@ from registrar.ledger.journal.append import append
 from registrar.ledger.tables import journal
 
 DISPUTED, SETTLED = "record.disputed", "record.settled"
-# As the index ix_journal_disputes has it: so SQLite sees that it fits.
+# The condition of the index ix_journal_disputes, so that SQLite uses it.
 _EITHER = text(f"kind IN ('{DISPUTED}', '{SETTLED}')")
 
 
 @dataclass(frozen=True)
 class Dispute:
-    """why: a sentence. moves: whether the model is written to all the same, since the registry has nothing of it."""
+    """An open dispute. why: a sentence. moves: writes go on, as the registry has nothing of the model."""
 
     why: str
     since: datetime
@@ -31,7 +31,7 @@ class Dispute:
 
 @dataclass(frozen=True)
 class Disputed:
-    """Record: the registry and the record of a model don't fit together. Said again in other words, it stays one."""
+    """Record: the registry contradicts the record of a model. Without effect while a dispute is open."""
 
     model: str
     why: str
@@ -45,7 +45,7 @@ class Disputed:
 
 @dataclass(frozen=True)
 class Settled:
-    """Record: it is said which of the two counts. how: for people."""
+    """Record: an operator settled the dispute. how: a sentence for people."""
 
     model: str
     how: str
@@ -56,31 +56,31 @@ class Settled:
 
 
 def dispute(connection: Connection, model: str) -> Dispute | None:
-    """The one that is not settled yet."""
-    found = _last(connection, model)
+    """Return the open dispute of a model."""
+    found = _load_last_entry(connection, model)
     if found is None or found.kind == SETTLED:
         return None
-    told = json.loads(found.body)["said"]
-    return Dispute(told["why"], found.at, told["moves"])
+    said = json.loads(found.body)["said"]
+    return Dispute(said["why"], found.at, said["moves"])
 
 
 def settled_at(connection: Connection, model: str) -> datetime | None:
-    """When the last one was settled."""
+    """Return when the last dispute of a model was settled."""
     query = select(journal.c.at).where(_EITHER, journal.c.kind == SETTLED, journal.c.model == model)
     return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).scalar()
 
 
 def disputed(connection: Connection) -> list[str]:
-    """The models of which one is not settled."""
+    """Return the models with an open dispute."""
     models = connection.execute(select(journal.c.model).where(_EITHER).distinct()).scalars().all()
     return sorted(model for model in models if model and dispute(connection, model))
 
 
 def disputes(connection: Connection) -> dict[str, Dispute]:
-    """By the name of its model: each that is not settled."""
+    """Return the open disputes by model."""
     return {model: one for model in disputed(connection) if (one := dispute(connection, model))}
 
 
-def _last(connection: Connection, model: str) -> Any:
+def _load_last_entry(connection: Connection, model: str) -> Any:
     query = select(journal.c.kind, journal.c.at, journal.c.body).where(_EITHER, journal.c.model == model)
     return connection.execute(query.order_by(journal.c.seq.desc()).limit(1)).one_or_none()

@@ -1,4 +1,4 @@
-"""Opens the ledger: one engine per process, short transactions, writers that wait in line and not for ever."""
+"""Open the ledger: one engine per process, short transactions, writers that wait in turn and for a limited time."""
 
 import sqlite3
 import threading
@@ -17,22 +17,24 @@ from registrar.ledger.unavailable import BUSY, LOCKED, READ_ONLY, LedgerUnavaila
 
 __all__ = ["BUSY_SECONDS", "Ledger", "LedgerUnavailable", "LedgerUrlError", "now"]
 
-BUSY_SECONDS = 2.0  # how long a writer waits for another; below Slack's 3 s
-# libpq's own are to wait for ever for a host that is gone: https://www.postgresql.org/docs/current/libpq-connect.html
+# Seconds that a writer waits for another; less than Slack's 3 s.
+BUSY_SECONDS = 2.0
+# libpq's defaults wait for ever for a dead host: https://www.postgresql.org/docs/current/libpq-connect.html
 _PATIENCE = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-_KNOCK = 0.0005  # seconds between two tries of a writer; a commit takes ten times as long
+# Seconds between two tries of a writer; a commit takes ten times as long.
+_RETRY_SECONDS = 0.0005
 Result = TypeVar("Result")
 _EXAMPLE = "sqlite:////var/lib/registrar/ledger.db or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 
 
 class LedgerUrlError(UserError, ValueError):
-    """The URL names no database that we can use; the message says what one looks like."""
+    """The URL names no usable database; the message shows what one looks like."""
 
     exit_code = 2
 
 
 class Ledger:
-    """url: sqlite:///PATH or postgresql+psycopg://... The schema must be there (`registrar migrate`).
+    """The ledger's database. url: sqlite:///PATH or postgresql+psycopg://... `registrar migrate` creates its schema.
 
     Raises LedgerUrlError.
     """
@@ -45,16 +47,16 @@ class Ledger:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end of the block. Raises LedgerUnavailable."""
+        """Open a transaction, committed at the end of the block. Raises LedgerUnavailable."""
         with self._honest():
             with self._in_turn(), self.engine.begin() as connection:
                 yield connection
             self.outages.succeeded()
 
     def written(self, work: Callable[[Connection], Result]) -> Result:
-        """What `work` does in one transaction. Raises LedgerUnavailable.
+        """Run `work` in one transaction and return its result. Raises LedgerUnavailable.
 
-        Done anew where the database is read-only: a connection that was opened while it was stays so.
+        Tries again where the database is read-only: connections stay read-only when the database no longer is.
         """
         try:
             return self._written(work)
@@ -69,7 +71,7 @@ class Ledger:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent view that takes no lock. Raises LedgerUnavailable."""
+        """Open a consistent view, without a lock. Raises LedgerUnavailable."""
         with self._honest(), self.engine.connect().execution_options(read=True) as connection:
             yield connection
 
@@ -89,8 +91,8 @@ class Ledger:
             raise LedgerUnavailable(str(error.orig), why) from error
 
     def _in_turn(self) -> AbstractContextManager[None]:
-        """The threads of a process line up here. Those who wait for SQLite's own lock sleep and retry, and of 16
-        under load some were unlucky for all of BUSY_SECONDS.
+        """Let the threads of a process write in turn. With SQLite's own lock they sleep and retry, and of 16 threads
+        under load some never got it within BUSY_SECONDS.
         """
         return _held(self._turn) if self._turn else nullcontext()
 
@@ -99,7 +101,7 @@ class Ledger:
 
 
 def now() -> datetime:
-    """The time, aware and in UTC."""
+    """Return the present time, aware and in UTC."""
     return datetime.now(UTC)
 
 
@@ -116,7 +118,7 @@ def _held(lock: threading.Lock) -> Iterator[None]:
 def _engine(url: str) -> Engine:
     try:
         engine = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _server(url)
-    except (ArgumentError, ValueError):  # what they say holds pieces of the address, and it holds a password
+    except (ArgumentError, ValueError):  # their messages contain parts of the URL, which has a password
         raise LedgerUrlError(f"REGISTRAR_LEDGER_URL is no database's address; one is such as {_EXAMPLE}") from None
     # Many rows are one statement, also where nothing is returned: with a statement for each, a thread would give its
     # turn away and wait for it again as often.
@@ -155,7 +157,7 @@ def _sqlite_connected(connection: Any, record: object) -> None:
 
 
 def _postgresql_connected(connection: Any, record: object) -> None:
-    # Whoever holds a lock on a table, for a VACUUM FULL or by mistake, must not keep a sender waiting for ever.
+    # A lock on a table, by VACUUM FULL or by mistake, must not keep a sender waiting for ever.
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {BUSY_SECONDS * 1000:.0f}")
         # A plan that is kept from when a table was empty would read it whole, however much it has grown by now.
@@ -164,7 +166,7 @@ def _postgresql_connected(connection: Any, record: object) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    # IMMEDIATE: a writer waits at the door. One that began by reading would fail at its first write.
+    # IMMEDIATE: a writer takes the lock at once. One that began by reading would fail at its first write.
     reads = connection.get_execution_options().get("read", False)
     own: Any = connection.connection.driver_connection
     if connection.info.get("patient", True) is not reads:  # while it writes, nothing is left to wait for
@@ -173,12 +175,13 @@ def _sqlite_begin(connection: Connection) -> None:
     if reads:
         connection.exec_driver_sql("BEGIN")
     elif not _entered(own):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # in vain, for the error
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails, and raises the error
 
 
 def _entered(connection: sqlite3.Connection) -> bool:
-    """Whether a write could begin within BUSY_SECONDS. SQLite itself sleeps longer and longer, up to 0.1 s: a receiver
-    of several processes would sleep most of its time, and the unlucky one for all of it.
+    """Begin a write within BUSY_SECONDS; return whether that was possible.
+
+    SQLite itself would sleep longer and longer, up to 0.1 s: most of the time of a receiver with several processes.
     """
     until = time.monotonic() + BUSY_SECONDS
     while True:
@@ -187,6 +190,6 @@ def _entered(connection: sqlite3.Connection) -> bool:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 return False
-            time.sleep(_KNOCK)
+            time.sleep(_RETRY_SECONDS)
         else:
             return True

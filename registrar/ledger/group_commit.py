@@ -1,6 +1,6 @@
-"""Group commit: one thread writes all submissions that wait, in one transaction and with one wait for the disk.
+"""Group commit: one thread writes all waiting submissions in one transaction, with one wait for the disk.
 
-What comes while a transaction is written waits for the next one: an idle process adds no waiting, a busy one no
+Submissions that come during a transaction wait for the next one. An idle process thus adds no delay, and a busy one no
 commits.
 """
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from registrar.batching import Batches
-from registrar.ledger.deliveries import Answer, Arrival, Receipt, prepared
+from registrar.ledger.deliveries import Answer, Arrival, Receipt, prepare
 from registrar.ledger.engine import Ledger, LedgerUnavailable
 
-# Submissions in one transaction. More would make the first of them wait longer than the disk does.
+# Submissions in one transaction. With more, the first of them would wait longer for the others than for the disk.
 LARGEST_GROUP = 64
-# Seconds for what waits when the process ends.
+# Seconds for the submissions that wait when the process ends.
 CLOSE_SECONDS = 10.0
 
 A = TypeVar("A", bound=Arrival)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pending(Generic[A]):
-    """A submission, and the future that its receipt (or error) is set in after the commit."""
+    """A submission, and the future that gets its receipt or error after the commit."""
 
     arrival: A
     future: Future[Receipt] = field(default_factory=Future)
@@ -56,7 +56,7 @@ class GroupCommitter(Generic[A]):
         answers = list(zip(group, self._write([pending.arrival for pending in group]), strict=True))
         try:
             self._committed([(one.arrival, answer) for one, answer in answers if isinstance(answer, Receipt)])
-        except Exception:  # it is on disk: a fault here must not take the answer
+        except Exception:  # committed already: an error here must not keep the receipt from the sender
             log.exception("accepted, and not dispatched or counted")
         for one, answer in answers:
             if isinstance(answer, Receipt):
@@ -66,11 +66,11 @@ class GroupCommitter(Generic[A]):
 
     def _write(self, group: Sequence[A]) -> Sequence[Answer | Exception]:
         try:
-            return self._ledger.written(prepared(group, self._ledger.engine.dialect.name))
+            return self._ledger.written(prepare(group, self._ledger.engine.dialect.name))
         except LedgerUnavailable as error:
             return [LedgerUnavailable(str(error), error.reason) for _ in group]
         except Exception as error:  # noqa: BLE001 (set in the future of the one that it is about)
             if len(group) == 1:
                 return [error]
-            # What the database can't take of one must not be the end of the others.
+            # One submission that the database refuses must not fail the others.
             return [answer for one in group for answer in self._write([one])]

@@ -1,6 +1,6 @@
-"""Which processes are alive, by their own word: a process that lives and one that works are told apart.
+"""Heartbeats of receivers, workers and beats, which tell a living process from a working one.
 
-All times are the database's, whatever the clocks of the processes say: how far those are apart from it is told beside.
+All times are the database's, so that wrong clocks of processes do no harm; `clock_ahead` says how wrong they are.
 """
 
 from collections import Counter
@@ -15,21 +15,25 @@ from registrar.ledger.engine import now
 from registrar.ledger.tables import heartbeats
 
 PARTS = ("receiver", "worker", "beat")
-EVERY = 10.0  # seconds
-SILENT_AFTER = timedelta(seconds=35)  # three heartbeats missed
-IDLE_AFTER = timedelta(seconds=60)  # beat rings about 40 times a minute; workers that wait take turns
-KEPT = timedelta(hours=1)  # after its last word; long enough to read when a part went
+# Seconds between two heartbeats of a process.
+EVERY = 10.0
+# Three missed heartbeats.
+SILENT_AFTER = timedelta(seconds=35)
+# Beat publishes about 40 messages a minute; waiting workers take them in turns.
+IDLE_AFTER = timedelta(seconds=60)
+# A row is deleted so long after its last heartbeat: long enough to see when a process ended.
+KEPT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """What one process last said of itself.
+    """What one process last reported.
 
-    part: receiver, worker or beat. instance: host:pid. last_bell_at: when the worker last took a doorbell from the
-    broker, or beat last put one there; None: never. in_hand: the tasks that the worker was running. turned_at: when
-    its loop last went round. clock_ahead: seconds that its clock is ahead of the database's; None: it is the same
-    machine's. keys: as Seal.digests has them, joined by commas. config: the digest of its registrar.yml. mlflow: why
-    MLflow did not answer it; "": it did. None, of each: it does not say.
+    part: receiver, worker or beat. instance: host:pid. last_dispatched_at: when the worker last took a message from
+    the broker, or beat last published one; None: never. in_hand: the number of tasks that the worker was running.
+    turned_at: when its loop last went round. clock_ahead: seconds that its clock is ahead of the database's; None with
+    SQLite, where both are the same machine's. keys: Encryptor.digests, joined by commas. config: the digest of its
+    registrar.yml. mlflow: why MLflow did not answer it; "": it did. An optional field that is None was not reported.
     """
 
     part: str
@@ -37,7 +41,7 @@ class Heartbeat:
     version: str
     started_at: datetime
     seen_at: datetime
-    last_bell_at: datetime | None = None
+    last_dispatched_at: datetime | None = None
     in_hand: int = 0
     turned_at: datetime | None = None
     clock_ahead: float | None = None
@@ -50,23 +54,25 @@ class Heartbeat:
         return self.instance.rpartition(":")[0]
 
     def silent(self, at: datetime) -> bool:
-        """It is dead, hangs, or can't reach the ledger."""
+        """Whether the process is dead, hangs, or can't reach the ledger."""
         return at - self.seen_at > SILENT_AFTER
 
     def stuck(self, at: datetime) -> bool:
-        """It lives, and its loop does not go round."""
+        """Whether the process lives and its loop stands still."""
         return self.turned_at is not None and not self.silent(at) and at - self.turned_at > SILENT_AFTER
 
     def idle(self, at: datetime) -> bool:
-        """It lives, yet nothing passes between it and the broker. Where beat and workers are idle, the broker is
-        down; where beat is not, the worker is a stalled consumer, or one of
-        more than about 40 that wait.
+        """Whether the process lives, yet exchanges nothing with the broker.
+
+        Where beat and workers are idle, the broker is down. Where beat is not, an idle worker is a stalled consumer, or
+        one of more than about 40 that wait.
         """
-        return self.part != "receiver" and not self.in_hand and at - (self.last_bell_at or self.started_at) > IDLE_AFTER
+        last = self.last_dispatched_at or self.started_at
+        return self.part != "receiver" and not self.in_hand and at - last > IDLE_AFTER
 
 
 def time_of(connection: Connection) -> datetime:
-    """The database's time. SQLite has its machine's, which is that of all who use it."""
+    """Return the database's time. With SQLite it is the machine's, which all processes share."""
     if connection.dialect.name == "sqlite":
         return now()
     said: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
@@ -74,32 +80,34 @@ def time_of(connection: Connection) -> datetime:
 
 
 def beat(connection: Connection, heartbeat: Heartbeat) -> None:
-    """Write it down, and drop those that have been silent for KEPT."""
+    """Write a heartbeat, and delete those that are older than KEPT."""
     values = asdict(heartbeat)
-    if connection.execute(update(heartbeats).where(_is(heartbeat)).values(values)).rowcount == 0:
+    if connection.execute(update(heartbeats).where(_is_same_process(heartbeat)).values(values)).rowcount == 0:
         connection.execute(insert(heartbeats).values(values))
     connection.execute(delete(heartbeats).where(heartbeats.c.seen_at < heartbeat.seen_at - KEPT))
 
 
 def stopped(connection: Connection, heartbeat: Heartbeat) -> None:
-    """The process ends in good order: nobody is to miss it. Who goes on under its name, as a receiver does that reads
-    its registrar.yml again, began later.
+    """Delete the heartbeat of a process that ends in good order; not that of its successor under the same name, which
+    began later (a receiver that reads registrar.yml again).
     """
-    connection.execute(delete(heartbeats).where(_is(heartbeat), heartbeats.c.started_at <= heartbeat.started_at))
+    connection.execute(
+        delete(heartbeats).where(_is_same_process(heartbeat), heartbeats.c.started_at <= heartbeat.started_at)
+    )
 
 
 def forget(connection: Connection, heartbeat: Heartbeat) -> None:
-    """The process is known to be dead, and another is in its place."""
-    connection.execute(delete(heartbeats).where(_is(heartbeat)))
+    """Delete the heartbeat of a process that is known to be dead and was replaced."""
+    connection.execute(delete(heartbeats).where(_is_same_process(heartbeat)))
 
 
 def all_known(connection: Connection) -> list[Heartbeat]:
-    """By part, the one heard last first."""
+    """Return all heartbeats by part, the latest first."""
     query = select(heartbeats).order_by(heartbeats.c.part, heartbeats.c.seen_at.desc())
     return [Heartbeat(**row) for row in connection.execute(query).mappings()]
 
 
-def _is(heartbeat: Heartbeat) -> Any:
+def _is_same_process(heartbeat: Heartbeat) -> Any:
     return and_(heartbeats.c.part == heartbeat.part, heartbeats.c.instance == heartbeat.instance)
 
 
@@ -107,13 +115,14 @@ KEYS, CONFIG = "keys", "config"
 
 
 def mismatches(living: Sequence[Heartbeat]) -> Mapping[str, list[Heartbeat]]:
-    """By what is different, those that are not as the most are. Of two that differ, the one that began first is."""
+    """Return the processes that differ from the majority, by KEYS and CONFIG. Of two, the older one is right."""
     return {KEYS: _keys(living), CONFIG: _config(living)}
 
 
 def _keys(living: Sequence[Heartbeat]) -> list[Heartbeat]:
-    """What the most close with must be among the keys of each, and what each closes with among the keys of the most.
-    While a key is exchanged, NEW,OLD fits OLD,NEW: either opens what the other closes.
+    """Each process must be able to decrypt what the majority encrypts, and the majority what each encrypts.
+
+    During a key exchange, NEW,OLD fits OLD,NEW.
     """
     said = [one for one in _by_age(living) if one.keys]
     if not said:
@@ -123,7 +132,7 @@ def _keys(living: Sequence[Heartbeat]) -> list[Heartbeat]:
 
 
 def fits(keys: str, others: str) -> bool:
-    """Whether each opens what the other closes. keys, others: as Heartbeat has them."""
+    """Return whether each can decrypt what the other encrypts. keys, others: as in Heartbeat."""
     mine, theirs = keys.split(","), others.split(",")
     return mine[0] in theirs and theirs[0] in mine
 

@@ -1,4 +1,4 @@
-"""Which version held which stage or alias, from when to when, and by whose event."""
+"""Holdings: which version held which stage or alias, from when to when, by which event."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,22 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
-from registrar.events.types import STAGES
-from registrar.ledger.incarnations import Recorded, known, note
+from registrar.events.states import TaskState
+from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append
-from registrar.ledger.queries.holdings import Holding, holdings
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks
 
-# What tells of changes in MLflow: what such an event brought into the record, a hand did there.
+# Events that report changes in MLflow: holdings that they began were made by hand there.
 BY_HAND = ("registry.changed", "registry.reconcile")
 
 
 @dataclass(frozen=True)
 class HoldingStarted:
-    """Record: a version holds a stage or an alias from now on. alone: whoever held it before does not any more.
+    """Record: a version holds a stage or an alias from now on. alone: it ends the holdings of all other versions.
 
-    promotion: the one that brought it there. anew: it came there just now, so that a holding of its own that is still
-    open is stale, and ends; else, written again for a holder that holds already, it changes nothing. adopted: it came
-    by hand, and passed what the policy asks.
+    promotion: the id of the promotion that moved it. anew: the version moved just now, so that an open holding of its
+    own is stale and ends; otherwise the record has no effect where the version holds already. adopted: it was moved by
+    hand, and passed the checks of the policy.
     """
 
     model: str
@@ -46,7 +45,7 @@ class HoldingStarted:
             _close(connection, own, cause)
         elif connection.execute(select(holders.c.seq).where(own)).first():
             return
-        which = note(connection, cause, self.model, self.version)
+        which = record_incarnation(connection, cause, self.model, self.version)
         what = {"kind": self.kind, "key": self.key, "promotion_id": self.promotion, "incarnation": which}
         row = {
             **what,
@@ -64,9 +63,9 @@ class HoldingStarted:
 
 @dataclass(frozen=True)
 class HoldingEnded:
-    """Record: a version holds a stage or alias no longer. key None: any of that kind, but for `keep`.
+    """Record: a version no longer holds a stage or alias. key None: any of that kind, except `keep`.
 
-    because: why, where no move ended it.
+    because: the reason, where no move ended the holding.
     """
 
     model: str
@@ -86,73 +85,10 @@ class HoldingEnded:
 
 
 @dataclass(frozen=True)
-class HistoryFilter:
-    """Which part of a model's history; None: any.
-
-    target: a stage, in any case, or an alias with its @. at: what was held then. since, until: what was held at some
-    time from the one on, and before the other.
-    """
-
-    target: str | None = None
-    at: datetime | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def place(self) -> tuple[str, str] | None:
-        """(kind, key) of the target; None for what is neither a stage nor an alias."""
-        target = self.target or ""
-        if target.startswith("@"):
-            return "alias", target[1:]
-        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
-
-    def where(self) -> list[ColumnElement[bool]]:
-        """Of holders."""
-        found: list[ColumnElement[bool]] = []
-        begun, ended = holders.c.since, holders.c.until
-        if self.target is not None:
-            kind, key = self.place or ("", "")
-            found += [holders.c.kind == kind, holders.c.key == key]
-        if self.at is not None:
-            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
-        if self.since is not None:
-            found.append(or_(ended.is_(None), ended > self.since))
-        if self.until is not None:
-            found.append(begun < self.until)
-        return found
-
-
-ALL = HistoryFilter()
-
-
-def history(
-    connection: Connection,
-    model: str,
-    past: HistoryFilter = ALL,
-    *,
-    before: int | None = None,
-    limit: int | None = None,
-) -> list[Holding]:
-    """In the order in which it happened, whatever clocks said; of what was written before number `before`, the newest
-    `limit`.
-    """
-    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
-    if before is not None:
-        newest = newest.where(holders.c.seq < before)
-    newest = newest.order_by(holders.c.seq.desc()).limit(limit)
-    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
-
-
-def how_long(connection: Connection, model: str) -> int:
-    """How many holdings a model's history has."""
-    return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()
-
-
-@dataclass(frozen=True)
 class PastHolding(Recorded):
-    """One time that a version held a stage or an alias; still: it does.
+    """A time that a version held a stage or an alias. still: it holds it now.
 
-    given: by a promotion, a rollback or a command, or by hand with an adoption that passed; not by hand alone.
+    given: by a promotion, a rollback, a command or a passed adoption; False: by hand alone.
     """
 
     still: bool = False
@@ -162,7 +98,7 @@ class PastHolding(Recorded):
 
 
 def held_before(connection: Connection, model: str, kind: str, key: str) -> list[PastHolding]:
-    """Each time that a stage or an alias was held, newest first."""
+    """Return all holdings of a stage or an alias, newest first."""
     same = and_(holders.c.model == model, holders.c.kind == kind, holders.c.key == key)
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
@@ -187,10 +123,9 @@ def held_before(connection: Connection, model: str, kind: str, key: str) -> list
 
 
 def _approved(rows: Sequence[Row[Any]], by_hand: set[str]) -> Mapping[int, Mapping[str, Any]]:
-    """What each was approved by, by the number of the holding: its own evidence; of one that came back with no
-    promotion, by a rollback, that of the time before. A hand's doing was approved by nothing.
+    """Return the evidence by which each holding was approved, by its seq; {} for holdings made by hand.
 
-    rows: newest first.
+    A rollback has no promotion of its own: it takes the evidence of the version's holding before. rows: newest first.
     """
     found: dict[int, Mapping[str, Any]] = {}
     last: dict[tuple[int, int | None], Mapping[str, Any]] = {}
@@ -202,10 +137,10 @@ def _approved(rows: Sequence[Row[Any]], by_hand: set[str]) -> Mapping[int, Mappi
 
 
 def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -> set[tuple[str, int]]:
-    """(event, version) of the adoptions that passed: the facts that their tasks left say so."""
+    """Return (event id, version) of passed adoptions, from the facts of their tasks."""
     if not event_ids:
         return set()
-    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == "succeeded")
+    done = and_(tasks.c.event_id.in_(event_ids), tasks.c.name == "worker.adopt", tasks.c.state == TaskState.SUCCEEDED)
     found = connection.execute(select(tasks.c.event_id, tasks.c.outcome).where(done)).all()
     return {
         (row.event_id, fact["version"])
@@ -218,10 +153,10 @@ def _adopted(connection: Connection, event_ids: set[str], kind: str, key: str) -
 def ever_held(
     connection: Connection, model: str, places: Iterable[tuple[str, str]], *, made: datetime | None = None
 ) -> list[int]:
-    """The versions that came to any of these places, each (kind, key); each once, the one that came last first.
+    """Return the versions that ever held one of these places, latest first, each once. places: (kind, key).
 
-    made: when the registry made the model; versions made before, by its own clock, do not count. Where the record does
-    not know when a version was made, it must have come there later.
+    made: when the registry made the model; versions of an earlier model of that name are left out. Where the record
+    does not know when a version was made, the start of its holding decides.
     """
     there = or_(*(and_(holders.c.kind == kind, holders.c.key == key) for kind, key in places))
     query = select(holders.c.version).where(holders.c.model == model, there).order_by(holders.c.seq.desc())
@@ -232,7 +167,7 @@ def ever_held(
 
 
 def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnation) -> datetime | None:
-    """Since when that very version holds a stage or an alias, if it does."""
+    """Return since when this incarnation of a version holds a stage or an alias; None: it does not."""
     same = and_(_open(of.model, kind), holders.c.key == key, holders.c.version == of.version)
     joined = holders.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
     query = select(holders.c.since, holders.c.incarnation, promotions.c.evidence).select_from(joined).where(same)
@@ -244,7 +179,7 @@ def holding_since(connection: Connection, kind: str, key: str, *, of: Incarnatio
 
 
 def holder(connection: Connection, model: str, kind: str, key: str) -> int | None:
-    """The version that holds a stage or an alias; of several, the one that came last."""
+    """Return the version that holds a stage or an alias; of several, the latest."""
     same = and_(_open(model, kind), holders.c.key == key)
     query = select(holders.c.version).where(same).order_by(holders.c.seq.desc())
     return connection.execute(query.limit(1)).scalar_one_or_none()
@@ -259,13 +194,13 @@ class Holder:
 
 
 def held_now(connection: Connection, model: str, kind: str) -> list[Holder]:
-    """Of each stage, or each alias; of several versions in one stage, the one that came last is last."""
+    """Return the holders of each stage, or of each alias; of several versions in a stage, the latest comes last."""
     query = select(holders.c.key, holders.c.version).where(_open(model, kind)).order_by(holders.c.seq)
     return [Holder(*row) for row in connection.execute(query)]
 
 
 def models_held(connection: Connection) -> list[str]:
-    """The models of which the record knows a holder."""
+    """Return the models that have a holder of any stage or alias."""
     return list(connection.execute(select(holders.c.model).where(holders.c.until.is_(None)).distinct()).scalars())
 
 

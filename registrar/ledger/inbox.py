@@ -1,6 +1,6 @@
-"""The one way in: whatever is accepted, from a webhook, a page, the API or the scheduler, is submitted here.
+"""The inbox accepts the events of webhooks, dashboard, API and scheduler, and makes them durable.
 
-capacity -> group commit -> dispatch -> metrics, trace, log. A receipt is given after the commit and never before.
+Capacity -> group commit -> dispatch -> metrics, trace, log. A receipt is given after the commit and never before.
 """
 
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Submission(Arrival):
-    """What one entrance accepts at once: a delivery, its events, and when they came.
+    """A delivery with its events, as one entrance submits it.
 
-    entrance: how its trace is named, such as `webhook ci`. began: of the request, nanoseconds since 1970.
+    entrance: the name of its trace, such as `webhook ci`. began: the start of the request, nanoseconds since 1970.
     traceparent: the sender's, https://www.w3.org/TR/trace-context/.
     """
 
@@ -57,7 +57,7 @@ class Inbox:
         self._count = count
         self._committer: GroupCommitter[Submission] = GroupCommitter(ledger, self._committed)
         # Whatever asks the ledger before a commit: one at a time, and never in the writer's thread.
-        self._looking = ThreadPoolExecutor(1, "capacity")
+        self._executor = ThreadPoolExecutor(1, "capacity")
 
     def submit(self, submission: Submission) -> Future[Receipt]:
         """Never blocks. The future holds the receipt once it is on disk, the first one again for a repetition.
@@ -69,28 +69,28 @@ class Inbox:
         if self._capacity is None:
             self._committer.put(pending)
         elif self._capacity.stale:
-            self._look(self._admit_after_look, self._capacity, pending)
+            self._run_later(self._admit_after_refresh, self._capacity, pending)
         else:
             if self._capacity.due:
-                self._looking.submit(self._refresh, self._capacity)
+                self._executor.submit(self._refresh, self._capacity)
             self._admit(self._capacity, pending)
         return pending.future
 
     def close(self) -> None:
         """Write and answer what was submitted; nothing may be submitted from then on."""
-        self._looking.shutdown()
+        self._executor.shutdown()
         self._committer.close()
 
     def _admit(self, capacity: Capacity, pending: _Pending) -> None:
         try:
             capacity.admit(pending.arrival.delivery.source, pending.arrival.events)
         except NoCapacity as refusal:
-            self._look(self._repeat_or_refuse, refusal, pending)
+            self._run_later(self._repeat_or_refuse, refusal, pending)
         else:
             self._committer.put(pending)
 
-    def _look(self, job: Callable[[Any, _Pending], None], about: object, pending: _Pending) -> None:
-        """Have a job done that asks the ledger. Whatever it raises is the answer: nobody waits for ever."""
+    def _run_later(self, job: Callable[[Any, _Pending], None], about: object, pending: _Pending) -> None:
+        """Run a job that reads the ledger. Its error becomes the answer, so that no sender waits for ever."""
 
         def run() -> None:
             try:
@@ -99,11 +99,11 @@ class Inbox:
                 pending.future.set_exception(error)
 
         try:
-            self._looking.submit(run)
+            self._executor.submit(run)
         except RuntimeError:  # after close()
             pending.future.set_exception(LedgerUnavailable("this process ends", "is not written any more"))
 
-    def _admit_after_look(self, capacity: Capacity, pending: _Pending) -> None:
+    def _admit_after_refresh(self, capacity: Capacity, pending: _Pending) -> None:
         capacity.refresh()
         self._admit(capacity, pending)
 
@@ -112,7 +112,7 @@ class Inbox:
             capacity.refresh()
 
     def _repeat_or_refuse(self, refusal: NoCapacity, pending: _Pending) -> None:
-        """A repetition is answered as ever, however full it is."""
+        """Answer a known delivery with its first receipt, whatever the capacity; refuse any other."""
         with self._ledger.read() as connection:
             receipt = known(connection, pending.arrival.delivery)
         if receipt is None:
@@ -121,7 +121,7 @@ class Inbox:
         pending.future.set_result(receipt)
 
     def _committed(self, written: Sequence[tuple[Submission, Receipt]]) -> None:
-        """What follows a commit."""
+        """Dispatch, count, trace and log what was committed."""
         self._dispatch([task_message for _, receipt in written for task_message in receipt.task_messages])
         for submission, receipt in written:
             self._count(submission.delivery.source, receipt)

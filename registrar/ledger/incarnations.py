@@ -1,4 +1,4 @@
-"""Which version each record is about: noted with holdings, promotions and deployments, compared before they count.
+"""Incarnations of versions: recorded with holdings, promotions and deployments, and compared before these count.
 
 What was written before schema 0011 has no note. It is about a version where it began after the registry had made that,
 from the same run where the run is known; nothing is guessed beyond that.
@@ -17,14 +17,15 @@ from registrar.ledger.journal.append import append
 from registrar.ledger.tables import incarnations
 
 NAMES = ("model", "version", "created_at", "run_id", "source", "registry")
-CLOCKS = timedelta(minutes=5)  # the registry's may be so far ahead of the ledger's, where the run says it is the same
+# The registry's clock may be so far ahead of the ledger's; applied where the run id matches.
+CLOCKS = timedelta(minutes=5)
 COLUMNS = tuple(incarnations.c[name] for name in NAMES)
 
 
 def is_about(created_at: datetime, *, recorded: datetime | None, since: datetime) -> bool:
-    """Whether a record is about the version that the registry made at `created_at`: the rule for all records.
+    """Return whether a record is about the version that the registry made at `created_at`.
 
-    recorded: what the record has for that; None: nothing, and it must have begun later.
+    recorded: the time in the record; None: unknown, and the record must have begun later.
     """
     return since >= created_at if recorded is None else recorded == created_at
 
@@ -43,11 +44,11 @@ class Recorded:
 
     @property
     def made_by(self) -> datetime:
-        """By when the registry had made the version."""
+        """A time by which the registry had made the version."""
         return self.noted.created_at if self.noted else self.since
 
     def is_of(self, found: Incarnation) -> bool:
-        """Whether it is about the version that was found under its number."""
+        """Return whether the record is about this incarnation of the version."""
         if self.version != found.version:
             return False
         if self.noted is not None:
@@ -58,8 +59,8 @@ class Recorded:
         return is_about(found.created_at, recorded=None, since=self.since + slack)
 
 
-def note(connection: Connection, cause: Cause, model: str, version: int) -> int | None:
-    """Return the number of the version that the task saw, written down first if it is new; None: it saw none."""
+def record_incarnation(connection: Connection, cause: Cause, model: str, version: int) -> int | None:
+    """Return the seq of the incarnation that the task saw, inserted if it is new; None: it saw none."""
     seen = cause.seen.get((model, version))
     if seen is None:
         return None
@@ -82,7 +83,7 @@ class Noted:
     version: int
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        note(connection, cause, self.model, self.version)
+        record_incarnation(connection, cause, self.model, self.version)
 
 
 def known(connection: Connection, model: str, *, version: int | None = None) -> Mapping[int, Incarnation]:
@@ -94,7 +95,7 @@ def known(connection: Connection, model: str, *, version: int | None = None) -> 
 
 
 def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, datetime]:
-    """By model: since when it is there, for those that were made anew. What the record has of before is another's."""
+    """Return when models were created again, by name; earlier records are about deleted models of that name."""
     columns = (incarnations.c.model, incarnations.c.version, incarnations.c.created_at)
     before = func.max(incarnations.c.version).over(
         partition_by=incarnations.c.model,
@@ -108,7 +109,7 @@ def made_anew_at(connection: Connection, models: Iterable[str]) -> dict[str, dat
 
 
 def of_deleted(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:
-    """By the id of each promotion whose model was deleted: when the one of today was made. rows: of promotions."""
+    """Return when the present model was created, by the id of each promotion of a deleted model. rows: promotions."""
     rows = list(rows)
     anew = made_anew_at(connection, {row["model"] for row in rows})
     asked = [row for row in rows if row["model"] in anew]

@@ -1,4 +1,4 @@
-"""Brings the ledger's schema up to date; schema.py says whether it is."""
+"""Migrate the ledger's schema by Alembic; schema.py checks it."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -14,27 +14,28 @@ from registrar.ledger.tables import schema_versions
 
 __all__ = ["SchemaMismatch", "check", "migrate"]
 
-_MIGRATING = 0x5265_6769  # any constant: PostgreSQL's advisory lock while migrating
+# Any constant: the key of PostgreSQL's advisory lock while migrating.
+_MIGRATING = 0x5265_6769
 
 
 def migrate(ledger: Ledger, *, to: str = "head") -> str:
-    """Run what is missing, in one transaction; safe to run from several processes at once. Returns the revision.
+    """Run the missing migrations in one transaction. Safe from several processes at once. Returns the revision.
 
     Raises NewerSchema, LedgerUnavailable.
     """
     with ledger.write() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL lock_timeout = 0"))  # another's migration may take its time
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process's migration may take long
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
         refuse_foreign(connection)
         refuse_newer(connection)
         command.upgrade(_config(connection), to)
-        _note(connection)
+        _record_schema_version(connection)
         return _head() if to == "head" else to
 
 
-def _note(connection: Connection) -> None:
-    """Which version of Registrar this revision came with: the first that brought a ledger there."""
+def _record_schema_version(connection: Connection) -> None:
+    """Note that this version of Registrar migrated the ledger to its revision, unless an earlier one did."""
     if not inspect(connection).has_table(schema_versions.name):  # an older revision was asked for
         return
     values = {"revision": revision(connection), "version": version("mlflow-registrar"), "at": now()}

@@ -1,4 +1,4 @@
-"""Which message of which channel is a promotion's card: what is edited when it ends, and answered in its thread."""
+"""The chat messages that show a promotion (cards): edited when it ends, answered in their threads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from registrar.ledger.tables import cards
 
 @dataclass(frozen=True)
 class Card:
-    """ref: the chat system's own name for the message, as its notifier wrote it. fact: what the card was made of."""
+    """A posted card. ref: the chat system's id of the message, written by the notifier. fact: shown on the card."""
 
     promotion_id: str
     channel: str
@@ -37,7 +37,7 @@ class Posted:
 
 
 def posted(connection: Connection, promotion_id: str, channel: str) -> list[Card]:
-    """A promotion's cards in a channel, oldest first: the request's, then reminders'."""
+    """Return a promotion's cards in a channel, oldest first: the request's, then those of reminders."""
     mine = (cards.c.promotion_id == promotion_id) & (cards.c.channel == channel)
     columns = [cards.c[name] for name in Card.__dataclass_fields__]
     rows = connection.execute(select(*columns).where(mine).order_by(cards.c.seq)).all()

@@ -1,4 +1,4 @@
-"""All that a model's record says of the present: who holds what, what is asked for, what is being deployed."""
+"""The open records of a model: holdings, promotions, deployments."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from sqlalchemy import Connection, or_, select, true
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import LedgerChange
+from registrar.events.states import DeploymentState, PromotionState
 from registrar.ledger import deployments, promotions
 from registrar.ledger.deployments import DeploymentEnded
 from registrar.ledger.holders import HoldingEnded
@@ -15,12 +16,13 @@ from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.tables import holders, incarnations
 from registrar.ledger.tables import promotions as asked_for
 
-ARCHIVED = "Archived"  # where versions are without number
+# This stage holds any number of versions.
+ARCHIVED = "Archived"
 
 
 @dataclass(frozen=True)
 class Open(Recorded):
-    """One of them. what: for people. kind: stage | alias | promotion | deployment. key: of a holding, else its id.
+    """An open record. what: for people. kind: stage | alias | promotion | deployment. key: of a holding, else the id.
 
     target: of a promotion or a deployment.
     """
@@ -34,17 +36,17 @@ class Open(Recorded):
     def live(self) -> bool:
         return self.key != ARCHIVED
 
-    def ended(self, model: str, because: str) -> LedgerChange:
-        """The record that ends it, since its version is no more."""
+    def end_record(self, model: str, because: str) -> LedgerChange:
+        """Return the ledger change that ends it, as its version no longer exists."""
         if self.kind == "promotion":
-            return PromotionStateChanged(self.key, "superseded", because)
+            return PromotionStateChanged(self.key, PromotionState.SUPERSEDED, because)
         if self.kind == "deployment":
-            return DeploymentEnded(self.key, "superseded")
+            return DeploymentEnded(self.key, DeploymentState.SUPERSEDED)
         return HoldingEnded(model, self.kind, self.version, self.key, because=because)
 
 
 def open_records(connection: Connection, model: str, *, about: Collection[int] | None = None) -> Sequence[Open]:
-    """Those of a model that have not ended. about: of Archived, the versions of these numbers alone; None: all."""
+    """Return the open records of a model. about: versions in Archived to include; None: all."""
     asked = promotions.still_open(connection, model=model)
     deployed = deployments.under_way(connection, model=model)
     which = _noted(connection, [*(one.incarnation for one in asked), *(one.incarnation for one in deployed)])

@@ -1,7 +1,7 @@
-"""The tags that Registrar gave a version, as the record has them: what else is seen in MLflow is somebody's hand.
+"""The tags that Registrar gave a version, by the record; others in MLflow were set by hand.
 
-Read from what tasks that succeeded were asked for, and told: not from MLflow, where tags go with a copy of a version
-and anybody may write some.
+They are read from events and outcomes of succeeded tasks, not from MLflow, where copies of versions keep their tags and
+anybody may write some.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,47 +10,50 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from registrar.events.facts import FactType
+from registrar.events.states import TaskState
 from registrar.ledger.incarnations import CLOCKS
 from registrar.ledger.tables import events, tasks
 from registrar.ledger.version_state import TAG, current, states
 
-_LOOKED_AT = 200  # newest tasks of the model that give versions tags
+# The newest tasks of a model that are read.
+_LOOKED_AT = 200
 _TASKS = ("worker.register", "worker.describe", "worker.request")
 
 
 def own_tags(connection: Connection, model: str, version: int, created_at: datetime) -> dict[str, str]:
-    """By key, whole: MLflow may have less of a long one. created_at: when MLflow made the version."""
+    """Return the tags by key, untruncated. created_at: when MLflow made the version."""
     found: dict[str, str] = {}
-    for row in _done(connection, model):
-        # Of a model that was deleted and made anew, the number was another version's.
+    for row in _load_tagging_tasks(connection, model):
+        # In a deleted model of that name, the number was another version's.
         if row.finished_at >= created_at - CLOCKS:
-            found |= dict(_given(row, version, created_at))
+            found |= dict(_iter_tags_of_task(row, version, created_at))
     recorded = current(states(connection, model, version=version), version, created_at)
     return found | {key.removeprefix(TAG): value for key, value in recorded.items()}
 
 
-def _done(connection: Connection, model: str) -> list[Row[Any]]:
-    """Oldest first."""
+def _load_tagging_tasks(connection: Connection, model: str) -> list[Row[Any]]:
+    """Return the succeeded tasks that give tags, oldest first."""
     of_events = (events.c.id.label("event_id"), events.c.data, events.c.actor_name)
     columns = (tasks.c.id, tasks.c.name, tasks.c.outcome, tasks.c.finished_at, *of_events)
     query = select(*columns).join(events, tasks.c.event_id == events.c.id)
-    query = query.where(events.c.model == model, tasks.c.name.in_(_TASKS), tasks.c.state == "succeeded")
+    query = query.where(events.c.model == model, tasks.c.name.in_(_TASKS), tasks.c.state == TaskState.SUCCEEDED)
     newest = query.order_by(events.c.seq.desc(), tasks.c.seq.desc()).limit(_LOOKED_AT)
     return list(reversed(connection.execute(newest).all()))
 
 
-def _given(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[str, str]]:
-    """What one task gave a version."""
+def _iter_tags_of_task(row: Row[Any], version: int, created_at: datetime) -> Iterator[tuple[str, str]]:
+    """Yield the tags that a task gave a version."""
     for fact in (row.outcome or {}).get("facts") or []:
         details: Mapping[str, Any] = fact.get("details") or {}
         if fact.get("version") != version or details.get("created_at") not in (None, created_at.isoformat()):
             continue
-        if fact["type"] == "model_version.registered":
+        if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
             told = {"run": details.get("run_id"), "commit": details.get("commit"), "by": row.actor_name}
             told |= {"event": row.event_id, "task": row.id}
             yield from row.data.get("tags", {}).items()
             yield from ((f"registrar.{name}", value) for name, value in told.items() if value)
-        elif fact["type"] == "model_version.described":
+        elif fact["type"] == FactType.MODEL_VERSION_DESCRIBED:
             yield from row.data.get("tags", {}).items()
-        elif fact["type"] == "model_version.held_back":
+        elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:
             yield f"registrar.held_back.{details['target']}", "; ".join(details["reasons"])

@@ -1,7 +1,6 @@
-"""The text behind each policy digest that the record names: kept in the journal when it is first used.
+"""The texts behind policy digests in the record, kept in the journal from a digest's first use.
 
-It is what the digest is the SHA-256 of: targets and the members of the groups that they name. No secret, nor where
-one is, is in it.
+A digest is the SHA-256 of such a text: targets, and the members of their groups. It names no secrets or their places.
 """
 
 import json
@@ -21,13 +20,13 @@ KIND = "policy.used"
 
 @dataclass(frozen=True)
 class PolicyUsed:
-    """Record: something is bound to a policy's digest. Written down once for each digest."""
+    """Record: an approval is bound to a policy digest. The first one stores its text."""
 
     digest: str
     text: str
 
     def apply(self, connection: Connection, cause: Cause) -> None:
-        """Not as an entry of the event's, which it names: so that all of them are found without reading the journal."""
+        """Append an entry without event_id, so that the index finds all such entries; its body names the event."""
         if find(connection, self.digest) is None:
             actor = Actor(cause.actor, cause.actor_name)
             append_deed(connection, actor, cause.at, KIND, digest=self.digest, text=self.text, event=cause.event_id)
@@ -35,7 +34,7 @@ class PolicyUsed:
 
 @dataclass(frozen=True)
 class PolicyText:
-    """event_id: of the event that the digest was first used for."""
+    """event_id: of the event that used the digest first."""
 
     digest: str
     text: str
@@ -44,13 +43,13 @@ class PolicyText:
 
 
 def find(connection: Connection, digest: str) -> PolicyText | None:
-    """digest: whole, or so much of its beginning as fits one alone. None: none fits, or several do."""
+    """Return the text of a digest, or of a unique prefix; None: no match, or several."""
     named = journal.c.body.contains(f'"digest":"{digest}', autoescape=True)
     query = select(journal.c.at, journal.c.body).where(journal.c.event_id == "", journal.c.kind == KIND, named)
-    found = {one.digest: one for one in (_read(row.at, row.body) for row in connection.execute(query))}
+    found = {one.digest: one for one in (_parse_entry(row.at, row.body) for row in connection.execute(query))}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _read(at: datetime, body: str) -> PolicyText:
+def _parse_entry(at: datetime, body: str) -> PolicyText:
     said: dict[str, Any] = json.loads(body)["said"]
     return PolicyText(said["digest"], said["text"], at, said["event"])

@@ -1,4 +1,4 @@
-"""Promotions and the votes on them: requested, waiting or approved or rejected, promoted or superseded."""
+"""Promotions: versions on their way to a target. States: registrar.events.states.PromotionState."""
 
 import hashlib
 import json
@@ -12,23 +12,24 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, 
 
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Cause
-from registrar.ledger.incarnations import Recorded, known, note
+from registrar.events.states import PromotionState
+from registrar.ledger.incarnations import Recorded, known, record_incarnation
 from registrar.ledger.journal.append import append, written
-from registrar.ledger.tables import promotions, votes
+from registrar.ledger.tables import promotions
 
-OPEN = ("waiting", "awaiting_approval", "approved")
-# Written out, as in tasks.py: so SQLite sees that uq_promotions_open fits.
+OPEN = (PromotionState.WAITING, PromotionState.AWAITING_APPROVAL, PromotionState.APPROVED)
+# Literals, as in predicates.py, so that SQLite uses the index uq_promotions_open.
 _OPEN: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in OPEN]
-# What the journal tells of a promotion that was opened, and of one that was decided.
+# Columns in the journal entries of an opened and of a decided promotion.
 REQUEST = ("target", "state", "requested_by", "reason", "evidence", "due_at", "broke_glass", "incarnation")
 DECISION = ("state", "reason", "decided_by", "broke_glass")
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """One request that a version reach a target's stage. evidence: what an approver is shown and binds to.
+    """A request that a version reach a target. evidence: what approvers see, and what their votes are bound to.
 
-    due_at: when what it waits for has passed. broke_glass: approved by one person, past the rules.
+    due_at: when its time gates open. broke_glass: approved by one person, against the rules.
     """
 
     id: str
@@ -58,24 +59,24 @@ class Promotion:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the evidence: what a vote is bound to."""
+        """SHA-256 of the evidence, which votes are bound to."""
         return hashlib.sha256(json.dumps(dict(self.evidence), sort_keys=True).encode()).hexdigest()
 
     @property
     def asked_at(self) -> datetime:
-        """Since when people are asked: what waited first was not shown to them before."""
-        return self.due_at if self.state == "awaiting_approval" and self.due_at else self.created_at
+        """Since when approvers are asked: after its time gates opened, if it had to wait for them."""
+        return self.due_at if self.state == PromotionState.AWAITING_APPROVAL and self.due_at else self.created_at
 
 
 @dataclass(frozen=True)
 class PromotionRequested:
-    """Record: a promotion was requested. requested_by None: by whoever's event it is."""
+    """Record: a promotion was requested. requested_by None: by the actor of the event."""
 
     model: str
     version: int
     target: str
     evidence: Mapping[str, Any]
-    state: str = "awaiting_approval"
+    state: str = PromotionState.AWAITING_APPROVAL
     requested_by: str | None = None
     reason: str | None = None
     due_at: datetime | None = None
@@ -94,10 +95,10 @@ class PromotionRequested:
             "reason": self.reason,
             "created_at": cause.at,
             "due_at": self.due_at,
-            "incarnation": note(connection, cause, self.model, self.version),
+            "incarnation": record_incarnation(connection, cause, self.model, self.version),
         }
         connection.execute(insert(promotions).values(row))
-        tell(connection, cause, "promotion.opened", self.id, *REQUEST)
+        journal_promotion(connection, cause, "promotion.opened", self.id, *REQUEST)
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,12 @@ class Reevaluated:
         if before is None or not before.open or all(getattr(before, name) == change[name] for name in change):
             return
         connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change))
-        tell(connection, cause, "promotion.judged", self.promotion_id, *change)
+        journal_promotion(connection, cause, "promotion.judged", self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
 class ReminderSent:
-    """Record: people were reminded of an open promotion; escalated: and others were told."""
+    """Record: approvers were reminded of an open promotion. escalated: the escalation channels were notified, too."""
 
     promotion_id: str
     escalated: bool = False
@@ -132,12 +133,12 @@ class ReminderSent:
     def apply(self, connection: Connection, cause: Cause) -> None:
         change = {"reminded_at": cause.at, **({"escalated_at": cause.at} if self.escalated else {})}
         if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(change)).rowcount:
-            tell(connection, cause, "promotion.told", self.promotion_id, *change)
+            journal_promotion(connection, cause, "promotion.told", self.promotion_id, *change)
 
 
 @dataclass(frozen=True)
 class PromotionStateChanged:
-    """Record: an open promotion got another state."""
+    """Record: an open promotion changed its state."""
 
     promotion_id: str
     state: str
@@ -151,33 +152,7 @@ class PromotionStateChanged:
         if self.broke_glass:
             decision["broke_glass"] = True
         if connection.execute(update(promotions).where(_still_open(self.promotion_id)).values(decision)).rowcount:
-            tell(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
-
-
-@dataclass(frozen=True)
-class VoteCast:
-    """Record: somebody said approve or reject. why: the voter's reason, or why the vote does not count."""
-
-    promotion_id: str | None
-    verdict: str
-    counted: bool
-    why: str
-
-    def apply(self, connection: Connection, cause: Cause) -> None:
-        row = {
-            "promotion_id": self.promotion_id,
-            "event_id": cause.event_id,
-            "actor": cause.actor,
-            "verdict": self.verdict,
-            "counted": self.counted,
-            "why": self.why,
-            "at": cause.at,
-        }
-        connection.execute(insert(votes).values(row))
-        about = get(connection, self.promotion_id) if self.promotion_id else None
-        model, version = (about.model, about.version) if about else (None, None)
-        said = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
-        append(connection, cause, "vote", model=model, version=version, **said)
+            journal_promotion(connection, cause, "promotion.decided", self.promotion_id, *DECISION)
 
 
 def get(connection: Connection, promotion_id: str) -> Promotion | None:
@@ -188,9 +163,10 @@ def get(connection: Connection, promotion_id: str) -> Promotion | None:
 def latest(
     connection: Connection, model: str, version: int, target: str, *, of: Incarnation | None = None
 ) -> Promotion | None:
-    """The request for this step that was written last, open or not: workers' clocks may differ, and be put back.
+    """Return the request for this version and target that was written last, open or not.
 
-    of: for that very version, and no other that had its number; None: for whichever had it.
+    Ordered by the journal, as workers' clocks may differ. of: only requests about this incarnation of the version;
+    None: about any version that had the number.
     """
     same = and_(promotions.c.model == model, promotions.c.version == version, promotions.c.target == target)
     newest = (written(promotions, "promotion.opened").desc(), promotions.c.created_at.desc())
@@ -203,13 +179,13 @@ def latest(
 
 
 def recorded(promotion: Promotion, which: Mapping[int, Incarnation]) -> Recorded:
-    """Which version a promotion is about. which: as of incarnations.known."""
+    """Return the version that a promotion is about. which: from incarnations.known."""
     noted = which.get(promotion.incarnation or 0)
     return Recorded(promotion.version, promotion.created_at, noted, promotion.evidence.get("run_id"))
 
 
 def still_open(connection: Connection, *, model: str | None = None) -> list[Promotion]:
-    """Every open promotion, of one model or of all, oldest first."""
+    """Return the open promotions of a model, or of all models, oldest first."""
     query = select(promotions).where(is_open()).order_by(promotions.c.created_at)
     if model is not None:
         query = query.where(promotions.c.model == model)
@@ -217,23 +193,18 @@ def still_open(connection: Connection, *, model: str | None = None) -> list[Prom
 
 
 def promoted_at(connection: Connection, model: str, target: str, *, most: int = 1000) -> list[datetime]:
-    """When versions of a model were promoted to a target, newest first."""
-    done = and_(promotions.c.model == model, promotions.c.target == target, promotions.c.state == "promoted")
+    """Return the times of promotions of a model to a target, newest first."""
+    done = and_(
+        promotions.c.model == model, promotions.c.target == target, promotions.c.state == PromotionState.PROMOTED
+    )
     query = select(promotions.c.decided_at).where(done).order_by(promotions.c.decided_at.desc()).limit(most)
     return [at for at in connection.execute(query).scalars() if at]
 
 
-def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
-    """Who approved with a vote that counts, and when, each once, in order."""
-    counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
-    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
-    return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
+def journal_promotion(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
+    """Append a journal entry with the present values of changed columns of a promotion.
 
-
-def tell(connection: Connection, cause: Cause, kind: str, promotion_id: str, *columns: str) -> None:
-    """Write into the journal what some columns of a promotion say now: what a Record calls after it changed them.
-
-    kind: begins with "promotion.", so that `audit verify` holds the table against it.
+    kind: begins with "promotion.", so that `audit verify` compares the table with it.
     """
     now = get(connection, promotion_id)
     if now is None:
@@ -243,7 +214,7 @@ def tell(connection: Connection, cause: Cause, kind: str, promotion_id: str, *co
 
 
 def is_open() -> Any:
-    """The condition that a promotion is open, as the index uq_promotions_open has it."""
+    """Match open promotions, as the index uq_promotions_open has them."""
     return promotions.c.state.in_(_OPEN)
 
 

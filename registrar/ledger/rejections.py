@@ -1,4 +1,4 @@
-"""What was refused at the door: source, reason, size and time; never the body, a header or a secret."""
+"""Rejected requests: source, reason, size and time; never the body, a header or a secret."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.tables import rejections
 
-KEPT = 100_000  # rows, of about 400 bytes each; a refusal is no audit record
+# Rows of about 400 bytes. A rejection is no audit record.
+KEPT = 100_000
 _PRUNE_EVERY = 1000
 # Why a row may not be written; a rejection is none the less refused.
 WRITE_ERRORS = (LedgerUnavailable, SQLAlchemyError)
@@ -19,7 +20,7 @@ WRITE_ERRORS = (LedgerUnavailable, SQLAlchemyError)
 def record(
     connection: Connection, *, source: str, status: int, code: str, detail: str, size: int | None, at: datetime
 ) -> None:
-    """Write one refusal. Texts are cut to what the columns hold; size in bytes. Now and then the oldest go."""
+    """Write a rejection; texts are cut to the columns' lengths. size: bytes. Deletes the oldest rows now and then."""
     row = {"source": source[:64], "status": status, "code": code[:64], "detail": detail[:1000], "size": size, "at": at}
     (seq,) = connection.execute(insert(rejections).values(row)).inserted_primary_key or (0,)
     if seq % _PRUNE_EVERY == 0:
@@ -29,7 +30,7 @@ def record(
 def latest(
     connection: Connection, *, source: str | None = None, before: int | None = None, limit: int = 50
 ) -> list[Mapping[str, Any]]:
-    """The newest refusals, newest first. before: the seq of the last one seen."""
+    """Return the newest rejections, newest first. before: only smaller seqs."""
     query = select(rejections).order_by(rejections.c.seq.desc()).limit(limit)
     if source is not None:
         query = query.where(rejections.c.source == source)

@@ -1,4 +1,4 @@
-"""How often the scheduler had a model reviewed since something was due, and whether one is under way."""
+"""Count the scheduler's recent reviews of a model, from which it computes the pause before the next."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,14 +8,15 @@ from sqlalchemy import Connection, and_, exists, select
 from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, tasks
 
-_MOST = 16  # are looked at: from then on the pauses are equally long
+# Reviews that are counted; from then on the pauses are equally long.
+_MOST = 16
 
 
 @dataclass(frozen=True)
 class Reviews:
-    """since: how many there were from that time on. last: when the last of all was accepted; seq: its event's, else 0.
+    """since: the number of reviews since that time. last: when the newest one was accepted. seq: of its event, else 0.
 
-    under_way: it, or what follows from it for the model, is not done yet.
+    under_way: the newest one, or a follow-up of it in the model's lane, is unfinished.
     """
 
     since: int = 0
@@ -25,7 +26,7 @@ class Reviews:
 
 
 def reviews(connection: Connection, model: str, *, source: str, type_: str, lane: str, since: datetime) -> Reviews:
-    """Of the events of one source and type about a model. lane: the model's, where alone is waited for the end."""
+    """Count the events of one source and type about a model. lane: the model's; tasks in other lanes don't matter."""
     same = and_(events.c.model == model, events.c.type == type_, events.c.source == source)
     query = select(events.c.id, events.c.seq, events.c.accepted_at).where(same).order_by(events.c.seq.desc())
     found = connection.execute(query.limit(_MOST)).all()

@@ -1,4 +1,4 @@
-"""Says whether the ledger's schema is the one of this version, without loading Alembic: the receiver starts light."""
+"""Check that the ledger has the schema of this version, without loading Alembic, so that the receiver starts fast."""
 
 import re
 from importlib.metadata import version
@@ -9,7 +9,7 @@ from registrar.errors import UserError
 from registrar.ledger.engine import Ledger
 from registrar.ledger.tables import metadata, schema_versions
 
-HEAD = "0015"  # the newest file in migrations/versions; a test keeps the two equal
+HEAD = "0016"  # the newest file in migrations/versions; a test keeps the two equal
 
 
 class SchemaMismatch(UserError, RuntimeError):
@@ -17,11 +17,11 @@ class SchemaMismatch(UserError, RuntimeError):
 
 
 class NewerSchema(SchemaMismatch):
-    """A newer version migrated the ledger: there is no way back, and this one can't use it."""
+    """A newer version migrated the ledger. Migrations can't be undone, and this version can't use it."""
 
 
 def refuse_foreign(connection: Connection) -> None:
-    """Raises SchemaMismatch for a database that is another program's: MLflow's own has an alembic_version, too."""
+    """Raise SchemaMismatch for another program's database, such as MLflow's, which has an alembic_version, too."""
     found = revision(connection)
     taken = set(inspect(connection).get_table_names()) & set(metadata.tables) if found is None else set()
     if taken or (found is not None and not re.fullmatch(r"[0-9]{4}", found)):
@@ -33,7 +33,7 @@ def refuse_foreign(connection: Connection) -> None:
 
 
 def check(ledger: Ledger) -> None:
-    """Raises SchemaMismatch unless the schema is the one of this version, LedgerUnavailable if it can't be read."""
+    """Raise SchemaMismatch unless the schema is that of this version, LedgerUnavailable if it can't be read."""
     with ledger.read() as connection:
         refuse_foreign(connection)
         refuse_newer(connection)
@@ -45,7 +45,7 @@ def check(ledger: Ledger) -> None:
 
 
 def refuse_newer(connection: Connection) -> None:
-    """Raises NewerSchema. Revisions are numbers of one length, each greater than the one before."""
+    """Raise NewerSchema for a revision above HEAD. Revisions are numbers of four digits."""
     found = revision(connection)
     if found is None or found <= HEAD:
         return
@@ -57,14 +57,14 @@ def refuse_newer(connection: Connection) -> None:
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision that Alembic noted, or None in a database that was never migrated."""
+    """Return the revision that Alembic noted; None in a database that was never migrated."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def _version(connection: Connection, revision: str) -> str | None:
-    """Which version of Registrar brought the schema there."""
+    """Return the version of Registrar that first migrated a ledger to this revision; None: not known."""
     if not inspect(connection).has_table(schema_versions.name):
         return None
     query = select(schema_versions.c.version).where(schema_versions.c.revision == revision)

@@ -1,4 +1,4 @@
-"""Who held a model's exclusive stages when it was last looked at in the registry: what was seen, no audit trail."""
+"""Snapshots of the versions in a model's exclusive stages, as last read from the registry. No audit trail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from registrar.ledger.tables import looks
 
 @dataclass(frozen=True)
 class StageSnapshotTaken:
-    """Record: what a look saw. It takes the place of what the look before it saw.
+    """Record: the versions in each stage. Replaces the snapshot before.
 
-    at: the newest change of the model that was seen; held: by stage, the versions in it, and by version when it had
-    last changed. Both in ms by the registry's own clock. registry: its address; None: not known.
+    at: the newest change of the model; held: {stage: {version: its last change}}. Times in ms by the registry's clock.
+    registry: its address; None: not known.
     """
 
     model: str
@@ -29,8 +29,8 @@ class StageSnapshotTaken:
             connection.execute(insert(looks).values(values))
 
 
-def last_look(connection: Connection, model: str) -> StageSnapshotTaken | None:
-    """None where nobody has looked yet."""
+def last_snapshot(connection: Connection, model: str) -> StageSnapshotTaken | None:
+    """Return the last snapshot of a model; None: there is none."""
     row = connection.execute(select(looks).where(looks.c.model == model)).one_or_none()
     if row is None:
         return None

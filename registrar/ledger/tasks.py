@@ -3,51 +3,58 @@
 import os
 import time
 import uuid
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    LABEL_STYLE_TABLENAME_PLUS_COL,
     Connection,
     Row,
-    Select,
-    Update,
-    bindparam,
     func,
-    insert,
     select,
-    update,
 )
 from sqlalchemy.exc import IntegrityError
 
 from registrar.broker.celery_app import TaskMessage
 from registrar.events.outcome import Cause, FollowUp, Outcome
+from registrar.events.states import TaskState
 from registrar.events.types import MODEL_LANE
-from registrar.ledger import act_subjects, predicates
-from registrar.ledger.journal.interventions_by_hand import note
+from registrar.ledger import act_subjects
+from registrar.ledger.journal.interventions_by_hand import record_changes_by_hand
 from registrar.ledger.lane_priority import MOVES, Rank
-from registrar.ledger.predicates import QUEUED, RUNNING, as_of, is_due, is_open
-from registrar.ledger.tables import events, tasks
+from registrar.ledger.predicates import as_of, is_open
+from registrar.ledger.tables import tasks
+from registrar.ledger.task_dispatch import REDELIVER_AFTER, next_messages
+from registrar.ledger.task_statements import (
+    INSERT_TASK,
+    NO_LEASE,
+    claim_statement,
+    select_with_event,
+    update_statement,
+)
 
-LEASE_SECONDS = 15  # longer than any single call to MLflow (10 s); renewed right before each write
-REDELIVER_AFTER = 10  # seconds after which the sweep takes a bell for lost
-MOST_REDELIVERED = 500  # bells, by one sweep
-MOST_LEFT = 10_000  # tasks, to bells that wait
-_NO_LEASE = {"lease": None, "lease_until": None}
-MEANT = "version_created_at"  # of a task's args: when the version was made that it is to be done with
-MAX_CRASHES = 5  # a task that took its worker down so often is not begun again: whoever claims it gives it up
+# Longer than any single call to MLflow (10 s); renewed right before each write.
+LEASE_SECONDS = 15
+# Present task names, by those before schema 0016, which archive files and journal entries still have.
+FORMER_NAMES = {
+    "worker.put_back": "worker.revert_drift",
+    "worker.drop": "worker.discard_task",
+    "worker.answer": "worker.answer_github_protection_rule",
+    "worker.replay": "worker.resend",
+}
+# Key in a task's args: when the registry made the version that the task is bound to, ISO 8601.
+MEANT = "version_created_at"
+# After so many crashes of its worker a task is not begun again: the next claim ends it as dead.
+MAX_CRASHES = 5
 
 
 class LeaseLost(RuntimeError):
-    """Another worker has the task now: whatever this one still meant to do, it must not."""
+    """Another worker has the task now; this one must not write anything more about it."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A claimed task with its event. lease: the token that every write about it must show."""
+    """A claimed task with its event. lease: the token that every write about the task must show."""
 
     id: str
     name: str
@@ -70,17 +77,17 @@ class Task:
 
     @property
     def first(self) -> bool:
-        """Whether it is the event's own: what follows from that is told more."""
+        """Whether it is the event's own first task, and no follow-up."""
         return not self.args.keys() - {act_subjects.KEY, MEANT}
 
     @property
-    def told(self) -> int:
-        """The place of what the event says among all that was accepted: of a replay, that of the first event."""
+    def original_seq(self) -> int:
+        """The seq of the event; of an event that was sent again, the seq of the original."""
         return int(self.args.get(act_subjects.KEY, {}).get(act_subjects.TOLD, self.event_seq))
 
     @property
     def of_model(self) -> bool:
-        """Whether it stands in a model's lane, where all work on the model waits for it."""
+        """Whether it is in a model's lane, where all work on the model waits for it."""
         return self.lane.startswith(MODEL_LANE)
 
     def cause(self, at: datetime, outcome: Outcome) -> Cause:
@@ -88,65 +95,62 @@ class Task:
 
 
 def claim(connection: Connection, task_id: str, *, at: datetime) -> Task | None:
-    """Start a task, if it is due and nothing before it in its lane is unfinished; else None."""
+    """Start a task if it is due and first in its lane; else return None."""
     started = {"task_id": task_id, "new_lease": uuid.uuid4().hex, "until": at + timedelta(seconds=LEASE_SECONDS)}
     try:
         with connection.begin_nested():
-            if connection.execute(_starts(), started | as_of(at)).rowcount == 0:
+            if connection.execute(claim_statement(), started | as_of(at)).rowcount == 0:
                 return None
-    except IntegrityError:  # uq_tasks_running: on PostgreSQL, another of this lane started in the same moment
+    except IntegrityError:  # uq_tasks_running: on PostgreSQL, another task of this lane started at the same moment
         return None
     return get(connection, task_id)
 
 
 def get(connection: Connection, task_id: str) -> Task:
-    """A task as it is now, whoever has it; without a lease where nobody has."""
-    return _task(connection.execute(_with_event(), {"task_id": task_id}).one())
+    """Return a task as it is now, whichever worker has it. lease: None where none has."""
+    return _task(connection.execute(select_with_event(), {"task_id": task_id}).one())
 
 
 def renew(connection: Connection, task: Task, *, at: datetime, writes: bool = False) -> None:
-    """Extend the lease. writes: right before a write to the registry, which may leave a move half done.
-
-    Raises LeaseLost.
-    """
+    """Extend the lease. writes: a write to the registry follows, which may leave a move half done. Raises LeaseLost."""
     begun = {"rank": Rank.HALF_DONE} if writes and task.name in MOVES else {}
-    if not _change(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
+    if not _update_own(connection, task, lease_until=at + timedelta(seconds=LEASE_SECONDS), **begun):
         raise LeaseLost(task.id)
 
 
-def mean(connection: Connection, task: Task, made: str) -> None:
-    """Note which version a task is about, as its first attempt found it: when that was made, ISO 8601.
+def bind_version(connection: Connection, task: Task, made: str) -> None:
+    """Bind a task to the version that its first attempt found. made: when the registry made it, ISO 8601.
 
     Raises LeaseLost.
     """
-    if not _change(connection, task, args={**task.args, MEANT: made}):
+    if not _update_own(connection, task, args={**task.args, MEANT: made}):
         raise LeaseLost(task.id)
 
 
 def finish(
     connection: Connection, task: Task, state: str, outcome: Outcome, *, error: str | None = None, at: datetime
 ) -> list[TaskMessage]:
-    """End a task as succeeded, refused, failed or dead, with all that its outcome asks for. Raises LeaseLost.
+    """End a task as succeeded, refused, failed or dead, and apply its outcome. Raises LeaseLost.
 
-    Returns the bells to ring after the commit.
+    Returns the messages to publish after the commit.
     """
     end = {"state": state, "outcome": outcome.to_json(), "error": error, "finished_at": at}
-    if not _change(connection, task, **end, **_NO_LEASE):
+    if not _update_own(connection, task, **end, **NO_LEASE):
         raise LeaseLost(task.id)
-    note(connection, task.cause(at, outcome), outcome.facts)
-    return next_messages(connection, {task.lane, *_left_behind(connection, task, outcome, at)}, at=at)
+    record_changes_by_hand(connection, task.cause(at, outcome), outcome.facts)
+    return next_messages(connection, {task.lane, *_apply_outcome(connection, task, outcome, at)}, at=at)
 
 
-def come_to_light(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[TaskMessage]:
-    """Write what a task found before it goes on. Its summary and facts are not kept: tell of them by follow-ups, in
-    lanes of their own. Raises LeaseLost.
+def record_discovery(connection: Connection, task: Task, outcome: Outcome, *, at: datetime) -> list[TaskMessage]:
+    """Apply an outcome before the task goes on. Its summary and facts are not stored: notify by follow-ups in lanes of
+    their own. Raises LeaseLost. Returns the messages to publish after the commit.
     """
     renew(connection, task, at=at)
-    return next_messages(connection, _left_behind(connection, task, outcome, at) - {task.lane}, at=at)
+    return next_messages(connection, _apply_outcome(connection, task, outcome, at) - {task.lane}, at=at)
 
 
-def _left_behind(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
-    """Write an outcome's records and follow-ups; the lanes in which something became due."""
+def _apply_outcome(connection: Connection, task: Task, outcome: Outcome, at: datetime) -> set[str]:
+    """Write an outcome's records and follow-ups. Returns the lanes in which something became due."""
     cause = task.cause(at, outcome)
     woken = [lane for record in outcome.records for lane in record.apply(connection, cause) or ()]
     return {*woken, *(_queue(connection, task, follow_up, at) for follow_up in outcome.follow_ups)}
@@ -155,77 +159,43 @@ def _left_behind(connection: Connection, task: Task, outcome: Outcome, at: datet
 def retry(
     connection: Connection, task: Task, *, delay: float, error: str, at: datetime, doubted: bool = False
 ) -> list[TaskMessage]:
-    """Put a task back to be tried again after `delay` seconds. Raises LeaseLost. Returns bells of what may overtake it.
+    """Queue a task again, due in `delay` seconds. Raises LeaseLost. Returns messages of tasks that may overtake it.
 
-    doubted: the registry answers others, so the fault may be the task's own.
+    doubted: the registry answers other tasks, so that the fault may be this task's own.
     """
     due = at + timedelta(seconds=delay)
-    back = {"state": "queued", "not_before": due, "ring_at": due, "error": error, "doubts": task.doubts + doubted}
-    if not _change(connection, task, **back, **_NO_LEASE):
+    back = {
+        "state": TaskState.QUEUED,
+        "not_before": due,
+        "dispatch_at": due,
+        "error": error,
+        "doubts": task.doubts + doubted,
+    }
+    if not _update_own(connection, task, **back, **NO_LEASE):
         raise LeaseLost(task.id)
     return next_messages(connection, {task.lane}, at=at)
 
 
 def release(connection: Connection, task: Task, *, at: datetime) -> list[TaskMessage]:
-    """Put a task back at once: its worker stops. Returns bells to ring; none if it lost it.
+    """Queue a task again at once, as its worker stops. Returns messages to publish; none if the lease was lost.
 
     The attempt counts: it may have written to the registry, and the next one must know that it is not the first.
     """
-    back = {"state": "queued", "not_before": at, "ring_at": at}
-    if not _change(connection, task, **back, **_NO_LEASE):
+    back = {"state": TaskState.QUEUED, "not_before": at, "dispatch_at": at}
+    if not _update_own(connection, task, **back, **NO_LEASE):
         return []
     return next_messages(connection, {task.lane}, at=at)
 
 
-def sweep(
-    connection: Connection, *, at: datetime, lost_after: float = REDELIVER_AFTER, waiting: int = 0, reap: bool = True
-) -> list[TaskMessage]:
-    """Find work that nobody is doing: expired leases, lost bells, retries that are due. Returns bells to ring.
-
-    lost_after: seconds after which a bell that nobody answered is taken for lost, at most RING_AGAIN. waiting: so many
-    bells wait to be heard, and as many tasks that were rung for are left to them: else each sweep of a busy
-    installation would ring for them all, and those who hear it would soon do nothing else. reap False: leases that
-    ran out stay with whoever has them; they could not be renewed.
-    """
-    if reap:
-        connection.execute(_reaps(), as_of(at))
-    rung_before = at + timedelta(seconds=REDELIVER_AFTER - lost_after)
-    now = {"now": at, "now_furthest": at + predicates.FURTHEST}
-    looked_at = {"most": MOST_REDELIVERED + min(waiting, MOST_LEFT)}
-    unheard = connection.execute(_unheard(), as_of(rung_before) | now | looked_at).all()
-    due = [row for row in unheard if row.ring_at <= row.not_before]  # put back: its bell was heard
-    rung = sorted((row for row in unheard if row.ring_at > row.not_before), key=lambda row: row.ring_at)
-    lost = rung[: max(0, len(rung) - waiting)]  # those rung for longest ago: a bell that waits is heard in its turn
-    return _rung(connection, (due + lost)[:MOST_REDELIVERED], at)
-
-
-def next_messages(connection: Connection, lanes: Collection[str], *, at: datetime) -> list[TaskMessage]:
-    """The bells of the first task of each lane, of those that can begin."""
-    named = {f"lane_{number}": lane for number, lane in enumerate(sorted(lanes))}
-    return _rung(connection, connection.execute(_first_of(len(named)), as_of(at) | named).all(), at)
-
-
-def next_message(connection: Connection, names: Collection[str], *, at: datetime) -> list[TaskMessage]:
-    """The bell of the first task of these names that can begin, whatever its lane."""
-    return _rung(connection, connection.execute(_next_of(), as_of(at) | {"names": sorted(names)}).all(), at)
-
-
-def _rung(connection: Connection, rows: Sequence[Row[Any]], at: datetime) -> list[TaskMessage]:
-    if rows:
-        rung = {"ids": [row.id for row in rows], "again": at + timedelta(seconds=REDELIVER_AFTER)}
-        connection.execute(_rings_again(), rung)
-    return [TaskMessage(row.id, row.name) for row in rows]
-
-
-def _change(connection: Connection, task: Task, **to: Any) -> bool:
-    """Whether it was still ours to change."""
+def _update_own(connection: Connection, task: Task, **to: Any) -> bool:
+    """Change columns of a task if this worker still has its lease; return whether it does."""
     held = {"task_id": task.id, "held_by": task.lease}
     values = {f"new_{name}": value for name, value in to.items()}
-    return connection.execute(_changes(tuple(to)), held | values).rowcount > 0
+    return connection.execute(update_statement(tuple(to)), held | values).rowcount > 0
 
 
 def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime) -> str:
-    """Its place in the lane is with its event: before the work of any event accepted later."""
+    """Insert a follow-up, in the lane before the tasks of any event accepted later. Returns the lane."""
     lane = follow_up.lane or task.lane
     row = {
         "id": new_id(),
@@ -235,95 +205,23 @@ def _queue(connection: Connection, task: Task, follow_up: FollowUp, at: datetime
         "lane": lane,
         "rank": Rank.HALF_DONE if follow_up.finishes else Rank.ORDINARY,
         "args": dict(follow_up.args),
-        "state": "queued",
+        "state": TaskState.QUEUED,
         "not_before": at,
-        "ring_at": at + timedelta(seconds=REDELIVER_AFTER),
+        "dispatch_at": at + timedelta(seconds=REDELIVER_AFTER),
         "created_at": at,
     }
-    connection.execute(_QUEUES, row)
+    connection.execute(INSERT_TASK, row)
     return lane
 
 
 def new_id() -> str:
-    """Of a task: milliseconds, then 80 random bits. New ones are neighbours in the index: a commit has fewer pages."""
+    """Return a new task id: milliseconds, then 80 random bits. The time keeps new ids together in the index."""
     return f"tsk_{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def unfinished(connection: Connection) -> int:
-    """How many tasks are queued or running."""
+    """Count the tasks that are queued or running."""
     return connection.execute(select(func.count()).select_from(tasks).where(is_open())).scalar_one()
-
-
-# The statements are put together once: SQLAlchemy takes longer for that than SQLite for the answer.
-
-
-@cache
-def _starts() -> Update:
-    mine = (tasks.c.id == bindparam("task_id"), tasks.c.state == QUEUED, is_due(tasks.c.not_before))
-    started_at = func.coalesce(tasks.c.started_at, bindparam("at", type_=tasks.c.started_at.type))  # the first time
-    return (
-        update(tasks)
-        .where(*mine, ~predicates.is_blocked())
-        .values(
-            state="running",
-            attempts=tasks.c.attempts + 1,
-            lease=bindparam("new_lease"),
-            lease_until=bindparam("until"),
-            started_at=started_at,
-        )
-    )
-
-
-@cache
-def _with_event() -> Select[Any]:
-    joined = select(tasks, events).join(events, tasks.c.event_id == events.c.id)
-    one = joined.where(tasks.c.id == bindparam("task_id"))
-    return one.set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-
-
-@cache
-def _changes(columns: tuple[str, ...]) -> Update:
-    return update(tasks).where(predicates.is_held()).values({name: bindparam(f"new_{name}") for name in columns})
-
-
-@cache
-def _reaps() -> Update:
-    """The worker of a task whose lease ran out is taken for dead."""
-    expired = (tasks.c.state == RUNNING, is_due(tasks.c.lease_until))
-    back: dict[str, Any] = {"state": "queued", "not_before": bindparam("at"), "ring_at": bindparam("at"), **_NO_LEASE}
-    return update(tasks).where(*expired).values(crashes=tasks.c.crashes + 1, **back)
-
-
-def _can_begin(which: Any, due: Any) -> Select[Any]:
-    ready = (is_open(), tasks.c.state == QUEUED, which, due, ~predicates.is_blocked())
-    of_it = (tasks.c.id, tasks.c.name, tasks.c.ring_at, tasks.c.not_before)
-    return select(*of_it).where(*ready).order_by(*predicates.place())
-
-
-@cache
-def _unheard() -> Select[Any]:
-    """What should have been begun before `at`, and can `now`."""
-    due = is_due(tasks.c.not_before, now="now", furthest="now_furthest")
-    return _can_begin(is_due(tasks.c.ring_at), due).limit(bindparam("most"))
-
-
-@cache
-def _first_of(lanes: int) -> Select[Any]:
-    which = predicates.is_first_of([bindparam(f"lane_{number}") for number in range(lanes)])
-    return _can_begin(which, is_due(tasks.c.not_before))
-
-
-@cache
-def _next_of() -> Select[Any]:
-    return _can_begin(tasks.c.name.in_(bindparam("names", expanding=True)), is_due(tasks.c.not_before)).limit(1)
-
-
-@cache
-def _rings_again() -> Update:
-    return update(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True))).values(ring_at=bindparam("again"))
-
-
-_QUEUES = insert(tasks)
 
 
 def _task(row: Row[Any]) -> Task:

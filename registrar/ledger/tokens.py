@@ -1,6 +1,6 @@
-"""Tokens of those who ask by the API: who holds one, what it may, until when. The token itself is not kept.
+"""API tokens: holder, role, expiry. Only a token's SHA-256 is stored.
 
-Its SHA-256 is: 256 random bits can't be guessed, so nothing slower is needed.
+256 random bits can't be guessed, so that no slower hash is needed.
 """
 
 import hashlib
@@ -17,11 +17,12 @@ from registrar.ledger.journal.append import append_deed
 from registrar.ledger.tables import tokens
 from registrar.policy.access import Role
 
-USED_EVERY = timedelta(minutes=1)  # a write each time it is used would be a commit for each request
+# A write at each use would be a commit for each request.
+USED_EVERY = timedelta(minutes=1)
 
 
 class NameTaken(UserError):
-    """A token has that name, or had it: the record names it."""
+    """The name is or was a token's; names are not reused, as the record has them."""
 
     exit_code = 2
 
@@ -56,17 +57,17 @@ class Token:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a token: hex."""
+    """Return the SHA-256 of a token, in hexadecimal."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fingerprint(sha256: str) -> str:
-    """Of a digest, what the journal says of it: exports of it tell nothing that the table is asked for."""
+    """Return the digest of a digest, for the journal: its exports must not contain what the table is looked up by."""
     return digest(sha256)
 
 
 def create(connection: Connection, token: Token, by: Actor) -> None:
-    """The journal says who made it. Raises NameTaken."""
+    """Create a token, with a journal entry. Raises NameTaken."""
     try:
         with connection.begin_nested():
             connection.execute(insert(tokens).values(asdict(token)))
@@ -80,24 +81,24 @@ def create(connection: Connection, token: Token, by: Actor) -> None:
 
 
 def find(connection: Connection, sha256: str) -> Token | None:
-    """By its digest, whatever its state."""
+    """Return a token in any state by its digest."""
     row = connection.execute(select(tokens).where(tokens.c.sha256 == sha256)).mappings().one_or_none()
     return Token(**row) if row else None
 
 
 def digests(connection: Connection) -> frozenset[str]:
-    """Of all tokens, whatever their state."""
+    """Return the digests of all tokens, in any state."""
     return frozenset(connection.execute(select(tokens.c.sha256)).scalars())
 
 
 def used(connection: Connection, token: Token, *, at: datetime) -> None:
-    """Note that it was, unless that was noted within USED_EVERY."""
+    """Note the time of use, at most once in USED_EVERY."""
     long_ago = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= at - USED_EVERY)
     connection.execute(update(tokens).where(tokens.c.name == token.name, long_ago).values(used_at=at))
 
 
 def revoke(connection: Connection, name: str, by: Actor, *, at: datetime) -> Token:
-    """For good; once revoked it stays so since then. The journal says who did. Raises NoSuchToken."""
+    """Revoke a token for good, with a journal entry. Raises NoSuchToken."""
     live = and_(tokens.c.name == name, tokens.c.revoked_at.is_(None))
     if connection.execute(update(tokens).where(live).values(revoked_at=at)).rowcount:
         append_deed(connection, by, at, "token.revoked", name=name)
@@ -108,6 +109,6 @@ def revoke(connection: Connection, name: str, by: Actor, *, at: datetime) -> Tok
 
 
 def all_tokens(connection: Connection) -> Iterator[Token]:
-    """Newest first."""
+    """Yield all tokens, newest first."""
     for row in connection.execute(select(tokens).order_by(tokens.c.created_at.desc(), tokens.c.name)).mappings():
         yield Token(**row)

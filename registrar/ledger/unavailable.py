@@ -1,4 +1,4 @@
-"""Why a database can't be written at the moment, in words for people; the driver's own words are for the log."""
+"""Say in plain words why a database can't be written; the driver's own words go to the log."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _POSTGRESQL = {
     "55P03": LOCKED,
     "57P03": "is starting or stopping",
 }
-# Refused before there is a connection that could carry a code
+# Refused before there is a connection that could carry an error code.
 _REFUSED = {
     "too many clients": "takes no more connections",
     "connection slots": "takes no more connections",
@@ -54,7 +54,7 @@ class LedgerUnavailable(UserError, RuntimeError):
 
 
 def reason(error: DBAPIError) -> str | None:
-    """What is wrong with the database; None if it is rather our statement that is."""
+    """Return what is wrong with the database; None if the statement is at fault."""
     if said := _of_sqlite(error.orig) or _POSTGRESQL.get(getattr(error.orig, "sqlstate", None) or ""):
         return said
     if isinstance(error, OperationalError) or error.connection_invalidated:
@@ -67,11 +67,12 @@ def _of_sqlite(error: object) -> str | None:
     return next((said for code, said in _SQLITE.items() if name == code or name.startswith(f"{code}_")), None)
 
 
-OUTAGE_SECONDS = 5.0  # without one success; less is a lock that was waited for in vain
+# Seconds without one success; shorter failures are lock timeouts.
+OUTAGE_SECONDS = 5.0
 
 
 class Outages:
-    """Told of every transaction that got through or did not. clock: monotonic seconds."""
+    """Detect outages from the results of all transactions. clock: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -88,7 +89,7 @@ class Outages:
             self._ended = self._clock()
 
     def over_for(self) -> float:
-        """Seconds since the last one; infinite where there was none. What fails just now is counted as one."""
+        """Return the seconds since the last outage ended: 0 during one, infinite where there was none."""
         since = self._failing_since
         if since is not None and self._clock() - since >= OUTAGE_SECONDS:
             return 0.0

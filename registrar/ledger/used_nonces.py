@@ -1,4 +1,4 @@
-"""What was for one use alone and has been used: a session that was signed out of, the beginning of a sign-in."""
+"""Values for one use that were used: ended sessions, OIDC states."""
 
 import hashlib
 from datetime import datetime
@@ -10,7 +10,7 @@ from registrar.ledger.tables import spent
 
 
 def spend(connection: Connection, what: str, *, until: datetime, at: datetime) -> bool:
-    """Whether it was not used before. until: when it would be too old anyway; what is older than `at` goes."""
+    """Use a value once; return whether it was unused. until: when it expires; those expired at `at` are deleted."""
     connection.execute(delete(spent).where(spent.c.until < at))
     insert_or = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {"sha256": _digest(what), "until": until}

@@ -1,8 +1,7 @@
-"""What decides about a version beside where it is: its newest evaluation, a quarantine, when it may be deleted, who
-trained it, which tags events gave it.
+"""States of a version beside its stage: newest evaluation, quarantine, deletion date, author, tags given by events.
 
-MLflow has a tag of the same name for people's eyes, and is never asked for it. Rows are only added; of a key, the
-newest one counts.
+MLflow has tags of the same names for people to see; they are never read. Rows are only added; the newest of a key
+counts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ _STATE = ("version", "version_created_at", "key", "value", "at")
 
 
 class Key(StrEnum):
-    """Also the name of MLflow's tag."""
+    """Keys of states, also the names of MLflow's tags."""
 
     EVALUATION = "registrar.evaluation"  # the id of the run that evaluated it
     QUARANTINED = "registrar.quarantined"  # why, when and by whom it was rolled back
@@ -79,7 +78,7 @@ class StateSet:
 
 @dataclass(frozen=True)
 class TagGiven:
-    """Record: an event gave a version a tag. Said again by the same source, it changes nothing."""
+    """Record: an event gave a version a tag. No effect if the same source gave the same value last."""
 
     model: str
     version: int
@@ -98,14 +97,14 @@ class TagGiven:
 
 @dataclass(frozen=True)
 class GivenTag:
-    """A tag as events gave it last. sources: of those that gave it this value, with no other between."""
+    """The latest value of a tag. sources: all that gave it this value since another one."""
 
     value: str
     sources: frozenset[str]
 
 
 def given_tags(found: Iterable[State], version: int, created_at: datetime) -> dict[str, GivenTag]:
-    """By the tag's name. found: oldest first."""
+    """Return the tags by name. found: oldest first."""
     tags: dict[str, GivenTag] = {}
     for state in found:
         if state.key.startswith(TAG) and state.value is not None and state.is_of(version, created_at):
@@ -117,7 +116,7 @@ def given_tags(found: Iterable[State], version: int, created_at: datetime) -> di
 
 
 def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key: str, **more: str) -> None:
-    """more: what the journal alone says of it."""
+    """Insert a state and its journal entry. more: fields of the entry alone."""
     said = {"key": key, "value": about.value, "version_created_at": about.version_created_at}
     row = {**said, "model": about.model, "version": about.version, "event_id": cause.event_id, "at": cause.at}
     connection.execute(insert(version_states).values(row))
@@ -125,7 +124,7 @@ def _add(connection: Connection, cause: Cause, about: "StateSet | TagGiven", key
 
 
 def states(connection: Connection, model: str, *, version: int | None = None) -> Sequence[State]:
-    """Oldest first. version: of that number alone, whichever it was."""
+    """Return the states of a model, oldest first. version: only of this number, in any incarnation."""
     joined = version_states.join(events, events.c.id == version_states.c.event_id)
     query = select(*(version_states.c[name] for name in _STATE), events.c.source).select_from(joined)
     query = query.where(version_states.c.model == model).order_by(version_states.c.seq)
@@ -134,18 +133,18 @@ def states(connection: Connection, model: str, *, version: int | None = None) ->
     return [State(**row._mapping) for row in connection.execute(query)]
 
 
-def told(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:
-    """Return the place, among all that was accepted, of the report behind what counts now; None: there is none.
+def reported_seq(connection: Connection, model: str, version: int, created_at: datetime, key: str) -> int | None:
+    """Return the seq of the event behind the present state (of one sent again: the original's); None: no state.
 
     key: a Key, or TAG and a tag's name.
     """
     query = select(*(version_states.c[name] for name in (*_STATE, "event_id"))).order_by(version_states.c.seq)
     same = and_(version_states.c.model == model, version_states.c.version == version, version_states.c.key == key)
     rows = [row for row in connection.execute(query.where(same)) if State(*row[:-1]).is_of(version, created_at)]
-    return act_subjects.told(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
+    return act_subjects.original_seq(connection, rows[-1].event_id) if rows and rows[-1].value is not None else None
 
 
 def current(found: Iterable[State], version: int, created_at: datetime) -> dict[str, str]:
-    """What counts for one version, by key. created_at: when the registry made it."""
+    """Return the present states of a version by key. created_at: when the registry made it."""
     newest = {state.key: state.value for state in found if state.is_of(version, created_at)}
     return {key: value for key, value in newest.items() if value is not None}

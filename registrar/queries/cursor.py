@@ -1,4 +1,4 @@
-"""Where a page ended, as text that says nothing to whoever passes it on."""
+"""Page cursors: where a page ended, as opaque text."""
 
 import base64
 import binascii
@@ -9,24 +9,25 @@ from typing import Any
 
 from registrar.queries.query_service import BadQuestion
 
-_LONGEST = 1500  # characters: a model's name is the longest that is in one
+# Characters. The longest part of a cursor is a model's name.
+_LONGEST = 1500
 
 
 def encode(kind: str, *place: int | str | datetime | None) -> str:
-    """kind: what is listed; a cursor counts for that alone."""
+    """Return a cursor. kind: the list that it belongs to; it is valid for no other."""
     values = [value.isoformat() if isinstance(value, datetime) else value for value in place]
     return base64.urlsafe_b64encode(json.dumps([kind, *values]).encode()).decode().rstrip("=")
 
 
 def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
-    """The place. Raises BadQuestion unless it is one of ours, of that kind."""
+    """Return the values of a cursor. Raises BadQuestion unless `encode` made it, for that kind."""
     wrong = BadQuestion("cursor must be `next` of the page before, unchanged and of the same list")
     if len(cursor) > _LONGEST or not cursor.isascii():
         raise wrong
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         own, *values = found
-        place = [_as(type_, value) for type_, value in zip(types, values, strict=True)]
+        place = [_convert(type_, value) for type_, value in zip(types, values, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise wrong from None
     if own != kind:
@@ -34,8 +35,8 @@ def decode(kind: str, cursor: str, *types: type) -> Sequence[Any]:
     return place
 
 
-def _as(type_: type, value: Any) -> Any:
-    """Raises ValueError, TypeError."""
+def _convert(type_: type, value: Any) -> Any:
+    """Convert a value from JSON. Raises ValueError, TypeError."""
     if type_ is datetime:
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:

@@ -17,7 +17,7 @@ from registrar.ledger.queries.find import newest_holdings
 from registrar.ledger.queries.holdings import Holding
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import Place
-from registrar.ledger.queries.promotion_results import PromotionResult, became
+from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.versions import KnownVersion, known_versions
 from registrar.policy import ModelPolicy, Policy, Target
 from registrar.queries.not_live import not_live
@@ -79,7 +79,7 @@ class ModelRecord:
 
 def read_model(connection: Connection, policy: Policy, name: str, *, at: datetime) -> ModelRecord | None:
     """None: no event was ever about it."""
-    found = models.one(connection, name) if name.isprintable() else None
+    found = models.get_model(connection, name) if name.isprintable() else None
     if found is None:
         return None
     recreated_at = made_anew_at(connection, [name]).get(name)
@@ -90,7 +90,7 @@ def read_model(connection: Connection, policy: Policy, name: str, *, at: datetim
         _without_deleted(known_versions(connection, name), recreated_at),
         newest_holdings(connection, name, limit=_HOLDINGS),
         newest,
-        became(connection, newest),
+        load_results(connection, newest),
         of_deleted(connection, newest),
         incidents(connection, model=name, limit=_INCIDENTS),
         _rollback_options(connection, name, policy.model(name), recreated_at),
@@ -130,7 +130,7 @@ def read_promotions(
         "found": found,
         "waiting": promotion_views(policy, connection, open_, at=at),
         "views": {one.promotion.id: one for one in listed},
-        "became": became(connection, shown),
+        "became": load_results(connection, shown),
         "deleted": of_deleted(connection, shown),
     }
 
@@ -140,9 +140,9 @@ def read_promotion(connection: Connection, policy: Policy, promotion: Promotion,
     return {
         "view": promotion_view(policy, connection, promotion, at=at),
         "votes": promotion_record.votes_on(connection, promotion.id),
-        "shown": approval_snapshot.shown(connection, promotion),
+        "shown": approval_snapshot.load_approval_snapshot(connection, promotion),
         "bound": bound(policy, connection, str(promotion.evidence.get("policy_digest"))),
-        "became": became(connection, row).get(promotion.id, PromotionResult()),
+        "became": load_results(connection, row).get(promotion.id, PromotionResult()),
         "recreated_at": of_deleted(connection, row).get(promotion.id),
     }
 

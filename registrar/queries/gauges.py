@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from registrar.ledger.deployments import Deployment
 from registrar.ledger.heartbeats import Heartbeat, all_known
-from registrar.ledger.promotions import Promotion, approvals, still_open
+from registrar.ledger.promotions import Promotion, still_open
 from registrar.ledger.queries import metrics
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.queries.not_live import not_live
 from registrar.queries.voting import voting

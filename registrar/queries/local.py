@@ -1,4 +1,4 @@
-"""Reads the ledger here."""
+"""Answer queries from the ledger and the policy of this process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,22 @@ from registrar.events.types import STAGES
 from registrar.ledger import Ledger, rejections
 from registrar.ledger.dead_letters import list_dead_letters
 from registrar.ledger.engine import now
-from registrar.ledger.holders import ALL, HistoryFilter, history
 from registrar.ledger.journal.append import entries
-from registrar.ledger.promotions import Promotion, approvals
+from registrar.ledger.promotions import Promotion
 from registrar.ledger.queries import event_status, models, promotion_record
 from registrar.ledger.queries.archived_events import place
 from registrar.ledger.queries.dead_letter_detail import story
 from registrar.ledger.queries.event_search import EventFilter, search
+from registrar.ledger.queries.holdings import ALL, HistoryFilter, history
 from registrar.ledger.queries.incidents import incidents
 from registrar.ledger.queries.promotion_record import OPEN, STATES, votes_on
-from registrar.ledger.queries.promotion_results import PromotionResult, became
+from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.ledger.queries.queue import overview, waiting
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.queries import policy_view
 from registrar.queries.cursor import decode, encode
-from registrar.queries.not_live import not_live, told
+from registrar.queries.not_live import describe_not_live, not_live
 from registrar.queries.policy_view import bound, is_digest
 from registrar.queries.processes import parts
 from registrar.queries.query_service import Archived, BadQuestion, Page, Row, Unknown, pick
@@ -37,7 +38,7 @@ _AT_ONCE = 1000  # entries of the journal; between two such reads nobody is kept
 
 @dataclass(frozen=True)
 class LocalQueries:
-    """policy: gives the one in effect; asked only where a question is about it."""
+    """policy: returns the policy in effect; called only for queries about it."""
 
     ledger: Ledger
     policies: Callable[[], Policy]
@@ -57,7 +58,7 @@ class LocalQueries:
             when = f"{event_id} was archived on {gone.started_at:%Y-%m-%d}"
             raise Archived(f"{when}: registrar archive show {event_id}", file=f"{gone.folder}/{gone.name}")
         if found is None:
-            raise Unknown(f"the ledger has no event {_said(event_id)}; `registrar events` lists those it has")
+            raise Unknown(f"the ledger has no event {_printable(event_id)}; `registrar events` lists those it has")
         return found
 
     def promotions(
@@ -69,25 +70,25 @@ class LocalQueries:
         before = promotion_record.Place(*decode("promotions", cursor, datetime, str)) if cursor else None
         with self.ledger.read() as connection:
             found = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
-            later = became(connection, found)
+            later = load_results(connection, found)
             rows = [self._promotion(connection, row, later) for row in found]
         return _page("promotions", rows, limit, "created_at", "id", hide=False)
 
     def promotion(self, promotion_id: str) -> Row:
         with self.ledger.read() as connection:
-            found = promotion_record.one(connection, promotion_id) if _is_text(promotion_id) else None
+            found = promotion_record.get_promotion(connection, promotion_id) if _is_text(promotion_id) else None
             if found is None:
                 raise Unknown(
-                    f"the ledger has no promotion {_said(promotion_id)}; `registrar promotions list` lists them"
+                    f"the ledger has no promotion {_printable(promotion_id)}; `registrar promotions list` lists them"
                 )
             votes = votes_on(connection, promotion_id)
-            row = self._promotion(connection, found, became(connection, [found]))
+            row = self._promotion(connection, found, load_results(connection, [found]))
         return {**row, "evidence": found["evidence"], "votes": votes}
 
     def _promotion(self, connection: Connection, row: Mapping[str, Any], later: Mapping[str, PromotionResult]) -> Row:
         promotion = Promotion(**{name: row[name] for name in Promotion.__dataclass_fields__})
         about = {name: value for name, value in row.items() if name not in ("evidence", "reminded_at", "escalated_at")}
-        about["became"] = later[promotion.id].told() if promotion.id in later else None
+        about["became"] = later[promotion.id].to_json() if promotion.id in later else None
         if not promotion.open:
             return {**about, "voting": None}
         agreed = approvals(connection, promotion.id)
@@ -102,11 +103,11 @@ class LocalQueries:
 
     def model(self, name: str) -> Row:
         with self.ledger.read() as connection:
-            found = models.one(connection, name) if _is_text(name) else None
+            found = models.get_model(connection, name) if _is_text(name) else None
             if found is None:
-                raise Unknown(f"the ledger knows no model {_said(name)}; `registrar models` lists those it does")
-            also = [entry.told() for entry in incidents(connection, model=name)]
-            failed = [told(one) for one in not_live(self.policies(), connection) if one.model == name]
+                raise Unknown(f"the ledger knows no model {_printable(name)}; `registrar models` lists those it does")
+            also = [entry.to_json() for entry in incidents(connection, model=name)]
+            failed = [describe_not_live(one) for one in not_live(self.policies(), connection) if one.model == name]
         return {
             **found,
             "policy": policy_view.model_policy(self.policies(), name),
@@ -121,7 +122,7 @@ class LocalQueries:
         before = decode("history", cursor, int)[0] if cursor else None
         with self.ledger.read() as connection:
             found = history(connection, model, past, before=before, limit=limit + 1)
-        return _page("history", [holding.told() for holding in reversed(found)], limit, "seq")
+        return _page("history", [holding.to_json() for holding in reversed(found)], limit, "seq")
 
     def dead(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
@@ -139,7 +140,9 @@ class LocalQueries:
         with self.ledger.read() as connection:
             found = story(connection, task_id) if _is_text(task_id) else None
         if found is None:
-            raise Unknown(f"the ledger has no task {_said(task_id)}; `registrar dead list` lists what failed for good")
+            raise Unknown(
+                f"the ledger has no task {_printable(task_id)}; `registrar dead list` lists what failed for good"
+            )
         return found
 
     def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
@@ -158,8 +161,8 @@ class LocalQueries:
 
     def overview(self) -> Row:
         with self.ledger.read() as connection:
-            failed = [told(one) for one in not_live(self.policies(), connection)]
-            lately = [entry.told() for entry in incidents(connection, since=now() - _LATELY, limit=_FEW)]
+            failed = [describe_not_live(one) for one in not_live(self.policies(), connection)]
+            lately = [entry.to_json() for entry in incidents(connection, since=now() - _LATELY, limit=_FEW)]
             more = {"not_live": failed, "incidents": lately, "parts": parts(connection)}
             return {**overview(connection), **more}
 
@@ -189,7 +192,7 @@ class LocalQueries:
         return self._entries(model, since, until, after)
 
     def _entries(self, model: str | None, since: datetime | None, until: datetime | None, after: int) -> Iterator[Row]:
-        """A connection is held for some rows only: whoever reads slowly keeps none from others."""
+        """Read some rows at a time, so that a slow reader holds no connection."""
         while True:
             with self.ledger.read() as connection:
                 some = list(entries(connection, model=model, since=since, until=until, after=after, limit=_AT_ONCE))
@@ -200,7 +203,7 @@ class LocalQueries:
 
 
 def _page(kind: str, found: Sequence[Mapping[str, Any]], limit: int, *place: str, hide: bool = True) -> Page:
-    """found: with one row more than wanted, if there is one. place: what the cursor is made of. hide: not its seq."""
+    """Make a page. found: one row more than `limit`, if there is one. place: columns of the cursor. hide: drop seq."""
     rows = [dict(row) for row in found[:limit]]
     more = encode(kind, *pick(rows[-1], *place).values()) if len(found) > limit else None
     if hide:
@@ -209,15 +212,15 @@ def _page(kind: str, found: Sequence[Mapping[str, Any]], limit: int, *place: str
 
 
 def _is_text(given: str) -> bool:
-    """What PostgreSQL takes for one, and a person too."""
+    """Return whether a text can be a name: printable (PostgreSQL takes no NUL), 320 characters at most."""
     return given.isprintable() and len(given) <= 320
 
 
 def _check(*given: str | None) -> None:
     for text in given:
         if text is not None and not _is_text(text):
-            raise BadQuestion(f"{_said(text)} is no name: it must be printable, of 320 characters at most")
+            raise BadQuestion(f"{_printable(text)} is no name: it must be printable, of 320 characters at most")
 
 
-def _said(given: str) -> str:
+def _printable(given: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in given[:100])

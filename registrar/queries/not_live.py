@@ -1,4 +1,4 @@
-"""Versions that hold a target and were never seen live there: their last deployment failed, or nobody confirmed it."""
+"""Versions that hold a target and never went live there: the last deployment failed, or was never confirmed."""
 
 from sqlalchemy import Connection
 
@@ -7,7 +7,7 @@ from registrar.policy import Policy
 
 
 def not_live(policy: Policy, connection: Connection) -> list[Deployment]:
-    """The last deployment of each such version, by model and target."""
+    """Return the last deployment of each such version, by model and target."""
     last: dict[tuple[str, str, int], Deployment] = {}
     for one in of_holders(connection):
         asked = one.deployment
@@ -17,13 +17,13 @@ def not_live(policy: Policy, connection: Connection) -> list[Deployment]:
 
 
 def place(policy: Policy, model: str, stage: str) -> tuple[str, str]:
-    """(kind, key) of what says which version has a target."""
+    """Return the (kind, key) of the holding that decides which version has a target."""
     of_model = policy.model(model)
     target = of_model.target(stage)
     return ("alias", target.alias) if of_model.mode == "aliases" and target and target.alias else ("stage", stage)
 
 
-def told(asked: Deployment) -> dict[str, object]:
-    """JSON-able but for the datetimes."""
+def describe_not_live(asked: Deployment) -> dict[str, object]:
+    """Return fields for people and /v1, JSON-able except datetimes."""
     names = ("model", "version", "target", "state", "environment", "requested_at", "due_at", "ended_at")
     return {name: getattr(asked, name) for name in names}

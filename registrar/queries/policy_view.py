@@ -1,4 +1,4 @@
-"""What is shown of the policy: all of it but where secrets and channels are."""
+"""The policy as shown to readers: without the places of secrets and channels."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _ELSEWHERE = {
 
 
 def voting(asked: Voting) -> dict[str, Any]:
-    """JSON-able."""
+    """Return the policy, JSON-able."""
     lists = {name: list(value) for name, value in asdict(asked).items() if isinstance(value, tuple) and name != "rules"}
     rules = [{**asdict(rule), "may": [asdict(voter) for voter in rule.may]} for rule in asked.rules]
     told = {"lacks": asked.lacks, "impossible": asked.impossible, "reject_needs_reason": asked.reject_needs_reason}
@@ -30,19 +30,19 @@ def voting(asked: Voting) -> dict[str, Any]:
 
 
 def policy(in_effect: Policy) -> dict[str, Any]:
-    """digest: SHA-256 of the whole document, that of what is left out included."""
+    """digest: SHA-256 of the whole document, including what is not shown."""
     told = in_effect.model_dump(mode="json", by_alias=True, exclude=_ELSEWHERE, exclude_unset=True)
     return {"digest": digest(in_effect), "document": told}
 
 
 def digest(in_effect: Policy) -> str:
-    """SHA-256 of the whole document."""
+    """Return the SHA-256 of the whole document."""
     whole = in_effect.model_dump(mode="json", by_alias=True)
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
 def model_policy(in_effect: Policy, model: str) -> dict[str, Any]:
-    """entry: of `models` in the document, that is in effect for the model; digest: what its approvals are bound to."""
+    """entry: the entry of `models` that applies to the model. digest: its approvals are bound to it."""
     targets = [target.stage for target in in_effect.model(model).targets]
     entry = most_specific(list(in_effect.models), model)
     return {"model": model, "entry": entry, "digest": in_effect.digest(model), "targets": targets}
@@ -52,7 +52,7 @@ _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 
 
 def is_digest(given: str) -> bool:
-    """Whether it is one, or enough of the beginning of one."""
+    """Return whether a text is a digest, or a long enough prefix of one."""
     return bool(_DIGEST.fullmatch(given))
 
 
@@ -65,15 +65,15 @@ def bound(policy: Policy, connection: Connection, digest: str) -> dict[str, Any]
     if not is_digest(digest):
         return None
     if found := find(connection, digest):
-        return _told(found.digest, found.text, found.used_at, found.event_id)
+        return _to_json(found.digest, found.text, found.used_at, found.event_id)
     texts = {policy.bound(model) for model in policy.models if policy.digest(model).startswith(digest)}
     if len(texts) != 1:
         return None
     [text] = texts
-    return _told(hashlib.sha256(text.encode()).hexdigest(), text)
+    return _to_json(hashlib.sha256(text.encode()).hexdigest(), text)
 
 
-def _told(digest: str, text: str, used_at: datetime | None = None, event_id: str | None = None) -> dict[str, Any]:
+def _to_json(digest: str, text: str, used_at: datetime | None = None, event_id: str | None = None) -> dict[str, Any]:
     rules, groups = json.loads(text)
     document = {**rules, "groups": groups}
     return {"digest": digest, "document": document, "text": text, "used_at": used_at, "event_id": event_id}

@@ -1,4 +1,4 @@
-"""How receivers, workers and beats are, by their own word in the ledger: for people."""
+"""The state of receivers, workers and beats, from their heartbeats in the ledger, in words for people."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from registrar.ledger.heartbeats import CONFIG, KEYS, PARTS, Heartbeat, all_know
 from registrar.ledger.tasks import LEASE_SECONDS
 
 WELL = "alive"
-_START = {"worker": "python -m worker run", "beat": "python -m worker beat"}  # a receiver is there, or nobody asks
+_START = {"worker": "python -m worker run", "beat": "python -m worker beat"}  # no receiver: none is there to answer
 _SILENT = "not heard of for more than 35 s: it is dead, hangs, or can't reach the ledger"
 _STUCK = "it lives, and its loop stands still"
 _IDLE = "it lives, yet nothing passes between it and the broker"
 
 
 def parts(connection: Connection) -> list[dict[str, Any]]:
-    """Each process, and those parts of which none is heard at all: name, status, detail; instance and seen.
+    """Return each process, and parts without any: name, status, detail, instance, seen.
 
     status: alive, silent, stuck, idle, mismatched (its clock, key or registrar.yml is another), cut off (from MLflow),
     missing.
@@ -35,7 +35,7 @@ def _process(one: Heartbeat, at: datetime, others: Mapping[str, Sequence[Heartbe
 
 
 def _status(one: Heartbeat, at: datetime, others: Mapping[str, Sequence[Heartbeat]]) -> tuple[str, str]:
-    """The worst of it, and all that is to be said."""
+    """Return the worst status of a process, and all details."""
     if one.silent(at):
         return "silent", _SILENT
     found = [

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from registrar.ledger.disputes import Dispute, dispute
-from registrar.ledger.promotions import Promotion, approvals
+from registrar.ledger.promotions import Promotion
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.queries.voting import Voting, name, voting
 

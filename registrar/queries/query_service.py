@@ -1,4 +1,4 @@
-"""What both implementations promise."""
+"""The interface of all queries, its errors and pages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.errors import UserError
-from registrar.ledger.holders import ALL, HistoryFilter
 from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.holdings import ALL, HistoryFilter
 
 Row = dict[str, Any]
 MOST = 500  # rows of a page
 
 
 class Unknown(UserError):
-    """The record has no such thing."""
+    """The record has no such event, promotion, model or task."""
 
 
 class Archived(Unknown):
-    """The ledger has it no more. file: where it is now, which is nobody's business over HTTP."""
+    """The event was archived. file: its archive file, which is not told over HTTP."""
 
     def __init__(self, message: str, *, file: str) -> None:
         super().__init__(message)
@@ -26,14 +26,14 @@ class Archived(Unknown):
 
 
 class BadQuestion(UserError, ValueError):
-    """What is asked for can't be meant: a wrong cursor, state or time."""
+    """A parameter is invalid: a wrong cursor, state or time."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Page:
-    """next: the cursor of the page after this one; None: there is none."""
+    """next: the cursor of the next page; None: this is the last."""
 
     rows: Sequence[Row]
     next: str | None
@@ -46,15 +46,15 @@ class QueryService(Protocol):
 
     def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def event(self, event_id: str) -> Row:
-        """With its tasks, and what was done about it later."""
+        """Return an event with its tasks and later interventions."""
 
     def promotions(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page:
-        """state: one of promotion_record.STATES, or open."""
+        """List promotions. state: one of promotion_record.STATES, or open."""
 
     def promotion(self, promotion_id: str) -> Row:
-        """With its evidence, its votes, and who may still vote (voting.Voting; None where nobody is asked)."""
+        """Return a promotion with evidence, votes, and who may still vote (voting.Voting; None: nobody is asked)."""
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page: ...
     def model(self, name: str) -> Row: ...
@@ -64,34 +64,34 @@ class QueryService(Protocol):
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page: ...
     def dead_one(self, task_id: str) -> Row:
-        """Any task, with its event and what may be done."""
+        """Return a task in any state, with its event and the interventions that are possible."""
 
     def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
-        """What is not done yet, lane by lane in the order of its turns, each with what it waits for."""
+        """List unfinished tasks, lane by lane in order, each with what it waits for."""
 
     def rejections(self, *, source: str | None = None, limit: int = 50, cursor: str | None = None) -> Page: ...
     def overview(self) -> Row:
-        """How much waits: tasks by source, open promotions by state, what failed for good."""
+        """Count unfinished tasks by source, open promotions by state, and dead letters."""
 
     def policy(self, *, model: str | None = None) -> Row:
-        """The document in effect and its digest; with `model`, that of the entry which an approval is bound to."""
+        """Return the policy in effect and its digest; with `model`, the digest that its approvals are bound to."""
 
     def policy_text(self, digest: str) -> Row:
-        """What approvals of that digest are bound to, whether or not it is in effect. digest: or its beginning."""
+        """Return the policy text behind a digest that approvals are bound to, in effect or not. digest: or a prefix."""
 
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
     ) -> Iterator[Row]:
-        """The journal's entries, oldest first. after: the number of one; those that follow it."""
+        """Yield the journal's entries, oldest first. after: only seqs above."""
 
 
 def up_to(limit: int, ask: Callable[[int, str | None], Page]) -> list[Row]:
-    """As many rows as wanted, over as many pages as it takes. ask: (limit, cursor) -> Page."""
+    """Return `limit` rows over as many pages as it takes. ask: (limit, cursor) -> Page."""
     return [row for rows in pages(limit, ask) for row in rows]
 
 
 def pages(limit: int | None, ask: Callable[[int, str | None], Page]) -> Iterator[Sequence[Row]]:
-    """The same, page by page as they come. limit None: all there are."""
+    """Yield the same rows, page by page. limit None: all."""
     left, cursor = limit, None
     while left is None or left > 0:
         page = ask(MOST if left is None else min(MOST, left), cursor)

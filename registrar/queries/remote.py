@@ -1,4 +1,4 @@
-"""Asks a receiver: the same as local.py gives, over /v1."""
+"""Answer queries by asking a receiver over /v1."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from registrar.http.event_client import NotTaken
-from registrar.ledger.holders import ALL, HistoryFilter
 from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.holdings import ALL, HistoryFilter
 from registrar.queries.query_service import Page, Row
 
-# What senders, workers and gates said stays as they said it.
+# Fields of senders, workers and gates, which are returned unchanged.
 _AS_SAID = {"data", "args", "outcome", "was", "evidence", "gates", "document"}
 _TIMES = {"since", "until", "at", "not_before", "oldest"}
 
 
 class Answered(dict[str, Any]):
-    """A part of an answer. What lacks in it, a receiver of this version would have said."""
+    """A part of an answer. A missing field means that the receiver has another version."""
 
     def __missing__(self, name: str) -> Any:
         raise NotTaken(
@@ -39,11 +39,11 @@ class RemoteQueries:
     client: Asked
 
     def events(self, sought: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
-        wanted = {name: _text(value) for name, value in asdict(sought).items()}
+        wanted = {name: _iso(value) for name, value in asdict(sought).items()}
         return self._page("events", limit, cursor, **wanted)
 
     def event(self, event_id: str) -> Row:
-        return self._one("events", event_id)
+        return self._get_one("events", event_id)
 
     def promotions(
         self, *, state: str | None = None, model: str | None = None, limit: int = 50, cursor: str | None = None
@@ -51,16 +51,16 @@ class RemoteQueries:
         return self._page("promotions", limit, cursor, state=state, model=model)
 
     def promotion(self, promotion_id: str) -> Row:
-        return self._one("promotions", promotion_id)
+        return self._get_one("promotions", promotion_id)
 
     def models(self, *, limit: int = 50, cursor: str | None = None) -> Page:
         return self._page("models", limit, cursor)
 
     def model(self, name: str) -> Row:
-        return self._one("models", name)
+        return self._get_one("models", name)
 
     def history(self, model: str, past: HistoryFilter = ALL, *, limit: int = 50, cursor: str | None = None) -> Page:
-        wanted = {name: _text(value) for name, value in asdict(past).items()}
+        wanted = {name: _iso(value) for name, value in asdict(past).items()}
         return self._page("models", limit, cursor, model, "history", **wanted)
 
     def dead(
@@ -69,7 +69,7 @@ class RemoteQueries:
         return self._page("dead", limit, cursor, state=state, model=model)
 
     def dead_one(self, task_id: str) -> Row:
-        return self._one("dead", task_id)
+        return self._get_one("dead", task_id)
 
     def queue(self, *, model: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
         return self._page("queue", limit, cursor, model=model)
@@ -78,44 +78,44 @@ class RemoteQueries:
         return self._page("rejections", limit, cursor, source=source)
 
     def overview(self) -> Row:
-        return self._one("overview")
+        return self._get_one("overview")
 
     def policy(self, *, model: str | None = None) -> Row:
-        return self._one("policy", model=model)
+        return self._get_one("policy", model=model)
 
     def policy_text(self, digest: str) -> Row:
-        return self._one("policy", digest=digest)
+        return self._get_one("policy", digest=digest)
 
     def audit(
         self, *, model: str | None = None, since: datetime | None = None, until: datetime | None = None, after: int = 0
     ) -> Iterator[Row]:
-        return self.client.lines("audit", model=model, since=_text(since), until=_text(until), after=after or None)
+        return self.client.lines("audit", model=model, since=_iso(since), until=_iso(until), after=after or None)
 
     def _page(self, name: str, limit: int, cursor: str | None, *path: str, **query: object) -> Page:
-        """Its rows are called what the last piece of its address is."""
+        """Get a page. Its rows are in the field named like the last part of the path."""
         found = self.client.get(name, *path, limit=limit, cursor=cursor, **query)
-        answered = _timed(found)
+        answered = _parse_times(found)
         return Page(answered[path[-1] if path else name], answered["next"])
 
-    def _one(self, *path: str, **query: object) -> Row:
-        found: Row = _timed(self.client.get(*path, **query))
+    def _get_one(self, *path: str, **query: object) -> Row:
+        found: Row = _parse_times(self.client.get(*path, **query))
         return found
 
 
-def _text(value: object) -> object:
+def _iso(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _timed(value: Any) -> Any:
-    """With its times as times."""
+def _parse_times(value: Any) -> Any:
+    """Convert the times in an answer to datetimes."""
     if isinstance(value, list):
-        return [_timed(each) for each in value]
+        return [_parse_times(each) for each in value]
     if not isinstance(value, Mapping):
         return value
-    return Answered({name: each if name in _AS_SAID else _read(name, each) for name, each in value.items()})
+    return Answered({name: each if name in _AS_SAID else _parse_value(name, each) for name, each in value.items()})
 
 
-def _read(name: str, value: Any) -> Any:
+def _parse_value(name: str, value: Any) -> Any:
     if isinstance(value, str) and (name in _TIMES or name.endswith("_at")):
         return datetime.fromisoformat(value)
-    return _timed(value)
+    return _parse_times(value)

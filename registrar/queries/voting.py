@@ -1,4 +1,4 @@
-"""Who may still vote on an open promotion, and what its rules still lack: as the worker will judge it, told before.
+"""Who may still vote on an open promotion, and what its rules still lack, as the worker will decide.
 
 The worker judges each vote anew when it comes (worker/actions/vote.py); this is for whoever looks.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from registrar.events.states import PromotionState
 from registrar.ledger.promotions import Promotion
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
@@ -15,7 +16,7 @@ from registrar.policy.quorum import unfilled
 
 @dataclass(frozen=True)
 class Voter:
-    """A person of registrar.yml, or source:NAME."""
+    """A voter: a person of registrar.yml, or source:NAME."""
 
     id: str
     name: str
@@ -23,7 +24,7 @@ class Voter:
 
 @dataclass(frozen=True)
 class Needed:
-    """One rule. missing: approvals that it still lacks.
+    """An approval rule. missing: the number of approvals that it still lacks.
 
     may: who could still give one, themselves or as a delegate; where it lacks some, only those who bring it nearer.
     """
@@ -36,7 +37,7 @@ class Needed:
 
 @dataclass(frozen=True)
 class Excluded:
-    """Who may not approve. id None: nobody knows who that is before MLflow is asked."""
+    """A person who may not approve. id None: not known before MLflow is asked."""
 
     id: str | None
     why: str
@@ -58,17 +59,17 @@ class Voting:
 
     @property
     def lacks(self) -> str:
-        """For people: "1 more of leads"; "" where nothing is missing."""
+        """Say what is missing: "1 more of leads"; "": nothing."""
         return in_words([rule.group for rule in self.rules], [rule.missing for rule in self.rules])
 
 
 def voting(
     policy: Policy, promotion: Promotion, agreed: Sequence[tuple[str, datetime]], *, at: datetime
 ) -> Voting | None:
-    """agreed: who approved, and when. None where nobody is asked: it has ended, or its target takes no approval."""
+    """Return who may vote. agreed: (approver, time). None: the promotion has ended, or its target takes no approval."""
     target = policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
-    if not promotion.open or promotion.state == "approved" or not isinstance(approval, Approval):
+    if not promotion.open or promotion.state == PromotionState.APPROVED or not isinstance(approval, Approval):
         return None
     excluded = tuple(_excluded(policy, promotion, approval))
     seats = _Seats(policy, approval, agreed, frozenset(each.id for each in excluded if each.id), at)
@@ -103,7 +104,7 @@ class _Seats:
     at: datetime
 
     def missing(self, *more: str) -> list[int]:
-        """What each rule would lack if these approved too."""
+        """Return what each rule would lack if these people approved, too."""
         agreed = [*self.agreed, *((who, self.at) for who in more)]
         return unfilled_seats(self.policy, self.approval, agreed, self.without)
 
@@ -148,12 +149,12 @@ def _voters(policy: Policy, who: Iterable[str]) -> tuple[Voter, ...]:
 
 
 def name(policy: Policy, who: str) -> str:
-    """Of somebody in the record, for people."""
+    """Return the name of an actor in the record, for people."""
     return policy.people[who].name if who in policy.people else who.removeprefix("source:")
 
 
 def by_account(policy: Policy, user: str) -> str | None:
-    """The person that MLflow knows by that name."""
+    """Return the person whom MLflow knows by that name."""
     return next((who for who, person in policy.people.items() if person.accounts.get("mlflow") == user), None)
 
 

@@ -1,4 +1,4 @@
-"""Tells the ledger every 10 s that a process is alive, and this machine every second (liveness.py)."""
+"""Write heartbeats: to the ledger every 10 s, to a local file every second (liveness.py)."""
 
 import logging
 import os
@@ -29,22 +29,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Digests:
-    """What a process works with, as digests that are compared with those of the others."""
+    """Digests of a process's secret keys and registrar.yml, to be compared with those of the others."""
 
     keys: str | None = None
     config: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, policy: Policy | None = None) -> Self:
-        """policy None: registrar.yml is none of its business. Raises ValueError for what is no key."""
+        """policy None: the process does not use registrar.yml. Raises ValueError for an invalid key."""
         return cls(",".join(Encryptor(settings.secret_key).digests), policy_view.digest(policy) if policy else None)
 
 
 class HeartbeatWriter:
-    """A context manager around the life of a process. part: receiver, worker or beat.
+    """Write the heartbeats of a process, as a context manager around its life. part: receiver, worker or beat.
 
-    The thread that writes shares nothing with the process's loop: a ledger that is down or slow holds up no work, and
-    a loop that stalls is seen by the age of its last turn.
+    A thread of its own writes them: a slow ledger holds up no work, and a stalled loop shows by its last turn.
     """
 
     def __init__(self, ledger: Ledger, part: str, given: Digests | None = None) -> None:
@@ -57,31 +56,31 @@ class HeartbeatWriter:
         self._started_at: datetime | None = None  # by the database
         self._told: dict[str, tuple[float, datetime]] = {}
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
 
     @property
     def _instance(self) -> str:
-        """Of the process that asks: it may have been forked since."""
+        """host:pid of the calling process, which may have been forked since."""
         return f"{socket.gethostname()}:{os.getpid()}"
 
     def write(self) -> None:
-        """One heartbeat. A ledger that can't take it is no error: who reads it there can't be told anyway."""
+        """Write one heartbeat. An unavailable ledger is only logged."""
         try:
             with self._ledger.write() as connection:
                 if self._started_at is None:
                     self._replace(connection)
-                heartbeats.beat(connection, self._said(connection))
+                heartbeats.beat(connection, self._build_heartbeat(connection))
         except (LedgerUnavailable, SQLAlchemyError) as error:
             log.warning("the ledger takes no heartbeat: %s", error)
 
     def more(self) -> dict[str, Any]:
-        """What a part says beyond what all do: columns of Heartbeat."""
+        """Return further columns of Heartbeat that a part reports."""
         return {}
 
     def every(self) -> float:
         return EVERY
 
-    def _said(self, connection: Connection) -> Heartbeat:
+    def _build_heartbeat(self, connection: Connection) -> Heartbeat:
         before = now()
         at = heartbeats.time_of(connection)
         ahead = None if connection.dialect.name == "sqlite" else (before + (now() - before) / 2 - at).total_seconds()
@@ -93,7 +92,7 @@ class HeartbeatWriter:
         return replace(said, clock_ahead=ahead, keys=self._given.keys, config=self._given.config, **more)
 
     def _compare_clocks(self, ahead: float | None) -> None:
-        """The log says when this machine's clock goes wrong, and when it is right again."""
+        """Log when this machine's clock goes wrong, and when it is right again."""
         wrong = ahead is not None and abs(ahead) > LEASE_SECONDS
         if wrong and not self._clock_is_wrong:
             way = "ahead of" if (ahead or 0) > 0 else "behind"
@@ -103,19 +102,19 @@ class HeartbeatWriter:
         self._clock_is_wrong = wrong
 
     def _by_database(self, name: str, mark: float, at: datetime) -> datetime:
-        """The same for as long as the mark is."""
+        """Convert a monotonic time to the database's; the same mark gives the same time."""
         if name not in self._told or self._told[name][0] != mark:
             self._told[name] = (mark, at - timedelta(seconds=time.monotonic() - mark))
         return self._told[name][1]
 
     def marks(self) -> dict[str, float]:
-        """Columns of Heartbeat that are times, by the monotonic clock."""
+        """Return times that are columns of Heartbeat, by the monotonic clock."""
         return {"started_at": self._began, "turned_at": self.loop.mark}
 
     def _replace(self, connection: Connection) -> None:
-        """Forget those whose place this process takes: of its part and host, and gone."""
+        """Delete the heartbeats of ended processes of this part and host."""
         for one in heartbeats.all_known(connection):
-            if (one.part, one.host) == (self._part, self._instance.rpartition(":")[0]) and _gone(one):
+            if (one.part, one.host) == (self._part, self._instance.rpartition(":")[0]) and _has_ended(one):
                 heartbeats.forget(connection, one)
 
     def _keep(self) -> None:
@@ -124,12 +123,12 @@ class HeartbeatWriter:
             self.write()
 
     def start(self) -> None:
-        """Returns at once."""
+        """Start the threads. Returns at once."""
         self._sign.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """In good order: nobody is to miss this process."""
+        """End in good order, and delete the heartbeat."""
         self._done.set()
         if not self._thread.is_alive():
             return
@@ -154,8 +153,8 @@ class HeartbeatWriter:
         self.stop()
 
 
-def _gone(one: Heartbeat) -> bool:
-    """Whether this machine has no such process any more. A number that another process got is taken for it."""
+def _has_ended(one: Heartbeat) -> bool:
+    """Return whether the process of this machine has ended. A reused pid is taken for the process."""
     pid = one.instance.rpartition(":")[2]
     try:
         os.kill(int(pid), 0)

@@ -1,8 +1,8 @@
-"""Whether a part lives, by its own word to the machine that it runs on: no broker and no database is asked.
+"""Liveness of processes on one machine, without broker and database.
 
-Each process keeps a small file in a folder of its user's: when it last wrote there, and when its loop last went round.
-It holds a lock on the file for as long as it lives, so that a file which a dead process left is told from one whose
-process is frozen. Times are of the monotonic clock, which all processes of a machine share and nobody sets.
+Each process keeps a small file in a folder of its user: when it last wrote, and when its loop last went round. It locks
+the file while it lives, so that the file of a dead process can be told from that of a frozen one. Times are of the
+monotonic clock, which all processes of a machine share.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _LENGTH = 200  # bytes of a file: it is written in place, so a full disk changes
 
 
 class LoopActivity:
-    """When the loop of a process last went round; told by whoever is in it."""
+    """When the loop of a process last went round. The loop itself calls `turned`."""
 
     def __init__(self) -> None:
         self._turned = time.monotonic()
@@ -44,7 +44,7 @@ class LoopActivity:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The loop waits for what ends by itself, such as a broker that is down: that is no standstill."""
+        """Mark that the loop waits for something that ends by itself, such as a broker outage, and does not hang."""
         self._waits += 1
         try:
             yield
@@ -54,17 +54,17 @@ class LoopActivity:
 
     @property
     def mark(self) -> float:
-        """Its last turn, by the monotonic clock."""
+        """The last turn, by the monotonic clock."""
         return time.monotonic() if self._waits else self._turned
 
     @property
     def age(self) -> float:
-        """Seconds since then."""
+        """Seconds since the last turn."""
         return time.monotonic() - self.mark
 
 
 class LivenessFile:
-    """The file of one process. ledger_url: tells installations on one machine apart."""
+    """The file of one process. ledger_url: distinguishes installations on one machine."""
 
     def __init__(self, part: str, ledger_url: str, loop: LoopActivity) -> None:
         self._part, self._loop = part, loop
@@ -73,7 +73,7 @@ class LivenessFile:
         self._thread = threading.Thread(target=self._keep, name="alive", daemon=True)
 
     def start(self) -> None:
-        """Returns at once. Where no file can be made, the log says so and nothing else is different."""
+        """Start writing the file, in a thread. An error is only logged."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -88,14 +88,16 @@ class LivenessFile:
                 self._write()
             except OSError as error:
                 if not told:
-                    log.warning("`registrar alive` can't tell of this %s: %s", self._part, _said(self._folder, error))
+                    log.warning(
+                        "`registrar alive` can't tell of this %s: %s", self._part, _describe_error(self._folder, error)
+                    )
                 told = True
             if self._done.wait(EVERY):
                 return
 
     def _write(self) -> None:
-        """Until this process ends. Raises OSError, such as of a folder without room: it may have some later."""
-        with _own(self._folder / f"{self._part}-{os.getpid()}-{next(_NUMBERS)}") as file:
+        """Write until the process ends. Raises OSError, such as for a full disk, which may have room later."""
+        with _locked_file(self._folder / f"{self._part}-{os.getpid()}-{next(_NUMBERS)}") as file:
             while True:
                 os.pwrite(file, self._text(), 0)
                 if self._done.wait(EVERY):
@@ -108,17 +110,17 @@ class LivenessFile:
 
 
 @contextmanager
-def _own(path: Path) -> Iterator[int]:
-    """A file of this process's, locked; gone with the block."""
+def _locked_file(path: Path) -> Iterator[int]:
+    """Create and lock a file of this process, and delete it at the end of the block."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():  # in a folder that all may write to, somebody made it before us
+    if path.parent.stat().st_uid != os.getuid():  # /tmp is writable by all: another user made it first
         raise PermissionError(errno.EPERM, "it lies in another user's folder")
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
         if path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
             break
-        os.close(file)  # whoever asked before it was locked took it for a dead process's
+        os.close(file)  # deleted by a reader before it was locked, as a dead process's
     try:
         yield file
     finally:
@@ -129,7 +131,7 @@ def _own(path: Path) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Liveness:
-    """A process, as its file has it. Seconds since it last wrote, and since its loop last went round."""
+    """A process, from its file: seconds since it last wrote, and since its loop last went round."""
 
     part: str
     pid: int
@@ -138,7 +140,7 @@ class Liveness:
 
     @property
     def trouble(self) -> str | None:
-        """For people; None: it lives and works."""
+        """Say what is wrong; None: the process lives and works."""
         if self.silent > SILENT_AFTER:
             return f"{self.part} {self.pid} has not been heard of for {self.silent:.0f} s: it is frozen"
         if self.stuck > SILENT_AFTER:
@@ -154,28 +156,28 @@ def folder(ledger_url: str) -> Path:
 
 
 def processes(ledger_url: str, part: str) -> list[Liveness]:
-    """The processes of a part that run on this machine. What dead ones left is taken away."""
-    found = [_read(path) for path in sorted(folder(ledger_url).glob(f"{part}-*"))]
+    """Return the processes of a part on this machine, and delete the files of dead ones."""
+    found = [_read_liveness(path) for path in sorted(folder(ledger_url).glob(f"{part}-*"))]
     return [life for life in found if life]
 
 
 def why_silent(ledger_url: str) -> str | None:
-    """Why no process here can say that it lives, found out by trying; None: it could."""
+    """Try to write a file; return why it fails, or None."""
     at = folder(ledger_url)
     try:
-        with _own(at / f"asked-{os.getpid()}") as file:
+        with _locked_file(at / f"asked-{os.getpid()}") as file:
             os.pwrite(file, b" " * _LENGTH, 0)
     except OSError as error:
-        return _said(at, error)
+        return _describe_error(at, error)
     return None
 
 
-def _said(at: Path, error: OSError) -> str:
+def _describe_error(at: Path, error: OSError) -> str:
     return f"{at} can't be written: {error.strerror}"
 
 
-def _read(path: Path) -> Liveness | None:
-    """None: its process is gone."""
+def _read_liveness(path: Path) -> Liveness | None:
+    """Read a file; None: its process has ended."""
     try:
         with path.open("rb") as file:
             if _is_free(file.fileno()):
@@ -194,7 +196,7 @@ def _read(path: Path) -> Liveness | None:
 
 
 def _is_free(file: int) -> bool:
-    """Whether no process holds its lock."""
+    """Return whether no process holds the file's lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

@@ -1,4 +1,4 @@
-"""Lines of a log, for people or as JSON, with the ids of what is done: event, task, lane, model, promotion, trace.
+"""Log lines for people or as JSON, with ids: event, task, lane, model, promotion, trace.
 
 The standard library's logging is what Celery, granian, MLflow and SQLAlchemy log by: a formatter reaches them all.
 """
@@ -22,8 +22,8 @@ _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager
-def about(**ids: str | None) -> Iterator[None]:
-    """What every line within is about. None: not known, and left away."""
+def log_context(**ids: str | None) -> Iterator[None]:
+    """Add ids to every line that is logged in the block; those that are None are left out."""
     token = _ABOUT.set({**_ABOUT.get(), **{name: id_ for name, id_ in ids.items() if id_ is not None}})
     try:
         yield
@@ -32,7 +32,7 @@ def about(**ids: str | None) -> Iterator[None]:
 
 
 def start(environ: Mapping[str, str], stream: TextIO) -> None:
-    """The process's log from now on, from INFO up. A setting that is wrong is complained of elsewhere: Settings."""
+    """Set up the process's log, from INFO up. Wrong settings are reported by Settings."""
     try:
         kind = ObservabilitySettings.read(environ).log
     except ValueError:
@@ -51,9 +51,9 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 class Console(logging.Formatter):
-    """A line for people. What it is about stands behind it, so far as the line does not say so itself.
+    """A line for people, followed by the ids that the line itself does not name.
 
-    scrub: takes secrets out before what can't be seen is escaped, when they are no longer found.
+    redact: removes secrets before invisible characters are escaped, as it would not find them afterwards.
     """
 
     redact: Callable[[str], str] = staticmethod(str)
@@ -73,14 +73,14 @@ class Console(logging.Formatter):
         return shown(self.redact(f"{line} [{more}]" if more else line))
 
     def formatException(self, ei: Any) -> str:
-        """Set in: a message of several lines must not pass for a line of the log."""
+        """Indent further lines, so that none passes for a log line of its own."""
         return indent(shown(self.redact(super().formatException(ei)), lines=True), "    ")
 
 
 class Json(logging.Formatter):
     """An object in a line: time (ISO 8601, UTC), level, logger, message, ids; exception, where there is one.
 
-    scrub: takes secrets out before they are quoted, when they are no longer found.
+    redact: removes secrets before they are quoted, as it would not find them afterwards.
     """
 
     redact: Callable[[str], str] = staticmethod(str)

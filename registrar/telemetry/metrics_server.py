@@ -1,4 +1,4 @@
-"""An address of a process's own where Prometheus reads it: for what has no other door, or one that asks for a login."""
+"""Serve a process's metrics to Prometheus at an address of its own, without a login."""
 
 import logging
 import threading
@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-TAKEN = 5.0  # seconds, until an address that is taken is tried again: a reloaded process waits for the one before it
+# Seconds until a taken address is tried again: a reloaded process waits for its predecessor.
+TAKEN = 5.0
 
 
 def address(text: str) -> tuple[str, int]:
-    """HOST:PORT, with [..] around an IPv6 address. Raises ValueError."""
+    """Parse HOST:PORT, with [..] around an IPv6 address. Raises ValueError."""
     parts = urlsplit(f"//{text}")
     if not parts.hostname or parts.port is None or parts.netloc != text:
         raise ValueError("an address such as 127.0.0.1:9102")
@@ -22,7 +23,7 @@ def address(text: str) -> tuple[str, int]:
 
 
 class MetricsServer:
-    """Serves GET /metrics in threads of its own; nobody waits for it, and nothing fails where its address is taken."""
+    """Serve GET /metrics in threads. A taken address is tried again, and fails nothing."""
 
     def __init__(self, at: tuple[str, int], text: Callable[[], bytes]) -> None:
         self._at = at
@@ -32,7 +33,7 @@ class MetricsServer:
         self._thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
     def start(self) -> None:
-        """Returns at once. It ends with the process, or as a context manager with its block."""
+        """Start serving. Returns at once. Ends with the process, or with the block of a context manager."""
         self._thread.start()
 
     def __enter__(self) -> "MetricsServer":
@@ -43,7 +44,7 @@ class MetricsServer:
         self.stop()
 
     def stop(self) -> None:
-        """Leave the address to another."""
+        """Free the address."""
         self._stopped.set()
         if self._server:
             self._server.shutdown()
@@ -78,7 +79,7 @@ def _server(at: tuple[str, int], text: Callable[[], bytes]) -> ThreadingHTTPServ
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """A line for each scrape says nothing."""
+            """Log no scrapes."""
 
     class Server(ThreadingHTTPServer):
         address_family = AF_INET6 if ":" in at[0] else AF_INET

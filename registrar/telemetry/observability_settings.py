@@ -1,4 +1,4 @@
-"""How the parts let themselves be watched: logs, metrics, traces, Celery's task events. All but the logs are off."""
+"""Settings of logs, metrics, traces and Celery's task events. All but the logs are off by default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class ObservabilitySettings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Raises ValueError that names the setting."""
+        """Read the settings. Raises ValueError that names the wrong one."""
         return cls(
             _log(environ),
             _address(environ, "REGISTRAR_METRICS"),

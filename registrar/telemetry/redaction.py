@@ -1,4 +1,4 @@
-"""What this process knows and must not say: secrets are taken out of every line of its log, tracebacks included.
+"""Redact secrets in every log line of this process, tracebacks included.
 
 The second line of defence. The first is that no message is made of a secret; this one is for the messages of libraries.
 """
@@ -38,7 +38,7 @@ class Redactor:
 
 
 def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
-    """Every secret that is readable here; a receiver can't read what only the worker may."""
+    """Yield every secret that this process can read; a receiver can't read those of the worker."""
     yield from settings.secret_key.split(",")
     yield from (settings.environ[name] for name in _MLFLOW if name in settings.environ)
     for url in (settings.ledger_url, settings.broker_url, settings.mlflow_uri):
@@ -51,7 +51,7 @@ def known(settings: Settings, policy: Policy | None) -> Iterator[str]:
 
 
 def install(settings: Settings, policy: Policy) -> None:
-    """For all that is logged from now on, by us, granian or Celery, and for what ends the process."""
+    """Redact all further logs of Registrar, granian and Celery, and the traceback that ends the process."""
     redact = Redactor(known(settings, policy))
     for handler in logging.getLogger().handlers:
         formatter = handler.formatter or logging.Formatter()

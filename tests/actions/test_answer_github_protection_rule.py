@@ -1,4 +1,4 @@
-"""worker.answer: a deployment that waits at GitHub's protection rule is let go when its promotion ends well."""
+"""A deployment that waits at GitHub's protection rule is let go when its promotion ends well."""
 
 import json
 from dataclasses import replace

@@ -142,7 +142,7 @@ def test_a_promotion_that_it_was_to_bring_on_has_failed_with_it(harness):
     move = shown(harness, approve)["tasks"][1]
     assert (move["name"], move["state"]) == ("worker.transition", "queued")
     harness.accept("task.drop", by=ADA, task_id=move["id"], model="taxi", reason="not today")
-    [task_message] = [task_message for task_message in harness.due() if task_message.name == "worker.drop"]
+    [task_message] = [task_message for task_message in harness.due() if task_message.name == "worker.discard_task"]
     harness.run(task_message)
     harness.work()
     assert harness.promotions()[-1] == (1, "Production", "failed")
@@ -208,7 +208,7 @@ def test_whoever_asked_and_waits_for_the_answer_gets_one(harness):
     harness.accept("training_run.failed", model="taxi")
     approve = harness.accept("promotion.approve", by=ADA, reply_to="sealed", model="taxi", version=1)
     asked = harness.accept("task.drop", by=ADA, task_id=task_of(harness, approve), model="taxi", reason="late")
-    [task_message] = [task_message for task_message in harness.due() if task_message.name == "worker.drop"]
+    [task_message] = [task_message for task_message in harness.due() if task_message.name == "worker.discard_task"]
     harness.run(task_message)
     with harness.ledger.read() as connection:
         reply = select(tasks).where(tasks.c.event_id == asked, tasks.c.name == "worker.reply")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from registrar.ledger.holders import history
-from registrar.ledger.queries.holdings import Holding
+from registrar.ledger.queries.holdings import Holding, history
 from tests.worker.harness import ADA, BOB, EVE, POLICY, WorkerHarness
 from worker.lookups import history as as_table
 

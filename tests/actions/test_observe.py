@@ -3,7 +3,7 @@
 import pytest
 
 from registrar.events.event import Actor
-from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import history
 from tests.worker.harness import ADA
 from worker.registry.protocol import ModelSource
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert, select
 
-from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import holders
 from tests.actions.versions import live, trained
 from tests.policies import gate_on_production, model

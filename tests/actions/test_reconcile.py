@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from sqlalchemy import update
 
 from registrar.ledger.engine import now
-from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import tasks
 from tests.mlflow_server import train
 from tests.worker.harness import ADA, POLICY

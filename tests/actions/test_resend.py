@@ -5,7 +5,8 @@ from sqlalchemy import insert, select, update
 
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries import event_status
 from registrar.ledger.tables import events, journal
 from registrar.policy.document import WEB

@@ -14,8 +14,9 @@ from sqlalchemy import text, update
 
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import dispute
-from registrar.ledger.holders import held_before, history
+from registrar.ledger.holders import held_before
 from registrar.ledger.journal.verify import verify
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import deployments, holders, promotions
 from tests.actions.versions import live, trained
 from tests.fakes import BORN, FakeRegistry

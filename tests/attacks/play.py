@@ -4,9 +4,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from registrar.ledger.holders import history
 from registrar.ledger.queries import event_status
-from registrar.ledger.queries.holdings import Holding
+from registrar.ledger.queries.holdings import Holding, history
 from registrar.ledger.tables import journal
 from tests.worker.harness import ADA, WorkerHarness
 

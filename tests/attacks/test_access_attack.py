@@ -6,8 +6,9 @@ import pytest
 
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.tables import events
 from registrar.policy.access import Role
 from tests.actions.test_deploy import policy as deploying

@@ -13,7 +13,7 @@ SELECT 'evt_' || {id}, 'ci', 'past_' || i || '_' || {id}, 0, {id} || {id}, 'trai
 "tags": {{"git_sha": "0123456789abcdef0123456789abcdef01234567", "pipeline": "nightly"}}}}'{as_json}
 FROM {numbers}"""
 _TASKS = """INSERT INTO tasks
-(id, event_id, event_seq, name, lane, args, state, attempts, not_before, ring_at, outcome, error, created_at,
+(id, event_id, event_seq, name, lane, args, state, attempts, not_before, dispatch_at, outcome, error, created_at,
 started_at, finished_at)
 SELECT 'tsk_' || {id}, id, seq, '{name}', '{lane}' || {of}, {json}'{{}}'{as_json}, '{state}', 1, accepted_at,
 accepted_at, {json}'{{"summary": "done as it was asked for, in the past", "facts": [], "follow_ups": []}}'{as_json},

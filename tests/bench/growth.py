@@ -20,11 +20,12 @@ from sqlalchemy import func, select
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
-from registrar.ledger import Ledger, dead_letters, holders, tasks
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger import Ledger, dead_letters, tasks
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.migrate import migrate
-from registrar.ledger.queries import event_status, queue
+from registrar.ledger.queries import event_status, holdings, queue
 from registrar.ledger.tables import events
 from tests.bench.filling import fill
 from tests.bench.options import Options
@@ -118,7 +119,7 @@ def once(grown: Grown, seconds: float) -> dict[str, float]:
         with grown.ledger.read() as connection:
             id_, model = random.choice(grown.ids), grown.model()  # noqa: S311 (no secret)
             assert _timed(times["status of an event"], partial(event_status.event, connection, id_))
-            _timed(times["history of a model"], partial(holders.history, connection, model))
+            _timed(times["history of a model"], partial(holdings.history, connection, model))
             assert _timed(times["dead letters"], partial(dead_letters.list_dead_letters, connection, limit=1))
             _timed(times["what is not done"], partial(queue.unfinished, connection))
     return {what: median(taken) * 1000 for what, taken in times.items()}

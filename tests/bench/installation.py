@@ -21,8 +21,9 @@ from registrar.config.key_generation import new_webhook_secret
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Arrival, Delivery, accept_all
+from registrar.ledger.deliveries import Arrival, accept_all
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.predicates import is_open
 from registrar.ledger.tables import events, tasks
 from registrar.local import Stack, process_tree

@@ -13,7 +13,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, tasks
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.migrate import migrate
 from registrar.local.data_folder import Folder, starter

@@ -7,7 +7,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Outcome
 from registrar.events.types import parse
 from registrar.ledger import tasks
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from tests.cli.conftest import NOON, approve
 from tests.cli.test_record import rows
 

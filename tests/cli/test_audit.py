@@ -15,7 +15,7 @@ from sqlalchemy import text
 from registrar.ledger import Ledger
 from registrar.ledger.engine import now
 from registrar.ledger.holders import HoldingStarted
-from registrar.ledger.promotions import VoteCast
+from registrar.ledger.votes import VoteCast
 from registrar.text.sanitize import shown
 from tests.cli.conftest import EVENING, NOON, approve
 from tests.ledger.chain import scene

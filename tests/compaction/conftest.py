@@ -15,7 +15,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import FollowUp, LedgerChange, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
-from registrar.ledger.deliveries import Delivery, Receipt, accept
+from registrar.ledger.deliveries import Receipt, accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries import event_status
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -12,13 +12,15 @@ from registrar.compaction.archive_file import ArchiveDamaged, ArchiveMissing, fr
 from registrar.compaction.events import ASKED, FAILED, HISTORY, OPEN
 from registrar.compaction.lock import AlreadyArchiving, exclusive_run
 from registrar.ledger import dead_letters, tables
-from registrar.ledger.deliveries import Delivery, DeliveryConflict
+from registrar.ledger.deliveries import DeliveryConflict
 from registrar.ledger.deployments import DeploymentRequested
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
-from registrar.ledger.promotions import PromotionRequested, VoteCast
+from registrar.ledger.promotions import PromotionRequested
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.archived_events import place
 from registrar.ledger.queries.interventions import TaskDiscarded
+from registrar.ledger.votes import VoteCast
 from tests.compaction.conftest import CUTOFF, DIGEST, FINISHED, Past
 
 pytestmark = pytest.mark.both_ledgers
@@ -124,7 +126,7 @@ def test_what_the_journal_tells_of_stays(past):
     past.archive()
     assert past.there() == {dropping}
     with past.ledger.read() as connection:
-        found = archive_file.event(connection, failed, place(connection, failed))
+        found = archive_file.read_event(connection, failed, place(connection, failed))
     assert (found["state"], [deed["event_id"] for deed in found["tasks"][0]["settled"]]) == ("dropped", [dropping])
 
 
@@ -154,12 +156,18 @@ def test_an_archived_event_is_told_as_it_was(past):
     past.archive()
     with past.ledger.read() as connection:
         assert event_status.event(connection, id_) is None
-        assert archive_file.event(connection, id_, place(connection, id_)) == before
+        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
 
 
 @pytest.mark.parametrize(
     ("where", "name", "call"),
-    [(writer, "write", 1), (writer, "digest", 1), (writer, "_delete", 1), (writer, "_delete", 2), (writer, "_note", 2)],
+    [
+        (writer, "write", 1),
+        (writer, "digest", 1),
+        (writer, "_delete", 1),
+        (writer, "_delete", 2),
+        (writer, "_update_archive", 2),
+    ],
     ids=["before the file", "after the file", "before deleting", "half deleted", "all deleted"],
 )
 def test_a_run_that_died_is_gone_on_with(past, monkeypatch, where, name, call):
@@ -197,6 +205,46 @@ def half_deleted(past: Past, monkeypatch) -> None:
         crash_at(dying, writer, "_delete", 2)
         with pytest.raises(Crash):
             past.archive()
+
+
+def as_before_schema_0016(past: Past) -> None:
+    """Rewrite the file as an older version would have written it."""
+    [file] = past.files()
+    older = gzip.decompress(file.read_bytes()).replace(b'"dispatch_at"', b'"ring_at"')
+    file.write_bytes(gzip.compress(older.replace(b'"worker.answer_github_protection_rule"', b'"worker.answer"')))
+    with past.ledger.write() as connection:
+        connection.execute(update(tables.archives).values(sha256=archive_file.digest(file)))
+
+
+def answered(past: Past) -> str:
+    """An old event whose first task answered GitHub."""
+    id_ = past.event(100)
+    answer = tables.tasks.c.event_id == id_, tables.tasks.c.name == "worker.register"
+    with past.ledger.write() as connection:
+        renamed = {"name": "worker.answer_github_protection_rule"}
+        connection.execute(update(tables.tasks).where(*answer).values(renamed))
+    return id_
+
+
+def test_an_older_file_is_gone_on_with_after_the_upgrade(past, monkeypatch):
+    answered(past)
+    with monkeypatch.context() as dying:
+        crash_at(dying, writer, "_delete", 1)
+        with pytest.raises(Crash):
+            past.archive()
+    as_before_schema_0016(past)
+    assert [(each.resumed, each.left) for each in past.archive()] == [(True, 0)]
+    assert past.there() == set()
+
+
+def test_an_event_in_an_older_file_is_told_by_the_present_names(past):
+    id_ = answered(past)
+    with past.ledger.read() as connection:
+        before = event_status.event(connection, id_)
+    past.archive()
+    as_before_schema_0016(past)
+    with past.ledger.read() as connection:
+        assert archive_file.read_event(connection, id_, place(connection, id_)) == before
 
 
 def test_nothing_more_is_deleted_by_a_file_that_was_changed(past, monkeypatch):

@@ -16,9 +16,11 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
 from registrar.ledger.dead_letters import list_dead_letters
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
-from registrar.ledger.promotions import PromotionRequested, VoteCast
+from registrar.ledger.promotions import PromotionRequested
+from registrar.ledger.votes import VoteCast
 from registrar.policy import load
 from tests.webhooks.conftest import environ
 from webhooks.app import create_app

@@ -15,9 +15,10 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.disputes import Disputed
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.tables import events, tasks
 from tests.cli.conftest import NOON, approve
 from tests.doctor.conftest import NOWHERE, Pages, SiteOf, looked, troubles

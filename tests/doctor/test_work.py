@@ -9,8 +9,9 @@ from sqlalchemy import update
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.heartbeats import Heartbeat, beat
 from registrar.ledger.tables import tasks
 from tests.doctor.conftest import SiteOf, looked, troubles
@@ -21,7 +22,7 @@ def alive(
 ) -> None:
     at = now()
     heartbeat = Heartbeat(part, instance, "0.1.0", at - timedelta(hours=1), at - timedelta(seconds=ago))
-    heard = replace(heartbeat, last_bell_at=at - timedelta(seconds=task_message), **more)
+    heard = replace(heartbeat, last_dispatched_at=at - timedelta(seconds=task_message), **more)
     with ledger.write() as connection:
         beat(connection, heard)
 

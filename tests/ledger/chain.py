@@ -14,7 +14,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, LedgerChange
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.tables import journal
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -39,7 +39,7 @@ def beat(ledger, *said: Heartbeat) -> None:
 
 
 def test_a_process_has_one_row_that_says_the_latest(ledger):
-    later = replace(WORKER, seen_at=after(seconds=10), last_bell_at=after(seconds=9), in_hand=2)
+    later = replace(WORKER, seen_at=after(seconds=10), last_dispatched_at=after(seconds=9), in_hand=2)
     beat(ledger, WORKER, BEAT, later)
     assert known(ledger) == [BEAT, later]
 
@@ -73,7 +73,7 @@ def test_who_missed_three_heartbeats_is_silent():
     ("said", "idle"),
     [
         ({}, True),
-        ({"last_bell_at": after(seconds=30)}, False),
+        ({"last_dispatched_at": after(seconds=30)}, False),
         ({"in_hand": 4}, False),
     ],
 )

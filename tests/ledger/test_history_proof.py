@@ -14,8 +14,9 @@ from registrar.ledger.journal import rebuild
 from registrar.ledger.journal.append import CARRIED_OVER
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.verify import verify
-from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent, VoteCast
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent
 from registrar.ledger.version_state import Key, StateSet
+from registrar.ledger.votes import VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 
@@ -218,14 +219,14 @@ def test_what_has_ended_is_not_kept_in_memory(ledger, monkeypatch):
         for number in range(300):
             HoldingStarted("taxi", "stage", "Staging", number, alone=True).apply(connection, cause)
     most = 0
-    read = rebuild._read
+    read = rebuild._apply_entry
 
     def counted(present, entry):
         nonlocal most
         most = max(most, len(present.holders))
         return read(present, entry)
 
-    monkeypatch.setattr(rebuild, "_read", counted)
+    monkeypatch.setattr(rebuild, "_apply_entry", counted)
     with ledger.read() as connection:
         assert verify(connection).walk.count == 599
     assert most == 1

@@ -11,10 +11,11 @@ from registrar.events.outcome import Cause, LedgerChange
 from registrar.ledger import tables
 from registrar.ledger.deployments import DeploymentRequested, last
 from registrar.ledger.disputes import Disputed, Settled, dispute, disputed, settled_at
-from registrar.ledger.holders import HoldingEnded, HoldingStarted, held_before, history
+from registrar.ledger.holders import HoldingEnded, HoldingStarted, held_before
 from registrar.ledger.incarnations import Noted, Recorded, known
 from registrar.ledger.open_records import open_records
 from registrar.ledger.promotions import PromotionRequested, latest
+from registrar.ledger.queries.holdings import history
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 from tests.ledger.test_verify import damage, verified

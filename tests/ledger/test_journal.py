@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from registrar.ledger.deployments import DeploymentEnded, DeploymentRequested
 from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.append import GENESIS
-from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent, VoteCast
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent
+from registrar.ledger.votes import VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, assert_chained, scene
 
 pytestmark = pytest.mark.both_ledgers

@@ -5,17 +5,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, select, text
 
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, heartbeats, tokens
 from registrar.ledger.dead_letters import list_dead_letters
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.journal.verify import verify
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.migrate import migrate
-from registrar.ledger.tasks import claim
+from registrar.ledger.tables import tasks
+from registrar.ledger.tasks import FORMER_NAMES, claim
 from registrar.ledger.used_nonces import spend
 from registrar.ledger.version_state import Key, current, states
 from tests.ledger.chain import assert_chained, scene
@@ -46,6 +48,12 @@ VALUES ('tsk_2', 'evt_1', 1, 'worker.vote', 'model:taxi', '{}', 'dead', :at, :at
 EVALUATED = """INSERT INTO tasks
 (id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at, finished_at)
 VALUES (:id, :event, 4, 'worker.evaluated', 'model:taxi', '{}', :state, :at, :at, :at, :at)"""
+
+NAMED = """INSERT INTO tasks
+(id, event_id, event_seq, name, lane, args, state, not_before, ring_at, created_at, finished_at)
+VALUES (:id, 'evt_1', 1, :name, :id, '{}', 'succeeded', :at, :rung, :at, :at)"""
+HEARTBEAT = """INSERT INTO heartbeats (part, instance, version, started_at, seen_at, last_bell_at, in_hand)
+VALUES ('worker', 'host:1', '1', :at, :at, :bell, 0)"""
 
 
 @pytest.fixture
@@ -212,3 +220,29 @@ def test_the_newest_evaluation_that_was_acted_on_is_carried_over(empty):
     assert current([found], 2, hour(5)) == {Key.EVALUATION: "e2"}
     assert current([found], 2, hour(7)) == {}, "MLflow made this version later: it is another model's"
     assert_chained(scene(empty).entries())
+
+
+def test_tasks_and_heartbeats_keep_all_but_their_former_names(empty):
+    before(empty)
+    migrate(empty, to="0015")
+    at, later = stored(empty, 6), stored(empty, 7)
+    former = [*FORMER_NAMES, "worker.register"]
+    with empty.write() as connection:
+        for name in former:
+            connection.execute(text(NAMED), {"id": f"tsk_{name}", "name": name, "at": at, "rung": later})
+        connection.execute(text(HEARTBEAT), {"at": at, "bell": later})
+    migrate(empty)
+    with empty.read() as connection:
+        rows = connection.execute(select(tasks).where(tasks.c.id.in_([f"tsk_{name}" for name in former]))).all()
+        [process] = heartbeats.all_known(connection)
+    expected = {f"tsk_{name}": FORMER_NAMES.get(name, name) for name in former}
+    assert {row.id: row.name for row in rows} == expected
+    assert {(row.not_before, row.dispatch_at) for row in rows} == {(hour(6), hour(7))}
+    assert process.last_dispatched_at == hour(7)
+
+
+def test_the_index_of_answers_to_github_finds_them_by_their_present_name(empty):
+    with migrated(empty).read() as connection:
+        indexes = {index["name"]: index for index in inspect(connection).get_indexes("tasks")}
+    [where] = [value for key, value in indexes["ix_tasks_answers"]["dialect_options"].items() if key.endswith("_where")]
+    assert "'worker.answer_github_protection_rule'" in str(where)

@@ -19,14 +19,17 @@ from registrar.ledger import (
     promotions,
     rejections,
     tables,
+    task_dispatch,
     tasks,
 )
-from registrar.ledger.deliveries import Arrival, Delivery, accept_all
+from registrar.ledger.deliveries import Arrival, accept_all
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.journal import append, stream
 from registrar.ledger.queries import (
     archived_events,
     event_search,
     event_status,
+    holdings,
     metrics,
     models,
     promotion_record,
@@ -67,19 +70,19 @@ WORK = {
     "accept": lambda c: accepted(c, "a", "b"),
     "accept what came twice": lambda c: accepted(c, "a", "b", "a"),
     "claim": lambda c: tasks.claim(c, of(c, tables.tasks), at=NOON),
-    "sweep": lambda c: tasks.sweep(c, at=NOON),
+    "sweep": lambda c: task_dispatch.sweep(c, at=NOON),
     "unfinished": tasks.unfinished,
     "backlog": queue.unfinished,
-    "next of a lane": lambda c: tasks.next_messages(c, {"model:model-1", "notify:x"}, at=NOON),
+    "next of a lane": lambda c: task_dispatch.next_messages(c, {"model:model-1", "notify:x"}, at=NOON),
     "first in line": lambda c: queue.first_in_line(c, [of(c, tables.tasks), "tsk_1"]),
     "status": lambda c: event_status.event(c, of(c, tables.events)),
     "archived": lambda c: archived_events.place(c, "evt_1"),
-    "history": lambda c: holders.history(c, "model-1", limit=51),
-    "history further down": lambda c: holders.history(c, "model-1", before=2000, limit=51),
-    "history of a stage on a day": lambda c: holders.history(
-        c, "model-1", holders.HistoryFilter("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
+    "history": lambda c: holdings.history(c, "model-1", limit=51),
+    "history further down": lambda c: holdings.history(c, "model-1", before=2000, limit=51),
+    "history of a stage on a day": lambda c: holdings.history(
+        c, "model-1", holdings.HistoryFilter("production", since=DAY, until=DAY + timedelta(days=1)), limit=51
     ),
-    "how long a history is": lambda c: holders.how_long(c, "model-1"),
+    "how long a history is": lambda c: holdings.count_holdings(c, "model-1"),
     "versions that held a stage": lambda c: holders.held_before(c, "model-1", "stage", "Production"),
     "what is held now": lambda c: holders.held_now(c, "model-1", "alias"),
     "who holds": lambda c: holders.holder(c, "model-1", "stage", "Production"),
@@ -106,7 +109,7 @@ WORK = {
     "votes": lambda c: promotion_record.votes_on(c, "prm_70"),
     "dead further down": lambda c: dead_letters.list_dead_letters(c, before=(DAY, 9)),
     "open deployments": deployments.under_way,
-    "what became of promotions": lambda c: promotion_results.became(c, promotion_record.page(c, model="model-1")),
+    "what became of promotions": lambda c: promotion_results.load_results(c, promotion_record.page(c, model="model-1")),
     "gauge of the queue": lambda c: metrics.queue(c, NOON),
     "gauge of dead letters": metrics.dead,
     "gauge of promotions": metrics.undecided,
@@ -196,7 +199,7 @@ def test_no_plan_is_kept_from_when_a_table_was_empty(ledger):
     assert custom > 5
 
 
-@pytest.mark.parametrize("work", [models.page, lambda c: models.one(c, "model-1")], ids=["all", "one"])
+@pytest.mark.parametrize("work", [models.page, lambda c: models.get_model(c, "model-1")], ids=["all", "one"])
 def test_models_are_told_by_looking_things_up(ledger, plans, work):
     """SQLite alone: PostgreSQL reads tables of a few hundred rows whole, and is right."""
     with ledger.read() as connection:
@@ -221,14 +224,14 @@ def test_the_journal_is_followed_from_its_place_on(ledger, plans):
     assert all(step["by"] for step in plans)
 
 
-@pytest.mark.parametrize("past", [holders.ALL, holders.HistoryFilter("Production")], ids=["all", "a stage"])
+@pytest.mark.parametrize("past", [holdings.ALL, holdings.HistoryFilter("Production")], ids=["all", "a stage"])
 def test_a_page_of_a_long_history_costs_what_one_of_a_short_one_does(ledger, past):
     fill(ledger, FILLED, models=10)  # each tenth event is a promotion, all of one model
     with ledger.read() as connection:
-        whole = holders.history(connection, "model-0")
+        whole = holdings.history(connection, "model-0")
         short, long = (
             _steps(
-                connection, lambda before=before: holders.history(connection, "model-0", past, before=before, limit=20)
+                connection, lambda before=before: holdings.history(connection, "model-0", past, before=before, limit=20)
             )
             for before in (whole[25].seq, whole[-1].seq)
         )

@@ -10,9 +10,11 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause
 from registrar.events.types import parse
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger.deliveries import Delivery, accept
-from registrar.ledger.holders import HistoryFilter, HoldingEnded, HoldingStarted, history
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
+from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.migrate import migrate
+from registrar.ledger.queries.holdings import HistoryFilter, history
 from registrar.ledger.schema import SchemaMismatch, check
 from registrar.ledger.tables import metadata
 

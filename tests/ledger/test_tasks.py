@@ -8,8 +8,9 @@ from registrar.broker.celery_app import TaskMessage
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import FollowUp, Outcome
 from registrar.events.types import parse
-from registrar.ledger import Ledger, tasks
-from registrar.ledger.deliveries import Delivery, DeliveryConflict, accept
+from registrar.ledger import Ledger, task_dispatch, tasks
+from registrar.ledger.deliveries import DeliveryConflict, accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries.queue import first_in_line
 from worker.celery_tasks import LONGEST_PAUSE
 
@@ -44,7 +45,7 @@ def finish(ledger: Ledger, task, outcome: Outcome = DONE, at: datetime = NOON) -
 
 def sweep(ledger: Ledger, at: datetime, waiting: int = 0) -> list[TaskMessage]:
     with ledger.write() as connection:
-        return tasks.sweep(connection, at=at, waiting=waiting)
+        return task_dispatch.sweep(connection, at=at, waiting=waiting)
 
 
 def test_a_repeated_delivery_gets_the_first_answer_and_no_second_task(ledger):

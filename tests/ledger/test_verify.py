@@ -16,7 +16,8 @@ from registrar.ledger.holders import HoldingEnded, HoldingStarted
 from registrar.ledger.journal.append import GENESIS, link
 from registrar.ledger.journal.chain import Damaged, Head
 from registrar.ledger.journal.verify import verify
-from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent, VoteCast
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, Reevaluated, ReminderSent
+from registrar.ledger.votes import VoteCast
 from tests.ledger.chain import EVIDENCE, NOON, Scene, scene
 from tests.ledger.test_migrations import empty, migrated  # noqa: F401 (a fixture)
 

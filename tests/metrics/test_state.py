@@ -153,7 +153,7 @@ def test_a_part_that_nobody_hears_of_is_none(harness):
     found = state(harness)
     assert (found["registrar_processes"]["worker",], found["registrar_tasks_in_hand"][()]) == (0, 0)
     assert found["registrar_heartbeat_age_seconds"]["worker",] == pytest.approx(60, abs=20)
-    assert found["registrar_last_bell_age_seconds"]["worker",] == pytest.approx(60, abs=20)
+    assert found["registrar_last_dispatch_age_seconds"]["worker",] == pytest.approx(60, abs=20)
 
 
 def test_a_worker_whose_clock_is_ahead_is_seen(harness):

@@ -9,9 +9,11 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, LedgerChange, Outcome
 from registrar.events.types import parse
 from registrar.ledger import Ledger, rejections, tasks
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.holders import HoldingStarted
-from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, VoteCast
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged
+from registrar.ledger.votes import VoteCast
 from registrar.policy import Policy
 from registrar.policy.load import parse as parse_policy
 from registrar.queries.local import LocalQueries

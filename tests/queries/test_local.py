@@ -10,8 +10,9 @@ from sqlalchemy import event
 
 from registrar.ledger import Ledger
 from registrar.ledger.holders import HoldingStarted
-from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged, VoteCast
+from registrar.ledger.promotions import PromotionRequested, PromotionStateChanged
 from registrar.ledger.queries.event_search import STATES, EventFilter
+from registrar.ledger.votes import VoteCast
 from registrar.queries.cursor import encode
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import BadQuestion, Unknown, up_to

@@ -14,8 +14,8 @@ from werkzeug.serving import make_server
 from registrar.config.settings import Settings
 from registrar.http.api_client import BadAddress, Client, NotAllowed
 from registrar.http.event_client import NotTaken, Unreachable
-from registrar.ledger.holders import HistoryFilter
 from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.holdings import HistoryFilter
 from registrar.queries.local import LocalQueries
 from registrar.queries.query_service import BadQuestion, Page, QueryService, Unknown
 from registrar.queries.remote import RemoteQueries

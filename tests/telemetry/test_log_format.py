@@ -35,7 +35,7 @@ def lines(said: io.StringIO) -> list[dict]:
 
 def test_json_lines_say_what_they_are_about(begin):
     said = begin({"REGISTRAR_LOG": "json"})
-    with log_format.about(event="evt_1", model=None), log_format.about(task="tsk_1"):
+    with log_format.log_context(event="evt_1", model=None), log_format.log_context(task="tsk_1"):
         logging.getLogger("worker.celery_tasks").info("%s: done", "register")
     logging.getLogger("worker.celery_tasks").warning("alone", extra={"about": {"event": "evt_2"}})
     first, second = lines(said)
@@ -52,7 +52,7 @@ def test_json_lines_say_what_they_are_about(begin):
 
 def test_console_lines_end_with_what_they_do_not_say_themselves(begin):
     said = begin({})
-    with log_format.about(event="evt_1", task="tsk_1", lane="model:taxi", model="taxi"):
+    with log_format.log_context(event="evt_1", task="tsk_1", lane="model:taxi", model="taxi"):
         logging.getLogger("worker.celery_tasks").info("register tsk_1: done")
     assert said.getvalue().endswith(
         "INFO worker.celery_tasks: register tsk_1: done [event=evt_1 lane=model:taxi model=taxi]\n"
@@ -65,7 +65,7 @@ def test_what_one_thread_is_about_is_not_what_another_is(begin):
     def other() -> None:
         logging.getLogger("other").info("apart")
 
-    with log_format.about(task="tsk_1"):
+    with log_format.log_context(task="tsk_1"):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()

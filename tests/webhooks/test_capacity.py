@@ -9,7 +9,8 @@ from registrar.events.event import Actor, Event
 from registrar.events.types import parse as parse_event
 from registrar.ledger import capacity
 from registrar.ledger.capacity import LEAST_FREE
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.queries.queue import unfinished
 from registrar.ledger.tables import rejections, tasks
 from registrar.policy.load import parse

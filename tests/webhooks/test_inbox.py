@@ -18,7 +18,8 @@ from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger import capacity as capacity_module
 from registrar.ledger import deliveries as module
 from registrar.ledger.capacity import LEAST_FREE, Capacity, DiskFull, NoCapacity
-from registrar.ledger.deliveries import Arrival, Delivery, DeliveryConflict, Receipt, accept_all
+from registrar.ledger.deliveries import Arrival, DeliveryConflict, Receipt, accept_all
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.group_commit import LARGEST_GROUP
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.ledger.tables import events, tasks

@@ -14,11 +14,12 @@ from registrar.events.event import Actor, Event
 from registrar.events.outcome import Cause, LedgerChange
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
-from registrar.ledger.holders import history
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox
 from registrar.ledger.predicates import as_of, is_due
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import promotions, tasks, votes
 from registrar.policy.load import parse as parse_policy
 from tests.fakes import FakeRegistry

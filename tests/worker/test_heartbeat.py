@@ -21,9 +21,9 @@ POLICY = "{version: 1, sources: {ci: {kind: standard, secrets: [env:CI]}}, chann
 STALLING = f"""
 import signal, sys
 from celery.signals import worker_ready
-from worker import __main__, pulse
+from worker import __main__, heartbeat
 
-pulse.EVERY = 0.3
+heartbeat.EVERY = 0.3
 
 @worker_ready.connect
 def ready(sender, **_):
@@ -72,19 +72,23 @@ def wait(ledger: Ledger, until: Callable[[dict[str, Heartbeat]], bool]) -> dict[
 
 def not_taken(found: dict[str, Heartbeat]) -> bool:
     """Beat rang a good while after the worker last took something."""
-    return found["beat"].last_bell_at - found["worker"].last_bell_at > timedelta(seconds=1)
+    return found["beat"].last_dispatched_at - found["worker"].last_dispatched_at > timedelta(seconds=1)
 
 
 def test_a_worker_that_lives_and_consumes_nothing_is_told_from_one_that_works(ledger, broker, run):
     worker, beat = run("run"), run("beat")
-    rings = wait(ledger, lambda found: len(found) == 2 and all(one.last_bell_at for one in found.values()))
+    rings = wait(ledger, lambda found: len(found) == 2 and all(one.last_dispatched_at for one in found.values()))
     assert rings["worker"].instance.endswith(f":{worker.pid}")
     assert rings["beat"].instance.endswith(f":{beat.pid}")
 
     worker.send_signal(signal.SIGUSR2)
     stalled = wait(ledger, not_taken)["worker"]
-    later = wait(ledger, lambda found: stalled.seen_at < found["beat"].last_bell_at < found["worker"].seen_at)["worker"]
-    assert later.last_bell_at == stalled.last_bell_at
+
+    def beat_goes_on(found):
+        return stalled.seen_at < found["beat"].last_dispatched_at < found["worker"].seen_at
+
+    later = wait(ledger, beat_goes_on)["worker"]
+    assert later.last_dispatched_at == stalled.last_dispatched_at
     assert worker.poll() is None
 
     worker.terminate()

@@ -6,7 +6,7 @@ import pytest
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger.stage_snapshots import last_look
+from registrar.ledger.stage_snapshots import last_snapshot
 from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import PlanContext
 from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, StageSnapshot, seen
@@ -208,7 +208,7 @@ def test_a_model_without_versions_holds_nothing_and_leaves_nothing(harness):
     remembered(harness)
     assert told(harness) == {"Production": [], "Staging": []}
     with harness.ledger.read() as connection:
-        assert last_look(connection, "taxi") is None
+        assert last_snapshot(connection, "taxi") is None
 
 
 @pytest.mark.both_ledgers
@@ -239,7 +239,7 @@ def test_so_many_new_versions_are_a_look(harness, monkeypatch):
         harness.post("training_run.finished", model="taxi", run_id=run)
     assert asked == [None]
     with harness.ledger.read() as connection:
-        assert last_look(connection, "taxi").held == {"Production": {}, "Staging": {}}
+        assert last_snapshot(connection, "taxi").held == {"Production": {}, "Staging": {}}
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,13 +1,15 @@
 """What becomes of a task when its action can't do it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from registrar.broker.celery_app import PUBLISH_BATCH, TaskMessage, celery_app
 from registrar.ledger.engine import now
 from registrar.ledger.tables import tasks
-from registrar.ledger.tasks import MAX_CRASHES
+from registrar.ledger.tasks import FORMER_NAMES, MAX_CRASHES
 from worker import celery_tasks as celery_side
 from worker import retry
 from worker.registry.protocol import AmbiguousError, RetryableError
@@ -132,3 +134,15 @@ def test_pauses_grow_and_end_at_a_minute(attempts, shortest, longest):
 def test_what_the_other_side_asks_for_is_waited_but_not_for_ever():
     assert celery_side.pause(1, 20) == 20
     assert celery_side.pause(1, 86400) == 60
+
+
+def test_messages_of_former_names_are_taken_as_those_of_the_present(harness, monkeypatch):
+    app, taken = celery_app("memory://"), []
+    monkeypatch.setattr(celery_side, "work_on", lambda _, verb, task_id: taken.append((f"worker.{verb}", task_id)))
+    monkeypatch.setattr(celery_side.dispatcher, "peal", lambda _, messages: taken.append((PUBLISH_BATCH, messages)))
+    celery_side.install(replace(harness.bench, app=app))
+    for former in FORMER_NAMES:
+        app.tasks[former](former)
+    app.tasks["worker.peal"]([["tsk_1", "worker.register"]])
+    batch = (PUBLISH_BATCH, [TaskMessage("tsk_1", "worker.register")])
+    assert taken == [*((present, former) for former, present in FORMER_NAMES.items()), batch]

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from registrar.ledger import dead_letters
-from registrar.ledger.holders import HistoryFilter
 from registrar.ledger.queries import event_search, promotion_record
 from registrar.ledger.queries.event_search import EventFilter
 from registrar.ledger.queries.event_status import for_strangers
+from registrar.ledger.queries.holdings import HistoryFilter
 from registrar.queries.query_service import QueryService
 from webhooks.api import query_params
 from webhooks.api.journal_export import CONTENT_TYPES, Exports

@@ -4,7 +4,7 @@ from typing import Any, cast, get_args
 
 from flask import Blueprint, Response, request, url_for
 
-from registrar.events.resend_rules import ResendRefused, again
+from registrar.events.resend_rules import ResendRefused, data_to_resend
 from registrar.events.types import VOCABULARY
 from registrar.ledger import rejections as rejection_rows
 from registrar.ledger.engine import now
@@ -85,7 +85,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
 def _replay(context: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
     """Return the task and description of a replay, or {"no": why it is refused}."""
     try:
-        data = again(context.policy, WEB, found["type"], found["data"])
+        data = data_to_resend(context.policy, WEB, found["type"], found["data"])
     except ResendRefused as error:
         return {"no": str(error)}
     return {"task": VOCABULARY[found["type"]].task.removeprefix("worker."), "doc": (data.__doc__ or "").split("\n")[0]}

@@ -10,8 +10,9 @@ from typing import Any
 
 from registrar.events.event import Event
 from registrar.events.types import VOCABULARY, Data, ModelRollback
-from registrar.ledger.deliveries import Delivery, Receipt
+from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox, Submission
 from registrar.policy import Policy
 from registrar.policy.access import Role

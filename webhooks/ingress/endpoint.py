@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from werkzeug.exceptions import MethodNotAllowed
 
 from registrar.events.event import Event
-from registrar.ledger.deliveries import Delivery, Receipt
+from registrar.ledger.deliveries import Receipt
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.inbox import Inbox, Submission
 from webhooks.auth.client_address import HEADER as FORWARDED_FOR
 from webhooks.auth.client_address import Network, client_address

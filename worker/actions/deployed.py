@@ -8,7 +8,7 @@ from typing import Any
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import Deployment, DeploymentSucceeded
-from registrar.ledger.act_subjects import told
+from registrar.ledger.act_subjects import original_seq
 from registrar.ledger.deployments import IN_VAIN, DeploymentEnded, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.queries.versions import is_known
@@ -22,7 +22,7 @@ def act(context: TaskContext) -> Outcome:
     data = context.data_as(Deployment)
     asked = _asked(context, data)
     version = f"{data.model} version {data.version}"
-    again = "" if context.task.told == context.task.event_seq else AGAIN
+    again = "" if context.task.original_seq == context.task.event_seq else AGAIN
     if isinstance(data, DeploymentSucceeded):
         text = f"{version} was deployed to {data.environment}" + (_live(asked) if asked else again)
     else:
@@ -60,4 +60,4 @@ def _asked(context: TaskContext, data: Deployment) -> Asked | None:
             found += late(connection, data.model, data.version)
         same = [one for one in found if one.version == data.version and one.environment in (None, data.environment)]
         # A replay, or a task that is tried again, may be about one that was asked for before.
-        return next((one for one in same if told(connection, one.event_id) < context.task.told), None)
+        return next((one for one in same if original_seq(connection, one.event_id) < context.task.original_seq), None)

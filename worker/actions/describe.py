@@ -9,7 +9,7 @@ from functools import partial
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ModelVersionDescribe
-from registrar.ledger.version_state import TAG, told
+from registrar.ledger.version_state import TAG, reported_seq
 from worker.promotions.version_state import given
 from worker.registry.protocol import PermanentError, Refused, RegistryError, Version
 from worker.task_context import TaskContext
@@ -52,7 +52,9 @@ def _given_since(context: TaskContext, version: Version, tags: Iterable[str]) ->
     """Those that an event gave that was accepted after this one."""
     about = (version.model, version.version, version.created_at)
     with context.ledger.read() as connection:
-        return [name for name in tags if (told(connection, *about, f"{TAG}{name}") or 0) > context.task.told]
+        return [
+            name for name in tags if (reported_seq(connection, *about, f"{TAG}{name}") or 0) > context.task.original_seq
+        ]
 
 
 def _writes(

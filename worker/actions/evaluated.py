@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
-from registrar.ledger.version_state import Key, told
+from registrar.ledger.version_state import Key, reported_seq
 from worker.promotions.current_stage import standing
 from worker.promotions.version_state import put, recorded
 from worker.registry.protocol import PermanentError, Run, Version
@@ -44,8 +44,10 @@ def act(context: TaskContext) -> Outcome:
 def _newer(context: TaskContext, version: Version) -> str | None:
     """The run of an evaluation that was told after this one: a replay, or a task that is tried again, comes late."""
     with context.ledger.read() as connection:
-        newest = told(connection, version.model, version.version, version.created_at, Key.EVALUATION)
-    return recorded(context.ledger, version).get(Key.EVALUATION) if newest and newest > context.task.told else None
+        newest = reported_seq(connection, version.model, version.version, version.created_at, Key.EVALUATION)
+    return (
+        recorded(context.ledger, version).get(Key.EVALUATION) if newest and newest > context.task.original_seq else None
+    )
 
 
 def _says_so(run: Run, version: Version) -> bool:

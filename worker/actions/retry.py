@@ -13,7 +13,7 @@ def act(context: TaskContext) -> Outcome:
     data = context.data_as(TaskRetry)
     found = dead_letter_tasks.dead_letter(context, data)
     with context.ledger.read() as connection:
-        why_not = dead_letters.no_retry(connection, found)
+        why_not = dead_letters.explain_no_retry(connection, found)
     if why_not:
         raise Refused(why_not)
     text = f"{found} is tried again, by {context.actor_name}"

@@ -67,7 +67,7 @@ def act(context: TaskContext) -> Outcome:
     because = f": {data.reason}" if data.reason else ""
     text = f"{why} for {context.model}{because} ({', '.join(said) or 'nothing differs'})"
     fact = Fact(_FACT, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
-    gone: list[LedgerChange] = [one.ended(context.model, why) for one in both.lost]
+    gone: list[LedgerChange] = [one.end_record(context.model, why) for one in both.lost]
     known = [Noted(context.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(context, both, why) if data.trust == "mlflow" else _put_back(context, both)
     return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(context.model, text)))
@@ -124,16 +124,16 @@ def _taken_over(context: TaskContext, both: Both, why: str) -> tuple[list[Ledger
     """What is there already waits for no approval any more."""
     asked = [one for one in both.records if one.kind == "promotion"]
     there = {one.key for one in asked if ("stage", one.target, one.version) in both.shown}
-    left = [one.ended(context.model, why) for one in both.records if _place(one) in both.left or one.key in there]
+    left = [one.end_record(context.model, why) for one in both.records if _place(one) in both.left or one.key in there]
     return [*left, *(HoldingStarted(context.model, kind, key, number) for kind, key, number in both.came)], []
 
 
 def _put_back(context: TaskContext, both: Both) -> tuple[list[LedgerChange], list[FollowUp]]:
     """In the lane, after this: who came leaves first."""
     stages = [[number, stage] for number, stage in _moves(context, both)]
-    steps = [FollowUp("worker.put_back", {"stages": stages})] if stages else []
+    steps = [FollowUp("worker.revert_drift", {"stages": stages})] if stages else []
     aliases = _alias_moves(context, both)
-    return [], [*steps, *(FollowUp("worker.put_back", {"alias": a, "version": n}) for a, n in aliases.items())]
+    return [], [*steps, *(FollowUp("worker.revert_drift", {"alias": a, "version": n}) for a, n in aliases.items())]
 
 
 def _moves(context: TaskContext, both: Both) -> list[tuple[int, str]]:

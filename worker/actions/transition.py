@@ -8,7 +8,8 @@ holds a target that takes an approval leaves it by those alone who could roll it
 from dataclasses import replace
 
 from registrar.events.outcome import Fact, FollowUp, Outcome
-from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, approvals, get
+from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, get
+from registrar.ledger.votes import approvals
 from registrar.policy import Target
 from worker.promotions import approval_request, version_state
 from worker.promotions.current_stage import standing

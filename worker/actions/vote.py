@@ -5,7 +5,8 @@ from datetime import datetime
 
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import PromotionApprove, Vote
-from registrar.ledger.promotions import Promotion, PromotionStateChanged, VoteCast, approvals
+from registrar.ledger.promotions import Promotion, PromotionStateChanged
+from registrar.ledger.votes import VoteCast, approvals
 from registrar.policy.approvals import Approval
 from worker.promotions import approval_request, disputes, version_state
 from worker.promotions.approval_request import chat_name, how

@@ -116,4 +116,4 @@ def _unanswered(ledger: Ledger, verdict: _Verdict) -> list[GateRequestReceived]:
 
 def _answer(asked: GateRequestReceived, state: str, text: str) -> FollowUp:
     args = {"source": asked.source, "to": asked.reply_to, "state": state, "text": text}
-    return FollowUp("worker.answer", args, lane=asked.lane)
+    return FollowUp("worker.answer_github_protection_rule", args, lane=asked.lane)

@@ -14,7 +14,7 @@ from registrar.ledger.disputes import Settled, dispute, settled_at
 from registrar.ledger.holders import Holder, held_now
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
-from registrar.ledger.stage_snapshots import last_look
+from registrar.ledger.stage_snapshots import last_snapshot
 from worker.promotions.version_identity import disputed
 from worker.registry.protocol import Model, NotFound, Version
 from worker.task_context import TaskContext
@@ -111,7 +111,7 @@ def _now(version: Version) -> tuple[int, str]:
 def _went_back(context: TaskContext, at: int) -> str | None:
     """at: when MLflow changed any of the model last, by its own clock."""
     with context.ledger.read() as connection:
-        look = last_look(connection, context.model)
+        look = last_snapshot(connection, context.model)
     if look is None or look.at <= at:
         return None
     return f"MLflow changed it last on {_time(at)}; it had changed it on {_time(look.at)} when it was looked at before"

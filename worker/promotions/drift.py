@@ -140,11 +140,11 @@ def _put_back(
     how: Mapping[str, object],
     records: tuple[LedgerChange, ...] = (),
 ) -> Drift:
-    """how: what worker.put_back is given; without anything to move, the records say it all."""
+    """how: what worker.revert_drift is given; without anything to move, the records say it all."""
     if not any(how.values()):
         return Drift(Fact(FACT, text, context.model, version, {**details, "reverted": False}), records)
     fact = Fact(FACT, f"{text}; it is put back", context.model, version, {**details, "reverted": True})
-    return Drift(fact, records, (FollowUp("worker.put_back", how),))
+    return Drift(fact, records, (FollowUp("worker.revert_drift", how),))
 
 
 def _told(

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from registrar.ledger import Ledger
-from registrar.ledger.promotions import Promotion, approvals, latest
-from registrar.ledger.queries.promotion_results import became
+from registrar.ledger.promotions import Promotion, latest
+from registrar.ledger.queries.promotion_results import load_results
+from registrar.ledger.votes import approvals
 from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
 from worker.promotions import version_state
@@ -95,7 +96,7 @@ def _open(look: EvaluationContext, version: Version, stage: str) -> str:
     with look.ledger.read() as connection:
         of = version.incarnation(look.registry.address)
         earlier = latest(connection, version.model, version.version, stage, of=of)
-        later = became(connection, [vars(earlier)]) if earlier else {}
+        later = load_results(connection, [vars(earlier)]) if earlier else {}
     if earlier is None:
         return "asked for: not yet"
     state = later[earlier.id].state if earlier.id in later else earlier.state

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from registrar.ledger.holders import held_now
-from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_look
+from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_snapshot
 from registrar.policy import ModelPolicy
 from worker.promotions.evidence import EvaluationContext
 from worker.registry.protocol import Version, present, with_known
@@ -41,7 +41,7 @@ def seen(look: EvaluationContext, model: str) -> StageSnapshot:
     """Raises Retryable."""
     stages = exclusive(look.policy.model(model))
     with look.ledger.read() as connection:
-        before = last_look(connection, model)
+        before = last_snapshot(connection, model)
         recorded = {one.version for one in held_now(connection, model, "stage") if one.key in stages}
     known = before and before.registry in (None, look.registry.address)
     if before and known and stages <= before.held.keys() and (found := _since(look, before, stages, recorded)):

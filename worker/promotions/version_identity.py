@@ -200,7 +200,7 @@ def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], 
     old = "; ".join(dict.fromkeys(f"version {one.version}: {one.what}" for one in ended if one.live))
     old = old or "whom it had archived"
     text = f"{because}. What the record had of those before has ended ({old})"
-    records: list[LedgerChange] = [one.ended(model, because) for one in ended]
+    records: list[LedgerChange] = [one.end_record(model, because) for one in ended]
     records.append(Settled(model, because))
     details = {"versions": sorted({one.version for one in ended})}
     asked = [_superseded(model, one, because) for one in ended if one.kind == "promotion"]

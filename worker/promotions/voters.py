@@ -22,7 +22,7 @@ def meant(context: TaskContext) -> Promotion | None:
 def changed(context: TaskContext) -> str | None:
     """Why that is not what its author was shown any more, or None."""
     with context.ledger.read() as connection:
-        return act_subjects.changed(
+        return act_subjects.explain_outdated_vote(
             connection, context.task.event_type, context.task.data, context.task.args, context.actor_name
         )
 

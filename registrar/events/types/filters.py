@@ -107,7 +107,7 @@ def _checked(clause: re.Match[str]) -> _Column:
     needed = "list" if op in _AMONG else value
     if op not in _NULL and clause[needed] is None:
         right = {"number": "a number", "string": "a text in quotes", "list": "('a', 'b')"}[needed]
-        raise ValueError(f"the {column} is compared by {op} with {right}, not with {_said(clause)}")
+        raise ValueError(f"the {column} is compared by {op} with {right}, not with {_clause_value(clause)}")
     if needed == "number":
         _check_number(column, clause["number"])
     elif op in _LIKE:
@@ -155,7 +155,7 @@ def _check_pattern(pattern: str) -> None:
         raise ValueError(f"the pattern {pattern[-30:]!r} ends with a backslash, which PostgreSQL refuses: write two")
 
 
-def _said(clause: re.Match[str]) -> str:
+def _clause_value(clause: re.Match[str]) -> str:
     return (clause["number"] or clause["string"] or clause["list"])[:60]
 
 

@@ -41,7 +41,7 @@ class TaskDrop(_OfTask):
     """Leave work undone that failed for good, or that waits for its turn: it is never begun, and in nobody's way."""
 
     type = "task.drop"
-    task = "worker.drop"
+    task = "worker.discard_task"
 
     reason: Annotated[Text, Field(min_length=1, description="why it may stay undone; it is kept in the record")]
 
@@ -50,7 +50,7 @@ class EventReplay(Data):
     """Send an accepted event again, as a new one of whoever replays it: judged as if they sent it now."""
 
     type = "event.replay"
-    task = "worker.replay"
+    task = "worker.resend"
     pressing = True
 
     event_id: EventId

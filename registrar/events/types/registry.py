@@ -55,7 +55,7 @@ class RegistrySettle(Data):
     reason: Text | None = None
 
     @model_validator(mode="after")
-    def _said(self) -> Self:
+    def _require_trust_or_plan(self) -> Self:
         if self.trust is None and not self.plan:
             raise ValueError("say which counts: trust is mlflow or ledger; or ask for a plan")
         return self

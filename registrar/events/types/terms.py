@@ -71,7 +71,7 @@ def _wrong(value: str) -> str | None:
     return None
 
 
-def _text(value: object) -> object:
+def _validate_text(value: object) -> object:
     return kept(value) if isinstance(value, str) else value
 
 
@@ -83,7 +83,7 @@ def _trimmed(value: object) -> object:
 # Python's $ also matches before a final line break; $(?!\n) does not, and means the same in a JSON Schema.
 #
 # What people write: never refused, but kept as registrar/text/sanitize.py says.
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(_validate_text)]
 # What goes to MLflow as it is, such as a search.
 Exact = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)", max_length=2000)]
 # MLflow refuses "/" and ":" in model names, and ".." at their beginning (mlflow.utils.validation._validate_model_name:

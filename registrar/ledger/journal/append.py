@@ -1,4 +1,4 @@
-"""The journal: every change of the record, said once, each entry chained to the one before it by its hash.
+"""Append to the journal: one entry per change of the record, chained to the entry before by its hash.
 
 An entry's body is canonical JSON text that says all, its own number included; its hash is the SHA-256 of the hash
 before it and that text. What is in the other columns is in the body too: they are for queries. docs/audit.md tells
@@ -18,15 +18,16 @@ from registrar.events.outcome import Cause
 from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import events, journal
 
-GENESIS = "0" * 64  # what the first entry has for the hash before it
-# An entry, as it is exported; all but the last three are in the body too, which also has what is `said`.
+# The `previous` of the first entry.
+GENESIS = "0" * 64
+# Columns of an exported entry; all but the last three are also in the body, beside `said`.
 COLUMNS = tuple(column.name for column in journal.columns)
 TOLD = COLUMNS[: COLUMNS.index("body")]
 CARRIED_OVER = "carried over"  # what the record held when it got its journal: migration 0003
-_APPENDING = 0x4A6F_7572  # any constant: PostgreSQL's advisory lock of whoever appends
+_APPENDING = 0x4A6F_7572  # any constant: the key of PostgreSQL's advisory lock while appending
 
 _LAST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1).subquery()
-# What of an event is in no column of an entry: its digest is said with it.
+# Fields of an event that are in no column of an entry; the entry has a digest of them.
 _REST = ("delivery_id", "position", "model", "occurred_at", "accepted_at", "data")
 _EVENT = select(
     events.c.type, events.c.source, events.c.body_sha256, *(events.c[name] for name in _REST), _LAST.c.seq, _LAST.c.hash
@@ -69,7 +70,7 @@ def append(
 
 
 def append_deed(connection: Connection, actor: Actor, at: datetime, kind: str, /, **said: Any) -> None:
-    """Write an entry of what was done to the ledger itself, by a command on its machine and by no event."""
+    """Append an entry about a command on the ledger's machine, which has no event."""
     _take_turns(connection)
     last = connection.execute(select(_LAST)).one_or_none()
     entry = {
@@ -133,17 +134,17 @@ def entries(
 
 
 def event_digest(event: Mapping[str, Any]) -> str:
-    """SHA-256, in hexadecimal, of what of an event is in no column of an entry. event: a row, or some columns of it."""
+    """Return the SHA-256 of the fields of an event that are in no column of an entry. event: a row."""
     return hashlib.sha256(canonical({name: event[name] for name in _REST}).encode()).hexdigest()
 
 
 def canonical(value: object) -> str:
-    """JSON in one way only: keys sorted, no blanks, ASCII, times as `iso`."""
+    """Return canonical JSON: sorted keys, no blanks, ASCII, times as by `iso`."""
     return _CANONICAL.encode(value)
 
 
 def link(previous: str, body: str) -> str:
-    """The hash of an entry. previous: of the one before it, 64 hexadecimal digits."""
+    """Return the hash of an entry. previous: the hash of the entry before, 64 hexadecimal digits."""
     return hashlib.sha256((previous + body).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Walks the journal's chain, entry by entry, and says where it is broken."""
+"""Verify the journal's chain, entry by entry."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from registrar.ledger.journal.append import COLUMNS, GENESIS, TOLD, link
 
 
 class Damaged(UserError):
-    """The journal, or a table against it, is not as it was written; the message says where."""
+    """The journal or a table was altered; the message says where."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Head:
-    """The newest entry's number and hash. Noted elsewhere, it vouches for all entries up to it."""
+    """The newest entry's number and hash. Kept elsewhere, it proves all entries up to it."""
 
     seq: int = 0
     hash: str = GENESIS
@@ -76,10 +76,10 @@ class ChainVerifier:
         if entry["hash"] != self._expect.get(seq, entry["hash"]):
             noted = self._expect[seq]
             raise Damaged(f"entry {seq} had the hash {noted} when that was noted: the chain was written anew")
-        return _said(entry)
+        return _parse_body(entry)
 
     def _check_place(self, seq: object) -> bool:
-        """Whether it is the very next one."""
+        """Return whether an entry is the next one."""
         if type(seq) is not int or seq <= self.head.seq:
             raise Damaged(f"after entry {self.head.seq} comes {seq!r}")
         if seq == self.head.seq + 1:
@@ -104,8 +104,8 @@ def _intact(entry: Mapping[str, Any]) -> bool:
         return False
 
 
-def _said(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The body. Raises Damaged where a column says something else."""
+def _parse_body(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Parse the body. Raises Damaged where a column differs from it."""
     seq = entry["seq"]
     try:
         said = json.loads(entry["body"])

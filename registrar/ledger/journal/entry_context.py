@@ -47,7 +47,7 @@ class EntryOrder:
             self.carried[table, *(row[name] for name in _WITHIN[table])] += 1
 
 
-def said(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Said]:
+def context_rows(entry: Mapping[str, Any], order: EntryOrder) -> Iterator[_Said]:
     """Rows of COLUMNS, as (table, values)."""
     if entry["event_id"]:
         digest = {"sha256": entry["event_sha256"]} if "event_sha256" in entry else {}

@@ -14,13 +14,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/a
 
 
 def jsonl(entries: Entries) -> Iterator[str]:
-    """One entry a line, as it is in the table; `body` is the text that its hash covers."""
+    """Yield one JSON line per entry, as in the table; `body` is the text that its hash covers."""
     for entry in entries:
         yield json.dumps(entry) + "\n"
 
 
 def csv_(entries: Entries) -> Iterator[str]:
-    """RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Yield CSV (RFC 4180). An apostrophe is put before cells that a spreadsheet would take for formulas."""
     line = io.StringIO()
     writer = csv.writer(line)
     for cells in _cells(entries):

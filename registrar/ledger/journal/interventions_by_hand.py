@@ -1,21 +1,22 @@
-"""What only the journal says, since no table has it: changes by hand in MLflow, and what was put back of them."""
+"""Changes by hand in MLflow and their reverts, which only the journal has."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Cause, Fact
 from registrar.ledger.journal.append import append
 
-CHANGED = "registry.changed_by_hand"
+CHANGED = FactType.REGISTRY_CHANGED_BY_HAND
 PUT_BACK = "registry.put_back"
 _BY = "by hand in MLflow, which does not say who"
 
 
 @dataclass(frozen=True)
-class PutBack:
-    """Record: what was changed by hand is again as the record has it. text: a sentence for people."""
+class DriftReverted:
+    """Record: a change by hand was reverted. text: a sentence for people."""
 
     model: str
     version: int
@@ -25,8 +26,8 @@ class PutBack:
         append(connection, cause, PUT_BACK, model=self.model, version=self.version, text=self.text)
 
 
-def note(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
-    """Write down each change by hand that a task found, in the commit that tells of it: whatever is done about it."""
+def record_changes_by_hand(connection: Connection, cause: Cause, facts: Iterable[Fact]) -> None:
+    """Append an entry for each change by hand that a task found."""
     for fact in facts:
         if fact.type == CHANGED:
             said = {**fact.details, "text": fact.text, "by": _BY}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from registrar.events.states import DeploymentState
 from registrar.ledger.deployments import IN_VAIN
 from registrar.ledger.journal import entry_context
 from registrar.ledger.journal.append import CARRIED_OVER, canonical
@@ -84,8 +85,8 @@ def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterato
     present = _Open()
     for entry in entries:
         try:
-            yield from (Row(table, values, entry["seq"]) for table, values in entry_context.said(entry, order))
-            yield from _read(present, entry)
+            yield from (Row(table, values, entry["seq"]) for table, values in entry_context.context_rows(entry, order))
+            yield from _apply_entry(present, entry)
         except (KeyError, TypeError, AttributeError):
             raise Damaged(f"entry {entry['seq']} lacks what a {entry['kind']!r} says") from None
     yield from present.holders.values()
@@ -94,7 +95,7 @@ def replay(entries: Iterable[Entry], order: entry_context.EntryOrder) -> Iterato
     yield from present.tokens.values()
 
 
-def _read(present: _Open, entry: Entry) -> Iterator[Row]:
+def _apply_entry(present: _Open, entry: Entry) -> Iterator[Row]:
     kind, said = entry["kind"], entry["said"]
     if kind == "held":
         _begin(present, Row("holders", _holder(entry), entry["seq"]))
@@ -114,7 +115,7 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
     elif kind == "deployment.requested":
         _deployed(present, entry)
     elif kind == "deployment.ended":
-        yield from _ended(present, entry)
+        yield from _end_deployment(present, entry)
     elif kind == "token.created":
         values = {name: said[name] for name in _TOKEN if name in said or name not in LATER["tokens"]}
         present.tokens[said["name"]] = Row(
@@ -129,7 +130,9 @@ def _read(present: _Open, entry: Entry) -> Iterator[Row]:
 def _begin(present: _Open, row: Row) -> None:
     where = tuple(row.values[name] for name in ("model", "kind", "key", "version"))
     if earlier := present.holders.get(where):
-        raise Damaged(f"entry {row.seq} says {_where(row.values)}, which entry {earlier.seq} has said already")
+        raise Damaged(
+            f"entry {row.seq} says {_describe_holder(row.values)}, which entry {earlier.seq} has said already"
+        )
     present.holders[where] = row
 
 
@@ -144,7 +147,9 @@ def _released(present: _Open, entry: Entry) -> Row:
     said = entry["said"]
     held = present.holders.pop((entry["model"], said["kind"], said["key"], entry["version"]), None)
     if held is None:
-        raise Damaged(f"entry {entry['seq']} releases {_where({**entry, **said})}, which no entry before it says")
+        raise Damaged(
+            f"entry {entry['seq']} releases {_describe_holder({**entry, **said})}, which no entry before it says"
+        )
     ended = {"until": entry["at"], "until_event_id": entry["event_id"], "until_because": said.get("because")}
     return Row("holders", held.values | ended, entry["seq"])
 
@@ -184,7 +189,7 @@ def _deployed(present: _Open, entry: Entry) -> None:
     present.deployments[values["id"]] = Row("deployments", values, entry["seq"])
 
 
-def _ended(present: _Open, entry: Entry) -> Iterator[Row]:
+def _end_deployment(present: _Open, entry: Entry) -> Iterator[Row]:
     said = entry["said"]
     asked = present.deployments.get(said["deployment_id"])
     if asked is None:
@@ -197,7 +202,7 @@ def _ended(present: _Open, entry: Entry) -> Iterator[Row]:
 
 def _keep_deployment(present: _Open, row: Row) -> Iterator[Row]:
     """What failed or timed out may be reported live later."""
-    if row.values["state"] in ("requested", *IN_VAIN):
+    if row.values["state"] in (DeploymentState.REQUESTED, *IN_VAIN):
         present.deployments[row.values["id"]] = row
     else:
         present.deployments.pop(row.values["id"], None)
@@ -225,6 +230,6 @@ def _carried_over(present: _Open, entry: Entry) -> Iterator[Row]:
         yield row
 
 
-def _where(holder: Entry) -> str:
+def _describe_holder(holder: Entry) -> str:
     alias = "@" if holder["kind"] == "alias" else ""
     return f"version {holder['version']} of {holder['model']} in {alias}{holder['key']}"

@@ -1,4 +1,4 @@
-"""The journal from a place on, each entry with the times of the event behind it: for who follows it."""
+"""Follow the journal: entries from a number on, each with the times of its event."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class StreamedEntry:
 
 
 def after(connection: Connection, seq: int, *, limit: int) -> Sequence[StreamedEntry]:
-    """The entries behind number `seq`, in order."""
+    """Return the entries after number `seq`, in order."""
     registered = and_(tasks.c.event_id == journal.c.event_id, tasks.c.name == _REGISTER)
     joined = journal.outerjoin(events, events.c.id == journal.c.event_id).outerjoin(tasks, registered)
     own = [journal.c[name] for name in ("seq", "at", "kind", "model", "version", "event_id", "event_type", "body")]

@@ -1,4 +1,4 @@
-"""The rows of the tables that the journal vouches for, beside those that it says there must be."""
+"""Rows of the tables that the journal proves, to be compared with the rows rebuilt from it."""
 
 import json
 from collections import Counter, defaultdict
@@ -23,9 +23,9 @@ _TABLES: dict[str, Table] = {
 
 
 def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iterator[Row]:
-    """All rows of the tables, and those of beside.py: events that the journal names, once for each entry.
+    """All rows of the tables, and those of entry_context.py: events that the journal names, once for each entry.
 
-    carried: as of beside.Order, from the journal.
+    carried: EntryOrder.carried, after a walk through the journal.
     """
     order = entry_context.EntryOrder(Counter(carried))
     for name, table in _TABLES.items():
@@ -42,7 +42,7 @@ def rows(connection: Connection, carried: Mapping[tuple[Any, ...], int]) -> Iter
 
 
 def _events(connection: Connection) -> Iterator[Row]:
-    """Of one that was archived, what remains of it in the ledger; the rest as the journal says."""
+    """Yield events; of archived ones, what remains in the ledger, and the rest from the journal."""
     events, archived, journal = tables.events, tables.archived, tables.journal
     joined = journal.outerjoin(events, events.c.id == journal.c.event_id)
     joined = joined.outerjoin(archived, archived.c.event_id == journal.c.event_id)
@@ -104,7 +104,7 @@ class Completed:
 
 
 def _looked_up(connection: Connection, table: str, lacking: Iterable[Row]) -> dict[str, Mapping[str, Any]]:
-    """What a table has by the keys of some rows, by name."""
+    """Return the rows of a table that have the keys of some rows."""
     source = tables.metadata.tables[table]
     columns = [source.c[name] for name in KEYS[table]]
     keys = [tuple(_value(column.type.python_type, row.values[column.name]) for column in columns) for row in lacking]
@@ -118,7 +118,7 @@ def _looked_up(connection: Connection, table: str, lacking: Iterable[Row]) -> di
 
 
 def _compared(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that are compared; some are said by their digest."""
+    """Return the compared columns; of some only the digest is."""
     if table == "events":
         row = {**row, "event_type": row["type"], "sha256": event_digest(row)}
     elif table == "tokens":

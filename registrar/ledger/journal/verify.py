@@ -1,4 +1,4 @@
-"""Holds the chain against itself, and the tables against the chain; a whole ledger is never in memory."""
+"""Verify the journal's chain, and the tables against it, in bounded memory."""
 
 import zlib
 from collections import Counter
@@ -16,7 +16,7 @@ from registrar.ledger.journal.entry_context import EVENTS, PLACE, EntryOrder
 from registrar.ledger.journal.rebuild import KEYS, Row, replay
 from registrar.ledger.journal.table_rows import Completed, rows
 
-_MOST = 20  # differences that are told
+_MOST = 20  # differences that are listed
 _BUCKETS = 4096
 
 _Bucket = tuple[str, int]
@@ -32,7 +32,7 @@ class Proof:
     unsaid: Mapping[tuple[str, str], int]
 
     def sentences(self) -> list[str]:
-        """What is not proven, for people."""
+        """Say what is not proven."""
         by: dict[tuple[str, int], list[str]] = {}
         for (table, column), seq in sorted(self.unsaid.items()):
             by.setdefault((table, seq), []).append(column)
@@ -43,7 +43,7 @@ class Proof:
 
 
 def verify(connection: Connection, *, expect: Iterable[Head] = ()) -> Proof:
-    """Walk the whole journal and replay it. Raises Damaged, which says what is wrong."""
+    """Walk the whole journal and rebuild the tables from it. Raises Damaged, which says what is wrong."""
     if connection.dialect.name == "postgresql":  # one view for the journal and the tables; SQLite has no other
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     walk, order = ChainVerifier(entries(connection), expect=expect), EntryOrder()
@@ -51,14 +51,14 @@ def verify(connection: Connection, *, expect: Iterable[Head] = ()) -> Proof:
     # Both sides are walked to their ends, the journal first: it says how much was carried over.
     differing = _differing(said, lambda: rows(connection, order.carried))
     if differing:
-        raise Damaged("\n".join(_first(_differences(connection, differing, order.carried))))
+        raise Damaged("\n".join(_truncate(_differences(connection, differing, order.carried))))
     return Proof(walk, said.unsaid)
 
 
 def _differing(said: Iterable[Row], found: Callable[[], Iterable[Row]]) -> set[_Bucket]:
     """Where the two have not the same rows, whatever their order: by table and bucket.
 
-    Sums of hashes take the memory of the buckets alone. Where rows differ, their places do, too: that is not told.
+    Sums of hashes take the memory of the buckets alone. Where rows differ, their places do, too, which is not listed.
     """
     sums: Counter[_Bucket] = Counter()
     for row in said:
@@ -77,7 +77,7 @@ def _bucket(row: Row) -> _Bucket:
     return row.table, zlib.crc32(str(row.values[KEYS[row.table][0]]).encode()) % _BUCKETS
 
 
-def _first(sentences: Iterable[str]) -> Iterator[str]:
+def _truncate(sentences: Iterable[str]) -> Iterator[str]:
     for told, sentence in enumerate(sentences):
         if told == _MOST:
             yield "... and more"
@@ -92,7 +92,7 @@ def _differences(connection: Connection, where: set[_Bucket], carried: Mapping[t
     found = _keyed(row for row in rows(connection, carried) if _bucket(row) in where)
     for key in [*said, *(key for key in found if key not in said)]:
         missing, extra = _unpaired(said.get(key, []), found.get(key, []))
-        # An event is compared once for each entry, and told of once.
+        # An event is compared once for each entry, and listed once.
         yield from islice(_sentences(missing, extra), 1 if key.startswith(f"{EVENTS} ") else None)
 
 

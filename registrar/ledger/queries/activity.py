@@ -1,4 +1,4 @@
-"""What happened lately, in sentences: the facts that the newest events' work left behind, and how many came."""
+"""Recent activity: the facts of the newest events' tasks, and counts of events."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COUNTED = 10_000  # at most; more is told as that and a plus
 
 @dataclass(frozen=True)
 class ActivityItem:
-    """type: of the fact. text: its sentence."""
+    """A fact. text: its sentence."""
 
     at: datetime
     type: str
@@ -28,7 +28,7 @@ class ActivityItem:
 
 
 def lately(connection: Connection, *, since: datetime, limit: int = 20) -> list[ActivityItem]:
-    """Newest first, of the newest LOOKED_AT events."""
+    """Return the facts of the newest LOOKED_AT events, newest first."""
     newest = select(events.c.id, events.c.actor_name).order_by(events.c.seq.desc()).limit(LOOKED_AT)
     names = {row.id: row.actor_name for row in connection.execute(newest)}
     columns = (tasks.c.event_id, tasks.c.seq, tasks.c.outcome, tasks.c.finished_at)
@@ -46,7 +46,7 @@ def _facts(row: Any, actor_name: str) -> Iterator[ActivityItem]:
 
 
 def accepted_since(connection: Connection, since: datetime) -> int:
-    """Of the newest events, at most COUNTED: they are read from the end."""
+    """Count the events accepted since a time, COUNTED at most."""
     newest = select(events.c.accepted_at).order_by(events.c.seq.desc()).limit(COUNTED).subquery()
     counted = select(func.count()).select_from(newest).where(newest.c.accepted_at >= since)
     return int(connection.execute(counted).scalar_one())

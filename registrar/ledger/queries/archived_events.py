@@ -1,4 +1,4 @@
-"""Where an event is that is no longer in the ledger."""
+"""Find archived events, which are no longer in the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ArchiveLocation:
 
 
 def ever_accepted(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of some events that the ledger has, or had before they were archived."""
+    """Return which of these ids are of events in the ledger or in an archive file."""
     found: set[str] = set()
     for column in (events.c.id, archived.c.event_id):
         for some in range(0, len(ids), 500):
@@ -30,13 +30,13 @@ def ever_accepted(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def any_accepted(connection: Connection, model: str, *, since: datetime, until: datetime) -> bool:
-    """Whether the ledger has an event about a model that was accepted then."""
+    """Return whether an event about a model was accepted in [since, until) and is in the ledger."""
     then = (events.c.accepted_at >= since, events.c.accepted_at < until)
     return bool(connection.scalar(select(exists().where(events.c.model == model, *then))))
 
 
 def place(connection: Connection, event_id: str) -> ArchiveLocation | None:
-    """None for an event that was never archived, or never there."""
+    """Return where an event was archived; None: it never was."""
     columns = [archives.c[name] for name in ArchiveLocation.__dataclass_fields__]
     joined = archived.join(archives, archived.c.archive_seq == archives.c.seq)
     row = connection.execute(select(*columns).select_from(joined).where(archived.c.event_id == event_id)).one_or_none()

@@ -1,10 +1,10 @@
-"""The whole story of a task that could not be done: what was asked for, what went before, and what may become of it."""
+"""A dead letter in detail: its event, earlier interventions, and the possible ones."""
 
 from typing import Any
 
 from sqlalchemy import Connection
 
-from registrar.ledger.dead_letters import dead_letter, no_drop, no_retry
+from registrar.ledger.dead_letters import explain_no_drop, explain_no_retry, get_dead_letter
 from registrar.ledger.queries import event_status
 
 
@@ -13,8 +13,8 @@ def story(connection: Connection, task_id: str) -> dict[str, Any] | None:
 
     event: with all of its tasks, and what was done about each before.
     """
-    found = dead_letter(connection, task_id)
+    found = get_dead_letter(connection, task_id)
     if found is None:
         return None
-    may = {"no_retry": no_retry(connection, found), "no_drop": no_drop(found)}
+    may = {"no_retry": explain_no_retry(connection, found), "no_drop": explain_no_drop(found)}
     return {**found.to_json(), **may, "event": event_status.event(connection, found.event_id)}

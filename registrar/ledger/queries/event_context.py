@@ -1,4 +1,4 @@
-"""What stands around an event in the record: its delivery, who came in the same one, and what was written of it."""
+"""The context of an event: its delivery, other events of the same delivery, its journal entries."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
+from registrar.events.states import DeploymentState
 from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.journal.chain import Head
 from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
@@ -19,7 +20,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """Of the journal. said: what it says beside that."""
+    """A journal entry. said: its fields beside the columns."""
 
     seq: int
     at: datetime
@@ -30,14 +31,14 @@ class Entry:
     actor_name: str
     said: Mapping[str, Any]
 
-    def told(self) -> dict[str, Any]:
-        """JSON-able but for the time; text: for people."""
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able except the time. text: a sentence for people."""
         names = ("seq", "at", "kind", "model", "version", "event_id", "by")
         return {**{name: getattr(self, name) for name in names}, "text": str(self)}
 
     @property
     def by(self) -> str:
-        """For people. Who changed something by hand is not known: it is not whoever had it found, and put back."""
+        """The author, for people. A change by hand has no known author: not that of the event that found it."""
         return {CHANGED: "by hand", PUT_BACK: "Registrar", DISPUTED: "Registrar"}.get(self.kind, self.actor_name)
 
     def __str__(self) -> str:
@@ -47,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class EventContext:
-    """promotion_ids: those that it asked for. beside: the other events of its delivery, with their types."""
+    """promotion_ids: of promotions that the event requested. beside: (id, type) of the delivery's other events."""
 
     delivery_id: str
     position: int
@@ -77,7 +78,7 @@ def event(connection: Connection, event_id: str) -> EventContext | None:
 
 def _entries(connection: Connection, event_id: str) -> list[Entry]:
     query = select(*columns()).where(journal.c.event_id == event_id).order_by(journal.c.seq).limit(MOST)
-    return [read(row) for row in connection.execute(query)]
+    return [parse_entry(row) for row in connection.execute(query)]
 
 
 def _place(said: Mapping[str, Any]) -> str:
@@ -85,10 +86,10 @@ def _place(said: Mapping[str, Any]) -> str:
 
 
 _ENDED = {
-    "live": "was confirmed: it is live",
-    "failed": "failed",
-    "timed_out": "was not confirmed in time",
-    "superseded": "was superseded by a later one",
+    DeploymentState.LIVE: "was confirmed: it is live",
+    DeploymentState.FAILED: "failed",
+    DeploymentState.TIMED_OUT: "was not confirmed in time",
+    DeploymentState.SUPERSEDED: "was superseded by a later one",
 }
 
 
@@ -102,7 +103,7 @@ def _vote(about: str, said: Mapping[str, Any]) -> str:
 
 
 def _state(about: str, said: Mapping[str, Any]) -> str:
-    """A quarantine in words; any other state by its tag's name."""
+    """Describe a version's state: a quarantine in words, any other by its tag's name."""
     value = said.get("value")
     if said.get("key") == Key.QUARANTINED.value:
         lifted = f"{about} is quarantined no more{_because(said.get('why'))}"
@@ -132,24 +133,24 @@ _SAID: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
 
 
 def newest(connection: Connection, *, model: str | None = None, limit: int = MOST) -> list[Entry]:
-    """Of the journal, newest first."""
+    """Return journal entries, newest first."""
     query = select(*columns()).order_by(journal.c.seq.desc()).limit(limit)
     if model is not None:
         query = query.where(journal.c.model == model)
-    return [read(row) for row in connection.execute(query)]
+    return [parse_entry(row) for row in connection.execute(query)]
 
 
 def head(connection: Connection) -> Head:
-    """The newest entry's number and hash."""
+    """Return the newest entry's seq and hash."""
     row = connection.execute(select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)).first()
     return Head(*row) if row else Head()
 
 
 def columns() -> list[Any]:
-    """Of the journal: what `read` makes an Entry of."""
+    """Return the columns that parse_entry needs."""
     return [journal.c[name] for name in ("seq", "at", "kind", "model", "version", "event_id", "actor_name", "body")]
 
 
-def read(row: Any) -> Entry:
+def parse_entry(row: Any) -> Entry:
     said = json.loads(row.body)["said"]
     return Entry(row.seq, row.at, row.kind, row.model, row.version, row.event_id, row.actor_name, said)

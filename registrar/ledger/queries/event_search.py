@@ -1,4 +1,4 @@
-"""Finds events: newest first, a page at a time, however many there are.
+"""Search events: newest first, a page at a time, by indexes.
 
 A page begins where the one before ended (by `seq`): what is accepted meanwhile moves nothing. Each filter has an
 index; times are looked up by halving, since events are accepted in the order of their numbers.
@@ -19,7 +19,7 @@ from registrar.ledger.tables import events, tasks
 State = Literal["unfinished", "succeeded", "refused", "dropped", "failed", "dead"]
 STATES: tuple[State, ...] = get_args(State)
 _ROW = ("seq", "id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
-# As ix_tasks_dropped and ix_tasks_refused have it.
+# The conditions of ix_tasks_dropped and ix_tasks_refused.
 _DROPPED: ColumnElement[bool] = tasks.c.state == literal_column("'dropped'")
 _REFUSED: ColumnElement[bool] = tasks.c.state == literal_column("'refused'")
 
@@ -54,7 +54,7 @@ def search(
 
 
 def _states(connection: Connection, ids: Sequence[str]) -> Mapping[str, set[str]]:
-    """Of each event's tasks."""
+    """Return the states of each event's tasks."""
     query = select(tasks.c.event_id, tasks.c.state).where(tasks.c.event_id.in_(ids))
     of_each: dict[str, set[str]] = {}
     for event_id, state in connection.execute(query) if ids else ():
@@ -63,7 +63,7 @@ def _states(connection: Connection, ids: Sequence[str]) -> Mapping[str, set[str]
 
 
 def _in_state(state: State | None) -> list[ColumnElement[bool]]:
-    """The worst of its tasks' states, as status.state_of says it."""
+    """Match events by the worst state of their tasks (event_status.state_of)."""
     if state is None:
         return []
     if state == "succeeded":

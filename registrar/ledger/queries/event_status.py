@@ -1,28 +1,31 @@
-"""What became of an event: the event itself, its tasks in order, their outcomes."""
+"""The status of an event: its tasks in order, their outcomes, later interventions."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from registrar.events.facts import FactType
+from registrar.events.states import UNFINISHED, TaskState
 from registrar.events.types import PromotionApprove, PromotionReject
 from registrar.ledger.queries.interventions import interventions_after, resent_from
 from registrar.ledger.tables import events, tasks
 
 _EVENT = ("id", "type", "model", "source", "actor", "actor_name", "occurred_at", "accepted_at", "data")
 _VOTES = (PromotionApprove.type, PromotionReject.type)
-_IN_VAIN = frozenset({"promotion.vote_refused", "promotion.void", "promotion.expired"})  # facts of a vote's task
-# Of the states in which a task ends badly.
-WORST_FIRST = ("dead", "failed", "refused", "dropped")
+_IN_VAIN = frozenset(
+    {FactType.PROMOTION_VOTE_REFUSED, FactType.PROMOTION_VOID, FactType.PROMOTION_EXPIRED}
+)  # facts of a vote's task
+# States of tasks that did not succeed.
+WORST_FIRST = (TaskState.DEAD, TaskState.FAILED, TaskState.REFUSED, TaskState.DROPPED)
 _FOUND_BY = ("seq", "delivery_id")
 _TASK = ("id", "name", "state", "attempts", "not_before", "outcome", "error", "created_at", "started_at", "finished_at")
 
 
 def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
-    """JSON-able but for the datetimes. state: unfinished, succeeded, dropped, refused, failed or dead, the worst of its
-    tasks'.
+    """Return an event with its tasks, JSON-able except datetimes. state: unfinished, or the worst state of its tasks.
 
-    refused: what was asked for was, or a vote did not count; votes that did not count had succeeded before schema 0014.
+    refused: the request was refused, or the vote did not count (before schema 0014 such votes have succeeded).
     settled, of a task: who tried it again or dropped it. replays: as what the event was sent again.
     """
     columns = (events.c[name] for name in (*_EVENT, *_FOUND_BY))
@@ -34,7 +37,7 @@ def event(connection: Connection, event_id: str) -> dict[str, Any] | None:
 
 
 def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same of rows of events and tasks, wherever they lie now."""
+    """Return the same for rows of the ledger or of an archive file."""
     done = interventions_after(connection, row)
     found = [{**{name: task[name] for name in _TASK}, "settled": done.settled.get(task["id"], [])} for task in of_it]
     state = state_of({task["state"] for task in found})
@@ -43,13 +46,13 @@ def described(connection: Connection, row: Mapping[str, Any], of_it: Iterable[Ma
         "replay_of": resent_from(connection, row),
         "replays": done.replays,
         "state": state,
-        "refused": state == "refused" or _refused(row["type"], found),
+        "refused": state == TaskState.REFUSED or _refused(row["type"], found),
         "tasks": found,
     }
 
 
 def for_strangers(event: Mapping[str, Any]) -> dict[str, Any]:
-    """What whoever has its id alone is told: how far it is, and nothing that it or anybody else said."""
+    """Return what a reader without a login may see: states, and no contents."""
     of_it = [{"name": task["name"], "state": task["state"]} for task in event["tasks"]]
     return {**{name: event[name] for name in ("id", "type", "state", "refused")}, "tasks": of_it}
 
@@ -60,13 +63,13 @@ def _refused(type_: str, of_it: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def latest(connection: Connection, *, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest events, newest first, without their tasks."""
+    """Return the newest events, newest first, without tasks."""
     query = select(*(events.c[name] for name in _EVENT)).order_by(events.c.seq.desc()).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def state_of(states: set[str]) -> str:
-    """Of an event, by the states of its tasks."""
-    if states & {"queued", "running"}:
-        return "unfinished"
-    return next((state for state in WORST_FIRST if state in states), "succeeded")
+    """Return the state of an event by the states of its tasks."""
+    if states & {TaskState.QUEUED, TaskState.RUNNING}:
+        return UNFINISHED
+    return next((state for state in WORST_FIRST if state in states), TaskState.SUCCEEDED)

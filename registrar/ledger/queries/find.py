@@ -23,7 +23,7 @@ def find_record(connection: Connection, text: str) -> tuple[Kind, str] | None:
         for kind, query in queries:
             if id_ := connection.execute(query).scalar():
                 return kind, str(id_)
-    if text.isprintable() and len(text) <= _LONGEST_NAME and models.one(connection, text):
+    if text.isprintable() and len(text) <= _LONGEST_NAME and models.get_model(connection, text):
         return "model", text
     return None
 

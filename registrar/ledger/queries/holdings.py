@@ -1,4 +1,4 @@
-"""One row of a model's history, with the promotion that brought it about: who approved it, on what evidence."""
+"""A model's history: its holdings, each with the promotion behind it, its approvals and evidence."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
 
+from registrar.events.types import STAGES
 from registrar.ledger.tables import events, holders, incarnations, promotions, votes
 
 _HELD = (
@@ -39,13 +40,13 @@ class Approval:
 
 @dataclass(frozen=True)
 class Holding:
-    """One row of a model's history. seq: its number, in the order of writing. until None: it still holds.
+    """One row of a model's history. seq: its number, in the order of writing. until None: it is still open.
 
-    until_because: why it ended, where no move ended it. version_created_at, run_id: which version it was, as the
-    registry had made it; None: not known.
+    until_because: the reason of the end, where no move ended it. version_created_at, run_id: of the version, as the
+    registry made it; None: not known.
 
-    The rest is of the promotion that brought it there, if one did: who approved, the gates' verdicts that they were
-    shown, and the policy in effect. broke_glass: one person approved it, past the rules.
+    approvals, gates, policy_digest and broke_glass are those of the promotion that began it, if one did. gates: the
+    verdicts that approvers saw. broke_glass: one person approved it, against the rules.
     """
 
     seq: int
@@ -68,7 +69,7 @@ class Holding:
     version_created_at: datetime | None = None
     run_id: str | None = None
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""
         return {**vars(self), "approvals": [dict(vars(each)) for each in self.approvals], "gates": list(self.gates)}
 
@@ -85,7 +86,7 @@ def approved_by(approvers: Iterable[str], broke_glass: bool) -> str | None:
 
 
 def holdings(connection: Connection, which: ColumnElement[bool]) -> list[Holding]:
-    """Oldest first. which: of holders."""
+    """Return holdings, oldest first. which: a condition on the table holders."""
     joined = holders.join(events, holders.c.event_id == events.c.id)
     joined = joined.outerjoin(promotions, holders.c.promotion_id == promotions.c.id)
     joined = joined.outerjoin(incarnations, holders.c.incarnation == incarnations.c.seq)
@@ -112,7 +113,7 @@ def _holding(row: RowMapping, approvals: Sequence[Approval]) -> Holding:
 
 
 def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[Approval]]:
-    """By promotion, in order."""
+    """Return the counted approvals by promotion id, oldest first."""
     found: defaultdict[str, list[Approval]] = defaultdict(list)
     if not asked:
         return found
@@ -122,3 +123,64 @@ def _approvals(connection: Connection, asked: set[str]) -> Mapping[str, list[App
     for id_, *approval in connection.execute(select(*columns).select_from(joined).where(counted).order_by(votes.c.seq)):
         found[id_].append(Approval(*approval))
     return found
+
+
+@dataclass(frozen=True)
+class HistoryFilter:
+    """Select a part of a model's history; None: no restriction.
+
+    target: a stage, in any case, or @alias. at: holdings open at that time. since, until: holdings open at any time in
+    [since, until).
+    """
+
+    target: str | None = None
+    at: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """(kind, key) of the target; None where it is neither a stage nor an @alias."""
+        target = self.target or ""
+        if target.startswith("@"):
+            return "alias", target[1:]
+        return next((("stage", stage) for stage in STAGES if stage.lower() == target.lower()), None)
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on the table holders."""
+        found: list[ColumnElement[bool]] = []
+        begun, ended = holders.c.since, holders.c.until
+        if self.target is not None:
+            kind, key = self.place or ("", "")
+            found += [holders.c.kind == kind, holders.c.key == key]
+        if self.at is not None:
+            found += [begun <= self.at, or_(ended.is_(None), ended > self.at)]
+        if self.since is not None:
+            found.append(or_(ended.is_(None), ended > self.since))
+        if self.until is not None:
+            found.append(begun < self.until)
+        return found
+
+
+ALL = HistoryFilter()
+
+
+def history(
+    connection: Connection,
+    model: str,
+    past: HistoryFilter = ALL,
+    *,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[Holding]:
+    """Return a model's holdings in the order of writing. before: only smaller seqs; limit: only so many, the newest."""
+    newest = select(holders.c.seq).where(holders.c.model == model, *past.where())
+    if before is not None:
+        newest = newest.where(holders.c.seq < before)
+    newest = newest.order_by(holders.c.seq.desc()).limit(limit)
+    return holdings(connection, holders.c.seq.in_(newest.scalar_subquery()))
+
+
+def count_holdings(connection: Connection, model: str) -> int:
+    """Count the holdings of a model."""
+    return connection.execute(select(func.count()).where(holders.c.model == model)).scalar_one()

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, not_, or_, select
 
 from registrar.ledger.disputes import DISPUTED, SETTLED
 from registrar.ledger.journal.interventions_by_hand import CHANGED, PUT_BACK
-from registrar.ledger.queries.event_context import Entry, columns, read
+from registrar.ledger.queries.event_context import Entry, columns, parse_entry
 from registrar.ledger.queries.time_bisect import TimeBisect
 from registrar.ledger.tables import journal
 from registrar.ledger.version_state import Key
@@ -18,8 +18,8 @@ _LOOKED_AT = 20_000
 # Pieces of the canonical JSON that an entry's body is.
 _SUPERSEDED = '"state":"superseded"'
 _WENT_ON = ('"state":"approved"', '"state":"promoted"')
-_BY_A_MOVE = '"because":null'  # a version that left a place since its model was made anew, say, has a reason
-_ARCHIVED = '"key":"Archived"'  # versions are there without number
+_BY_A_MOVE = '"because":null'  # no move, such as the deletion of the model, has a reason
+_ARCHIVED = '"key":"Archived"'  # holds any number of versions
 _IS_INCIDENT = or_(
     journal.c.kind.in_((CHANGED, PUT_BACK, DISPUTED, SETTLED)),
     and_(journal.c.kind == "released", *(not_(journal.c.body.contains(said)) for said in (_BY_A_MOVE, _ARCHIVED))),
@@ -38,10 +38,10 @@ def incidents(
     until: datetime | None = None,
     limit: int = 50,
 ) -> list[Entry]:
-    """Of the newest _LOOKED_AT entries of the journal, newest first. model None: of all."""
+    """Return incidents among the newest _LOOKED_AT journal entries, newest first. model None: of all models."""
     within = TimeBisect(since, until).where(connection, journal.c.seq, journal.c.at)
     about = [] if model is None else [journal.c.model == model]
     looked_at = select(journal.c.seq).where(*within, *about).order_by(journal.c.seq.desc()).limit(_LOOKED_AT)
     found = and_(journal.c.seq.in_(select(looked_at.subquery().c.seq)), _IS_INCIDENT)
     query = select(*columns()).where(found).order_by(journal.c.seq.desc()).limit(limit)
-    return [read(row) for row in connection.execute(query)]
+    return [parse_entry(row) for row in connection.execute(query)]

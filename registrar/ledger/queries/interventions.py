@@ -1,4 +1,4 @@
-"""What is done later about an event: a task of it is tried again or dropped, or it is sent anew.
+"""Interventions: retry or drop a task of an event, or send the event again.
 
 Each is an event of its own, so that it says who, when and why; found again by the model, which both are about.
 """
@@ -12,87 +12,94 @@ from sqlalchemy import Connection, Row, and_, select, update
 
 from registrar.errors import UserError
 from registrar.events.event import Event
+from registrar.events.facts import FactType
 from registrar.events.outcome import Cause
+from registrar.events.states import TaskState
 from registrar.events.types import EventReplay, TaskDrop, TaskRetry
 from registrar.ledger.dead_letters import STATES, DeadLetter
-from registrar.ledger.deliveries import Delivery, add, new_id
+from registrar.ledger.deliveries import add
+from registrar.ledger.event_rows import Delivery, new_id
 from registrar.ledger.journal.append import append
 from registrar.ledger.lane_priority import Rank
 from registrar.ledger.tables import events, tasks
-from registrar.ledger.tasks import REDELIVER_AFTER
+from registrar.ledger.task_dispatch import REDELIVER_AFTER
 
 _KINDS = (TaskRetry, TaskDrop, EventReplay)
-_REPLAY = "replay:"  # begins the delivery id of what a replay sent; the replay's event id follows
+_REPLAY = "replay:"  # prefix of the delivery id of a resent event; the id of the event.replay follows
 
 
 @dataclass(frozen=True)
 class TaskRetried:
-    """Record: a task that failed for good is due again, where it was in its lane, with a fresh budget."""
+    """Record: a dead letter is queued again, at its place in the lane, with a new retry budget."""
 
     dead_letter: DeadLetter
     reason: str | None
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
         back = {
-            "state": "queued",
+            "state": TaskState.QUEUED,
             "attempts": min(
                 self.dead_letter.attempts, 1
             ),  # the next one is not the first: it may find what that one left
             "crashes": 0,
             "doubts": 0,
             "not_before": cause.at,
-            "ring_at": cause.at + timedelta(seconds=REDELIVER_AFTER),
+            "dispatch_at": cause.at + timedelta(seconds=REDELIVER_AFTER),
             "outcome": None,
             "started_at": None,
             "finished_at": None,
         }
         if _settle(connection, self.dead_letter, back):
-            _tell(connection, cause, "task.retried", self.dead_letter, self.reason)
+            _journal_intervention(connection, cause, FactType.TASK_RETRIED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
 class TaskAlreadyRunning(UserError):
-    """What was to be dropped while it waited is in a worker's hands by now: look at it again."""
+    """A queued task that was to be dropped is running by now."""
 
 
 @dataclass(frozen=True)
 class TaskDiscarded:
-    """Record: a task that failed for good stays undone, or one that waits is never begun."""
+    """Record: a dead letter is closed, or a queued task is never begun."""
 
     dead_letter: DeadLetter
     reason: str
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
-        """What stood behind it in its lane may be due. Raises TaskAlreadyRunning."""
-        if self.dead_letter.state != "queued":
-            if _settle(connection, self.dead_letter, {"state": "dropped"}):
-                _tell(connection, cause, "task.dropped", self.dead_letter, self.reason)
+        """Returns the lane, where the next task may be due. Raises TaskAlreadyRunning."""
+        if self.dead_letter.state != TaskState.QUEUED:
+            if _settle(connection, self.dead_letter, {"state": TaskState.DROPPED}):
+                _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
             return ()
         error = f"dropped while it waited, by {cause.actor_name}: {self.reason}"
-        end = {"state": "dropped", "finished_at": cause.at, "error": error}
-        waits = and_(tasks.c.id == self.dead_letter.id, tasks.c.state == "queued", tasks.c.rank != Rank.HALF_DONE)
+        end = {"state": TaskState.DROPPED, "finished_at": cause.at, "error": error}
+        waits = and_(
+            tasks.c.id == self.dead_letter.id, tasks.c.state == TaskState.QUEUED, tasks.c.rank != Rank.HALF_DONE
+        )
         if connection.execute(update(tasks).where(waits).values(end)).rowcount == 0:
             raise TaskAlreadyRunning(f"{self.dead_letter.id} was begun in this moment")
-        _tell(connection, cause, "task.dropped", self.dead_letter, self.reason)
+        _journal_intervention(connection, cause, FactType.TASK_DROPPED, self.dead_letter, self.reason)
         return (self.dead_letter.lane,)
 
 
 def _settle(connection: Connection, dead_letter: DeadLetter, change: Mapping[str, Any]) -> bool:
-    """False where it is settled already; what is about one task has one lane, so nobody comes in between."""
+    """Change a dead letter; return False if it is none any more. Its lane keeps others from doing so meanwhile."""
     still = and_(tasks.c.id == dead_letter.id, tasks.c.state.in_(STATES))
     return connection.execute(update(tasks).where(still).values(change)).rowcount == 1
 
 
-def _tell(connection: Connection, cause: Cause, kind: str, dead_letter: DeadLetter, reason: str | None) -> None:
+def _journal_intervention(
+    connection: Connection, cause: Cause, kind: str, dead_letter: DeadLetter, reason: str | None
+) -> None:
     told = {"task_id": dead_letter.id, "task": dead_letter.name, "of": dead_letter.event_id}
     append(connection, cause, kind, model=dead_letter.model, version=None, **told, was=dead_letter.was(), reason=reason)
 
 
 @dataclass(frozen=True)
 class EventResent:
-    """Record: an event was sent again. of: the first one's id. event: the new one, of whoever replayed it.
+    """Record: an event was sent again. of: the id of the original. event: the new one, with its own actor.
 
-    pins: what it is about, as it was when the replay was accepted.
+    pins: from act_subjects, at the time when the resend was accepted.
     """
 
     of: str
@@ -103,40 +110,42 @@ class EventResent:
     id: str = field(default_factory=new_id)
 
     def apply(self, connection: Connection, cause: Cause) -> Sequence[str] | None:
-        """The new event's delivery is that of the event that asked for it."""
+        """Insert the new event, under the delivery of the event that asked for it."""
         asked = connection.execute(select(events.c.body_sha256).where(events.c.id == cause.event_id)).scalar_one()
         delivery = Delivery(self.source, _REPLAY + cause.event_id, asked)
         add(connection, delivery, self.event, id=self.id, pins=self.pins, at=cause.at)
         sent = {"of": self.of, "became": self.id, "type": self.event.type}
-        append(connection, cause, "event.replayed", model=None, version=None, **sent, reason=self.reason)
+        append(connection, cause, FactType.EVENT_REPLAYED, model=None, version=None, **sent, reason=self.reason)
         return (self.event.data.lane(self.id),)
 
 
 @dataclass(frozen=True)
 class Interventions:
-    """What was done about an event, oldest first: retries and drops by the task's id, and what it was sent again as."""
+    """Interventions after an event, oldest first. settled: retries and drops by task id. replays: the resent events."""
 
     settled: Mapping[str, Sequence[Mapping[str, Any]]]
     replays: Sequence[Mapping[str, Any]]
 
 
 def interventions_after(connection: Connection, event: Mapping[str, Any]) -> Interventions:
-    """What took effect of it. event: with its id, seq and model."""
+    """Return the interventions that took effect. event: with its id, seq and model."""
     settled: dict[str, list[dict[str, Any]]] = {}
     replays: list[dict[str, Any]] = []
-    for row in _done(connection, event):
+    for row in _load_interventions(connection, event):
         details = _details(row)
         if row.type != EventReplay.type:
-            settled.setdefault(str(row.data["task_id"]), []).append({**_who(row), "was": details.get("was")})
+            settled.setdefault(str(row.data["task_id"]), []).append(
+                {**_describe_author(row), "was": details.get("was")}
+            )
         elif row.data["event_id"] == event["id"] and "became" in details:  # of a plan nothing became
-            replays.append({**_who(row), "became": details["became"]})
+            replays.append({**_describe_author(row), "became": details["became"]})
     return Interventions(settled, replays)
 
 
 def resent_from(connection: Connection, event: Mapping[str, Any]) -> str | None:
-    """The id of the event that this one is a replay of. event: with its id, source and delivery_id.
+    """Return the id of the original of a resent event. event: with its id, source and delivery_id.
 
-    A delivery id alone proves nothing, senders choose theirs.
+    The delivery id alone proves nothing, as senders choose theirs.
     """
     if not event["delivery_id"].startswith(_REPLAY):
         return None
@@ -147,7 +156,7 @@ def resent_from(connection: Connection, event: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _done(connection: Connection, event: Mapping[str, Any]) -> Iterator[Row[Any]]:
+def _load_interventions(connection: Connection, event: Mapping[str, Any]) -> Iterator[Row[Any]]:
     model = events.c.model.is_(None) if event["model"] is None else events.c.model == event["model"]
     types = events.c.type.in_([kind.type for kind in _KINDS])
     found = _with_outcome().where(model, events.c.seq > event["seq"], types)
@@ -158,16 +167,16 @@ def _with_outcome() -> Any:
     names = ("id", "type", "source", "actor", "actor_name", "data")
     query = select(*(events.c[name] for name in names), tasks.c.outcome, tasks.c.finished_at)
     acted = tasks.c.name.in_([kind.task for kind in _KINDS])
-    return query.join(tasks, tasks.c.event_id == events.c.id).where(acted, tasks.c.state == "succeeded")
+    return query.join(tasks, tasks.c.event_id == events.c.id).where(acted, tasks.c.state == TaskState.SUCCEEDED)
 
 
 def _details(row: Row[Any]) -> Mapping[str, Any]:
-    """Of the fact that was told of it."""
+    """Return the details of the task's first fact."""
     facts = (row.outcome or {}).get("facts") or [{}]
     details: Mapping[str, Any] = facts[0].get("details", {})
     return details
 
 
-def _who(row: Row[Any]) -> dict[str, Any]:
+def _describe_author(row: Row[Any]) -> dict[str, Any]:
     told = {name: getattr(row, name) for name in ("type", "source", "actor", "actor_name")}
     return {**told, "event_id": row.id, "at": row.finished_at, "reason": row.data.get("reason")}

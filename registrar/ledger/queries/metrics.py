@@ -1,4 +1,4 @@
-"""How things stand, in numbers: what waits, what was given up, who is asked, who holds what. By indexes alone."""
+"""Queries behind gauges: open tasks, dead letters, open promotions, holders. All by indexes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,17 +6,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from registrar.events.states import PromotionState
 from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.open_records import ARCHIVED
 from registrar.ledger.predicates import QUEUED, RUNNING, is_failed, is_open
 from registrar.ledger.promotions import is_open as is_undecided
-from registrar.ledger.stage_snapshots import last_look
+from registrar.ledger.stage_snapshots import last_snapshot
 from registrar.ledger.tables import holders, promotions, tasks
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Tasks that are not done. due: could have begun; retried: queued after an attempt that failed."""
+    """Open tasks. due: could begin now. retried: queued after a failed attempt."""
 
     queued: int
     running: int
@@ -27,7 +28,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class DeadLetterCount:
-    """So many tasks of a name that failed for good (state: failed | dead), the first of them when."""
+    """The number of dead letters of a task name and state (failed | dead). oldest: when the first of them failed."""
 
     name: str
     state: str
@@ -37,7 +38,7 @@ class DeadLetterCount:
 
 @dataclass(frozen=True)
 class OpenPromotion:
-    """An open promotion. since: when it came to this state, or was asked for."""
+    """An open promotion. since: when it entered its state, or was requested."""
 
     model: str
     target: str
@@ -70,14 +71,14 @@ def queue(connection: Connection, at: datetime) -> Queue:
 
 
 def dead(connection: Connection) -> Sequence[DeadLetterCount]:
-    """What `registrar dead list` lists, counted."""
+    """Count the dead letters that `registrar dead list` lists."""
     what = (tasks.c.name, tasks.c.state)
     query = select(*what, func.count(), func.min(tasks.c.finished_at)).where(is_failed(), tasks.c.name.not_in(ABOUT))
     return [DeadLetterCount(*row) for row in connection.execute(query.group_by(*what))]
 
 
 def undecided(connection: Connection) -> Sequence[OpenPromotion]:
-    asked = case((promotions.c.state == "awaiting_approval", promotions.c.due_at))
+    asked = case((promotions.c.state == PromotionState.AWAITING_APPROVAL, promotions.c.due_at))
     since = func.coalesce(asked, promotions.c.created_at)
     query = select(promotions.c.model, promotions.c.target, promotions.c.state, since)
     return [OpenPromotion(*row) for row in connection.execute(query.where(is_undecided()))]
@@ -96,7 +97,7 @@ def _may_be_stale(one: HeldTarget) -> bool:
 
 
 def _still_there(connection: Connection, one: HeldTarget) -> int:
-    look = last_look(connection, one.model)
+    look = last_snapshot(connection, one.model)
     if look is None or one.key not in look.held:
         return one.holders
     mine = (holders.c.model == one.model, holders.c.kind == one.kind, holders.c.key == one.key)

@@ -1,4 +1,4 @@
-"""The registered models that the record knows: what holds what, and what is under way."""
+"""The registered models in the record: holders and open promotions."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
 
+from registrar.events.states import TaskState
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, holders, incarnations, promotions, tasks, version_states
 
@@ -13,25 +14,25 @@ from registrar.ledger.tables import events, holders, incarnations, promotions, t
 _PROVING = tuple(
     f"worker.{name}" for name in ("register", "request", "transition", "archive", "describe", "evaluated", "observe")
 )
-_UNDER_WAY = ("queued", "running")
+_UNDER_WAY = (TaskState.QUEUED, TaskState.RUNNING)
 
 
 def page(connection: Connection, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
-    """Those that the registry has, or had, by name, from behind `after`.
+    """Return models that the registry has or had, by name, those after `after`.
 
     Each with model, last_event_at, open_promotions, holders ({kind, key, version, since}).
     """
-    return _told(connection, _names(connection, after, limit))
+    return _summaries(connection, _names(connection, after, limit))
 
 
-def one(connection: Connection, model: str) -> dict[str, Any] | None:
-    """None: no event was ever about it."""
+def get_model(connection: Connection, model: str) -> dict[str, Any] | None:
+    """Return one model; None: no event was about it."""
     known = connection.execute(select(events.c.seq).where(events.c.model == model).limit(1)).first()
-    return _told(connection, [model])[0] if known else None
+    return _summaries(connection, [model])[0] if known else None
 
 
 def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
-    """One look into the index for each, however many events there are: each name is the least after the one before.
+    """Return the next names, by one index step for each, however many events there are.
     https://wiki.postgresql.org/wiki/Loose_indexscan
     """
     first = select(func.min(events.c.model).label("model")).where(events.c.model > after)
@@ -43,20 +44,20 @@ def _names(connection: Connection, after: str, limit: int) -> Sequence[str]:
 
 
 def _is_one(model: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether the registry has, or had, a model of that name: an event that failed may have misspelt it."""
+    """Match names of models that the registry has or had; a failed event may have misspelt its model."""
     rows = (holders, promotions, incarnations, version_states)
-    proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == "succeeded")
+    proven = and_(tasks.c.name.in_(_PROVING), tasks.c.state == TaskState.SUCCEEDED)
     work = tasks.join(events, tasks.c.event_id == events.c.id)
     done = exists().select_from(work).where(events.c.model == model, or_(proven, tasks.c.state.in_(_UNDER_WAY)))
     return or_(*(exists().where(table.c.model == model) for table in rows), done)
 
 
-def _told(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
+def _summaries(connection: Connection, models: Sequence[str]) -> list[dict[str, Any]]:
     held, asked = _holders(connection, models), _open(connection, models)
     return [
         {
             "model": model,
-            "last_event_at": _last(connection, model),
+            "last_event_at": _last_event_at(connection, model),
             "open_promotions": asked[model],
             "holders": held[model],
         }
@@ -78,6 +79,6 @@ def _open(connection: Connection, models: Sequence[str]) -> defaultdict[str, int
     return defaultdict(int, {row[0]: row[1] for row in connection.execute(count.group_by(promotions.c.model))})
 
 
-def _last(connection: Connection, model: str) -> Any:
+def _last_event_at(connection: Connection, model: str) -> Any:
     newest = select(events.c.accepted_at).where(events.c.model == model).order_by(events.c.seq.desc()).limit(1)
     return connection.execute(newest).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""What the record says of promotions: a page of them, or one with all its votes."""
+"""Promotions and their votes, for pages and /v1."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,20 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
+from registrar.events.states import PromotionState
 from registrar.ledger.promotions import is_open
 from registrar.ledger.tables import events, promotions, votes
 
-STATES = (
-    "waiting",
-    "awaiting_approval",
-    "approved",
-    "promoted",
-    "rejected",
-    "expired",
-    "superseded",
-    "cancelled",
-    "failed",
-)
+STATES = tuple(PromotionState)
 OPEN = "open"  # the first three
 
 
@@ -40,7 +31,7 @@ def page(
     before: Place | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """At most `limit`, newest first, each with requested_by_name. state: one of STATES, or OPEN."""
+    """Return promotions, newest first, each with requested_by_name. state: one of STATES, or OPEN."""
     query = _query().order_by(promotions.c.created_at.desc(), promotions.c.id.desc()).limit(limit)
     if state == OPEN:
         query = query.where(is_open())
@@ -55,13 +46,13 @@ def page(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def one(connection: Connection, promotion_id: str) -> dict[str, Any] | None:
+def get_promotion(connection: Connection, promotion_id: str) -> dict[str, Any] | None:
     row = connection.execute(_query().where(promotions.c.id == promotion_id)).mappings().one_or_none()
     return dict(row) if row else None
 
 
 def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any]]:
-    """All of them, oldest first, those too that did not count; why: the voter's reason, or why it did not."""
+    """Return all votes, oldest first. why: the voter's reason, or why the vote did not count."""
     columns = [votes.c[name] for name in ("actor", "verdict", "counted", "why", "at", "event_id")]
     joined = votes.join(events, votes.c.event_id == events.c.id)
     query = select(*columns, events.c.actor_name, events.c.source).select_from(joined)
@@ -70,7 +61,7 @@ def votes_on(connection: Connection, promotion_id: str) -> list[Mapping[str, Any
 
 
 def _query() -> Select[Any]:
-    """What was asked for again came with somebody else's event: the requester's name is that of an event of theirs."""
+    """Return the requester's name, from an event of theirs: a repeated request came with another actor's event."""
     theirs = events.alias("theirs")
     own = and_(theirs.c.actor == promotions.c.requested_by, theirs.c.seq <= events.c.seq)
     name = select(theirs.c.actor_name).where(own).order_by(theirs.c.seq.desc()).limit(1).scalar_subquery()

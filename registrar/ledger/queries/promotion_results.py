@@ -1,4 +1,4 @@
-"""What became of promotions after they were done: the deployment that each asked for, a rollback, a quarantine."""
+"""What followed a promotion: its deployment, a rollback, a quarantine."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
+from registrar.events.states import PromotionState
 from registrar.ledger.deployments import IN_VAIN, Deployment
 from registrar.ledger.tables import deployments, holders, version_states
 from registrar.ledger.version_state import Key
@@ -16,7 +17,7 @@ _SHOWN = ("id", "state", "environment", "requested_at", "due_at", "ended_at")  #
 
 @dataclass(frozen=True)
 class PromotionResult:
-    """deployment: this promotion's own, of no other. quarantined: why the version is now; None: it is not."""
+    """deployment: of this promotion. quarantined: why the version is quarantined now; None: it is not."""
 
     deployment: Deployment | None = None
     rolled_back_at: datetime | None = None
@@ -24,7 +25,7 @@ class PromotionResult:
 
     @property
     def state(self) -> str:
-        """What it is by now, in place of `promoted`: that alone is no success any more."""
+        """The present state, which replaces `promoted`."""
         if self.rolled_back_at:
             return "rolled_back"
         if self.quarantined:
@@ -33,7 +34,7 @@ class PromotionResult:
             return f"deployment_{self.deployment.state}"
         return "promoted"
 
-    def told(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """JSON-able but for the datetimes."""
         asked = asdict(self.deployment) if self.deployment else None
         shown = {name: asked[name] for name in _SHOWN} if asked else None
@@ -41,17 +42,17 @@ class PromotionResult:
         return {"state": self.state, **said, "deployment": shown}
 
 
-def became(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
-    """By the id of each promotion that was done. rows: of promotions, in any state."""
-    done = [row for row in rows if row["state"] == "promoted" and row["decided_at"]]
+def load_results(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> dict[str, PromotionResult]:
+    """Return results by promotion id. rows: promotions in any state; only promoted ones have a result."""
+    done = [row for row in rows if row["state"] == PromotionState.PROMOTED and row["decided_at"]]
     if not done:
         return {}
     asked, barred = _deployments(connection, done), _barred(connection, done)
     back = _rolled_back(connection, [one.event_id for found in barred.values() for one in found if one.value])
-    return {row["id"]: _one(row, asked, barred, back) for row in done}
+    return {row["id"]: _result(row, asked, barred, back) for row in done}
 
 
-def _one(
+def _result(
     row: Mapping[str, Any], asked: Mapping[Any, Deployment], barred: Mapping[Any, list[Any]], back: Any
 ) -> PromotionResult:
     mine = [one for one in barred.get((row["model"], row["version"]), ()) if _is_about(one, row["decided_at"])]
@@ -61,13 +62,13 @@ def _one(
 
 
 def _is_about(one: Any, decided_at: datetime) -> bool:
-    """A version of the same number that was made later, in a model made anew, is another one."""
+    """Return whether a state is about the promoted version, and not about a later incarnation of its number."""
     made = one.version_created_at
     return bool(one.at >= decided_at and (made is None or made <= decided_at))
 
 
 def _deployments(connection: Connection, done: list[Mapping[str, Any]]) -> dict[Any, Deployment]:
-    """A promotion's deployment is asked for in the commit that it is done by: at the same time, to the microsecond."""
+    """Find deployments by time: one is requested in the same commit as its promotion, to the microsecond."""
     models, times = {row["model"] for row in done}, {row["decided_at"] for row in done}
     same = and_(deployments.c.model.in_(models), deployments.c.requested_at.in_(times))
     found = [Deployment(**row._mapping) for row in connection.execute(select(deployments).where(same))]
@@ -75,7 +76,7 @@ def _deployments(connection: Connection, done: list[Mapping[str, Any]]) -> dict[
 
 
 def _barred(connection: Connection, done: list[Mapping[str, Any]]) -> dict[Any, list[Any]]:
-    """By model and version: each time that a quarantine began or ended, oldest first."""
+    """Return each beginning and end of a quarantine, by (model, version), oldest first."""
     models, versions = {row["model"] for row in done}, {row["version"] for row in done}
     of_them = and_(version_states.c.model.in_(models), version_states.c.version.in_(versions))
     query = select(version_states).where(of_them, version_states.c.key == Key.QUARANTINED.value)
@@ -86,7 +87,7 @@ def _barred(connection: Connection, done: list[Mapping[str, Any]]) -> dict[Any, 
 
 
 def _rolled_back(connection: Connection, events: list[str]) -> set[tuple[str, str]]:
-    """(event, promotion): whose holding ended by the event that imposed a quarantine."""
+    """Return (event id, promotion id) where the event of a quarantine ended the promotion's holding."""
     if not events:
         return set()
     ended = and_(holders.c.until_event_id.in_(events), holders.c.promotion_id.is_not(None))

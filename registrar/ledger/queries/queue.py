@@ -1,4 +1,4 @@
-"""What stands in the lanes: what a worker is at, what waits, and for what; lane by lane, in the order of its turns."""
+"""The queue: open tasks, lane by lane, each with what it waits for."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select, tuple_
 
+from registrar.events.states import TaskState
 from registrar.ledger import promotions
 from registrar.ledger.dead_letters import ABOUT
 from registrar.ledger.predicates import QUEUED, RUNNING, first_of_lane, is_failed, is_open, place
@@ -14,14 +15,14 @@ from registrar.ledger.tables import promotions as requests
 
 
 def unfinished(connection: Connection) -> dict[str, int]:
-    """The tasks that are queued or running, by the source whose event they came of; only sources that have any."""
+    """Count open tasks by source; only sources that have any."""
     joined = tasks.join(events, tasks.c.event_seq == events.c.seq)
     query = select(events.c.source, func.count()).select_from(joined).where(is_open()).group_by(events.c.source)
     return {row[0]: row[1] for row in connection.execute(query.order_by(events.c.source))}
 
 
 def overview(connection: Connection) -> dict[str, Any]:
-    """How much waits for what. oldest: when the oldest task that is not done yet was made."""
+    """Return the counts of the overview. oldest: when the oldest open task was created."""
     of_state = select(requests.c.state, func.count()).where(promotions.is_open()).group_by(requests.c.state)
     failed = select(func.count()).select_from(tasks).where(is_failed(), tasks.c.name.not_in(ABOUT))
     asked = {row[0]: row[1] for row in connection.execute(of_state)}
@@ -34,7 +35,7 @@ def overview(connection: Connection) -> dict[str, Any]:
 
 
 def first_in_line(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Of these tasks those that are queued, behind no queued one of their lane: the others are rung for when
+    """Of these tasks those that are queued, behind no queued one of their lane: the others are published when
     it is done.
 
     One that stands behind a running task is among them: whoever runs that may have looked already for what comes next.
@@ -75,7 +76,7 @@ def _query() -> Select[Any]:
 
 
 def _ahead(connection: Connection, lanes: set[str]) -> dict[str, Any]:
-    """In whose way the rest of each lane is: the one that is running, else the first."""
+    """Return the task that each lane waits for: the running one, else the first."""
     found: dict[str, Any] = {}
     columns = (tasks.c.id, tasks.c.name, tasks.c.state, tasks.c.lane)
     for lane in lanes:
@@ -86,10 +87,10 @@ def _ahead(connection: Connection, lanes: set[str]) -> dict[str, Any]:
 
 
 def _why(row: Any, ahead: Any, at: datetime) -> str:
-    if row.state == "running":
+    if row.state == TaskState.RUNNING:
         return f"a worker is at it, attempt {row.attempts}"
     if ahead.id != row.id:
-        doing = "runs" if ahead.state == "running" else "waits itself"
+        doing = "runs" if ahead.state == TaskState.RUNNING else "waits itself"
         return f"behind {ahead.id} ({ahead.name.removeprefix('worker.')}), which {doing}"
     if row.not_before > at:
         failed = f", after attempt {row.attempts} failed: {row.error}" if row.attempts else ""

@@ -1,17 +1,17 @@
-"""Where in a table a time is, by halving: rows that are numbered as they come need no index of their times."""
+"""Find a time in a table by bisection: rows numbered in order of time need no index on the time."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Column, ColumnElement, Connection, func, select
 
-_SLACK = timedelta(hours=1)  # a clock may have been put back meanwhile, by so much at most
+_SLACK = timedelta(hours=1)  # tolerated when clocks are set back
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class TimeBisect:
-    """Which rows. since: of that time or later; until: before that; after, before: by their numbers. None: any."""
+    """Select rows in [since, until) with numbers above `after` and below `before`. None: no restriction."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -29,16 +29,16 @@ class TimeBisect:
         most = [self.before - 1] if self.before is not None else []
         if self.since is not None:
             found.append(at >= self.since)
-            least.append(_first(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
+            least.append(_first_at_or_after(connection, number, at, max(self.since, _EARLIEST) - _SLACK))
         if self.until is not None:
             found.append(at < self.until)
-            most.append(_first(connection, number, at, min(self.until, _LATEST) + _SLACK))
+            most.append(_first_at_or_after(connection, number, at, min(self.until, _LATEST) + _SLACK))
         found += [number >= max(least)] if least else []
         return [*found, number <= min(most)] if most else found
 
 
-def _first(connection: Connection, number: Column[int], at: Column[datetime], sought: datetime) -> int:
-    """The number of the first row of that time or later, or one beyond the last."""
+def _first_at_or_after(connection: Connection, number: Column[int], at: Column[datetime], sought: datetime) -> int:
+    """Return the number of the first row at or after a time, or one beyond the last."""
     # One by one: for both at once SQLite reads all.
     least, most = (connection.execute(select(end(number))).scalar() for end in (func.min, func.max))
     low, high = (least, most + 1) if least is not None and most is not None else (1, 1)

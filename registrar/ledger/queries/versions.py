@@ -1,4 +1,4 @@
-"""A model's versions as the record knows them: what registering them and trying them against targets left behind."""
+"""A model's versions in the record: how they were registered, and which gates held them back."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, or_, select
 
+from registrar.events.facts import FactType
 from registrar.ledger.tables import events, holders, promotions, tasks, version_states
 
 MOST = 50  # events of a type
@@ -16,7 +17,7 @@ _TASKS = ("worker.register", "worker.request")
 
 @dataclass(frozen=True)
 class HeldBack:
-    """reasons: of the gates that it did not pass, for people."""
+    """reasons: of the failed gates, for people."""
 
     target: str
     reasons: Sequence[str]
@@ -26,7 +27,7 @@ class HeldBack:
 
 @dataclass(frozen=True)
 class KnownVersion:
-    """registered_at None: not by an event that is still in the ledger. metrics: of its run, when it was registered."""
+    """registered_at None: the ledger has no event that registered it. metrics: of its run at that time."""
 
     version: int
     registered_at: datetime | None = None
@@ -47,7 +48,7 @@ def known_versions(connection: Connection, model: str) -> list[KnownVersion]:
     rows = connection.execute(query.order_by(tasks.c.seq)).all() if ids else []
     found: dict[int, KnownVersion] = {}
     for row, fact in _facts(rows):
-        if fact["type"] == "model_version.registered":  # numbers grow: those from it on were of the model before
+        if fact["type"] == FactType.MODEL_VERSION_REGISTERED:  # numbers grow: those from it on were of the model before
             found = {number: known for number, known in found.items() if number < fact["version"]}
         earlier = found.get(fact["version"], KnownVersion(fact["version"]))
         found[fact["version"]] = _with(earlier, row, fact)
@@ -78,11 +79,11 @@ def _facts(rows: Sequence[Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
 def _with(earlier: KnownVersion, row: Any, fact: Mapping[str, Any]) -> KnownVersion:
     details = fact.get("details") or {}
     told = dict(vars(earlier))
-    if fact["type"] == "model_version.registered":
+    if fact["type"] == FactType.MODEL_VERSION_REGISTERED:
         told |= {"registered_at": row.finished_at, "registered_by": row.actor_name, "event_id": row.event_id}
         told |= {"run_id": details.get("run_id"), "commit": details.get("commit")}
         told["metrics"] = details.get("metrics") or {}
-    elif fact["type"] == "model_version.held_back":
+    elif fact["type"] == FactType.MODEL_VERSION_HELD_BACK:
         held = HeldBack(details.get("target", ""), details.get("reasons") or [], row.finished_at, row.event_id)
         others = tuple(one for one in earlier.held_back if one.target != held.target)
         told["held_back"] = (*others, held)

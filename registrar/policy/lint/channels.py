@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from registrar.events.outcome import OUTCOMES
+from registrar.events.facts import FactType
 from registrar.policy.base_model import matches
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint
@@ -16,7 +16,7 @@ def look(policy: Policy) -> Iterator[Complaint]:
         wrong = [
             (("notify", nth, "outcomes", index), why)
             for index, pattern in enumerate(route.outcomes)
-            if (why := matches_nothing(pattern, OUTCOMES, "outcome: nobody is told by it"))
+            if (why := matches_nothing(pattern, tuple(FactType), "outcome: nobody is told by it"))
         ]
         yield from wrong
         if not wrong and nth and _told_before(policy.notify[:nth], route):
@@ -32,7 +32,7 @@ def look(policy: Policy) -> Iterator[Complaint]:
 
 
 def _told_before(before: list[Route], route: Route) -> bool:
-    outcomes = [outcome for outcome in OUTCOMES if matches(route.outcomes, outcome)]
+    outcomes = [outcome for outcome in FactType if matches(route.outcomes, outcome)]
     return all(
         any(channel in one.to and _covers(one, outcome, pattern) for one in before)
         for outcome in outcomes

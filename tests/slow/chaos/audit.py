@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from sqlalchemy import select
 
 from registrar.ledger import Ledger
-from registrar.ledger.holders import history
 from registrar.ledger.journal.chain import Damaged
 from registrar.ledger.journal.verify import verify
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import events, tasks
 from tests.slow.chaos.fleet import BAD, GOOD, Sent
 

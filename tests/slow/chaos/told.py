@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from sqlalchemy import select
 
 from registrar.ledger import Ledger
-from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import tasks
 from tests.slow.chaos.listener import Heard
 

@@ -17,8 +17,9 @@ from registrar.broker.celery_app import celery_app, publish
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from tests.broker import Broker
 from tests.deploy.composefile import services
 from tests.slow.deploy.compose_stack import free_ports

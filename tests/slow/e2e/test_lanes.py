@@ -15,8 +15,9 @@ from registrar.config.settings import from_folder
 from registrar.events.event import Actor, Event
 from registrar.events.types import parse
 from registrar.ledger import Ledger
-from registrar.ledger.deliveries import Delivery, accept
+from registrar.ledger.deliveries import accept
 from registrar.ledger.engine import now
+from registrar.ledger.event_rows import Delivery
 from registrar.ledger.tables import tasks
 from tests.e2e.installation import CONFIG, Installation, running
 from tests.e2e.sender import Sender
@@ -58,7 +59,8 @@ def stuck(stack: Installation, model: str) -> str:
         delivery = Delivery("ci", f"msg_{uuid.uuid4().hex}", "0" * 64)
         [task_message] = accept(connection, delivery, [event], at=now()).task_messages
         due = now() + timedelta(seconds=WAITS)
-        connection.execute(update(tasks).where(tasks.c.id == task_message.task_id).values(not_before=due, ring_at=due))
+        waiting = update(tasks).where(tasks.c.id == task_message.task_id)
+        connection.execute(waiting.values(not_before=due, dispatch_at=due))
     ledger.close()
     return task_message.task_id
 

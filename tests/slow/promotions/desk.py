@@ -14,7 +14,7 @@ from sqlalchemy import Row, or_, select
 
 from registrar.events.event import Actor
 from registrar.events.outcome import Cause
-from registrar.ledger import Ledger, LedgerUnavailable, tasks
+from registrar.ledger import Ledger, LedgerUnavailable, task_dispatch
 from registrar.ledger.deployments import DeploymentEnded, under_way
 from registrar.ledger.disputes import dispute
 from registrar.ledger.predicates import place
@@ -164,7 +164,7 @@ class Desk:
 
     def sweep(self) -> None:
         with self.ledger.write() as connection:
-            tasks.sweep(connection, at=self.clock())
+            task_dispatch.sweep(connection, at=self.clock())
 
     def at_rest(self) -> bool:
         return self._first() is None

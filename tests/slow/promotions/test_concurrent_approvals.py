@@ -18,8 +18,8 @@ from mlflow import MlflowClient
 from registrar.config.key_generation import new_webhook_secret
 from registrar.http import signing
 from registrar.ledger import Ledger, LedgerUnavailable, tasks
-from registrar.ledger.holders import history
 from registrar.ledger.migrate import migrate
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import promotions
 from registrar.local import Stack
 from registrar.local.services import plan, worker

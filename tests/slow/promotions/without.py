@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from sqlalchemy import bindparam, false
 
-from registrar.ledger import act_subjects, incarnations, predicates, tables, tasks
+from registrar.ledger import act_subjects, incarnations, predicates, tables, task_statements
 from registrar.ledger import version_state as recorded_state
 from registrar.ledger.promotions import Promotion, latest
 from registrar.policy import Policy
@@ -36,7 +36,7 @@ def _yes(*_: Any, **__: Any) -> bool:
 
 WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A vote is about the promotion and the evidence that its author saw.
-    "pins": ((act_subjects, "changed", _nothing), (vote, "meant", _newest)),
+    "pins": ((act_subjects, "explain_outdated_vote", _nothing), (vote, "meant", _newest)),
     # An approval holds for what was shown, at the vote and right before the move.
     "evidence": ((evidence.Evidence, "changed_since", _nothing),),
     # An approval holds for the files that were there; a rollback, for those that were approved.
@@ -93,7 +93,12 @@ FOUND_BY = {
     "time-gates": 12,
 }
 FEW = 8
-_STATEMENTS = (tasks._starts, tasks._changes, tasks._unheard, tasks._first_of)
+_STATEMENTS = (
+    task_statements.claim_statement,
+    task_statements.update_statement,
+    task_statements.select_overdue,
+    task_statements.select_first_of_lanes,
+)
 
 
 @contextmanager

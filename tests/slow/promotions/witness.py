@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from registrar.ledger import Ledger
-from registrar.ledger.holders import history
+from registrar.ledger.queries.holdings import history
 from registrar.ledger.tables import events, promotions, votes
 from tests.slow.promotions.model import Runs, World
 from tests.slow.promotions.oracle import ENDS, STEPS, Asked, Oracle, Seen, Shown, Word
@@ -85,7 +85,7 @@ class Witness:
                 fine = number in self.world.ever[target] - self.world.held and self._files_as_approved(number, target)
                 by_policy = type_ in ("deployment.failed", "model.review") and self.awaited.get(target, False)
                 fine = fine and (by_policy if self.task.args.get("bad") else self.rules.may_go_back(by, target))
-            case "worker.put_back":
+            case "worker.revert_drift":
                 holders = self.recorded()
                 there = holders.get(target, set()) | holders.get(f"@{ALIASES[target]}", set())
                 fine = number in (there & self.world.ever[target]) - self.world.quarantined

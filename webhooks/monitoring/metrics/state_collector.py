@@ -159,8 +159,9 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
     help_ = "Processes of a part that were heard of within the hour, and not within 35 s: dead, frozen, or cut off."
     silent = _family("registrar_processes_silent", help_, "part")
     heard = _family("registrar_heartbeat_age_seconds", "Since when none of a part was heard of.", "part")
-    help_ = "Seconds since any worker took a task message, or any beat published one."
-    task_messages = _family("registrar_last_bell_age_seconds", help_, "part")
+    help_ = "Seconds since any worker last took a message from the broker, or any beat published one."
+    dispatched = _family("registrar_last_dispatch_age_seconds", help_, "part")
+    former = _family("registrar_last_bell_age_seconds", "Former name of registrar_last_dispatch_age_seconds.", "part")
     for part in PARTS:
         mine = [one for one in known if one.part == part]
         if not mine and part == "receiver":  # another server than ours writes no heartbeats
@@ -170,9 +171,10 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
         if mine:
             heard.add_metric([part], min((at - one.seen_at).total_seconds() for one in mine))
         if mine and part != "receiver":
-            task_messages.add_metric([part], min(_age(one.last_bell_at or one.started_at, at) for one in mine))
+            for family in (dispatched, former):
+                family.add_metric([part], min(_age(one.last_dispatched_at or one.started_at, at) for one in mine))
     in_hand = sum(one.in_hand for one in known if not one.silent(at))
-    yield from (alive, silent, heard, task_messages)
+    yield from (alive, silent, heard, dispatched, former)
     yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
 
 

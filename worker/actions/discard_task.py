@@ -1,4 +1,4 @@
-"""worker.drop, on task.drop: work that failed for good stays undone, and work that waits is never begun.
+"""worker.discard_task, on task.drop: work that failed for good stays undone, and work that waits is never begun.
 
 Of what was waiting, all who wait for it are told: a promotion that it was to bring on has failed, a deployment is not
 let go, whoever asked is answered.
@@ -19,7 +19,7 @@ from worker.task_context import TaskContext
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(TaskDrop)
     found = dead_letter_tasks.dead_letter(context, data)
-    if why_not := dead_letters.no_drop(found):
+    if why_not := dead_letters.explain_no_drop(found):
         raise Refused(why_not)
     dropped = TaskDiscarded(found, data.reason)
     if found.state != "queued":

@@ -1,4 +1,4 @@
-"""worker.answer, when a promotion ends that a deployment waits for at GitHub's protection rule: it may go, or not.
+"""Answer GitHub's protection rule when a promotion ends that a deployment waits for: it may go, or not.
 
 https://docs.github.com/rest/actions/workflow-runs#review-custom-deployment-protection-rules-for-a-workflow-run
 https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/create-custom-protection-rules

@@ -1,4 +1,4 @@
-"""worker.replay, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
+"""worker.resend, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
 
 The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
 address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.
@@ -6,7 +6,7 @@ address that the first one's answer went to is not used again. Asked for a plan,
 
 from registrar.events.event import Actor, Event
 from registrar.events.outcome import Fact, Outcome
-from registrar.events.resend_rules import ResendRefused, again
+from registrar.events.resend_rules import ResendRefused, data_to_resend
 from registrar.events.types import EventReplay
 from registrar.ledger import act_subjects
 from registrar.ledger.queries import event_status
@@ -20,12 +20,12 @@ def act(context: TaskContext) -> Outcome:
     asked = context.data_as(EventReplay)
     with context.ledger.read() as connection:
         first = event_status.event(connection, asked.event_id)
-        told = act_subjects.replayed(connection, first["id"], first["type"]) if first else {}
+        told = act_subjects.resend_pins(connection, first["id"], first["type"]) if first else {}
     if first is None or first["model"] != asked.model:
         about = f"about {asked.model}" if asked.model else "about no model"
         raise Refused(f"there is no event {asked.event_id} {about}; `registrar events` shows each with its model")
     try:
-        data = again(context.policy, context.task.source, first["type"], first["data"])
+        data = data_to_resend(context.policy, context.task.source, first["type"], first["data"])
     except ResendRefused as error:
         raise Refused(f"{asked.event_id} can't be replayed by {context.actor_name}: {error}") from None
     if asked.plan:

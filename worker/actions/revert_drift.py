@@ -1,4 +1,4 @@
-"""worker.put_back, after a drift that the policy reverts: what was moved by hand goes back where the record has it.
+"""worker.revert_drift, after a drift that the policy reverts: what was moved by hand goes back where the record has it.
 
 Each step looks first, so that doing it again after a crash changes nothing; what has gone meanwhile is passed over. It
 may be done late, after the world has moved on: nobody is put where the record has them no more, where somebody else is
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
-from registrar.ledger.journal.interventions_by_hand import PutBack
+from registrar.ledger.journal.interventions_by_hand import DriftReverted
 from worker.promotions import drift, version_state
 from worker.promotions.evidence import rewritten
 from worker.promotions.stage_occupancy import exclusive, seen
@@ -161,7 +161,7 @@ def _recorded(context: TaskContext, kind: str) -> list[Holder]:
 def _back(done: RevertResult, version: Version, text: str) -> None:
     """Written down also where an attempt before this one has done it."""
     done.said.append(text)
-    done.records.append(PutBack(version.model, version.version, text))
+    done.records.append(DriftReverted(version.model, version.version, text))
 
 
 def _untouched(done: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:

@@ -1,0 +1,39 @@
+"""The tables of the ledger. Changing one needs a migration in migrations/versions/."""
+
+from registrar.ledger.tables.columns import UtcDateTime, metadata
+from registrar.ledger.tables.intake import archived, archives, events, rejections, tasks
+from registrar.ledger.tables.operations import heartbeats, schema_versions, spent, tokens
+from registrar.ledger.tables.record import (
+    cards,
+    deployments,
+    holders,
+    incarnations,
+    journal,
+    looks,
+    promotions,
+    version_states,
+    votes,
+)
+
+__all__ = [
+    "UtcDateTime",
+    "archived",
+    "archives",
+    "cards",
+    "deployments",
+    "events",
+    "heartbeats",
+    "holders",
+    "incarnations",
+    "journal",
+    "looks",
+    "metadata",
+    "promotions",
+    "rejections",
+    "schema_versions",
+    "spent",
+    "tasks",
+    "tokens",
+    "version_states",
+    "votes",
+]

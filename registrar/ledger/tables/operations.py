@@ -1,0 +1,63 @@
+"""API tokens, one-time values, processes, and the versions that migrated the schema: no record of models."""
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+)
+
+from registrar.ledger.tables.columns import UtcDateTime, metadata
+
+# API tokens. The token itself is shown once and not stored.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(64), primary_key=True),  # stays taken: the record names it
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),  # viewer | approver | operator
+    Column("person", String(64)),  # of registrar.yml; else a machine's
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("used_at", UtcDateTime),  # to the minute
+    Column("revoked_at", UtcDateTime),
+)
+
+# Values for one use that were used: ended sessions, OIDC states. Deleted when they expire.
+spent = Table(
+    "spent",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+    Index("ix_spent_until", "until"),
+)
+
+# One row per process, deleted an hour after its end. Times are the database's.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("part", String(16), primary_key=True),  # receiver | worker | beat
+    Column("instance", String(300), primary_key=True),  # host:pid
+    Column("version", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("last_dispatched_at", UtcDateTime),  # a worker took a message from the broker, or beat published one
+    Column("in_hand", Integer, nullable=False),  # tasks that the worker is running
+    Column("turned_at", UtcDateTime),  # when its loop last went round
+    Column("clock_ahead", Float),  # seconds that its clock is ahead of the database's; below 0: behind
+    Column("keys", String(64)),  # digests of its REGISTRAR_SECRET_KEY, the first of which closes
+    Column("config", String(64)),  # the digest of its registrar.yml
+    Column("mlflow", Text),  # why MLflow did not answer it; "": it did
+)
+
+# Which version of Registrar migrated the schema to a revision: an older version names it in its error.
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("revision", String(32), primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)

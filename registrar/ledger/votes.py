@@ -1,0 +1,44 @@
+"""Votes on promotions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, insert, select
+
+from registrar.events.outcome import Cause
+from registrar.ledger.journal.append import append
+from registrar.ledger.promotions import get
+from registrar.ledger.tables import votes
+
+
+@dataclass(frozen=True)
+class VoteCast:
+    """Record: a person approved or rejected. why: the voter's reason, or why the vote does not count."""
+
+    promotion_id: str | None
+    verdict: str
+    counted: bool
+    why: str
+
+    def apply(self, connection: Connection, cause: Cause) -> None:
+        row = {
+            "promotion_id": self.promotion_id,
+            "event_id": cause.event_id,
+            "actor": cause.actor,
+            "verdict": self.verdict,
+            "counted": self.counted,
+            "why": self.why,
+            "at": cause.at,
+        }
+        connection.execute(insert(votes).values(row))
+        about = get(connection, self.promotion_id) if self.promotion_id else None
+        model, version = (about.model, about.version) if about else (None, None)
+        said = {name: row[name] for name in ("promotion_id", "verdict", "counted", "why")}
+        append(connection, cause, "vote", model=model, version=version, **said)
+
+
+def approvals(connection: Connection, promotion_id: str) -> list[tuple[str, datetime]]:
+    """Return (actor, time) of the counted approvals, one per person, oldest first."""
+    counting = and_(votes.c.promotion_id == promotion_id, votes.c.counted, votes.c.verdict == "approve")
+    rows = connection.execute(select(votes.c.actor, votes.c.at).where(counting).order_by(votes.c.seq)).all()
+    return list({row.actor: (row.actor, row.at) for row in reversed(rows)}.values())[::-1]
