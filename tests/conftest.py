@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import make_url
 
 from registrar.ledger import Ledger
@@ -18,6 +19,7 @@ from tests.broker import serve as serve_redis
 from tests.mlflow_server import serve
 from tests.postgres_server import database
 from tests.postgres_server import serve as serve_postgres
+from webhooks.api import responses
 from worker.registry.mlflow import configure_client
 
 # Bytes that the folders of a whole run may take.
@@ -37,6 +39,16 @@ _keep_folders_in_memory()
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         terminalreporter.write_line("tests/slow was left out; `make test-all` runs it too (docs/how-to/testing.md).")
+
+
+@pytest.fixture(autouse=True)
+def _answers_keep_their_schemas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of /v1 that breaks its schema fails the test that asked; an installation logs it."""
+
+    def fail(schema: type[BaseModel], error: ValidationError) -> None:
+        raise AssertionError(f"an answer of /v1 is no {schema.__name__}") from error
+
+    monkeypatch.setattr(responses, "report_mismatch", fail)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The receiver: create_app wires settings, policy and ledger to the routes, and answers every error in one place.
 
-It is a WSGI application like any other, and whole: any server can run it. webhooks/serve.py runs it by granian, with
-webhooks/asgi.py in front, which is faster.
+It is a complete WSGI application, which any server can run. webhooks/serve.py runs it on granian, with webhooks/asgi.py
+in front, which is faster.
 """
 
 import sys
@@ -31,7 +31,7 @@ from registrar.text.sanitize import shown
 from webhooks import api, dashboard, openapi, security_headers
 from webhooks.auth import Authenticator, signin
 from webhooks.auth.client_address import parse_networks
-from webhooks.dashboard import DashboardContext, Errors, Mlflow
+from webhooks.dashboard import DashboardContext, Errors, MlflowLinks
 from webhooks.ingress import source_registry
 from webhooks.ingress.chat_reply import ChatResponder
 from webhooks.ingress.command_submission import CommandSubmission
@@ -50,7 +50,10 @@ CANNOT_START = 4
 
 @dataclass(frozen=True)
 class Receiver:
-    """What a server's adapter needs beside the Flask application: app.extensions["receiver"]. One per process."""
+    """The parts that a server's adapter uses beside the Flask application: app.extensions["receiver"].
+
+    One per process.
+    """
 
     endpoint: Endpoint
     error_handler: ErrorHandler
@@ -63,7 +66,7 @@ class Receiver:
     scrape: MetricsServer | None
 
     def start(self) -> None:
-        """What the serving process alone does; before it, nothing has a thread that a fork would lose."""
+        """Start the threads. Only a serving process does this: a fork would lose them."""
         self.heart.start()
         if self.scrape:
             self.scrape.start()
@@ -81,7 +84,10 @@ class Receiver:
 
 
 def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Flask:
-    """Raises ValueError (PolicyError, SourceError, or about the secret key), SchemaMismatch, LedgerUnavailable."""
+    """Wire the receiver.
+
+    Raises ValueError (PolicyError, SourceError, a bad secret key), SchemaMismatch, LedgerUnavailable.
+    """
     policy = policy or load(settings.config_path)
     opened = source_registry.open_all(policy, settings, encryptor=Encryptor(settings.secret_key))
     ledger = Ledger(settings.ledger_url)
@@ -89,7 +95,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     dispatcher, capacity = Dispatcher(settings.broker_url), Capacity(ledger, policy)
     shared = settings.environ.get("PROMETHEUS_MULTIPROC_DIR")
     health = Health(ledger, dispatcher, capacity)
-    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.found)
+    metrics = Metrics(opened, capacity.unfinished, ledger, policy, shared=shared, health=health.passing)
     inbox = Inbox(ledger, dispatcher.publish, capacity=capacity, count=metrics.took)
     rate = RateLimiter(settings.broker_url)
     access = Authenticator(settings, policy, ledger, rate)
@@ -102,7 +108,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
     app.register_blueprint(api.blueprint(LocalQueries(ledger, lambda: policy), commands, health, metrics, access))
     app.register_blueprint(openapi.blueprint())
     context = DashboardContext(
-        ledger, policy, health, access, commands, Mlflow.of(settings.mlflow_uri, settings.mlflow_url)
+        ledger, policy, health, access, commands, MlflowLinks.from_urls(settings.mlflow_uri, settings.mlflow_url)
     )
     app.register_blueprint(dashboard.blueprint(context))
 
@@ -126,7 +132,7 @@ def create_app(settings: Settings, *, policy: Policy | None = None) -> flask.Fla
 
 
 class CannotStart(SystemExit):
-    """As text: why. Where nobody catches it, the process ends with CANNOT_START."""
+    """The receiver can't start; str() says why. Uncaught, it ends the process with the status CANNOT_START."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(CANNOT_START)
@@ -137,7 +143,10 @@ class CannotStart(SystemExit):
 
 
 def from_environment() -> flask.Flask:
-    """The application for any WSGI server: "webhooks.app:from_environment()". Says on stderr why it can't start."""
+    """Return the application for any WSGI server: "webhooks.app:from_environment()".
+
+    Prints on stderr why it can't start.
+    """
     try:
         return load_application()
     except CannotStart as error:
@@ -146,7 +155,10 @@ def from_environment() -> flask.Flask:
 
 
 def load_application() -> flask.Flask:
-    """As the environment and registrar.yml say. Nothing of it has started, so it can be forked. Raises CannotStart."""
+    """Make the application from the environment and registrar.yml, with no thread yet: safe to fork.
+
+    Raises CannotStart.
+    """
     try:
         settings = environment.from_environment()
         policy = load(settings.config_path)
@@ -175,16 +187,17 @@ def _add_webhooks(app: flask.Flask, endpoint: Endpoint) -> None:
 
 
 def _webhook(endpoint: Endpoint, name: str) -> HttpRequest:
-    """The request that Flask is answering; the error handler finds it, with what was found out of it."""
-    said = {key.lower(): value for key, value in flask.request.headers.items()}
+    """Return Flask's current request as ours, and keep it in flask.g for the error handler."""
+    headers = {key.lower(): value for key, value in flask.request.headers.items()}
     base_url, peer = flask.request.host_url, flask.request.remote_addr
-    request = flask.g.webhook = endpoint.request(name, said, base_url=base_url, peer=peer)
+    request = flask.g.webhook = endpoint.request(name, headers, base_url=base_url, peer=peer)
     return request
 
 
 def _body(*, limit: int) -> bytes:
-    """At most `limit` bytes. With Flask's MAX_CONTENT_LENGTH Werkzeug cuts a chunked body at the limit without a word,
-    and the part would be taken for the whole.
+    """Read at most `limit` bytes. Raises Rejected.
+
+    Flask's MAX_CONTENT_LENGTH is no use: it silently cuts a chunked body at the limit.
     """
     body = bytearray()
     try:
@@ -206,7 +219,7 @@ def _answer_error(errors: ErrorHandler, endpoint: Endpoint, error: Exception) ->
 
 
 class _Json(DefaultJSONProvider):
-    """Times as ISO 8601, keys in our order."""
+    """Writes times as ISO 8601 and keeps the order of keys."""
 
     sort_keys = False
 
@@ -216,12 +229,12 @@ class _Json(DefaultJSONProvider):
 
 
 def _complete(access: Authenticator, response: flask.Response) -> flask.Response:
-    """After each request. Senders have no sessions."""
+    """Run after each request: renew the session (webhooks have none), add security headers."""
     if not flask.request.path.startswith(WEBHOOKS):
         access.renew(response)
     return security_headers.add(response)
 
 
 def _shown(value: object) -> object:
-    """Of what a page shows, nothing moves what stands beside it."""
+    """Make a text of a page safe: no control or direction marks that would change the text beside it."""
     return shown(value, lines=True) if type(value) is str else value

@@ -1,4 +1,4 @@
-"""The receiver as an ASGI application, which granian runs: webhooks on the event loop, all else in Flask's threads.
+"""The receiver as an ASGI application for granian: webhooks on the event loop, everything else in Flask's threads.
 
 It knows nothing that the Flask view of webhooks/app.py doesn't: both are adapters over Endpoint's check, prepare and
 answer. It exists because it is measured (docs/decisions/0002): a thread per request costs more than the request.
@@ -24,7 +24,7 @@ from webhooks.ingress.errors import Rejected
 from webhooks.ingress.request import HttpRequest, HttpResponse, base_url_of, folded, json_response
 from webhooks.monitoring.health import ALIVE, ALIVE_PATH
 
-# Bytes of a body that is parsed on the loop; a larger one has a thread, so that nobody waits for it.
+# Bytes of a body that is parsed on the event loop; a larger one is parsed in a thread.
 LARGE = 65_536
 # Bytes that a form of the pages or the API may have: no more than body_reader.SMALL, so none is counted as held.
 LARGEST_FORM = 65_536
@@ -52,7 +52,7 @@ class Asgi:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            # WSGI can't tell X_Forwarded_User from X-Forwarded-User, and the first is nobody's who is trusted.
+            # WSGI can't tell X_Forwarded_User from X-Forwarded-User, which only the trusted proxy may send.
             scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if b"_" not in name]}
             request = _request(self._receiver.endpoint, scope)
             is_source = request.source and "/" not in request.source and scope["path"].startswith(WEBHOOKS)
@@ -83,7 +83,7 @@ class Asgi:
         await _respond(send, response, close=not whole)
 
     async def _other(self, scope: Mapping[str, Any], request: HttpRequest, receive: Receive, send: Send) -> None:
-        """A page, the API, or what is refused: in a thread, once its body is here. No balancer waits for a thread."""
+        """Answer a page or the API by Flask, in a thread, once the body is read. /healthz needs no thread."""
         try:
             check_framing(request)
             async with asyncio.timeout(body_reader.READ_SECONDS):
@@ -111,13 +111,13 @@ class Asgi:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _turn(self) -> None:
-        """Tell that this loop goes round: of the application in use, whichever it is by now."""
+        """Note in the current application's heartbeat that this event loop still turns."""
         while True:
             self._receiver.heart.loop.turned()
             await asyncio.sleep(TURNS_EVERY)
 
     async def _reload(self) -> None:
-        """Read registrar.yml again. No client notices: requests under way end with the application they began with."""
+        """Load registrar.yml again. Requests under way end with the application that they began with."""
         async with self._reloading:
             try:
                 app = await asyncio.to_thread(wsgi.load_application)
@@ -145,7 +145,7 @@ def _request(endpoint: Endpoint, scope: Mapping[str, Any]) -> HttpRequest:
 
 
 async def _respond(send: Send, response: HttpResponse, *, close: bool) -> None:
-    """close: the request's end is not certain, so nothing more is read of its connection."""
+    """Send a response. close: end the connection, since the request's end is not certain."""
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
     if close:
         headers.append((b"connection", b"close"))

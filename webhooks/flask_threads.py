@@ -1,4 +1,4 @@
-"""Runs the Flask application in threads, behind an ASGI server: pages, the API and whatever else is no webhook."""
+"""Runs the Flask application in threads behind an ASGI server: for pages, the API and everything but webhooks."""
 
 import asyncio
 import string
@@ -22,7 +22,7 @@ MOST_WAITING = 200
 
 
 class _HungUp(ConnectionError):
-    """The client has gone: nothing more is made for it."""
+    """The client has disconnected; the response is abandoned."""
 
 
 class FlaskThreads:
@@ -62,14 +62,17 @@ async def _once(body: bytes) -> Message:
 
 
 async def _send(send: Callable[[Message], Awaitable[None]], hung_up: "asyncio.Task[Message]", message: Message) -> None:
-    """An ASGI server takes what is sent to a client that has gone; an export would be made to its end for nobody."""
+    """Send a message.
+
+    Raises _HungUp after a disconnect: the server would discard it, and an export would run to its end.
+    """
     if hung_up.done():
         raise _HungUp
     await send(message)
 
 
 def _closed_at_the_end(wsgi: Callable[..., Iterable[bytes]]) -> Callable[..., Iterator[bytes]]:
-    """PEP 3333 has a response's close() called; asgiref does not (read on version 3.13)."""
+    """Call a response's close(), as PEP 3333 demands; asgiref 3.13 does not."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
         response = wsgi(environ, start_response)

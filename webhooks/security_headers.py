@@ -1,10 +1,10 @@
-"""What every answer says to browsers about itself."""
+"""Security headers of every response."""
 
 import flask
 
 _ALL = {"X-Content-Type-Options": "nosniff"}
 _NOT_KEPT = {"Cache-Control": "no-store"}
-# A page runs and shows what is ours alone, sends forms to us alone, and is shown in nobody's frame.
+# A page loads only our own scripts and styles, sends forms only to us, and can't be framed.
 # With no-referrer our own forms would come with `Origin: null`: https://fetch.spec.whatwg.org/#append-a-request-origin-header
 _PAGES = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -15,7 +15,7 @@ _PAGES = {
 
 
 def add(response: flask.Response) -> flask.Response:
-    """What a route has said already, such as how long it may be kept, stays as it is."""
+    """Add the headers that a route did not set itself, such as Cache-Control."""
     for name, value in _NOT_KEPT.items():
         response.headers.setdefault(name, value)
     for name, value in _ALL.items():

@@ -1,8 +1,8 @@
-"""`python -m webhooks.serve`: the receiver on granian, with all its settings. docs/decisions/0002 says why granian.
+"""`python -m webhooks.serve`: the receiver on granian, with all its settings (docs/decisions/0002).
 
-The application is loaded once, in the first process, and its workers are forked from it: they share the memory, and an
-installation that can't start says why and starts none. SIGHUP has it read registrar.yml again, here and in each worker;
-with one that can't be used, all goes on as it was.
+The application is loaded once, in the first process, and workers are forked from it: they share its memory, and an
+installation that can't start says why and forks none. On SIGHUP the first process and each worker load registrar.yml
+again; an invalid one changes nothing.
 """
 
 import atexit
@@ -61,7 +61,7 @@ _ACCESS = "%(addr)s %(method)s %(path)s %(status)s %(dt_ms).1f ms"
 
 
 class _Loaded:
-    """The application that workers are forked with. Where it can't be loaded, stderr says why: SystemExit."""
+    """The application that workers are forked with. Raises SystemExit if it can't be loaded; stderr says why."""
 
     def __init__(self) -> None:
         self._load: Callable[[], Any] = resolve_name(APP)
@@ -74,7 +74,10 @@ class _Loaded:
         self._settle()
 
     def reload(self) -> bool:
-        """Whether there is another one now. Asked again meanwhile (it runs in a signal handler), it loads once more."""
+        """Load again; return whether that worked.
+
+        Another signal meanwhile (this is a signal handler) loads once more.
+        """
         self._asked += 1
         if self._asked > 1:
             return False
@@ -100,8 +103,8 @@ class _Loaded:
 
     @staticmethod
     def _settle() -> None:
-        """Keep garbage collection off the shared memory: else a worker's first one would write to, so copy, all of it.
-        Requests leave little in cycles, and those who wait meanwhile wait longest.
+        """Freeze the loaded objects: a worker's first garbage collection would write to, and copy, all shared memory.
+        Requests leave few cycles, and a full collection delays them.
         """
         gc.collect()
         gc.set_threshold(20_000, 20, 50)
@@ -156,10 +159,10 @@ def main(host: str, port: int, workers: int, access_log: bool) -> None:
                     os.kill(worker.pid, signal.SIGHUP)  # Asgi._reload
 
     def share_socket() -> None:
-        """One for all workers, which accept from one queue: what waits in it when a worker dies is not reset.
+        """Let all workers accept from one socket: connections that wait when a worker dies are not reset.
 
-        granian has this way for systems without SO_REUSEPORT; a client that never reads would hold a connection for
-        ever, so CONNECTIONS of them the receiver (tests/webhooks/test_serve.py).
+        granian does so itself on systems without SO_REUSEPORT. TCP_USER_TIMEOUT ends connections of clients that never
+        read: CONNECTIONS of them would block the receiver (tests/webhooks/test_serve.py).
         """
         server._shd, server._ssp = server._ssp.build(), None
         with socket.socket(fileno=os.dup(server._shd.get_fd())) as listening:
@@ -171,8 +174,8 @@ def main(host: str, port: int, workers: int, access_log: bool) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Refuse to start where somebody listens: workers share their port (SO_REUSEPORT), so a second receiver would
-    silently take a part of the first one's requests. A receiver that is killed needs a moment to leave its port.
+    """Refuse to start on a port in use: with SO_REUSEPORT a second receiver would silently get a part of the requests.
+    Wait a moment for a killed receiver to leave its port.
     """
     until = time.monotonic() + LEAVE_SECONDS
     while True:
@@ -190,7 +193,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _begin_worker(loaded: _Loaded, parent: int) -> Any:
-    """The application; called in each worker."""
+    """Return the application; called in each worker."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for stop in (signal.SIGTERM, signal.SIGINT):  # the first process's, until granian sets this one's
         signal.signal(stop, signal.SIG_DFL)
@@ -199,14 +202,14 @@ def _begin_worker(loaded: _Loaded, parent: int) -> Any:
 
 
 def _end_with(parent: int) -> None:
-    """Stop when the first process is gone: nobody would stop this one."""
+    """Stop this worker when the first process is gone."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _count_together() -> None:
-    """What several processes count is told as one by any of them. In memory: a file on a disk can block for seconds."""
+    """Let the processes share their counters, in a folder in memory: a write to a disk can block for seconds."""
     shared = "/dev/shm"  # noqa: S108 (the folder in it is made by mkdtemp)
     os.environ[_COUNTED] = folder = tempfile.mkdtemp(
         prefix="registrar-counted-", dir=shared if Path(shared).is_dir() else None
@@ -220,7 +223,7 @@ def _forget(folder: str, first: int) -> None:
 
 
 def _logging() -> dict[str, Any]:
-    """granian's lines go where all others do (registrar/telemetry/log_format.py)."""
+    """Return a logging configuration that leaves granian's lines to registrar/telemetry/log_format.py."""
     lines = {"handlers": [], "propagate": True}
     loggers = {
         "_granian": lines,
@@ -234,7 +237,7 @@ def _logging() -> dict[str, Any]:
 
 
 class _OneLine(logging.Filter):
-    """A path that forges no line of the log."""
+    """Escapes line breaks in a path, which could forge lines of the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, dict):

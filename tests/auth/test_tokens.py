@@ -15,8 +15,9 @@ from registrar.ledger.tables import events
 from registrar.ledger.tokens import Token
 from registrar.policy.access import Role
 from tests.auth.conftest import LOCAL, POLICY, Make, Site
+from webhooks import caches
 from webhooks.api import journal_export
-from webhooks.auth import bearer_tokens, ttl_cache
+from webhooks.auth import bearer_tokens
 
 ADA = Actor("local:ada", "ada on host")
 PUBLIC = "http://registrar.example.com"
@@ -104,10 +105,10 @@ def test_a_token_in_the_address_is_nobodys(make: Make):
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Called with a timedelta: from then on it is that much later, by both clocks."""
-    monotonic, wall = ttl_cache.time.monotonic, now
+    monotonic, wall = caches.time.monotonic, now
 
     def shift(by: timedelta) -> None:
-        monkeypatch.setattr(ttl_cache.time, "monotonic", lambda: monotonic() + by.total_seconds())
+        monkeypatch.setattr(caches.time, "monotonic", lambda: monotonic() + by.total_seconds())
         monkeypatch.setattr(bearer_tokens, "now", lambda: wall() + by)
 
     return shift
@@ -119,7 +120,7 @@ def test_revoked_it_is_worth_nothing_as_soon_as_what_is_remembered_is_old(make: 
     assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
     with site.ledger.write() as connection:
         tokens.revoke(connection, "ci", ADA, at=now())
-    later(timedelta(seconds=ttl_cache.FRESH + 0.001))
+    later(timedelta(seconds=caches.TTL + 0.001))
     answer = site.client.get("/try", headers=headers, **AWAY)
     assert (answer.status_code, answer.json["detail"]) == (
         401,
@@ -131,13 +132,13 @@ def test_what_is_remembered_is_not_believed_for_longer_by_being_used(make: Make,
     site = make()
     headers = given(site)
     clock = [1000.0]
-    monkeypatch.setattr(ttl_cache.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(caches.time, "monotonic", lambda: clock[0])
     assert site.client.get("/try", headers=headers, **AWAY).status_code == 200
     with site.ledger.write() as connection:
         tokens.revoke(connection, "ci", ADA, at=now())
         connection.execute(text("UPDATE tokens SET used_at = NULL"))
     for _ in range(4):
-        clock[0] += ttl_cache.FRESH / 4 + 0.001
+        clock[0] += caches.TTL / 4 + 0.001
         last = site.client.get("/try", headers=headers, **AWAY).status_code
     assert last == 401
 
@@ -211,7 +212,7 @@ def test_beyond_the_limit_a_new_token_gets_through_in_two_seconds(
     for _ in range(3):
         site.client.get("/try", headers={"Authorization": f"Bearer {new_token()}"}, **AWAY)
     good = given(site)
-    later(timedelta(seconds=ttl_cache.FRESH + 0.001))
+    later(timedelta(seconds=caches.TTL + 0.001))
     assert site.client.get("/try", headers=good, **AWAY).status_code == 200
 
 

@@ -186,5 +186,5 @@ def test_what_was_asked_under_another_policy_is_not_offered_for_approval(lived: 
     assert "registrar send promotion.request model=taxi version=2 target=Production" in text
     for other in ("/", "/promotions"):
         text = anew.get(other).text
-        assert "must be asked for anew" in text
+        assert "must be requested again" in text
         assert "waits for you" not in text

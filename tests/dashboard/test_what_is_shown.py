@@ -13,7 +13,7 @@ from tests.cli.setting import House, living
 from tests.cli.test_what_came_of_it import POLICY, deployed, page
 from tests.worker.harness import ADA, BOB
 
-BESIDE = "its model was deleted in MLflow, and made anew"
+BESIDE = "its model was deleted in MLflow, and created again"
 
 
 @pytest.fixture

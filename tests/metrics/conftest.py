@@ -2,7 +2,7 @@ import pytest
 from prometheus_client import disable_created_metrics
 
 from tests.worker.harness import WorkerHarness
-from webhooks.monitoring.metrics import cache
+from webhooks import caches
 
 
 @pytest.fixture
@@ -14,5 +14,5 @@ def harness(ledger, tmp_path) -> WorkerHarness:
 def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each scrape looks. No series says when others began: Metrics sees to that in a receiver."""
     disable_created_metrics()
-    monkeypatch.setattr(cache, "FRESH", 0.0)
-    monkeypatch.setattr(cache, "_SHARE", 0)
+    monkeypatch.setattr(caches, "FRESH", 0.0)
+    monkeypatch.setattr(caches, "_SHARE", 0)

@@ -13,8 +13,8 @@ from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.tables import holders
 from tests.metrics.reading import away, scraped
 from tests.worker.harness import ADA, POLICY, WorkerHarness
-from webhooks.monitoring.metrics import cache
-from webhooks.monitoring.metrics.cache import SingleFlightCache
+from webhooks import caches
+from webhooks.caches import SingleFlightCache
 from webhooks.monitoring.metrics.state_collector import StateCollector
 from worker.registry.protocol import RetryableError
 
@@ -173,7 +173,7 @@ def test_a_ledger_that_is_away_leaves_one_gauge(harness):
 
 
 def test_the_ledger_is_not_asked_again_at_once(monkeypatch):
-    monkeypatch.setattr(cache, "FRESH", 3600)
+    monkeypatch.setattr(caches, "FRESH", 3600)
     asked: list[int] = []
     look = SingleFlightCache(lambda: asked.append(1) or len(asked))
     assert [look(), look(), look()] == [1, 1, 1]

@@ -73,7 +73,7 @@ def test_a_request_signed_longer_ago_or_further_ahead_than_allowed_is_stale(path
     capture = read(path)
     at = capture.request.received_at
     capture.sender.verify(replace(capture.request, received_at=at + timedelta(seconds=300 * sign)))
-    with pytest.raises(StaleTimestamp, match="sign each attempt anew"):
+    with pytest.raises(StaleTimestamp, match="sign each attempt again"):
         capture.sender.verify(replace(capture.request, received_at=at + timedelta(seconds=301 * sign)))
 
 

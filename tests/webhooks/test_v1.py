@@ -10,7 +10,11 @@ from registrar.events.event import Actor
 from registrar.ledger.promotions import PromotionRequested
 from tests.ledger.chain import EVIDENCE, scene
 from tests.webhooks.conftest import Receiver, finished
+from webhooks.api import responses
 from webhooks.auth import Principal
+from webhooks.openapi import schemas
+from webhooks.openapi.document import document
+from webhooks.openapi.schemas import Shape
 
 LISTS = ["events", "promotions", "models", "dead", "queue", "rejections", "overview", "policy", "audit"]
 
@@ -214,3 +218,26 @@ def test_what_can_not_be_done_is_a_4xx(receiver: Receiver, act, path: str, body:
 def test_from_a_browser_page_of_another_site_nothing_is_done(receiver: Receiver):
     answer = receiver.client.post("/v1/models/x/prune", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json["code"]) == (403, "cross_site")
+
+
+@pytest.mark.parametrize("name", [name for name in LISTS if name != "audit"])
+def test_every_read_is_checked_against_the_schema_that_the_document_has_for_it(
+    receiver: Receiver, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    checked: list[str] = []
+    monkeypatch.setattr(Shape, "model_validate", classmethod(lambda kind, body: checked.append(kind.__name__)))
+    assert receiver.client.get(f"/v1/{name}").status_code == 200
+    content = document()["paths"][f"/v1/{name}"]["get"]["responses"]["200"]["content"]
+    assert [f"#/components/schemas/{kind}" for kind in checked] == [content["application/json"]["schema"]["$ref"]]
+
+
+def test_an_answer_that_breaks_its_schema_is_sent_and_logged_without_its_values(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.undo()
+    with receiver.client.application.test_request_context("/v1/rejections"):
+        body = {"rejections": [{"seq": "a secret"}], "next": None}
+        assert responses.respond(schemas.Rejections, body) is body
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("the answer to /v1/rejections is no Rejections: rejections.0.at (missing)")
+    assert "a secret" not in line

@@ -1,41 +1,41 @@
-"""The API under /v1, a file for each resource, and how the receiver is.
+"""The HTTP API: reads (queries.py) and commands (commands.py) under /v1, and the probes of balancers and Prometheus.
 
-A resource's file has `add(api, reading, access)`, which adds its routes; query.py reads what is asked in a query.
-Answers come from registrar.queries, as they do for the command line.
+Answers come from registrar.queries, as they do for the command line; responses.py checks them against their schemas.
 """
 
-from flask import Blueprint
+from typing import Any
+
+from flask import Blueprint, Response, request
 
 from registrar.queries.query_service import QueryService
-from webhooks.api import (
-    audit,
-    command_routes,
-    dead_letters,
-    etag,
-    events,
-    models,
-    overview,
-    policy,
-    probes,
-    promotions,
-    queue,
-    rejections,
-)
+from webhooks.api import commands, queries, responses
 from webhooks.auth import Authenticator
 from webhooks.ingress.command_submission import CommandSubmission
-from webhooks.monitoring.health import Health
-from webhooks.monitoring.metrics import Metrics
-
-_RESOURCES = (events, promotions, models, queue, dead_letters, rejections, overview, policy, audit)
+from webhooks.monitoring.health import ALIVE, ALIVE_PATH, Health
+from webhooks.monitoring.metrics import CONTENT_TYPE, Metrics
 
 
 def blueprint(
-    reading: QueryService, commands: CommandSubmission, health: Health, metrics: Metrics, access: Authenticator
+    service: QueryService, submission: CommandSubmission, health: Health, metrics: Metrics, access: Authenticator
 ) -> Blueprint:
     api = Blueprint("api", __name__)
-    for resource in _RESOURCES:
-        resource.add(api, reading, access)
-    command_routes.add(api, reading, commands, access)
-    probes.add(api, health, metrics, access)
-    api.after_request(etag.add)
+    queries.add(api, service, access)
+    commands.add(api, service, submission, access)
+    _add_probes(api, health, metrics, access)
+    api.after_request(responses.add_etag)
     return api
+
+
+def _add_probes(api: Blueprint, health: Health, metrics: Metrics, access: Authenticator) -> None:
+    @api.get("/metrics")
+    def counted() -> Response:
+        access.require(request, "viewer")
+        return Response(metrics.text(), content_type=CONTENT_TYPE)
+
+    @api.get(ALIVE_PATH)
+    def alive() -> dict[str, str]:
+        return ALIVE
+
+    @api.get("/readyz")
+    def ready() -> dict[str, Any]:
+        return health.ready(request.args.getlist("exclude"))

@@ -1,13 +1,13 @@
-"""What is asked for in a query; each raises InvalidQuery for what can't be meant."""
+"""Parse the query parameters of /v1. Each function raises InvalidQuery for a value that it does not take."""
 
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import request
 
-from registrar.queries.query_service import MOST, Page
+from registrar.queries.query_service import MOST
 from webhooks.ingress.errors import InvalidQuery
 from webhooks.ingress.validation import clean
 
@@ -16,7 +16,7 @@ One = TypeVar("One", bound=str)
 
 
 def only(*names: str) -> None:
-    """The names that a route's query may have: a filter that is misspelt would filter nothing."""
+    """Refuse every parameter but these, and one that is given twice: a misspelt filter would filter nothing."""
     if unknown := sorted(set(request.args) - set(names)):
         known = ", ".join(names) or "nothing"
         raise InvalidQuery(f"{clean(unknown[0])!r} can't be asked for here; what can: {known}")
@@ -25,10 +25,10 @@ def only(*names: str) -> None:
 
 
 def limit() -> int:
-    given = request.args.get("limit", "50")
-    if not re.fullmatch("[0-9]{1,3}", given) or not 1 <= int(given) <= MOST:
+    text = request.args.get("limit", "50")
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MOST:
         raise InvalidQuery(f"limit must be a whole number from 1 to {MOST}")
-    return int(given)
+    return int(text)
 
 
 def cursor() -> str | None:
@@ -36,33 +36,28 @@ def cursor() -> str | None:
 
 
 def one_of(name: str, known: Collection[One]) -> One | None:
-    given = request.args.get(name)
-    found = next((each for each in known if each == given), None)
-    if given is not None and found is None:
+    text = request.args.get(name)
+    found = next((each for each in known if each == text), None)
+    if text is not None and found is None:
         raise InvalidQuery(f"{name} must be one of {', '.join(known)}")
     return found
 
 
 def number(name: str) -> int:
-    given = request.args.get(name, "0")
-    if not re.fullmatch("[0-9]{1,18}", given):
+    text = request.args.get(name, "0")
+    if not re.fullmatch("[0-9]{1,18}", text):
         raise InvalidQuery(f"{name} must be a whole number")
-    return int(given)
+    return int(text)
 
 
 def time(name: str) -> datetime | None:
-    given = request.args.get(name)
-    if given is None:
+    text = request.args.get(name)
+    if text is None:
         return None
     try:
-        at = datetime.fromisoformat(given)
+        at = datetime.fromisoformat(text)
         if at.tzinfo:
             return at.astimezone(UTC)  # OverflowError: year 1 or 9999, at the far end of a zone
     except (ValueError, OverflowError):
         pass
     raise InvalidQuery(f"{name} must be ISO 8601 with a zone, such as 2026-11-22T12:00:00Z (+ is written %2B)")
-
-
-def paged(name: str, page: Page) -> dict[str, Any]:
-    """next: what to give as cursor for the page after this one; null: it was the last."""
-    return {name: list(page.rows), "next": page.next}

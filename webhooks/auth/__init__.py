@@ -1,6 +1,7 @@
-"""Who asks for pages and the API, what they may, and that it is they who do.
+"""Authenticates requests for pages and the API, and checks their role and CSRF token.
 
-A bearer of a token, whoever a trusted proxy or an OpenID provider vouches for, or whoever sits at this machine.
+A person or program is known by a bearer token, a trusted proxy's header, an OpenID Connect session, or by sitting at
+this machine.
 """
 
 import re
@@ -26,12 +27,12 @@ from webhooks.ingress.rate_limit import Limits
 __all__ = ["Authenticator", "Principal", "Role"]
 
 SIGN_IN = "/signin"
-# The header of a poll, which an open page sends by itself (pages.js): no sign that anybody is there.
+# Sent by the polls of an open page (pages.js), which do not keep a session from becoming idle.
 POLL_HEADER = "X-Registrar-Poll"
-# A token of ours wherever it stands in the header: not within a longer one, which another system has made.
+# One of our tokens anywhere in the header, but not as a part of another system's longer token.
 _OURS = re.compile(r"(?<![A-Za-z0-9._~+/-])rgt_", re.IGNORECASE)
 _BEARER = re.compile(r"\s*bearer", re.IGNORECASE)
-# Whoever reads this may sit at the machine, and may as well come by a proxy that hides where from.
+# Shown to requests that may come from this machine or from a proxy on it.
 _WHY_NOT_LOCAL = (
     ". Being on the receiver's machine signs nobody in while REGISTRAR_PUBLIC_URL is another host's name, since a "
     "proxy here makes everybody look local: give programs a token (registrar's own commands take it as "
@@ -53,15 +54,16 @@ class Authenticator:
         self._bearers = BearerTokens(ledger, policy, rate)
 
     def principal(self, request: flask.Request) -> Principal | None:
-        """None: nobody knows who it is. Raises TooMany, LedgerUnavailable."""
+        """Return who asks; None for an unknown client. Raises TooMany, LedgerUnavailable."""
         try:
             return self._known(request)
         except (NotSignedIn, NotPermitted):
             return None
 
     def require(self, request: flask.Request, role: Role) -> Principal:
-        """Who asks, if they may. Raises NotSignedIn, NotPermitted, TooMany, LedgerUnavailable; and CrossSite for what
-        changes something and does not come from one of our pages.
+        """Return who asks, if they have the role. Checks the CSRF token of a request that changes something.
+
+        Raises NotSignedIn, NotPermitted, TooMany, LedgerUnavailable, CrossSite.
         """
         principal = self._known(request)
         if not principal.may(role):
@@ -78,20 +80,20 @@ class Authenticator:
         return self._proxy.client_address(request)
 
     def csrf_token(self, principal: Principal) -> str:
-        """For the field `csrf` of a form, or the header X-CSRF-Token."""
+        """Make a token for the field `csrf` of a form, or the header X-CSRF-Token."""
         return self._forms.token(principal)
 
     def check_csrf(self, request: flask.Request, principal: Principal) -> None:
-        """`require` has asked already. Raises CrossSite."""
+        """Check the CSRF token; `require` does so itself. Raises CrossSite."""
         self._forms.check(request, principal)
 
     def sign_out_token(self, request: flask.Request) -> str | None:
-        """For the form that ends a session, whatever its role. None: there is no session. Raises LedgerUnavailable."""
+        """Make a token for the form that ends a session; None without a session. Raises LedgerUnavailable."""
         session = self.sessions.find(request)
         return self._forms.session_token(session.id) if session else None
 
     def sign_out(self, request: flask.Request, response: flask.Response) -> Session | None:
-        """End the session, if there is one: also one that registrar.yml has ended, and may bring back.
+        """End the session, if there is one, also one that registrar.yml has suspended.
 
         Raises CrossSite, LedgerUnavailable.
         """
@@ -101,11 +103,11 @@ class Authenticator:
         return session
 
     def sign_in_path(self, target: str) -> str | None:
-        """Where to sign in, and to come back to `target` from; None: there is no provider."""
+        """Return the address of the sign-in that leads back to `target`; None without a provider."""
         return f"{SIGN_IN}?{urlencode({'next': target})}" if self.policy.access.oidc else None
 
     def renew(self, response: flask.Response) -> flask.Response:
-        """Keep a session that is used from ending as idle. After each request; an open page's polls don't count."""
+        """Run after each request: keep a used session from becoming idle. Polls of an open page don't count."""
         session = flask.g.pop("session", None)
         is_poll = POLL_HEADER in flask.request.headers
         if session is not None and not is_poll and "Set-Cookie" not in response.headers:
@@ -113,8 +115,8 @@ class Authenticator:
         return response
 
     def _known(self, request: flask.Request) -> Principal:
-        """Who shows a token is its bearer or nobody: never somebody else for want of a good one. A proxy may pass on
-        a token of its own, and name who it is.
+        """Identify the client. One that shows a token of ours is its bearer or is refused, and never falls back to
+        another identity. A trusted proxy may send a token of its own beside the header with the account.
         """
         authorization = request.headers.get("Authorization", "")
         if _OURS.search(authorization):

@@ -1,4 +1,4 @@
-"""Who bears a token: Authorization: Bearer rgt_... (https://www.rfc-editor.org/rfc/rfc6750)."""
+"""Authenticates by token: Authorization: Bearer rgt_... (https://www.rfc-editor.org/rfc/rfc6750)."""
 
 import hmac
 import re
@@ -9,22 +9,22 @@ from datetime import datetime
 from registrar.config.key_generation import TOKEN
 from registrar.events.event import Actor
 from registrar.ledger import Ledger, LedgerUnavailable
-from registrar.ledger import tokens as kept
+from registrar.ledger import tokens as token_store
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import Token
 from registrar.policy import Policy
 from registrar.policy.access import lesser
 from webhooks.auth.identity import Principal
-from webhooks.auth.ttl_cache import TtlCache
+from webhooks.caches import TtlCache
 from webhooks.ingress.errors import NotSignedIn, TooMany
 from webhooks.ingress.rate_limit import Limits, address_key
 
-WRONG = "30/minute"  # tokens that are none, per address
+WRONG = "30/minute"  # unknown tokens per address
 _HEADER = re.compile(rf"(?i:bearer) ({TOKEN.pattern})[ \t]*")
 
 
 class WrongToken(NotSignedIn):
-    """The sentence is the same for a token that never was: who holds none learns nothing."""
+    """The token is unknown, revoked or expired. For an unknown one the sentence is always the same."""
 
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
@@ -33,7 +33,7 @@ class WrongToken(NotSignedIn):
 
 
 class BearerTokens:
-    """Of one receiver; shared by all threads."""
+    """One per receiver; thread-safe."""
 
     def __init__(self, ledger: Ledger, policy: Policy, rate: Limits) -> None:
         self._ledger, self._policy, self._rate = ledger, policy, rate
@@ -41,7 +41,7 @@ class BearerTokens:
         self._digests: TtlCache[frozenset[str]] = TtlCache()
 
     def principal(self, authorization: str, remote: str | None) -> Principal:
-        """Raises NotSignedIn, TooMany, LedgerUnavailable."""
+        """Return the token's bearer. Raises NotSignedIn, TooMany, LedgerUnavailable."""
         token = self._token(authorization, remote)
         if token is None:
             self._rate.count(WRONG, "token", address_key(remote))
@@ -56,32 +56,38 @@ class BearerTokens:
         shown = _HEADER.fullmatch(authorization)
         if shown is None:
             return None
-        sha256 = kept.digest(shown[1])
-        token = self._seen.ask(sha256, lambda: self._looked_up(sha256, remote))
+        sha256 = token_store.digest(shown[1])
+        token = self._seen.get(sha256, lambda: self._load_token(sha256, remote))
         return token if token and hmac.compare_digest(token.sha256, sha256) else None
 
-    def _looked_up(self, sha256: str, remote: str | None) -> Token | None:
-        """Raises TooMany where the address has guessed too often, but for a token that is one."""
+    def _load_token(self, sha256: str, remote: str | None) -> Token | None:
+        """Read a token by its digest.
+
+        Raises TooMany for an address with too many wrong ones, unless this one exists.
+        """
         try:
             self._rate.check(WRONG, "token", address_key(remote))
         except TooMany:
-            if sha256 not in (self._digests.ask("all", self._all_digests) or ()):
+            if sha256 not in (self._digests.get("all", self._all_digests) or ()):
                 raise
         with self._ledger.read() as connection:
-            return kept.find(connection, sha256)
+            return token_store.find(connection, sha256)
 
     def _all_digests(self) -> frozenset[str]:
-        """One look at the ledger for all guesses of a moment."""
+        """Read all digests at once, so that many guesses cost one read of the ledger."""
         with self._ledger.read() as connection:
-            return kept.digests(connection)
+            return token_store.digests(connection)
 
     def _note(self, token: Token, at: datetime) -> None:
-        """When it was used. Who only asks does not wait in vain for a ledger that can't be written."""
-        if token.used_at and at - token.used_at < kept.USED_EVERY:
+        """Record the time of use, at most every USED_EVERY.
+
+        A ledger that can't be written does not fail the request.
+        """
+        if token.used_at and at - token.used_at < token_store.USED_EVERY:
             return
         with suppress(LedgerUnavailable), self._ledger.write() as connection:
-            kept.used(connection, token, at=at)
-        self._seen.change(token.sha256, replace(token, used_at=at))
+            token_store.used(connection, token, at=at)
+        self._seen.replace(token.sha256, replace(token, used_at=at))
 
     def _bearer(self, token: Token, at: datetime) -> Principal:
         if token.person is None:

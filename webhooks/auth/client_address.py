@@ -1,4 +1,4 @@
-"""Decides whose address is believed: the peer's, or the one that a trusted proxy passes on. Knows no web framework.
+"""Decides which address a request counts against: the peer's, or the one that a trusted proxy passes on.
 
 Only X-Forwarded-For is read (https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For).
 `Forwarded` (RFC 7239) and X-Real-IP are not: a proxy that appends to one passes the others on as the client sent them.
@@ -23,7 +23,7 @@ def client_address(peer: str | None, forwarded_for: str | None, networks: Iterab
     """Return the address that a request counts against. None: the peer has none, as on a Unix socket.
 
     It is the peer's unless that lies in `networks`. Then it is the right-most address of X-Forwarded-For that does not:
-    each proxy appends whom it heard, so what stands further left is only what that one said. Several headers are joined
+    each proxy appends its peer, so entries further left are only that peer's claim. Several headers are joined
     by commas, in their order. An entry that is no address ends the walk, and the address before it (to its right)
     counts; so does the left-most one where all are proxies. A port is dropped, as is a zone; IPv4 in IPv6 is IPv4.
     """
@@ -38,12 +38,12 @@ def client_address(peer: str | None, forwarded_for: str | None, networks: Iterab
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Parse access.trusted_proxy.networks. Raises ValueError for what is none; registrar.yml was checked before."""
+    """Parse access.trusted_proxy.networks. Raises ValueError; registrar.yml was checked before."""
     return tuple(ip_network(text) for text in texts)
 
 
 def parse_address(text: str | None) -> Address | None:
-    """Parse an address without its zone, IPv4 in IPv6 as IPv4. None: it is none."""
+    """Parse an address without its zone, IPv4 in IPv6 as IPv4. None: the text is no address."""
     try:
         address = ip_address(text or "")
     except ValueError:
@@ -54,12 +54,12 @@ def parse_address(text: str | None) -> Address | None:
 
 
 def is_within(address: Address | None, networks: Iterable[Network]) -> bool:
-    """Whether an address lies in one of the networks; what has no address does not."""
+    """Return whether an address lies in one of the networks; None does not."""
     return address is not None and any(address in network for network in networks)
 
 
 def _from_the_right(header: str) -> Iterator[str]:
-    """The last entries, the right-most first; an overlong one is empty. Nothing but the entries is copied."""
+    """Yield up to MOST_HOPS entries, the right-most first; an overlong one is empty. Copies nothing else."""
     end = len(header)
     for _ in range(MOST_HOPS):
         comma = header.rfind(",", 0, end)
@@ -70,7 +70,7 @@ def _from_the_right(header: str) -> Iterator[str]:
 
 
 def _address_of(entry: str) -> Address | None:
-    """Some proxies append a port: 192.0.2.7:5678, [2001:db8::7]:80."""
+    """Parse an entry. Some proxies append a port: 192.0.2.7:5678, [2001:db8::7]:80."""
     host = entry.strip(" \t")
     if found := _WITH_PORT.fullmatch(host):
         host = found[1] or found[2]

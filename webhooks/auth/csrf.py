@@ -1,8 +1,8 @@
-"""That a form was sent from one of our own pages, by who was signed in when it was made.
+"""Checks that a form comes from one of our own pages, made for the person who sends it.
 
-Whoever is signed in by a cookie, a proxy or the place they sit at is so for any page that their browser shows. What
-that page can't do is read ours, say that it comes from us, or send a header that we ask for. A program on the
-receiver's machine has no page, and sends such a header.
+A cookie, a proxy or a loopback address authenticates every request of a browser, also one that another site's page
+makes. Such a page can't read ours, fake its Origin, or add a custom header. A program on the receiver's machine has no
+page, and sends such a header.
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -21,27 +21,30 @@ FIELD = "csrf"
 HEADER = "X-CSRF-Token"
 PROGRAM = "X-Requested-By"
 LASTS = timedelta(hours=12)  # a page may stay open for so long
-# What browsers leave away. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin
+# Ports that browsers omit. https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin
 _OWN_PORTS = {"http": ":80", "https": ":443"}
 
 
 class CsrfProtection:
-    """public_url: where browsers reach us, if a proxy changes the Host on the way. Raises ValueError: it is none."""
+    """Makes and checks form tokens.
+
+    public_url: where browsers reach us, if a proxy changes the Host on the way. Raises ValueError for no URL.
+    """
 
     def __init__(self, signer: URLSafeTimedSerializer, public_url: str | None) -> None:
         self._signer = signer
         self._public = _public_origin(public_url) if public_url else None
 
     def token(self, principal: Principal) -> str:
-        """Good for this principal's forms, and for nobody else's."""
+        """Make a token that is valid for this principal's forms only."""
         return str(self._signer.dumps(_bound_to(principal)))
 
     def session_token(self, session: str) -> str:
-        """Good for the forms of whoever has this session."""
+        """Make a token that is valid for this session's forms only."""
         return str(self._signer.dumps(_bound_to_session(session)))
 
     def check(self, request: flask.Request, principal: Principal) -> None:
-        """Raises CrossSite. A token's bearer says more than a form could, and is not asked."""
+        """Raises CrossSite. A bearer of a token is not checked: another site's page can't send the header."""
         if principal.by == "token":
             return
         self.check_site(request)
@@ -50,7 +53,7 @@ class CsrfProtection:
         self._check_token(request, _bound_to(principal))
 
     def check_session(self, request: flask.Request, session: str) -> None:
-        """As `check`, for what takes a session and no role. Raises CrossSite."""
+        """Check a form that takes a session but no role. Raises CrossSite."""
         self.check_site(request)
         self._check_token(request, _bound_to_session(session))
 
@@ -62,7 +65,7 @@ class CsrfProtection:
             bound_to = None
         if bound_to != expected:
             raise CrossSite(
-                "the form is none of ours, or too old: open the page anew and send it again; programs send a token "
+                "the form is none of ours, or too old: load the page again and resend the form; programs send a token "
                 f"(`registrar token create`), what a page has as {FIELD!r} as the header {HEADER}, or, on the "
                 f"receiver's machine, their name as the header {PROGRAM}"
             )
@@ -82,15 +85,15 @@ class CsrfProtection:
 
 
 def _is_program(request: flask.Request) -> bool:
-    """Whether no browser sent it: with every POST one says where it comes from, and before it adds a header of ours to
-    another site's request it asks first (a CORS preflight), to which nothing here says yes.
+    """Return whether a program sent it. A browser sends Origin with each POST, and before it adds our header to another
+    site's request it sends a CORS preflight, which no route here allows.
     """
     told = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
     return bool(request.headers.get(PROGRAM)) and not told
 
 
 def _bound_to(principal: Principal) -> list[str]:
-    """Where there is a session, that alone: it is one person's, and outlasts their role."""
+    """Return what a token is bound to: the session's id, which outlasts a change of role, else the principal."""
     return _bound_to_session(principal.session) if principal.session else [principal.by, principal.actor.id]
 
 
@@ -106,7 +109,7 @@ def _public_origin(url: str) -> tuple[str, str]:
 
 
 def _origin(url: str) -> tuple[str, str] | None:
-    """None: it is no address, and so nobody's."""
+    """Return the origin of a URL; None if it is none."""
     try:
         parts = urlsplit(url)
     except ValueError:

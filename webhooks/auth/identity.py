@@ -1,4 +1,4 @@
-"""From what a proxy or a provider vouches for to somebody of registrar.yml, or a guest who may look."""
+"""Maps an account that a proxy or provider vouches for to a person of registrar.yml, or to a guest who may read."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ By = Literal["loopback", "session", "proxy", "token"]
 
 @dataclass(frozen=True)
 class Principal:
-    """actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for whoever sits at this machine
+    """actor: a person of registrar.yml; `token:NAME` for a machine's token; `local` for requests from this machine
     where no local operator is named; `web:ACCOUNT` for a guest: signed in, may look, and is no person of ours.
 
     via: what more there is to say of how: the token's name. session: of a session, what its forms are bound to.
@@ -30,7 +30,7 @@ class Principal:
     session: str | None = field(default=None, repr=False)
 
     def may(self, role: Role) -> bool:
-        """Each role includes those before it."""
+        """Return whether the role suffices; each role includes the lesser ones."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
@@ -50,12 +50,12 @@ class Identity:
 
 
 def is_account(text: str) -> bool:
-    """A comma comes of a header that was sent twice, once by whoever wants to be somebody else."""
+    """Return whether a text can be one account. A comma means that the header was sent twice, once by an attacker."""
     return 0 < len(text) <= LONGEST and text.isprintable() and "," not in text
 
 
 def principal_of(policy: Policy, identity: Identity, by: By, *, at: datetime, session: str | None = None) -> Principal:
-    """Raises NotPermitted for somebody to whom registrar.yml gives nothing."""
+    """Return the principal of an identity. Raises NotPermitted where registrar.yml gives it no role."""
     person = policy.signed_in(identity.account, kinds=identity.kinds)
     if person and (role := policy.role(person, at=at)):
         return Principal(Actor(person, policy.people[person].name), role, by, session=session)

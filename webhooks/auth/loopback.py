@@ -1,4 +1,4 @@
-"""Whoever sits at the receiver's machine: signed in by that alone, where nobody else can look like them."""
+"""Signs in requests made on the receiver's own machine, where no other request can look like one."""
 
 import re
 
@@ -26,13 +26,13 @@ class Loopback:
         self.believed = not public_url or at_loopback(public_url)
 
     def made_here(self, request: flask.Request) -> bool:
-        """Whether it may count as made on this machine."""
+        """Return whether a request counts as made on this machine."""
         return self.believed and looks_local(request)
 
 
 def looks_local(request: flask.Request) -> bool:
-    """A proxy on the machine makes the world look local, and so does a web page whose host name was rebound to
-    127.0.0.1: most are told apart by their headers.
+    """Return whether a request looks local. A proxy on this machine, or a web page whose host name was rebound to
+    127.0.0.1, would look so too; most of them differ in their headers.
     """
     proxied = any(header in request.headers for header in _FORWARDED)
     named = _NAMES.fullmatch(request.headers.get("Host", ""))
@@ -41,7 +41,7 @@ def looks_local(request: flask.Request) -> bool:
 
 
 def local_principal(policy: Policy, operator: str | None) -> Principal:
-    """operator: a person of registrar.yml, or source:NAME; None: whoever it is may look. Raises ValueError."""
+    """Return whom local requests act as. operator: a person, or source:NAME; None: a viewer. Raises ValueError."""
     if operator is None:
         return Principal(_NOBODY, "viewer", "loopback")
     if person := policy.people.get(operator):

@@ -49,7 +49,7 @@ _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 class Provider:
-    """Asked when somebody signs in, and not before: a provider that is down keeps nobody from starting."""
+    """An OpenID Connect provider. Contacted only at sign-ins, so the receiver starts while it is down."""
 
     def __init__(self, config: Oidc, client_secret: str) -> None:
         self._config, self._secret = config, client_secret
@@ -58,7 +58,7 @@ class Provider:
         self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def address(self, beginning: OidcState, redirect_uri: str) -> str:
-        """Where the browser is sent. Raises Unavailable."""
+        """Return the address to send the browser to. Raises Unavailable."""
         with self._client(redirect_uri) as client:
             url, _ = client.create_authorization_url(
                 self._metadata()["authorization_endpoint"],
@@ -69,7 +69,7 @@ class Provider:
         return str(url)
 
     def identity(self, beginning: OidcState, redirect_uri: str, code: str) -> Identity:
-        """Who came back with the code. Raises SignInFailed, Unavailable."""
+        """Exchange the code for an identity. Raises SignInFailed, Unavailable."""
         token = self._token(beginning, redirect_uri, code)
         claims = self._claims(beginning, token)
         account = claims.get(self._config.claim)
@@ -82,20 +82,20 @@ class Provider:
         return Identity(account, self._config.account_kinds, shown, _subject(claims))
 
     def issued_by(self, issuer: str | None) -> bool:
-        """Whether an answer's `iss`, where there is one, is ours: https://www.rfc-editor.org/rfc/rfc9207"""
+        """Return whether the answer's `iss`, if any, is this provider's: https://www.rfc-editor.org/rfc/rfc9207"""
         return issuer is None or issuer == self._config.issuer
 
     def _token(self, beginning: OidcState, redirect_uri: str, code: str) -> dict[str, Any]:
         endpoint = self._metadata()["token_endpoint"]
         try:
             with self._client(redirect_uri) as client:
-                sent = {"code": code, "code_verifier": beginning.verifier}  # for nobody whom it might redirect to
-                return dict(self._answered(lambda: client.fetch_token(endpoint, **sent, allow_redirects=False)))
+                sent = {"code": code, "code_verifier": beginning.verifier}  # secrets, so redirects are not followed
+                return dict(self._request(lambda: client.fetch_token(endpoint, **sent, allow_redirects=False)))
         except (OAuthError, ValueError, requests.RequestException) as error:
-            raise self._trouble("gave no token for the code", error) from None
+            raise self._failure("gave no token for the code", error) from None
 
     def _claims(self, beginning: OidcState, token: dict[str, Any]) -> CodeIDToken:
-        """Signed by the provider, for us, now, for the one who began. Raises SignInFailed, Unavailable."""
+        """Verify the ID token: signature, issuer, audience, time and nonce. Raises SignInFailed, Unavailable."""
         config = self._config
         given = {"nonce": beginning.nonce, "client_id": config.client_id, "access_token": token.get("access_token")}
         options: Any = {
@@ -107,66 +107,67 @@ class Provider:
             claims = CodeIDToken(read.claims, read.header, options, given)
             claims.validate(leeway=LEEWAY)
         except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise self._trouble("gave an ID token that proves nothing", error) from None
+            raise self._failure("gave an ID token that proves nothing", error) from None
         return claims
 
     def _decoded(self, id_token: str) -> jwt.Token:
-        """By any of the provider's keys. Raises SignInFailed, Unavailable."""
-        for anew in (False, True):  # it may have new keys
-            for key in self._keys(anew=anew):
+        """Decode with any of the provider's keys; reload them once. Raises SignInFailed, Unavailable."""
+        for reload in (False, True):  # it may have new keys
+            for key in self._keys(reload=reload):
                 with suppress(*_NOT_BY_THIS_KEY):
                     return jwt.decode(id_token, key, registry=_REGISTRY)
-        raise self._trouble("gave an ID token that none of its keys has signed")
+        raise self._failure("gave an ID token that none of its keys has signed")
 
     def _metadata(self) -> dict[str, Any]:
         found = self._get(f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration")
         if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(name), str) for name in _NEEDED):
-            raise self._trouble("does not say that it is the issuer of registrar.yml, or not where its parts are")
+            raise self._failure("does not say that it is the issuer of registrar.yml, or not where its parts are")
         if self._config.issuer.startswith("https:") and any(urlsplit(found[n]).scheme != "https" for n in _NEEDED):
-            raise self._trouble("names parts of itself that are not reached by https")
+            raise self._failure("names parts of itself that are not reached by https")
         return found
 
-    def _keys(self, *, anew: bool) -> Iterator[Key]:
-        """Those that are understood, of the kinds that sign: the others are ignored.
+    def _keys(self, *, reload: bool) -> Iterator[Key]:
+        """Yield the signing keys that joserfc supports; the others are ignored.
 
         https://www.rfc-editor.org/rfc/rfc7517#section-5
         """
-        found = self._get(self._metadata()["jwks_uri"], anew=anew).get("keys")
+        found = self._get(self._metadata()["jwks_uri"], reload=reload).get("keys")
         for one in found if isinstance(found, list) else []:
             if isinstance(one, dict) and one.get("kty") in _KINDS and one.get("use") != "enc":
                 with suppress(*_NOT_BY_THIS_KEY):
                     yield JWKRegistry.import_key(one)
 
-    def _get(self, url: str, *, anew: bool = False) -> dict[str, Any]:
+    def _get(self, url: str, *, reload: bool = False) -> dict[str, Any]:
         with self._lock:
             until, known = self._known.get(url, (0.0, None))
-        if known is not None and time.monotonic() < until and not anew:
+        if known is not None and time.monotonic() < until and not reload:
             return dict(known)
         try:
-            answer = self._answered(lambda: requests.get(url, timeout=TIMEOUT, allow_redirects=False))
+            answer = self._request(lambda: requests.get(url, timeout=TIMEOUT, allow_redirects=False))
             answer.raise_for_status()
             found = dict(answer.json())
         except (requests.RequestException, ValueError, TypeError) as error:
-            raise self._trouble("does not answer", error) from None
+            raise self._failure("does not answer", error) from None
         with self._lock:
             self._known[url] = (time.monotonic() + KNOWN_FOR, found)
         return found
 
-    def _answered(self, ask: Callable[[], T]) -> T:
-        """A whole answer, or none. One that goes on beyond its time keeps its place until it ends: its thread is left.
+    def _request(self, ask: Callable[[], T]) -> T:
+        """Return a whole answer within TIMEOUT. A slower one goes on in its thread, and counts in AT_ONCE until it
+        ends.
 
         Raises requests.RequestException, or what `ask` does.
         """
         if not self._places.acquire(blocking=False):
             raise requests.Timeout(f"{AT_ONCE} requests wait for it")
 
-        def asked() -> T:
+        def ask_and_release() -> T:
             try:
                 return ask()
             finally:
                 self._places.release()
 
-        return within_deadline(TIMEOUT, asked)
+        return within_deadline(TIMEOUT, ask_and_release)
 
     def _client(self, redirect_uri: str) -> OAuth2Session:
         return OAuth2Session(
@@ -178,8 +179,8 @@ class Provider:
             default_timeout=TIMEOUT,
         )
 
-    def _trouble(self, what: str, error: Exception | None = None) -> SignInFailed | Unavailable:
-        """What a library says may hold a part of a token: the log has its kind alone."""
+    def _failure(self, what: str, error: Exception | None = None) -> SignInFailed | Unavailable:
+        """Log a failure by its class (a library's message may hold a part of a token); return what to raise."""
         log.warning("sign-in: %s %s (%s)", self._config.issuer, what, type(error).__name__ if error else "-")
         if isinstance(error, requests.RequestException):
             return Unavailable(f"the sign-in provider {self._config.issuer} does not answer; try again in a minute")

@@ -1,4 +1,4 @@
-"""The beginning of a sign-in: what must be the same at its end."""
+"""The values of a begun sign-in that its end must repeat."""
 
 import secrets
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,7 @@ from webhooks.ingress.errors import NotSignedIn
 
 
 class SignInFailed(NotSignedIn):
-    """The provider, or what came back from it, does not say who it is."""
+    """The provider's answer does not identify anyone."""
 
     code, title = "sign_in_failed", "The sign-in failed"
     headers = {}
@@ -15,7 +15,7 @@ class SignInFailed(NotSignedIn):
 
 @dataclass(frozen=True)
 class OidcState:
-    """256 random bits each; kept in a sealed cookie of the browser that began."""
+    """256 random bits each, in an encrypted cookie of the browser that began the sign-in."""
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)

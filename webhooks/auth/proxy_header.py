@@ -1,4 +1,4 @@
-"""Whom a trusted proxy vouches for: it says in a header who they are and where they come from, and nobody else may.
+"""Reads the account that a trusted proxy names in a header. Headers of other peers are ignored.
 
 WSGI knows no difference between X_Forwarded_Email and X-Forwarded-Email: both are HTTP_X_FORWARDED_EMAIL. A proxy drops
 or overwrites only the name with dashes, so the server must drop names with an underscore before it makes the environ:
@@ -14,14 +14,14 @@ from webhooks.ingress.errors import NotSignedIn
 
 
 class Proxy:
-    """config: None where no proxy is trusted."""
+    """The trusted proxy of registrar.yml. config None: no proxy is trusted."""
 
     def __init__(self, config: TrustedProxy | None) -> None:
         self._config = config
         self._networks = parse_networks(config.networks) if config else ()
 
     def sent(self, request: flask.Request) -> bool:
-        """Whether it comes from the proxy: then it is nobody who sits at this machine, whatever else it looks like."""
+        """Return whether the proxy sent the request, which is then no local one."""
         return is_within(parse_address(request.remote_addr), self._networks)
 
     def client_address(self, request: flask.Request) -> str | None:
@@ -29,7 +29,7 @@ class Proxy:
         return client_address(request.remote_addr, request.headers.get(HEADER), self._networks)
 
     def identity(self, request: flask.Request) -> Identity | None:
-        """None: it vouches for nobody. Raises NotSignedIn for what can be nobody's account."""
+        """Return the account that the proxy names, if any. Raises NotSignedIn for a malformed one."""
         if self._config is None or self._config.header is None or not self.sent(request):
             return None
         account = request.headers.get(self._config.header, "").strip()

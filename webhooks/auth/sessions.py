@@ -1,8 +1,7 @@
-"""Sessions of people who signed in: a signed cookie that says who they are, and that ends.
+"""Sessions of people who signed in: a signed cookie with an account and an end.
 
-What a person may is looked up anew with each request: the cookie grants nothing by itself. It is for the person and the
-provider of the sign-in: where registrar.yml gives the account to somebody else, or another provider signs people in, it
-is over.
+The cookie grants nothing: the role is read from registrar.yml with each request. A session ends where registrar.yml
+gives its account to another person, or names another provider.
 """
 
 import hashlib
@@ -22,11 +21,11 @@ from registrar.policy.access import Oidc
 from webhooks.auth.identity import Identity
 from webhooks.auth.loopback import Loopback
 from webhooks.auth.signing_keys import AHEAD, newest, opened, signer
-from webhooks.auth.ttl_cache import TtlCache
+from webhooks.caches import TtlCache
 
 IDLE = timedelta(hours=1)  # without a request
 ABSOLUTE = timedelta(hours=12)  # since the sign-in
-RENEWED = timedelta(minutes=1)  # a new cookie with each request would be more of the same
+RENEWED = timedelta(minutes=1)  # at least between two cookies
 _UNREADABLE = (BadData, ValueError, KeyError, TypeError, OverflowError, OSError)  # the last two: a time that is none
 
 
@@ -45,7 +44,7 @@ class Session:
 
 
 class Sessions:
-    """Of one receiver; shared by all threads."""
+    """One per receiver; thread-safe."""
 
     def __init__(self, secret_key: str, policy: Policy, ledger: Ledger, loopback: Loopback) -> None:
         self._signer, self._newest = signer(secret_key, "session"), signer(newest(secret_key), "session")
@@ -53,20 +52,20 @@ class Sessions:
         self._over: TtlCache[bool] = TtlCache()
 
     def begin(self, identity: Identity, request: flask.Request, response: flask.Response) -> None:
-        """In place of the one that this browser has, if it has one. Raises LedgerUnavailable."""
+        """Start a session; end the one that this browser has. Raises LedgerUnavailable."""
         if former := self.shown(request):
             self._spend(former)
         at, person, provider = now(), self._person(identity), _provider(self._policy.access.oidc)
         self._put(Session(identity, person, provider, secrets.token_hex(16), at, at), request, response)
 
     def find(self, request: flask.Request) -> Session | None:
-        """Of the request's cookie, if it is one of ours and not over. Raises LedgerUnavailable."""
+        """Return the request's session, if it is valid. Raises LedgerUnavailable."""
         session = self.shown(request)
-        return session if session and self._counts(session) and not self._is_over(session) else None
+        return session if session and self._is_current(session) and not self._is_over(session) else None
 
     def shown(self, request: flask.Request) -> Session | None:
-        """Of the request's cookie, if it is one of ours and not too old, be it over otherwise: what registrar.yml has
-        ended counts again where that is changed back, unless it was signed out of meanwhile.
+        """Return the session of a cookie that is ours and not too old, also one that registrar.yml has suspended: it is
+        valid again when registrar.yml is changed back, unless it was signed out of meanwhile.
         """
         at = now()
         try:
@@ -76,34 +75,35 @@ class Sessions:
         return session if -AHEAD <= at - session.began < ABSOLUTE else None
 
     def renew(self, session: Session, request: flask.Request, response: flask.Response) -> None:
-        """So that it does not end while it is used. What a key signed that is being exchanged is not signed anew: it
-        may be known to others, who would have a cookie for long after.
+        """Set a new cookie, so that a session in use does not become idle.
+
+        A cookie signed by the old key is not renewed: that key may be known to an attacker.
         """
         if now() - session.seen >= RENEWED and self._is_by_newest_key(request):
             self._put(session, request, response)
 
     def end(self, session: Session, request: flask.Request, response: flask.Response) -> None:
-        """For whoever else has the cookie, too. Raises LedgerUnavailable."""
+        """End a session, also for copies of its cookie. Raises LedgerUnavailable."""
         self._spend(session)
         response.delete_cookie(self.cookie_name(request), **self.cookie_attributes(request))
 
     def cookie_name(self, request: flask.Request, what: str = "session") -> str:
-        """With __Host- no other host of the domain, and nothing that was not sent by TLS, can have set it.
+        """Return the cookie's name. The prefix __Host- lets only this host set it, and only over TLS.
 
         https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
         """
         return f"registrar-{what}" if self._loopback.made_here(request) else f"__Host-registrar-{what}"
 
     def cookie_attributes(self, request: flask.Request) -> dict[str, Any]:
-        """For set_cookie and delete_cookie."""
+        """Return the arguments of set_cookie and delete_cookie."""
         secure = not self._loopback.made_here(request)
         return {"path": "/", "secure": secure, "httponly": True, "samesite": "Lax"}
 
     def _cookie(self, request: flask.Request) -> str:
         return request.cookies.get(self.cookie_name(request), "")
 
-    def _counts(self, session: Session) -> bool:
-        """Whether it is by the provider that signs people in now, and of whom registrar.yml gives the account to."""
+    def _is_current(self, session: Session) -> bool:
+        """Return whether provider and person are still those of registrar.yml."""
         oidc = self._policy.access.oidc
         is_theirs = session.person == self._person(session.identity)
         return oidc is not None and session.provider == _provider(oidc) and is_theirs
@@ -119,18 +119,18 @@ class Sessions:
         return True
 
     def _is_over(self, session: Session) -> bool:
-        return bool(self._over.ask(session.id, lambda: self._looked_up(session)))
+        return bool(self._over.get(session.id, lambda: self._read_is_spent(session)))
 
-    def _looked_up(self, session: Session) -> bool:
+    def _read_is_spent(self, session: Session) -> bool:
         with self._ledger.read() as connection:
             return used_nonces.is_spent(connection, _key(session))
 
     def _spend(self, session: Session) -> None:
-        """Noted for longer than a receiver whose clock is behind believes it."""
+        """Record the end, for longer than a receiver with a slow clock would accept the cookie."""
         at = now()
         with self._ledger.write() as connection:
             used_nonces.spend(connection, _key(session), until=session.began + ABSOLUTE + 2 * AHEAD, at=at)
-        self._over.change(session.id, True)
+        self._over.replace(session.id, True)
 
     def _put(self, session: Session, request: flask.Request, response: flask.Response) -> None:
         who = session.identity
@@ -156,7 +156,7 @@ class Sessions:
 
 
 def _provider(oidc: Oidc | None) -> str | None:
-    """Tells a provider from others. What an account means depends on issuer, client and claim."""
+    """Return a digest that identifies the provider: an account's meaning depends on issuer, client and claim."""
     if oidc is None:
         return None
     return hashlib.sha256(json.dumps([oidc.issuer, oidc.client_id, oidc.claim]).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""/signin, /signin/callback and /signout: how a person's browser gets a session, and loses it."""
+"""/signin, /signin/callback and /signout: begin and end a browser's session."""
 
 import hashlib
 import hmac
@@ -42,7 +42,7 @@ _OURS = re.compile(r"/([A-Za-z0-9._~%@:?&=+,;!$'()*-][A-Za-z0-9._~%@:?&=+,;!$'()
 
 @dataclass(frozen=True)
 class SignIn:
-    """What the routes need; one per app. provider: None where registrar.yml has none."""
+    """The routes of the sign-in; one per app. provider: None where registrar.yml has none."""
 
     access: Authenticator
     provider: "Provider | None"
@@ -59,7 +59,7 @@ class SignIn:
         return routes
 
     def begin(self) -> flask.Response:
-        """To the provider, with something to be known by again."""
+        """Redirect to the provider, with the state of this sign-in in a cookie."""
         provider = self._provider()
         self._count("signin")
         if known_as := self._public():
@@ -72,16 +72,14 @@ class SignIn:
         return self._forget(response, *self._older_cookies())
 
     def end(self) -> flask.Response:
-        """Back from the provider. What can't be is answered, and the beginning is used up all the same; that of another
-        tab is not.
-        """
+        """Handle the return from the provider. A failure uses up this tab's state too, and no other tab's."""
         provider = self._provider()
         beginning, target = self._beginning()
-        self._count("signin-end")  # who has to wait may load the page again
+        self._count("signin-end")  # after a 429 the same page can be loaded again
         try:
             self._use_up(beginning)
             identity = provider.identity(beginning, self._callback(), self._code(provider, beginning))
-            who = principal_of(self.access.policy, identity, "session", at=now())  # who may nothing gets no session
+            who = principal_of(self.access.policy, identity, "session", at=now())  # raises before a session begins
         except Rejected:
             flask.after_this_request(lambda response: self._forget(response, self._cookie(beginning.state)))
             raise
@@ -91,14 +89,14 @@ class SignIn:
         return self._forget(response, self._cookie(beginning.state))
 
     def leave(self) -> flask.Response:
-        """It takes no role: who has lost theirs has a session still."""
+        """End the session. No role is needed: a person who lost theirs still has a session."""
         response = _away("/")
         if session := self.access.sign_out(flask.request, response):
             log.info("signed out %s", clean(session.identity.account))
         return response
 
     def _public(self) -> str | None:
-        """The address that the provider sends people back to, if this is another one: its cookies are not ours.
+        """Return the sign-in at REGISTRAR_PUBLIC_URL if the browser is at another address, whose cookies would be lost.
 
         Once: behind a proxy that changes the Host every address looks like another one.
         """
@@ -120,7 +118,7 @@ class SignIn:
         return self.provider
 
     def _beginning(self) -> tuple[OidcState, str]:
-        """Of this browser, and not long ago; told without asking anybody. Raises SignInFailed."""
+        """Return the state and the target of this browser's begun sign-in, from its cookie. Raises SignInFailed."""
         state = flask.request.args.get("state", "")
         try:
             sealed = flask.request.cookies.get(self._cookie(state), "")
@@ -133,7 +131,10 @@ class SignIn:
         return beginning, target
 
     def _use_up(self, beginning: OidcState) -> None:
-        """Noted for longer than a receiver whose clock is behind believes it. Raises SignInFailed where it was used."""
+        """Record the use, for longer than a receiver with a slow clock would accept it.
+
+        Raises SignInFailed if used before.
+        """
         at = now()
         with self.ledger.write() as connection:
             if not used_nonces.spend(connection, f"signin {beginning.state}", until=at + LASTS + 2 * AHEAD, at=at):
@@ -156,7 +157,7 @@ class SignIn:
         return f"{base.rstrip('/')}{SIGN_IN}/callback"
 
     def _cookie(self, state: str) -> str:
-        """Each beginning has its own, so that tabs don't end each other's."""
+        """Return the cookie's name, one per begun sign-in, so that tabs don't interfere."""
         return f"{self._cookies}{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
     @property
@@ -164,7 +165,7 @@ class SignIn:
         return self.access.sessions.cookie_name(flask.request, "signin-")
 
     def _older_cookies(self) -> list[str]:
-        """Those that would be too many with another one. Browsers send what was set first first.
+        """Return the oldest cookies beyond MOST_TABS - 1. Browsers send them oldest first.
 
         https://www.rfc-editor.org/rfc/rfc6265#section-5.4
         """
@@ -185,7 +186,7 @@ def _away(target: str) -> flask.Response:
 
 
 def local(target: str | None) -> str:
-    """Where to go after the sign-in: a page of ours, else the first."""
+    """Return the page to go to after the sign-in: `target` if it is one of ours, else the overview."""
     return target if target and _OURS.fullmatch(target) else "/"
 
 

@@ -1,4 +1,4 @@
-"""What cookies and forms are signed with: a key for each purpose, derived from REGISTRAR_SECRET_KEY."""
+"""Signs cookies and form tokens, with a key per purpose derived from REGISTRAR_SECRET_KEY."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -6,11 +6,11 @@ from typing import Any
 
 from itsdangerous import SignatureExpired, URLSafeTimedSerializer
 
-AHEAD = timedelta(seconds=60)  # another receiver's clock may be, and this one's may have been put back
+AHEAD = timedelta(seconds=60)  # between the clocks of two receivers, or of one whose clock was set back
 
 
 def signer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
-    """secret_key: one or, while it is exchanged, NEW,OLD: the new one signs, either is believed."""
+    """Make a signer. secret_key: one key or, during a rotation, NEW,OLD: the new one signs, both verify."""
     keys = [key.strip() for key in secret_key.split(",")]
     return URLSafeTimedSerializer(
         list(reversed(keys)),
@@ -20,14 +20,14 @@ def signer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
 
 
 def newest(secret_key: str) -> str:
-    """The key that signs, of those that are believed."""
+    """Return the key that signs."""
     return secret_key.partition(",")[0].strip()
 
 
 def opened(signer: URLSafeTimedSerializer, text: str, *, lasts: timedelta, at: datetime) -> tuple[Any, datetime]:
-    """What was signed, and when. Raises BadSignature where nobody of ours did so, or too long ago.
+    """Return the signed value and the time of signing. Raises BadSignature for a foreign or an old signature.
 
-    itsdangerous itself refuses what was signed a second ahead of this clock.
+    itsdangerous' own check of age refuses a signature that is a second ahead of this clock.
     """
     said, stamped = signer.loads(text, return_timestamp=True)
     signed_at = stamped.astimezone(UTC)

@@ -1,6 +1,6 @@
-"""A press of Approve or Reject, whichever chat system it comes from: what was shown, until when, and once per person.
+"""Turns a press of Approve or Reject in any chat system into an event. A button expires, and counts once per person.
 
-The caller has made sure that this installation made the button (a seal, a mark) for one of the `audiences`.
+The caller has verified that this installation made the button (encrypted or signed) for one of the `audiences`.
 """
 
 import hashlib
@@ -27,14 +27,14 @@ NOT_OURS = (
 
 
 class Options(BaseModel, extra="forbid"):
-    """button_days: how long a button can be pressed, where that is less than it says itself."""
+    """button_days: how long a button can be pressed, if less than the button itself allows."""
 
     button_days: Annotated[int, Field(ge=1, le=LIFE.days)] = LIFE.days
 
 
 @dataclass(frozen=True)
 class Press:
-    """delivery_id, digest: what makes a second press of the same person the first one again."""
+    """A press. delivery_id, digest: the same for each press of one person, so that it counts once."""
 
     data: Data
     delivery_id: str
@@ -42,7 +42,7 @@ class Press:
 
 
 def audiences(place: object, context: Context) -> Iterator[str]:
-    """Those of the buttons that may be pressed by way of this source, in this place: the chat system's channel id."""
+    """Return the audiences of buttons that this source may press. place: the chat system's channel id."""
     policy, kind, source = context.policy, context.config.kind, context.name
     for name in policy.channels:
         if policy.presses(name) == source:
@@ -51,7 +51,7 @@ def audiences(place: object, context: Context) -> Iterator[str]:
 
 
 def opened(sealed: str, *, place: object, context: Context) -> Mapping[str, Any]:
-    """What a button's sealed value says. Raises DecryptionError where it is none for here."""
+    """Decrypt a button's value. Raises DecryptionError for one that is not for this source and place."""
     for audience in audiences(place, context):
         with suppress(DecryptionError):
             return context.encryptor.decrypt(sealed, audience=audience)
@@ -59,7 +59,7 @@ def opened(sealed: str, *, place: object, context: Context) -> Mapping[str, Any]
 
 
 def pressed(said: Mapping[str, Any], *, by: str, request: Request, context: Context) -> Press:
-    """said: what the button holds; by: the account of who pressed. Raises InvalidEvent, StaleTimestamp."""
+    """Make the press. said: the button's value; by: the account that pressed. Raises InvalidEvent, StaleTimestamp."""
     if missing := [name for name in ("press", "nonce", "until", *PINNED) if said.get(name) is None]:
         raise InvalidEvent(f"this button says nothing about {', '.join(missing)}; use the slash command")
     type_, nonce, until = said["press"], said["nonce"], said["until"]

@@ -1,4 +1,4 @@
-"""The words of chat: what follows each, the event it becomes, and what is answered when it is accepted."""
+"""The commands of chat: arguments, the event that each becomes, and the answer when it is accepted."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class Command:
-    """One word of the grammar: what follows it, the event it becomes, and what is answered when it is accepted."""
+    """One command: its arguments, the event it becomes, and the answer when it is accepted."""
 
     usage: str
     what: str
@@ -28,13 +28,13 @@ _WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'(?=\s|$)|`([^`]*)`(?=\s|$)|(\S+)
 
 
 def first_word(text: str) -> tuple[str | None, str]:
-    """The first word, or the first quoted words, and what follows."""
+    """Split off the first word, or the first quoted words."""
     found = _WORD.match(text)
     return (next(filter(None, found.groups()), None), text[found.end() :]) if found else (None, "")
 
 
 def _words(text: str, *names: str) -> tuple[Fields, str]:
-    """So many words by their names, as far as there are any, and what follows."""
+    """Split off one word per name, as far as there are any."""
     fields: Fields = {}
     for name in names:
         word, text = first_word(text)
@@ -76,7 +76,7 @@ _REASONS = ("product", "products")  # nearly a stage, and what a reason may begi
 
 
 def _no_misspelt_stage(word: str) -> None:
-    """Raises InvalidEvent for what was meant as a stage: it must not pass for the beginning of a reason."""
+    """Raise InvalidEvent for a misspelt stage, which would otherwise become the beginning of the reason."""
     if word.lower() in _REASONS:
         return
     near = difflib.get_close_matches(word.capitalize(), STAGES, n=1, cutoff=0.7)

@@ -1,4 +1,4 @@
-"""A Discord command's options as the words that chat.py understands: a subcommand with its own, or one option `text`.
+"""Turns a Discord command's options into the words that chat/parser.py takes: a subcommand, or one option `text`.
 
 https://docs.discord.com/developers/interactions/application-commands#application-command-object-application-command-option-structure
 """
@@ -17,7 +17,7 @@ _NAMES = ("model", "experiment")  # which may hold spaces, and no quotation mark
 
 
 def words(command: Mapping[str, Any]) -> str:
-    """Of an interaction's `data`. Raises InvalidEvent."""
+    """Return the words of an interaction's `data`. Raises InvalidEvent."""
     if command.get("type") != _CHAT_INPUT:
         raise InvalidEvent("not a slash command: commands of users' and messages' menus are not taken")
     given = _options(command)
@@ -35,7 +35,7 @@ def _options(of: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(options: Mapping[str, Any], *, staged: bool) -> str:
-    """In the grammar's order, whatever the one they were filled in. staged: a stage stands before the reason."""
+    """Order the options as the grammar does. staged: a stage stands before the reason."""
     values = {name: str(option.get("value", "")) for name, option in options.items()}
     if unknown := [name for name in values if name not in _ORDER]:
         raise InvalidEvent(f"{clean(unknown[0])} is no option that is known; they are {', '.join(_ORDER)}")

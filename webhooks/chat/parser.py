@@ -1,6 +1,6 @@
-"""What can be said to Registrar in a chat, whichever system it comes from, and all that is said back at once.
+"""Parses a command typed in any chat system, and words the immediate answer.
 
-The outcome itself comes later, from the worker, to the address that came with the words.
+The worker posts the outcome later, to the reply address of the message.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ ELSEWHERE = "Its result is told in the channels that registrar.yml routes it to.
 
 @dataclass(frozen=True)
 class Understood:
-    """data None: nothing to be done, the text is the whole answer."""
+    """A parsed command. data None: nothing is to be done, and the text is the whole answer."""
 
     data: Data | None
     text: str
 
 
 def understand(text: str, *, command: str = "/registry", later: str = LATER) -> Understood:
-    """What somebody wrote behind `command`. later: where the result is seen. Raises InvalidEvent with the usage."""
+    """Parse the text behind `command`. later: where the result appears. Raises InvalidEvent with the usage."""
     first, rest = first_word(typed(text))
     if first is None or first.lower() == "help":
         return Understood(None, _help(command))
@@ -35,7 +35,7 @@ def understand(text: str, *, command: str = "/registry", later: str = LATER) -> 
 
 
 def typed(text: str) -> str:
-    """With straight quotes, and without marks that nobody sees."""
+    """Normalise typed text: straight quotes, no invisible marks."""
     return text.translate(_TYPED)
 
 
@@ -49,7 +49,7 @@ def _understood(known: Command, rest: str, command: str, later: str) -> Understo
 
 
 def pressed(data: Data, *, later: str = LATER) -> str:
-    """What is said to somebody who pressed Approve or Reject."""
+    """Return the answer to a press of Approve or Reject."""
     return _taken(COMMANDS[data.type.removeprefix("promotion.")], data, later)
 
 
@@ -58,7 +58,7 @@ def _taken(known: Command, data: Data, later: str) -> str:
 
 
 def _complaint(field: str, message: str) -> str:
-    """In the words of the usage. Of the data as a whole (`data`) the message alone."""
+    """Word an error by the usage's names; an error of the whole data is its message only."""
     if field == "data":
         return message.removeprefix("is wrong: ")
     name = field.removeprefix("data.")
@@ -70,7 +70,7 @@ def _help(command: str) -> str:
     return "\n".join([*lines, 'A name with spaces goes in quotes: "nyc taxi".'])
 
 
-# People's keyboards turn straight quotes into these; and what they copy brings marks along that nobody sees.
+# Keyboards turn straight quotes into these, and copied text may contain invisible marks.
 _TYPED = str.maketrans(
     {
         **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),

@@ -1,4 +1,4 @@
-"""The address for an answer that a chat system sends along: only to its own hosts, and sealed before it is kept.
+"""Checks and encrypts the reply address that a chat system sends with a message: only its own hosts are allowed.
 
 Without the check a signed request could make the worker post anywhere (server-side request forgery).
 """

@@ -1,1 +1,1 @@
-"""What continuous integration systems have in common: rules of registrar.yml that turn their news into our events."""
+"""Rules of registrar.yml that turn reports of CI systems into events; shared by all CI sources."""

@@ -1,4 +1,4 @@
-"""A build that ended, as a preset of the kind `generic` reads it, and which builds have trained a model."""
+"""A finished build, as a preset of the kind `generic` reads it, and the check whether it trained a model."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _PULL_REQUEST = re.compile(r"refs/(?:pull|pull-requests|merge-requests)/(\d+)(?:
 
 @dataclass(frozen=True)
 class Build:
-    """What a CI system says of a build, a workflow's run or a job that ended.
+    """A finished build, workflow run or job, as its CI system reports it.
 
     branch: its name, refs/tags/NAME for a tag, "" where none is said. names: what options.workflows may call it.
     commit, run_id, at: as they were sent, "" where they were not. said: how it ended, in one sentence.
@@ -37,7 +37,10 @@ class Build:
 
     @property
     def data(self) -> dict[str, str]:
-        """The event's data, as far as the build says it. A commit that is no SHA (Buildkite's HEAD) is none."""
+        """Return the event's data, as far as the build has it.
+
+        A commit that is no SHA (Buildkite's HEAD) is left out.
+        """
         shown = link(self.url)
         said = {"commit": self.commit if COMMIT.fullmatch(self.commit) else "", "run_id": self.run_id}
         if not self.well:
@@ -46,7 +49,7 @@ class Build:
 
 
 def check(build: Build, *, branches: list[str], workflows: list[str], what: str) -> None:
-    """Whether it is one that trains. what: such as "workflow", for people. Raises Ignored, and says which is another's.
+    """Check that a build is one that trains. what: such as "workflow", for people. Raises Ignored with the difference.
 
     As for github and gitlab: names or globs. A build that names no branch is of "*" alone.
     """
@@ -61,21 +64,21 @@ _NO_BRANCH = "it names no branch; options.branches takes that where it is ['*']"
 
 
 def well(outcomes: Mapping[str, bool], status: str, *, what: str) -> bool:
-    """How it ended. Raises Ignored for what has not ended, and for what ended neither well nor badly."""
+    """Return whether it succeeded. Raises Ignored for a build that has not ended, or neither succeeded nor failed."""
     if status not in outcomes:
         raise Ignored(f"a {what} that is {clean(status) or 'in no state'}")
     return outcomes[status]
 
 
 def of_ref(ref: str) -> str:
-    """The branch of a whole ref, such as refs/heads/main; a tag's stays. Raises Ignored for pull requests."""
+    """Return the branch of a full ref such as refs/heads/main; a tag's ref stays. Raises Ignored for pull requests."""
     if found := _PULL_REQUEST.fullmatch(ref):
         raise pull_request(found[1])
     return ref.removeprefix("refs/heads/")
 
 
 def tag(name: str) -> str:
-    """As a branch: a tag may be called as one is, so tags go by their path."""
+    """Return a tag's full ref, since a tag may have a branch's name."""
     return f"refs/tags/{name}" if name else ""
 
 
@@ -85,7 +88,7 @@ def pull_request(number: object = None) -> Ignored:
 
 
 def proposed(*causes: str) -> bool:
-    """Whether one of these, as products name what set a build off, is about a pull or merge request."""
+    """Return whether one of these triggers of a build is about a pull or merge request."""
     return any(_PROPOSED.search(cause) for cause in causes)
 
 
@@ -94,6 +97,6 @@ def fork() -> Ignored:
 
 
 def first(payload: Any, *paths: str) -> str:
-    """The first text that is there, by paths such as "pipeline.vcs.branch"; "" for none."""
+    """Return the first text at one of the paths, such as "pipeline.vcs.branch"; "" for none."""
     texts = (at(payload, *path.split(".")) for path in paths)
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")

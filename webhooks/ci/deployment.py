@@ -1,4 +1,4 @@
-"""Which version of which model a deployment is about, and which stage its environment stands for."""
+"""Rules that find the model, version and stage that a deployment is about."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _NUMBER = re.compile("[0-9]{1,9}")
 
 
 class VersionPattern(Pattern):
-    """The version stands in one of these."""
+    """A pattern that finds the version in one of these fields."""
 
     by: Literal["title", "name", "branch", "environment"]
 
@@ -32,7 +32,7 @@ class Deployment(Strict):
 
 @dataclass(frozen=True)
 class Named:
-    """What a deployment is about; model and version are as they were sent, and not yet judged."""
+    """The subject of a deployment; model and version as they were sent, not validated yet."""
 
     model: Any
     version: Any
@@ -45,16 +45,16 @@ class Named:
 
 
 def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) -> Named:
-    """By the first rule that can name both. payload: the deployment's own. fields: title, name, branch, environment.
+    """Find model and version by the first rule that yields both. payload: the deployment's own.
 
-    Raises Ignored: most deployments are of something else than a model.
+    fields: title, name, branch, environment. Raises Ignored: most deployments are about no model.
     """
     environment = fields["environment"]
     fitting = [(rule, pattern) for rule in rules if (pattern := most_specific(list(rule.environments), environment))]
     if not fitting:
         raise Ignored(f"environment {clean(environment)!r} is none of options.deployments")
     for rule, pattern in fitting:
-        model, version = _said(payload, "model") or rule.model, _version(payload) or _found(rule, fields)
+        model, version = _field(payload, "model") or rule.model, _version(payload) or _version_by_pattern(rule, fields)
         if model is not None and version is not None:
             return Named(model, version, rule.environments[pattern], environment)
     raise Ignored(
@@ -63,16 +63,19 @@ def named(rules: Sequence[Deployment], *, payload: Any, fields: dict[str, str]) 
     )
 
 
-def _said(payload: Any, name: str) -> Any:
+def _field(payload: Any, name: str) -> Any:
     return payload.get(name) if isinstance(payload, dict) else None
 
 
 def _version(payload: Any) -> Any:
-    """Without a model beside it, only a number can be one of a model's: most deployments are of something else."""
-    said = _said(payload, "version")
-    meant = _said(payload, "model") is not None or (isinstance(said, str | int) and _NUMBER.fullmatch(str(said)))
+    """Return the payload's version.
+
+    Without a model beside it only a number counts: most deployments are about no model.
+    """
+    said = _field(payload, "version")
+    meant = _field(payload, "model") is not None or (isinstance(said, str | int) and _NUMBER.fullmatch(str(said)))
     return said if meant else None
 
 
-def _found(rule: Deployment, fields: dict[str, str]) -> str | None:
-    return rule.version.found(fields) if rule.version else None
+def _version_by_pattern(rule: Deployment, fields: dict[str, str]) -> str | None:
+    return rule.version.search(fields) if rule.version else None

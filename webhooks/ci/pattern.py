@@ -1,8 +1,8 @@
-r"""Regular expressions of registrar.yml that can't run away on a text that somebody else chose.
+r"""Regular expressions of registrar.yml with bounded run time on texts that others choose.
 
-Python's engine backtracks: (a+)+ takes longer than the universe on thirty letters. So only what is bounded may be
-written: no alternatives, nothing repeated that has a group in it, at most three repeats of unknown length, and texts
-of at most 250 characters. The worst of these takes 15 ms (measured).
+Python's engine backtracks: (a+)+ takes practically for ever on thirty letters. So only bounded patterns are allowed: no
+alternatives, no repeated group, at most three repeats of unknown length, and texts of at most 250 characters. The worst
+of these takes 15 ms (measured).
 """
 
 import re
@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 
 
 def _safe(pattern: str) -> str:
-    """The pattern, if it is of the bounded kind. Raises ValueError."""
+    """Return the pattern if it is bounded. Raises ValueError."""
     kinds = _kinds(pattern)
     if kinds.count("group") != 1:
         raise ValueError("needs exactly one group: the part in parentheses is what is looked for")
@@ -59,12 +59,12 @@ OneGroup = Annotated[str, Field(min_length=3, max_length=200), AfterValidator(_s
 
 
 class Pattern(Strict):
-    """What a pattern finds in a field; `by` names the field. The pattern has to match the whole of its first line."""
+    """A pattern for the field that `by` names. It must match the whole first line; its group is the result."""
 
     by: str
     pattern: OneGroup
 
-    def found(self, fields: dict[str, str]) -> str | None:
+    def search(self, fields: dict[str, str]) -> str | None:
         said = first_line(fields.get(self.by, ""))
         match = re.fullmatch(self.pattern, said) if len(said) <= MAX_TEXT else None
         return match[1] if match else None

@@ -1,4 +1,4 @@
-"""Reads what a CI system sent without trusting its shape: a missing part and one of another kind are the same."""
+"""Reads a CI system's payload without trusting its shape: a missing part and one of a wrong type are the same."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Ignored(Exception):
-    """An event that is ignored by name; the reason is told to the sender with a 200, and nothing else happens."""
+    """The event is ignored on purpose; the sender gets a 200 with the reason."""
 
     @property
     def parsed(self) -> Parsed:
@@ -24,15 +24,15 @@ class Ignored(Exception):
 
 
 def refused(rejected: Rejected) -> Mapping[str, Any] | None:
-    """The 200 for a report that can't be used: who sent it can't mend it, and the record of rejections has it.
+    """Return the body of a 200 for an unusable report: its sender can't mend it, and `rejections` has it.
 
-    None: it may not be sent, or can't be taken at the moment, and stays a failure.
+    None: it is not permitted or can't be taken at the moment, and stays a failure.
     """
     return {"events": [], "refused": rejected.detail} if isinstance(rejected, InvalidEvent) else None
 
 
 def at(payload: Any, *path: str) -> Any:
-    """The value at a path of keys; None where there is none."""
+    """Return the value at a path of keys; None if absent."""
     for name in path:
         payload = payload.get(name) if isinstance(payload, dict) else None
     return payload
@@ -44,23 +44,23 @@ def text(payload: Any, *path: str) -> str:
 
 
 def first_line(said: str) -> str:
-    """Of what people wrote, as a title has it: whatever ends a line there, and without blanks around."""
+    """Return the first line of a text, without blanks around it."""
     return next(iter(said.strip().splitlines()), "").strip()
 
 
 def number(payload: Any, *path: str) -> int | None:
-    """A whole number that a database holds."""
+    """Return an integer that fits the database; else None."""
     found = at(payload, *path)
     return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**63 else None
 
 
 def link(*candidates: str) -> str | None:
-    """The first that is fit to be shown as a link."""
+    """Return the first value that is safe to show as a link."""
     return next((url for url in map(str.strip, candidates) if re.fullmatch(LINK, url)), None)
 
 
 def commit(payload: Any, *path: str) -> str:
-    """A whole SHA in lower case: it goes into a search of runs, so nothing else may pass. Raises InvalidEvent."""
+    """Return a full SHA in lower case; nothing else may get into a search of runs. Raises InvalidEvent."""
     found = text(payload, *path)
     if not COMMIT.fullmatch(found):
         raise InvalidEvent(f"{'.'.join(path)} is not a commit's SHA")
@@ -68,7 +68,7 @@ def commit(payload: Any, *path: str) -> str:
 
 
 def moment(said: str, *, otherwise: datetime) -> datetime:
-    """A time as CI systems write it; `otherwise` where there is none, or none that can be read.
+    """Parse a time as CI systems write it; return `otherwise` if it is absent or malformed.
 
     GitHub: 2026-11-22T12:00:00Z. GitLab: 2016-08-12 15:23:28 UTC, and 2021-04-28 21:50:00 +0200
     (https://docs.gitlab.com/user/project/integrations/webhook_events/). Go writes the year 1 for no time at all.
@@ -85,5 +85,5 @@ def _offset(found: re.Match[str]) -> str:
 
 
 def is_one_of(places: Sequence[Place], *, id: int | None, path: str) -> bool:
-    """Both GitHub and GitLab take paths in any case."""
+    """Return whether an id or path is one of these places; GitHub's and GitLab's paths ignore case."""
     return any(place == id if isinstance(place, int) else place.lower() == path.lower() for place in places)

@@ -1,4 +1,4 @@
-"""A training that ended in CI becomes training_run.finished or training_run.failed, by a rule of registrar.yml."""
+"""Turns a finished training in CI into training_run.finished or training_run.failed, by rules of registrar.yml."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Training(Strict):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a CI system says that a training ended. said: one sentence. fields: title, name, branch."""
+    """A finished training, as its CI system reports it. said: one sentence. fields: title, name, branch."""
 
     well: bool
     commit: str
@@ -60,7 +60,7 @@ class Ended:
 
 
 def data(rules: Sequence[Training], ended: Ended) -> list[Data]:
-    """One per model. Where a rule's field names no run, another rule is meant. Raises InvalidEvent if none does.
+    """Return an event's data per model, of the rules whose field names a run. Raises InvalidEvent if none does.
 
     A training that failed needs no run: it may have ended before there was one.
     """
@@ -77,14 +77,14 @@ def _where(run: ByCommit | ByPattern | ByMapping, ended: Ended) -> dict[str, Any
         case ByCommit():
             return {"search": search(run, ended.commit)}
         case ByPattern():
-            run_id = run.found(ended.fields)
+            run_id = run.search(ended.fields)
         case ByMapping():
             run_id = run.runs.get(first_line(ended.fields.get(run.field, "")))
     return {"run_id": run_id} if run_id else None
 
 
 def search(run: ByCommit, commit: str) -> dict[str, Any]:
-    """https://mlflow.org/docs/latest/search-runs . A run that still goes on may fail yet."""
+    """Return MLflow's filter for finished runs: https://mlflow.org/docs/latest/search-runs"""
     tag = f"`{run.tag}`" if "." in run.tag else run.tag
     return {
         "experiment": run.experiment,

@@ -1,7 +1,7 @@
 """The dashboard: pages for people, made on the server; scripts only keep them fresh.
 
-A file for each page or resource with `register(pages, house)`; templates/pages/ has its look. What a page shows is read
-from the ledger and from registrar.yml; what it changes goes through Commands, as an event like any other.
+A file for each page or resource with `register(pages, context)`; templates/pages/ has its look. Pages read through
+registrar/queries/dashboard.py and registrar.yml, and change things by CommandSubmission, as events like any other.
 """
 
 import flask
@@ -16,14 +16,12 @@ from webhooks.dashboard import (
     overview,
     policy,
     promotions,
-    rejections,
     search,
 )
-from webhooks.dashboard.context import DashboardContext
+from webhooks.dashboard.context import DashboardContext, MlflowLinks
 from webhooks.dashboard.error_pages import Errors
-from webhooks.dashboard.mlflow_links import Mlflow
 
-__all__ = ["DashboardContext", "Errors", "Mlflow", "blueprint"]
+__all__ = ["DashboardContext", "Errors", "MlflowLinks", "blueprint"]
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -34,7 +32,7 @@ _HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin", "X
 
 def blueprint(context: DashboardContext) -> Blueprint:
     pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
-    for part in (change_feed, overview, events, search, models, promotions, dead_letters, rejections, policy, audit):
+    for part in (change_feed, overview, events, search, models, promotions, dead_letters, policy, audit):
         part.register(pages, context)
     pages.register_error_handler(Exception, Errors(context).answer)
     pages.after_request(_add_headers)

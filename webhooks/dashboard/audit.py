@@ -1,4 +1,4 @@
-"""/audit: the newest entries of the journal, and its head: what vouches for all of it. /audit/export: as a file."""
+"""/audit: the journal's newest entries, and its head, the hash over all of it. /audit/export: the journal as a file."""
 
 import re
 from typing import get_args
@@ -28,7 +28,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
 
     @pages.get("/audit/export")
     def export() -> Response:
-        """Oldest first, all of it or what the form asked for, a line at a time."""
+        """Stream the journal, or the part that the form asks for, oldest first."""
         principal = context.require_principal()
         form, model = _form(), query_params.text("model") or None
         found = reading.audit(model=model, since=query_params.time("since"), until=query_params.time("until"))
@@ -46,5 +46,5 @@ def _form() -> Form:
 
 
 def _name(model: str | None) -> str:
-    """Of the file: with the model's, where that is one."""
+    """Return the file's name, with the model's if that is a safe one."""
     return f"journal-{model}" if model and re.fullmatch("[A-Za-z0-9._-]{1,100}", model) else "journal"

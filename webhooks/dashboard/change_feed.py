@@ -1,17 +1,16 @@
-"""Gives every page an ETag of the ledger's state, so that an open page can ask cheaply whether it is still current.
+"""Gives every page an ETag of the ledger's state, so that an open page can check cheaply whether it is still current.
 
-The script polls the page's own address with If-None-Match: 304 without a body while nothing changed, and the page anew
-otherwise. The ETag is weak: two renderings differ in their form keys. https://www.rfc-editor.org/rfc/rfc9110#section-8.8
+The script polls the page's own address with If-None-Match: 304 without a body while nothing changed, and the whole page
+otherwise. The ETag is weak: two renderings differ in their form keys.
+https://www.rfc-editor.org/rfc/rfc9110#section-8.8
 """
-
-import threading
-import time
 
 from flask import Blueprint, Response, g, request
 from werkzeug.http import quote_etag
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.queries import activity
+from webhooks.caches import SingleFlightCache
 from webhooks.dashboard.context import DashboardContext
 
 # Seconds. However many tabs are open, a process reads the ledger's state once in them.
@@ -19,28 +18,20 @@ FRESH = 1.0
 
 
 class ChangeFeed:
-    """Knows the ledger's state as an ETag. One per app, shared by all threads."""
+    """Knows the ledger's state as an ETag, at most FRESH seconds old. One per app; thread-safe.
+
+    An ETag older than its page is harmless: the page is read once more.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._looking = threading.Lock()
-        self._etag: str | None = None
-        self._until = float("-inf")
+        self._etag = SingleFlightCache(self._read_etag, keep_for=lambda _: FRESH)
 
     def etag(self) -> str | None:
-        """Return the ETag, about FRESH old at most. None: the ledger is unavailable, or is asked for the first time.
+        """Return None where the ledger is unavailable."""
+        return self._etag()
 
-        Never waits for another thread's look. An ETag older than its page is harmless: the page is read once more.
-        """
-        if time.monotonic() >= self._until and self._looking.acquire(blocking=False):
-            try:
-                self._etag = self._look()
-                self._until = time.monotonic() + FRESH
-            finally:
-                self._looking.release()
-        return self._etag
-
-    def _look(self) -> str | None:
+    def _read_etag(self) -> str | None:
         try:
             with self._ledger.read() as connection:
                 return quote_etag("-".join(map(str, activity.change_counters(connection))), weak=True)

@@ -1,4 +1,4 @@
-"""What all pages share: whom they ask, how they look, and how a command is sent."""
+"""Shared by all pages: who asks, how a page is rendered, how a command is submitted, links to MLflow."""
 
 import uuid
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from flask import Response, redirect, render_template, request
 
@@ -16,58 +16,82 @@ from registrar.ledger.queries import event_status
 from registrar.policy import Policy
 from webhooks.auth import Authenticator, Principal, Role
 from webhooks.dashboard import formatting
-from webhooks.dashboard.mlflow_links import Mlflow
 from webhooks.ingress.command_submission import CommandSubmission
 from webhooks.monitoring.health import Health
 
 
 @dataclass(frozen=True)
+class MlflowLinks:
+    """Addresses of MLflow's own pages (routes of 2.9 and later). base: without a slash at its end; None: no links."""
+
+    base: str | None
+
+    @classmethod
+    def from_urls(cls, tracking_uri: str, browser_url: str | None) -> "MlflowLinks":
+        """Take REGISTRAR_MLFLOW_URL, else the tracking URI if it is http, without user and password."""
+        parts = urlsplit(browser_url or tracking_uri)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return cls(None)
+        host = parts.netloc.rpartition("@")[2]
+        return cls(urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")))
+
+    def run(self, run_id: str | None) -> str | None:
+        return f"{self.base}/#/runs/{quote(run_id, safe='')}" if self.base and run_id else None
+
+    def model(self, name: str | None) -> str | None:
+        return f"{self.base}/#/models/{quote(name, safe='')}" if self.base and name else None
+
+    def version(self, model: str | None, version: int | None) -> str | None:
+        return f"{self.model(model)}/versions/{version}" if self.base and model and version else None
+
+
+@dataclass(frozen=True)
 class DashboardContext:
-    """One per app."""
+    """The services that pages use; one per app."""
 
     ledger: Ledger
     policy: Policy
     health: Health
     access: Authenticator
     commands: CommandSubmission
-    mlflow: Mlflow
+    mlflow: MlflowLinks
 
     def require_principal(self, role: Role = "viewer") -> Principal:
-        """Who asks, if they may. Raises NotSignedIn, NotPermitted, CrossSite."""
+        """Return who asks, if they have the role. Raises NotSignedIn, NotPermitted, CrossSite."""
         return self.access.require(request, role)
 
     def page(self, template: str, principal: Principal, **shown: Any) -> str:
-        """now: the time that the page is of."""
+        """Render a template. now: the time to which the page's relative times refer."""
         at: datetime = shown.pop("now", None) or now()
-        told = {
-            "guest": principal,
+        shared = {
+            "principal": principal,
             "csrf": self.access.csrf_token(principal),
             "sign_in": self.access.sign_in_path(here()),
             "mlflow": self.mlflow,
-            "words": formatting,
+            "formatting": formatting,
             "when": partial(formatting.when, now=at),
             "state": formatting.state,
             "sent": self._sent(),
             "key": uuid.uuid4().hex,
         }
-        return render_template(f"pages/{template}", **told, **shown)
+        return render_template(f"pages/{template}", **shared, **shown)
 
     def submit_command(self, type_: str, data: Mapping[str, Any], *, then: str, what: str = "") -> Response:
-        """Send a command of the form that came, and go on to a page that says what became of it.
+        """Submit the command of a form, and redirect to a page that shows its state.
 
-        A form has a key of its own, so that sending it twice is one command. what: which of its buttons, if it has
-        two. Raises what CommandSubmission.submit does.
+        Each form has a key, so that sending it twice is one command. what: the button, if the form has several.
+        Raises what CommandSubmission.submit does.
         """
         principal = self.require_principal()
-        given = {name: value for name, value in data.items() if value not in (None, "")}
+        filled = {name: value for name, value in data.items() if value not in (None, "")}
         key = request.form.get("key")
-        accepted = self.commands.submit(principal, type_, given, key=f"{key}{what}" if key else None)
+        accepted = self.commands.submit(principal, type_, filled, key=f"{key}{what}" if key else None)
         mark = "&" if "?" in then else "?"
         answer = redirect(f"{then}{mark}sent={accepted.event_ids[0]}", code=303)
         return Response(answer.get_data(), answer.status_code, dict(answer.headers))
 
     def _sent(self) -> Mapping[str, Any] | None:
-        """What became of the command that led to this page, if one did."""
+        """Return the state of the command that led to this page, if one did."""
         event_id = request.args.get("sent", "")
         if not event_id.startswith("evt_") or not readable(event_id):
             return None
@@ -76,17 +100,17 @@ class DashboardContext:
         if found is None:
             return None
         first = found["tasks"][0] if found["tasks"] else {}
-        said = (first.get("outcome") or {}).get("summary") or first.get("error")
+        summary = (first.get("outcome") or {}).get("summary") or first.get("error")
         state = "refused" if found["refused"] else found["state"]
-        return {"id": event_id, "type": found["type"], "state": state, "said": said}
+        return {"id": event_id, "type": found["type"], "state": state, "summary": summary}
 
 
 def here() -> str:
-    """The page that is asked for, as an address."""
-    asked = request.query_string.decode("latin-1")
-    return quote(request.path) + (f"?{asked}" if asked else "")
+    """Return the path and query of the current page."""
+    query = request.query_string.decode("latin-1")
+    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def readable(id_: str) -> bool:
-    """PostgreSQL refuses what is no text."""
+    """Return whether a text can be an id. PostgreSQL refuses NUL in texts."""
     return id_.isascii() and id_.isprintable() and len(id_) <= 300

@@ -1,4 +1,4 @@
-"""/dead: work that failed for good. /dead/TASK: its story; retry and drop."""
+"""/dead: tasks that failed for good. /dead/TASK: one task's history; retry and drop."""
 
 import re
 from datetime import datetime
@@ -18,7 +18,7 @@ MOST = 100
 
 def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/dead", endpoint="dead")
-    def all_letters() -> str:
+    def dead_letters() -> str:
         principal, model, before = context.require_principal(), query_params.text("model"), _before()
         with context.ledger.read() as connection:
             found = list_dead_letters(connection, model=model or None, before=before, limit=MOST + 1)
@@ -28,7 +28,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/dead/<task_id>")
     def dead_letter(task_id: str) -> str:
         principal = context.require_principal()
-        return context.page("letter.html", principal, found=_story(context, task_id))
+        return context.page("dead_letter.html", principal, found=_load_dead_letter(context, task_id))
 
     @pages.post("/dead/<task_id>/retry")
     def retry(task_id: str) -> Response:
@@ -59,14 +59,14 @@ def _older(model: str, last: DeadLetter) -> str | None:
 
 
 def _settle(context: DashboardContext, type_: str, task_id: str) -> Response:
-    """The command names the model, as what a grant is judged by."""
+    """Submit the command. It names the model, by which grants are checked."""
     context.require_principal("operator")
-    found = _story(context, task_id)
+    found = _load_dead_letter(context, task_id)
     data = {"task_id": task_id, "model": found["model"], "reason": request.form.get("reason", "").strip()}
     return context.submit_command(type_, data, then=url_for("pages.dead_letter", task_id=task_id))
 
 
-def _story(context: DashboardContext, task_id: str) -> dict[str, Any]:
+def _load_dead_letter(context: DashboardContext, task_id: str) -> dict[str, Any]:
     """Raises NotFound."""
     with context.ledger.read() as connection:
         found = story(connection, task_id) if readable(task_id) else None

@@ -1,4 +1,4 @@
-"""What went wrong, as a page: the same sentence that the API would answer with, and where to sign in."""
+"""Error pages: the same sentence that the API answers with, and where to sign in."""
 
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
@@ -12,7 +12,7 @@ from webhooks.dashboard.context import DashboardContext, here
 from webhooks.ingress.error_handlers import rejected_of
 from webhooks.ingress.errors import CrossSite, NotPermitted, NotSignedIn, Rejected
 
-_TYPES = ("application/problem+json", "application/json", "text/html")  # who does not care is a program
+_TYPES = ("application/problem+json", "application/json", "text/html")  # a client without a preference is a program
 
 
 class Errors:
@@ -23,7 +23,7 @@ class Errors:
 
     def answer(self, error: Exception) -> Response:
         rejected, access = rejected_of(error), self._context.access
-        principal = None if isinstance(error, NotSignedIn) else self._guest()
+        principal = None if isinstance(error, NotSignedIn) else self._principal()
         text = flask.render_template(
             "pages/error.html",
             problem=rejected,
@@ -42,7 +42,7 @@ class Errors:
         return answer
 
     def for_browsers(self, otherwise: Callable[[Exception], Response]) -> Callable[[Exception], Response]:
-        """A page for who takes one, as people's browsers say; for programs what `otherwise` answers."""
+        """Return a handler that answers browsers (by their Accept header) with a page, and programs by `otherwise`."""
 
         def answer(error: Exception) -> Response:
             page = request.accept_mimetypes.best_match(_TYPES) == "text/html"
@@ -50,22 +50,22 @@ class Errors:
 
         return answer
 
-    def _guest(self) -> Principal | None:
-        """Whoever it is; nobody, where it can't be told at the moment."""
+    def _principal(self) -> Principal | None:
+        """Return the client, or None where it can't be determined at the moment."""
         try:
             return self._context.access.principal(request)
         except (Rejected, LedgerUnavailable):
             return None
 
     def _sign_out_token(self) -> str | None:
-        """For who has a session and no role."""
+        """Return a sign-out token for a person who has a session but no role."""
         try:
             return self._context.access.sign_out_token(request)
         except LedgerUnavailable:
             return None
 
     def _provider(self) -> str | None:
-        """The host that people sign in at."""
+        """Return the provider's host."""
         oidc = self._context.policy.access.oidc
         return urlsplit(oidc.issuer).netloc if oidc else None
 
@@ -76,7 +76,7 @@ def _more(rejected: Rejected) -> dict[str, str]:
 
 
 def _back() -> str:
-    """The page that was asked for, or where the form was; a page of ours, whoever sent the request."""
+    """Return the page that was asked for, or the one with the form; always a page of ours."""
     if request.path.startswith(SIGN_IN):
         return "/"
     if request.method == "GET":

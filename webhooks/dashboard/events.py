@@ -1,4 +1,4 @@
-"""/events: what came in, searched and a page at a time. /events/ID: one, with all that came of it. Replay."""
+"""/events: a search, page by page. /events/ID: an event, its tasks, and replay. /rejections: requests refused."""
 
 from typing import Any, cast, get_args
 
@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from registrar.events.resend_rules import ResendRefused, data_to_resend
 from registrar.events.types import VOCABULARY
+from registrar.ledger import rejections as rejection_rows
 from registrar.ledger.engine import now
 from registrar.ledger.queries import event_context, event_search, event_status
 from registrar.ledger.queries.archived_events import place
@@ -16,7 +17,7 @@ from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
 from webhooks.ingress.validation import clean
 
-MOST = 50
+MOST, MOST_REJECTIONS = 50, 100
 _FILTERS = ("source", "type", "model", "actor", "state", "since", "until")
 
 
@@ -25,13 +26,13 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     def events() -> str:
         principal = context.require_principal()
         filters = {name: query_params.text(name) for name in _FILTERS}
-        sought, before = _sought(filters), query_params.number("before")
+        sought, before = _event_filter(filters), query_params.number("before")
         with context.ledger.read() as connection:
             found = event_search.search(connection, sought, before=before, limit=MOST + 1)
         return context.page(
             "events.html",
             principal,
-            given=filters,
+            filters=filters,
             filtered=any(filters.values()),
             first=before is None,
             found=found[:MOST],
@@ -58,7 +59,7 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
 
     @pages.post("/events/<event_id>/replay")
     def replay(event_id: str) -> Response:
-        """The command names the model, as what a grant is judged by."""
+        """Submit the command. It names the model, by which grants are checked."""
         context.require_principal("operator")
         with context.ledger.read() as connection:
             found = event_status.event(connection, event_id) if readable(event_id) else None
@@ -70,9 +71,19 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             return context.submit_command("event.replay", {**data, "plan": True}, then=then, what="plan")
         return context.submit_command("event.replay", data, then=then)
 
+    @pages.get("/rejections")
+    def rejections() -> str:
+        principal, before = context.require_principal(), query_params.number("before")
+        with context.ledger.read() as connection:
+            found = rejection_rows.latest(connection, before=before, limit=MOST_REJECTIONS + 1)
+        more = len(found) > MOST_REJECTIONS
+        older = url_for("pages.rejections", before=found[MOST_REJECTIONS - 1]["seq"]) if more else None
+        shown = found[:MOST_REJECTIONS]
+        return context.page("rejections.html", principal, found=shown, older=older, first=before is None)
+
 
 def _replay(context: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
-    """What sending it again would be, as far as it is known here; or why it can't be."""
+    """Return the task and description of a replay, or {"no": why it is refused}."""
     try:
         data = data_to_resend(context.policy, WEB, found["type"], found["data"])
     except ResendRefused as error:
@@ -80,7 +91,7 @@ def _replay(context: DashboardContext, found: dict[str, Any]) -> dict[str, str]:
     return {"task": VOCABULARY[found["type"]].task.removeprefix("worker."), "doc": (data.__doc__ or "").split("\n")[0]}
 
 
-def _sought(filters: dict[str, str]) -> EventFilter:
+def _event_filter(filters: dict[str, str]) -> EventFilter:
     """Raises InvalidEvent."""
     state = filters["state"] or None
     if state not in (None, *get_args(event_search.State)):

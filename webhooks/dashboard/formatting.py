@@ -1,4 +1,4 @@
-"""How pages say things: times, states and numbers, each in words before it is a colour."""
+"""Formats times, states and numbers for pages. Every state is a word; colour only adds to it."""
 
 import json
 import math
@@ -18,13 +18,13 @@ _LONG = 250  # characters of an error in a list
 
 
 def state(name: str, words: str | None = None) -> Markup:
-    """A badge. words: what it says, if not the state's name."""
+    """Return a badge. words: its text, if not the state's name."""
     said = words or name.replace("_", " ")
     return Markup('<span class="state {}">{}</span>').format(tone(name), said)
 
 
 def when(at: datetime | None, now: datetime, *, absent: str = "–") -> Markup:
-    """How long ago, or until then; the exact time is in the title."""
+    """Return a relative time (5 min ago, in 2 h), with the exact one as its title."""
     if at is None:
         return Markup("{}").format(absent)
     exact, ahead = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", at > now
@@ -33,14 +33,14 @@ def when(at: datetime | None, now: datetime, *, absent: str = "–") -> Markup:
 
 
 def span(length: timedelta) -> str:
-    """The largest unit only, as the command line has it: 3 d, 5 h, 2 min, 10 s."""
+    """Format a duration by its largest unit, as the command line does: 3 d, 5 h, 2 min, 10 s."""
     seconds = max(0, int(length.total_seconds()))
     size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
     return f"{seconds // size} {unit}"
 
 
 def took(began: datetime | None, ended: datetime | None) -> str:
-    """0.21 s, 4.2 s, 3 min; "" while it is not known."""
+    """Format how long a task took: 0.21 s, 4.2 s, 3 min; "" while it is not known."""
     if began is None or ended is None:
         return ""
     length = ended - began
@@ -48,7 +48,7 @@ def took(began: datetime | None, ended: datetime | None) -> str:
 
 
 def number(value: object) -> str:
-    """A metric as people read it."""
+    """Format a metric's value."""
     try:
         found = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -57,7 +57,7 @@ def number(value: object) -> str:
 
 
 def against(new: object, old: object) -> str:
-    """What the difference is: -0.4 (-6.2 %)."""
+    """Format a difference: -0.4 (-6.2 %)."""
     try:
         a, b = float(new), float(old)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -69,7 +69,7 @@ def against(new: object, old: object) -> str:
 
 
 def pretty(value: Mapping[str, Any]) -> str:
-    """JSON for people."""
+    """Format as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 

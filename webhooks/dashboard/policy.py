@@ -1,4 +1,4 @@
-"""/policy: registrar.yml as it is in effect, in sentences, with what approvals are bound to."""
+"""/policy: registrar.yml as it is in effect, in sentences, and the digests that approvals are bound to."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -35,7 +35,7 @@ def _text(context: DashboardContext, digest: str) -> dict[str, Any]:
 
 
 def _lines(policy: Policy) -> list[str]:
-    """Without where its secrets are."""
+    """Explain the policy in sentences, without the names of its secrets."""
     places = sorted(set(policy.references()), key=len, reverse=True)
     return [_without(line, places) for line in explain(policy)]
 

@@ -1,21 +1,15 @@
-"""/promotions: what was asked for. /promotions/ID: the evidence, the votes, who may still vote; approve and reject."""
+"""/promotions: all promotions. /promotions/ID: evidence, votes, who may still vote; approve, reject and cancel."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
-from sqlalchemy import Connection
 
-from registrar.ledger import approval_snapshot
 from registrar.ledger import promotions as record
 from registrar.ledger.engine import now
-from registrar.ledger.incarnations import of_deleted
-from registrar.ledger.queries import promotion_record
 from registrar.ledger.queries.promotion_record import OPEN, STATES, Place
-from registrar.ledger.queries.promotion_results import PromotionResult, load_results
 from registrar.policy.approvals import Approval
-from registrar.queries.policy_view import bound
-from webhooks.dashboard import promotion_view, query_params
+from registrar.queries.dashboard import read_promotion, read_promotions
+from webhooks.dashboard import query_params
 from webhooks.dashboard.context import DashboardContext, readable
 from webhooks.ingress.errors import InvalidEvent, NotFound
 from webhooks.ingress.validation import clean
@@ -31,17 +25,10 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
         state, model, before = _state(), query_params.text("model"), query_params.moment("before")
         place, first = Place(*before) if before else None, before is None
         with context.ledger.read() as connection:
-            found = promotion_record.page(
-                connection, state=state or None, model=model or None, before=place, limit=MOST + 1
+            read = read_promotions(
+                connection, context.policy, state=state or None, model=model or None, before=place, limit=MOST, at=at
             )
-            open_ = record.still_open(connection) if first and not state and not model else []
-            waiting = promotion_view.promotion_views(context.policy, connection, open_, at=at)
-            listed = _open_of(connection, found[:MOST])
-            questions = {
-                one.promotion.id: one
-                for one in promotion_view.promotion_views(context.policy, connection, listed, at=at)
-            }
-            later, others = load_results(connection, found[:MOST]), of_deleted(connection, found[:MOST])
+        found = read.pop("found")
         kept: dict[str, Any] = {name: value for name, value in (("state", state), ("model", model)) if value}
         older = url_for("pages.promotions", **kept, before=_mark(found[MOST - 1])) if len(found) > MOST else None
         return context.page(
@@ -49,13 +36,10 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
             principal,
             now=at,
             found=found[:MOST],
-            became=later,
-            deleted=others,
-            questions=questions,
-            waiting=waiting,
+            **read,
             older=older,
             first=first,
-            given={"state": state, "model": model},
+            filters={"state": state, "model": model},
             states=[OPEN, *STATES],
         )
 
@@ -63,47 +47,34 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     def promotion(promotion_id: str) -> str:
         principal, at = context.require_principal(), now()
         with context.ledger.read() as connection:
-            found = _one(connection, promotion_id)
-            told = {
-                "question": promotion_view.promotion_view(context.policy, connection, found, at=at),
-                "votes": promotion_record.votes_on(connection, found.id),
-                "shown": approval_snapshot.load_approval_snapshot(connection, found),
-                "bound": bound(context.policy, connection, str(found.evidence.get("policy_digest"))),
-                "became": load_results(connection, [vars(found)]).get(found.id, PromotionResult()),
-                "anew": of_deleted(connection, [vars(found)]).get(found.id),
-            }
+            found = _load_promotion(connection, promotion_id)
+            shown = read_promotion(connection, context.policy, found, at=at)
         target = context.policy.model(found.model).target(found.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        return context.page("promotion.html", principal, now=at, found=found, target=target, approval=approval, **told)
+        return context.page("promotion.html", principal, now=at, found=found, target=target, approval=approval, **shown)
 
     @pages.post("/promotions/<promotion_id>/<verdict>")
     def decide(promotion_id: str, verdict: str) -> Response:
-        """Whether it counts is decided by the worker, as from chat."""
+        """Submit a vote. The worker decides whether it counts, as for votes from chat."""
         if verdict not in _VERDICTS:
             raise NotFound(f"a promotion can be {', '.join(_VERDICTS)}ed")
         context.require_principal("approver")
         with context.ledger.read() as connection:
-            found = _one(connection, promotion_id)
-        said: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
+            found = _load_promotion(connection, promotion_id)
+        data: dict[str, Any] = {"reason": request.form.get("reason", "").strip()}
         if verdict == "approve" and request.form.get("break_glass") == "yes":
-            said["break_glass"] = True
+            data["break_glass"] = True
         about = {"model": found.model, "version": found.version, "target": found.target, "promotion": found.id}
         then = url_for("pages.promotion", promotion_id=found.id)
-        return context.submit_command(f"promotion.{verdict}", {**about, **said}, then=then)
+        return context.submit_command(f"promotion.{verdict}", {**about, **data}, then=then)
 
 
-def _one(connection: Any, promotion_id: str) -> record.Promotion:
+def _load_promotion(connection: Any, promotion_id: str) -> record.Promotion:
     """Raises NotFound."""
     found = record.get(connection, promotion_id) if readable(promotion_id) else None
     if found is None:
         raise NotFound(f"there is no promotion {clean(promotion_id)}")
     return found
-
-
-def _open_of(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[record.Promotion]:
-    """Those of the rows that are open still."""
-    found = (record.get(connection, row["id"]) for row in rows if row["state"] in record.OPEN)
-    return [one for one in found if one and one.open]
 
 
 def _state() -> str:

@@ -1,4 +1,4 @@
-"""What a form of ours sends along in an address; each raises InvalidEvent for what can't be meant."""
+"""Parse the query parameters of pages. Each function raises InvalidEvent for a malformed value."""
 
 import re
 from datetime import UTC, datetime
@@ -10,12 +10,12 @@ from webhooks.ingress.validation import clean
 
 
 def text(name: str) -> str:
-    """Printable, without blanks around it; "" where nothing is given."""
+    """Return a printable text without blanks around it; "" if absent."""
     return clean(request.args.get(name, "").strip())
 
 
 def time(name: str) -> datetime | None:
-    """As a browser's datetime-local field sends it; without a zone it is UTC."""
+    """Parse the value of a datetime-local field; without a zone it is UTC."""
     given = text(name)
     if not given:
         return None
@@ -27,7 +27,7 @@ def time(name: str) -> datetime | None:
 
 
 def number(name: str) -> int | None:
-    """Where the page before ended."""
+    """Parse a row's number, at which the page before ended."""
     given = request.args.get(name)
     if given is None:
         return None
@@ -37,7 +37,7 @@ def number(name: str) -> int | None:
 
 
 def moment(name: str) -> tuple[datetime, str] | None:
-    """Where the page before ended: a time, and what tells apart the rows of the same one."""
+    """Parse what `mark` makes: the time and the id of the row at which the page before ended."""
     given = request.args.get(name)
     if given is None:
         return None
@@ -52,5 +52,5 @@ def moment(name: str) -> tuple[datetime, str] | None:
 
 
 def mark(at: datetime, rest: object) -> str:
-    """What `moment` reads."""
+    """Format a row's time and id for a link to older rows."""
     return f"{at.isoformat()}~{rest}"

@@ -1,12 +1,10 @@
-"""/find: from an id, or the name of a model, to its page."""
+"""/find: redirects from an id, or the name of a model, to its page."""
 
 from flask import Blueprint, redirect, request, url_for
-from sqlalchemy import Connection, select
 from werkzeug.wrappers import Response as Base
 
-from registrar.ledger.queries import models
-from registrar.ledger.tables import events, promotions, tasks
-from webhooks.dashboard.context import DashboardContext, readable
+from registrar.ledger.queries.find import Kind, find_record
+from webhooks.dashboard.context import DashboardContext
 from webhooks.ingress.errors import NotFound
 from webhooks.ingress.validation import clean
 
@@ -15,35 +13,24 @@ def register(pages: Blueprint, context: DashboardContext) -> None:
     @pages.get("/find")
     def find() -> Base:
         context.require_principal()
-        sought = request.args.get("q", "").strip()
-        if not sought:
+        text = request.args.get("q", "").strip()
+        if not text:
             return redirect(url_for("pages.events"), code=303)
         with context.ledger.read() as connection:
-            found = _page(connection, sought)
+            found = find_record(connection, text)
         if found is None:
             raise NotFound(
-                f"nothing is called {clean(sought)}: it takes the whole id of an event, a task or a "
+                f"nothing is called {clean(text)}: it takes the whole id of an event, a task or a "
                 "promotion, or the name of a model"
             )
-        return redirect(found, code=303)
+        return redirect(_address(*found), code=303)
 
 
-def _page(connection: Connection, sought: str) -> str | None:
-    if readable(sought):
-        if event_id := _event(connection, sought):
-            return url_for("pages.event", event_id=event_id)
-        if connection.execute(select(promotions.c.id).where(promotions.c.id == sought)).first():
-            return url_for("pages.promotion", promotion_id=sought)
-    if sought.isprintable() and len(sought) <= 250 and models.get_model(connection, sought):
-        return url_for("pages.model", name=sought)
-    return None
-
-
-def _event(connection: Connection, sought: str) -> str | None:
-    for query in (
-        select(events.c.id).where(events.c.id == sought),
-        select(tasks.c.event_id).where(tasks.c.id == sought),
-    ):
-        if found := connection.execute(query).scalar():
-            return str(found)
-    return None
+def _address(kind: Kind, id_: str) -> str:
+    match kind:
+        case "event":
+            return url_for("pages.event", event_id=id_)
+        case "promotion":
+            return url_for("pages.promotion", promotion_id=id_)
+        case "model":
+            return url_for("pages.model", name=id_)

@@ -1,14 +1,14 @@
-"""Who held what when, as a picture: a row for each stage and alias, a bar for each version that held it. SVG."""
+"""Draws who held which stage or alias when, as SVG: a row per stage and alias, a bar per version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from markupsafe import Markup
 
 from registrar.ledger.queries.holdings import Holding
 from webhooks.dashboard.formatting import span
-from webhooks.dashboard.holdings import alike, place, same
 
 _LEFT, _WIDTH, _ROW, _BAR = 120, 900, 34, 22  # in the picture's own units
 _TICKS = 5
@@ -19,20 +19,22 @@ _FITS = 26  # so wide is a bar that its version's number can stand in it
 class _Scale:
     begin: datetime
     end: datetime
-    anew: datetime | None
+    recreated_at: datetime | None
 
     def x(self, at: datetime) -> float:
         share = (at - self.begin) / max(self.end - self.begin, timedelta(seconds=1))
         return _LEFT + (_WIDTH - _LEFT) * min(1.0, max(0.0, share))
 
 
-def timeline(held: Sequence[Holding], now: datetime, *, anew: datetime | None = None) -> Markup:
-    """Empty where nothing held anything. held: in the order in which it happened. anew: since when the model is there,
-    where another had its name before: the numbers of that one's versions stand in brackets.
+def timeline(held: Sequence[Holding], now: datetime, *, recreated_at: datetime | None = None) -> Markup:
+    """Draw an SVG; empty without holdings. held: oldest first.
+
+    recreated_at: when the model was created again under the name of a deleted one, whose versions' numbers are shown in
+    brackets; None: it was not.
     """
     if not held:
         return Markup("")
-    scale = _Scale(min(one.since for one in held), now, anew)
+    scale = _Scale(min(one.since for one in held), now, recreated_at)
     rows = _rows(held)
     height = len(rows) * _ROW + 22
     drawn = [_row(nth, names, of_it, scale) for nth, (names, of_it) in enumerate(rows)]
@@ -41,13 +43,13 @@ def timeline(held: Sequence[Holding], now: datetime, *, anew: datetime | None = 
     )
 
 
-def is_of_deleted(one: Holding, anew: datetime | None) -> bool:
-    """Whether its version is of a model that was deleted. anew: since when the model of today is there."""
-    return anew is not None and (one.version_created_at or one.since) < anew
+def is_of_deleted(one: Holding, recreated_at: datetime | None) -> bool:
+    """Return whether a holding is of a deleted model. recreated_at: when the present one was created."""
+    return recreated_at is not None and (one.version_created_at or one.since) < recreated_at
 
 
 def _rows(held: Sequence[Holding]) -> list[tuple[Sequence[str], Sequence[Holding]]]:
-    """A stage and the alias that always went with it are one."""
+    """Return rows with their names: a stage and an alias that always moved together share one."""
     keys = sorted({(one.kind != "stage", _order(one.key), one.key, one.kind) for one in held})
     each = [(place(kind, key), [one for one in held if (one.kind, one.key) == (kind, key)]) for *_, key, kind in keys]
     return [([name for name, _ in group], group[0][1]) for group in alike(each, lambda a, b: _same(a[1], b[1]))]
@@ -73,7 +75,7 @@ def _bar(one: Holding, y: int, name: str, scale: _Scale) -> Markup:
     width = max(3.0, end - begin - 1)
     said = f"version {one.version} held {name} from {one.since:%Y-%m-%d %H:%M} UTC "
     said += f"for {span(one.until - one.since)}" if one.until else "until now"
-    deleted = is_of_deleted(one, scale.anew)
+    deleted = is_of_deleted(one, scale.recreated_at)
     said += ", of the model that was deleted" if deleted else ""
     bar = Markup('<rect class="bar{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2"><title>{}</title></rect>')
     drawn = bar.format("" if one.until is None else " then", begin, y, width, _BAR, said)
@@ -104,3 +106,35 @@ def _spoken(rows: Iterable[tuple[Sequence[str], Sequence[Holding]]]) -> str:
         now = [f"version {one.version}" for one in held if one.until is None]
         said.append(f"{' '.join(names)}: {len(held)} so far, now {' and '.join(now) or 'none'}")
     return f"Who held what when. {'; '.join(said)}. The table below says the same."
+
+
+One = TypeVar("One")
+A_MOMENT = timedelta(minutes=1)
+
+
+def place(kind: str, key: str) -> str:
+    """Return a stage as it is, and an alias with @: Production, @champion."""
+    return f"@{key}" if kind == "alias" else key
+
+
+def alike(found: Iterable[One], same: Callable[[One, One], bool]) -> Sequence[Sequence[One]]:
+    """Group equal rows, each group at the place of its first row."""
+    groups: list[list[One]] = []
+    for one in found:
+        group = next((group for group in groups if same(group[0], one)), None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return groups
+
+
+def together(one: datetime | None, other: datetime | None) -> bool:
+    """Return whether two ends belong together: an alias moves with the promotion, a stage when its former holder is
+    archived a moment later.
+    """
+    return one == other if one is None or other is None else abs(one - other) < A_MOMENT
+
+
+def same(one: Holding, other: Holding) -> bool:
+    return (one.version, one.since) == (other.version, other.since) and together(one.until, other.until)

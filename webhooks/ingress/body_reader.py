@@ -1,4 +1,4 @@
-"""Reads request bodies from an ASGI server: each within a deadline and a size, all together within a bound."""
+"""Reads request bodies from an ASGI server, within limits of time and size for each, and of memory for all."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -23,10 +23,10 @@ class BodyReader:
         self._held = 0
 
     async def read(self, receive: Receive, *, limit: int, announced: int | None = None) -> bytes:
-        """The whole body, which counts as held until it is released. The caller has a deadline of READ_SECONDS.
+        """Read the whole body; it counts as held until `release`. The caller sets a deadline of READ_SECONDS.
 
-        Raises TooLarge, Incomplete, Unavailable. Whoever exceeds MOST_HELD is refused, not who holds most: what has
-        arrived of others may be nearly whole. announced: Content-Length, where nobody looked at it yet.
+        Raises TooLarge, Incomplete, Unavailable. The request that exceeds MOST_HELD is refused, not the largest one,
+        since others may be nearly complete. announced: Content-Length, if not checked yet.
         """
         if announced and announced > limit:
             raise _too_large(limit)
@@ -39,7 +39,7 @@ class BodyReader:
         return bytes(body)
 
     def release(self, body: bytes | bytearray) -> None:
-        """The body is not needed any more."""
+        """Stop counting a body as held."""
         self._held -= _counted(body)
 
     async def _collect(self, body: bytearray, receive: Receive, limit: int) -> None:
@@ -58,7 +58,7 @@ class BodyReader:
 
 
 def too_slow() -> TooSlow:
-    """For a deadline that is over before the body is there."""
+    """Return the error for a body that missed its deadline."""
     return TooSlow(f"the body did not arrive within {READ_SECONDS:.0f} s; send it again")
 
 

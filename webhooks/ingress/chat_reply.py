@@ -1,7 +1,7 @@
-"""Posts a sentence to whoever pressed a button in vain, where the chat system shows nothing of the answer itself.
+"""Posts a sentence to a person whose button press was refused, where the chat system shows nothing of the response.
 
-Everything else that is said to people is the worker's to say; but what it does stands in the ledger, and this is for
-when the ledger takes nothing. The press is refused whether the letter arrives or not, so nothing is tried again.
+The worker sends all other messages, from tasks in the ledger. This is for when the ledger can't be written. The press
+is refused whether the message arrives or not, so it is tried once.
 """
 
 import json
@@ -16,45 +16,45 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
-MOST = 100  # letters that wait
+MOST = 100  # messages that wait
 SECONDS = 3.0  # for each
 
 
 @dataclass(frozen=True)
 class ChatReply:
-    """url: checked by the kind (registrar.address.allowed): https to the chat system's own host, by its certificate."""
+    """A message for one person. url: already checked by the source: https to the chat system's own host."""
 
     url: str = field(repr=False)
     body: Mapping[str, Any] = field(repr=False)
 
 
 class ChatResponder:
-    """One thread empties it, and is started by the first letter."""
+    """Sends messages in one thread, which the first message starts."""
 
     def __init__(self) -> None:
-        self._letters: queue.Queue[ChatReply] = queue.Queue(MOST)
+        self._waiting: queue.Queue[ChatReply] = queue.Queue(MOST)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def post(self, async_reply: ChatReply) -> bool:
-        """False where too many wait already: then the press is seen to fail, without a sentence."""
+        """Queue a message. Return False where too many wait: then the person sees a failure without a sentence."""
         try:
-            self._letters.put_nowait(async_reply)
+            self._waiting.put_nowait(async_reply)
         except queue.Full:
             return False
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._empty, name="postbox", daemon=True)
+                self._thread = threading.Thread(target=self._send_all, name="chat-replies", daemon=True)
                 self._thread.start()
         return True
 
-    def _empty(self) -> None:
+    def _send_all(self) -> None:
         while True:
-            send(self._letters.get())
+            send(self._waiting.get())
 
 
 def send(async_reply: ChatReply) -> None:
-    """No redirect is followed, no proxy of the environment used, no body read."""
+    """Post once. Follows no redirect, uses no proxy of the environment, reads no body."""
     parts = urlsplit(async_reply.url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)

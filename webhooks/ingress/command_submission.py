@@ -1,4 +1,4 @@
-"""What people do on the pages and programs by the API: an event like any other, signed in instead of signed."""
+"""Submits commands of the pages and the API as events, authenticated by a principal instead of a signature."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from webhooks.ingress.endpoint import COMMIT_SECONDS
 from webhooks.ingress.errors import InvalidEvent, NotPermitted
 from webhooks.ingress.rate_limit import Limits
 
-PACE = "120/minute"  # for each who is signed in
+PACE = "120/minute"  # per principal
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
 # Whether a vote counts is decided by the worker, by groups, as from chat.
 _APPROVERS = frozenset({"promotion.approve", "promotion.reject", "promotion.cancel"})
@@ -52,9 +52,9 @@ COMMANDS = _APPROVERS | _OPERATORS
 
 @dataclass(frozen=True)
 class Accepted:
-    """On disk. status_urls: one for each event; absolute where REGISTRAR_PUBLIC_URL is set.
+    """A committed command. status_urls: one per event, absolute if REGISTRAR_PUBLIC_URL is set.
 
-    seen_before: the key was used before for the same, and these are the first answer's.
+    seen_before: the same command came before with this key; ids and URLs are that one's.
     """
 
     event_ids: tuple[str, ...]
@@ -64,7 +64,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class CommandSubmission:
-    """One per app."""
+    """Checks and submits commands; one per app."""
 
     policy: Policy
     inbox: Inbox
@@ -72,7 +72,7 @@ class CommandSubmission:
     public_url: str | None
 
     def submit(self, principal: Principal, type: str, data: Mapping[str, Any], *, key: str | None = None) -> Accepted:
-        """Returns after the commit. key: the Idempotency-Key, of this principal; None: every call is a new command.
+        """Submit, and return after the commit. key: this principal's Idempotency-Key; None: each call is a new command.
 
         Raises InvalidEvent, NotPermitted, TooMany, NoCapacity, DiskFull, DeliveryConflict, LedgerUnavailable,
         TimeoutError.
@@ -88,7 +88,7 @@ class CommandSubmission:
         return self._answer(self.inbox.submit(submission).result(COMMIT_SECONDS))
 
     def needs(self, data: Data) -> Role:
-        """Who may approve a version's way to a stage may also ask to go back on it, as from chat."""
+        """Return the role that a command takes. Approvers of a target may also roll it back, as from chat."""
         if data.type in _APPROVERS:
             return "approver"
         if isinstance(data, ModelRollback):
@@ -111,7 +111,7 @@ class CommandSubmission:
 
 
 def _delivery(principal: Principal, data: Data, key: str | None) -> Delivery:
-    """Its id says how they were signed in, too: it stays in the record."""
+    """Return the delivery id, which records how the principal was authenticated."""
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidEvent("Idempotency-Key must be 1 to 100 visible ASCII characters, such as a UUID")
     who = f"token:{principal.via}" if principal.by == "token" else principal.by

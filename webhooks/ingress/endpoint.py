@@ -1,7 +1,7 @@
-"""POST /webhooks/<source> from the bytes to the response, without any I/O: Flask and ASGI are adapters over this.
+"""Handles POST /webhooks/<source>, without I/O. webhooks/app.py (Flask) and webhooks/asgi.py are adapters over it.
 
-check -> (the adapter reads the body) -> prepare -> submit (the adapter waits for it) -> answer. What any of them
-raises goes to ErrorHandler.refuse. Nothing is answered 2xx before the commit.
+check -> (the adapter reads the body) -> prepare -> submit (the adapter waits for it) -> answer. Errors of any step go
+to ErrorHandler.refuse. No response is 2xx before the commit.
 """
 
 import time
@@ -34,7 +34,7 @@ HANDSHAKES = "60/minute"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A verified request. submissions: none where it holds no event. answer: the source's own; None: the usual one."""
+    """A verified request. submissions: may be empty. answer: the source's own; None: the usual one."""
 
     submissions: Sequence[Submission]
     answer: Answer | None
@@ -42,7 +42,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One per process; thread-safe. proxies: whose X-Forwarded-For is believed."""
+    """One per process; thread-safe. proxies: networks whose X-Forwarded-For is trusted."""
 
     senders: Mapping[str, OpenSource]
     inbox: Inbox
@@ -52,16 +52,16 @@ class Endpoint:
     proxies: Sequence[Network] = ()
 
     def request(self, source: str, headers: Mapping[str, str], *, base_url: str, peer: str | None) -> HttpRequest:
-        """What an adapter heard. peer: the address at the other end of the connection."""
+        """Make the request. peer: the address at the other end of the connection."""
         forwarded_for = headers.get(FORWARDED_FOR.lower())
         address = client_address(peer, forwarded_for, self.proxies) if self.proxies else peer
         return HttpRequest(source, headers, base_url, address)
 
     def check(self, request: HttpRequest) -> int:
-        """What can be said before the body is read; how many bytes the body may have. Raises Rejected."""
+        """Check everything but the body; return how many bytes it may have. Raises Rejected."""
         sender = self._sender(request.source)
         _check_type(request, sender.kind.CONTENT_TYPES)
-        if not sender.talks:  # who is told in their own way is known first
+        if not sender.talks:  # kinds with a form of their own for refusals are verified first
             self.rate.check(sender.context.config.rate_limit, SOURCE, request.source)
         limit = sender.max_bytes
         if (request.announced or 0) > limit:
@@ -71,7 +71,7 @@ class Endpoint:
     def prepare(self, request: HttpRequest) -> Prepared:
         """Verify, count, normalise and check the grants of a request with its body. Raises Rejected.
 
-        What is not signed never uses up the source's budget: anybody could silence a sender with it.
+        Only verified requests count against the source's rate limit; else anybody could use it up.
         """
         sender = self._sender(request.source)
         if request.announced is not None and len(request.body) != request.announced:
@@ -99,17 +99,20 @@ class Endpoint:
         return Prepared(submissions, parsed.answer)
 
     def submit(self, prepared: Prepared) -> list[Future[Receipt]]:
-        """Never blocks; one for each submission. Where one fails, all can be sent again: each counts once."""
+        """Submit without blocking; return a future per submission.
+
+        After a failure all can be sent again: each counts once.
+        """
         return [self.inbox.submit(submission) for submission in prepared.submissions]
 
     def answer(self, request: HttpRequest, prepared: Prepared, receipts: Sequence[Receipt]) -> HttpResponse:
-        """The response to what was accepted."""
+        """Return the response to an accepted request."""
         answer = prepared.answer or self._accepted(request, receipts)
         self.metrics.accepted(request.source, answer.status, time.perf_counter() - request.began)
         return json_response(answer.status, answer.body, answer.headers)
 
     def greet(self, request: HttpRequest) -> HttpResponse:
-        """OPTIONS, which is never signed. Raises Rejected, and MethodNotAllowed where the kind knows no handshake."""
+        """Answer OPTIONS, which is unsigned. Raises Rejected, and MethodNotAllowed for kinds without a handshake."""
         self.rate.count(HANDSHAKES, "handshake", address_key(request.address))
         answer = self._sender(request.source).handshake(request.headers)
         if answer is None:
@@ -125,7 +128,7 @@ class Endpoint:
         return self.senders[name]
 
     def _accepted(self, request: HttpRequest, receipts: Sequence[Receipt]) -> Answer:
-        """202 with the events' ids and status pages; 200 with the first answer's for a repetition."""
+        """Return 202 with the events' ids and status URLs, or for a repetition 200 with the first delivery's."""
         base = (self.public_url or request.base_url).rstrip("/")
         found = [event for receipt in receipts for event in receipt.events]
         events = [{"id": id_, "type": type_, "status_url": f"{base}/v1/events/{id_}"} for id_, type_ in found]
@@ -133,7 +136,7 @@ class Endpoint:
 
 
 def check_framing(request: HttpRequest) -> None:
-    """A proxy may find another end of what is coded in another way than the server does."""
+    """Refuse transfer codings but chunked: a proxy and the server may disagree about the end of such a body."""
     if request.headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
         raise Incomplete("no Transfer-Encoding but chunked, and that once, is taken")
 
@@ -147,7 +150,7 @@ def cut_off() -> Incomplete:
 
 
 def _deliveries(parsed: Parsed, verified: Verified, content: Request) -> Iterator[tuple[Identity, tuple[Event, ...]]]:
-    """What of a request is accepted by itself, with its events: all of it, or each event where each is known."""
+    """Split a request into deliveries: one for all its events, or one per event where each has an identity."""
     if parsed.identities:
         yield from zip(parsed.identities, ((event,) for event in parsed.events), strict=True)
     else:

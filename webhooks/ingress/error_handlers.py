@@ -1,7 +1,7 @@
-"""Every error's response, for all routes: one class per reason (webhooks/ingress/errors.py), told as problem+json.
+"""Turns every error of every route into a response: problem+json by the classes of webhooks/ingress/errors.py.
 
-A refused webhook is recorded besides, and its sender, unless it was verified, uses up its address's budget. None of it
-blocks: it runs on the event loop too.
+A refused webhook is also recorded and, unless it was verified, counted against its address. Nothing here blocks, since
+it runs on the event loop too.
 """
 
 import logging
@@ -34,47 +34,52 @@ class ErrorHandler:
         self,
         rejections: RejectionLog,
         rate: Limits,
-        postbox: ChatResponder,
+        chat_responder: ChatResponder,
         redact: Callable[[str], str],
         metrics: Metrics,
     ) -> None:
         self._rejections = rejections
         self._rate = rate
-        self._postbox = postbox
+        self._chat_responder = chat_responder
         self._redact = redact
         self._metrics = metrics
 
     def refuse(self, request: HttpRequest, error: Exception) -> HttpResponse:
-        """The response to a webhook that is not accepted: recorded, counted, and told in the sender's own way."""
-        rejected = self._bounded(request, self._quoted(rejected_of(error)))
+        """Record and count a refused webhook, and return its response, in the sender's own form if it has one."""
+        rejected = self._bounded(request, self._redacted(rejected_of(error)))
         name = self._redact(clean(request.source, length=64))
         self._rejections.write(name, rejected, request.size)
         self._metrics.refused(name, rejected.code)
-        told = self._told(request, rejected)
-        response = _problem(rejected, error) if told is None else json_response(200, told)
+        chat_answer = self._chat_answer(request, rejected)
+        response = _problem(rejected, error) if chat_answer is None else json_response(200, chat_answer)
         self._metrics.answered(name, response.status)
         return response
 
     def explain(self, error: Exception) -> HttpResponse:
-        """The response to any other request that failed."""
-        return _problem(self._quoted(rejected_of(error)), error)
+        """Return the response to any other failed request."""
+        return _problem(self._redacted(rejected_of(error)), error)
 
-    def _quoted(self, rejected: Rejected) -> Rejected:
-        """Whoever takes a secret for a part of the address, or for a content type, is quoted without it."""
+    def _redacted(self, rejected: Rejected) -> Rejected:
+        """Redact secrets that a sender put into its address or content type by mistake, and that the detail quotes."""
         rejected.detail = self._redact(rejected.detail)
         return rejected
 
-    def _told(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
-        """What comes with a 200 in place of the problem, where a person would see nothing of that."""
+    def _chat_answer(self, request: HttpRequest, rejected: Rejected) -> Mapping[str, Any] | None:
+        """Return the body of a 200 for chat systems that show people nothing of an error response; None: use the
+        problem.
+        """
         if request.verified is None:
             return None
         sender, content = request.verified
         if async_reply := sender.async_reply(content, rejected):
-            return {} if self._postbox.post(async_reply) else None
+            return {} if self._chat_responder.post(async_reply) else None
         return sender.phrase(content, rejected)
 
     def _bounded(self, request: HttpRequest, rejected: Rejected) -> Rejected:
-        """Only what would be refused anyway is: behind a proxy, all senders may have one address, honest ones too."""
+        """Count a refusal against its address; return 429 instead where it had too many.
+
+        Accepted requests are never limited this way: behind a proxy all senders may share one address.
+        """
         if request.verified or rejected.status >= 500 or isinstance(rejected, TooMany):
             return rejected
         try:
@@ -85,7 +90,7 @@ class ErrorHandler:
 
 
 def _problem(rejected: Rejected, error: Exception) -> HttpResponse:
-    """https://www.rfc-editor.org/rfc/rfc9457"""
+    """Return a problem document: https://www.rfc-editor.org/rfc/rfc9457"""
     headers = dict(rejected.headers)
     if rejected.retry_after:
         headers["Retry-After"] = str(rejected.retry_after)
@@ -99,7 +104,7 @@ def flask_response(response: HttpResponse) -> flask.Response:
 
 
 def rejected_of(error: Exception) -> Rejected:
-    """Every error as one of ours. What nobody foresaw is logged with its traceback, and told without it."""
+    """Return the Rejected for any error. An unexpected one is logged with its traceback, which the response omits."""
     match error:
         case Rejected():
             return error
@@ -120,7 +125,7 @@ def rejected_of(error: Exception) -> Rejected:
 
 
 def _not_accepted(error: DeliveryConflict | NoCapacity | LedgerUnavailable) -> Rejected:
-    """What the inbox refused."""
+    """Return the Rejected for an error of the inbox."""
     match error:
         case DeliveryConflict():
             return errors.DeliveryReused(str(error))

@@ -1,4 +1,4 @@
-"""Why a request was refused: one class per reason, each with its HTTP status, answered as RFC 9457 problem+json."""
+"""Reasons to refuse a request: one class per reason, with its HTTP status; answered as RFC 9457 problem+json."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,7 +10,7 @@ RETRY_AFTER = 5  # seconds; far below the 300 s after which MLflow's own retries
 class Rejected(Exception):
     """A refused request. detail: one sentence that says what was wrong and what would be right.
 
-    errors: one {"field", "message"} per wrong or missing field. why: what is in the way at the moment, for people.
+    errors: one {"field", "message"} per wrong or missing field. why: for people, the cause of a passing failure.
     """
 
     status: ClassVar[int]
@@ -26,7 +26,7 @@ class Rejected(Exception):
         self.why = why
 
     def spoken(self) -> str:
-        """To a person who pressed or typed something: what to do about it."""
+        """Return the sentence for a person who pressed a button or typed a command."""
         if self.why is None:
             return f"Not done: {self.detail}"
         return f"Registrar can't take this now: {self.why}. Nothing was done; try again in a minute."
@@ -44,13 +44,13 @@ class Rejected(Exception):
 
 
 class NotJson(Rejected):
-    """The body is not JSON as we take it (strict_json)."""
+    """The body is not JSON in the strict form that is taken (strict_json)."""
 
     status, code, title = 400, "not_json", "The body is not valid JSON"
 
 
 class NotAForm(Rejected):
-    """The body is not a form as we take it (strict_form)."""
+    """The body is not a form in the strict form that is taken (strict_form)."""
 
     status, code, title = 400, "not_a_form", "The body is not a valid form"
 
@@ -87,7 +87,10 @@ class StaleTimestamp(Rejected):
 
 
 class NotSignedIn(Rejected):
-    """Nobody knows who asks: no token, no session, or one that counts no more. https://www.rfc-editor.org/rfc/rfc6750"""
+    """The client is unknown: no token, no session, or an expired one.
+
+    https://www.rfc-editor.org/rfc/rfc6750
+    """
 
     status, code, title = 401, "not_signed_in", "Not signed in"
     headers = {"WWW-Authenticate": "Bearer"}
@@ -100,7 +103,7 @@ class NotPermitted(Rejected):
 
 
 class CrossSite(Rejected):
-    """A browser was sent here by another site's page, or the form is not one of ours, or an old one."""
+    """Another site's page sent the browser here, or the form's token is missing, foreign or old."""
 
     status, code, title = 403, "cross_site", "Not from one of our own pages"
 
@@ -152,11 +155,11 @@ class InvalidEvent(Rejected):
 
 
 class UnusableReport(InvalidEvent):
-    """The same of what a product composed by itself: whoever posted it can mend nothing, only registrar.yml can."""
+    """An invalid event composed by a product. Its sender can't mend it; registrar.yml can."""
 
 
 class InvalidQuery(Rejected):
-    """What is asked for can't be meant: an unknown name in the query, or a value that is none."""
+    """An unknown parameter in the query, or a malformed value."""
 
     status, code, title = 422, "invalid_query", "Not a valid question"
 
@@ -169,7 +172,7 @@ class Unavailable(Rejected):
 
 
 class Full(Rejected):
-    """So much is not done yet that more would only wait: nothing was accepted. detail: what waits, and the bound."""
+    """Too many tasks are unfinished; nothing was accepted. detail: how many wait, and the limit."""
 
     status, code, title = 503, "too_much_waiting", "Too much work is waiting"
     retry_after = 30
@@ -182,7 +185,7 @@ class Full(Rejected):
 
 
 class NotReady(Rejected):
-    """What /readyz asks for is missing. checks: each part's {"status": "pass" or "fail", "detail"} by its name."""
+    """A part that /readyz checks fails. checks: each part's {"status": "pass" or "fail", "detail"} by its name."""
 
     status, code, title = 503, "not_ready", "Not ready"
     retry_after = RETRY_AFTER
@@ -196,13 +199,13 @@ class NotReady(Rejected):
 
 
 class Broken(Rejected):
-    """A fault of ours. The log has the traceback, the answer has not."""
+    """A defect of the receiver. The log has the traceback, the response has not."""
 
     status, code, title = 500, "internal_error", "Something broke here"
 
 
 class Refused(Rejected):
-    """What Flask refused by itself, such as a method."""
+    """A refusal by Flask itself, such as of a method."""
 
     def __init__(self, detail: str, *, status: int) -> None:
         super().__init__(detail)

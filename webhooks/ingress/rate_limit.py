@@ -1,9 +1,9 @@
 """Rate limits: a sliding window per key, over all receivers of an installation. No request ever waits for Redis.
 
-A request is decided by what is known in memory: how much room all receivers together had left when Redis was last
-asked, less what was admitted here since. A thread reports what was admitted to Redis and brings the room back, every
-REPORT_EVERY seconds while there is something to report. So a limit is exceeded at most by what others admit between
-two reports of this one. While Redis does not answer, each receiver counts for itself.
+Each request is decided in memory: by the quota that all receivers had left at the last report to Redis, less the
+requests admitted here since. A thread reports admitted requests to Redis and reads the remaining quota every
+REPORT_EVERY seconds, while there is something to report. So a limit is exceeded at most by what other receivers admit
+between two reports. While Redis does not answer, each receiver counts for itself.
 
 `limits` counts; flask-limiter, which wraps it, asks Redis while the request waits, and lets the requests that are under
 way when Redis dies fail with a 500 (flask_limiter/_extension.py, _check_request_limit).
@@ -38,7 +38,7 @@ REPORT_EVERY = 0.05
 LOOK_AGAIN = 0.5
 # Seconds; far below the 300 s after which a sender's retry with the same signature would be stale.
 LONGEST_WAIT = 60
-# Of requests without a good signature, per address. Also what an honest sender with a wrong secret comes to in an hour.
+# Requests without a valid signature, per address.
 REFUSALS = "300/minute"
 PREFIX = "registrar:rate"
 # What the keys of sources begin with.
@@ -53,7 +53,7 @@ class Limits(Protocol):
     """limit: such as 600/minute. key: whose budget. Both raise TooMany, and neither blocks."""
 
     def check(self, limit: str, *key: str) -> None:
-        """Whether there was room for one more a moment ago, for a request that must not be counted yet."""
+        """Check for remaining quota without counting a request."""
 
     def count(self, limit: str, *key: str) -> None:
         """Count one request. A refused one is not counted."""
@@ -61,28 +61,28 @@ class Limits(Protocol):
 
 @dataclass
 class _Window:
-    """A key's budget as far as this process knows it. room: what was left of it at told_at. admitted: since then.
+    """A key's quota as this process knows it. room: requests left at reported_at. admitted: requests since then.
 
-    asked: somebody was refused since. reset_at: seconds since 1970.
+    refused: a request was refused since. reset_at: Unix time.
     """
 
     limit: str
     room: int
-    told_at: float
+    reported_at: float
     admitted: int = 0
-    asked: bool = False
+    refused: bool = False
     reset_at: float = 0.0
 
     @property
     def full(self) -> bool:
-        """A window that slides gives back a share of the limit with the time."""
+        """Return whether the quota is used up. A sliding window gives a share of the limit back as time passes."""
         item = _item(self.limit)
-        share = (time.monotonic() - self.told_at) / item.get_expiry()
+        share = (time.monotonic() - self.reported_at) / item.get_expiry()
         return self.admitted >= min(item.amount, self.room + int(item.amount * share))
 
 
 class RateLimiter:
-    """The Limits of one process."""
+    """Limits that receivers share through Redis; one per process."""
 
     def __init__(self, broker_url: str) -> None:
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -99,7 +99,7 @@ class RateLimiter:
         with self._lock:
             window = None if self._silent else self._windows.get(key)
             if window and window.full:
-                window.asked = True
+                window.refused = True
                 self._report_soon()
                 raise _too_many(limit, window.reset_at)
         if self._silent and not self._alone.test(_item(limit), *key):
@@ -117,17 +117,17 @@ class RateLimiter:
     @staticmethod
     def _admit(window: _Window) -> None:
         if window.full:
-            window.asked = True
+            window.refused = True
             raise _too_many(window.limit, window.reset_at)
         window.admitted += 1
 
     def close(self) -> None:
-        """End the thread, once something is to be reported."""
+        """End the thread."""
         self._closed = True
         self._wake.set()
 
     def _window(self, limit: str, key: tuple[str, ...]) -> _Window:
-        """Nothing is known of a new key: it has the whole limit until the first report."""
+        """Return a key's window. A new key has the whole limit until the first report."""
         window = self._windows.get(key)
         if window is None:
             if len(self._windows) >= _MOST_KEYS and (forgotten := next(filter(_is_passing, self._windows), None)):
@@ -139,7 +139,7 @@ class RateLimiter:
         return _too_many(limit, self._alone.get_window_stats(_item(limit), *key).reset_time)
 
     def _report_soon(self) -> None:
-        """The thread starts with the first request: none survives a fork."""
+        """Wake the thread; the first request starts it, since threads don't survive a fork."""
         if self._redis is None or self._wake.is_set():
             return
         self._wake.set()
@@ -161,7 +161,7 @@ class RateLimiter:
                 try:
                     self._report(redis, together)
                 except Exception as error:  # noqa: BLE001 (whatever Redis says instead of an answer; the thread goes on)
-                    self._fall_silent(error)
+                    self._count_alone(error)
 
     def _report(self, redis: RedisStorage, together: SlidingWindowCounterRateLimiter) -> None:
         for key, window in self._to_report():
@@ -170,8 +170,8 @@ class RateLimiter:
             redis.get_connection().ping()
             self._silent = False
 
-    def _fall_silent(self, error: Exception) -> None:
-        """Without an answer each receiver counts for itself from now on."""
+    def _count_alone(self, error: Exception) -> None:
+        """Count in this process only, until Redis answers again."""
         if not self._silent:
             log.warning("Redis does not count (%s): each receiver counts for itself", type(error).__name__)
         self._ask_at = time.monotonic() + PAUSE
@@ -186,7 +186,7 @@ class RateLimiter:
         room, reset_at = _charge(together, window.limit, key, admitted)
         with self._lock:
             window.admitted -= admitted
-            window.room, window.reset_at, window.told_at = room, reset_at, time.monotonic()
+            window.room, window.reset_at, window.reported_at = room, reset_at, time.monotonic()
 
     def _to_report(self) -> Sequence[tuple[tuple[str, ...], _Window]]:
         with self._lock:
@@ -194,18 +194,18 @@ class RateLimiter:
             due = [
                 (key, window)
                 for key, window in self._windows.items()
-                if window.admitted or (window.asked and now >= window.told_at + LOOK_AGAIN)
+                if window.admitted or (window.refused and now >= window.reported_at + LOOK_AGAIN)
             ]
             due = sorted(due, key=lambda one: _is_passing(one[0]))[:_MOST_REPORTED]
             for _, window in due:
-                window.asked = False
+                window.refused = False
             if len(due) == _MOST_REPORTED:
                 self._wake.set()
             return due
 
 
 def address_key(remote: str | None) -> str:
-    """The rate-limit key of a peer address: of IPv6 the /64, which one host has all of; a Unix socket has none."""
+    """Return the rate-limit key of a peer address (IPv6: its /64, which one host owns; a Unix socket: "-")."""
     try:
         address = ip_address((remote or "").partition("%")[0])
     except ValueError:
@@ -223,14 +223,14 @@ def _too_many(limit: str, reset_at: float) -> TooMany:
 def _charge(
     together: SlidingWindowCounterRateLimiter, limit: str, key: tuple[str, ...], admitted: int
 ) -> tuple[int, float]:
-    """Add to the window of all receivers. Return how much room is left in it, and until when it is (since 1970)."""
+    """Add requests to the shared window. Return how many are left, and when it resets (Unix time)."""
     _fill(together, limit, key, admitted)
     stats = together.get_window_stats(_item(limit), *key)
     return stats.remaining, stats.reset_time
 
 
 def _fill(limiter: SlidingWindowCounterRateLimiter, limit: str, key: tuple[str, ...], admitted: int) -> None:
-    """Add what was admitted. What exceeds the limit (others admitted as much at the same time) fills the window up."""
+    """Add admitted requests to a window; fill it up where they exceed the limit."""
     item = _item(limit)
     if admitted and not limiter.hit(item, *key, cost=admitted):
         left = limiter.get_window_stats(item, *key).remaining
@@ -239,7 +239,7 @@ def _fill(limiter: SlidingWindowCounterRateLimiter, limit: str, key: tuple[str, 
 
 
 def _is_passing(key: tuple[str, ...]) -> bool:
-    """Whether it is one of the keys that anybody can make up."""
+    """Return whether anybody could make up this key, as all but the sources' names."""
     return key[0] != SOURCE
 
 
@@ -249,7 +249,7 @@ def _item(limit: str) -> RateLimitItem:
 
 
 def _redis(broker_url: str) -> RedisStorage | None:
-    """The broker's Redis, or None where the broker is none: then each receiver counts for itself."""
+    """Return the broker's Redis; None for another broker: then each receiver counts for itself."""
     broker = Broker.parse(broker_url)
     if broker.rate_url is None:
         return None

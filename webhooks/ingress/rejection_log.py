@@ -1,7 +1,7 @@
-"""The rows in `rejections`: bounded, however much garbage comes, and written beside the requests.
+"""Writes rows of `rejections`, in a thread of its own and at a bounded rate.
 
-Of each minute the first MOST rejections per source are written one by one, and all unknown sources are one; how many
-more there were, and why, is one row at the minute's end. The ledger drops the oldest (ledger/rejections.py).
+In each minute the first MOST rejections per source get a row each (unknown sources count as one source); one row at the
+minute's end counts the others. The ledger drops the oldest rows (ledger/rejections.py).
 """
 
 import logging
@@ -11,9 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from registrar.ledger import Ledger, LedgerUnavailable, rejections
+from registrar.ledger import Ledger, rejections
 from registrar.ledger.engine import now
 from webhooks.ingress.errors import Rejected, Unavailable
 from webhooks.ingress.validation import clean
@@ -24,12 +22,12 @@ log = logging.getLogger(__name__)
 # Rows per source and minute.
 MOST = 100
 MINUTE = 60.0
-# Seconds after a rejection that could not be written, in which none is tried.
+# Seconds without an attempt after a row that could not be written.
 PAUSE = 5.0
 
 
 class RejectionLog:
-    """Thread-safe; `write` never blocks. known: the names of registrar.yml's sources."""
+    """Thread-safe; `write` never blocks. known: names of the sources of registrar.yml."""
 
     def __init__(self, ledger: Ledger, known: Collection[str]) -> None:
         self._ledger = ledger
@@ -41,9 +39,9 @@ class RejectionLog:
         self._writer = ThreadPoolExecutor(1, "rejections")
 
     def write(self, name: str, rejected: Rejected, size: int | None) -> None:
-        """A rejection that can't be recorded is still a rejection. One by the ledger itself is not even tried.
+        """Log a rejection, and queue its row, unless the ledger itself was unavailable. size: the body's, in bytes.
 
-        size: of the body, in bytes.
+        A failure to write is logged and changes nothing for the client.
         """
         if self._is_one_of_many(name if name in self._known else UNKNOWN, rejected.code):
             return
@@ -54,7 +52,7 @@ class RejectionLog:
             self._insert_soon(name, rejected.status, rejected.code, clean(rejected.detail, length=1000), size)
 
     def summarize(self) -> None:
-        """One row per source that had more than MOST rejections in the minute."""
+        """Queue one row per source that had more than MOST rejections in the minute."""
         with self._lock:
             more, self._more = self._more, Counter()
         for name in sorted({source for source, _ in more}):
@@ -65,11 +63,11 @@ class RejectionLog:
             self._insert_soon(name, 429, "and_more", detail, None)
 
     def drain(self) -> None:
-        """Return once everything written so far is in the ledger, or was given up."""
+        """Wait until all rows queued so far are written or given up."""
         self._writer.submit(lambda: None).result()
 
     def close(self) -> None:
-        """Write what was refused, then end the thread."""
+        """Write the queued rows, then end the thread."""
         self._writer.shutdown()
 
     def _is_one_of_many(self, source: str, code: str) -> bool:
@@ -99,6 +97,6 @@ class RejectionLog:
         try:
             with self._ledger.write() as connection:
                 rejections.record(connection, source=source, status=status, code=code, detail=detail, size=size, at=at)
-        except (LedgerUnavailable, SQLAlchemyError):
+        except rejections.WRITE_ERRORS:
             self._silent_until = time.monotonic() + PAUSE
             log.exception("the rejection could not be recorded")

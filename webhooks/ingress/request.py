@@ -1,4 +1,4 @@
-"""A webhook's HTTP request and response, whichever server and framework they pass through."""
+"""HTTP request and response of a webhook, independent of server and framework."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from webhooks.ingress.source_types import Request
 
 # Digits of a Content-Length that is counted with; a longer one is too large for anybody.
 _LONGEST_LENGTH = 18
-# Every response says these: nobody guesses at its type, nobody keeps it.
+# In every response: no guess at the content type, no caching.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -26,7 +26,7 @@ class HttpRequest:
 
     headers: names in lower case, a repeated header joined by commas. base_url: of this installation, as the sender
     addressed it. address: of the client, which rate limits count by. body: empty until it was read whole.
-    verified: who it is from and what they sent, once a signature vouches for it.
+    verified: the source and the request, once the signature was verified.
     """
 
     source: str
@@ -40,7 +40,7 @@ class HttpRequest:
 
     @property
     def announced(self) -> int | None:
-        """Content-Length, in bytes; None where the sender does not know it yet."""
+        """Return Content-Length in bytes; None without one (a chunked body)."""
         length = self.headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
             return None
@@ -49,12 +49,12 @@ class HttpRequest:
 
     @property
     def size(self) -> int | None:
-        """Of the body, in bytes: what was read, or else what is announced."""
+        """Return the body's bytes: as read, else as announced."""
         return len(self.body) or self.announced
 
     @property
     def content_type(self) -> str:
-        """The media type alone, in lower case."""
+        """Return the media type without parameters, in lower case."""
         return _media_type(self.headers.get("content-type", ""))
 
 
@@ -74,14 +74,14 @@ def json_response(
     *,
     content_type: str = "application/json",
 ) -> HttpResponse:
-    """A response with JSON in it."""
+    """Make a response with a JSON body."""
     body = f"{_json.encode(content)}\n".encode()
     lengths = {"Content-Type": content_type, "Content-Length": str(len(body))}
     return HttpResponse(status, {**lengths, **_HEADERS, **(headers or {})}, body)
 
 
 def folded(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """ASGI's headers, whose names are in lower case: a repeated one is joined by commas, as WSGI does."""
+    """Return ASGI's headers as a dict; a repeated one is joined by commas, as in WSGI."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
@@ -91,7 +91,7 @@ def folded(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def base_url_of(scheme: str, host: str | None, server: tuple[str, int] | None) -> str:
-    """As Werkzeug's Request.host_url. host: the header."""
+    """Return the same as Werkzeug's Request.host_url. host: the header."""
     return f"{scheme}://{get_host(scheme, host, server)}/"
 
 

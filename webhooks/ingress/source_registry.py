@@ -1,4 +1,4 @@
-"""Opens the sources of registrar.yml, each with the file of its kind and its live secrets, or refuses to start."""
+"""Opens the sources of registrar.yml: loads the module of each kind and its live secrets, or refuses to start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from webhooks.signatures.verifier import WeakSecret
 
 
 class SourceError(ValueError):
-    """A source of registrar.yml can't be opened; the message names it and says why. place, why: of a complaint."""
+    """A source of registrar.yml can't be opened; the message names it and says why."""
 
     def __init__(self, place: Place, why: object) -> None:
         self.place, self.why = place, str(why)
@@ -38,7 +38,7 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A source of registrar.yml, ready to be heard."""
+    """A source of registrar.yml, ready to verify requests."""
 
     context: Context
     kind: SourceType
@@ -50,38 +50,40 @@ class OpenSource:
         return self.kind.normalise(request, self.context)
 
     def handshake(self, headers: Mapping[str, str]) -> Answer | None:
-        """The answer to OPTIONS; None for a kind that knows none."""
+        """Return the answer to OPTIONS; None for kinds without a handshake."""
         handshake: Handshake | None = getattr(self.kind, "handshake", None)
         return handshake(headers, self.context) if handshake else None
 
     @property
     def max_bytes(self) -> int:
-        """The largest body: max_bytes of registrar.yml, or the kind's own limit where that is lower."""
+        """Return the largest body in bytes: max_bytes of registrar.yml, or the kind's own limit if lower."""
         return min(self.context.config.max_bytes, getattr(self.kind, "MAX_BYTES", self.context.config.max_bytes))
 
     @property
     def talks(self) -> bool:
-        """Whether refusals are told in its own way, such as to people, who see nothing else: of known senders alone."""
+        """Return whether verified senders of this kind get refusals in a form of their own, such as a message to
+        people.
+        """
         return hasattr(self.kind, "refuse")
 
     def async_reply(self, request: Request, rejected: Rejected) -> ChatReply | None:
-        """What is posted to the person, because nothing of the answer is shown; None: the answer is."""
-        write: Write | None = getattr(self.kind, "letter", None)
+        """Return the message to post to the person, where the chat system shows no response; else None."""
+        write: Write | None = getattr(self.kind, "async_reply", None)
         return write(request, rejected, self.context) if write else None
 
     def phrase(self, request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-        """The refusal in the sender's own way, if it has one."""
+        """Return the refusal in the sender's own form, if it has one."""
         refuse: Refuse | None = getattr(self.kind, "refuse", None)
         return refuse(request, rejected) if refuse else None
 
 
 def open_all(policy: Policy, settings: Settings, *, encryptor: Encryptor) -> dict[str, OpenSource]:
-    """Every source by its name. Raises SourceError for an unknown kind, and for a missing or weak secret."""
+    """Open all sources; return them by name. Raises SourceError for an unknown kind, or a missing or weak secret."""
     return {name: open_one(name, policy, settings, encryptor) for name in policy.sources}
 
 
 def open_one(name: str, policy: Policy, settings: Settings, encryptor: Encryptor) -> OpenSource:
-    """One of the policy's sources. Raises SourceError."""
+    """Open one source. Raises SourceError."""
     config = policy.sources[name]
     try:
         kind = cast("SourceType", plugins.load("webhooks.sources", config.kind))

@@ -1,4 +1,4 @@
-"""What passes between the receiver and a kind of sender; the contract is told in webhooks/sources/__init__.py."""
+"""Types that pass between the receiver and a kind of source; webhooks/sources/__init__.py has the contract."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -20,10 +20,10 @@ from webhooks.signatures.schemes import Scheme
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it arrived.
+    """A request as it arrived.
 
     headers: names in lower case; a repeated header is one value, joined by commas (WSGI does so).
-    content_type: the media type alone, in lower case. received_at: the only clock that a source may look at.
+    content_type: the media type alone, in lower case. received_at: the only clock that a source may use.
     """
 
     headers: Mapping[str, str] = field(repr=False)
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Context:
-    """The sender of registrar.yml that a request came from. secrets: one or two that are live.
+    """The source of registrar.yml that a request came from. secrets: one or two live ones.
 
     options: the kind's own Options, made of the source's `options`; NoOptions where the kind has none.
     """
@@ -54,7 +54,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a good signature vouches for.
+    """The result of a valid signature.
 
     delivery_id: the sender's, where it is signed. secret_index: which of the live secrets made it; None: none did,
     as for a text that this installation sealed.
@@ -66,7 +66,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said to the sender; body is JSON."""
+    """The response to a sender; the body is JSON."""
 
     status: int
     body: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Identity:
-    """What one event of several in a request is known by, whichever request it comes in: as Parsed says."""
+    """The identity of one event, independent of the request that brings it: see Parsed."""
 
     delivery_id: str
     digest: str
@@ -83,7 +83,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a request says.
+    """The content of a request.
 
     delivery_id: where it stands in the body; it goes before the one that `verify` gave. None in both places: the
     body's digest is taken.
@@ -103,7 +103,7 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request as a sender makes it: for `registrar send`. headers: names in lower case."""
+    """A request to send, for `registrar send`. headers: names in lower case."""
 
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
@@ -113,7 +113,7 @@ class Outgoing:
 
 
 class SourceType(Protocol):
-    """A module of webhooks/sources/. It may also have what webhooks/sources/__init__.py calls optional."""
+    """A module of webhooks/sources/; webhooks/sources/__init__.py lists the optional members."""
 
     CONTENT_TYPES: Collection[str] | None
 

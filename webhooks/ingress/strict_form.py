@@ -1,4 +1,4 @@
-"""Form bodies with one meaning: UTF-8, a bounded number of fields, each once."""
+"""Parses form bodies strictly: UTF-8, a bounded number of fields, each at most once."""
 
 from collections.abc import Collection
 from urllib.parse import parse_qsl
@@ -9,9 +9,9 @@ MAX_FIELDS = 100
 
 
 def parse(raw: bytes, *, lists: Collection[str] = ()) -> dict[str, str]:
-    """The fields of an application/x-www-form-urlencoded body, empty ones too; a NUL as \ufffd. Raises NotAForm.
+    """Parse an application/x-www-form-urlencoded body; empty fields stay, NUL becomes \ufffd. Raises NotAForm.
 
-    lists: fields that may stand more than once, which nobody needs; they are left out.
+    lists: fields that may be repeated; they are left out.
     """
     try:
         pairs = parse_qsl(

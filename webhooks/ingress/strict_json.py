@@ -1,4 +1,4 @@
-"""JSON without the surprises of Python's parser: one meaning, bounded depth, nothing that breaks later."""
+"""Parses JSON strictly: one meaning, bounded depth, and no value that the database or an encoder refuses later."""
 
 import json
 import math
@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 from webhooks.ingress.errors import NotJson
 
 MAX_DEPTH = 64
-LARGEST = 2**63 - 1  # what every database holds: 64 bits, as a time in nanoseconds takes
+LARGEST = 2**63 - 1  # 64 bits, as every database's integers
 MAX_DIGITS = 19
-# Digits of a whole number in what others wrote: as a double holds. Some send 128 bits, and we make nothing of them.
+# Digits of an integer in other products' payloads: as a double's range. Some send 128 bits, which we don't use.
 THEIR_DIGITS = 308
 _MARK = "\ufeff".encode()  # https://www.rfc-editor.org/rfc/rfc8259#section-8.1
 _HALF = re.compile("[\ud800-\udfff]")
@@ -31,7 +31,7 @@ class _Reading:
 
 
 def parse(raw: bytes) -> Any:
-    """The value of a UTF-8 text. Raises NotJson.
+    """Parse a UTF-8 text. Raises NotJson.
 
     Also refused: a byte order mark, NaN, Infinity and 1e999, keys that stand twice, more than MAX_DEPTH levels,
     whole numbers of more than 64 bits, and NUL characters. Half a surrogate pair in a value is what is left of an emoji
@@ -43,7 +43,7 @@ def parse(raw: bytes) -> Any:
 
 
 def parse_theirs(raw: bytes) -> Any:
-    """The same of what another product composed, where nobody can be told to write it in another way. Raises NotJson.
+    """Parse another product's JSON, which its sender can't change: more lenient than `parse`. Raises NotJson.
 
     A byte order mark is passed over, a NUL becomes \ufffd as a half does, in keys too, whole numbers may be large, and
     a key may stand twice that says the same twice.
@@ -60,7 +60,7 @@ def _parsed(raw: bytes, reading: _Reading) -> Any:
         raise NotJson(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise _too_deep() from None
-    # As they stand, Python's parser refuses what texts may not hold; and with so few brackets nothing is deep.
+    # Python's parser itself refuses raw control characters in texts; so few brackets can't nest deeply.
     if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         return _whole(value, reading, depth=0)
     return value

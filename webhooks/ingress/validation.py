@@ -1,4 +1,4 @@
-"""Reads an event's data by the vocabulary, and turns pydantic's complaints into sentences."""
+"""Validates an event's data by the vocabulary, and turns pydantic's errors into sentences."""
 
 import difflib
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ from webhooks.ingress.errors import InvalidEvent
 
 
 def clean(text: str, *, length: int = 100) -> str:
-    """Printable characters only (no controls, no bidi marks, no halves of surrogate pairs), cut to `length`."""
+    """Keep printable characters only (no controls, bidi marks or lone surrogates), and cut to `length`."""
     return "".join(char if char.isprintable() else "?" for char in text[:length])
 
 
 _MOST = 20  # complaints in one answer
 _MISSPELT = 0.93  # how like one of our types another is that is meant for it: all but a letter or two
-_ALIKE = 0.6  # the same, that one is told of
+_ALIKE = 0.6  # similarity above which a type is suggested
 _LONGEST = 500  # characters of a complaint
 
 
 def check_ours(type_: str) -> None:
-    """Whether an event is meant for Registrar, going by its type: what others say to each other is no mistake.
+    """Raise Ignored for an event type that is not meant for Registrar; others' events are no mistake.
 
-    Raises Ignored. A type of ours that is misspelt passes: `data` says so.
+    A misspelt type of ours passes: `data` then reports it.
     """
     if type_ not in VOCABULARY and not _near(type_[:100], _MISSPELT):
         near = _near(type_[:100], _ALIKE)
@@ -36,12 +36,12 @@ def check_ours(type_: str) -> None:
 
 @lru_cache(maxsize=1024)
 def _near(type_: str, likeness: float) -> str | None:
-    """The type of ours that is most like it. A broker says the same few types over and over."""
+    """Return our most similar type. Cached: a broker sends the same few types again and again."""
     return next(iter(difflib.get_close_matches(type_, VOCABULARY, n=1, cutoff=likeness)), None)
 
 
 def data(type_: str, content: Mapping[str, Any]) -> Data:
-    """The data of an event. Raises InvalidEvent, with one entry in `errors` per wrong or missing field."""
+    """Validate an event's data. Raises InvalidEvent, with one entry in `errors` per wrong or missing field."""
     try:
         return parse(type_, dict(content))
     except UnknownType as error:
@@ -56,7 +56,7 @@ def data(type_: str, content: Mapping[str, Any]) -> Data:
 
 
 def sentence(what: str, errors: list[dict[str, str]]) -> str:
-    """All complaints in one sentence."""
+    """Join all errors into one sentence."""
     return f"{what} is not valid: " + "; ".join(f"{error['field']} {error['message']}" for error in errors)
 
 

@@ -1,8 +1,6 @@
-"""Whether the receiver can accept, part by part; asked by whoever likes, and looked at once a second at most."""
+"""Checks whether the receiver can accept, part by part, at most once a second however often it is asked."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -11,38 +9,38 @@ from registrar.broker.dispatcher import Dispatcher
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import LEAST_FREE, Capacity, free_bytes, probe
 from registrar.text.wording import plural
+from webhooks.caches import SingleFlightCache
 from webhooks.ingress.errors import InvalidEvent, NotReady
 
 log = logging.getLogger(__name__)
 
-# What GET /healthz answers, by no look at anything: whoever answers is alive.
+# What GET /healthz answers without checking anything: a process that answers is alive.
 ALIVE_PATH, ALIVE = "/healthz", {"status": "alive"}
-FRESH = 1.0  # second
+FRESH = 1.0  # seconds between two checks
 _MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Of one part. detail: a sentence that names no host and no path."""
+    """The state of one part. detail: a sentence that names no host and no path."""
 
     status: Literal["pass", "warn", "fail"]
     detail: str
 
 
 class Health:
-    """Shared by all threads: while one looks, the others are told what was found before."""
+    """One per process; thread-safe. While one thread checks, the others get the last findings."""
 
     def __init__(self, ledger: Ledger, dispatcher: Dispatcher, capacity: Capacity) -> None:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._capacity = capacity
-        self._turn = threading.Lock()
-        self._found: Mapping[str, Finding] = {}
-        self._until = 0.0
+        self._last: Mapping[str, Finding] = {}
+        self._findings = SingleFlightCache(self._check, keep_for=lambda _: FRESH)
 
     def ready(self, excluded: Collection[str] = ()) -> dict[str, object]:
-        """All parts. Raises NotReady where one that is not excluded fails, and InvalidEvent for an unknown name."""
-        found = self._look()
+        """Return all findings. Raises NotReady if one fails that is not excluded, InvalidEvent for other names."""
+        found = self._findings()
         if unknown := sorted(set(excluded) - set(found)):
             raise InvalidEvent(f"exclude knows {', '.join(found)}; not {unknown[0][:64]!r}")
         checks = {name: asdict(finding) for name, finding in found.items()}
@@ -51,21 +49,14 @@ class Health:
             raise NotReady("; ".join(failing), checks=checks)
         return {"status": "ready", "checks": checks}
 
-    def found(self) -> Mapping[str, bool]:
-        """By part, whether it can do its share of accepting."""
-        return {name: finding.status != "fail" for name, finding in self._look().items()}
+    def passing(self) -> Mapping[str, bool]:
+        """Return for each part whether it does not fail."""
+        return {name: finding.status != "fail" for name, finding in self._findings().items()}
 
-    def _look(self) -> Mapping[str, Finding]:
-        if self._found and time.monotonic() < self._until:
-            return self._found
-        if self._turn.acquire(blocking=not self._found):
-            try:
-                before, self._found = self._found, {name: look() for name, look in self._parts().items()}
-                _tell(before, self._found)
-                self._until = time.monotonic() + FRESH
-            finally:
-                self._turn.release()
-        return self._found
+    def _check(self) -> Mapping[str, Finding]:
+        before, self._last = self._last, {name: check() for name, check in self._parts().items()}
+        _log_changes(before, self._last)
+        return self._last
 
     def _parts(self) -> dict[str, Callable[[], Finding]]:
         return {"ledger": self._writable, "disk": self._disk, "broker": self._broker, "work": self._work}
@@ -93,20 +84,20 @@ class Health:
         return Finding("fail", "the broker does not answer; events are kept, and applied when it is back")
 
     def _work(self) -> Finding:
-        """No reason to be taken out: what people decide still gets through, and who is refused is told to wait."""
+        """Warn at most: with a full queue the receiver still takes people's decisions, and tells senders to wait."""
         try:
             waiting = sum(self._capacity.unfinished().values())
         except LedgerUnavailable as error:
             return Finding("warn", f"can't be counted: the ledger {error.reason}")
-        said = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._capacity.bound:,} may wait"
-        return Finding("warn" if waiting >= self._capacity.bound else "pass", said)
+        detail = f"{plural(waiting, 'task is', 'tasks are')} not done yet, {self._capacity.bound:,} may wait"
+        return Finding("warn" if waiting >= self._capacity.bound else "pass", detail)
 
 
-def _tell(before: Mapping[str, Finding], now: Mapping[str, Finding]) -> None:
-    """The log says what changed, once, however often it is looked at."""
+def _log_changes(before: Mapping[str, Finding], now: Mapping[str, Finding]) -> None:
+    """Log each change once."""
     for name, found in now.items():
         was = before[name].status if name in before else "pass"
-        if found.status == "fail" and was != "fail" and name != "ledger":  # of that, the driver's words are there
+        if found.status == "fail" and was != "fail" and name != "ledger":  # _writable logs the driver's words
             log.warning("not ready: %s: %s", name, found.detail)
         elif was == "fail" and found.status != "fail":
             log.info("%s is well again: %s", name, found.detail)

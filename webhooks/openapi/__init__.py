@@ -1,6 +1,6 @@
-"""What the receiver says over HTTP, for machines (/openapi.json) and for people (/docs).
+"""The HTTP API's document, for machines (/openapi.json) and for people (/docs).
 
-One source for both: document.py. Loaded and made at the first request: most receivers are never asked.
+Both come from document.py, which is imported at the first request: most receivers get none.
 """
 
 import json
@@ -9,7 +9,7 @@ from importlib import import_module
 
 from flask import Blueprint, Response
 
-# The page is text and style alone; whatever an escape might have missed could still load and run nothing.
+# The page is text and style only, so that even a missed escape could load and run nothing.
 CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 

@@ -1,4 +1,4 @@
-"""What can be done under /v1: each is an event, as one of whoever is signed in."""
+"""Operations of the commands of /v1, and of the sign-in."""
 
 from typing import Any
 
@@ -39,7 +39,10 @@ def paths() -> dict[str, Any]:
 
 
 def _post(summary: str, asks: str | dict[str, Any], *parameters: dict[str, Any], role: str) -> dict[str, Any]:
-    """asks: a whole body, or the type of the event whose data is asked for, but for what the path says."""
+    """Make an operation.
+
+    asks: the body's schema, or the event type whose data the body has, without the path's fields.
+    """
     schema = _rest(VOCABULARY[asks]) if isinstance(asks, str) else asks
     needed = bool(schema.get("required")) or not isinstance(asks, str)
     done = {
@@ -60,7 +63,7 @@ _BY_THE_PATH = {"model", "version", "target", "promotion", "task_id", "event_id"
 
 
 def _rest(kind: type[BaseModel]) -> dict[str, Any]:
-    """A body for the data of an event, without what the path says. A rollback's target is not in its path."""
+    """Return the schema of an event's data without the path's fields. A rollback's target is not in its path."""
     said = _BY_THE_PATH - ({"target"} if "version" not in kind.model_fields else set())
     schema = kind.model_json_schema()
     properties = {name: value for name, value in schema["properties"].items() if name not in said}
@@ -88,6 +91,6 @@ def sign_in_paths() -> dict[str, Any]:
 
 
 def _away(summary: str, description: str, *refused: int) -> dict[str, Any]:
-    """An answer that sends the browser elsewhere."""
+    """Make an operation that redirects the browser."""
     there = {"description": "Go there", "headers": {"Location": {"schema": {"type": "string"}}}}
     return {"summary": summary, "description": description, "responses": {"303": there, **refusals_of(*refused)}}

@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document of the whole HTTP surface: https://spec.openapis.org/oas/v3.1.1.html
 
-A route without an operation here, or an operation without a route, fails a test. Names of sources are nobody's
-business: the document is the same for every installation.
+A route without an operation here, or an operation without a route, fails a test. The document is the same for every
+installation, so it names no source.
 """
 
 from importlib.metadata import version
@@ -46,7 +46,7 @@ def document() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    """Answers as they are given, events as they are taken; both from the classes that the code itself uses."""
+    """Return the schemas of answers and events, from the classes that the code itself uses."""
     _, answers = models_json_schema([(kind, "serialization") for kind in _ANSWERS], ref_template=REF + "{model}")
     kinds = [kind for kind in VOCABULARY.values() if kind.type != "registry.query"]
     _, data = models_json_schema([(kind, "validation") for kind in kinds], ref_template=REF + "{model}")
@@ -67,7 +67,7 @@ def _envelope(type_: str, data: str) -> dict[str, Any]:
 
 
 def _security() -> dict[str, Any]:
-    """Of a source of the kind `standard`; docs/how-to/sources has the other kinds'."""
+    """Return the signature headers of a source of the kind `standard`; docs/how-to/sources has the others."""
     said = "of Standard Webhooks: https://www.standardwebhooks.com"
     signed = {
         name: {"type": "apiKey", "in": "header", "name": name, "description": said}

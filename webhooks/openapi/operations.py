@@ -1,4 +1,4 @@
-"""What operations of the document are made of: parameters, answers, refusals."""
+"""Builds operations of the document: parameters, answers, refusals."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def get(
 def read(
     summary: str, shape: type[BaseModel], *parameters: Any, more: str = "", missing: bool = False
 ) -> dict[str, Any]:
-    """One of /v1, for viewers; it has an ETag. missing: it may be that there is no such thing."""
+    """Make a read of /v1, for viewers, with an ETag. missing: it may answer 404."""
     found = get(
         summary,
         f"{VIEWERS} {more}".strip(),
@@ -38,7 +38,7 @@ def read(
 
 
 def tagged(responses: dict[str, Any]) -> dict[str, Any]:
-    """200 with its ETag, and 304."""
+    """Return the responses 200 with an ETag, and 304."""
     tag = {"ETag": {"description": "give it as If-None-Match next time", "schema": {"type": "string"}}}
     same = {"description": "It is still what If-None-Match says", "headers": tag}
     return {"200": {**responses["200"], "headers": tag}, "304": same}
@@ -78,7 +78,7 @@ PAGE = [
 
 
 def _problem(status: int) -> dict[str, Any]:
-    """With the codes that it may have, from the classes that are raised."""
+    """Return the refusal of a status, with the codes of the classes that have it."""
     codes = [f"`{kind.code}`: {kind.title}" for kind in refusals() if kind.status == status]
     found: dict[str, Any] = {
         "description": "; ".join(codes) or "Refused",

@@ -1,4 +1,4 @@
-"""The document as a page: text and style alone, no script, nothing loaded from elsewhere."""
+"""Renders the document as a page: text and style only, no script, nothing loaded from elsewhere."""
 
 import json
 import re
@@ -99,7 +99,7 @@ def page(document: dict[str, Any]) -> str:
 
 
 def marked(text: str | None) -> Markup:
-    """What stands between backticks as code, all else as it is. The texts are Markdown in /openapi.json."""
+    """Mark text between backticks as code, and escape everything. In /openapi.json the texts are Markdown."""
     parts = _CODE.split(text or "")  # every second one stood between backticks
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if nth % 2 else escape(part) for nth, part in enumerate(parts)
@@ -120,7 +120,7 @@ def _event(type_: str) -> dict[str, Any]:
 
 
 def example(type_: str) -> dict[str, Any]:
-    """A whole event of that type, as small as may be; valid by the vocabulary."""
+    """Return a minimal valid event of a type."""
     kind = VOCABULARY[type_]
     names = [name for name, field in kind.model_fields.items() if field.is_required() or name in _ONE_OF.get(type_, ())]
     data = {name: _EXAMPLES[name] for name in names}

@@ -1,4 +1,4 @@
-"""What can be read under /v1."""
+"""Operations of the reads of /v1."""
 
 from typing import Any
 

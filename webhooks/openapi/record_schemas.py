@@ -1,4 +1,4 @@
-"""What the receiver answers about promotions, models and the policy, as JSON Schema."""
+"""Schemas of the answers about promotions, models and the policy."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -37,14 +37,14 @@ class Needed(Shape):
 
 
 class Excluded(Shape):
-    """Who may not approve. id null: only MLflow knows who that is."""
+    """A person who may not approve. id null: only MLflow knows who that is."""
 
     id: str | None
     why: str
 
 
 class Voting(Shape):
-    """All rules must be met, and a person counts for one."""
+    """The state of an approval. All rules must be met, and a person counts for one rule."""
 
     lacks: Annotated[str, Field(description="for people: 1 more of leads; empty where nothing is missing")]
     impossible: Annotated[str, Field(description="why the rules can't be met any more; empty where they can")]
@@ -56,7 +56,7 @@ class Voting(Shape):
 
 
 class ItsDeployment(Shape):
-    """That a promotion asked for."""
+    """The deployment that a promotion asked for."""
 
     id: str
     state: Literal["requested", "live", "failed", "timed_out", "superseded"]
@@ -67,7 +67,7 @@ class ItsDeployment(Shape):
 
 
 class Became(Shape):
-    """What a promotion that was done is by now. quarantined: why its version is; null: it is not."""
+    """The present state of a finished promotion. quarantined: why its version is quarantined; null: it is not."""
 
     state: Literal["promoted", "rolled_back", "quarantined", "deployment_failed", "deployment_timed_out"]
     rolled_back_at: datetime | None
@@ -92,19 +92,23 @@ class Promotion(Shape):
     decided_at: datetime | None
     decided_by: str | None
     broke_glass: bool
+    incarnation: Annotated[
+        int | None,
+        Field(description="the record's number of the version that MLflow had then: a version number can come again"),
+    ]
     became: Annotated[Became | None, Field(description="null unless it was promoted")]
     voting: Annotated[Voting | None, Field(description="null where nobody is asked")]
 
 
 class Promotions(Shape):
-    """Newest first."""
+    """A page of promotions, newest first."""
 
     promotions: list[Promotion]
     next: Next
 
 
 class Vote(Shape):
-    """What somebody said. why: their reason, or why it did not count."""
+    """A vote. why: the voter's reason, or why it did not count."""
 
     actor: str
     actor_name: str
@@ -117,7 +121,7 @@ class Vote(Shape):
 
 
 class WholePromotion(Promotion):
-    """With what approvers are shown, and what they said, oldest first."""
+    """A promotion with its evidence and its votes, oldest first."""
 
     evidence: Annotated[
         dict[str, Any], Field(description="what an approval is bound to: run, model and its digest, gates, policy")
@@ -148,7 +152,7 @@ class NotLive(Shape):
 
 
 class Incident(Shape):
-    """An entry of the journal: a change by hand, a quarantine, the end of a deployment, or what was refused."""
+    """An entry of the journal that needs attention: a change by hand, quarantine, end of a deployment, or refusal."""
 
     seq: int
     at: datetime
@@ -170,14 +174,14 @@ class ListedModel(Shape):
 
 
 class Models(Shape):
-    """By name."""
+    """A page of models, by name."""
 
     models: list[ListedModel]
     next: Next
 
 
 class ModelPolicy(Shape):
-    """What is in effect for a model."""
+    """The policy in effect for a model."""
 
     model: str
     entry: Annotated[str | None, Field(description="of `models` in registrar.yml: the most specific one")]
@@ -186,7 +190,7 @@ class ModelPolicy(Shape):
 
 
 class Model(ListedModel):
-    """With the policy in effect for it."""
+    """A registered model with its policy and incidents."""
 
     policy: ModelPolicy
     not_live: list[NotLive]
@@ -194,7 +198,7 @@ class Model(ListedModel):
 
 
 class Part(Shape):
-    """A process, or a part of which none runs (`missing`). seen: when it was last heard of, by the database's clock."""
+    """A process, or a part without a process (`missing`). seen: its last heartbeat, by the database's clock."""
 
     name: Literal["receiver", "worker", "beat"]
     status: Literal["alive", "silent", "stuck", "idle", "mismatched", "cut off", "missing"]
@@ -204,7 +208,7 @@ class Part(Shape):
 
 
 class Open(Shape):
-    """How many promotions."""
+    """Numbers of open promotions, by state."""
 
     waiting: int
     awaiting_approval: int
@@ -212,7 +216,7 @@ class Open(Shape):
 
 
 class Overview(Shape):
-    """How much waits for what."""
+    """Unfinished tasks, open promotions, failures and processes."""
 
     unfinished: Annotated[dict[str, int], Field(description="tasks that are not done yet, by source")]
     oldest: Annotated[datetime | None, Field(description="when the oldest of them was made")]
@@ -224,8 +228,9 @@ class Overview(Shape):
 
 
 class PolicyInEffect(Shape):
-    """registrar.yml; digest: SHA-256 of the whole document. With `digest`: of `text`, which one model's approvals are
-    bound to, and `document` is the same.
+    """registrar.yml and the SHA-256 of the whole document.
+
+    Asked by `digest`: the text of one model's policy that approvals are bound to, and its SHA-256.
     """
 
     digest: str

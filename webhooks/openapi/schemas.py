@@ -1,4 +1,4 @@
-"""What the receiver answers, as JSON Schema; tests hold the answers against it."""
+"""Schemas of the API's answers: published in /openapi.json, and checked by webhooks/api/responses.py."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,13 +12,13 @@ State = Literal["queued", "running", "succeeded", "refused", "failed", "dead", "
 
 
 class Shape(BaseModel):
-    """Of an answer: all of its fields are there, and no others."""
+    """An answer that has all of its fields, and no others."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True, defer_build=True)
 
 
 class AcceptedEvent(Shape):
-    """What became an event; status_url says what becomes of it."""
+    """An accepted event; status_url shows its progress."""
 
     id: str
     type: str
@@ -26,7 +26,7 @@ class AcceptedEvent(Shape):
 
 
 class Receipt(BaseModel):
-    """On disk. A source may say more, or something else altogether: chat systems show what they are answered."""
+    """The events are on disk. Answers to chat systems have other fields, which they show to people."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -34,7 +34,7 @@ class Receipt(BaseModel):
 
 
 class Fact(Shape):
-    """Something that happened, as people are told."""
+    """A fact that a task left behind. text: a sentence for people."""
 
     type: str
     text: str
@@ -44,14 +44,14 @@ class Fact(Shape):
 
 
 class Outcome(Shape):
-    """What a task left behind."""
+    """The outcome of a task."""
 
     summary: str
     facts: list[Fact]
 
 
 class Was(Shape):
-    """How a task had ended, before it was tried again or dropped."""
+    """How a task had ended before it was retried or dropped."""
 
     state: Literal["failed", "dead"]
     error: str | None
@@ -61,7 +61,7 @@ class Was(Shape):
 
 
 class Deed(Shape):
-    """Somebody did something about an event, by an event of its own."""
+    """An intervention: an event about another event or its task."""
 
     type: Literal["task.retry", "task.drop", "event.replay"]
     event_id: str
@@ -73,13 +73,13 @@ class Deed(Shape):
 
 
 class Settled(Deed):
-    """A task that failed for good was tried again, or dropped."""
+    """A retry or a drop of a dead letter."""
 
     was: Was
 
 
 class Replay(Deed):
-    """An event was sent again."""
+    """An event that was sent again."""
 
     became: Annotated[str, Field(description="the new event's id")]
 
@@ -116,11 +116,11 @@ class _Event(Shape):
 
 
 class ListedEvent(_Event):
-    """As it is in a list."""
+    """An event in a list."""
 
 
 class Event(_Event):
-    """With what became of it."""
+    """An event with its tasks and replays."""
 
     replay_of: Annotated[str | None, Field(description="the id of the event that this one repeats")]
     replays: Annotated[list[Replay], Field(description="oldest first")]
@@ -129,14 +129,14 @@ class Event(_Event):
 
 
 class ItsTask(Shape):
-    """How far one of its tasks is."""
+    """The state of one task of an event."""
 
     name: str
     state: State
 
 
 class EventProgress(Shape):
-    """How far an event is, for whoever has its id and is no viewer."""
+    """The progress of an event, for clients that have its id and are no viewers."""
 
     id: str
     type: str
@@ -146,14 +146,14 @@ class EventProgress(Shape):
 
 
 class Events(Shape):
-    """Newest first."""
+    """A page of events, newest first."""
 
     events: list[ListedEvent]
     next: Next
 
 
 class DeadTask(Shape):
-    """A task that failed for good (failed), or used up its time and attempts (dead), with whose event it is of."""
+    """A task that failed for good (failed) or used up its time and attempts (dead), with its event's actor."""
 
     id: str
     name: str
@@ -176,14 +176,14 @@ class DeadTask(Shape):
 
 
 class Dead(Shape):
-    """Newest first."""
+    """A page of dead letters, newest first."""
 
     dead: list[DeadTask]
     next: Next
 
 
 class Story(DeadTask):
-    """With its event, and whether it can be tried again."""
+    """A dead letter with its event, and why it can't be retried or dropped, if so."""
 
     no_retry: Annotated[str | None, Field(description="why it can't be tried again, and what would be right")]
     no_drop: Annotated[str | None, Field(description="why it can't be dropped")]
@@ -191,7 +191,7 @@ class Story(DeadTask):
 
 
 class QueuedTask(Shape):
-    """A task that is queued or running, with whose event it is of."""
+    """A queued or running task, with its event's actor."""
 
     id: str
     name: str
@@ -211,14 +211,14 @@ class QueuedTask(Shape):
 
 
 class Queue(Shape):
-    """Lane by lane, in the order of its turns."""
+    """A page of the queue, lane by lane, in order of execution."""
 
     queue: list[QueuedTask]
     next: Next
 
 
 class Rejection(Shape):
-    """One refused request; of many in a minute, one row says how many more (code and_more)."""
+    """A refused request. Beyond 100 in a minute, one row counts the others (code and_more)."""
 
     seq: int
     at: datetime
@@ -230,7 +230,7 @@ class Rejection(Shape):
 
 
 class Rejections(Shape):
-    """Newest first."""
+    """A page of rejections, newest first."""
 
     rejections: list[Rejection]
     next: Next
@@ -247,9 +247,9 @@ class Approval(Shape):
 
 
 class Holding(Shape):
-    """Which version held a stage or an alias, from when to when, by whose event.
+    """The interval during which a version held a stage or an alias.
 
-    And the promotion that brought it there: who approved, the gates' verdicts and the policy that they were shown.
+    With the promotion that began it: its approvals, the gates' verdicts and the policy's digest.
     """
 
     model: str
@@ -269,11 +269,13 @@ class Holding(Shape):
     broke_glass: Annotated[bool, Field(description="approved by one person, past the rules")]
     until_because: Annotated[str | None, Field(description="why it ended, where no move ended it")]
     version_created_at: Annotated[datetime | None, Field(description="when MLflow made that version; null: not known")]
-    run_id: Annotated[str | None, Field(description="of that version; numbers begin anew in a model made anew")]
+    run_id: Annotated[
+        str | None, Field(description="of that version; in a model that is created again, version numbers begin at 1")
+    ]
 
 
 class History(Shape):
-    """Newest first."""
+    """A page of a model's history, newest first."""
 
     model: str
     history: list[Holding]
@@ -287,21 +289,21 @@ class Alive(Shape):
 
 
 class Check(Shape):
-    """What was found of one part. fail: it keeps the receiver from being ready."""
+    """The check of one part. fail: the receiver is not ready."""
 
     status: Literal["pass", "warn", "fail"]
     detail: str
 
 
 class Ready(Shape):
-    """It can accept. Only a part that was excluded may fail here."""
+    """The receiver can accept events. Only an excluded part may fail here."""
 
     status: Literal["ready"]
     checks: dict[str, Check]
 
 
 class Consent(Shape):
-    """To CloudEvents' handshake; the headers say the same."""
+    """The answer to CloudEvents' handshake; the headers say the same."""
 
     allowed: str
     rate: Annotated[int, Field(description="requests per minute")]
@@ -329,7 +331,7 @@ class Problem(BaseModel):
 
 
 def refusals() -> list[type[Rejected]]:
-    """Every refusal that has a status and a code of its own, by status."""
+    """Return the classes of refusals that have a code of their own, by status."""
     found = [kind for kind in _descendants(Rejected) if "code" in vars(kind)]
     return sorted(found, key=lambda kind: (kind.status, kind.code))
 

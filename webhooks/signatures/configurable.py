@@ -1,4 +1,4 @@
-"""Verification as data of registrar.yml: an HMAC scheme, or a secret that is sent along.
+"""Verification configured in registrar.yml: an HMAC scheme, or a secret sent with the request.
 
 verify: {how: hmac, header: x-signature, signed: "{timestamp}.{body}", timestamp_header: x-time, encoding: hex}
 verify: {how: bearer}
@@ -105,12 +105,12 @@ Shared = Bearer | Basic | Token
 
 
 def scheme(how: Hmac | Shared) -> Scheme | None:
-    """None for a secret that is sent along."""
+    """Return the HMAC scheme; None for a secret sent with the request."""
     return how.scheme if isinstance(how, Hmac) else None
 
 
 def check(how: Hmac | Shared, secrets: Sequence[str]) -> None:
-    """Raises WeakSecret, with a message that never holds the secret."""
+    """Check a secret's form. Raises WeakSecret, whose message never contains the secret."""
     for secret in secrets:
         if isinstance(how, Hmac):
             verifier.check_secret(how.scheme, secret)
@@ -121,7 +121,7 @@ def check(how: Hmac | Shared, secrets: Sequence[str]) -> None:
 
 
 def verify(how: Hmac | Shared, request: Request, context: Context) -> Verified:
-    """An id counts only where it is signed. Raises BadSignature, StaleTimestamp."""
+    """Verify a request. An id is returned only if it is signed. Raises BadSignature, StaleTimestamp."""
     if isinstance(how, Hmac):
         return verifier.verified(how.scheme, request, context)
     given = _sent(how, request)
@@ -132,7 +132,7 @@ def verify(how: Hmac | Shared, request: Request, context: Context) -> Verified:
 
 
 def sign(how: Hmac | Shared, outgoing: Outgoing, *, secret: str) -> Outgoing:
-    """With the secret that is sent along; an HMAC is made of the `scheme`."""
+    """Add the secret that is sent with the request; an HMAC is made by the `scheme`."""
     if isinstance(how, Hmac):
         return outgoing
     name = how.header if isinstance(how, Token) else "authorization"
@@ -141,7 +141,7 @@ def sign(how: Hmac | Shared, outgoing: Outgoing, *, secret: str) -> Outgoing:
 
 
 def _sent(how: Shared, request: Request) -> bytes:
-    """As bytes: texts with other than ASCII can't be compared in constant time."""
+    """Return the secret sent, as bytes: only ASCII texts can be compared in constant time."""
     header = how.header if isinstance(how, Token) else "authorization"
     value = request.headers.get(header, "")
     if not isinstance(how, Token):
@@ -157,7 +157,7 @@ def _due(how: Shared, secret: str) -> bytes:
 
 
 def _fields(template: str) -> list[str]:
-    """The names in braces. Raises ValueError."""
+    """Return the names in braces. Raises ValueError."""
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError:

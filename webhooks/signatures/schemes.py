@@ -1,4 +1,4 @@
-"""How each kind of sender signs, as data; signature.py verifies them all."""
+"""Signature schemes as data; verifier.py verifies them all."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The other side of the wire: requests as the senders of registrar.yml make them. For `registrar send`.
+"""Makes and signs requests as the sources of registrar.yml would, for `registrar send`.
 
 Each kind says how it signs (SCHEME, or `sign`) and whether it can carry our events (`compose`): webhooks/sources/.
 """
@@ -32,7 +32,7 @@ class CannotSend(UserError):
 
 
 def opened(name: str, policy: Policy, settings: Settings) -> OpenSource:
-    """A source of registrar.yml. Raises CannotSend."""
+    """Open a source of registrar.yml. Raises CannotSend."""
     if name not in policy.sources:
         raise CannotSend(f"registrar.yml has no source {name!r}, only {', '.join(policy.sources)}")
     try:
@@ -44,7 +44,7 @@ def opened(name: str, policy: Policy, settings: Settings) -> OpenSource:
 
 
 def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()) -> list[Complaint]:
-    """Why the receiver would not start: what each source lacks, without those of which that is known."""
+    """Return why sources can't be opened, by name."""
     encryptor, found = Encryptor(new_key()), []
     for name in policy.sources.keys() - set(but):
         try:
@@ -55,7 +55,7 @@ def cannot_open(policy: Policy, settings: Settings, *, but: Collection[str] = ()
 
 
 def stranger(kind: str, name: str, secret: str) -> OpenSource:
-    """A source of another installation, of which only the kind, the name and a secret are known. Raises CannotSend."""
+    """Make a source of another installation from its kind, name and secret. Raises CannotSend."""
     try:
         module = cast("SourceType", plugins.load("webhooks.sources", kind))
         module.check_secret(secret)
@@ -74,7 +74,7 @@ def stranger(kind: str, name: str, secret: str) -> OpenSource:
 
 
 def composed(sender: OpenSource, content: Mapping[str, Any]) -> Outgoing:
-    """One of our events as this sender would say it. Raises CannotSend where its kind has no words for it."""
+    """Compose one of our events in the source's form. Raises CannotSend if its kind can't carry it."""
     compose: Compose | None = getattr(sender.kind, "compose", None)
     if compose is None:
         kind, name = sender.context.config.kind, sender.context.name
@@ -85,7 +85,7 @@ def composed(sender: OpenSource, content: Mapping[str, Any]) -> Outgoing:
 
 
 def captured(content: bytes, *, whole: bool, headers: Mapping[str, str]) -> Outgoing:
-    """A request from a file. whole: with its headers, a blank line and its body; else the body alone.
+    """Read a request from a file. whole: headers, a blank line and the body; else the body only.
 
     headers: these go before the file's. Raises CannotSend.
     """
@@ -105,8 +105,9 @@ def captured(content: bytes, *, whole: bool, headers: Mapping[str, str]) -> Outg
 
 
 def signed(sender: OpenSource, outgoing: Outgoing, *, secret: str | None, id: str) -> Outgoing:
-    """With the present time. secret: else the source's first. Raises CannotSend, also where the source would not
-    take the signature.
+    """Sign a request with the present time. secret: by default the source's first.
+
+    Raises CannotSend, also if the source would refuse the signature.
     """
     now, secret_ = datetime.now(UTC), secret or sender.context.secrets[0]
     sign: Sign | None = getattr(sender.kind, "sign", None)
@@ -123,7 +124,7 @@ def signed(sender: OpenSource, outgoing: Outgoing, *, secret: str | None, id: st
 
 
 def scheme_of(sender: OpenSource) -> Scheme | None:
-    """How the source's requests are signed; None where that is no Scheme."""
+    """Return the source's signature scheme; None if it has another kind of proof."""
     scheme: SchemeOf | None = getattr(sender.kind, "scheme", None)
     fixed: Scheme | None = getattr(sender.kind, "SCHEME", None)
     return scheme(sender.context) if scheme else fixed

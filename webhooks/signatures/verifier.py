@@ -1,6 +1,6 @@
-"""The one verifier for all signature schemes (schemes.py).
+"""Verifies all signature schemes (schemes.py).
 
-Pure: bytes, headers and the time go in; no clock, no I/O. Whatever is wrong with a header is the same BadSignature.
+Pure: takes bytes, headers and the time; no clock, no I/O. Every malformed header is the same BadSignature.
 """
 
 import base64
@@ -20,7 +20,7 @@ from webhooks.signatures.schemes import Scheme
 
 # int() and float() also take " 1 ", "1_0", "nan" and Arabic digits, and 5,000 of them.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-# A dot would move the boundary between the id and the timestamp; a comma joins what was sent twice.
+# A dot would move the boundary between id and timestamp; a comma joins repeated headers.
 _ID = re.compile(r"[!-+\-/-~]{1,256}")
 _ENCODED = {"hex": "[0-9a-f]+", "base64": "[A-Za-z0-9+/]+={0,2}"}
 _MAX_SIGNATURES = 8
@@ -60,7 +60,7 @@ def verify(
 
 
 def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
-    """What most kinds' `verify` is. Raises BadSignature, StaleTimestamp."""
+    """Verify a request of a source; most kinds' `verify` calls this. Raises BadSignature, StaleTimestamp."""
     return verify(
         scheme,
         headers=request.headers,
@@ -72,7 +72,7 @@ def verified(scheme: Scheme, request: Request, context: Context) -> Verified:
 
 
 def sign(scheme: Scheme, secret: str, *, body: bytes, id: str, now: datetime) -> dict[str, str]:
-    """The headers that `verify` wants. secret: of HMAC; or an ed25519 private key, whsk_ and base64.
+    """Return the headers that `verify` checks. secret: for HMAC; or an ed25519 private key, whsk_ and base64.
 
     Raises WeakSecret for one that can't sign. https://github.com/standard-webhooks/standard-webhooks (whsk_)
     """
@@ -98,7 +98,7 @@ def _made(scheme: Scheme, secret: str, signed: bytes) -> str:
 
 
 def check_secret(scheme: Scheme, secret: str) -> None:
-    """Raises WeakSecret, with a message that never holds the secret."""
+    """Check a secret. Raises WeakSecret, whose message never contains the secret."""
     key = decode(scheme, secret)
     if _is_public(scheme, secret):
         _public_key(key)
@@ -118,7 +118,7 @@ def _public_key(key: bytes) -> Ed25519PublicKey:
 
 
 def decode(scheme: Scheme, secret: str) -> bytes:
-    """The key behind a secret's text: of HMAC, or an ed25519 public one. Raises WeakSecret."""
+    """Decode a secret's text into the key: for HMAC, or an ed25519 public key. Raises WeakSecret."""
     if scheme.public and secret.startswith(scheme.public.key_prefix):
         text = secret.removeprefix(scheme.public.key_prefix)
         return _hex(text) if scheme.encoding == "hex" else _base64(text)
@@ -146,7 +146,7 @@ def _hex(text: str) -> bytes:
 
 
 def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str]) -> str | None:
-    """A header that is sent once. A repeated one arrives joined by a comma, which no form allows."""
+    """Return a header that must be sent once. A repeated one arrives joined by a comma, which no form allows."""
     if name is None:
         return None
     if not form.fullmatch(value := headers.get(name, "")):
@@ -155,7 +155,7 @@ def _single(headers: Mapping[str, str], name: str | None, form: re.Pattern[str])
 
 
 def _unpacked(packed: str, header: str) -> tuple[str, str]:
-    """The timestamp and the signature of a header that holds both."""
+    """Split a header that holds both timestamp and signature."""
     pattern = re.escape(packed).replace(r"\{timestamp\}", "([0-9]{1,12})").replace(r"\{signature\}", "([^,]+)")
     if not (found := re.fullmatch(pattern, header)):
         raise BadSignature
@@ -163,7 +163,7 @@ def _unpacked(packed: str, header: str) -> tuple[str, str]:
 
 
 def _signatures(scheme: Scheme, header: str) -> list[bytes]:
-    """All signatures of the header, other versions' too. One malformed entry spoils it."""
+    """Return all signatures of the header, other versions' too. One malformed entry invalidates the header."""
     entries = header.split(scheme.separator) if scheme.separator else [header]
     repeated = len(set(entries)) < len(entries)  # as a header that was sent twice is
     form = _entry(scheme.prefix[-1:], scheme.encoding)
@@ -174,7 +174,10 @@ def _signatures(scheme: Scheme, header: str) -> list[bytes]:
 
 @cache
 def _entry(mark: str, encoding: str) -> re.Pattern[str]:
-    """Any version's signature in a scheme's form: v1,<base64> or sha256=<hex>. mark: what its prefix ends with."""
+    """Parse any version's signature in a scheme's form: v1,<base64> or sha256=<hex>.
+
+    mark: the prefix's last character.
+    """
     version = f"[A-Za-z0-9]{{1,8}}{re.escape(mark)}" if mark else ""
     return re.compile(version + _ENCODED[encoding])
 
@@ -185,7 +188,7 @@ def _signed_bytes(scheme: Scheme, delivery_id: str | None, timestamp: str | None
 
 
 def _made_with(scheme: Scheme, secret: str, given: Sequence[bytes], signed: bytes) -> bool:
-    """Whether one of the signatures is this secret's. The key's kind says which are looked at, never the header."""
+    """Return whether one of the signatures is this secret's. The key's kind selects the algorithm, never the header."""
     if scheme.public and _is_public(scheme, secret):
         key, prefix = decode(scheme, secret), scheme.public.prefix.encode()
         return any(
@@ -216,7 +219,7 @@ def _mac(scheme: Scheme, secret: str, signed: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def _keyed(scheme: Scheme, secret: str) -> hmac.HMAC:
-    """To be copied: OpenSSL takes longer to look the digest up than to run it over a webhook."""
+    """Return a keyed HMAC to copy: OpenSSL's look-up of the digest takes longer than hashing a webhook."""
     return hmac.new(decode(scheme, secret), digestmod=scheme.digest)
 
 
@@ -226,5 +229,5 @@ def _fresh(timestamp: int, *, now: datetime, tolerance: int) -> None:
         direction = "ago" if off > 0 else "in the future"
         raise StaleTimestamp(
             f"the request was signed {abs(off)} seconds {direction}, and {tolerance} are allowed; "
-            "sign each attempt anew, and check the sender's clock"
+            "sign each attempt again, and check the sender's clock"
         )

@@ -1,6 +1,6 @@
-"""Kinds of senders: one file per kind, and no list to edit; registrar.yml names the file as `kind`.
+"""Kinds of sources: one file or folder per kind, found by its name, which registrar.yml gives as `kind`.
 
-A file offers, without any I/O and with no other clock than request.received_at (types: ingress/source_types.py):
+A kind defines these, without I/O and with no clock but request.received_at (types: ingress/source_types.py):
 
     CONTENT_TYPES = {"application/json"}
         the media types that this kind sends; any other is a 415. None: any, and normalise says which it can read.
@@ -8,39 +8,39 @@ A file offers, without any I/O and with no other clock than request.received_at 
         raises WeakSecret for one that is too short or malformed: the receiver refuses to start.
     def verify(request: Request, context: Context) -> Verified
         the sender's delivery id if it is signed, and which secret signed. Raises BadSignature, StaleTimestamp, and
-        nothing else. Usually one call of signature.verified with a Scheme.
+        nothing else. Usually one call of verifier.verified with a Scheme.
     def normalise(request: Request, context: Context) -> Parsed
-        called for verified requests only. What a sender sends has one of three fates, each explicit: it becomes
-        events; it is somebody else's business and ignored by its name, known or not (Parsed with no events); it is
-        meant for us and wrong, and InvalidEvent says so. Raises NotJson, NotAForm, InvalidEvent, UnsupportedMediaType.
+        called for verified requests only. A payload has one of three explicit fates: it becomes events; it is not
+        meant for us, and ignored by its name (Parsed without events); it is meant for us and wrong (InvalidEvent).
+        Raises NotJson, NotAForm, InvalidEvent, UnsupportedMediaType.
     MAX_BYTES = 65_536                                                           (optional)
-        the largest body that this kind ever sends, where `verify` must look into it: whoever is not verified yet can
-        make the receiver work for it. registrar.yml's max_bytes applies where it is lower.
+        the largest body that this kind sends, in bytes, if `verify` must parse it: parsing costs work before the
+        sender is verified. registrar.yml's max_bytes applies if it is lower.
     class Options(BaseModel)                                                     (optional)
-        what registrar.yml may say under `options` for this kind alone; extra="forbid". `context.options` is one.
+        the settings under `options` in registrar.yml for this kind; extra="forbid". `context.options` is one.
     def check(context: Context) -> None                                          (optional)
-        raises WeakSecret where secrets, options and the rest of registrar.yml do not go together: the receiver refuses
+        raises WeakSecret if secrets, options and the rest of registrar.yml contradict each other: the receiver refuses
         to start.
     def handshake(headers: Mapping[str, str], context: Context) -> Answer        (optional)
-        the answer to OPTIONS, which without it is a 405.
+        the answer to OPTIONS, which is a 405 for kinds without it.
     SCHEME: Scheme, or def scheme(context: Context) -> Scheme | None             (optional)
         how its requests are signed: `registrar send` signs by it, and `registrar doctor` explains by it.
     def compose(content: Mapping, context: Context) -> Outgoing                  (optional)
-        one of our events as this kind of sender would say it, not yet signed: `registrar send TYPE --source NAME`.
+        one of our events in this kind's form, unsigned, for `registrar send TYPE --source NAME`.
     def sign(outgoing: Outgoing, *, secret, context, now) -> Outgoing            (optional)
-        proves who sent it where no Scheme does (a token), or makes what is in the body fresh before it is signed.
+        adds a proof that no Scheme makes (a token), or refreshes a time in the body before it is signed.
     def refuse(request: Request, rejected: Rejected) -> Mapping | None          (optional)
-        the JSON that this sender is shown with a 200 in place of a 4xx or 5xx; None leaves that. rejected.spoken() is
-        for people: what was wrong, or that it can't be taken now. Never asked about a bad signature.
-    def letter(request: Request, rejected: Rejected, context: Context) -> Letter | None      (optional)
-        the same where nothing of the answer is shown: it is posted to an address of the request, which is made sure of.
+        the JSON of a 200 that replaces a 4xx or 5xx; None leaves that. rejected.spoken() is the sentence for people.
+        Not called for a bad signature.
+    def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatReply | None      (optional)
+        the same for systems that show nothing of the response: posted to a checked address of the request.
 
-A delivery id that is not signed (GitHub's, Bitbucket's) is no identity: whoever caught a request could send it
-again under another one. Leave it out, and the body's digest is taken.
+A delivery id that is not signed (GitHub's, Bitbucket's) is no identity: a captured request could be sent again under
+another one. Leave it out: then the body's digest is the identity.
 
-What the sender may do is none of the file's business: ingress/endpoint.py asks registrar.yml about every event.
+A kind checks no permissions: ingress/endpoint.py checks every event against `may` in registrar.yml.
 
 With it come tests/fixtures/<kind>/_sender.json (the secrets and the time that the fixtures are signed with; "signs":
-what the signature covers, ["body", "timestamp"] where it says nothing), captured requests <what>__<case>.http with
+what the signature covers, ["body", "timestamp"] by default), captured requests <what>__<case>.http with
 the expected <what>__<case>.json beside each, and tests/sources/test_<kind>.py.
 """

@@ -27,7 +27,7 @@ from webhooks.signatures import schemes, verifier
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.DISCORD
 HOSTS = frozenset({"discord.com"})
-_EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a form that somebody sends off, of an app's own
+_EVENTS, _PING, _COMMAND, _PRESS, _AUTOCOMPLETE = 0, 1, 2, 3, 4  # 5 is a submitted form of another app
 Options = buttons.Options
 _VERDICTS = {"a": "approve", "r": "reject"}
 # The notifier discord.py makes it: verdict, promotion, version, target, which message it is of, until when it
@@ -64,7 +64,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Of anything but a 200 Discord shows only that the application did not respond."""
+    """Return the refusal for a 200: for any other status Discord shows only that the application did not respond."""
     try:
         said = strict_json.parse_theirs(request.body)
     except NotJson:
@@ -116,7 +116,7 @@ def _model(said: Mapping[str, Any]) -> str:
 
 
 def _user(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """In a server the user is within `member`. https://docs.discord.com/developers/resources/user"""
+    """Return the user, which in a server is within `member`. https://docs.discord.com/developers/resources/user"""
     return _object(_object(said, "member"), "user") or _object(said, "user")
 
 
@@ -148,6 +148,6 @@ def _object(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _ephemeral(text: str) -> Mapping[str, Any]:
-    """Flag 64: seen by the person alone. Nobody is mentioned. A message ends at 2,000 characters."""
+    """Return a message that only this person sees (flag 64), without mentions, of at most 2,000 characters."""
     content = markdown.escape(text, most=1900)
     return {"type": 4, "data": {"content": content, "flags": 64, "allowed_mentions": {"parse": []}}}

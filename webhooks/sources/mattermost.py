@@ -1,11 +1,10 @@
-"""Mattermost: the slash command, known by its token, and Approve and Reject buttons, known by what we sealed in them.
+"""Mattermost: the slash command, verified by its token, and Approve and Reject buttons, by their encrypted context.
 
 https://developers.mattermost.com/integrate/slash-commands/custom
-https://developers.mattermost.com/integrate/plugins/interactive-messages
-A press is not signed. Mattermost keeps a button's `context` from everybody, and sends it along with the press: a
-sealed text in it, made by the notifier mattermost.py for this source, says where the button came from. What was
-sealed for another chat, where people can read it, opens nothing here. It ages, and counts once for each person. A
-person is the user_id, never the name.
+https://developers.mattermost.com/integrate/plugins/interactive-messages A press is not signed. Mattermost shows a
+button's `context` to nobody, and sends it with the press: the encrypted text in it, made by the notifier mattermost.py
+for this source, proves where the button came from. One encrypted for another chat system is refused. It expires, and
+counts once per person. A person is the user_id, never the name.
 """
 
 import hmac
@@ -26,7 +25,7 @@ from webhooks.ingress.validation import clean
 from webhooks.signatures.verifier import WeakSecret
 
 CONTENT_TYPES = frozenset({"application/x-www-form-urlencoded", "application/json"})
-# Bytes: a post ends at 16,383 characters, and a press holds little but what was sealed.
+# Bytes: a post ends at 16,383 characters, and a press holds little but the encrypted context.
 MAX_BYTES = 65_536
 Options = buttons.Options
 # Sent once for each person or channel that the text mentions (model.UserMentionMap.ToURLValues in its source).
@@ -43,7 +42,7 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """The token of a command, twice as documented; the seal of a button, however old. No id of either is signed."""
+    """Verify a command by its token (sent twice, as documented), a press by its encrypted context. No id is signed."""
     if request.content_type == "application/json":
         _pressed(request, context)
         return Verified(None, None)
@@ -54,7 +53,7 @@ def verify(request: Request, context: Context) -> Verified:
 
 
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
-    """The token of a command, in both places. A press is known by its seal alone, and stays as it is."""
+    """Add a command's token, in both places. A press stays as it is."""
     del context, now
     if outgoing.headers.get("content-type") == "application/json":
         return outgoing
@@ -80,14 +79,15 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Of anything but a 200 Mattermost shows only that it failed."""
+    """Return the refusal for a 200: for any other status Mattermost shows only that it failed."""
     place = "ephemeral_text" if request.content_type == "application/json" else "text"
     return _shown(place, rejected.spoken())
 
 
 def _knows(request: Request, secret: str) -> bool:
-    """In constant time, as bytes: texts with other than ASCII would be a TypeError. The form is parsed only for
-    senders whose header is right.
+    """Compare the token in constant time, as bytes: a non-ASCII text would raise TypeError.
+
+    The form is parsed only after the header was verified.
     """
     try:
         header = request.headers.get("authorization", "").encode("ascii")
@@ -100,7 +100,7 @@ def _knows(request: Request, secret: str) -> bool:
 
 
 def _pressed(request: Request, context: Context) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The press, and what was sealed in its context: opened where it stands, before the body is parsed around it.
+    """Return the press and its decrypted context, which is verified before the rest of the body is parsed.
 
     Raises BadSignature.
     """
@@ -133,6 +133,6 @@ def _person(said: Mapping[str, Any], context: Context) -> Actor:
 
 
 def _shown(place: str, text: str) -> Mapping[str, Any]:
-    """To the person alone; without Mattermost's translation of what looks like Slack's markup."""
+    """Return a message that only this person sees, without Mattermost's translation of Slack's markup."""
     kind = {"response_type": "ephemeral"} if place == "text" else {}
     return {**kind, place: markdown.escape(text, most=_MOST), "skip_slack_parsing": True}

@@ -1,4 +1,4 @@
-"""MLflow's own webhooks: what people do by hand in its UI, and what comes back of our own writes.
+"""MLflow's own webhooks: changes made by hand in its UI, and echoes of our own writes.
 
 https://mlflow.org/docs/latest/ml/webhooks/
 MLflow says what changed and never who did it, so worker/actions/observe.py compares the registry with the ledger.
@@ -39,7 +39,7 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """X-MLflow-Delivery-Id is signed, and the same in each attempt."""
+    """Verify a request. X-MLflow-Delivery-Id is signed, and the same in each attempt."""
     return verifier.verified(SCHEME, request, context)
 
 
@@ -48,7 +48,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     entity, action, data = text(payload, "entity"), text(payload, "action"), at(payload, "data")
     if not entity or not action or not isinstance(data, dict):
         raise InvalidEvent("not one of MLflow's events: they have entity, action and data")
-    if action not in _CHANGES.get(entity, ()):  # of prompts, budgets, gateways, and what else MLflow comes to have
+    if action not in _CHANGES.get(entity, ()):  # of prompts, budgets, gateways and others
         return Ignored(f"{clean(entity)}.{clean(action)} is no change of a registered model").parsed
     if _EXAMPLES[entity].items() <= data.items():
         return Parsed(answer=Answer(200, {"events": [], "test": True}))
@@ -58,13 +58,13 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """MLflow takes names and keys that can't be kept here, and nobody there reads why."""
+    """Answer unusable names and keys with a 200: nobody reads a refusal in MLflow."""
     del request
     return refused(rejected)
 
 
 def _changed(entity: str, action: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The fields of RegistryChanged; of a tag's value as much as people read."""
+    """Return the fields of RegistryChanged, a tag's value cut to a readable length."""
     fields = {"model": data.get("name"), "change": f"{entity}.{action}"}
     if entity != "registered_model":
         fields["version"] = data.get("version")  # alias.deleted names none

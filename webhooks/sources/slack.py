@@ -29,7 +29,7 @@ BUTTONS = {"registrar.approve": "promotion.approve", "registrar.reject": "promot
 IGNORED = frozenset({"registrar.open"})  # a link on a card: Slack reports the click, the browser follows it
 Options = buttons.Options
 _NOTHING = Answer(200, {})
-# What Slack writes for what people typed: https://docs.slack.dev/messaging/formatting-message-text#escaping,
+# How Slack encodes typed text: https://docs.slack.dev/messaging/formatting-message-text#escaping,
 # https://docs.slack.dev/interactivity/implementing-slash-commands#creating_your_command (escaping)
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:|[@#!])[^<>|]*\|([^<>]*)>")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
@@ -41,7 +41,7 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """Slack's delivery id, the trigger_id, is in the body: `normalise` finds it."""
+    """Verify a request. Its id, the trigger_id, is in the body: `normalise` reads it."""
     return verifier.verified(SCHEME, request, context)
 
 
@@ -59,10 +59,10 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Slack shows what a slash command is answered only if it comes with a 200.
+    """Return the refusal of a slash command for a 200: Slack shows no other response.
 
-    A press comes here where its person can't be told (`letter`): a 4xx would have Slack count the app as failing. What
-    can't be taken at the moment stays a failure.
+    A press comes here if its person can't be reached (`async_reply`): by a 4xx Slack would count the app as failing. A
+    temporary failure stays one.
     """
     try:
         form = strict_form.parse(request.body)
@@ -75,7 +75,7 @@ def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
 
 
 def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatReply | None:
-    """Of the answer to a press Slack shows nothing, whatever it is; the person reads what comes to its response_url.
+    """Return a message for the response_url of a press, since Slack shows nothing of the response itself.
 
     https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
     """
@@ -90,9 +90,9 @@ def async_reply(request: Request, rejected: Rejected, context: Context) -> ChatR
 
 
 def _event(content: Any) -> Parsed:
-    """https://docs.slack.dev/reference/events/url_verification; it is the only event that is taken.
+    """Answer url_verification, the only event that is taken: https://docs.slack.dev/reference/events/url_verification
 
-    Slack sends others three times, and ends the subscription, where they are refused.
+    Others are not refused: Slack would send them three times, and end the subscription.
     """
     kind = text(content, "type")
     if not kind:
@@ -104,11 +104,11 @@ def _event(content: Any) -> Parsed:
 
 
 def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
-    """What else an app has (shortcuts, modals, menus, buttons of its own) is ignored: Slack takes {} for "heard"."""
+    """Parse an interaction. Others of the app (shortcuts, modals, menus, its own buttons) are ignored with {}."""
     actions = at(payload, "actions")
     if not (kind := text(payload, "type")) or (kind == "block_actions" and not isinstance(actions, list)):
         raise InvalidEvent("not one of Slack's interactions")
-    if kind == "block_suggestion":  # a menu's, which waits for what it can offer
+    if kind == "block_suggestion":  # a menu that loads its options
         return Parsed(answer=Answer(200, {"options": []}))
     pressed = [action for action in actions if _ours(action)] if kind == "block_actions" else []
     if not pressed:
@@ -117,7 +117,7 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
     account = _account(user.get("team_id") or team.get("id"), user.get("id"))
     if len(actions) > 1:
         raise InvalidEvent("one button is pressed at a time")
-    said = _said(pressed[0], _object(payload, "channel").get("id"), context)
+    said = _decrypt_button(pressed[0], _object(payload, "channel").get("id"), context)
     press = buttons.pressed(said, by=account, request=request, context=context)
     address = _address(payload.get("response_url"), context)
     event = Event(press.data, _person(account, user.get("username"), context), request.received_at, reply_to=address)
@@ -125,13 +125,13 @@ def _interaction(payload: Any, request: Request, context: Context) -> Parsed:
 
 
 def _ours(action: Any) -> bool:
-    """Whether it is a button of ours that asks for something, or looks like one."""
+    """Return whether an action is, or pretends to be, one of our buttons that ask for something."""
     name = text(action, "action_id")
     return name.startswith("registrar.") and name not in IGNORED
 
 
-def _said(action: Any, place: object, context: Context) -> Mapping[str, Any]:
-    """The sealed value says what is approved: nobody can make one up, nor approve what was not shown."""
+def _decrypt_button(action: Any, place: object, context: Context) -> Mapping[str, Any]:
+    """Decrypt a button's value, which says what is approved. It can't be forged."""
     type_ = BUTTONS.get(str(action.get("action_id"))) if isinstance(action, dict) else None
     if type_ is None:
         raise InvalidEvent(f"not a button of ours: action_id must be one of {', '.join(BUTTONS)}")
@@ -184,6 +184,6 @@ def _object(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _ephemeral(text: str) -> Mapping[str, Any]:
-    """Seen by the person alone. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    """Return a message that only this person sees. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return {"response_type": "ephemeral", "text": escaped}

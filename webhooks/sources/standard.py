@@ -23,7 +23,7 @@ from webhooks.signatures import schemes, verifier
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.STANDARD_WEBHOOKS
 _KEYS = ("type", "timestamp", "data")
-_OURS = "training_run.finished"  # what lacks a type is taken for one of ours that was forgotten
+_OURS = "training_run.finished"  # assumed where the type is missing, so that the answer names the fields
 
 
 def check_secret(secret: str) -> None:
@@ -31,12 +31,12 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """webhook-id is signed, and the same in each attempt of one delivery."""
+    """Verify a request. webhook-id is signed, and the same in each attempt of one delivery."""
     return verifier.verified(SCHEME, request, context)
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """One event. Who sent it is the source itself; the timestamp is when it happened, not when it was signed."""
+    """Parse one event. Its actor is the source; its timestamp is when it happened, not when it was signed."""
     content = strict_json.parse(request.body)
     try:
         validation.check_ours(text(content, "type") or _OURS)

@@ -1,8 +1,8 @@
-"""Microsoft Teams: an outgoing webhook. Somebody writes `@Registrar approve MODEL VERSION`, and is answered at once.
+"""Microsoft Teams: an outgoing webhook. A person writes `@Registrar approve MODEL VERSION` and gets an answer at once.
 
-https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
-Teams waits for 5 s and takes no later answer: what needs one is refused with where to look instead. The activity's
-serviceUrl is never called. A person is the aadObjectId, never the name: names can be changed.
+https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook Teams waits for
+5 s and takes no later answer: commands that need one are refused with where to look instead. The activity's serviceUrl
+is never called. A person is the aadObjectId, never the name: names can be changed.
 """
 
 import html
@@ -23,7 +23,7 @@ from webhooks.signatures import schemes, verifier
 
 CONTENT_TYPES = frozenset({"application/json"})
 SCHEME = schemes.TEAMS
-# What is not the writer's word, or not any more: the webhook's name, a message that is answered, what is struck out.
+# Not the writer's words: the webhook's name, a quoted message, text struck out.
 # A tag ends before the next begins, so that a text of nothing but "<" is read once.
 _NOT_SAID = re.compile(r"(?is)<(at|blockquote|s|strike|del)(?:\s[^<>]*)?>(?:(?!<\1[\s>]).)*?</\1>")
 _MOST_QUOTES = 20  # one within the other
@@ -35,12 +35,12 @@ def check_secret(secret: str) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """The signature covers the body; the activity's id is in it, and `normalise` finds it."""
+    """Verify the body. Its id is the activity's: `normalise` reads it."""
     return verifier.verified(SCHEME, request, context)
 
 
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
-    """The activity's own time is made the present, before it is signed."""
+    """Set the activity's time to the present, then sign."""
     del secret, context
     activity = strict_json.parse_theirs(outgoing.body)
     if isinstance(activity, dict):
@@ -52,7 +52,7 @@ def normalise(request: Request, context: Context) -> Parsed:
     activity = strict_json.parse_theirs(request.body)
     if not (kind := text(activity, "type")):
         raise InvalidEvent("not an activity: it has no type")
-    if kind != "message":  # somebody types, reacts, edits: nothing is asked, so nobody is answered
+    if kind != "message":  # typing, reactions and edits need no answer
         return Ignored(f"activities of the type {clean(kind)}").parsed
     _fresh(activity.get("timestamp"), request.received_at, tolerance=context.config.tolerance)
     understood = parser.understand(_words(text(activity, "text")), command="@Registrar", later=parser.ELSEWHERE)
@@ -68,12 +68,12 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """Teams shows an answer only if it comes with a 200. What was signed long ago may be somebody else's copy."""
+    """Return the refusal for a 200: Teams shows no other response. A stale request is refused: it may be a copy."""
     return None if isinstance(rejected, StaleTimestamp) else _message(rejected.spoken())
 
 
 def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
-    """The signature knows no time, but the signed body does: what was caught can't be sent again tomorrow."""
+    """Check the time in the signed body, so that a captured request can't be sent again later."""
     try:
         at = datetime.fromisoformat(timestamp if isinstance(timestamp, str) else "")
         off = abs((now - at).total_seconds())
@@ -84,7 +84,7 @@ def _fresh(timestamp: object, now: datetime, *, tolerance: int) -> None:
 
 
 def _words(sent: str) -> str:
-    """Without the mention of the webhook, markup and entities; Teams likes non-breaking spaces."""
+    """Return the text without the webhook's mention, markup, entities and non-breaking spaces."""
     for _ in range(_MOST_QUOTES):
         sent, found = _NOT_SAID.subn(" ", sent)
         if not found:
@@ -109,5 +109,5 @@ def _delivery(activity: Mapping[str, Any]) -> str | None:
 
 
 def _message(said: str) -> Mapping[str, Any]:
-    """Teams renders Markdown and some HTML."""
+    """Return a message with Markdown and HTML escaped, which Teams would render."""
     return {"type": "message", "text": html.escape(said, quote=False)}

@@ -1,4 +1,5 @@
-"""MLflow's language for searching runs, as far as it must be known at the door: https://mlflow.org/docs/latest/search-runs
+"""MLflow's language for searching runs, as far as it must be known at the door:
+https://mlflow.org/docs/latest/search-runs
 
 A filter that MLflow can't read is its 400, told at once. What it can read and its database can't do is a 5xx each time
 it is tried, though nothing is down: that must not be accepted. So both are refused here, with what would be right.

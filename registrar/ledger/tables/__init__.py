@@ -1,4 +1,4 @@
-"""The tables of the ledger. Changing one needs a migration in migrations/versions/."""
+"""The ledger's tables; docs/explanation/architecture.md draws them. A change needs a migration in migrations/versions/."""
 
 from registrar.ledger.tables.columns import UtcDateTime, metadata
 from registrar.ledger.tables.intake import archived, archives, events, rejections, tasks

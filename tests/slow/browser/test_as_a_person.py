@@ -33,7 +33,7 @@ def test_an_event_is_found_and_says_why_a_gate_failed(page: Page, site: Site, mo
     expect(rows).to_have_count(1)
     rows.get_by_role("link", name="training_run.finished").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(model)
-    expect(page.locator("#came")).to_contain_text("was held back from Staging: rmse 8.1 is not < 7")
+    expect(page.locator("#outcome")).to_contain_text("was held back from Staging: rmse 8.1 is not < 7")
     page.locator(".facts").get_by_role("link", name=model).first.click()
     expect(page.locator("#model")).to_contain_text("rmse 8.1 is not < 7")
 
@@ -90,9 +90,9 @@ def test_a_dead_letter_is_tried_again_once_it_can_be_done(page: Page, site: Site
 def test_an_event_is_replayed(page: Page, site: Site, model: str):
     event = site.trained(model, rmse=8.1)
     page.goto(f"/events/{event['id']}")
-    expect(page.locator("form.deed")).to_contain_text(f"registrar replay {event['id']} --plan")
+    expect(page.locator("form.action")).to_contain_text(f"registrar replay {event['id']} --plan")
     page.get_by_role("button", name="Replay this event").click()
-    expect(page.locator("#came")).to_contain_text("Sent again by Ada", timeout=SOON)
+    expect(page.locator("#outcome")).to_contain_text("Sent again by Ada", timeout=SOON)
 
 
 def test_a_refused_request_is_shown(page: Page, site: Site):

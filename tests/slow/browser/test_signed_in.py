@@ -32,7 +32,7 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     page.get_by_label("Type").select_option("training_run.finished")
     page.get_by_role("button", name="Search").click()
     page.locator("tbody").get_by_role("link", name="training_run.finished").click()
-    expect(page.locator("#came")).to_contain_text("was held back from Staging: rmse 8.1 is not < 7")
+    expect(page.locator("#outcome")).to_contain_text("was held back from Staging: rmse 8.1 is not < 7")
 
     site.trained(model, rmse=6.5)
     watching = page.context.new_page()
@@ -55,12 +55,12 @@ def test_a_working_day(elsewhere: Elsewhere, site: Site, model: str):
     page.get_by_role("link", name="replay evaluation_run.finished").click()
     page.get_by_role("button", name="Plan").click()
     expect(page.locator("#sent")).to_contain_text("evaluation_run.finished by Ada now: ready", timeout=SOON)
-    expect(page.locator("#came")).not_to_contain_text("Sent again by Ada")
+    expect(page.locator("#outcome")).not_to_contain_text("Sent again by Ada")
     page.get_by_role("button", name="Replay this event").click()
-    expect(page.locator("#came")).to_contain_text("Sent again by Ada", timeout=SOON)
-    page.locator("#came").get_by_role("link").last.click()
-    expect(page.locator("#came .lead .state")).to_have_text("succeeded", timeout=SOON)
-    expect(page.locator("#came")).to_contain_text(f"{model} version 2 was evaluated by run")
+    expect(page.locator("#outcome")).to_contain_text("Sent again by Ada", timeout=SOON)
+    page.locator("#outcome").get_by_role("link").last.click()
+    expect(page.locator("#outcome .lead .state")).to_have_text("succeeded", timeout=SOON)
+    expect(page.locator("#outcome")).to_contain_text(f"{model} version 2 was evaluated by run")
     page.goto(f"/dead/{failed['tasks'][0]['id']}")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#letter .lead .state")).to_have_text("succeeded", timeout=SOON)
@@ -88,7 +88,7 @@ def test_forms_of_a_session_reject_drop_and_replay(elsewhere: Elsewhere, site: S
     page.goto(f"/events?model={model}&type=training_run.finished")
     page.locator("tbody").get_by_role("link", name="training_run.finished").click()
     page.get_by_role("button", name="Replay this event").click()
-    expect(page.locator("#came")).to_contain_text("Sent again by Ada", timeout=SOON)
+    expect(page.locator("#outcome")).to_contain_text("Sent again by Ada", timeout=SOON)
 
 
 def test_a_viewer_sees_no_button_and_is_refused(elsewhere: Elsewhere, site: Site, model: str):
@@ -97,7 +97,7 @@ def test_a_viewer_sees_no_button_and_is_refused(elsewhere: Elsewhere, site: Site
     sign_in(page)
     expect(page.locator(".who")).to_contain_text("Vera · viewer")
     page.locator(".card", has_text=model).get_by_role("link").click()
-    expect(page.locator("main")).to_contain_text("You are signed in as viewer, and may look.")
+    expect(page.locator("main")).to_contain_text("You are signed in as viewer and can't vote.")
     expect(page.locator("main form")).to_have_count(0)
     promotion = page.url
     refused_form(page, "/approve")

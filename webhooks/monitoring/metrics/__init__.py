@@ -1,4 +1,4 @@
-"""What Prometheus reads of the receiver: what its processes count, how things stand, what has happened.
+"""The receiver's metrics for Prometheus: counters of its processes, gauges of the ledger, counters of the journal.
 
 docs/reference/metrics.md says what each means. https://prometheus.io/docs/practices/naming/
 """
@@ -14,20 +14,22 @@ from registrar.ledger.deliveries import Receipt
 from registrar.policy import Policy
 from webhooks.ingress.source_types import Verified
 from webhooks.monitoring.metrics.journal_collector import JournalCollector
-from webhooks.monitoring.metrics.naming import UNKNOWN
 from webhooks.monitoring.metrics.state_collector import StateCollector
 
 __all__ = ["CONTENT_TYPE", "UNKNOWN", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+UNKNOWN = "(unknown)"  # stands for every source that registrar.yml does not have: a label must not take any text
 ACCEPTING = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)  # seconds; Slack gives up after 3
 _SECRETS = ("first", "second")  # in the order of registrar.yml
 
 
 class Metrics:
-    """Of one receiver. sources: their names. waiting: the unfinished tasks of each source that has some. shared: the
-    folder in which several processes count together (webhooks/serve.py); None: this one counts for itself. health: of
-    each part that /readyz looks at, whether it passes.
+    """The metrics of one receiver.
+
+    sources: names. waiting: returns the number of unfinished tasks by source. shared: the folder in which several
+    processes count together (webhooks/serve.py); None: one process. health: returns whether each part of /readyz
+    passes.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Metrics:
         self._verified.one(name, by)
 
     def took(self, name: str, receipt: Receipt) -> None:
-        """A delivery that stands in the ledger. name: of a source of registrar.yml."""
+        """Count a committed delivery. name: of a source of registrar.yml."""
         if receipt.repeated:
             self._repeated.one(name)
             return
@@ -95,16 +97,16 @@ class Metrics:
             self._events.one(name, type_)
 
     def accepted(self, name: str, status: int, seconds: float) -> None:
-        """A request that is answered 2xx. name: of a source of registrar.yml."""
+        """Count a request answered 2xx. name: of a source of registrar.yml."""
         self._answers.one(name, str(status))
         self._accepted[name].observe(seconds)
 
     def text(self) -> bytes:
-        """A ledger that does not answer leaves its gauges away, and says so by registrar_ledger_up."""
+        """Return the exposition. While the ledger is unavailable its gauges are absent and registrar_ledger_up is 0."""
         return generate_latest(self._told) + generate_latest(self._standing)
 
     def collect(self) -> Iterator[Metric]:
-        """What /readyz says, and what is not done yet, as the bounds of backpressure see it."""
+        """Yield the gauges of /readyz, and of the unfinished tasks that capacity is bounded by."""
         ready = GaugeMetricFamily("registrar_ready", "Whether a part passes, as /readyz has it.", labels=["check"])
         for name, passes in self._health().items():
             ready.add_metric([name], passes)
@@ -127,22 +129,23 @@ class Metrics:
 
 
 class _Counts:
-    """A counter that knows where it counted before: looking that up takes prometheus-client longer than counting."""
+    """A counter with a cache of its children: prometheus-client's look-up takes longer than counting."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._known: dict[tuple[str, ...], Counter] = {}
 
     def one(self, *labels: str) -> None:
-        """One more of these, which are few."""
+        """Count one. There are few combinations of labels."""
         if (counted := self._known.get(labels)) is None:
             counted = self._known[labels] = self._counter.labels(*labels)
         counted.inc()
 
 
 class _Shared:
-    """What a receiver's processes count together. What each reads off the journal lies in the folder, too, and is the
-    same from each: it is not to be added up.
+    """The sums over a receiver's processes.
+
+    Metrics read from the journal are the same in each, so they are not summed.
     """
 
     def __init__(self, folder: str, names: Collection[str]) -> None:

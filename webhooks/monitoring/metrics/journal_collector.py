@@ -1,7 +1,6 @@
-"""What has happened, counted from the journal: a function of the ledger alone, so it is the same whoever counts, goes
-on where it was after a restart, and misses nothing that happened meanwhile.
+"""Counters read from the journal: the same from every receiver, and complete after a restart.
 
-It is shown once the whole journal was read: a count that climbs to where it was would look like a busy day.
+They are absent until the whole journal was read: a counter that climbs back after a restart would look like a busy day.
 """
 
 import time
@@ -13,7 +12,7 @@ from prometheus_client.core import Metric
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.journal.stream import after
 from registrar.policy import Policy
-from webhooks.monitoring.metrics.cache import SingleFlightCache
+from webhooks.caches import SingleFlightCache
 from webhooks.monitoring.metrics.journal_metrics import JournalMetrics
 
 PAGE = 2000  # entries
@@ -21,23 +20,23 @@ READ_SECONDS = 0.5  # at a time; a page takes a tenth of that
 
 
 class JournalCollector:
-    """A collector for prometheus-client. A ledger that is away leaves the numbers as they were."""
+    """A collector for prometheus-client. While the ledger is unavailable the numbers stay."""
 
     def __init__(self, ledger: Ledger, policy: Policy, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._story = JournalMetrics(policy)
+        self._metrics = JournalMetrics(policy)
         self._read_to = 0
         self._complete = False
-        self._kept = SingleFlightCache(self._look)
+        self._cached = SingleFlightCache(self._read_families)
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._kept()
+        yield from self._cached()
 
-    def _look(self) -> list[Metric]:
+    def _read_families(self) -> list[Metric]:
         with suppress(LedgerUnavailable):  # registrar_ledger_up says so
             self._follow()
-        return list(self._story.registry.collect()) if self._complete else []
+        return list(self._metrics.registry.collect()) if self._complete else []
 
     def _follow(self) -> None:
         until = self._clock() + READ_SECONDS
@@ -45,7 +44,7 @@ class JournalCollector:
             with self._ledger.read() as connection:
                 entries = after(connection, self._read_to, limit=PAGE)
             for entry in entries:
-                self._story.hear(entry)
+                self._metrics.count(entry)
                 self._read_to = entry.seq
             if len(entries) < PAGE:
                 self._complete = True

@@ -1,4 +1,4 @@
-"""The journal's entries, one after the other, as counters and histograms: what came of promotions, after how long."""
+"""Counts the journal's entries in counters and histograms: outcomes of promotions and how long they took."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,7 +28,10 @@ class _Version:
 
 @dataclass
 class _Promotion:
-    """labels: its policy and target. asked: of people; approved: by the last of them."""
+    """An open promotion.
+
+    labels: its policy and target. asked: when people were asked; approved: by the last of them.
+    """
 
     labels: tuple[str, str]
     requested: datetime
@@ -37,7 +40,7 @@ class _Promotion:
 
 
 class JournalMetrics:
-    """registry: where prometheus-client finds what was heard so far. Remembers what is open, and no more."""
+    """Counts into `registry`. Keeps state only of open promotions and recent versions."""
 
     def __init__(self, policy: Policy) -> None:
         self.registry = CollectorRegistry()
@@ -57,11 +60,11 @@ class JournalMetrics:
         )
         self._back = self._histogram("rollback_seconds", "From saying that it must go to what was before.", BACK, *_OF)
 
-    def hear(self, entry: StreamedEntry) -> None:
-        """The next entry. One about what began before the journal did is passed over."""
+    def count(self, entry: StreamedEntry) -> None:
+        """Count the next entry. An entry about a promotion from before the journal is skipped."""
         self._entries.labels(entry.kind).inc()
-        if hear := self._HEARD.get(entry.kind):
-            hear(self, entry)
+        if handle := self._HANDLERS.get(entry.kind):
+            handle(self, entry)
 
     def _opened(self, entry: StreamedEntry) -> None:
         labels = self._labels(entry)
@@ -74,7 +77,7 @@ class JournalMetrics:
         self._remember(entry)
 
     def _remember(self, entry: StreamedEntry) -> None:
-        """The first request for a version comes of the event that registered it."""
+        """Keep when a version was trained and registered; the event that registered it makes the first request too."""
         version = entry.model, entry.version
         if entry.registered_at and version not in self._versions:
             trained = entry.occurred_at if entry.event_type == "training_run.finished" else None
@@ -123,7 +126,7 @@ class JournalMetrics:
             if begin and end:
                 self._legs.labels(*promotion.labels, leg).observe(_seconds(begin, end))
 
-    def _said(self, entry: StreamedEntry) -> None:
+    def _count_vote(self, entry: StreamedEntry) -> None:
         self._votes.labels(entry.said["verdict"], "yes" if entry.said["counted"] else "no").inc()
 
     def _deploy(self, entry: StreamedEntry) -> None:
@@ -137,7 +140,7 @@ class JournalMetrics:
                 self._legs.labels(*labels, "promoted_to_live").observe(_seconds(since, entry.at))
 
     def _holds(self, entry: StreamedEntry) -> None:
-        """What went back to a target by no promotion, though what caused it was no move by hand."""
+        """Count a rollback: a holding without a promotion, caused by one of _ROLLING_BACK."""
         if entry.event_type not in _ROLLING_BACK or entry.said["promotion_id"] or entry.model is None:
             return
         of_model = self._policy.model(entry.model)
@@ -147,11 +150,11 @@ class JournalMetrics:
                 labels = policy_of(self._policy, entry.model), target.stage
                 self._back.labels(*labels).observe(_seconds(entry.accepted_at or entry.at, entry.at))
 
-    _HEARD: dict[str, Callable[["JournalMetrics", StreamedEntry], None]] = {
+    _HANDLERS: dict[str, Callable[["JournalMetrics", StreamedEntry], None]] = {
         "promotion.opened": _opened,
         "promotion.judged": _judged,
         "promotion.decided": _ended,
-        "vote": _said,
+        "vote": _count_vote,
         "deployment.requested": _deploy,
         "deployment.ended": _deployed,
         "held": _holds,
@@ -168,5 +171,5 @@ class JournalMetrics:
 
 
 def _seconds(begin: datetime | None, end: datetime) -> float:
-    """Never below 0: two machines' clocks may differ."""
+    """Return seconds, at least 0: two machines' clocks may differ."""
     return max(0.0, (end - begin).total_seconds()) if begin else 0.0

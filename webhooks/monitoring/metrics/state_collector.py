@@ -1,31 +1,27 @@
-"""How things stand, by the ledger: gauges that are right whoever is asked, and however many processes there are."""
+"""Gauges read from the ledger: the same from every receiver, however many processes there are."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from prometheus_client.core import GaugeMetricFamily, Metric
-from sqlalchemy import Connection
 
 from registrar.ledger import Ledger, LedgerUnavailable
 from registrar.ledger.capacity import free_bytes
-from registrar.ledger.heartbeats import PARTS, Heartbeat, all_known, mismatches, time_of
-from registrar.ledger.promotions import still_open
+from registrar.ledger.heartbeats import PARTS, Heartbeat, mismatches, time_of
 from registrar.ledger.queries import metrics
-from registrar.ledger.votes import approvals
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from registrar.policy.document import NONE, policy_of
 from registrar.policy.models import Target
-from registrar.queries.not_live import not_live
-from registrar.queries.voting import voting
-from webhooks.monitoring.metrics.cache import SingleFlightCache
+from registrar.queries.gauges import Gauges, read_gauges
+from webhooks.caches import SingleFlightCache
 
-_UP = "Whether the ledger could be read: where it is 0, what stands in it is not shown."
+_UP = "Whether the ledger could be read; at 0 the gauges read from it are absent."
 
 
 class StateCollector:
-    """A collector for prometheus-client. Some seconds old; a ledger that is away leaves registrar_ledger_up alone.
+    """A collector for prometheus-client. Gauges are seconds old; without a ledger only registrar_ledger_up is left.
 
     clock: the time; None: the database's.
     """
@@ -34,29 +30,28 @@ class StateCollector:
         self._ledger = ledger
         self._policy = policy
         self._clock = clock
-        self._kept = SingleFlightCache(self._look)
+        self._cached = SingleFlightCache(self._read_families)
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._kept()
+        yield from self._cached()
 
-    def _look(self) -> list[Metric]:
+    def _read_families(self) -> list[Metric]:
         try:
             with self._ledger.read() as connection:
                 at = self._clock() if self._clock else time_of(connection)
-                found = list(self._families(connection, at))
+                gauges = read_gauges(connection, self._policy, at)
         except LedgerUnavailable:
             return [GaugeMetricFamily("registrar_ledger_up", _UP, value=0)]
-        return [GaugeMetricFamily("registrar_ledger_up", _UP, value=1), *found]
+        return [GaugeMetricFamily("registrar_ledger_up", _UP, value=1), *self._families(gauges, at)]
 
-    def _families(self, connection: Connection, at: datetime) -> Iterator[Metric]:
-        yield from _queue(metrics.queue(connection, at), at)
-        yield from _dead(metrics.dead(connection), at)
-        yield from _promotions(self._policy, metrics.undecided(connection), at)
-        yield from _stuck(self._policy, connection, at)
-        yield from _holders(self._policy, metrics.held(connection), at)
-        known = all_known(connection)
-        yield from _processes(known, at)
-        yield from _with(known, at)
+    def _families(self, gauges: Gauges, at: datetime) -> Iterator[Metric]:
+        yield from _queue(gauges.queue, at)
+        yield from _dead(gauges.dead_letters, at)
+        yield from _promotions(self._policy, gauges.undecided, at)
+        yield from _stuck(self._policy, gauges)
+        yield from _holders(self._policy, gauges.held, at)
+        yield from _processes(gauges.heartbeats, at)
+        yield from _shared_state(gauges.heartbeats, at)
         yield from _disk(free_bytes(self._ledger))
 
 
@@ -65,7 +60,7 @@ def _queue(found: metrics.Queue, at: datetime) -> Iterator[Metric]:
     states.add_metric(["queued"], found.queued)
     states.add_metric(["running"], found.running)
     yield states
-    yield GaugeMetricFamily("registrar_tasks_due", "Queued tasks whose time has come.", value=found.due)
+    yield GaugeMetricFamily("registrar_tasks_due", "Queued tasks that are due.", value=found.due)
     again = "Queued tasks that failed before and are tried again."
     yield GaugeMetricFamily("registrar_tasks_retrying", again, value=found.retried)
     oldest = "How long the longest of the due tasks has waited; 0 where none is due."
@@ -105,17 +100,16 @@ def _promotions(policy: Policy, found: Iterable[metrics.OpenPromotion], at: date
     yield from (opened, pending, ages)
 
 
-def _stuck(policy: Policy, connection: Connection, at: datetime) -> Iterator[Metric]:
-    """What nobody waits for, and nothing ends by itself: somebody must look at it."""
+def _stuck(policy: Policy, gauges: Gauges) -> Iterator[Metric]:
+    """Count what nothing ends by itself: a person must look at it."""
     impossible: dict[tuple[str, str], int] = defaultdict(int)
-    for one in still_open(connection):
-        asked = voting(policy, one, approvals(connection, one.id), at=at)
-        impossible[policy_of(policy, one.model), one.target] += bool(asked and asked.impossible)
+    for promotion, is_impossible in gauges.open:
+        impossible[policy_of(policy, promotion.model), promotion.target] += is_impossible
     help_ = "Promotions whose approval can't be met any more: nobody is left who may give what it lacks."
     stuck = _family("registrar_approvals_impossible", help_, "policy", "target")
     dark: dict[tuple[str, str], int] = defaultdict(int)
-    for asked_for in not_live(policy, connection):
-        dark[policy_of(policy, asked_for.model), asked_for.target] += 1
+    for deployment in gauges.not_live:
+        dark[policy_of(policy, deployment.model), deployment.target] += 1
     help_ = "Versions that hold a target and are not live: their last deployment failed, or was not confirmed in time."
     holders = _family("registrar_holders_not_live", help_, "policy", "target")
     for labels, count in impossible.items():
@@ -152,7 +146,7 @@ def _holders(policy: Policy, found: Iterable[metrics.HeldTarget], at: datetime) 
 
 
 def _target(policy: Policy, one: metrics.HeldTarget) -> Target | None:
-    """The target that a stage or an alias stands for, where it is the one that says who is there."""
+    """Return the target that a holding counts for: by its alias in the mode `aliases`, else by its stage."""
     of_model = policy.model(one.model)
     if one.kind == "stage":
         return of_model.target(one.key) if of_model.mode != "aliases" else None
@@ -170,7 +164,7 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
     former = _family("registrar_last_bell_age_seconds", "Former name of registrar_last_dispatch_age_seconds.", "part")
     for part in PARTS:
         mine = [one for one in known if one.part == part]
-        if not mine and part == "receiver":  # whoever runs it by another server hears of none
+        if not mine and part == "receiver":  # another server than ours writes no heartbeats
             continue
         alive.add_metric([part], sum(not one.silent(at) for one in mine))
         silent.add_metric([part], sum(one.silent(at) for one in mine))
@@ -184,8 +178,8 @@ def _processes(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
     yield GaugeMetricFamily("registrar_tasks_in_hand", "Tasks that workers say they are running.", value=in_hand)
 
 
-def _with(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
-    """What the processes that live work with: clocks, keys, registrar.yml, MLflow."""
+def _shared_state(known: Sequence[Heartbeat], at: datetime) -> Iterator[Metric]:
+    """Compare what the live processes work with: clocks, keys, registrar.yml, MLflow."""
     living = [one for one in known if not one.silent(at)]
     help_ = "Seconds that a part's clock is ahead of the database's (below 0: behind), of the one that is furthest off."
     clocks = _family("registrar_clock_ahead_seconds", help_, "part")
@@ -215,5 +209,5 @@ def _family(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
 
 
 def _age(since: datetime | None, at: datetime) -> float:
-    """Seconds; never below 0, whatever clocks say."""
+    """Return seconds, at least 0: clocks may differ."""
     return max(0.0, (at - since).total_seconds()) if since else 0.0

@@ -1,1 +1,1 @@
-"""Why a signature fails: `registrar doctor --source` tries the usual mistakes on a captured request, and names it."""
+"""Finds out why a signature fails: `registrar doctor --source` tries the usual mistakes on a captured request."""

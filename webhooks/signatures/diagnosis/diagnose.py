@@ -1,4 +1,4 @@
-"""What is wrong with a captured request's signature, in sentences for people; no secret is ever in one."""
+"""Explains what is wrong with a captured request's signature, in sentences that never contain a secret."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ _DIGITS = re.compile(r"[0-9]{1,12}")
 
 
 def diagnose(sender: OpenSource, request: Request) -> list[str]:
-    """The sentences, most telling first. request.received_at: when it arrived, as far as is known."""
+    """Return sentences, the most likely cause first. request.received_at: when it arrived, as far as is known."""
     scheme = scheme_of(sender)
     if scheme is None:
         return [_verdict(sender, request)]
@@ -36,7 +36,7 @@ def diagnose(sender: OpenSource, request: Request) -> list[str]:
 
 
 def _verdict(sender: OpenSource, request: Request) -> str:
-    """Of a kind that offers nothing to try out: a token, or a public key."""
+    """Return the result for a kind without variants to try: a token, or a public key."""
     try:
         sender.verify(request)
     except Rejected as error:
@@ -45,7 +45,7 @@ def _verdict(sender: OpenSource, request: Request) -> str:
 
 
 def _headers(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
-    """What lacks, or came twice."""
+    """Name headers that are missing or repeated."""
     wanted = [name for name in (scheme.signature_header, scheme.timestamp_header, scheme.id_header) if name]
     found = []
     for name in wanted:
@@ -62,7 +62,7 @@ def _headers(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
 
 
 def _others(sender: OpenSource, request: Request) -> list[str]:
-    """The kinds whose signature header is there."""
+    """Return the kinds whose signature header the request has."""
     found = []
     for kind in plugins.kinds("webhooks.sources"):
         scheme: Scheme | None = getattr(plugins.load("webhooks.sources", kind), "SCHEME", None)
@@ -72,7 +72,7 @@ def _others(sender: OpenSource, request: Request) -> list[str]:
 
 
 def _is_good(sender: OpenSource, scheme: Scheme, request: Request) -> bool:
-    """Whether the signature is, whatever its time."""
+    """Return whether the signature is valid, whatever its time."""
     said = request.headers.get(scheme.timestamp_header or "", "")
     at = datetime.fromtimestamp(int(said), UTC) if _DIGITS.fullmatch(said) and len(said) < 12 else request.received_at
     try:
@@ -101,12 +101,12 @@ def _time(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
     return [
         f"{good}, but it was made {long} {which} {request.received_at:%Y-%m-%d %H:%M:%S} UTC; {allowed} are allowed",
         "if the request arrived at that time, a clock is wrong, or it was sent again with its old signature: "
-        "compare `date -u` on both sides, and sign each attempt anew; else say with --at when it arrived",
+        "compare `date -u` on both sides, and sign each attempt again; else say with --at when it arrived",
     ]
 
 
 def _tried(sender: OpenSource, scheme: Scheme, request: Request) -> list[str]:
-    given = list(_given(request.headers[scheme.signature_header]))
+    given = list(_decode_signatures(request.headers[scheme.signature_header]))
     if not given:
         return [f"{scheme.signature_header} holds no signature: it should be {_form(scheme)}"]
     for secret in sender.context.secrets:
@@ -128,8 +128,8 @@ def _form(scheme: Scheme) -> str:
     return f"{scheme.prefix!r} and {digits}" if scheme.prefix else digits
 
 
-def _given(header: str) -> Iterator[bytes]:
-    """The signatures of a header in any form that senders use: prefixed or not, hexadecimal or base64."""
+def _decode_signatures(header: str) -> Iterator[bytes]:
+    """Yield the signatures of a header in any form that senders use: with or without prefix, hexadecimal or base64."""
     for entry in re.split(r"[ ,]", header.strip().strip("\"'")):
         for text in (entry, entry.partition("=")[2]):
             digits = text.replace("-", "+").replace("_", "/").rstrip("=")
@@ -140,7 +140,7 @@ def _given(header: str) -> Iterator[bytes]:
 
 
 def _combinations(scheme: Scheme, secret: str, request: Request) -> Iterator[Sequence[Variant]]:
-    """Key, template, digest, id, timestamp and body; first what is right, then one mistake, then two."""
+    """Yield combinations of key, template, digest, id, timestamp and body: correct, with one mistake, with two."""
     timestamp = request.headers.get(scheme.timestamp_header or "", "")
     id = Variant(request.headers.get(scheme.id_header or "", ""))
     parts = [
@@ -164,7 +164,7 @@ def _mac(combination: Sequence[Variant]) -> bytes:
 
 
 def usual_causes(counts: Mapping[str, int]) -> list[str]:
-    """What refusals by these codes usually come from; most frequent first."""
+    """Return the usual causes of refusals by their codes, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return [f"{count} x {code}: {_CAUSES[code]}" for code, count in ordered if code in _CAUSES]
 

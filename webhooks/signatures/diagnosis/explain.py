@@ -1,4 +1,4 @@
-"""`registrar doctor --source NAME`: why a source's signature fails."""
+"""`registrar doctor --source NAME`: prints why a source's signature fails."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from webhooks.signatures.diagnosis.diagnose import diagnose, usual_causes
 
 LOOKED_AT = 500  # refusals
 SHOWN = 5
-SKEW = 5.0  # seconds that nobody notices
+SKEW = 5.0  # seconds between two clocks that change nothing
 HOW_TO = """\
 To find out more, capture a request as it arrives (GitHub, GitLab, Slack and MLflow show headers and body of their
 deliveries; else let the sender post to a listener of yours), put headers, a blank line and the exact body into a file:
@@ -50,7 +50,7 @@ def _written(file: IO[bytes]) -> datetime:
 
 
 def _clock(context: Context) -> list[str]:
-    """This machine's against the receiver's, as a sender here would see it."""
+    """Compare this machine's clock with the receiver's."""
     url = context.settings().public_url
     if not url:
         return ["REGISTRAR_PUBLIC_URL is not set, so the receiver's clock was not looked at"]

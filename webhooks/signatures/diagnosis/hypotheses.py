@@ -1,4 +1,4 @@
-"""The usual mistakes, one line each: what the sender would have signed had it made them, and what to do about it.
+"""The usual mistakes: for each the bytes that the sender would have signed, and the advice.
 
 A variant's advice is empty for what is right. Secrets never get into an advice.
 """
@@ -17,14 +17,14 @@ from webhooks.signatures.verifier import WeakSecret, decode
 
 @dataclass(frozen=True)
 class Variant:
-    """One part of what is signed, as it should be (advice is empty) or as a mistake makes it."""
+    """One part of the signed bytes, correct (empty advice) or as a mistake makes it."""
 
     value: Any
     advice: str = ""
 
 
 def keys(scheme: Scheme, secret: str) -> Iterator[Variant]:
-    """The key, as senders get it from the secret's text."""
+    """Yield the key, and the keys that senders derive from the secret's text by mistake."""
     right = decode(scheme, secret)
     bare, here = secret.removeprefix("whsec_"), _KEY[scheme.key]
     yield Variant(right)
@@ -65,7 +65,7 @@ def _decoded(scheme: Scheme, secret: str, advice: str) -> Iterator[Variant]:
 
 
 def bodies(body: bytes) -> Iterator[Variant]:
-    """The body that was signed, if another one arrived."""
+    """Yield the body, and the bodies that may have been signed instead."""
     yield Variant(body)
     changed = "the body was changed between signing and sending: "
     for found, how in (
@@ -90,7 +90,7 @@ def bodies(body: bytes) -> Iterator[Variant]:
                 yield Variant(found, f"{changed}{name}{', its keys sorted,' * ordered} it has the signature; {_SAME}")
 
 
-_SAME = "sign the very bytes that are sent, and let nothing parse and write them anew (a proxy, a JSON client)"
+_SAME = "sign the very bytes that are sent, and let nothing parse and rewrite them (a proxy, a JSON client)"
 _WAYS: dict[str, dict[str, Any]] = {
     "as compact JSON": {"separators": (",", ":")},
     "as JSON with blanks": {},
@@ -100,7 +100,7 @@ _TEMPLATES = ("{body}", "{timestamp}.{body}", "{id}.{timestamp}.{body}", "v0:{ti
 
 
 def templates(scheme: Scheme) -> Iterator[Variant]:
-    """What is put around the body."""
+    """Yield the templates of the signed bytes."""
     yield Variant(scheme.signed)
     for other in (
         "{body}",
@@ -121,7 +121,7 @@ def digests(scheme: Scheme) -> Iterator[Variant]:
 
 
 def timestamps(timestamp: str) -> Iterator[Variant]:
-    """In another unit than the header's."""
+    """Yield the timestamp, and the same in other units."""
     yield Variant(timestamp)
     if timestamp.isdigit():
         yield Variant(timestamp + "000", "the sender signs milliseconds and sends seconds; sign the time that is sent")

@@ -2,11 +2,10 @@
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
-https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md
-An event is known by its source and id, whatever batch it stands in. A broker sends everybody's: those of other types
-are ignored by name, whatever their data is. In binary mode source, id and type stand in headers, for which a signature
-of the body does not vouch, so binary mode goes with a bearer token: https vouches for that. WebHook-Request-Callback is
-never called.
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md An event's identity is its source and id, in
+whatever batch it comes. Events of other types, which brokers send too, are ignored by name. In binary mode source, id
+and type are in headers, which a signature of the body does not cover, so binary mode needs a bearer token (and https).
+WebHook-Request-Callback is never called.
 """
 
 import hashlib
@@ -32,7 +31,7 @@ from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.cloudevents.http_binding import BATCH, BINARY, FORMATS, STRUCTURED, Cloud, binary, structured
 
-CONTENT_TYPES = None  # in binary mode it is the data's, which may be anything in somebody else's event
+CONTENT_TYPES = None  # in binary mode it is the data's, and foreign events have any
 MOST = 100  # events of ours in a batch
 _JSON = re.compile(r"application/([a-z0-9.-]+\+)?json(;.*)?", re.IGNORECASE)
 Origin = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9.-]{1,253})$(?!\n)")]
@@ -54,7 +53,7 @@ def _options(context: Context) -> Options:
 
 
 def check_secret(secret: str) -> None:
-    """The rest is `check`'s: what a secret must be depends on the options."""
+    """Check the minimum; `check` does the rest, which depends on the options."""
     if len(secret) < configurable.MIN_KEY:
         raise WeakSecret(f"a secret needs {configurable.MIN_KEY} characters at least")
 
@@ -72,7 +71,7 @@ def verify(request: Request, context: Context) -> Verified:
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """Each event by itself, whatever it came with."""
+    """Parse each event by itself, also in a batch."""
     try:
         if request.content_type == BATCH:
             return _batch(_json(request), request, context)
@@ -91,7 +90,7 @@ def _one(request: Request, context: Context) -> tuple[CloudEvent, Event]:
 
 
 def handshake(headers: Mapping[str, str], context: Context) -> Answer:
-    """OPTIONS: whether an origin may send. https://github.com/cloudevents/spec (http-webhook.md, section 4)"""
+    """Answer OPTIONS: may this origin send? https://github.com/cloudevents/spec (http-webhook.md, section 4)"""
     asked = headers.get("webhook-request-origin", "")
     if not asked:
         raise InvalidEvent("WebHook-Request-Origin is missing: OPTIONS is CloudEvents' question whether one may send")
@@ -105,7 +104,7 @@ def handshake(headers: Mapping[str, str], context: Context) -> Answer:
 
 
 def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
-    """Structured. Its id is made of the content: the same again is the same event."""
+    """Compose a structured event. Its id is a digest of the content, so that the same content is the same event."""
     id = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     time = {"time": content["timestamp"]} if "timestamp" in content else {}
     type_ = _options(context).type_prefix + content["type"]
@@ -119,7 +118,7 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 
 def _batch(content: Any, request: Request, context: Context) -> Parsed:
-    """All events of ours or none; what stands beside them is nobody's business."""
+    """Parse a batch: all our events or none; events of other types are ignored."""
     if not isinstance(content, list):
         raise InvalidEvent("a batch is a JSON array of events")
     found = []
@@ -155,7 +154,7 @@ def _json(request: Request) -> Any:
 
 
 def _event(said: Cloud, request: Request, context: Context) -> tuple[CloudEvent, Event]:
-    """Its type comes first: of somebody else's event nothing more is looked at. Raises Ignored, InvalidEvent."""
+    """Parse one event; of a foreign type nothing else is read. Raises Ignored, InvalidEvent."""
     prefix, type_ = _options(context).type_prefix, text(said.attributes, "type")
     if type_ and not type_.startswith(prefix):
         raise Ignored(f"type {clean(type_)!r} does not begin with {prefix!r}")
@@ -172,7 +171,7 @@ def _event(said: Cloud, request: Request, context: Context) -> tuple[CloudEvent,
 
 
 def _id(cloud: CloudEvent) -> str:
-    """Source and id, in a form that any delivery id may have."""
+    """Return source and id as one delivery id."""
     return "ce:" + hashlib.sha256(f"{cloud.get_source()}\0{cloud.get_id()}".encode()).hexdigest()
 
 

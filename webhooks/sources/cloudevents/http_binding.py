@@ -1,4 +1,4 @@
-"""CloudEvents as they are written over HTTP: attributes and data, in a JSON envelope or in headers.
+"""Reads CloudEvents from HTTP: attributes and data, in a JSON envelope or in headers.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -38,7 +38,7 @@ class Cloud:
     def judged(self, received_at: datetime) -> CloudEvent:
         """By CNCF's own class, which would make up an id or a version that lacks. Raises InvalidEvent, NotJson.
 
-        Extensions are nobody's business: the brokers on its way add theirs.
+        Extensions are ignored: brokers add their own.
         """
         attributes = {name: value for name, value in self.attributes.items() if name in _ATTRIBUTES}
         if lacking := [name for name in ("specversion", "id", "source", "type") if name not in attributes]:
@@ -52,7 +52,7 @@ class Cloud:
 
 
 def structured(content: Any) -> Cloud:
-    """Of the envelope, as JSON read it. Raises InvalidEvent."""
+    """Read a parsed JSON envelope. Raises InvalidEvent."""
     if not isinstance(content, dict):
         raise InvalidEvent("a CloudEvent is one JSON object")
     attributes = {name: value for name, value in content.items() if name not in _DATA and value is not None}
@@ -66,8 +66,9 @@ def _data(content: dict[str, Any]) -> Any:
 
 
 def binary(request: Request, *, vouched: bool) -> Cloud:
-    """Attributes are headers, percent-encoded; the content type is the data's. Raises InvalidEvent,
-    UnsupportedMediaType.
+    """Read percent-encoded headers as attributes; the content type is the data's.
+
+    Raises InvalidEvent, UnsupportedMediaType.
     """
     sent = {name: value for name in _NEEDED if (value := request.headers.get(f"ce-{name}")) is not None}
     if not sent:

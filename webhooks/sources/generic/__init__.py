@@ -1,4 +1,4 @@
-"""Any sender: how it signs and what it says, as data of registrar.yml. presets/ has ready-made ones.
+"""Any sender, by its signature and payload as described in registrar.yml. presets/ has ready-made ones.
 
 options:
   verify: {how: hmac, header: x-signature, prefix: "sha256="}      (webhooks/signatures/configurable.py)
@@ -73,7 +73,7 @@ class Options(Strict):
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, given: Any) -> Any:
-        """What the preset says, where nothing else is said."""
+        """Fill in the preset's settings where the user gave none."""
         if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str):
             return given
         preset = _preset(name)
@@ -90,7 +90,7 @@ class Options(Strict):
 
     @model_validator(mode="after")
     def _which_train(self) -> "Options":
-        """Without them any build would count: a linter's of somebody's branch."""
+        """Require branches and workflows: else any build would count, such as a linter's."""
         missing = [name for name in ("branches", "workflows") if getattr(self, name) is None]
         if self.builds and missing:
             raise ValueError(
@@ -103,13 +103,13 @@ class Options(Strict):
 
     @property
     def builds(self) -> ModuleType | None:
-        """The preset that reads builds; None where there are rules."""
+        """Return the preset if it reads builds; None if it has rules."""
         preset = _preset(self.preset) if self.preset and not self.rules else None
         return preset if hasattr(preset, "ended") else None
 
     @property
     def identity(self) -> str | None:
-        """The preset's expression for the delivery's id, where the user has none."""
+        """Return the expression for the delivery's id: the user's, else the preset's."""
         return self.delivery_id or (_preset(self.preset).DELIVERY_ID if self.preset else None)
 
     @property
@@ -126,7 +126,7 @@ def _how(context: Context) -> Any:
 
 
 def check_secret(secret: str) -> None:
-    """The rest is `check`'s: what a secret must be depends on the options."""
+    """Check the minimum; `check` does the rest, which depends on the options."""
     if len(secret) < configurable.MIN_KEY:
         raise WeakSecret(f"a secret needs {configurable.MIN_KEY} characters at least")
 
@@ -149,12 +149,12 @@ def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) ->
 
 
 def normalise(request: Request, context: Context) -> Parsed:
-    """One event, or none: a build that trains nothing, or what meets no rule, is ignored, and the answer says why."""
+    """Parse one event, or none: a build that trains no model, or that matches no rule, is ignored with the reason."""
     options, payload = _options(context), strict_json.parse_theirs(request.body)
     if not isinstance(payload, dict):
         raise InvalidEvent("the payload must be one JSON object")
     try:
-        found = _found(options, payload)
+        found = _match_rule(options, payload)
         data = validation.data(found.type, _with_run(found, options))
     except Ignored as ignored:
         return ignored.parsed
@@ -167,13 +167,13 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """CI systems switch a hook off that is refused too often (Azure DevOps); what rules read is for its writer."""
+    """Answer a product's unusable report with a 200: CI systems disable a hook that fails too often (Azure DevOps)."""
     del request
     return refused(rejected) if isinstance(rejected, UnusableReport) else None
 
 
-def _found(options: Options, payload: dict[str, Any]) -> Found:
-    """Raises Ignored, InvalidEvent."""
+def _match_rule(options: Options, payload: dict[str, Any]) -> Found:
+    """Return the result of the preset, or of the first matching rule. Raises Ignored, InvalidEvent."""
     if options.builds:
         return _of_build(options, payload)
     _check_when(options, payload)
@@ -184,7 +184,7 @@ def _found(options: Options, payload: dict[str, Any]) -> Found:
 
 
 def _check_when(options: Options, payload: dict[str, Any]) -> None:
-    """Before anything is read that what is meant has, and what is not meant may lack. Raises Ignored."""
+    """Check options.when before other fields, which a payload that does not meet it may lack. Raises Ignored."""
     if options.when is not None and not mapping.met(options.when, payload):
         raise Ignored(f"it does not meet {options.when!r} of options.when")
 
@@ -198,7 +198,7 @@ def _of_build(options: Options, payload: dict[str, Any]) -> Found:
 
 
 def _with_run(found: Found, options: Options) -> dict[str, Any]:
-    """A commit goes into a search of runs, so nothing but a whole SHA may pass."""
+    """Add a search for the run by its commit, which must be a full SHA."""
     named = not (absent(found.data.get("run_id")) and absent(found.data.get("search")))
     if options.run is None or found.type != "training_run.finished" or named:
         return found.data
@@ -209,7 +209,7 @@ def _with_run(found: Found, options: Options) -> dict[str, Any]:
 
 
 def _delivery_id(options: Options, payload: Any) -> str | None:
-    """A preset's body may lack what the user's own expression must find."""
+    """Return the delivery's id. A preset's may be absent; the user's own expression must find one."""
     if options.identity is None:
         return None
     found = mapping.value(options.identity, payload)

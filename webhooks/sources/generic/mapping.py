@@ -1,4 +1,4 @@
-"""Payloads become events by rules of registrar.yml, written in JMESPath: https://jmespath.org/specification.html
+"""Turns payloads into events by rules of registrar.yml, in JMESPath: https://jmespath.org/specification.html
 
     - when: type == 'workflow-completed' && workflow.status == 'success'
       type: training_run.finished
@@ -67,7 +67,7 @@ class Rule(Strict):
 
     @model_validator(mode="after")
     def _possible_search(self) -> Self:
-        """What a search says whatever the payload is can be judged before one comes."""
+        """Check a search that does not depend on the payload when the receiver starts."""
         said = self.data.get("search") if isinstance(self.data, dict) else None
         found = _without_payload(said) if said else None
         if isinstance(found, dict):
@@ -80,7 +80,7 @@ class Rule(Strict):
 
 @dataclass(frozen=True)
 class Found:
-    """What a rule made of a payload; data and at are not yet judged."""
+    """The result of a rule; data and at are not validated yet."""
 
     type: str
     data: dict[str, Any]
@@ -88,7 +88,7 @@ class Found:
 
 
 def apply(rules: Sequence[Rule], payload: Any) -> Found | None:
-    """By the first rule that the payload meets; None: by none. Raises InvalidEvent."""
+    """Apply the first rule that the payload meets; None if it meets none. Raises InvalidEvent."""
     for rule in rules:
         if rule.when is None or met(rule.when, payload):
             return Found(rule.type, _data(rule, payload), value(rule.at, payload) if rule.at else None)
@@ -96,7 +96,7 @@ def apply(rules: Sequence[Rule], payload: Any) -> Found | None:
 
 
 def met(when: str, payload: Any) -> bool:
-    """What the expression can't be asked of, such as an event of another shape, does not meet it."""
+    """Return whether a payload meets an expression. One that the expression can't be applied to does not."""
     try:
         return value(when, payload) is True
     except InvalidEvent:
@@ -104,7 +104,7 @@ def met(when: str, payload: Any) -> bool:
 
 
 def value(expression: str, payload: Any) -> Any:
-    """Raises InvalidEvent where the payload is not what the expression takes."""
+    """Evaluate an expression. Raises InvalidEvent if it can't be applied to the payload."""
     try:
         return _compiled(expression).search(payload)
     except _THEIRS:
@@ -112,7 +112,7 @@ def value(expression: str, payload: Any) -> Any:
 
 
 def _without_payload(expression: str) -> Any:
-    """What an expression gives of an empty payload: its own texts; None where it takes more."""
+    """Evaluate an expression on an empty payload: its literals; None if it needs more."""
     try:
         return value(expression, {})
     except InvalidEvent:
@@ -120,7 +120,7 @@ def _without_payload(expression: str) -> Any:
 
 
 def _data(rule: Rule, payload: Any) -> dict[str, Any]:
-    """What is null or empty is left out: a field that may lack may lack in the payload, or be empty."""
+    """Evaluate the fields; leave out null and empty ones, which optional fields may be."""
     if isinstance(rule.data, str):
         found = value(rule.data, payload)
         if not isinstance(found, dict):
@@ -135,7 +135,7 @@ def _read(data: Mapping[str, str], payload: Any) -> dict[str, Any]:
 
 
 def with_data(rules: Sequence[Rule], more: Mapping[str, str]) -> list[Rule]:
-    """The rules with these fields added, or put in place of their own, where their events have such fields."""
+    """Return the rules with these fields added or replaced, where their event types have such fields."""
     return [_with(rule, rule.data, more) if isinstance(rule.data, dict) else rule for rule in rules]
 
 
@@ -144,11 +144,11 @@ def _with(rule: Rule, data: Mapping[str, str], more: Mapping[str, str]) -> Rule:
 
 
 def added(type_: str, data: Mapping[str, Any], more: Mapping[str, str], payload: Any) -> dict[str, Any]:
-    """An event's data with what these expressions find in place of its own. Raises InvalidEvent."""
+    """Return an event's data with the values of these expressions instead of its own. Raises InvalidEvent."""
     own = {name: said for name, said in data.items() if name not in more}
     return {**own, **_read(_fitting(type_, more), payload)}
 
 
 def _fitting(type_: str, more: Mapping[str, str]) -> dict[str, str]:
-    """Those that events of this type have."""
+    """Return the fields that events of this type have."""
     return {name: more[name] for name in more if name in VOCABULARY[type_].model_fields}

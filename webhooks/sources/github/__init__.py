@@ -1,13 +1,13 @@
 """GitHub: workflow runs that trained a model, our events in a repository_dispatch, deployments and their reviews.
 
 https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
-https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks
-Only X-Hub-Signature-256 counts. The signature covers the body alone: neither X-GitHub-Delivery nor X-GitHub-Event, so
-the body's digest is the delivery's identity, and each event must have its own shape. A reviewer is the account's
-number, never the login: logins can be given up and taken by somebody else.
+https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks Only X-Hub-Signature-256 counts. The
+signature covers the body alone: neither X-GitHub-Delivery nor X-GitHub-Event, so the body's digest is the delivery's
+identity, and each event must have its own shape. A reviewer is the account's number, never the login: logins can be
+given up and taken by somebody else.
 
-What GitHub reports is answered with a 200 that says what became of it; what can't be used as registrar.yml says is in
-the record of rejections all the same. Only what asks for something in our own words, or may not, is a 4xx.
+GitHub's reports get a 200 with the result; an unusable one is in `rejections` all the same. Only a repository_dispatch,
+or a report that is not permitted, gets a 4xx.
 """
 
 import json
@@ -28,7 +28,7 @@ from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.verifier import WeakSecret
 from webhooks.sources.github.deployments import Deployment, callback, deployed, requested, reviewed
-from webhooks.sources.github.payloads import SHAPES, of
+from webhooks.sources.github.payloads import SHAPES, comes_from
 from webhooks.sources.github.training import Workflow, dispatched, trained
 
 CONTENT_TYPES = frozenset({"application/json", "application/x-www-form-urlencoded"})
@@ -61,7 +61,7 @@ def check(context: Context) -> None:
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """No id is signed: None."""
+    """Verify the body; no id is signed."""
     return verifier.verified(SCHEME, request, context)
 
 
@@ -81,12 +81,12 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """A repository_dispatch is somebody's own words: whoever wrote them is told that they are wrong."""
+    """Answer a report with a 200; a wrong repository_dispatch is a 4xx, since its author can mend it."""
     return None if request.headers.get("x-github-event") == "repository_dispatch" else refused(rejected)
 
 
 def compose(content: Mapping[str, Any], context: Context) -> Outgoing:
-    """A repository_dispatch of the first repository."""
+    """Compose a repository_dispatch of the first repository."""
     options = cast("Options", context.options)
     place = options.repositories[0]
     repository = {"id": place, "full_name": ""} if isinstance(place, int) else {"id": 0, "full_name": place}
@@ -116,7 +116,7 @@ def _data(name: str, payload: dict[str, Any], options: Options) -> list[Data]:
         raise Ignored(f"events of the kind {clean(name) or '(none: X-GitHub-Event is missing)'}")
     if missing := [part for part in SHAPES[name] if part not in payload]:
         raise Ignored(f"this is no {name}: it lacks {' and '.join(missing)}")
-    if not of(payload, options.repositories):
+    if not comes_from(payload, options.repositories):
         repository = clean(text(payload, "repository", "full_name"))
         raise Ignored(f"repository {repository!r} is none of options.repositories")
     match name:
@@ -132,7 +132,7 @@ def _data(name: str, payload: dict[str, Any], options: Options) -> list[Data]:
 
 
 def _callback(name: str, payload: dict[str, Any], context: Context) -> str | None:
-    """Without a channel that could answer nobody waits for it, and the address is not kept."""
+    """Return the encrypted callback address, if a channel is configured that can answer it."""
     answering = name == "deployment_protection_rule" and cast("Options", context.options).answer_by is not None
     return callback(payload, context) if answering else None
 
@@ -147,7 +147,7 @@ def _actor(name: str, payload: dict[str, Any], context: Context) -> Actor:
 
 
 def _deployer(payload: dict[str, Any], context: Context) -> Actor:
-    """The user who had the deployment made, so that `exclude: [requester]` means them; else the source.
+    """Return the user who made the deployment, for `exclude: [requester]`; else the source.
 
     The creator of what a workflow deploys is GitHub's own bot; its sender then is the user who started the workflow.
     """

@@ -1,4 +1,4 @@
-"""deployment_status, deployment_protection_rule and deployment_review: where versions go, and who lets them."""
+"""Reads deployment_status, deployment_protection_rule and deployment_review."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from webhooks.ingress import strict_json, validation
 from webhooks.ingress.errors import InvalidEvent, NotJson
 from webhooks.ingress.source_types import Context
 from webhooks.ingress.validation import clean
-from webhooks.sources.github.payloads import no_fork, of
+from webhooks.sources.github.payloads import comes_from, no_fork
 
 HOSTS = frozenset({"api.github.com"})
 _DEPLOYED = {"success": "deployment.succeeded", "failure": "deployment.failed", "error": "deployment.failed"}
@@ -60,7 +60,7 @@ def requested(payload: Any, rules: Sequence[Deployment]) -> Data:
 
 
 def callback(payload: Any, context: Context) -> str:
-    """The sealed address of the run that waits, and the environment that it waits at. Raises InvalidEvent.
+    """Return the encrypted callback address and the environment of a waiting run. Raises InvalidEvent.
 
     https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/create-custom-protection-rules
     """
@@ -75,7 +75,7 @@ def callback(payload: Any, context: Context) -> str:
 def reviewed(payload: Any, rules: Sequence[Deployment]) -> list[Data]:
     """https://docs.github.com/webhooks/webhook-events-and-payloads#deployment_review
 
-    It holds no deployment: only the run's title, name or branch can say which version was reviewed.
+    It has no deployment: only the run's title, name or branch can name the reviewed version.
     """
     no_fork(payload)
     if (action := text(payload, "action")) not in _REVIEWED:
@@ -89,7 +89,7 @@ def reviewed(payload: Any, rules: Sequence[Deployment]) -> list[Data]:
 
 
 def _about(payload: Any, rules: Sequence[Deployment]) -> deployment.Named:
-    """What a payload with a deployment in it is about."""
+    """Find model, version and stage of a payload with a deployment."""
     found = at(payload, "deployment")
     fields = {
         "environment": text(payload, "environment") or text(found, "environment"),
@@ -101,7 +101,7 @@ def _about(payload: Any, rules: Sequence[Deployment]) -> deployment.Named:
 
 
 def _payload(found: Any) -> Any:
-    """A deployment's payload is an object, or a text, which most often is JSON again."""
+    """Return a deployment's payload, which is an object or a text, often with JSON."""
     said = at(found, "payload")
     try:
         return strict_json.parse_theirs(said.encode()) if isinstance(said, str) else said
@@ -110,7 +110,7 @@ def _payload(found: Any) -> Any:
 
 
 def _each_reviewed(payload: Any, rules: Sequence[Deployment]) -> list[deployment.Named]:
-    """One review may be of several environments; those that are no model's are passed over. Raises Ignored."""
+    """Yield a review's environments; skip those of no model. Raises Ignored if none is left."""
     run, here, named = at(payload, "workflow_run"), _here(payload, rules), []
     fields = {"title": text(run, "display_title"), "name": text(run, "name"), "branch": text(run, "head_branch")}
     ignored = Ignored("a deployment review of no environment")
@@ -131,4 +131,4 @@ def _environments(payload: Any) -> list[str]:
 
 
 def _here(payload: Any, rules: Sequence[Deployment]) -> list[Deployment]:
-    return [rule for rule in rules if rule.repository is None or of(payload, [rule.repository])]
+    return [rule for rule in rules if rule.repository is None or comes_from(payload, [rule.repository])]

@@ -1,4 +1,4 @@
-"""What GitHub's events are called, and where one comes from: which repository, and whether it is a fork's."""
+"""The shapes of GitHub's events, and checks of the repository they come from."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def of(payload: Any, places: Sequence[Place]) -> bool:
-    """Whether it comes from one of these repositories."""
+def comes_from(payload: Any, places: Sequence[Place]) -> bool:
+    """Return whether an event comes from one of these repositories."""
     return is_one_of(places, id=number(payload, "repository", "id"), path=text(payload, "repository", "full_name"))
 
 
 def no_fork(payload: Any) -> None:
-    """A fork's pull request runs the base repository's workflows, and ends in a signed `success` too. Raises Ignored.
+    """Raise Ignored for a fork: its pull request runs the base repository's workflows, and gets a signed `success` too.
 
     https://docs.github.com/actions/reference/security/secure-use
     """

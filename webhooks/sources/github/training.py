@@ -1,4 +1,4 @@
-"""workflow_run and repository_dispatch: what CI trained, and what it says in our own words."""
+"""Reads workflow_run, and our own events in a repository_dispatch."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from webhooks.ci.payload import Ignored, Place, at, commit, link, number, text
 from webhooks.ingress import validation
 from webhooks.ingress.errors import InvalidEvent
 from webhooks.ingress.validation import clean
-from webhooks.sources.github.payloads import no_fork, of
+from webhooks.sources.github.payloads import comes_from, no_fork
 
 _WELL = {"success": True, "failure": False, "timed_out": False, "startup_failure": False}
 
@@ -28,7 +28,7 @@ class Workflow(training.Training):
 def trained(payload: Any, rules: Sequence[Workflow]) -> list[Data]:
     """https://docs.github.com/webhooks/webhook-events-and-payloads#workflow_run
 
-    A cancelled run is no failure: somebody, or a newer run, stopped it on purpose.
+    A cancelled run is no failure: a person or a newer run stopped it.
     """
     no_fork(payload)
     conclusion = _conclusion(payload)
@@ -54,10 +54,10 @@ def _conclusion(payload: Any) -> str:
 
 
 def _fitting(payload: Any, rules: Sequence[Workflow]) -> list[Workflow]:
-    """The rules for this repository, branch and workflow; the sender is told for which of the three there is none."""
+    """Return the rules for this repository, branch and workflow. Raises Ignored, which names the one without a rule."""
     # A workflow of another repository comes as PATH@REF.
     branch, path = text(payload, "workflow_run", "head_branch"), text(payload, "workflow_run", "path")
-    here = [rule for rule in rules if rule.repository is None or of(payload, [rule.repository])]
+    here = [rule for rule in rules if rule.repository is None or comes_from(payload, [rule.repository])]
     if not here:
         raise Ignored(f"options.training has no rule for {clean(text(payload, 'repository', 'full_name'))}")
     on_branch = [rule for rule in here if matches(rule.branches, branch)]

@@ -1,10 +1,9 @@
 """GitLab: pipelines and jobs that trained a model, and deployments.
 
-https://docs.gitlab.com/user/project/integrations/webhooks/
-Verified by a signing token (Standard Webhooks), or by the older secret token (X-Gitlab-Token), as `verify` says; the
-one is never taken for the other. GitLab disables a hook after four 4xx in a row, so whatever is rightly signed is
-answered with a 200 that says what became of it; what could not be taken is in the record of rejections all the same.
-Pipeline variables are secrets, and are not even looked at.
+https://docs.gitlab.com/user/project/integrations/webhooks/ Verified by a signing token (Standard Webhooks), or by the
+older secret token (X-Gitlab-Token), as `verify` says; the one is never taken for the other. GitLab disables a hook
+after four 4xx in a row, so every verified request gets a 200 with the result; an unusable one is in `rejections` all
+the same. Pipeline variables are secrets, and are not read.
 """
 
 import hmac
@@ -25,7 +24,16 @@ from webhooks.ingress.validation import clean
 from webhooks.signatures import schemes, verifier
 from webhooks.signatures.schemes import Scheme
 from webhooks.signatures.verifier import WeakSecret
-from webhooks.sources.gitlab.hooks import Deployment, Happening, Training, deployed, job, of, pipeline, project_of
+from webhooks.sources.gitlab.hooks import (
+    Deployment,
+    HookEvents,
+    Training,
+    comes_from,
+    deployed,
+    job,
+    pipeline,
+    project_of,
+)
 
 CONTENT_TYPES = frozenset({"application/json"})
 _HEARD = frozenset({"pipeline", "build", "deployment"})
@@ -48,7 +56,7 @@ def check_secret(secret: str) -> None:
 
 
 def check(context: Context) -> None:
-    """A signing key that is also sent in the open would be no secret."""
+    """Refuse a signing key that is used as a secret token too: it would be sent in the open."""
     signing = _options(context).verify == "signing_token"
     if any(secret.startswith("whsec_") != signing for secret in context.secrets):
         raise WeakSecret(
@@ -61,13 +69,13 @@ def scheme(context: Context) -> Scheme | None:
 
 
 def sign(outgoing: Outgoing, *, secret: str, context: Context, now: datetime) -> Outgoing:
-    """A secret token is sent as it is."""
+    """Add the secret token."""
     del now
     return outgoing if scheme(context) else outgoing.with_headers({"x-gitlab-token": secret})
 
 
 def verify(request: Request, context: Context) -> Verified:
-    """webhook-id is signed by a signing token; of a secret token's requests no id is."""
+    """Verify a request. webhook-id is signed by a signing token; with a secret token no id is signed."""
     if _options(context).verify == "signing_token":
         return verifier.verified(schemes.GITLAB, request, context)
     given = request.headers.get("x-gitlab-token", "").encode("utf-8", "replace")
@@ -91,7 +99,7 @@ def normalise(request: Request, context: Context) -> Parsed:
 
 
 def refuse(request: Request, rejected: Rejected) -> Mapping[str, Any] | None:
-    """What can't be taken at the moment stays a failure: GitLab lists it, and it can be sent again from there."""
+    """Answer a refusal with a 200. A temporary failure stays one: GitLab lists it, and can resend it."""
     return None if rejected.status == 429 or rejected.status >= 500 else {"events": [], "refused": rejected.detail}
 
 
@@ -99,8 +107,8 @@ def _options(context: Context) -> Options:
     return cast("Options", context.options)
 
 
-def _read(payload: dict[str, Any], options: Options) -> Happening:
-    """By object_kind, which is signed, and not by X-Gitlab-Event. Raises Ignored, InvalidEvent.
+def _read(payload: dict[str, Any], options: Options) -> HookEvents:
+    """Read a hook by object_kind, which is signed; X-Gitlab-Event is not. Raises Ignored, InvalidEvent.
 
     Hooks of groups and of the whole GitLab have an event_name in its place: user_add_to_group, project_create.
     """
@@ -109,7 +117,7 @@ def _read(payload: dict[str, Any], options: Options) -> Happening:
         raise InvalidEvent("it has no object_kind: a custom template of the hook must keep GitLab's own fields")
     if kind not in _HEARD:
         raise Ignored(f"events of the kind {clean(kind)}")
-    if not of(payload, options.projects):
+    if not comes_from(payload, options.projects):
         raise Ignored(f"{project_of(payload)} is none of options.projects")
     match kind:
         case "pipeline":

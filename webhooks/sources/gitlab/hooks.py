@@ -1,4 +1,4 @@
-"""What GitLab's hooks say; webhooks/sources/gitlab/__init__.py is the door.
+"""Reads GitLab's hooks for webhooks/sources/gitlab/__init__.py.
 
 https://docs.gitlab.com/user/project/integrations/webhook_events/
 """
@@ -35,28 +35,28 @@ class Deployment(deployment.Deployment):
 
 
 @dataclass(frozen=True)
-class Happening:
-    """at: when, as GitLab wrote it."""
+class HookEvents:
+    """The data of a hook's events. at: their time, as GitLab wrote it."""
 
     data: list[Data]
     at: str
 
 
-def of(payload: Any, places: Sequence[Place]) -> bool:
-    """Whether it comes from one of these projects. A job's hook of older GitLab has the number only."""
+def comes_from(payload: Any, places: Sequence[Place]) -> bool:
+    """Return whether a hook comes from one of these projects. Job hooks of older GitLab have the number only."""
     id = number(payload, "project", "id")
     id = number(payload, "project_id") if id is None else id
     return is_one_of(places, id=id, path=text(payload, "project", "path_with_namespace"))
 
 
 def project_of(payload: Any) -> str:
-    """For people."""
+    """Return the project's path, else its number, for people."""
     path = text(payload, "project", "path_with_namespace")
     return clean(path) or f"project {number(payload, 'project_id')}"
 
 
-def pipeline(payload: Any, rules: Sequence[Training]) -> Happening:
-    """A pipeline that ended, for the rules without jobs."""
+def pipeline(payload: Any, rules: Sequence[Training]) -> HookEvents:
+    """Read a finished pipeline, for the rules without jobs."""
     about = at(payload, "object_attributes")
     status = _status(text(about, "status"), "pipeline")
     _no_fork(payload)
@@ -71,11 +71,11 @@ def pipeline(payload: Any, rules: Sequence[Training]) -> Happening:
         url=link(text(about, "url")),
         fields={"title": title, "name": text(about, "name"), "branch": text(about, "ref")},
     )
-    return Happening(training.data(fitting, ended), text(about, "finished_at"))
+    return HookEvents(training.data(fitting, ended), text(about, "finished_at"))
 
 
-def job(payload: Any, rules: Sequence[Training]) -> Happening:
-    """A job that ended; its kind is "build".
+def job(payload: Any, rules: Sequence[Training]) -> HookEvents:
+    """Read a finished job; its kind is "build".
 
     Of a merge request's pipeline the ref is refs/merge-requests/..., and nothing says whether it is a fork's.
     """
@@ -92,14 +92,14 @@ def job(payload: Any, rules: Sequence[Training]) -> Happening:
         url=link(f"{home}/-/jobs/{number(payload, 'build_id')}"),
         fields={"title": text(payload, "commit", "message"), "name": name, "branch": text(payload, "ref")},
     )
-    return Happening(training.data(fitting, ended), text(payload, "build_finished_at"))
+    return HookEvents(training.data(fitting, ended), text(payload, "build_finished_at"))
 
 
-def deployed(payload: Any, rules: Sequence[Deployment]) -> Happening:
-    """It names no version by itself: options.deployments says in which field one stands."""
+def deployed(payload: Any, rules: Sequence[Deployment]) -> HookEvents:
+    """Read a deployment. options.deployments says which field has the version."""
     if (status := text(payload, "status")) not in _DEPLOYED:
         raise Ignored(f"a deployment that is {clean(status) or 'in no state'}")
-    here = [rule for rule in rules if rule.project is None or of(payload, [rule.project])]
+    here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
     title, branch, environment = (text(payload, name) for name in ("commit_title", "ref", "environment"))
     fields = {"title": title, "branch": branch, "environment": environment}
     about = deployment.named(here, payload=None, fields=fields)
@@ -110,18 +110,18 @@ def deployed(payload: Any, rules: Sequence[Deployment]) -> Happening:
         "url": link(shown, log) if status == "success" else link(log, shown),
         "commit": text(payload, "short_sha") or None,
     }
-    return Happening([validation.data(_DEPLOYED[status], said)], text(payload, "status_changed_at"))
+    return HookEvents([validation.data(_DEPLOYED[status], said)], text(payload, "status_changed_at"))
 
 
 def _status(status: str, what: str) -> str:
-    """A canceled one is no failure: somebody, or a newer one, stopped it on purpose."""
+    """Return the status. A canceled pipeline is no failure: a person or a newer one stopped it."""
     if status not in _WELL:
         raise Ignored(f"a {what} that is {clean(status) or 'in no state'}")
     return status
 
 
 def _no_fork(payload: Any) -> None:
-    """A fork's merge request may run in this project, and its ref is the fork's branch: `main`, if it likes.
+    """Raise Ignored for a fork: its merge request may run in this project, with the fork's branch, even `main`, as ref.
 
     https://docs.gitlab.com/ci/pipelines/merge_request_pipelines/#use-with-forked-projects
     """
@@ -131,9 +131,9 @@ def _no_fork(payload: Any) -> None:
 
 
 def _fitting(payload: Any, about: Any, rules: Sequence[Training]) -> list[Training]:
-    """The rules for this project and ref. A tag may have a branch's name, so tags go by their path."""
+    """Return the rules for this project and ref. Tags are matched by full ref, since a tag may have a branch's name."""
     ref = f"refs/tags/{text(about, 'ref')}" if at(about, "tag") is not False else text(about, "ref")
-    here = [rule for rule in rules if rule.project is None or of(payload, [rule.project])]
+    here = [rule for rule in rules if rule.project is None or comes_from(payload, [rule.project])]
     fitting = [rule for rule in here if matches(rule.refs, ref)]
     if not fitting:
         raise Ignored(f"ref {clean(ref)!r} of {project_of(payload)} is none of options.training")

@@ -46,7 +46,8 @@ def _lines(notice: Notification) -> list[str]:
 
 
 def _line(text: str, **style: str) -> dict[str, Any]:
-    """Unlike a TextBlock, a RichTextBlock knows no Markdown: https://learn.microsoft.com/adaptive-cards/create/textfeatures
+    """Unlike a TextBlock, a RichTextBlock knows no Markdown:
+    https://learn.microsoft.com/adaptive-cards/create/textfeatures
 
     A mention takes <at>NAME</at> and an entity that says who is meant; there is none, and <at> is broken too.
     """

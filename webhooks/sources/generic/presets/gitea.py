@@ -44,7 +44,10 @@ def ended(payload: Any) -> Build:
 
 
 def _of_forgejo(payload: Any) -> Build:
-    """`recover` is a success after a failure, told besides. A run that was cancelled comes as a failure."""
+    """Read Forgejo's payload.
+
+    `recover` is an extra report of a success after a failure. A cancelled run is a failure.
+    """
     action, run = text(payload, "action"), at(payload, "run")
     if action not in _DONE:
         raise Ignored(f"a workflow's run that is {clean(action)}")
@@ -81,7 +84,7 @@ def _merged(*events: str, ref: str) -> str:
 
 
 def _no_fork(run: Any, payload: Any) -> None:
-    """By the repositories' numbers and names, as far as both have them."""
+    """Raise Ignored for a fork, by the repositories' ids and names as far as both have them."""
     head, here = at(run, "head_repository"), at(payload, "repository")
     ids, names = (number(head, "id"), number(here, "id")), (text(head, "full_name"), text(here, "full_name").lower())
     if (None not in ids and ids[0] != ids[1]) or (all(names) and names[0].lower() != names[1]):
@@ -89,12 +92,12 @@ def _no_fork(run: Any, payload: Any) -> None:
 
 
 def _names(*files: str) -> tuple[str, ...]:
-    """A workflow's file, with and without its folder."""
+    """Return a workflow's file name, with and without its folder."""
     return tuple(name for file in files for name in dict.fromkeys([file.rpartition("/")[2], file]))
 
 
 def _inner(said: str) -> Any:
-    """A JSON in a text."""
+    """Parse JSON within a text field."""
     try:
         return strict_json.parse(said.encode()) if said else None
     except NotJson:

@@ -1,4 +1,4 @@
-"""Open promotions as questions: what is asked, since when, who may still answer, and what is lacking."""
+"""Open promotions for people: what is asked, who may still vote, and what is missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from registrar.queries.voting import Voting, name, voting
 
 @dataclass(frozen=True)
 class PromotionView:
-    """An open promotion. voting None: nobody is asked, since it waits for its time, or is approved and under way.
+    """An open promotion.
 
-    stale: the policy is not what it was when this was asked: the worker counts no approval of it, and moves nothing
-    by those that it has (worker/promotions/evidence.py). The rest of what they are bound to, only MLflow knows.
-
+    voting: None where nobody is asked, since it waits for its time, or is approved and under way.
+    stale: the policy changed since it was asked for, so the worker counts no approval of it and moves nothing by those
+    that it has (worker/promotions/evidence.py). Whether the rest of the evidence still holds, only MLflow knows.
     dispute: why nothing of its model is moved, where that is so.
     """
 
@@ -37,7 +37,7 @@ class PromotionView:
         return sum(1 for gate in self.gates if gate["passed"])
 
     def waits_for(self, actor_id: str) -> bool:
-        """Whether this person's approval would count."""
+        """Return whether this person's approval would count."""
         asked = self.voting and self.promotion.state == "awaiting_approval" and not (self.stale or self.dispute)
         rules = self.voting.rules if self.voting and asked else ()
         return any(voter.id == actor_id for rule in rules for voter in rule.may)
@@ -46,7 +46,7 @@ class PromotionView:
 def promotion_views(
     policy: Policy, connection: Connection, open_: Iterable[Promotion], *, at: datetime
 ) -> list[PromotionView]:
-    """Those that wait for people first, the one that waits longest first."""
+    """Return views, those that wait for people first, and of these the one that waits longest."""
     found = [promotion_view(policy, connection, one, at=at) for one in open_]
     return sorted(found, key=lambda each: (each.promotion.state != "awaiting_approval", each.promotion.asked_at))
 
@@ -70,6 +70,6 @@ def _dispute(connection: Connection, promotion: Promotion) -> Dispute | None:
 
 
 def _stale(policy: Policy, promotion: Promotion) -> bool:
-    """Who waits for their time is judged anew when it comes."""
+    """A promotion in the state `waiting` is never stale: its gates are evaluated again when its time comes."""
     bound = promotion.state in ("awaiting_approval", "approved")
     return bound and promotion.evidence.get("policy_digest") != policy.digest(promotion.model)

@@ -1,0 +1,185 @@
+"""Reads for the dashboard: each function reads all that one page shows of the ledger, in the caller's transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from registrar.ledger import approval_snapshot, dead_letters, deployments, promotions, rejections
+from registrar.ledger.disputes import Dispute, dispute, disputes
+from registrar.ledger.holders import held_before
+from registrar.ledger.incarnations import CLOCKS, made_anew_at, of_deleted
+from registrar.ledger.promotions import Promotion
+from registrar.ledger.queries import activity, metrics, models, promotion_record
+from registrar.ledger.queries.find import newest_holdings
+from registrar.ledger.queries.holdings import Holding
+from registrar.ledger.queries.incidents import incidents
+from registrar.ledger.queries.promotion_record import Place
+from registrar.ledger.queries.promotion_results import PromotionResult, load_results
+from registrar.ledger.queries.versions import KnownVersion, known_versions
+from registrar.policy import ModelPolicy, Policy, Target
+from registrar.queries.not_live import not_live
+from registrar.queries.policy_view import bound
+from registrar.queries.processes import parts
+from registrar.queries.promotion_view import PromotionView, promotion_view, promotion_views
+
+_FEW, _RECENT_INCIDENTS = 5, 10  # rows on the overview
+_HOLDINGS, _PROMOTIONS, _INCIDENTS, _EARLIER = 200, 20, 50, 20  # the newest on a model's page
+
+
+def read_overview(connection: Connection, policy: Policy, *, since: datetime, at: datetime) -> dict[str, Any]:
+    return {
+        "waiting": promotion_views(policy, connection, promotions.still_open(connection), at=at),
+        "queue": metrics.queue(connection, at),
+        "deploying": deployments.under_way(connection),
+        "not_live": not_live(policy, connection),
+        "disputes": disputes(connection),
+        "incidents": incidents(connection, since=since, limit=_RECENT_INCIDENTS),
+        "dead": dead_letters.list_dead_letters(connection, limit=_FEW),
+        "dead_count": sum(one.count for one in metrics.dead(connection)),
+        "refused": [row for row in rejections.latest(connection, limit=_FEW) if row["at"] >= since],
+        "refused_count": activity.refused_since(connection, since),
+        "accepted_count": activity.accepted_since(connection, since),
+        "counted": activity.COUNTED,
+        "lately": activity.lately(connection, since=since),
+        "parts": parts(connection),
+    }
+
+
+@dataclass(frozen=True)
+class RollbackOption:
+    """A target that can be rolled back. earlier: its former holders, newest first; the worker may refuse some."""
+
+    target: str
+    holder: int
+    earlier: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model as the ledger knows it. found: its row. recreated_at: when MLflow's model was created again under the
+    name of a deleted one; None: it was not. promotions: the newest; deleted: ids of those about the deleted model.
+    """
+
+    found: Mapping[str, Any]
+    recreated_at: datetime | None
+    versions: Sequence[KnownVersion]
+    held: Sequence[Holding]
+    promotions: Sequence[Mapping[str, Any]]
+    became: Mapping[str, PromotionResult]
+    deleted: Mapping[str, datetime]
+    incidents: Sequence[Any]
+    rollbacks: Sequence[RollbackOption]
+    open: Sequence[PromotionView]
+    not_live: Sequence[Any]
+    dispute: Dispute | None
+
+
+def read_model(connection: Connection, policy: Policy, name: str, *, at: datetime) -> ModelRecord | None:
+    """None: no event was ever about it."""
+    found = models.get_model(connection, name) if name.isprintable() else None
+    if found is None:
+        return None
+    recreated_at = made_anew_at(connection, [name]).get(name)
+    newest = promotion_record.page(connection, model=name, limit=_PROMOTIONS)
+    return ModelRecord(
+        found,
+        recreated_at,
+        _without_deleted(known_versions(connection, name), recreated_at),
+        newest_holdings(connection, name, limit=_HOLDINGS),
+        newest,
+        load_results(connection, newest),
+        of_deleted(connection, newest),
+        incidents(connection, model=name, limit=_INCIDENTS),
+        _rollback_options(connection, name, policy.model(name), recreated_at),
+        promotion_views(policy, connection, promotions.still_open(connection, model=name), at=at),
+        [one for one in not_live(policy, connection) if one.model == name],
+        dispute(connection, name),
+    )
+
+
+def read_models(connection: Connection, policy: Policy, *, after: str, limit: int) -> dict[str, Any]:
+    """found: up to `limit` models by name, those behind `after`."""
+    return {
+        "found": models.page(connection, after=after, limit=limit),
+        "disputes": disputes(connection),
+        "not_live": [one.model for one in not_live(policy, connection)],
+    }
+
+
+def read_promotions(
+    connection: Connection,
+    policy: Policy,
+    *,
+    state: str | None,
+    model: str | None,
+    before: Place | None,
+    limit: int,
+    at: datetime,
+) -> dict[str, Any]:
+    """found: up to `limit` + 1 promotions, newest first. views: of the open ones among the first `limit`, by id.
+    waiting: all open ones, on the first page without a filter.
+    """
+    found = promotion_record.page(connection, state=state, model=model, before=before, limit=limit + 1)
+    shown = found[:limit]
+    open_ = promotions.still_open(connection) if not (before or state or model) else []
+    listed = promotion_views(policy, connection, _open_among(connection, shown), at=at)
+    return {
+        "found": found,
+        "waiting": promotion_views(policy, connection, open_, at=at),
+        "views": {one.promotion.id: one for one in listed},
+        "became": load_results(connection, shown),
+        "deleted": of_deleted(connection, shown),
+    }
+
+
+def read_promotion(connection: Connection, policy: Policy, promotion: Promotion, *, at: datetime) -> dict[str, Any]:
+    row = [vars(promotion)]
+    return {
+        "view": promotion_view(policy, connection, promotion, at=at),
+        "votes": promotion_record.votes_on(connection, promotion.id),
+        "shown": approval_snapshot.load_approval_snapshot(connection, promotion),
+        "bound": bound(policy, connection, str(promotion.evidence.get("policy_digest"))),
+        "became": load_results(connection, row).get(promotion.id, PromotionResult()),
+        "recreated_at": of_deleted(connection, row).get(promotion.id),
+    }
+
+
+def _open_among(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> list[Promotion]:
+    found = (promotions.get(connection, row["id"]) for row in rows if row["state"] in promotions.OPEN)
+    return [one for one in found if one and one.open]
+
+
+def _without_deleted(versions: Sequence[KnownVersion], recreated_at: datetime | None) -> list[KnownVersion]:
+    """Leave out versions of a deleted model of the same name. Clocks may differ by CLOCKS."""
+    if recreated_at is None:
+        return list(versions)
+    return [one for one in versions if max(_times(one), default=recreated_at) + CLOCKS >= recreated_at]
+
+
+def _times(version: KnownVersion) -> list[datetime]:
+    registered = [version.registered_at] if version.registered_at else []
+    return [*registered, *(held.at for held in version.held_back)]
+
+
+def _rollback_options(
+    connection: Connection, model: str, policy: ModelPolicy, recreated_at: datetime | None
+) -> list[RollbackOption]:
+    """List the held targets to which the policy brought other versions before."""
+    found = [_rollback_option(connection, model, policy, target, recreated_at) for target in policy.targets]
+    return [option for option in found if option and option.earlier]
+
+
+def _rollback_option(
+    connection: Connection, model: str, policy: ModelPolicy, target: Target, recreated_at: datetime | None
+) -> RollbackOption | None:
+    place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
+    times = held_before(connection, model, *place)
+    times = [time for time in times if recreated_at is None or time.made_by >= recreated_at]
+    if target.stage not in ("Staging", "Production") or not any(time.still for time in times):
+        return None
+    holder = next(time.version for time in times if time.still)
+    earlier = dict.fromkeys(time.version for time in times if time.given and time.version != holder)
+    return RollbackOption(target.stage, holder, tuple(earlier)[:_EARLIER])

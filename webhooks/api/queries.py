@@ -1,0 +1,173 @@
+"""The reads of /v1, a function per resource. Each answer has a schema (webhooks/openapi), and all but the journal's an
+ETag.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from registrar.ledger import dead_letters
+from registrar.ledger.queries import event_search, promotion_record
+from registrar.ledger.queries.event_search import EventFilter
+from registrar.ledger.queries.event_status import for_strangers
+from registrar.ledger.queries.holdings import HistoryFilter
+from registrar.queries.query_service import QueryService
+from webhooks.api import query_params
+from webhooks.api.journal_export import CONTENT_TYPES, Exports
+from webhooks.api.query_params import PAGE, cursor, limit
+from webhooks.api.responses import respond, respond_page
+from webhooks.auth import Authenticator
+from webhooks.openapi import record_schemas, schemas
+
+Json = dict[str, Any]
+
+
+def add(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    for add_resource in (
+        _add_events,
+        _add_queue,
+        _add_dead_letters,
+        _add_rejections,
+        _add_promotions,
+        _add_models,
+        _add_state,
+        _add_journal,
+    ):
+        add_resource(api, service, access)
+
+
+def _add_events(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/events")
+    def events() -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE, *EventFilter.__dataclass_fields__)
+        names = ("source", "type", "model", "actor")
+        filter_ = EventFilter(
+            **{name: request.args.get(name) for name in names},
+            state=query_params.one_of("state", event_search.STATES),
+            since=query_params.time("since"),
+            until=query_params.time("until"),
+        )
+        return respond_page(schemas.Events, "events", service.events(filter_, limit=limit(), cursor=cursor()))
+
+    @api.get("/v1/events/<event_id>")
+    def event(event_id: str) -> Json:
+        """Show a viewer the whole event, and anybody else with its id only how far it is: senders and MLflow's tags
+        have the id.
+        """
+        found = service.event(event_id)
+        principal = access.principal(request)
+        if principal and principal.may("viewer"):
+            return respond(schemas.Event, found)
+        return respond(schemas.EventProgress, for_strangers(found))
+
+
+def _add_queue(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/queue")
+    def queue() -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE, "model")
+        found = service.queue(model=request.args.get("model"), limit=limit(), cursor=cursor())
+        return respond_page(schemas.Queue, "queue", found)
+
+
+def _add_dead_letters(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/dead")
+    def dead() -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE, "state", "model")
+        state, model = query_params.one_of("state", dead_letters.STATES), request.args.get("model")
+        found = service.dead(state=state, model=model, limit=limit(), cursor=cursor())
+        return respond_page(schemas.Dead, "dead", found)
+
+    @api.get("/v1/dead/<task_id>")
+    def dead_one(task_id: str) -> Json:
+        access.require(request, "viewer")
+        return respond(schemas.Story, service.dead_one(task_id))
+
+
+def _add_rejections(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/rejections")
+    def refused() -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE, "source")
+        found = service.rejections(source=request.args.get("source"), limit=limit(), cursor=cursor())
+        return respond_page(schemas.Rejections, "rejections", found)
+
+
+def _add_promotions(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/promotions")
+    def promotions() -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE, "state", "model")
+        states = (promotion_record.OPEN, *promotion_record.STATES)
+        state, model = query_params.one_of("state", states), request.args.get("model")
+        found = service.promotions(state=state, model=model, limit=limit(), cursor=cursor())
+        return respond_page(record_schemas.Promotions, "promotions", found)
+
+    @api.get("/v1/promotions/<promotion_id>")
+    def promotion(promotion_id: str) -> Json:
+        access.require(request, "viewer")
+        return respond(record_schemas.WholePromotion, service.promotion(promotion_id))
+
+
+def _add_models(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/models")
+    def models() -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE)
+        return respond_page(record_schemas.Models, "models", service.models(limit=limit(), cursor=cursor()))
+
+    @api.get("/v1/models/<name>")
+    def model(name: str) -> Json:
+        access.require(request, "viewer")
+        return respond(record_schemas.Model, service.model(name))
+
+    @api.get("/v1/models/<name>/history")
+    def model_history(name: str) -> Json:
+        access.require(request, "viewer")
+        query_params.only(*PAGE, *HistoryFilter.__dataclass_fields__)
+        past = HistoryFilter(
+            request.args.get("target"), query_params.time("at"), query_params.time("since"), query_params.time("until")
+        )
+        found = service.history(name, past, limit=limit(), cursor=cursor())
+        return respond_page(schemas.History, "history", found, model=name)
+
+
+def _add_state(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    @api.get("/v1/overview")
+    def overview() -> Json:
+        access.require(request, "viewer")
+        query_params.only()
+        return respond(record_schemas.Overview, service.overview())
+
+    @api.get("/v1/policy")
+    def policy() -> Json:
+        """Show registrar.yml as this receiver has it in effect, without the names of its secrets."""
+        access.require(request, "viewer")
+        query_params.only("model", "digest")
+        if "digest" in request.args:
+            return respond(record_schemas.PolicyInEffect, service.policy_text(request.args["digest"]))
+        return respond(record_schemas.PolicyInEffect, service.policy(model=request.args.get("model")))
+
+
+def _add_journal(api: Blueprint, service: QueryService, access: Authenticator) -> None:
+    exports = Exports()
+
+    @api.get("/v1/audit")
+    def audit() -> Response:
+        """Stream JSON lines, as `registrar audit export --format jsonl` writes them.
+
+        after: the number (seq) of the last entry that a client has, to go on after a connection broke.
+        """
+        reader = access.require(request, "viewer")
+        query_params.only("model", "since", "until", "after")
+        found = service.audit(
+            model=request.args.get("model"),
+            since=query_params.time("since"),
+            until=query_params.time("until"),
+            after=query_params.number("after"),
+        )
+        if request.method == "HEAD":
+            return Response(content_type=CONTENT_TYPES["jsonl"])
+        return exports.answer(found, "jsonl", reader)
