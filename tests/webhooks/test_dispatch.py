@@ -61,7 +61,7 @@ def test_a_broker_that_takes_no_writes_is_no_error(broker: Broker, setting: str)
 
 def test_a_silent_broker_is_left_alone_for_a_while(monkeypatch):
     tried = []
-    monkeypatch.setattr(module, "ring", lambda app, task_messages: tried.append(task_messages))
+    monkeypatch.setattr(module, "publish", lambda app, task_messages: tried.append(task_messages))
     dispatcher = published(NOBODY, BELL)
     dispatcher._publish([OTHER])
     assert tried == [[BELL]]
@@ -85,7 +85,7 @@ def test_what_comes_while_something_is_published_is_published_together(monkeypat
         go.wait(10)
         return True
 
-    monkeypatch.setattr(module, "ring", slow)
+    monkeypatch.setattr(module, "publish", slow)
     dispatcher = Dispatcher(NOBODY)
     dispatcher.publish([BELL])
     under_way.wait(10)
@@ -113,7 +113,7 @@ def test_a_fault_of_ours_ends_no_publishing(broker: Broker, monkeypatch):
             done.set()
             raise RuntimeError("nobody foresaw this")
 
-        broken.setattr(module, "ring", fail)
+        broken.setattr(module, "publish", fail)
         dispatcher.publish([BELL])
         assert done.wait(10)
     dispatcher.publish([OTHER])

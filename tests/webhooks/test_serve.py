@@ -39,8 +39,8 @@ error_handlers.REFUSALS = "100000/minute"
 RELOADS = "from webhooks import asgi\nasgi.OLD_SECONDS = 0.2\n"
 ENDLESS = """
 import itertools
-from webhooks import export
-export.LINES = {"jsonl": lambda entries: itertools.repeat("x" * 1_000)}
+from webhooks.api import journal_export
+journal_export.LINES = {"jsonl": lambda entries: itertools.repeat("x" * 1_000)}
 """
 HURRIED = f"{PATIENT}body_reader.READ_SECONDS = 1\nserve.HEAD_TIMEOUT = 1000\n"
 _ACCEPTED = re.compile(r"^registrar_webhook_events_total\{.*\} (\S+)$", re.MULTILINE)

@@ -31,7 +31,7 @@ BALANCER = "/readyz?exclude=broker"
 # Without the reserve, which would refuse before the database has to.
 CONFIG = """
 from registrar.ledger import capacity
-from webhooks import health
+from webhooks.monitoring import health
 capacity.LEAST_FREE = 0
 health.FRESH = 0.0
 
