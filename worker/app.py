@@ -20,10 +20,10 @@ from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
 from registrar.telemetry.observability_settings import ObservabilitySettings
 from worker import metrics, shutdown
-from worker.celery_tasks import hand_back, install
+from worker.celery_tasks import install, release_task
 from worker.context import WorkerContext
 from worker.downloads import CONCURRENCY
-from worker.heartbeat import WorkerHeartbeat, follow_worker
+from worker.heartbeat import WorkerHeartbeat, track_worker_loop
 from worker.notifications import channels
 from worker.registry.availability import RegistryAvailability
 from worker.registry.mlflow import MlflowRegistry, configure_client
@@ -41,7 +41,7 @@ def main() -> None:
         stack.callback(tracing.stop)
         watch = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
         pulse = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
-        follow_worker(worker_context.app, pulse.loop)
+        track_worker_loop(worker_context.app, pulse.loop)
         if at := settings.watching.worker_metrics:
             stack.enter_context(MetricsServer(at, partial(metrics.text, pulse.loop)))
 
@@ -49,8 +49,8 @@ def main() -> None:
             stack.close()
             os._exit(0)
 
-        shutdown.when_closing(
-            worker_context.app, lambda: worker_context.closing.begin(partial(hand_back, worker_context), leave)
+        shutdown.on_shutdown(
+            worker_context.app, lambda: worker_context.closing.begin(partial(release_task, worker_context), leave)
         )
         worker_context.app.start(_arguments(settings.watching))
 

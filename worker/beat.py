@@ -18,7 +18,7 @@ from registrar.telemetry import redaction
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
 from worker import metrics
-from worker.heartbeat import WorkerHeartbeat, following
+from worker.heartbeat import WorkerHeartbeat, tracking_scheduler
 
 SWEEP_SECONDS = 2.0
 TICK_SECONDS = 5.0
@@ -57,7 +57,7 @@ def main() -> None:
         pulse = stack.enter_context(WorkerHeartbeat(ledger, "beat", Digests.of(settings)))
         if at := settings.watching.beat_metrics:
             stack.enter_context(MetricsServer(at, partial(metrics.turns, pulse.loop)))
-        app.conf.beat_scheduler = following(pulse.loop)
+        app.conf.beat_scheduler = tracking_scheduler(pulse.loop)
         # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
         quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is no log
         app.start([*quiet, "beat", "--pidfile=", "--loglevel=INFO"])

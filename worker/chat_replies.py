@@ -7,14 +7,14 @@ from registrar.ledger.tasks import Task
 from worker.promotions import deployment_gate_response
 
 
-def replies(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
+def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
     """Once: by the event's first task. Who waits for more is answered later.
 
     elsewhere: another event's task says so, as this one was never done.
     """
     if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
         return []
-    if deployment_gate_response.awaited(task, encryptor):
+    if deployment_gate_response.is_awaited(task, encryptor):
         return []
     to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if elsewhere else {}
     return [FollowUp("worker.reply", {"text": text, **to}, lane=f"reply:{task.event_id}")]

@@ -1,5 +1,6 @@
 """What retry and drop have in common: the task that they are about, and that it is of the model that they name."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import TaskDrop, TaskRetry
 from registrar.ledger import dead_letters
@@ -18,7 +19,7 @@ def dead_letter(context: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
     return found
 
 
-def outcome(type_: str, text: str, found: DeadLetter, reason: str | None, record: LedgerChange) -> Outcome:
+def outcome(type_: FactType, text: str, found: DeadLetter, reason: str | None, record: LedgerChange) -> Outcome:
     because = f": {reason}" if reason else ""
     about = {"promotion": found.promotion} if found.state == "queued" and found.promotion else {}
     details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was(), **about}

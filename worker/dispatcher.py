@@ -34,7 +34,7 @@ def sweep(worker_context: WorkerContext) -> None:
     publish(worker_context.app, task_messages)
 
 
-def peal(worker_context: WorkerContext, task_messages: list[TaskMessage]) -> None:
+def publish_batch(worker_context: WorkerContext, task_messages: list[TaskMessage]) -> None:
     """Ring for what a busy receiver has accepted: of a burst for one model for the first alone, as the rest follow.
     Without the ledger nothing could be begun either: the sweep rings.
     """
@@ -47,7 +47,7 @@ def peal(worker_context: WorkerContext, task_messages: list[TaskMessage]) -> Non
     publish(worker_context.app, [task_message for task_message in task_messages if task_message.task_id in first])
 
 
-def next_of(worker_context: WorkerContext, names: Collection[str]) -> None:
+def publish_next(worker_context: WorkerContext, names: Collection[str]) -> None:
     """Ring for the next of these tasks, by their Celery names. Without the ledger the sweep does."""
     try:
         with worker_context.ledger.write() as connection:

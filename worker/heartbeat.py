@@ -61,7 +61,7 @@ class WorkerHeartbeat(HeartbeatWriter):
         return super().__enter__()
 
 
-def follow_worker(app: Celery, loop: LoopActivity) -> None:
+def track_worker_loop(app: Celery, loop: LoopActivity) -> None:
     """Tell the loop that Celery's goes round. While the worker has no connection, it waits for the broker."""
 
     class Turns(bootsteps.StartStopStep):
@@ -89,7 +89,7 @@ def follow_worker(app: Celery, loop: LoopActivity) -> None:
     app.steps["consumer"].add(Turns)
 
 
-def following(loop: LoopActivity) -> type[Scheduler]:
+def tracking_scheduler(loop: LoopActivity) -> type[Scheduler]:
     """Beat's scheduler, which tells the loop that it ticks, and that it waits for the broker where it does."""
 
     class Following(Scheduler):

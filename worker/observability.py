@@ -6,7 +6,7 @@ from registrar.ledger.tasks import Task
 from registrar.telemetry import log_format, tracing
 
 
-def around(task: Task) -> AbstractContextManager[None]:
+def log_context(task: Task) -> AbstractContextManager[None]:
     """From its claim to its end: what is logged within says what it is about."""
     return log_format.about(
         event=task.event_id,
@@ -18,7 +18,7 @@ def around(task: Task) -> AbstractContextManager[None]:
     )
 
 
-def attempt(task: Task) -> AbstractContextManager[None]:
+def attempt_span(task: Task) -> AbstractContextManager[None]:
     """A span; an error makes it one that failed."""
     about = {"event": task.event_id, "task": task.id, "lane": task.lane, "model": task.data.get("model")}
     said = {f"registrar.{name}": str(value) for name, value in about.items() if value is not None}

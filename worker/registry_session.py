@@ -11,19 +11,19 @@ from worker.registry.mlflow import MlflowRegistry, configure_client
 from worker.registry.protocol import RetryableError
 
 
-class Unanswered(UserError):
+class RegistryUnavailable(UserError):
     """The registry does not answer: what would be can't be told."""
 
     exit_code = 4
 
 
 @contextmanager
-def looking(context: Context) -> Iterator[PlanContext]:
-    """Raises Unanswered for what the block is not answered."""
+def registry_session(context: Context) -> Iterator[PlanContext]:
+    """Raises RegistryUnavailable for what the block is not answered."""
     configure_client()
     registry = MlflowRegistry(context.settings().mlflow_uri)
     try:
         with context.ledger() as ledger:
             yield PlanContext(registry, context.policy(), ledger, now())
     except RetryableError as error:
-        raise Unanswered(str(error)) from error
+        raise RegistryUnavailable(str(error)) from error

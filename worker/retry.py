@@ -14,10 +14,10 @@ from registrar.policy.document import OURSELVES
 from worker.registry.protocol import AmbiguousError, Refused, RegistryError, RetryableError
 
 RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
-DOUBTFUL_ATTEMPTS = 10  # about 5 minutes
+AMBIGUOUS_ATTEMPTS = 10  # about 5 minutes
 
 
-def doubted(task: Task, error: RegistryError, answers: Callable[[], bool]) -> bool:
+def failed_while_registry_answers(task: Task, error: RegistryError, answers: Callable[[], bool]) -> bool:
     """Whether an attempt failed though the registry does answer. Of what holds up no model, nobody asks."""
     if not isinstance(error, RetryableError) or isinstance(error, AmbiguousError):
         return False
@@ -30,18 +30,20 @@ def is_refused(task: Task, error: BaseException) -> bool:
     A report about what is not there is for somebody to look at, and so is what nobody asked for and can't be: what
     follows by itself, or what the time brings.
     """
-    asked = _is_what_was_asked(task) and task.source != OURSELVES and VOCABULARY[task.event_type].asks
+    asked = _is_event_task(task) and task.source != OURSELVES and VOCABULARY[task.event_type].asks
     return isinstance(error, Refused) and asked
 
 
-def _is_what_was_asked(task: Task) -> bool:
+def _is_event_task(task: Task) -> bool:
     """The event's own task, or the request that a move to a guarded stage becomes; not what follows from either."""
     step, said = (task.args.get("version"), task.args.get("target")), (task.data.get("version"), task.data.get("stage"))
     moves = task.event_type == "model_version.transition" and task.name == "worker.request"
     return task.first or (moves and step == said)
 
 
-def end(task: Task, error: RegistryError, *, at: datetime, answers: Callable[[], bool]) -> tuple[str, str] | None:
+def final_state(
+    task: Task, error: RegistryError, *, at: datetime, answers: Callable[[], bool]
+) -> tuple[str, str] | None:
     """The state of a task that ends with this error, and what to say of it; None: it is tried again.
 
     at: when the attempt began, so that an action that asks gets the answer that the task will get. answers: whether the
@@ -51,9 +53,9 @@ def end(task: Task, error: RegistryError, *, at: datetime, answers: Callable[[],
         return "refused", str(error)
     if not isinstance(error, RetryableError):
         return "failed", str(error)
-    if isinstance(error, AmbiguousError) and task.attempts >= DOUBTFUL_ATTEMPTS:
+    if isinstance(error, AmbiguousError) and task.attempts >= AMBIGUOUS_ATTEMPTS:
         return "dead", f"given up after {task.attempts} attempts: {error}"
-    if task.doubts + 1 >= DOUBTFUL_ATTEMPTS and doubted(task, error, answers):
+    if task.doubts + 1 >= AMBIGUOUS_ATTEMPTS and failed_while_registry_answers(task, error, answers):
         said = f"given up after {task.attempts} attempts; the registry answered others meanwhile"
         return "dead", f"{said}: {error}"
     if at - task.started_at > RETRY_FOR:

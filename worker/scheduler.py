@@ -69,7 +69,7 @@ def _due(connection: Connection, policy: Policy, now: datetime) -> dict[str, dat
     for one in still_open(connection):
         target = policy.model(one.model).target(one.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        found += [(one.model, at) for at in deadlines.times(one, approval).values()]
+        found += [(one.model, at) for at in deadlines.due_times(one, approval).values()]
     return {model: at for at, model in sorted((at, model) for model, at in found if at <= now)}
 
 

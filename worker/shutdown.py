@@ -59,7 +59,7 @@ class Shutdown:
         leave()
 
 
-def when_closing(app: Celery, begin: Callable[[], None]) -> None:
+def on_shutdown(app: Celery, begin: Callable[[], None]) -> None:
     """Asked to stop, or on the way out by an error: Celery 5.7 ends when Redis goes down while a task is in hand."""
 
     class Last(bootsteps.StartStopStep):

@@ -65,7 +65,7 @@ class TaskContext:
 
     def ends(self, error: RegistryError) -> bool:
         """Whether the task is given up after this error; else it is tried again, with what was done so far."""
-        return retry.end(self.task, error, at=self.now, answers=self.registry_answers) is not None
+        return retry.final_state(self.task, error, at=self.now, answers=self.registry_answers) is not None
 
     def registry_answers(self) -> bool:
         """Whether the registry and its database answer what is none of the task's business. Asked once an attempt."""

@@ -7,23 +7,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from registrar.events.facts import FactType
 from registrar.events.incarnation import Incarnation
 
-_OF = {
-    "model_version": "registered held_back transitioned archived described evaluated marked_for_deletion pruned spared",
-    "promotion": "awaiting_approval waiting reminder escalated approved broke_glass rejected cancelled vote_counted "
-    "vote_refused void superseded expired failed",
-    "training_run": "failed",
-    "model": "rolled_back",
-    "quarantine": "lifted",
-    "deployment": "requested succeeded failed timed_out",
-    "registry": "changed_by_hand made_anew disputed settled",
-    "experiment": "created",
-    "artifacts": "fetched",
-    "task": "refused failed dead retried dropped",
-    "event": "replayed",
-}
-OUTCOMES = tuple(f"{family}.{word}" for family, words in _OF.items() for word in words.split())
+OUTCOMES = tuple(map(str, FactType))
 
 
 @dataclass(frozen=True)
@@ -40,6 +27,9 @@ class Fact:
     version: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     to: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", str(self.type))  # a FactType: psycopg would write an enum's name
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

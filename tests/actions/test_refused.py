@@ -8,7 +8,7 @@ from registrar.ledger.queries import event_search, event_status, metrics, queue
 from registrar.ledger.queries.event_search import EventFilter
 from tests.actions.versions import live, trained
 from tests.worker.harness import ADA, CI, EVE, POLICY, WorkerHarness
-from worker.registry.errors import as_ours
+from worker.registry.errors import translate
 from worker.registry.protocol import PermanentError
 
 # What is asked, by whom, and of what the answer tells.
@@ -144,13 +144,13 @@ def test_an_event_is_as_the_worst_of_its_tasks(states, state):
 )
 def test_what_mlflow_says_is_no_valid_question_is_refused(asked, call, type_, data):
     asked.registry.create_experiment("exp", tags={})
-    asked.registry.fail[call] = as_ours("asking", RestException({"error_code": "INVALID_PARAMETER_VALUE"}))
+    asked.registry.fail[call] = translate("asking", RestException({"error_code": "INVALID_PARAMETER_VALUE"}))
     event = asked.post(type_, by=ADA, **data)
     assert of(asked, event)["state"] == "refused"
 
 
 def test_what_mlflow_does_not_allow_us_has_failed(asked):
     asked.registry.create_experiment("exp", tags={})
-    asked.registry.fail["search_runs"] = as_ours("asking", RestException({"error_code": "PERMISSION_DENIED"}))
+    asked.registry.fail["search_runs"] = translate("asking", RestException({"error_code": "PERMISSION_DENIED"}))
     event = asked.post("registry.query", by=ADA, question="runs", experiment="exp")
     assert of(asked, event)["state"] == "failed"

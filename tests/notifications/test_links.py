@@ -11,7 +11,7 @@ from tests.policies import approval
 from tests.worker.harness import ADA, BOB, CI, WorkerHarness
 from worker.notifications.channels import _page
 from worker.notifications.notifiers import discord, email, mattermost, slack, teams
-from worker.promotions.transition_rules import barred, who_may
+from worker.promotions.transition_rules import excluded_approvers, required_approvals
 
 PAGE = "https://registrar.example.com/promotions/prm_1"
 MAIL = {"from": "registrar@example.com", "to": ["ada@example.com"]}
@@ -92,4 +92,7 @@ def test_the_author_is_not_named():
         )
     )
     target = policy.model("taxi").targets[1]
-    assert who_may(policy, target, barred(policy, target, requester="ada", trained_by="bobby")) == "1 of Ada (leads)"
+    assert (
+        required_approvals(policy, target, excluded_approvers(policy, target, requester="ada", trained_by="bobby"))
+        == "1 of Ada (leads)"
+    )

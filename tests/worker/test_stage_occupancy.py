@@ -9,7 +9,7 @@ from registrar.events.outcome import Cause
 from registrar.ledger.stage_snapshots import last_look
 from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import PlanContext
-from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, StageSnapshot, seen
+from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, StageSnapshot, take_snapshot
 
 DAY = 24 * 60 * 60 * 1000
 BY = Actor("ada", "Ada")
@@ -38,7 +38,7 @@ def by_hand(harness, stage: str, *numbers: int) -> None:
 
 
 def look(harness) -> StageSnapshot:
-    return seen(PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now()), "taxi")
+    return take_snapshot(PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now()), "taxi")
 
 
 def remembered(harness) -> None:

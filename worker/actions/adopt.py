@@ -6,13 +6,14 @@ the targets before this one too. Whoever did it may have passed them by. What ap
 
 from dataclasses import replace
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
-from worker.promotions import drift, version_state
-from worker.promotions.current_stage import standing
-from worker.promotions.transition_rules import held_back
+from worker.promotions import version_state
+from worker.promotions.current_stage import current_stage
+from worker.promotions.transition_rules import failed_gates
 from worker.promotions.transitions import move
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
@@ -23,11 +24,11 @@ def act(context: TaskContext) -> Outcome:
     version = context.registry.version(context.model, context.version)
     policy = context.policy.model(context.model)
     target = policy.target(stage)
-    here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
+    here = current_stage(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    against = version_state.why(context.ledger, version) or _rejected(context, version, stage)
-    if why := against or held_back(context, version, stage):
+    against = version_state.quarantine_reason(context.ledger, version) or _rejected(context, version, stage)
+    if why := against or failed_gates(context, version, stage):
         return _refused(version, stage, target, why)
     moved = move(context, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
     # By this the record knows that a rollback may go to it (registrar.ledger.holders).
@@ -62,5 +63,7 @@ def _refused(version: Version, stage: str, target: Target | None, why: str) -> O
         records.append(HoldingStarted(version.model, "stage", stage, version.version))
     if target and target.alias and target.alias in version.aliases:
         records.append(HoldingStarted(version.model, "alias", target.alias, version.version, alone=True))
-    fact = Fact(drift.FACT, text, version.model, version.version, {"stage": stage, "reverted": False})
+    fact = Fact(
+        FactType.REGISTRY_CHANGED_BY_HAND, text, version.model, version.version, {"stage": stage, "reverted": False}
+    )
     return Outcome(text, facts=(fact,), records=tuple(records))

@@ -37,7 +37,7 @@ def act(context: TaskContext) -> Outcome:
     said = {
         "environment_name": address["environment"],
         "state": context.param("state"),
-        "comment": commit_status.said(str(context.param("text"))),
+        "comment": commit_status.markdown_line(str(context.param("text"))),
     }
     secret = context.secret(channel.secret)
     granted = access.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})

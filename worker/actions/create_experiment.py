@@ -1,5 +1,6 @@
 """worker.create_experiment, on experiment.create: an experiment of that name is there afterwards."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ExperimentCreate
 from worker.registry.protocol import Refused
@@ -19,4 +20,4 @@ def act(context: TaskContext) -> Outcome:
     # A second attempt may find what the first one made before it was cut off: that is told as made.
     made = found.id if found else context.registry.create_experiment(data.name, tags=data.tags)
     text = f"experiment {data.name!r} (id {made}) was created by {context.actor_name}"
-    return Outcome(text, facts=(Fact("experiment.created", text),))
+    return Outcome(text, facts=(Fact(FactType.EXPERIMENT_CREATED, text),))

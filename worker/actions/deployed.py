@@ -6,13 +6,14 @@ What is said of a version that the record does not know is told as what was repo
 
 from typing import Any
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import Deployment, DeploymentSucceeded
 from registrar.ledger.act_subjects import told
 from registrar.ledger.deployments import IN_VAIN, DeploymentEnded, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.queries.versions import is_known
-from worker.promotions.deployments import failed
+from worker.promotions.deployments import fail_deployment
 from worker.task_context import TaskContext
 
 AGAIN = ": told again of an earlier deployment, so nothing changes"  # of a replay
@@ -20,7 +21,7 @@ AGAIN = ": told again of an earlier deployment, so nothing changes"  # of a repl
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Deployment)
-    asked = _asked(context, data)
+    asked = _find_deployment(context, data)
     version = f"{data.model} version {data.version}"
     again = "" if context.task.told == context.task.event_seq else AGAIN
     if isinstance(data, DeploymentSucceeded):
@@ -31,12 +32,12 @@ def act(context: TaskContext) -> Outcome:
     if asked is None and not _is_known(context, data):
         text = f"{context.actor_name} reported: {text}; the record knows no such version"
         details |= {"version_known": False, "commit": None}  # of no commit a status is set by that
-    fact = Fact(data.type, text, data.model, data.version, details)
+    fact = Fact(FactType(data.type), text, data.model, data.version, details)
     if asked is None:
         return Outcome(text, facts=(fact,))
     if isinstance(data, DeploymentSucceeded):
         return Outcome(text, facts=(fact,), records=(DeploymentEnded(asked.id, "live"),))
-    return failed(context, asked, "failed", text, fact)
+    return fail_deployment(context, asked, "failed", text, fact)
 
 
 def _live(asked: Asked) -> str:
@@ -49,7 +50,7 @@ def _is_known(context: TaskContext, data: Deployment) -> bool:
         return is_known(connection, data.model, data.version)
 
 
-def _asked(context: TaskContext, data: Deployment) -> Asked | None:
+def _find_deployment(context: TaskContext, data: Deployment) -> Asked | None:
     """The one that is awaited of this version; for a success also the last one that was awaited in vain.
 
     A report about another version, place or time ends nothing.

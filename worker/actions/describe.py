@@ -7,10 +7,11 @@ the same, the others are written, and both are told. Tried again late, it takes 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ModelVersionDescribe
 from registrar.ledger.version_state import TAG, told
-from worker.promotions.version_state import given
+from worker.promotions.version_state import given_tag_records
 from worker.registry.protocol import PermanentError, Refused, RegistryError, Version
 from worker.task_context import TaskContext
 
@@ -44,8 +45,8 @@ def act(context: TaskContext) -> Outcome:
     if not asked:
         return Outcome(f"nothing of {version} was written: {', '.join(refused)}")
     details = {"created_at": version.created_at.isoformat()}
-    fact = Fact("model_version.described", text, data.model, data.version, details)
-    return Outcome(text, facts=(fact,), records=given(version, tags))
+    fact = Fact(FactType.MODEL_VERSION_DESCRIBED, text, data.model, data.version, details)
+    return Outcome(text, facts=(fact,), records=given_tag_records(version, tags))
 
 
 def _given_since(context: TaskContext, version: Version, tags: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     told, promotion = telling.channel(context, str(context.param("channel"))), str(context.param("promotion"))
-    end = fact_card.ended(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
+    end = fact_card.closing_line(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
     with context.ledger.read() as connection:
         cards = posted(connection, promotion, told.name)
     refused = [why for each in cards if (why := _edit(context, told, each, end))]

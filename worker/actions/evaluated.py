@@ -5,11 +5,12 @@ The run itself must say that it evaluated this version: else any good run would 
 
 from datetime import timedelta
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, told
-from worker.promotions.current_stage import standing
-from worker.promotions.version_state import put, recorded
+from worker.promotions.current_stage import current_stage
+from worker.promotions.version_state import recorded, set_state
 from worker.registry.protocol import PermanentError, Run, Version
 from worker.task_context import TaskContext
 
@@ -32,11 +33,11 @@ def act(context: TaskContext) -> Outcome:
             f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "
             f"models:/{version.model}/{version.version}, or evaluate the logged model by its model_id"
         )
-    evaluated = put(context, version, Key.EVALUATION, run.id)
+    evaluated = set_state(context, version, Key.EVALUATION, run.id)
     text = f"{version} was evaluated by run {run.name or run.id}, told by {context.actor_name}"
-    fact = Fact("model_version.evaluated", text, version.model, version.version, {"run_id": run.id})
+    fact = Fact(FactType.MODEL_VERSION_EVALUATED, text, version.model, version.version, {"run_id": run.id})
     policy = context.policy.model(version.model)
-    nexts = policy.next_targets(standing(policy, version))
+    nexts = policy.next_targets(current_stage(policy, version))
     again = tuple(FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
     return Outcome(text, facts=(fact,), follow_ups=again, records=(evaluated,))
 

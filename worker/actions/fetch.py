@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ArtifactsFetch
 from worker.registry.protocol import PermanentError, Refused, RetryableError
@@ -24,8 +25,8 @@ MANIFEST = "registrar-manifest.json"
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(ArtifactsFetch)
     goal, which = place(context.artifacts_folder, data), _which(context, data)
-    if which and _fetched(goal) == which:
-        return _told(context, data, goal, "is there already")
+    if which and _read_manifest_version(goal) == which:
+        return _fetched_outcome(context, data, goal, "is there already")
     goal.parent.mkdir(parents=True, exist_ok=True)
     # Beside its goal, so that the last step is a rename within one file system.
     arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=goal.parent))
@@ -37,7 +38,7 @@ def act(context: TaskContext) -> Outcome:
         _put(content, goal)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
-    return _told(context, data, goal, "was fetched")
+    return _fetched_outcome(context, data, goal, "was fetched")
 
 
 def place(folder: Path, data: ArtifactsFetch) -> Path:
@@ -55,7 +56,7 @@ def _which(context: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
     return {**vars(found), "created_at": found.created_at.isoformat()}
 
 
-def _fetched(goal: Path) -> dict[str, Any] | None:
+def _read_manifest_version(goal: Path) -> dict[str, Any] | None:
     """Which version a folder holds, as far as it says so."""
     try:
         found = json.loads((goal / MANIFEST).read_text(encoding="utf-8")).get("version")
@@ -112,10 +113,10 @@ def _put(content: Path, goal: Path) -> None:
     os.replace(content, goal)
 
 
-def _told(context: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
+def _fetched_outcome(context: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
     files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
     size = sum(file["bytes"] for file in files.values())
     where = goal.relative_to(context.artifacts_folder)
     text = f"{_origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
-    fact = Fact("artifacts.fetched", text, data.model, data.version, {"folder": str(where), "files": len(files)})
+    fact = Fact(FactType.ARTIFACTS_FETCHED, text, data.model, data.version, {"folder": str(where), "files": len(files)})
     return Outcome(text, facts=(fact,))

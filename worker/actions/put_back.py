@@ -7,13 +7,14 @@ by now, what is quarantined anywhere, or whose files are not those that were app
 
 from dataclasses import dataclass, field
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
 from registrar.ledger.journal.interventions_by_hand import PutBack
-from worker.promotions import drift, version_state
-from worker.promotions.evidence import rewritten
-from worker.promotions.stage_occupancy import exclusive, seen
-from worker.registry.protocol import Version, present
+from worker.promotions import version_state
+from worker.promotions.evidence import files_were_rewritten
+from worker.promotions.stage_occupancy import exclusive_stages, take_snapshot
+from worker.registry.protocol import Version, find_version
 from worker.task_context import TaskContext
 
 
@@ -41,7 +42,7 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _alias(context: TaskContext, done: RevertResult, alias: str, number: int) -> None:
-    version = present(context.registry, context.model, number)
+    version = find_version(context.registry, context.model, number)
     if version is None:
         done.said.append(f"version {number} is gone")
     elif Holder(alias, number) not in _recorded(context, "alias"):
@@ -80,7 +81,7 @@ def _dropped(context: TaskContext, done: RevertResult, alias: str) -> None:
 
 
 def _stage(context: TaskContext, done: RevertResult, number: int, stage: str) -> None:
-    version = present(context.registry, context.model, number)
+    version = find_version(context.registry, context.model, number)
     if version is None:
         done.said.append(f"version {number} is gone")
         return
@@ -101,8 +102,8 @@ def _barred(context: TaskContext, version: Version, stage: str) -> str | None:
     """Why a version may not go back into a stage, for people."""
     if banned := _banned(context, version, stage):
         return banned
-    exclusively = stage in exclusive(context.policy.model(context.model))
-    others = seen(context, context.model).others(stage, version) if exclusively else []
+    exclusively = stage in exclusive_stages(context.policy.model(context.model))
+    others = take_snapshot(context, context.model).others(stage, version) if exclusively else []
     return f"version {others[0].version} is there" if others else None
 
 
@@ -110,7 +111,7 @@ def _banned(context: TaskContext, version: Version, stage: str) -> str | None:
     """Why a version may be there no more, whoever else is there or not."""
     if not context.policy.model(context.model).target(stage):
         return None
-    return version_state.why(context.ledger, version) or _not_let_in(context, version, "stage", stage)
+    return version_state.quarantine_reason(context.ledger, version) or _not_let_in(context, version, "stage", stage)
 
 
 def _not_approved(context: TaskContext, version: Version, alias: str) -> str | None:
@@ -131,7 +132,7 @@ def _not_let_in(context: TaskContext, version: Version, kind: str, key: str) -> 
 def _rewritten(context: TaskContext, version: Version, held: PastHolding, key: str) -> bool:
     policy = context.policy.model(context.model)
     target = next((one for one in policy.targets if key in (one.stage, one.alias)), None)
-    return target is not None and rewritten(context, version, target, held)
+    return target is not None and files_were_rewritten(context, version, target, held)
 
 
 def _sent_away(context: TaskContext, version: Version, stage: str) -> tuple[LedgerChange, ...]:
@@ -149,7 +150,7 @@ def _sent_away(context: TaskContext, version: Version, stage: str) -> tuple[Ledg
 
 
 def _quarantined(context: TaskContext, version: Version) -> str | None:
-    why = version_state.why(context.ledger, version)
+    why = version_state.quarantine_reason(context.ledger, version)
     return f"{version} {why.removeprefix('it ')}" if why else None
 
 
@@ -166,5 +167,7 @@ def _back(done: RevertResult, version: Version, text: str) -> None:
 
 def _untouched(done: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:
     done.said.append(text)
-    done.untouched.append(Fact(drift.FACT, text, version.model, version.version, {"reverted": False}))
+    done.untouched.append(
+        Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, version.model, version.version, {"reverted": False})
+    )
     done.records += records

@@ -17,15 +17,15 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     context.data_as(RegistryReconcile)
-    if unsettled := disputes.unsettled(context):
+    if unsettled := disputes.unsettled_outcome(context):
         return unsettled
     found = context.registry.recent(context.model)
     with context.ledger.read() as connection:
         recorded = [holding.version for holding in held_now(connection, context.model, "stage")]
     versions = with_known(context.registry, context.model, found.versions, recorded)
-    drifts = drift.of_everything(context, versions)
+    drifts = drift.check_model(context, versions)
     settled = disputes.check(context, versions, at=found.at, differs=bool(drifts))
-    stages = stage_occupancy.exclusive(context.policy.model(context.model))
-    looked = stage_occupancy.of(context, context.model, stages, versions, found.at).records
-    told = drift.told(drifts, f"{context.model} is in MLflow as the record has it")
+    stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
+    looked = stage_occupancy.snapshot_of(context, context.model, stages, versions, found.at).records
+    told = drift.combine(drifts, f"{context.model} is in MLflow as the record has it")
     return replace(told, records=(*told.records, *looked, *settled))

@@ -3,13 +3,14 @@
 import math
 import time
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
 from worker.promotions import adoption, attribution
-from worker.promotions.current_stage import standing
-from worker.promotions.registration import chosen, registered
-from worker.promotions.stage_occupancy import now_and_then
-from worker.promotions.version_state import given
+from worker.promotions.current_stage import current_stage
+from worker.promotions.registration import choose_run, find_registered
+from worker.promotions.stage_occupancy import refresh_periodically
+from worker.promotions.version_state import given_tag_records
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version
 from worker.task_context import TaskContext
@@ -20,8 +21,8 @@ SLOW = 2.0  # seconds from before the look at the lease to the end of the write;
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Registration)
     # Before anything is created: a run without a model leaves nothing behind.
-    run, source = chosen(context.registry, data, _path(context))
-    if earlier := registered(context.registry, data, run, source, _path(context)):
+    run, source = choose_run(context.registry, data, _path(context))
+    if earlier := find_registered(context.registry, data, run, source, _path(context)):
         return _there(context, data, run, earlier)
     began = time.monotonic()
     made = _create(context, data, run, source)
@@ -44,7 +45,7 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {context.actor_name}"
-    description = limits.both(data.description or "", line)
+    description = limits.join_description(data.description or "", line)
 
     def create() -> Version:
         return context.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
@@ -69,7 +70,7 @@ def _alone(context: TaskContext, run: Run, source: ModelSource, made: Version, *
     """
     if context.task.attempts == 1 and seconds < SLOW:
         return made
-    first = registered(context.registry, context.data_as(Registration), run, source, _path(context)) or made
+    first = find_registered(context.registry, context.data_as(Registration), run, source, _path(context)) or made
     if first.version != made.version:
         context.registry.take_back(made.model, made.version)
     return first
@@ -79,28 +80,30 @@ def _there(context: TaskContext, data: Registration, run: Run, version: Version)
     """Of a version that is this run's: made by this task, by its own training, or by an earlier event."""
     named = run.name or run.id
     if version.tags.get("registrar.task") == context.task.id:
-        return _told(context, run, version, f"{version} was registered from run {named}, by {context.actor_name}")
+        return _registered_outcome(
+            context, run, version, f"{version} was registered from run {named}, by {context.actor_name}"
+        )
     if adoption.is_foreign(version, context.task.event_id):
         version = adoption.write(context, data, run, version, _commit(data, run))
         text = f"{version} of run {named}, which was in MLflow already, was taken up by {context.actor_name}"
-        return _told(context, run, version, text)
-    first = attribution.seen(context.ledger, version, run.user)
+        return _registered_outcome(context, run, version, text)
+    first = attribution.first_author_record(context.ledger, version, run.user)
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
-def _told(context: TaskContext, run: Run, version: Version, text: str) -> Outcome:
+def _registered_outcome(context: TaskContext, run: Run, version: Version, text: str) -> Outcome:
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     policy = context.policy.model(version.model)
-    asked = policy.next_targets("None") if standing(policy, version) == "None" else []
+    asked = policy.next_targets("None") if current_stage(policy, version) == "None" else []
     return Outcome(
         summary=text,
-        facts=(Fact("model_version.registered", text, version.model, version.version, details),),
+        facts=(Fact(FactType.MODEL_VERSION_REGISTERED, text, version.model, version.version, details),),
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
-        records=(*_bound(context, run, version), *now_and_then(context, version)),
+        records=(*_bound(context, run, version), *refresh_periodically(context, version)),
     )
 
 
@@ -108,6 +111,8 @@ def _bound(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChan
     """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
     ours = version.tags.get("registrar.task") == context.task.id
     people = (
-        attribution.bound(context, version, run.user) if ours else attribution.seen(context.ledger, version, run.user)
+        attribution.registration_records(context, version, run.user)
+        if ours
+        else attribution.first_author_record(context.ledger, version, run.user)
     )
-    return (*people, *given(version, context.data_as(Registration).tags))
+    return (*people, *given_tag_records(version, context.data_as(Registration).tags))

@@ -5,6 +5,7 @@ address that the first one's answer went to is not used again. Asked for a plan,
 """
 
 from registrar.events.event import Actor, Event
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.resend_rules import ResendRefused, again
 from registrar.events.types import EventReplay
@@ -38,5 +39,5 @@ def act(context: TaskContext) -> Outcome:
     because = f": {asked.reason}" if asked.reason else ""
     text = f"{new.type} {first['id']} was sent again as {done.id}, by {context.actor_name}{because}"
     details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}
-    fact = Fact("event.replayed", text, asked.model, first["data"].get("version"), details)
+    fact = Fact(FactType.EVENT_REPLAYED, text, asked.model, first["data"].get("version"), details)
     return Outcome(text, facts=(fact,), records=(done,))

@@ -9,6 +9,7 @@ Only where the two were seen not to fit together: what a hand moved besides is d
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import RegistrySettle
 from registrar.ledger.disputes import Settled, dispute
@@ -19,7 +20,6 @@ from worker.promotions import disputes, stage_occupancy
 from worker.registry.protocol import NotFound, Refused, Version, with_known
 from worker.task_context import TaskContext
 
-_FACT = "registry.settled"
 Place = tuple[str, str, int]  # stage | alias, its name, a version
 
 
@@ -34,7 +34,7 @@ class Both:
     records: Sequence[Open]
     lost: Sequence[Open]
     lacking: Sequence[Version]
-    look: tuple[LedgerChange, ...]
+    snapshots: tuple[LedgerChange, ...]
 
     @property
     def held(self) -> list[Place]:
@@ -66,11 +66,11 @@ def act(context: TaskContext) -> Outcome:
     why = f"{context.actor_name} said that {_name(data.trust)} counts"
     because = f": {data.reason}" if data.reason else ""
     text = f"{why} for {context.model}{because} ({', '.join(said) or 'nothing differs'})"
-    fact = Fact(_FACT, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
+    fact = Fact(FactType.REGISTRY_SETTLED, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
     gone: list[LedgerChange] = [one.ended(context.model, why) for one in both.lost]
     known = [Noted(context.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(context, both, why) if data.trust == "mlflow" else _put_back(context, both)
-    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(context.model, text)))
+    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.snapshots, Settled(context.model, text)))
 
 
 def _disputed(context: TaskContext) -> None:
@@ -83,7 +83,7 @@ def _disputed(context: TaskContext) -> None:
 
 def _one_each(context: TaskContext, both: Both) -> None:
     """Raises Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
-    for stage in stage_occupancy.exclusive(context.policy.model(context.model)):
+    for stage in stage_occupancy.exclusive_stages(context.policy.model(context.model)):
         there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
         if len(there) > 1:
             found = f"MLflow shows versions {', '.join(map(str, there))} of {context.model} in {stage}"
@@ -107,10 +107,10 @@ def _both(context: TaskContext) -> Both:
     ]
     shown = [("stage", one.stage, one.version) for one in versions.values() if one.stage != "None"]
     shown += [("alias", alias, number) for alias, number in _aliases(context).items()]
-    lacking = [one for one, _ in disputes.lacks(context, list(versions.values()))]
-    stages = stage_occupancy.exclusive(context.policy.model(context.model))
-    look = stage_occupancy.of(context, context.model, stages, versions.values(), found.at).records
-    return Both(sorted(shown), records, lost, lacking, look)
+    lacking = [one for one, _ in disputes.find_unrecorded(context, list(versions.values()))]
+    stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
+    snapshots = stage_occupancy.snapshot_of(context, context.model, stages, versions.values(), found.at).records
+    return Both(sorted(shown), records, lost, lacking, snapshots)
 
 
 def _aliases(context: TaskContext) -> dict[str, int]:

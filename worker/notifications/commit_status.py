@@ -5,34 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from registrar.events.facts import CommitState, traits
 from registrar.events.outcome import Fact
 from registrar.text import markdown
 from worker.notifications.notifiers import NotApplicable
 
-State = Literal["pending", "success", "failure", "error"]  # GitHub's words
 As = Annotated[Literal["status", "comment"], Field(alias="as")]
 Context = Annotated[str, Field(min_length=1, max_length=100, description="before /TARGET; one per model in a monorepo")]
 _MOST = 140  # characters of a description that GitHub takes
-# By what happened to whatever it was. error: it ended, and nothing was found against the version.
-_STATES: dict[str, State] = {
-    "awaiting_approval": "pending",
-    "waiting": "pending",
-    "approved": "pending",
-    "broke_glass": "pending",
-    "registered": "success",
-    "transitioned": "success",
-    "promoted": "success",
-    "succeeded": "success",
-    "rejected": "failure",
-    "held_back": "failure",
-    "failed": "failure",
-    "dead": "error",
-    "expired": "error",
-    "timed_out": "error",
-    "superseded": "error",
-    "cancelled": "error",
-    "void": "error",
-}
 
 
 def sha(fact: Fact) -> str:
@@ -43,12 +23,11 @@ def sha(fact: Fact) -> str:
     return found.lower()
 
 
-def state(fact: Fact) -> State:
+def state(fact: Fact) -> CommitState:
     """Raises NotApplicable for a fact that changes nothing about a commit, such as a description."""
-    happened = fact.type.rpartition(".")[2]
-    if happened not in _STATES:
+    if (found := traits(fact.type).commit) is None:
         raise NotApplicable("it makes no difference to a commit's status")
-    return _STATES[happened]
+    return found
 
 
 def context(fact: Fact, prefix: str) -> str:
@@ -64,10 +43,10 @@ def description(fact: Fact) -> str:
 
 
 def comment(fact: Fact) -> str:
-    return said(fact.text)
+    return markdown_line(fact.text)
 
 
-def said(text: str) -> str:
+def markdown_line(text: str) -> str:
     """One line of Markdown that calls nobody and does nothing: what begins a line with / is a command to GitLab."""
     return f"Registrar: {markdown.unreferred(' '.join(text.split()), most=4000)}"
 

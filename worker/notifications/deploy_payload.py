@@ -5,7 +5,7 @@ from typing import Any
 from worker.notifications.notifiers import Notification
 
 
-def about(notice: Notification) -> dict[str, Any]:
+def deploy_payload(notice: Notification) -> dict[str, Any]:
     """Flat, the same keys for every fact, None for what it does not know.
 
     id: the deployment's, where one is asked for; else the notice's. Both stay the same when it is told again.

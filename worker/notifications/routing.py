@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
@@ -9,32 +10,34 @@ from registrar.policy.approvals import Approval
 from worker.notifications import fact_card
 
 
-def notices(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
+def notification_tasks(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
     """In a lane of each channel and model: in order, and in nobody's way."""
-    return [step for fact in outcome.facts for step in (*_told(policy, fact), *_edited(policy, fact, at))]
+    return [
+        step for fact in outcome.facts for step in (*_notify_tasks(policy, fact), *_edit_card_tasks(policy, fact, at))
+    ]
 
 
-def _told(policy: Policy, fact: Fact) -> list[FollowUp]:
+def _notify_tasks(policy: Policy, fact: Fact) -> list[FollowUp]:
     return [
         FollowUp("worker.notify", {"channel": to, "fact": fact.to_json()}, lane=_lane(to, fact))
         for to in dict.fromkeys([*policy.channels_for(fact.type, fact.model), *fact.to])
     ]
 
 
-def _edited(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
+def _edit_card_tasks(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
     """Where the question went, whether or not the answer goes there too; behind the card's own posting."""
     promotion = fact.details.get("promotion")
-    if fact.type not in fact_card.CLOSING or not promotion:
+    if traits(fact.type).promotion is None or not promotion:
         return []
     args = {"promotion": promotion, "fact": fact.to_json(), "at": at.isoformat()}
     return [
         FollowUp("worker.edit_card", {**args, "channel": to}, lane=_lane(to, fact))
-        for to in _asked(policy, fact.model or "")
+        for to in _approval_channels(policy, fact.model or "")
         if to in policy.channels and _can_edit(policy.channels[to].kind)
     ]
 
 
-def _asked(policy: Policy, model: str) -> list[str]:
+def _approval_channels(policy: Policy, model: str) -> list[str]:
     """The channels that any question about the model goes to, by the routes or when nobody answers."""
     routed = [to for type_ in fact_card.ASKING for to in policy.channels_for(type_, model)]
     approvals = [target.approval for target in policy.model(model).targets]

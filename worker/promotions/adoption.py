@@ -27,7 +27,7 @@ def write(context: TaskContext, data: Registration, run: Run, version: Version, 
     line = _line(context, run, commit)
     if line not in version.description:
         said = version.description or data.description or ""
-        context.registry.set_description(version.model, version.version, limits.both(said, line))
+        context.registry.set_description(version.model, version.version, limits.join_description(said, line))
     return context.registry.version(version.model, version.version)
 
 

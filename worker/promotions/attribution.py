@@ -4,38 +4,38 @@ from registrar.ledger import Ledger
 from registrar.ledger.promotions import latest
 from registrar.ledger.version_state import Key, StateSet
 from registrar.policy import Target
-from worker.promotions.current_stage import standing
+from worker.promotions.current_stage import current_stage
 from worker.promotions.version_state import recorded
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def bound(context: TaskContext, version: Version, user: str) -> tuple[StateSet, ...]:
+def registration_records(context: TaskContext, version: Version, user: str) -> tuple[StateSet, ...]:
     """The records of a version that this event registered. user: of its run."""
-    return (_once(version, Key.AUTHOR, user), _once(version, Key.REGISTRANT, context.task.actor))
+    return (_set_once(version, Key.AUTHOR, user), _set_once(version, Key.REGISTRANT, context.task.actor))
 
 
-def seen(ledger: Ledger, version: Version, user: str) -> tuple[StateSet, ...]:
+def first_author_record(ledger: Ledger, version: Version, user: str) -> tuple[StateSet, ...]:
     """The record of a first look; () where the author is known, or the version has no run that could name one."""
-    if version.run_id is None or known(ledger, version) is not None:
+    if version.run_id is None or known_author(ledger, version) is not None:
         return ()
-    return (_once(version, Key.AUTHOR_SEEN, user),)
+    return (_set_once(version, Key.AUTHOR_SEEN, user),)
 
 
-def known(ledger: Ledger, version: Version) -> str | None:
+def known_author(ledger: Ledger, version: Version) -> str | None:
     """The author by the record, as MLflow calls them; "": nobody was named; None: nobody has looked yet."""
     found = recorded(ledger, version)
     return found.get(Key.AUTHOR, found.get(Key.AUTHOR_SEEN))
 
 
-def _once(version: Version, key: Key, value: str) -> StateSet:
+def _set_once(version: Version, key: Key, value: str) -> StateSet:
     return StateSet(version.model, version.version, version.created_at, key, value, once=True)
 
 
 _ASKING = ("promotion.request", "model_version.transition")
 
 
-def requester(context: TaskContext, version: Version, target: Target) -> str:
+def find_requester(context: TaskContext, version: Version, target: Target) -> str:
     """Return the actor's id.
 
     In this order: who asked for what became void; who asks for this very step by an event of their own; who asked for
@@ -43,9 +43,9 @@ def requester(context: TaskContext, version: Version, target: Target) -> str:
     """
     if kept := context.task.args.get("requested_by"):
         return str(kept)
-    if asks(context, version, target):
+    if is_explicit_request(context, version, target):
         return context.task.actor
-    before = standing(context.policy.model(version.model), version)
+    before = current_stage(context.policy.model(version.model), version)
     with context.ledger.read() as connection:
         of = version.incarnation(context.registry.address)
         asked = latest(connection, version.model, version.version, target.stage, of=of)
@@ -54,7 +54,7 @@ def requester(context: TaskContext, version: Version, target: Target) -> str:
     return next((one.requested_by for one in earlier if one), context.task.actor)
 
 
-def asks(context: TaskContext, version: Version, target: Target) -> bool:
+def is_explicit_request(context: TaskContext, version: Version, target: Target) -> bool:
     """Whether this event asks for this very step itself, and is none that it follows from."""
     data = context.task.data
     asked = (data.get("version"), data.get("target") or data.get("stage"))

@@ -10,7 +10,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.holders import ever_held
 from registrar.policy import ModelPolicy
 from worker.promotions import version_state
-from worker.registry.protocol import Registry, Version, present
+from worker.registry.protocol import Registry, Version, find_version
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,22 @@ class Compared:
     before: bool = False
 
 
-def compared_with(registry: Registry, ledger: Ledger, policy: ModelPolicy, version: Version, alias: str) -> Compared:
+def find_baseline(registry: Registry, ledger: Ledger, policy: ModelPolicy, version: Version, alias: str) -> Compared:
     """Raises Retryable. What was rolled back is no measure: its metrics may be what was wrong with it."""
     now = registry.by_alias(version.model, alias)
     if now and now.version != version.version:
         return Compared(now)
-    others = [number for number in _ever(registry, ledger, policy, version, alias) if number != version.version]
-    there = (present(registry, version.model, number) for number in others)
-    last = next((one for one in there if one and not version_state.why(ledger, one)), None)
+    others = [
+        number for number in _load_past_holders(registry, ledger, policy, version, alias) if number != version.version
+    ]
+    there = (find_version(registry, version.model, number) for number in others)
+    last = next((one for one in there if one and not version_state.quarantine_reason(ledger, one)), None)
     return Compared(last, before=bool(others))
 
 
-def _ever(registry: Registry, ledger: Ledger, policy: ModelPolicy, version: Version, alias: str) -> list[int]:
+def _load_past_holders(
+    registry: Registry, ledger: Ledger, policy: ModelPolicy, version: Version, alias: str
+) -> list[int]:
     """Who held the alias, or the stage of its target, since the model was made; the one that came last first.
 
     What a model of that name held that was deleted was another model's.

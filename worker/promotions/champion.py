@@ -7,31 +7,33 @@ from typing import Any
 from registrar.policy import Target
 from registrar.policy.gates import Comparison, Threshold
 from worker.promotions.evidence import Evidence
-from worker.registry.protocol import NotFound, Registry, Version, present
+from worker.registry.protocol import NotFound, Registry, Version, find_version
 
 MOST_METRICS = 100  # a card shows fewer; a run may have thousands
 
 
-def compared(registry: Registry, evidence: Evidence, replaced: list[int]) -> dict[str, Any]:
+def compare_metrics(registry: Registry, evidence: Evidence, replaced: list[int]) -> dict[str, Any]:
     """JSON-able: the candidate's metrics, those of gates first, and under "champion" the holder's of the same names."""
     gates = [gate.metric for gate in evidence.target.gates if isinstance(gate, Threshold | Comparison)]
     names = [name for name in dict.fromkeys([*gates, *sorted(evidence.metrics)]) if name in evidence.metrics]
     shown = names[:MOST_METRICS]
-    held = _held(registry, evidence.version, evidence.target, replaced)
+    held = _find_champion(registry, evidence.version, evidence.target, replaced)
     champion = held and {
         "version": held[0].version,
         "of": held[1],
-        "metrics": _some(_metrics(registry, held[0]), shown),
+        "metrics": _select(_metrics(registry, held[0]), shown),
     }
-    return {"metrics": _some(evidence.metrics, shown), "champion": champion}
+    return {"metrics": _select(evidence.metrics, shown), "champion": champion}
 
 
-def _held(registry: Registry, version: Version, target: Target, replaced: list[int]) -> tuple[Version, str] | None:
+def _find_champion(
+    registry: Registry, version: Version, target: Target, replaced: list[int]
+) -> tuple[Version, str] | None:
     """Whoever the target's alias points at, else who holds its stage; and what it holds."""
     pointed = registry.by_alias(version.model, target.alias) if target.alias else None
     if pointed and pointed.version != version.version:
         return pointed, f"@{target.alias}"
-    holder = present(registry, version.model, replaced[0]) if replaced else None
+    holder = find_version(registry, version.model, replaced[0]) if replaced else None
     return (holder, target.stage) if holder else None
 
 
@@ -43,7 +45,7 @@ def _metrics(registry: Registry, version: Version) -> Mapping[str, float]:
         return {}
 
 
-def _some(metrics: Mapping[str, float], names: list[str]) -> dict[str, float | str]:
+def _select(metrics: Mapping[str, float], names: list[str]) -> dict[str, float | str]:
     """Databases take no NaN in JSON."""
     found = {name: metrics[name] for name in names if name in metrics}
     return {name: value if math.isfinite(value) else str(value) for name, value in found.items()}

@@ -4,7 +4,7 @@ from registrar.policy import ModelPolicy
 from worker.registry.protocol import Version
 
 
-def standing(policy: ModelPolicy, version: Version) -> str:
+def current_stage(policy: ModelPolicy, version: Version) -> str:
     """The stage; in the mode `aliases` that of the last target whose alias it holds, else None.
 
     A version out of a search says nothing of aliases: read it by its number first.

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.deployments import Deployment, DeploymentEnded, DeploymentRequested
 from registrar.policy.duration import length
@@ -10,7 +11,7 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def ask(
+def request_deployment(
     context: TaskContext, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None
 ) -> Outcome:
     """A move's outcome with the deployment that the target asks for, if it asks for one.
@@ -42,10 +43,10 @@ def _fact(move: Fact, asked: DeploymentRequested, due: datetime | None) -> Fact:
         "environment": asked.environment,
         "due_at": due.isoformat() if due else None,
     }
-    return Fact("deployment.requested", text, asked.model, asked.version, details)
+    return Fact(FactType.DEPLOYMENT_REQUESTED, text, asked.model, asked.version, details)
 
 
-def failed(context: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
+def fail_deployment(context: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
     """state: failed | timed_out. Where the policy said so, the version goes back."""
     follow_ups: tuple[FollowUp, ...] = ()
     if found.on_failure == "rollback":

@@ -15,7 +15,7 @@ from registrar.ledger.holders import Holder, held_now
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_look
-from worker.promotions.version_identity import disputed
+from worker.promotions.version_identity import dispute_error
 from worker.registry.protocol import Model, NotFound, Version
 from worker.task_context import TaskContext
 
@@ -25,7 +25,7 @@ _COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from, ta
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
 
-def unsettled(context: TaskContext) -> Outcome | None:
+def unsettled_outcome(context: TaskContext) -> Outcome | None:
     """What to answer instead of comparing, where an operator has not said yet which of the two counts."""
     with context.ledger.read() as connection:
         found = dispute(connection, context.model)
@@ -34,7 +34,7 @@ def unsettled(context: TaskContext) -> Outcome | None:
     return Outcome(f"nothing was compared: {found.why}")
 
 
-def stands_still(context: TaskContext) -> str | None:
+def blocked_reason(context: TaskContext) -> str | None:
     """Why nothing of the model may be moved, for people; None where it may."""
     with context.ledger.read() as connection:
         found = dispute(connection, context.model)
@@ -49,9 +49,9 @@ def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs
     model = _model(context)
     if model is None and _holdings(context):
         text = "MLflow has no such model, or nothing of it; the record knows who holds its stages and aliases"
-        raise disputed(context.model, text, moves=True)
+        raise dispute_error(context.model, text, moves=True)
     if model and differs and (why := _went_back(context, max(at, model.changed))):
-        raise disputed(context.model, why)
+        raise dispute_error(context.model, why)
     check_record(context, versions)
     with context.ledger.read() as connection:
         return (Settled(context.model, "MLflow has it again"),) if dispute(connection, context.model) else ()
@@ -59,16 +59,16 @@ def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs
 
 def check_record(context: TaskContext, versions: Sequence[Version]) -> None:
     """Raises Another where the record lacks what Registrar did: it is older than MLflow."""
-    if lacking := lacks(context, versions):
-        raise disputed(context.model, f"the record is older than MLflow: {lacking[0][1]}")
+    if lacking := find_unrecorded(context, versions):
+        raise dispute_error(context.model, f"the record is older than MLflow: {lacking[0][1]}")
 
 
-def lacks(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def find_unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Of which versions the record lacks something that Registrar did, each with what."""
-    return [*_unknown(context, versions), *_unrecorded(context, versions)]
+    return [*_find_unknown_events(context, versions), *_find_unknown_moves(context, versions)]
 
 
-def _unknown(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def _find_unknown_events(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Those that an event registered which the ledger never had."""
     tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
     with context.ledger.read() as connection:
@@ -82,7 +82,7 @@ def _unknown(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Ve
     ]
 
 
-def _unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+def _find_unknown_moves(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
     """Those whose description tells of their move to where they are, by an event that the ledger does not have."""
     found = []
     with context.ledger.read() as connection:
@@ -111,10 +111,12 @@ def _now(version: Version) -> tuple[int, str]:
 def _went_back(context: TaskContext, at: int) -> str | None:
     """at: when MLflow changed any of the model last, by its own clock."""
     with context.ledger.read() as connection:
-        look = last_look(connection, context.model)
-    if look is None or look.at <= at:
+        snapshot = last_look(connection, context.model)
+    if snapshot is None or snapshot.at <= at:
         return None
-    return f"MLflow changed it last on {_time(at)}; it had changed it on {_time(look.at)} when it was looked at before"
+    return (
+        f"MLflow changed it last on {_time(at)}; it had changed it on {_time(snapshot.at)} when it was looked at before"
+    )
 
 
 def _time(at: int) -> str:

@@ -8,14 +8,12 @@ one of its holders is.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, held_before, held_now
-from registrar.ledger.journal.interventions_by_hand import CHANGED
 from registrar.policy import Target
-from worker.registry.protocol import Model, NotFound, Version, present
+from worker.registry.protocol import Model, NotFound, Version, find_version
 from worker.task_context import TaskContext
-
-FACT = CHANGED  # the journal tells each such fact, too: registrar.ledger.tasks
 
 
 @dataclass(frozen=True)
@@ -30,29 +28,29 @@ class Drift:
     follow_ups: tuple[FollowUp, ...] = ()
 
 
-def of_alias(context: TaskContext, alias: str) -> Drift | None:
+def check_alias(context: TaskContext, alias: str) -> Drift | None:
     """Whom it points at, against whom the record has."""
     found = context.registry.by_alias(context.model, alias)
-    return _of_alias(context, alias, found.version if found else None, _recorded_aliases(context).get(alias))
+    return _compare_alias(context, alias, found.version if found else None, _recorded_aliases(context).get(alias))
 
 
-def _of_alias(context: TaskContext, alias: str, current: int | None, known: int | None) -> Drift | None:
+def _compare_alias(context: TaskContext, alias: str, current: int | None, known: int | None) -> Drift | None:
     if current == known:
         return None
     text = f"@{alias} of {context.model} was moved by hand in MLflow, from {_shown(known)} to {_shown(current)}"
     target = next((t for t in context.policy.model(context.model).targets if t.alias == alias), None)
     details = {"alias": alias, "before": known, "after": current}
-    if known is not None and _to_revert(context, target) and present(context.registry, context.model, known):
-        return _put_back(context, text, known, details, how={"alias": alias, "version": known})
+    if known is not None and _reverts(context, target) and find_version(context.registry, context.model, known):
+        return _reverted(context, text, known, details, how={"alias": alias, "version": known})
     if current is not None and target and _adopts(context):
         return _adopted(text, context.model, details, (current, target.stage))
     records: list[LedgerChange] = [HoldingEnded(context.model, "alias", known, alias)] if known is not None else []
     if current is not None:
         records.append(HoldingStarted(context.model, "alias", alias, current, alone=True))
-    return _told(context, text, current, details, target=target, records=tuple(records))
+    return _recorded(context, text, current, details, target=target, records=tuple(records))
 
 
-def of_everything(context: TaskContext, versions: Iterable[Version]) -> list[Drift]:
+def check_model(context: TaskContext, versions: Iterable[Version]) -> list[Drift]:
     """Every alias and stage of the model that the record or the registry knows.
 
     versions: all that it has now, asked for by number where no search shows them: what is not among them was deleted.
@@ -61,18 +59,20 @@ def of_everything(context: TaskContext, versions: Iterable[Version]) -> list[Dri
     it was moved to, and is no news there.
     """
     current, known = _aliases(context), _recorded_aliases(context)
-    found = [_of_alias(context, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})]
-    recorded = _open(context, "stage")
+    found = [
+        _compare_alias(context, alias, current.get(alias), known.get(alias)) for alias in sorted({*current, *known})
+    ]
+    recorded = _load_holders(context, "stage")
     held = {holding.key for holding in recorded}
     targets = [target.stage for target in context.policy.model(context.model).targets]
     targets.sort(key=lambda stage: stage not in held)
     stages = {version.version: version.stage for version in versions}
     others = {*stages.values(), *held} - {"None", *targets}
-    found += [_of_stage(context, stage, stages, recorded) for stage in (*targets, *sorted(others))]
+    found += [_compare_stage(context, stage, stages, recorded) for stage in (*targets, *sorted(others))]
     return [drift for drift in found if drift]
 
 
-def told(found: Sequence[Drift], otherwise: str) -> Outcome:
+def combine(found: Sequence[Drift], otherwise: str) -> Outcome:
     """All that was found as one outcome; otherwise: what is said where nothing was."""
     return Outcome(
         "; ".join(one.fact.text for one in found) or otherwise,
@@ -82,7 +82,7 @@ def told(found: Sequence[Drift], otherwise: str) -> Outcome:
     )
 
 
-def _of_stage(context: TaskContext, stage: str, stages: dict[int, str], recorded: list[Holder]) -> Drift | None:
+def _compare_stage(context: TaskContext, stage: str, stages: dict[int, str], recorded: list[Holder]) -> Drift | None:
     """stages: of each version; what is to be put back is changed there."""
     current = {number for number, found in stages.items() if found == stage}
     known = {holding.version for holding in recorded if holding.key == stage}
@@ -94,18 +94,18 @@ def _of_stage(context: TaskContext, stage: str, stages: dict[int, str], recorded
     details = {"stage": stage, "came": came, "left": left}
     policy = context.policy.model(context.model)
     target = policy.target(stage) if policy.mode != "aliases" else None  # there a stage says nothing
-    if known & stages.keys() and target and target.exclusive and _to_revert(context, target):
+    if known & stages.keys() and target and target.exclusive and _reverts(context, target):
         moves = revert_moves(context, stage, stages, recorded)
         stages.update(moves)
         back = next((number for number, goal in moves if goal == stage), None)
         stale = tuple(HoldingEnded(context.model, "stage", number, stage) for number in left if number != back)
-        return _put_back(context, text, back, details, how={"stages": moves}, records=stale)
+        return _reverted(context, text, back, details, how={"stages": moves}, records=stale)
     version = came[-1] if came else None
     released: list[LedgerChange] = [HoldingEnded(context.model, "stage", number, stage) for number in left]
     held: list[LedgerChange] = [HoldingStarted(context.model, "stage", stage, number) for number in came]
     if version is not None and target and _adopts(context):
         return _adopted(text, context.model, details, (version, stage), (*released, *held[:-1]))
-    return _told(context, text, version, details, target=target, records=(*released, *held))
+    return _recorded(context, text, version, details, target=target, records=(*released, *held))
 
 
 def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
@@ -114,7 +114,7 @@ def _moves(came: list[int], left: list[int], gone: list[int]) -> str:
     return ", ".join(said)
 
 
-def _to_revert(context: TaskContext, target: Target | None) -> bool:
+def _reverts(context: TaskContext, target: Target | None) -> bool:
     return context.policy.model(context.model).drift == "revert" and target is not None and target.guarded
 
 
@@ -127,11 +127,13 @@ def _adopted(
 ) -> Drift:
     """The move is made whole, as if it had been made here: stage and alias go together, the one replaced leaves."""
     version, stage = move
-    fact = Fact(FACT, f"{text}; it is adopted", model, version, {**details, "reverted": False})
+    fact = Fact(
+        FactType.REGISTRY_CHANGED_BY_HAND, f"{text}; it is adopted", model, version, {**details, "reverted": False}
+    )
     return Drift(fact, records, (FollowUp("worker.adopt", {"version": version, "stage": stage}),))
 
 
-def _put_back(
+def _reverted(
     context: TaskContext,
     text: str,
     version: int | None,
@@ -142,12 +144,21 @@ def _put_back(
 ) -> Drift:
     """how: what worker.put_back is given; without anything to move, the records say it all."""
     if not any(how.values()):
-        return Drift(Fact(FACT, text, context.model, version, {**details, "reverted": False}), records)
-    fact = Fact(FACT, f"{text}; it is put back", context.model, version, {**details, "reverted": True})
+        return Drift(
+            Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, context.model, version, {**details, "reverted": False}),
+            records,
+        )
+    fact = Fact(
+        FactType.REGISTRY_CHANGED_BY_HAND,
+        f"{text}; it is put back",
+        context.model,
+        version,
+        {**details, "reverted": True},
+    )
     return Drift(fact, records, (FollowUp("worker.put_back", how),))
 
 
-def _told(
+def _recorded(
     context: TaskContext,
     text: str,
     version: int | None,
@@ -158,7 +169,9 @@ def _told(
 ) -> Drift:
     if target and target.guarded and version is not None:
         text += f"; {target.stage}'s gates and approvals were not asked"
-    return Drift(Fact(FACT, text, context.model, version, {**details, "reverted": False}), records)
+    return Drift(
+        Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, context.model, version, {**details, "reverted": False}), records
+    )
 
 
 def _aliases(context: TaskContext) -> dict[str, int]:
@@ -170,10 +183,10 @@ def _aliases(context: TaskContext) -> dict[str, int]:
 
 
 def _recorded_aliases(context: TaskContext) -> dict[str, int]:
-    return {holding.key: holding.version for holding in _open(context, "alias")}
+    return {holding.key: holding.version for holding in _load_holders(context, "alias")}
 
 
-def _open(context: TaskContext, kind: str) -> list[Holder]:
+def _load_holders(context: TaskContext, kind: str) -> list[Holder]:
     with context.ledger.read() as connection:
         return held_now(connection, context.model, kind)
 
@@ -193,7 +206,7 @@ def revert_moves(context: TaskContext, stage: str, stages: Mapping[int, str], re
     """
     current = {number for number, found in stages.items() if found == stage}
     holders = [holding.version for holding in recorded if holding.key == stage and holding.version in stages]
-    leaving = _home(context, sorted(current - {*holders}), stage, stages, recorded)
+    leaving = _moves_away(context, sorted(current - {*holders}), stage, stages, recorded)
     return leaving if current & {*holders} else [*leaving, (_rightful(context, stage, holders), stage)]
 
 
@@ -205,7 +218,7 @@ def _rightful(context: TaskContext, stage: str, holders: list[int]) -> int:
     return given[0] if given else holders[-1]
 
 
-def _home(
+def _moves_away(
     context: TaskContext, came: list[int], stage: str, stages: Mapping[int, str], recorded: Sequence[Holder]
 ) -> list[Move]:
     """Each goes to where the record has it, unless that takes one alone and another is there by now."""

@@ -80,44 +80,46 @@ class Verdict:
     value: float | None = None
 
 
-def evaluate(gates: Iterable[Gate], seen: GateInputs) -> list[Verdict]:
+def evaluate(gates: Iterable[Gate], inputs: GateInputs) -> list[Verdict]:
     """One verdict per gate, in their order, but for those of time (holds.py).
 
     A metric that is missing or not finite fails, and so does a time in the future: silence is not consent.
     """
-    return [_verdict(gate, seen) for gate in gates if not isinstance(gate, Timing)]
+    return [_verdict(gate, inputs) for gate in gates if not isinstance(gate, Timing)]
 
 
-def _verdict(gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, seen: GateInputs) -> Verdict:
+def _verdict(
+    gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, inputs: GateInputs
+) -> Verdict:
     match gate:
         case RequiredTags():
-            return _tags(gate, seen)
+            return _tags(gate, inputs)
         case MaxAge():
-            return _age(gate, seen)
+            return _age(gate, inputs)
         case Evaluated():
-            return _evaluated(gate, seen)
+            return _evaluated(gate, inputs)
         case Signature():
-            reason = f"the model is {gate}" if seen.signature else "the model's MLmodel file has no signature"
-            return Verdict(str(gate), bool(seen.signature), reason)
-    return _metric(gate, seen)
+            reason = f"the model is {gate}" if inputs.signature else "the model's MLmodel file has no signature"
+            return Verdict(str(gate), bool(inputs.signature), reason)
+    return _metric(gate, inputs)
 
 
-def _metric(gate: Threshold | Comparison, seen: GateInputs) -> Verdict:
+def _metric(gate: Threshold | Comparison, inputs: GateInputs) -> Verdict:
     name = named(gate.metric, gate.of)
-    if gate.of == "evaluation" and seen.evaluation is None:
+    if gate.of == "evaluation" and inputs.evaluation is None:
         return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
-    value = _of(gate.of, seen).get(gate.metric)
+    value = _metrics_from(gate.of, inputs).get(gate.metric)
     if value is None:
         return Verdict(str(gate), False, f"{name} was not logged; {gate} is required")
     if not _is_number(value):
         return Verdict(str(gate), False, f"{name} is {_not_finite(value)}; {gate} is required")
-    return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, seen)
+    return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, inputs)
 
 
-def _of(origin: str, seen: GateInputs) -> Mapping[str, float]:
+def _metrics_from(origin: str, inputs: GateInputs) -> Mapping[str, float]:
     if origin == "training":
-        return seen.metrics
-    return seen.evaluation.metrics if seen.evaluation else {}
+        return inputs.metrics
+    return inputs.evaluation.metrics if inputs.evaluation else {}
 
 
 def _threshold(gate: Threshold, value: float) -> Verdict:
@@ -127,9 +129,9 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
     return Verdict(str(gate), passed, reason, value)
 
 
-def _comparison(gate: Comparison, value: float, seen: GateInputs) -> Verdict:
-    said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
-    if of is None and gate.baseline in seen.held_before:
+def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
+    said, of = f"{named(gate.metric, gate.of)} {_short(value)}", inputs.baselines.get(gate.baseline)
+    if of is None and gate.baseline in inputs.held_before:
         why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
         return Verdict(str(gate), False, f"{said}: {why}", value)
     if of is None:
@@ -154,25 +156,25 @@ def _relative(better: float, base: float) -> float:
     return abs(better) / abs(base) if base else math.inf
 
 
-def _tags(gate: RequiredTags, seen: GateInputs) -> Verdict:
+def _tags(gate: RequiredTags, inputs: GateInputs) -> Verdict:
     if gate.by:
-        return _tags_by(gate, seen)
-    lacking = [name for name in gate.tags if not seen.tags.get(name, "").strip()]
+        return _tags_by(gate, inputs)
+    lacking = [name for name in gate.tags if not inputs.tags.get(name, "").strip()]
     if lacking:
         return Verdict(str(gate), False, f"the tag {' and '.join(lacking)} is missing on the version and on its run")
     return Verdict(str(gate), True, f"it is {gate}")
 
 
-def _tags_by(gate: RequiredTags, seen: GateInputs) -> Verdict:
-    if wrong := [why for name in gate.tags if (why := _not_by(name, gate.sources, seen))]:
+def _tags_by(gate: RequiredTags, inputs: GateInputs) -> Verdict:
+    if wrong := [why for name in gate.tags if (why := _not_by(name, gate.sources, inputs))]:
         return Verdict(str(gate), False, f"{'; '.join(wrong)}; {gate} is required")
-    whose = {source for name in gate.tags for source in seen.given[name].sources} & {*gate.sources}
+    whose = {source for name in gate.tags for source in inputs.given[name].sources} & {*gate.sources}
     return Verdict(str(gate), True, f"it is tagged {', '.join(gate.tags)}, by {' and '.join(sorted(whose))}")
 
 
-def _not_by(name: str, sources: Collection[str], seen: GateInputs) -> str | None:
+def _not_by(name: str, sources: Collection[str], inputs: GateInputs) -> str | None:
     """Why a tag is none of these sources', or None. What MLflow has now must be what the event gave."""
-    has, given = seen.version_tags.get(name, ""), seen.given.get(name)
+    has, given = inputs.version_tags.get(name, ""), inputs.given.get(name)
     if not has.strip():
         return f"the tag {name} is missing on the version"
     if given is None or given.value != has:
@@ -180,18 +182,18 @@ def _not_by(name: str, sources: Collection[str], seen: GateInputs) -> str | None
     return None if given.sources & {*sources} else f"the tag {name} was set by {' and '.join(sorted(given.sources))}"
 
 
-def _age(gate: MaxAge, seen: GateInputs) -> Verdict:
-    if seen.trained_at is None or seen.now is None:
+def _age(gate: MaxAge, inputs: GateInputs) -> Verdict:
+    if inputs.trained_at is None or inputs.now is None:
         return Verdict(str(gate), False, f"when it was trained is not known; {gate} is required")
-    when = f"it was trained on {seen.trained_at:%Y-%m-%d %H:%M} UTC"
-    return _within(gate, gate.max_age, seen.now - seen.trained_at, when)
+    when = f"it was trained on {inputs.trained_at:%Y-%m-%d %H:%M} UTC"
+    return _within(gate, gate.max_age, inputs.now - inputs.trained_at, when)
 
 
-def _evaluated(gate: Evaluated, seen: GateInputs) -> Verdict:
-    if seen.evaluation is None or seen.evaluation.began is None or seen.now is None:
+def _evaluated(gate: Evaluated, inputs: GateInputs) -> Verdict:
+    if inputs.evaluation is None or inputs.evaluation.began is None or inputs.now is None:
         return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
-    when = f"it was evaluated on {seen.evaluation.began:%Y-%m-%d %H:%M} UTC (run {seen.evaluation.run_id})"
-    return _within(gate, gate.evaluated_within, seen.now - seen.evaluation.began, when)
+    when = f"it was evaluated on {inputs.evaluation.began:%Y-%m-%d %H:%M} UTC (run {inputs.evaluation.run_id})"
+    return _within(gate, gate.evaluated_within, inputs.now - inputs.evaluation.began, when)
 
 
 def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> Verdict:

@@ -6,14 +6,14 @@ from worker.registry.protocol import ModelSource, NotFound, Refused, Registry, R
 _ENDED_BADLY = ("FAILED", "KILLED")
 
 
-def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
+def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
     """The given run, or the first of the search that has a model. Raises Refused where there is none.
 
     artifact_path: the name that the model was logged under, where the event has none.
     """
     path = data.artifact_path or artifact_path
     if data.search:
-        return _best(registry, data.search, path)
+        return _best_run(registry, data.search, path)
     run = registry.run(data.run_id or "")
     if run.deleted or run.status in _ENDED_BADLY:
         state = "was deleted" if run.deleted else f"ended as {run.status}"
@@ -21,7 +21,7 @@ def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[
     return run, registry.source_of(run, path)
 
 
-def registered(
+def find_registered(
     registry: Registry, data: Registration, run: Run, source: ModelSource, artifact_path: str
 ) -> Version | None:
     """This run's model as a version already: by this very task before a crash, by an earlier event, or by its training.
@@ -34,7 +34,7 @@ def registered(
     return next((version for version in reversed(versions) if version.source in same), None)
 
 
-def _best(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
+def _best_run(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
     found = registry.search_runs(
         search.experiment,
         filter_string=search.filter_string,

@@ -6,13 +6,13 @@ Else whoever may send an archive could end what others approved, and have what c
 from registrar.ledger.holders import holding_since
 from registrar.policy import ModelPolicy, Target
 from registrar.policy.approvals import Approval
-from worker.promotions.current_stage import standing
-from worker.promotions.voters import allowed
+from worker.promotions.current_stage import current_stage
+from worker.promotions.voters import format_groups
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def may_not(context: TaskContext, target: Target) -> str | None:
+def missing_permission(context: TaskContext, target: Target) -> str | None:
     """The groups whose members may, for people, where the event's actor is in none of them; None: they may.
 
     Members of the groups that approve the way there, and of the one that breaks its glass; no delegates.
@@ -21,10 +21,12 @@ def may_not(context: TaskContext, target: Target) -> str | None:
         return None
     glass = target.approval.break_glass
     groups = [*target.approval.groups, *([glass.group] if glass else [])]
-    return None if context.policy.belongs(context.task.actor, groups) else f"these may: {allowed(context, groups)}"
+    return (
+        None if context.policy.belongs(context.task.actor, groups) else f"these may: {format_groups(context, groups)}"
+    )
 
 
-def barred(context: TaskContext, version: Version, goal: str) -> str | None:
+def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | None:
     """Why the event's actor may not bring a version to a stage, for people: it would leave a target that it holds.
 
     Further on its way it leaves the targets before by what is asked there.
@@ -32,25 +34,25 @@ def barred(context: TaskContext, version: Version, goal: str) -> str | None:
     targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
     on_the_way = targets[: stages.index(goal)] if goal in stages else []
-    for target in _held(context, version):
-        if target.stage != goal and target not in on_the_way and (these := may_not(context, target)):
+    for target in _held_targets(context, version):
+        if target.stage != goal and target not in on_the_way and (these := missing_permission(context, target)):
             return f"{context.actor_name} may not take {version} out of {target.stage}; {these}"
     return None
 
 
-def _held(context: TaskContext, version: Version) -> list[Target]:
+def _held_targets(context: TaskContext, version: Version) -> list[Target]:
     """The targets that it holds, by MLflow or by the record: a hand may have moved it away, which may be put right."""
     policy = context.policy.model(version.model)
     return [
         target
         for target in policy.targets
-        if standing(policy, version) == target.stage
+        if current_stage(policy, version) == target.stage
         or target.alias in version.aliases
-        or _recorded(context, policy, version, target)
+        or _is_recorded(context, policy, version, target)
     ]
 
 
-def _recorded(context: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
+def _is_recorded(context: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
     """Whether the record has that very version there."""
     place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with context.ledger.read() as connection:

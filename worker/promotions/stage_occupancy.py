@@ -17,7 +17,7 @@ from registrar.ledger.holders import held_now
 from registrar.ledger.stage_snapshots import StageSnapshotTaken, last_look
 from registrar.policy import ModelPolicy
 from worker.promotions.evidence import EvaluationContext
-from worker.registry.protocol import Version, present, with_known
+from worker.registry.protocol import Version, find_version, with_known
 
 # In ms. MLflow's servers may differ in their clocks, have them put back, and take a while from a write's stamp to its
 # commit: no write's stamp is further than this behind the stamp of one that was seen before it came.
@@ -37,59 +37,70 @@ class StageSnapshot:
         return [other for other in self.versions[stage] if other.version != version.version]
 
 
-def seen(look: EvaluationContext, model: str) -> StageSnapshot:
+def take_snapshot(context: EvaluationContext, model: str) -> StageSnapshot:
     """Raises Retryable."""
-    stages = exclusive(look.policy.model(model))
-    with look.ledger.read() as connection:
+    stages = exclusive_stages(context.policy.model(model))
+    with context.ledger.read() as connection:
         before = last_look(connection, model)
         recorded = {one.version for one in held_now(connection, model, "stage") if one.key in stages}
-    known = before and before.registry in (None, look.registry.address)
-    if before and known and stages <= before.held.keys() and (found := _since(look, before, stages, recorded)):
+    known = before and before.registry in (None, context.registry.address)
+    if (
+        before
+        and known
+        and stages <= before.held.keys()
+        and (found := _snapshot_since(context, before, stages, recorded))
+    ):
         return found
-    everything = look.registry.recent(model)
-    return of(look, model, stages, with_known(look.registry, model, everything.versions, recorded), everything.at)
+    everything = context.registry.recent(model)
+    return snapshot_of(
+        context, model, stages, with_known(context.registry, model, everything.versions, recorded), everything.at
+    )
 
 
-def of(look: EvaluationContext, model: str, stages: set[str], versions: Iterable[Version], at: int) -> StageSnapshot:
+def snapshot_of(
+    context: EvaluationContext, model: str, stages: set[str], versions: Iterable[Version], at: int
+) -> StageSnapshot:
     """What is seen in all versions of a model, or in all that may be in its stages. at: as of door.Recent."""
     found = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
     held = {stage: {one.version: one.changed for one in there} for stage, there in found.items()}
-    return StageSnapshot(found, (StageSnapshotTaken(model, at, held, look.registry.address),) if at and stages else ())
+    return StageSnapshot(
+        found, (StageSnapshotTaken(model, at, held, context.registry.address),) if at and stages else ()
+    )
 
 
-def exclusive(policy: ModelPolicy) -> set[str]:
+def exclusive_stages(policy: ModelPolicy) -> set[str]:
     """The stages of which one version may be. Where aliases alone count, none."""
     return {target.stage for target in policy.targets if target.exclusive and policy.mode != "aliases"}
 
 
-def now_and_then(look: EvaluationContext, version: Version) -> tuple[StageSnapshotTaken, ...]:
+def refresh_periodically(context: EvaluationContext, version: Version) -> tuple[StageSnapshotTaken, ...]:
     """Of a new version: it is looked at, where enough came since it was last."""
-    if version.version % AGAIN_EVERY or not exclusive(look.policy.model(version.model)):
+    if version.version % AGAIN_EVERY or not exclusive_stages(context.policy.model(version.model)):
         return ()
-    return seen(look, version.model).records
+    return take_snapshot(context, version.model).records
 
 
-def _since(
-    look: EvaluationContext, before: StageSnapshotTaken, stages: set[str], recorded: set[int]
+def _snapshot_since(
+    context: EvaluationContext, before: StageSnapshotTaken, stages: set[str], recorded: set[int]
 ) -> StageSnapshot | None:
     """None where the registry is not the one of that look: it was restored, say, or another took its place.
 
     recorded: whom the record has in the stages. As a rule they were seen then, or have changed since.
     """
-    recent = look.registry.recent(before.model, since=before.at - APART)
+    recent = context.registry.recent(before.model, since=before.at - APART)
     if recent.whole:
-        everything = with_known(look.registry, before.model, recent.versions, recorded)
-        return of(look, before.model, stages, everything, recent.at)
+        everything = with_known(context.registry, before.model, recent.versions, recorded)
+        return snapshot_of(context, before.model, stages, everything, recent.at)
     if recent.at < before.at:
         return None
     changed = {version.version for version in recent.versions}
     kept: list[Version] = []
     for stage in stages:
         for number, time in before.held[stage].items():
-            if number in changed or (version := present(look.registry, before.model, number)) is None:
+            if number in changed or (version := find_version(context.registry, before.model, number)) is None:
                 continue
             if (version.stage, version.changed) != (stage, time):
                 return None
             kept.append(version)
-    there = with_known(look.registry, before.model, [*recent.versions, *kept], recorded)
-    return of(look, before.model, stages, there, recent.at)
+    there = with_known(context.registry, before.model, [*recent.versions, *kept], recorded)
+    return snapshot_of(context, before.model, stages, there, recent.at)

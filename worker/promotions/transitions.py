@@ -9,15 +9,16 @@ says so: without its line a move is a move.
 
 from datetime import datetime
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
 from worker.promotions import undo, version_state
-from worker.promotions.current_stage import standing
-from worker.promotions.stage_occupancy import StageSnapshot, exclusive, seen
+from worker.promotions.current_stage import current_stage
+from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
 from worker.promotions.step import Step
 from worker.promotions.version_identity import VersionChanged
 from worker.registry import limits
-from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, present
+from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, find_version
 from worker.task_context import TaskContext
 
 DESCRIPTION_LINES = 20  # older lines about moves make room
@@ -41,23 +42,23 @@ def move(
     step = Step(version, stage, policy, policy.target(stage), promotion)
     before = _before(context, step)
     try:
-        previous, look = _made(context, step, before)
+        previous, snapshot = _made(context, step, before)
     except VersionChanged:
-        undo.let_go(context, step)
+        undo.release_other_version(context, step)
         raise
     except RegistryError as error:
-        if not context.ends(error) or (became := undo.take_back(context, step)) is None:
+        if not context.ends(error) or (became := undo.undo_move(context, step)) is None:
             raise
         # Whatever it was, it is no mere refusal: something had been done.
         kind = PermanentError if isinstance(error, Refused) else type(error)
         raise kind(f"{error}; {became}") from error
-    others = look.others(stage, version) if look else []
+    others = snapshot.others(stage, version) if snapshot else []
     fact = _fact(context, step, before, because=reason, unsaid=_describe(context, version, stage))
     return Outcome(
         summary=fact.text,
         facts=(fact,),
         follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
-        records=(*_records(context, step), *previous, *(look.records if look else ())),
+        records=(*_records(context, step), *previous, *(snapshot.records if snapshot else ())),
     )
 
 
@@ -73,7 +74,7 @@ def _made(
     _write(context, step)
     _verify(context, step)
     previous = _name_previous(context, step, before)
-    return previous, seen(context, step.version.model) if step.stage in exclusive(step.policy) else None
+    return previous, take_snapshot(context, step.version.model) if step.stage in exclusive_stages(step.policy) else None
 
 
 def _write(context: TaskContext, step: Step) -> None:
@@ -101,8 +102,8 @@ def _name_previous(context: TaskContext, step: Step, before: int | None) -> tupl
     name = step.target.previous_alias if step.target else None
     if not name or before is None:
         return ()
-    former = present(context.registry, step.version.model, before)
-    if former is None or version_state.why(context.ledger, former):
+    former = find_version(context.registry, step.version.model, before)
+    if former is None or version_state.quarantine_reason(context.ledger, former):
         return ()
     if name not in former.aliases:
         context.registry.set_alias(former.model, name, before)
@@ -180,7 +181,7 @@ def _fact(context: TaskContext, step: Step, before: int | None, *, because: str 
     """unsaid: why the version's description does not tell of it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {
-        "from": standing(step.policy, version),
+        "from": current_stage(step.policy, version),
         "stage": stage,
         "alias": alias,
         "previous_version": before,
@@ -192,7 +193,7 @@ def _fact(context: TaskContext, step: Step, before: int | None, *, because: str 
     said += f"; its description does not say so: {unsaid}" if unsaid else ""
     if stage == "Archived":
         text = f"{version} was archived by {context.actor_name}{said}"
-        return Fact("model_version.archived", text, version.model, version.version, details)
+        return Fact(FactType.MODEL_VERSION_ARCHIVED, text, version.model, version.version, details)
     where = f"{stage} (@{alias})" if alias else stage
     text = f"{version} is in {where}, by {context.actor_name}{said}"
-    return Fact("model_version.transitioned", text, version.model, version.version, details)
+    return Fact(FactType.MODEL_VERSION_TRANSITIONED, text, version.model, version.version, details)

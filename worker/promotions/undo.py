@@ -12,13 +12,13 @@ from worker.registry.protocol import NotFound, RegistryError
 from worker.task_context import TaskContext
 
 
-def take_back(context: TaskContext, step: Step) -> str | None:
+def undo_move(context: TaskContext, step: Step) -> str | None:
     """Returns what became of it, for people; None where nothing had been done.
 
     Raises Retryable where the registry does not answer and the task is tried again: so is the whole move.
     """
     try:
-        stage, done = _stage_before(context, step), _aliases(context, step)
+        stage, done = _stage_before(context, step), _restore_aliases(context, step)
         if step.staged and context.registry.version(step.version.model, step.version.version).stage != stage:
             context.registry.set_stage(step.version.model, step.version.version, stage)
             done = True
@@ -30,7 +30,7 @@ def take_back(context: TaskContext, step: Step) -> str | None:
     return f"what had been done was taken back: {where}" if done else None
 
 
-def let_go(context: TaskContext, step: Step) -> None:
+def release_other_version(context: TaskContext, step: Step) -> None:
     """Where the version was made anew in the middle of its move, what was written may be another's: nobody let that in.
 
     Nothing is done where it is the same still, and another of the model is new.
@@ -48,7 +48,7 @@ def let_go(context: TaskContext, step: Step) -> None:
         context.unseen.drop_alias(model, str(step.alias))
 
 
-def _aliases(context: TaskContext, step: Step) -> bool:
+def _restore_aliases(context: TaskContext, step: Step) -> bool:
     """Whether any had to be put back."""
     before, model = _aliases_before(context, step), step.version.model
     now = context.registry.model(model).aliases

@@ -11,15 +11,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
+from registrar.events.facts import FactType
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
-from worker.registry.protocol import PermanentError, Recent, Refused, Registry, RetryableError, Version, present
+from worker.registry.protocol import PermanentError, Recent, Refused, Registry, RetryableError, Version, find_version
 
-MADE_ANEW, DISPUTED = "registry.made_anew", "registry.disputed"
 _MOST_ASKED = 200  # numbers; for more, all records of the model are read
 
 
@@ -62,10 +62,10 @@ class VersionIdentityCheck:
     def before_write(self) -> None:
         """Raises PermanentError where an operator has to say first what counts."""
         if not self.wrote and (open_ := self._dispute()) and not open_.moves:
-            raise PermanentError(unsettled(self._model, open_))
+            raise PermanentError(dispute_text(self._model, open_))
         self.wrote = True
 
-    def look(self, found: Sequence[Version]) -> None:
+    def check(self, found: Sequence[Version]) -> None:
         """Raises VersionChanged, or PermanentError for what is in dispute."""
         mine = [version.incarnation(self._inner.address) for version in found if version.model == self._model]
         for one in mine:
@@ -124,16 +124,16 @@ class VersionIdentityCheck:
             self._in_order = True  # clocks of the registry's servers are apart
             return
         if (open_ := self._dispute()) and not open_.moves:
-            raise PermanentError(unsettled(self._model, open_))
+            raise PermanentError(dispute_text(self._model, open_))
         if why := self._contradiction(others, there):
-            raise disputed(self._model, why)
-        raise _made_anew(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
+            raise dispute_error(self._model, why)
+        raise _model_changed(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
 
     def _there(self, records: Sequence[Open]) -> dict[int, Incarnation]:
         """By number, the versions that are there. What no search shows is asked for, unless it is archived."""
         found = {version.version: version for version in self._inner.recent(self._model).versions}
         for number in sorted({one.version for one in records if one.live} - found.keys()):
-            if version := present(self._inner, self._model, number):
+            if version := find_version(self._inner, self._model, number):
                 found[number] = version
         return {number: version.incarnation(self._inner.address) for number, version in found.items()}
 
@@ -154,12 +154,12 @@ class VersionIdentityCheck:
             return dispute(connection, self._model)
 
 
-class _Compared:
+class _CheckedRegistry:
     """A registry whose versions are looked at as they are read."""
 
-    def __init__(self, inner: Registry, look: Callable[[Sequence[Version]], None]) -> None:
+    def __init__(self, inner: Registry, check: Callable[[Sequence[Version]], None]) -> None:
         self._inner = inner
-        self._look = look
+        self._check = check
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -167,21 +167,23 @@ class _Compared:
 
     def _called(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         found = call(*args, **kwargs)
-        self._look(_versions(found))
+        self._check(_versions(found))
         return found
 
 
-def compared(inner: Registry, sightings: VersionIdentityCheck) -> Registry:
-    return cast("Registry", _Compared(inner, sightings.look))
+def checked_registry(inner: Registry, sightings: VersionIdentityCheck) -> Registry:
+    return cast("Registry", _CheckedRegistry(inner, sightings.check))
 
 
-def disputed(model: str, why: str, *, moves: bool = False) -> VersionChanged:
+def dispute_error(model: str, why: str, *, moves: bool = False) -> VersionChanged:
     """What becomes of a model of which MLflow and the record tell of two pasts. why: a sentence."""
-    text = unsettled(model, why)
-    return VersionChanged(text, Outcome(text, (Fact(DISPUTED, text, model),), records=(Disputed(model, text, moves),)))
+    text = dispute_text(model, why)
+    return VersionChanged(
+        text, Outcome(text, (Fact(FactType.REGISTRY_DISPUTED, text, model),), records=(Disputed(model, text, moves),))
+    )
 
 
-def unsettled(model: str, found: Dispute | str) -> str:
+def dispute_text(model: str, found: Dispute | str) -> str:
     """What people are told. found: the dispute, whose sentence says it all already, or why there is one."""
     if isinstance(found, Dispute):
         return found.why
@@ -192,7 +194,7 @@ def unsettled(model: str, found: Dispute | str) -> str:
     )
 
 
-def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> VersionChanged:
+def _model_changed(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> VersionChanged:
     """there: what is there instead. whole: the model was, with all its versions."""
     now = ", ".join(sorted({str(one) for one in there})) or "none of those versions is there any more"
     what = f"{model} was made anew in MLflow" if whole else f"of {model}, a version was made anew under its number"
@@ -203,16 +205,17 @@ def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], 
     records: list[LedgerChange] = [one.ended(model, because) for one in ended]
     records.append(Settled(model, because))
     details = {"versions": sorted({one.version for one in ended})}
-    asked = [_superseded(model, one, because) for one in ended if one.kind == "promotion"]
+    asked = [_superseded_fact(model, one, because) for one in ended if one.kind == "promotion"]
     return VersionChanged(
-        text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details), *asked), records=tuple(records))
+        text,
+        Outcome(text, (Fact(FactType.REGISTRY_MADE_ANEW, text, model, None, details), *asked), records=tuple(records)),
     )
 
 
-def _superseded(model: str, one: Open, because: str) -> Fact:
+def _superseded_fact(model: str, one: Open, because: str) -> Fact:
     text = f"the promotion of {model} version {one.version} to {one.target} is superseded: {because}"
     details = {"promotion": one.key, "target": one.target}
-    return Fact("promotion.superseded", text, model, one.version, details)
+    return Fact(FactType.PROMOTION_SUPERSEDED, text, model, one.version, details)
 
 
 def _by_number(records: Sequence[Open]) -> dict[int, list[Open]]:

@@ -16,7 +16,9 @@ def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
     return current(found, version.version, version.created_at)
 
 
-def put(context: TaskContext, version: Version, key: Key, value: str | None, *, why: str | None = None) -> StateSet:
+def set_state(
+    context: TaskContext, version: Version, key: Key, value: str | None, *, why: str | None = None
+) -> StateSet:
     """Set MLflow's tag, or take it away; the record that decides goes into the task's outcome. why: as of StateSet."""
     tagged = version.tags.get(key)
     if value is None and tagged is not None:
@@ -26,34 +28,34 @@ def put(context: TaskContext, version: Version, key: Key, value: str | None, *, 
     return StateSet(version.model, version.version, version.created_at, key, value, why=why)
 
 
-def given(version: Version, tags: Mapping[str, str]) -> tuple[TagGiven, ...]:
+def given_tag_records(version: Version, tags: Mapping[str, str]) -> tuple[TagGiven, ...]:
     """The records of the tags that this event gave a version: whose they are is known by them."""
     about = (version.model, version.version, version.created_at)
     return tuple(TagGiven(*about, name, value) for name, value in tags.items())
 
 
-def impose(context: TaskContext, version: Version, reason: str) -> StateSet:
+def quarantine(context: TaskContext, version: Version, reason: str) -> StateSet:
     """Again with the same reason, it changes nothing. The record goes into the task's outcome."""
-    return put(context, version, Key.QUARANTINED, _said(context, reason))
+    return set_state(context, version, Key.QUARANTINED, _quarantine_text(context, reason))
 
 
-def take_back(context: TaskContext, version: Version, reason: str) -> None:
+def undo_quarantine(context: TaskContext, version: Version, reason: str) -> None:
     """Give the tag its value of before, where this task imposed a quarantine and can't record it.
 
     version: as it was read before.
     """
     before = version.tags.get(Key.QUARANTINED)
-    if before is None or before == limits.cut(_said(context, reason)):
+    if before is None or before == limits.cut(_quarantine_text(context, reason)):
         context.registry.drop_tag(version.model, version.version, Key.QUARANTINED)
     else:
         context.registry.set_tag(version.model, version.version, Key.QUARANTINED, before)
 
 
-def why(ledger: Ledger, version: Version) -> str | None:
+def quarantine_reason(ledger: Ledger, version: Version) -> str | None:
     """The sentence for people, or None where it is free to go."""
     said = recorded(ledger, version).get(Key.QUARANTINED) or version.tags.get(Key.QUARANTINED)
     return f"it is quarantined: {said}" if said else None
 
 
-def _said(context: TaskContext, reason: str) -> str:
+def _quarantine_text(context: TaskContext, reason: str) -> str:
     return f"{reason} (rolled back on {context.task.accepted_at:%Y-%m-%d %H:%M} UTC by {context.actor_name})"

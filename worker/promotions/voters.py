@@ -12,14 +12,14 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def meant(context: TaskContext) -> Promotion | None:
+def load_subject(context: TaskContext) -> Promotion | None:
     """The promotion that a vote or a cancellation was about when it was accepted."""
     promotion = context.task.args.get(act_subjects.KEY, {}).get("promotion")
     with context.ledger.read() as connection:
         return get(connection, promotion) if promotion else None
 
 
-def changed(context: TaskContext) -> str | None:
+def subject_change(context: TaskContext) -> str | None:
     """Why that is not what its author was shown any more, or None."""
     with context.ledger.read() as connection:
         return act_subjects.changed(
@@ -33,17 +33,17 @@ def approval_of(context: TaskContext, promotion: Promotion) -> Approval | None:
     return target.approval if target and isinstance(target.approval, Approval) else None
 
 
-def allowed(context: TaskContext, groups: Sequence[str]) -> str:
+def format_groups(context: TaskContext, groups: Sequence[str]) -> str:
     """The groups with their members, for people."""
     return "; ".join(f"{group}: {', '.join(context.policy.members(group))}" for group in groups)
 
 
-def name(context: TaskContext, actor: str | None) -> str:
+def display_name(context: TaskContext, actor: str | None) -> str:
     """Of somebody in the record."""
     return voting.name(context.policy, str(actor))
 
 
-def excluded(context: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
+def excluded_voters(context: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
     """Who may not approve, each with why."""
     approval = approval_of(context, promotion)
     exclude = approval.exclude if approval else []
@@ -59,13 +59,13 @@ def _author(context: TaskContext, promotion: Promotion, version: Version) -> str
     """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
     user = promotion.evidence.get("trained_by")
     if user is None:
-        user = attribution.known(context.ledger, version)
+        user = attribution.known_author(context.ledger, version)
     if user is None:
         user = context.registry.run(version.run_id).user if version.run_id else ""
     return voting.by_account(context.policy, user)
 
 
-def missing(
+def missing_approvals(
     context: TaskContext, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
 ) -> str:
     """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word

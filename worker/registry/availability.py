@@ -24,7 +24,7 @@ class RegistryAvailability:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="registry watch", daemon=True)
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """The log says what is new."""
         if self._server is None:
             return
@@ -35,9 +35,9 @@ class RegistryAvailability:
             log.info("MLflow serves this worker again")
 
     def _keep(self) -> None:
-        self.look()
+        self.probe()
         while not self._done.wait(EVERY):
-            self.look()
+            self.probe()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -22,21 +22,21 @@ SETTLE_SECONDS = 5.0
 
 
 @contextmanager
-def sorted_errors(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """Turns MLflow's exceptions into Retryable, Refused, NotFound or Final, with what was tried in front."""
     try:
         yield
     except (MlflowException, requests.RequestException, ModuleNotFoundError) as error:
-        raise as_ours(what, error) from error
+        raise translate(what, error) from error
 
 
-def as_ours(what: str, error: Exception) -> Exception:
+def translate(what: str, error: Exception) -> Exception:
     """Any other than MLflow's is itself."""
     match error:
         case MlflowException():
-            return _sorted(what, error)
+            return _translate_mlflow(what, error)
         case requests.HTTPError(response=requests.Response() as answer):  # of the artifacts, whose client sorts none
-            return _sorted(what, RestException(answer.json()))
+            return _translate_mlflow(what, RestException(answer.json()))
         case NotMlflow():
             return RetryableError(f"{what}: {error}", after=error.after)
         case requests.RequestException():
@@ -47,17 +47,17 @@ def as_ours(what: str, error: Exception) -> Exception:
 
 
 @contextmanager
-def settled(what: str) -> Iterator[None]:
+def translate_write_errors(what: str) -> Iterator[None]:
     """The same for a write: MLflow can't be asked to do something only once, so one in doubt is given time to end."""
     try:
-        with sorted_errors(what):
+        with translate_errors(what):
             yield
     except RetryableError as error:
         error.after = max(error.after or 0.0, SETTLE_SECONDS)
         raise
 
 
-def _sorted(what: str, error: MlflowException) -> RetryableError | PermanentError:
+def _translate_mlflow(what: str, error: MlflowException) -> RetryableError | PermanentError:
     if isinstance(error.__context__, requests.RequestException):
         return _unanswered(what, error.__context__)
     if WHO in str(error):  # a download says of several files in one text what became of them

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from worker.registry import entities
-from worker.registry.errors import sorted_errors
+from worker.registry.errors import translate_errors
 from worker.registry.instrumented_client import download_artifacts, list_artifacts, store, watched
 from worker.registry.protocol import FILES, FilesSeen, PermanentError
 
@@ -29,12 +29,12 @@ class Files:
         self._store = store(uri)
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
-        with sorted_errors(f"fetching the artifacts of run {run_id}"):
+        with translate_errors(f"fetching the artifacts of run {run_id}"):
             wanted = {"run_id": run_id, "artifact_path": path or ""}
             return Path(download_artifacts(**wanted, dst_path=str(folder), tracking_uri=self._uri))
 
     def files_of(self, model: str, version: int) -> list[str]:
-        with sorted_errors(f"looking at the files of {model} version {version}"):
+        with translate_errors(f"looking at the files of {model} version {version}"):
             return sorted(self.listed(self._address(model, version)))
 
     def _address(self, model: str, version: int) -> str:
@@ -46,7 +46,7 @@ class Files:
         return {Path(file.path).name for file in list_artifacts(artifact_uri=uri, tracking_uri=self._uri)}
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
-        with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
+        with translate_errors(f"reading the MLmodel file of {model} version {version}"):
             address = self._address(model, version)
             return entities.mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
 
@@ -59,7 +59,7 @@ class Files:
 
     def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
         """Also those of a logged model (m-...): its id stays when somebody writes over its files."""
-        with sorted_errors(f"looking at the files of {model} version {version}"):
+        with translate_errors(f"looking at the files of {model} version {version}"):
             address = self._address(model, version)
             listing = self._listing(address)
             content = self._hashes(address, _within(listing, most))
@@ -96,7 +96,7 @@ class Files:
         return sorted(found)
 
     def size_of(self, model: str, version: int) -> int:
-        with sorted_errors(f"looking at the files of {model} version {version}"):
+        with translate_errors(f"looking at the files of {model} version {version}"):
             found = self._listing(self._address(model, version))
         if len(found) >= _MOST_FILES:
             raise PermanentError(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
@@ -104,7 +104,7 @@ class Files:
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
         """From where the registry says the version's files are."""
-        with sorted_errors(f"fetching {model} version {version}"):
+        with translate_errors(f"fetching {model} version {version}"):
             address = self._address(model, version)
             return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
 

@@ -12,7 +12,7 @@ from mlflow.utils.credentials import get_default_host_creds
 
 from worker import metrics
 from worker.registry import origin
-from worker.registry.errors import as_ours
+from worker.registry.errors import translate
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -32,7 +32,7 @@ def store(uri: str) -> RestStore:
 
 def watched(name: str, call: Callable[Given, Found]) -> Callable[Given, Found]:
     def timed(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        with metrics.call(name, partial(as_ours, name)):
+        with metrics.call(name, partial(translate, name)):
             return call(*args, **kwargs)
 
     return timed

@@ -5,7 +5,7 @@ DESCRIPTION = 5000
 TAG = 5000
 
 
-def both(said: str, line: str) -> str:
+def join_description(said: str, line: str) -> str:
     """What was said and a line of ours, as a description: of the former the beginning, where there is no more room."""
     line = cut(line, DESCRIPTION)
     room = DESCRIPTION - len(line) - 1

@@ -20,7 +20,7 @@ from mlflow.environment_variables import (
 
 from registrar.config.credentials import login, without_login
 from worker.registry import entities, instrumented_client, limits
-from worker.registry.errors import settled, sorted_errors
+from worker.registry.errors import translate_errors, translate_write_errors
 from worker.registry.files import Files
 from worker.registry.protocol import Experiment, Model, ModelSource, NotFound, PermanentError, Run, Version
 from worker.registry.versions import GLANCES, Versions, pages, quoted
@@ -70,11 +70,11 @@ class MlflowRegistry(Files, Versions):
     @contextmanager
     def _write(self, what: str) -> Iterator[None]:
         self._before_write()
-        with settled(what):
+        with translate_write_errors(what):
             yield
 
     def run(self, run_id: str) -> Run:
-        with sorted_errors(f"reading run {run_id}"):
+        with translate_errors(f"reading run {run_id}"):
             return entities.run(self._client.get_run(run_id))
 
     def search_runs(
@@ -88,7 +88,7 @@ class MlflowRegistry(Files, Versions):
     ) -> list[Run]:
         if (found := self.experiment(experiment)) is None:
             raise NotFound(f"there is no experiment {experiment!r}")
-        with sorted_errors(f"searching the runs of {experiment!r}"):
+        with translate_errors(f"searching the runs of {experiment!r}"):
             runs = self._client.search_runs(
                 [found.id],
                 filter_string=filter_string,
@@ -99,12 +99,12 @@ class MlflowRegistry(Files, Versions):
             return [entities.run(run) for run in runs]
 
     def experiments(self) -> list[Experiment]:
-        with sorted_errors("listing experiments"):
+        with translate_errors("listing experiments"):
             found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
             return [entities.experiment(experiment) for experiment in found]
 
     def experiment(self, name: str) -> Experiment | None:
-        with sorted_errors(f"reading experiment {name!r}"):
+        with translate_errors(f"reading experiment {name!r}"):
             found = self._client.get_experiment_by_name(name)
             return entities.experiment(found) if found else None
 
@@ -114,7 +114,7 @@ class MlflowRegistry(Files, Versions):
 
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
         """MLflow 3 keeps models beside the run; MLflow 2 keeps them among its artifacts."""
-        with sorted_errors(f"looking for the model of run {run.id}"):
+        with translate_errors(f"looking for the model of run {run.id}"):
             if logged := self._logged_model(run, artifact_path):
                 return ModelSource(f"models:/{logged}", logged)
             # By the run's id MLflow's client would ask three more questions, of what we know.
@@ -137,15 +137,15 @@ class MlflowRegistry(Files, Versions):
         return max(ready)[2] if ready else None
 
     def models(self, *, max_results: int = 100) -> list[Model]:
-        with sorted_errors("listing models"):
+        with translate_errors("listing models"):
             return [entities.model(found) for found in self._client.search_registered_models(max_results=max_results)]
 
     def model(self, name: str) -> Model:
-        with sorted_errors(f"reading model {name!r}"):
+        with translate_errors(f"reading model {name!r}"):
             return entities.model(self._store.get_registered_model(name))
 
     def ensure_model(self, name: str) -> None:
-        with sorted_errors(f"reading model {name!r}"):
+        with translate_errors(f"reading model {name!r}"):
             if self._client.search_registered_models(f"name = {quoted(name)}", max_results=1):
                 return
         try:
@@ -201,7 +201,7 @@ class MlflowRegistry(Files, Versions):
             self._store.delete_model_version(model, version)
 
     def take_back(self, model: str, version: int) -> None:
-        with settled(f"taking back {model} version {version}"):
+        with translate_write_errors(f"taking back {model} version {version}"):
             self._store.delete_model_version(model, version)
 
 

@@ -265,11 +265,11 @@ def with_known(registry: Registry, model: str, found: Iterable[Version], known: 
     """
     listed = list(found)
     missing = sorted(set(known) - {version.version for version in listed})
-    asked = (present(registry, model, number) for number in missing)
+    asked = (find_version(registry, model, number) for number in missing)
     return [*listed, *(version for version in asked if version)]
 
 
-def present(registry: Registry, model: str, number: int) -> Version | None:
+def find_version(registry: Registry, model: str, number: int) -> Version | None:
     """A version, or None where it is gone."""
     try:
         return registry.version(model, number)

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.rest_store import RestStore
 
 from worker.registry import entities
-from worker.registry.errors import sorted_errors
+from worker.registry.errors import translate_errors
 from worker.registry.protocol import NotFound, Recent, Refused, Version
 
 
@@ -52,7 +52,7 @@ class Versions:
     _glances: Sequence[int]
 
     def version(self, model: str, version: int) -> Version:
-        with sorted_errors(f"reading {model} version {version}"):
+        with translate_errors(f"reading {model} version {version}"):
             found = self._store.get_model_version(model, str(version))
         if _is_prompt(found):
             raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
@@ -60,7 +60,7 @@ class Versions:
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
-        with sorted_errors(f"listing the versions of {model}"):
+        with translate_errors(f"listing the versions of {model}"):
             most = min(newest or _PAGE, _PAGE)
             found = _converted(self._found(wanted, most, _NEWEST)) if newest else list(self._all(wanted))
             return found or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
@@ -68,7 +68,7 @@ class Versions:
     def recent(self, model: str, *, since: int | None = None) -> Recent:
         """One search is one moment of the registry; a stage that is changed has its version come first in it."""
         wanted, at = f"name = {quoted(model)}", 0
-        with sorted_errors(f"looking for what changed of {model}"):
+        with translate_errors(f"looking for what changed of {model}"):
             for glance in self._glances if since is not None else self._glances[:1]:
                 found = self._found(wanted, glance, _CHANGED_LAST)
                 versions = _converted(found) or self._hidden(model)
@@ -107,7 +107,7 @@ class Versions:
 
     def by_alias(self, model: str, alias: str) -> Version | None:
         """MLflow reads a whole model, versions and all, for the list of its aliases; not for one of them."""
-        with sorted_errors(f"reading @{alias} of {model}"):
+        with translate_errors(f"reading @{alias} of {model}"):
             try:
                 return entities.version(self._store.get_model_version_by_alias(model, alias))
             except MlflowException as error:
@@ -125,7 +125,7 @@ class Versions:
             wanted = f"source_path LIKE 'models:/{pattern}/%'"
             return self._client.search_model_versions(wanted, max_results=_PAGE, page_token=token)
 
-        with sorted_errors(f"looking for copies of {model}"):
+        with translate_errors(f"looking for copies of {model}"):
             found = [entities.version(version) for version in pages(page)]
             found += [version for name in self._hidden_models() for version in self._hidden(name)]
         return [version for version in found if version.source.startswith(f"models:/{model}/")]

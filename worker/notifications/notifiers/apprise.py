@@ -10,6 +10,7 @@ import apprise
 import requests
 
 from registrar.config.encryption import Encryptor
+from registrar.events.facts import traits
 from registrar.text import markdown
 from worker.notifications.notifiers import Notification
 from worker.registry.protocol import PermanentError, RetryableError
@@ -17,7 +18,12 @@ from worker.registry.protocol import PermanentError, RetryableError
 NEEDS = ("url",)
 SECONDS = 10
 MOST = 2000  # characters; Apprise cuts what is longer than the service takes
-_BAD = ("failed", "dead", "rejected", "refused", "held_back", "changed_by_hand", "rolled_back")
+_TYPES = {
+    "info": apprise.NotifyType.INFO,
+    "success": apprise.NotifyType.SUCCESS,
+    "warning": apprise.NotifyType.WARNING,
+    "failure": apprise.NotifyType.FAILURE,
+}
 # It writes addresses into its log, and they hold passwords.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
@@ -39,12 +45,8 @@ def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> 
         title=notice.fact.type,
         body=markdown.uncalled(notice.fact.text)[:MOST],
         body_format=apprise.NotifyFormat.TEXT,
-        notify_type=_importance(notice.fact.type),
+        notify_type=_TYPES[traits(notice.fact.type).severity],
         timeout=SECONDS,
     )
     if not taken:
         raise RetryableError("Apprise could not deliver the message")
-
-
-def _importance(type_: str) -> apprise.NotifyType:
-    return apprise.NotifyType.WARNING if type_.endswith(_BAD) else apprise.NotifyType.INFO

@@ -38,7 +38,7 @@ def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     if not fact_card.is_card(notice.fact):
         return said
     lines = [line for part in fact_card.parts(notice) for line in part]
-    if fact_card.pressable(notice) and not _has_buttons(notice):
+    if fact_card.is_pressable(notice) and not _has_buttons(notice):
         lines.append(f"/registry {fact_card.command('approve', notice.fact)}")
     # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
     link = {"title": fact_card.OPEN, "url": notice.page} if notice.page else {}
@@ -48,7 +48,7 @@ def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 def _row(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """A message that is edited keeps what is not named anew, so that there are none is said."""
-    if not fact_card.pressable(notice):
+    if not fact_card.is_pressable(notice):
         return {"components": []}
     if not _has_buttons(notice):
         return {}
@@ -66,7 +66,7 @@ def _button(verdict: str, style: int, notice: Notification, encryptor: Encryptor
     fact, short = notice.fact, approval_buttons.short(notice.id)
     promotion, target = fact.details["promotion"], fact.details["target"]
     nonce = approval_buttons.short_nonce(verdict, promotion=promotion, shortened=short)
-    content = fact_card.said_by_button(verdict, notice, nonce=nonce)
+    content = fact_card.button_content(verdict, notice, nonce=nonce)
     said = (verdict[0], promotion.removeprefix("prm_"), str(fact.version), target[0], short, f"{content['until']:08x}")
     custom_id = ":".join(
         ("registrar", *said, encryptor.mac(content, audience=fact_card.audience(notice, _place(notice))))

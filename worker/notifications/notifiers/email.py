@@ -13,6 +13,7 @@ import requests
 from pydantic import AfterValidator, Field
 
 from registrar.config.encryption import Encryptor
+from registrar.events.facts import FactType
 from registrar.policy.base_model import Strict
 from registrar.text.sanitize import shown
 from worker.notifications import commit_status, fact_card
@@ -58,7 +59,7 @@ def message(notice: Notification) -> EmailMessage:
 def _text(notice: Notification) -> str:
     fact = notice.fact
     lines = [fact.text]
-    if fact.type == fact_card.ASKED:
+    if fact.type == FactType.PROMOTION_AWAITING_APPROVAL:
         lines += [
             "",
             *fact_card.evidence(fact),

@@ -12,7 +12,7 @@ import requests
 from pydantic import Field
 
 from registrar.config.encryption import Encryptor
-from worker.notifications.deploy_payload import about
+from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.github import access, api
 
@@ -33,7 +33,7 @@ class Options(access.Access):
 
 
 def body(notice: Notification, options: Options) -> dict[str, Any]:
-    return {"event_type": options.event_type, "client_payload": about(notice)}
+    return {"event_type": options.event_type, "client_payload": deploy_payload(notice)}
 
 
 def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
-from worker.notifications.deploy_payload import about
+from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.gitlab import Project, project_url
 from worker.notifications.transport.http_post import post as send
@@ -39,7 +39,7 @@ def body(notice: Notification, options: Options) -> bytes:
     """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises PermanentError."""
     if not notice.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
-    said = {"event": notice.event_id, **about(notice)}
+    said = {"event": notice.event_id, **deploy_payload(notice)}
     variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in said.items()}
     return urlencode({"token": notice.secret.strip(), "ref": options.ref, **variables}).encode()
 

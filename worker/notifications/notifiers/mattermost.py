@@ -47,7 +47,7 @@ def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 def _shown(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     lines = [line for part in fact_card.parts(notice) for line in part]
-    pressable, has_buttons = fact_card.pressable(notice), bool(notice.door and notice.presses)
+    pressable, has_buttons = fact_card.is_pressable(notice), bool(notice.door and notice.presses)
     if pressable and not has_buttons:
         lines.append(f"to decide: /registry {fact_card.command('approve', notice.fact)}")
     shown = {"text": markdown.escape("\n".join(lines), most=_MOST)}
@@ -61,7 +61,9 @@ def _shown(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
-    sealed = fact_card.sealed(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel_id)
+    sealed = fact_card.encrypted_button(
+        verdict, notice, encryptor, place=Options.model_validate(notice.options).channel_id
+    )
     return {
         "id": verdict,  # letters and digits only: with any other an action's id is not routed
         "type": "button",

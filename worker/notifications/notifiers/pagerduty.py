@@ -12,7 +12,7 @@ import requests
 
 from registrar.config.encryption import Encryptor
 from worker.notifications import commit_status
-from worker.notifications.deploy_payload import about
+from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
 from worker.registry.protocol import PermanentError
@@ -31,7 +31,7 @@ def body(notice: Notification) -> dict[str, Any]:
         )
     fact = notice.fact
     text, url = " ".join(fact.text.split()), commit_status.link(fact)
-    details = {key: value for key, value in about(notice).items() if value is not None}
+    details = {key: value for key, value in deploy_payload(notice).items() if value is not None}
     return {
         "routing_key": notice.secret.strip(),
         "payload": {

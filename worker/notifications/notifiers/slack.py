@@ -95,7 +95,7 @@ def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
         blocks += [_section(escape("\n".join(part))) for part in most]
         blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
         blocks += [_section(f"<{notice.page}|{fact_card.OPEN}>")] if notice.page else []
-    if fact_card.pressable(notice):
+    if fact_card.is_pressable(notice):
         blocks.append(_to_decide(notice, encryptor))
     return {"text": title, "blocks": blocks}
 
@@ -112,13 +112,13 @@ def _words(text: str) -> dict[str, Any]:
 def _to_decide(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Buttons, or where nothing takes their presses the way that is always open."""
     if notice.presses is None:
-        return _section(escape(f"to decide: {fact_card.in_a_shell('approve', notice.fact)}"))
+        return _section(escape(f"to decide: {fact_card.shell_command('approve', notice.fact)}"))
     return {"type": "actions", "elements": [_button(verdict, style, notice, encryptor) for verdict, style in _STYLES]}
 
 
 def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
-    value = fact_card.sealed(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel)
+    value = fact_card.encrypted_button(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel)
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 

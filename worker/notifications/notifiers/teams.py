@@ -41,7 +41,7 @@ def message(notice: Notification) -> dict[str, Any]:
 
 def _lines(notice: Notification) -> list[str]:
     commands = [f"@Registrar {fact_card.command(verdict, notice.fact)}" for verdict in ("approve", "reject")]
-    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.pressable(notice) else []
+    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.is_pressable(notice) else []
     return [*to_decide, *(line for part in fact_card.parts(notice) for line in part)]
 
 

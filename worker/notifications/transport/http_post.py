@@ -94,13 +94,13 @@ def exchange(
 def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
     """Raises RetryableError or PermanentError for what is no success."""
     if answer.status in _LATER or answer.status >= 500:
-        raise RetryableError(f"{answer.host} answered {answer.status}", after=waits(answer))
+        raise RetryableError(f"{answer.host} answered {answer.status}", after=retry_after_seconds(answer))
     if answer.status >= 300:
         hint = (hints or {}).get(answer.status, "")
         raise PermanentError(f"{answer.host} refused the message with {answer.status}{': ' if hint else ''}{hint}")
 
 
-def waits(answer: Answer) -> float | None:
+def retry_after_seconds(answer: Answer) -> float | None:
     """What its Retry-After asks for, in seconds."""
     return seconds(answer.headers.get("Retry-After", ""), at=now())
 

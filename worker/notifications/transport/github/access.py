@@ -97,7 +97,7 @@ def _key(secret: str, access: Access, root: str) -> tuple[str, ...]:
 def _installation(secret: str, access: Access, http: requests.Session, root: str) -> _Known:
     """https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app"""
     url = f"{root}/app/installations/{access.installation_id}/access_tokens"
-    answer = api.post(http, url, {}, token=jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
+    answer = api.post(http, url, {}, token=app_jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
     try:
         said = json.loads(answer.body)
         return _Known(str(said["token"]), datetime.fromisoformat(said["expires_at"]).timestamp())
@@ -105,7 +105,7 @@ def _installation(secret: str, access: Access, http: requests.Session, root: str
         raise RetryableError(f"{answer.host} answered, but with no token") from None
 
 
-def jwt(pem: str, app_id: str, *, now: int) -> str:
+def app_jwt(pem: str, app_id: str, *, now: int) -> str:
     """Good for nine minutes. Raises PermanentError for what is no RSA private key.
 
     https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app

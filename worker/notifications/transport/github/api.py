@@ -9,7 +9,7 @@ import requests
 from pydantic import Field
 
 from registrar.events.types.terms import Form
-from worker.notifications.transport.http_post import Answer, exchange, judge, waits
+from worker.notifications.transport.http_post import Answer, exchange, judge, retry_after_seconds
 from worker.registry.protocol import PermanentError, RetryableError
 
 ROOT = "https://api.github.com"
@@ -61,7 +61,7 @@ def _limited(answer: Answer) -> float | None:
 
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
-    if (asked := waits(answer)) is not None:
+    if (asked := retry_after_seconds(answer)) is not None:
         return asked
     if answer.headers.get("X-RateLimit-Remaining", "").strip() == "0":
         reset = answer.headers.get("X-RateLimit-Reset", "").strip()
