@@ -3,7 +3,6 @@
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
 """
 
-import base64
 import hashlib
 import json
 import threading
@@ -13,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 
+import jwt
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator
 
@@ -117,13 +115,4 @@ def app_jwt(pem: str, app_id: str, *, now: int) -> str:
     if not isinstance(key, RSAPrivateKey):
         raise PermanentError("the channel's secret is no RSA private key in PEM, as GitHub gives it for an app")
     claims = {"iat": now - 60, "exp": now + 540, "iss": app_id}  # 60 s back: clocks differ
-    signed = f"{_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}"
-    return f"{signed}.{_text(key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
-
-
-def _part(content: Mapping[str, Any]) -> str:
-    return _text(json.dumps(content, separators=(",", ":")).encode())
-
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return jwt.encode(claims, key, algorithm="RS256")
