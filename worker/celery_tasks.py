@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import cast
 
 from celery.signals import worker_ready
 
@@ -19,6 +20,7 @@ from registrar.ledger.queries.interventions import TaskAlreadyRunning
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds, load
 from worker import chat_replies, dispatcher, metrics, observability, retry
+from worker.actions import Action
 from worker.context import WorkerContext
 from worker.downloads import LONG
 from worker.lease import Lease
@@ -158,7 +160,7 @@ def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lea
         identity = _identity_check(worker_context, task)
         context = _task_context(worker_context, replace(task, attempts=task.attempts + written), lease.renew, identity)
         try:
-            outcome: Outcome = load("worker.actions", verb).act(context)
+            outcome = cast("Action", load("worker.actions", verb)).act(context)
             return replace(outcome, seen=identity.seen if identity else {})
         except VersionChanged as found:
             _record_change(worker_context, task, found.outcome)

@@ -1,7 +1,7 @@
 """The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, fitting options."""
 
 from dataclasses import dataclass, replace
-from types import ModuleType
+from typing import cast
 from urllib.parse import quote
 
 from registrar import plugins
@@ -12,7 +12,7 @@ from registrar.plugins import load
 from registrar.policy import Policy, plugin_options
 from registrar.policy.routes import Channel
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notification
+from worker.notifications.notifiers import Notification, Notifier
 from worker.registry.protocol import NotFound, PermanentError
 from worker.task_context import TaskContext
 
@@ -38,9 +38,9 @@ class ChannelBinding:
 
     name: str
     channel: Channel
-    notifier: ModuleType
+    notifier: Notifier
 
-    def notice(
+    def notification(
         self, context: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
     ) -> Notification:
         """end: how a card ended, which is rewritten: it has no buttons any more. Raises PermanentError."""
@@ -64,15 +64,15 @@ class ChannelBinding:
         )
 
 
-def channel(context: TaskContext, name: str) -> ChannelBinding:
+def bind(context: TaskContext, name: str) -> ChannelBinding:
     """Raises PermanentError for one that is there no more."""
     found = context.policy.channels.get(name)
     if found is None:
         raise PermanentError(f"channel {name!r} is in registrar.yml no more")
-    return ChannelBinding(name, found, load("worker.notifications.notifiers", found.kind))
+    return ChannelBinding(name, found, cast("Notifier", load("worker.notifications.notifiers", found.kind)))
 
 
-def _of_version(context: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
+def _of_version(context: TaskContext, fact: Fact, notifier: Notifier) -> Fact:
     """Most facts do not carry what only deploy systems and commits are about. One's own word goes before the tag."""
     if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
         return fact
@@ -92,9 +92,9 @@ def _door(channel: Channel, public_url: str | None) -> str | None:
     return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
 
 
-def _presses(context: TaskContext, told: ChannelBinding) -> Audience | None:
-    source = context.policy.presses(told.name)
-    return Audience(told.channel.kind, source, told.name) if source else None
+def _presses(context: TaskContext, binding: ChannelBinding) -> Audience | None:
+    source = context.policy.presses(binding.name)
+    return Audience(binding.channel.kind, source, binding.name) if source else None
 
 
 def _page(fact: Fact, public_url: str | None) -> str | None:

@@ -5,14 +5,14 @@ from typing import Any
 from worker.notifications.notifiers import Notification
 
 
-def deploy_payload(notice: Notification) -> dict[str, Any]:
+def deploy_payload(notification: Notification) -> dict[str, Any]:
     """Flat, the same keys for every fact, None for what it does not know.
 
     id: the deployment's, where one is asked for; else the notice's. Both stay the same when it is told again.
     """
-    fact, details = notice.fact, notice.fact.details
+    fact, details = notification.fact, notification.fact.details
     return {
-        "id": details.get("deployment") or notice.id,
+        "id": details.get("deployment") or notification.id,
         "type": fact.type,
         "model": fact.model,
         "version": fact.version,

@@ -22,9 +22,9 @@ def is_card(fact: Fact) -> bool:
     return fact.type in ASKING and "promotion" in fact.details
 
 
-def is_pressable(notice: Notification) -> bool:
+def is_pressable(notification: Notification) -> bool:
     """Whether it is still to be decided by a press."""
-    return is_card(notice.fact) and notice.until is not None
+    return is_card(notification.fact) and notification.until is not None
 
 
 def headline(fact: Fact) -> str:
@@ -37,41 +37,41 @@ def closing_line(fact: Fact, at: datetime) -> str:
     return f"{headline(fact)} ({at:%Y-%m-%d %H:%M} UTC)"
 
 
-def title(notice: Notification) -> str:
-    return notice.end or headline(notice.fact)
+def title(notification: Notification) -> str:
+    return notification.end or headline(notification.fact)
 
 
-def parts(notice: Notification) -> list[list[str]]:
+def parts(notification: Notification) -> list[list[str]]:
     """What a card shows below its title. Of one that has ended, the question too."""
-    asked = [approval_summary.bounded([notice.fact.text])] if notice.end else []
-    return [*asked, *approval_summary.parts(notice.fact.details)]
+    asked = [approval_summary.bounded([notification.fact.text])] if notification.end else []
+    return [*asked, *approval_summary.parts(notification.fact.details)]
 
 
 def evidence(fact: Fact) -> list[str]:
     return [line for part in approval_summary.parts(fact.details) for line in part]
 
 
-def encrypted_button(verdict: str, notice: Notification, encryptor: Encryptor, *, place: str | None) -> str:
+def encrypted_button(verdict: str, notification: Notification, encryptor: Encryptor, *, place: str | None) -> str:
     """The value of a button, for its source and channel alone. place: the chat's id of the channel, where known."""
-    said = button_content(verdict, notice, nonce=approval_buttons.nonce(verdict, notice.id))
-    return encryptor.encrypt(said, audience=audience(notice, place))
+    said = button_content(verdict, notification, nonce=approval_buttons.nonce(verdict, notification.id))
+    return encryptor.encrypt(said, audience=audience(notification, place))
 
 
-def audience(notice: Notification, place: str | None) -> str:
+def audience(notification: Notification, place: str | None) -> str:
     """Raises ValueError for a notice whose presses no source takes."""
-    if notice.presses is None:
+    if notification.presses is None:
         raise ValueError("a button that no source takes the presses of")
-    return notice.presses.at(place)
+    return notification.presses.at(place)
 
 
-def button_content(verdict: str, notice: Notification, *, nonce: str) -> dict[str, Any]:
+def button_content(verdict: str, notification: Notification, *, nonce: str) -> dict[str, Any]:
     """Of a notice that is pressable: what its button holds, pinned to what is shown. Raises ValueError for another."""
-    if notice.until is None:
+    if notification.until is None:
         raise ValueError("a button without an end")
-    fact = notice.fact
+    fact = notification.fact
     pinned = {"promotion": fact.details["promotion"], "target": fact.details["target"]}
     pinned |= {"model": fact.model, "version": fact.version}
-    return approval_buttons.content(verdict, nonce=nonce, until=notice.until, pinned=pinned)
+    return approval_buttons.content(verdict, nonce=nonce, until=notification.until, pinned=pinned)
 
 
 def command(verdict: str, fact: Fact) -> str:

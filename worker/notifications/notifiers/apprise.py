@@ -28,24 +28,24 @@ _TYPES = {
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
     """Apprise says whether it worked, not why: failures are tried again. Raises RetryableError, PermanentError."""
-    if not notice.url:
+    if not notification.url:
         raise PermanentError(
             "the channel has no url; add url: env:NAME to it in registrar.yml, an address of Apprise's"
         )
     # Nothing is kept on the disk, and no template in a text is filled in.
     asset = apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY, allow_templates=False)
     service = apprise.Apprise(asset=asset)
-    if not service.add(notice.url):
+    if not service.add(notification.url):
         raise PermanentError(
             "the channel's url is no address that Apprise knows: https://github.com/caronc/apprise/wiki"
         )
     taken = service.notify(
-        title=notice.fact.type,
-        body=markdown.uncalled(notice.fact.text)[:MOST],
+        title=notification.fact.type,
+        body=markdown.uncalled(notification.fact.text)[:MOST],
         body_format=apprise.NotifyFormat.TEXT,
-        notify_type=_TYPES[traits(notice.fact.type).severity],
+        notify_type=_TYPES[traits(notification.fact.type).severity],
         timeout=SECONDS,
     )
     if not taken:

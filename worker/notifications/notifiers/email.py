@@ -43,21 +43,21 @@ class Options(Strict):
     starttls: bool = True
 
 
-def message(notice: Notification) -> EmailMessage:
+def message(notification: Notification) -> EmailMessage:
     """The same on every attempt, byte by byte."""
-    options = Options.model_validate(notice.options)
+    options = Options.model_validate(notification.options)
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"] = options.from_, ", ".join(options.to)
-    mail["Subject"] = _line(notice.fact.text)[:200]
-    mail["Date"] = notice.at
-    mail["Message-ID"] = f"<{notice.id}@{options.from_.rpartition('@')[2].rstrip('>')}>"
+    mail["Subject"] = _line(notification.fact.text)[:200]
+    mail["Date"] = notification.at
+    mail["Message-ID"] = f"<{notification.id}@{options.from_.rpartition('@')[2].rstrip('>')}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_text(notice), charset="utf-8", cte="quoted-printable")
+    mail.set_content(_text(notification), charset="utf-8", cte="quoted-printable")
     return mail
 
 
-def _text(notice: Notification) -> str:
-    fact = notice.fact
+def _text(notification: Notification) -> str:
+    fact = notification.fact
     lines = [fact.text]
     if fact.type == FactType.PROMOTION_AWAITING_APPROVAL:
         lines += [
@@ -66,11 +66,11 @@ def _text(notice: Notification) -> str:
             "",
             f"To decide, in chat: /registry {fact_card.command('approve', fact)}",
         ]
-    if notice.page:
-        lines += ["", f"{fact_card.OPEN}: {notice.page}"]
+    if notification.page:
+        lines += ["", f"{fact_card.OPEN}: {notification.page}"]
     if url := commit_status.link(fact):
         lines += ["", url]
-    return "\n".join([*map(_line, lines), "", "-- ", f"{fact.type}, event {notice.event_id}"]) + "\n"
+    return "\n".join([*map(_line, lines), "", "-- ", f"{fact.type}, event {notification.event_id}"]) + "\n"
 
 
 def _line(text: str) -> str:
@@ -78,6 +78,6 @@ def _line(text: str) -> str:
     return " ".join(shown(" ".join(text.split())).split())
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    smtp.send(notice.url, message(notice), starttls=options.starttls)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    smtp.send(notification.url, message(notification), starttls=options.starttls)

@@ -32,9 +32,9 @@ class Options(access.Access):
     context: commit_status.Context = "registrar"
 
 
-def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str, Any]]:
+def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
     """Raises PassedOver."""
-    fact, repository = notice.fact, f"/repos/{options.repository}"
+    fact, repository = notification.fact, f"/repos/{options.repository}"
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
         return f"{repository}/commits/{sha}/comments", {"body": commit_status.comment(fact)}
@@ -47,7 +47,9 @@ def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str
     return f"{repository}/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    path, body = path_and_body(notice, options)
-    access.post(http, path, body, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    path, body = path_and_body(notification, options)
+    access.post(
+        http, path, body, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    )

@@ -32,11 +32,13 @@ class Options(access.Access):
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
 
 
-def body(notice: Notification, options: Options) -> dict[str, Any]:
-    return {"event_type": options.event_type, "client_payload": deploy_payload(notice)}
+def body(notification: Notification, options: Options) -> dict[str, Any]:
+    return {"event_type": options.event_type, "client_payload": deploy_payload(notification)}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    path, said = f"/repos/{options.repository}/dispatches", body(notice, options)
-    access.post(http, path, said, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    path, said = f"/repos/{options.repository}/dispatches", body(notification, options)
+    access.post(
+        http, path, said, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    )

@@ -37,9 +37,9 @@ class Options(Strict):
     context: commit_status.Context = "registrar"
 
 
-def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str, Any]]:
+def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
     """Below the project's address. Raises NotApplicable."""
-    fact = notice.fact
+    fact = notification.fact
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
         return f"/repository/commits/{sha}/comments", {"note": commit_status.comment(fact)}
@@ -52,13 +52,15 @@ def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str
     return f"/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    path, body = path_and_body(notice, options)
-    if not notice.secret:
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    path, body = path_and_body(notification, options)
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a token with the scope api")
-    headers = {**_HEADERS, "PRIVATE-TOKEN": notice.secret.strip()}
-    answer = exchange(http, f"{project_url(notice.url, options.project)}{path}", json.dumps(body).encode(), headers)
+    headers = {**_HEADERS, "PRIVATE-TOKEN": notification.secret.strip()}
+    answer = exchange(
+        http, f"{project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
+    )
     # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:
         raise NotApplicable(f"{answer.host} has this status of the commit already, or one that it can't follow")

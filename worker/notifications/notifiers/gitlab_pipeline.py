@@ -35,13 +35,13 @@ class Options(Strict):
     ref: Annotated[str, Field(min_length=1, max_length=255)]
 
 
-def body(notice: Notification, options: Options) -> bytes:
+def body(notification: Notification, options: Options) -> bytes:
     """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises PermanentError."""
-    if not notice.secret:
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
-    said = {"event": notice.event_id, **deploy_payload(notice)}
+    said = {"event": notification.event_id, **deploy_payload(notification)}
     variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in said.items()}
-    return urlencode({"token": notice.secret.strip(), "ref": options.ref, **variables}).encode()
+    return urlencode({"token": notification.secret.strip(), "ref": options.ref, **variables}).encode()
 
 
 def _value(key: str, value: object) -> str:
@@ -52,7 +52,7 @@ def _value(key: str, value: object) -> str:
     return text
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    url = f"{project_url(notice.url, options.project)}/trigger/pipeline"
-    send(http, url, body(notice, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    url = f"{project_url(notification.url, options.project)}/trigger/pipeline"
+    send(http, url, body(notification, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

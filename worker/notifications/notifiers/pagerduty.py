@@ -24,26 +24,26 @@ _MOST = 1024  # characters of a summary
 _HINTS = {400: "the channel's secret is no integration key of a service (32 characters)"}
 
 
-def body(notice: Notification) -> dict[str, Any]:
-    if not notice.secret:
+def body(notification: Notification) -> dict[str, Any]:
+    if not notification.secret:
         raise PermanentError(
             "the channel has no secret; add secret: env:NAME, the integration key of a PagerDuty service"
         )
-    fact = notice.fact
+    fact = notification.fact
     text, url = " ".join(fact.text.split()), commit_status.link(fact)
-    details = {key: value for key, value in deploy_payload(notice).items() if value is not None}
+    details = {key: value for key, value in deploy_payload(notification).items() if value is not None}
     return {
-        "routing_key": notice.secret.strip(),
+        "routing_key": notification.secret.strip(),
         "payload": {
             "summary": text if len(text) <= _MOST else f"{text[: _MOST - 1]}…",
-            "source": notice.source,
-            "timestamp": notice.at.isoformat(),
-            "custom_details": {**details, "event": notice.event_id},
+            "source": notification.source,
+            "timestamp": notification.at.isoformat(),
+            "custom_details": {**details, "event": notification.event_id},
         },
         "links": [{"href": url, "text": "The deployment"}] if url else [],
     }
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    content = json.dumps(body(notice)).encode()
-    send(http, notice.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    content = json.dumps(body(notification)).encode()
+    send(http, notification.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)

@@ -86,17 +86,17 @@ def _unmarked(lines: Iterable[str]) -> Iterator[str]:
             yield plain if inside else _QUOTE.sub("\u200b>", _ITALIC.sub("\uff3f\\1\uff3f", plain.translate(_LIKE)))
 
 
-def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
+def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """The message's JSON. Where a card is shown, its text is for notifications."""
-    title = escape(fact_card.title(notice))
+    title = escape(fact_card.title(notification))
     blocks = [_section(title)]
-    if fact_card.is_card(notice.fact):
-        *most, about = fact_card.parts(notice)
+    if fact_card.is_card(notification.fact):
+        *most, about = fact_card.parts(notification)
         blocks += [_section(escape("\n".join(part))) for part in most]
         blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
-        blocks += [_section(f"<{notice.page}|{fact_card.OPEN}>")] if notice.page else []
-    if fact_card.is_pressable(notice):
-        blocks.append(_to_decide(notice, encryptor))
+        blocks += [_section(f"<{notification.page}|{fact_card.OPEN}>")] if notification.page else []
+    if fact_card.is_pressable(notification):
+        blocks.append(_to_decide(notification, encryptor))
     return {"text": title, "blocks": blocks}
 
 
@@ -109,52 +109,59 @@ def _words(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _to_decide(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
+def _to_decide(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Buttons, or where nothing takes their presses the way that is always open."""
-    if notice.presses is None:
-        return _section(escape(f"to decide: {fact_card.shell_command('approve', notice.fact)}"))
-    return {"type": "actions", "elements": [_button(verdict, style, notice, encryptor) for verdict, style in _STYLES]}
+    if notification.presses is None:
+        return _section(escape(f"to decide: {fact_card.shell_command('approve', notification.fact)}"))
+    return {
+        "type": "actions",
+        "elements": [_button(verdict, style, notification, encryptor) for verdict, style in _STYLES],
+    }
 
 
-def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
+def _button(verdict: str, style: str, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
-    value = fact_card.encrypted_button(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel)
+    value = fact_card.encrypted_button(
+        verdict, notification, encryptor, place=Options.model_validate(notification.options).channel
+    )
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    content = message(notice, encryptor)
-    channel = Options.model_validate(notice.options).channel
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+    content = message(notification, encryptor)
+    channel = Options.model_validate(notification.options).channel
     if channel is None:
-        send(http, notice.url, json.dumps(content).encode(), _JSON)
+        send(http, notification.url, json.dumps(content).encode(), _JSON)
         return None
-    said = _call("chat.postMessage", {"channel": channel, **content, **_thread(notice, channel)}, notice, http)
+    said = _call(
+        "chat.postMessage", {"channel": channel, **content, **_thread(notification, channel)}, notification, http
+    )
     return json.dumps({"channel": said.get("channel", channel), "ts": said["ts"]}) if "ts" in said else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+def edit(notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
     """Slack keeps what is not named anew, so the blocks without buttons are."""
-    _call("chat.update", {**json.loads(ref), **message(notice, encryptor)}, notice, http)
+    _call("chat.update", {**json.loads(ref), **message(notification, encryptor)}, notification, http)
 
 
-def _thread(notice: Notification, channel: str) -> dict[str, Any]:
+def _thread(notification: Notification, channel: str) -> dict[str, Any]:
     """Whoever is asked again must see it in the channel too."""
-    card_ref = json.loads(notice.thread) if notice.thread else {}
+    card_ref = json.loads(notification.thread) if notification.thread else {}
     if card_ref.get("channel") != channel:
         return {}
-    return {"thread_ts": card_ref["ts"], "reply_broadcast": fact_card.is_card(notice.fact)}
+    return {"thread_ts": card_ref["ts"], "reply_broadcast": fact_card.is_card(notification.fact)}
 
 
-def _call(method: str, content: dict[str, Any], notice: Notification, http: requests.Session) -> Any:
+def _call(method: str, content: dict[str, Any], notification: Notification, http: requests.Session) -> Any:
     """parse: chat.update finds names of channels and people in a text, unless it is told not to.
 
     Slack answers 200 and says in the body whether it worked.
     """
-    if not notice.secret:
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
-    url = f"{Options.model_validate(notice.options).api.rstrip('/')}/{method}"
-    headers = {**_JSON, "Authorization": f"Bearer {notice.secret}"}
+    url = f"{Options.model_validate(notification.options).api.rstrip('/')}/{method}"
+    headers = {**_JSON, "Authorization": f"Bearer {notification.secret}"}
     said = ask(http, "POST", url, {**content, "parse": "none", "link_names": False}, headers)
     if said.get("ok") is True:
         return said

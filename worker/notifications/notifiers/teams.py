@@ -22,12 +22,12 @@ _MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microso
 _LONGEST = 1000  # characters of one
 
 
-def message(notice: Notification) -> dict[str, Any]:
+def message(notification: Notification) -> dict[str, Any]:
     """The workflow's JSON: one attachment, which is the card. https://adaptivecards.io/explorer/AdaptiveCard.html"""
-    body = [_line(fact_card.title(notice), size="medium", weight="bolder")]
-    if fact_card.is_card(notice.fact):
-        body += _fitting([_line(line, spacing="small") for line in _lines(notice)])
-    page = [{"type": "Action.OpenUrl", "title": fact_card.OPEN, "url": notice.page}] if notice.page else []
+    body = [_line(fact_card.title(notification), size="medium", weight="bolder")]
+    if fact_card.is_card(notification.fact):
+        body += _fitting([_line(line, spacing="small") for line in _lines(notification)])
+    page = [{"type": "Action.OpenUrl", "title": fact_card.OPEN, "url": notification.page}] if notification.page else []
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -39,10 +39,10 @@ def message(notice: Notification) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _lines(notice: Notification) -> list[str]:
-    commands = [f"@Registrar {fact_card.command(verdict, notice.fact)}" for verdict in ("approve", "reject")]
-    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.is_pressable(notice) else []
-    return [*to_decide, *(line for part in fact_card.parts(notice) for line in part)]
+def _lines(notification: Notification) -> list[str]:
+    commands = [f"@Registrar {fact_card.command(verdict, notification.fact)}" for verdict in ("approve", "reject")]
+    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.is_pressable(notification) else []
+    return [*to_decide, *(line for part in fact_card.parts(notification) for line in part)]
 
 
 def _line(text: str, **style: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _bytes(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
     """A workflow says 202 and no id: what it posted can't be edited."""
-    send(http, notice.url, _bytes(message(notice)), _JSON)
+    send(http, notification.url, _bytes(message(notification)), _JSON)
     return None
