@@ -1,4 +1,4 @@
-"""Celery's side: claim a task, act, finish; and all policy on trying again."""
+"""Run tasks for Celery: claim one, run its action, record the outcome, retry or give up."""
 
 import logging
 import random
@@ -35,16 +35,16 @@ from worker.task_context import TaskContext
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 60.0
-# What tells people of something else: that it could not be is told to nobody, and ends no promotion.
+# Tasks that only notify: their failure is notified to nobody, and ends no promotion.
 _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
-_SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
+_SETTLING = frozenset({"worker.settle"})  # decides itself whether MLflow or the record counts
 _OF_THE_PRESENT = frozenset({"worker.observe"})
-_AGAIN = 10  # times that a task begins anew since what it saw was made anew
-UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
+_MOST_RESTARTS = 10  # of one attempt, each because a version that it read was replaced
+UNEXPECTED_ATTEMPTS = 5  # an unexpected error is more likely ours than the registry's
 
 
 def install(worker_context: WorkerContext) -> None:
-    """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
+    """Register one Celery task per action, named worker.<file name>, and those of the clock."""
     for verb in kinds("worker.actions"):
         worker_context.app.task(name=f"worker.{verb}")(_entry(worker_context, verb))
 
@@ -65,7 +65,6 @@ def install(worker_context: WorkerContext) -> None:
 
 def _entry(worker_context: WorkerContext, verb: str) -> Callable[[str], None]:
     def run(task_id: str) -> None:
-        """Claim the task, act on it, finish it."""
         run_task(worker_context, verb, task_id)
 
     run.__name__ = verb
@@ -73,7 +72,7 @@ def _entry(worker_context: WorkerContext, verb: str) -> Callable[[str], None]:
 
 
 def _limit_downloads(worker_context: WorkerContext, run: Callable[[str], None]) -> Callable[[str], None]:
-    """Where there is a place; whoever leaves it rings for the next."""
+    """Run a long download only where one of the few places for them is free; afterwards, publish the next one."""
 
     def download(task_id: str) -> None:
         with worker_context.downloads.place() as found:
@@ -87,12 +86,14 @@ def _limit_downloads(worker_context: WorkerContext, run: Callable[[str], None]) 
 
 
 def run_task(worker_context: WorkerContext, verb: str, task_id: str) -> None:
-    """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
+    """Claim a task and run it. A task that can't be claimed is done, or another worker has it."""
     try:
         with worker_context.ledger.write() as connection:
             task = tasks.claim(connection, task_id, at=worker_context.now())
     except LedgerUnavailable as error:
-        log.warning("%s %s: not begun, the sweep rings again: the ledger %s (%s)", verb, task_id, error.reason, error)
+        log.warning(
+            "%s %s: not started, the sweep publishes it again: the ledger %s (%s)", verb, task_id, error.reason, error
+        )
         return
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
@@ -114,19 +115,21 @@ def _attempt(worker_context: WorkerContext, verb: str, task: Task) -> None:
 
 
 def release_task(worker_context: WorkerContext, task: Task) -> None:
-    """This worker stops, and another one takes the task at once; without the ledger, when the lease is over."""
+    """Give a task back while this worker stops, for another to take at once; without the ledger, when its lease
+    ends.
+    """
     try:
         with worker_context.ledger.write() as connection:
             task_messages = tasks.release(connection, task, at=worker_context.now())
     except LedgerUnavailable as error:
-        log.warning("%s %s: not handed back: the ledger %s (%s)", task.name, task.id, error.reason, error)
+        log.warning("%s %s: not released: the ledger %s (%s)", task.name, task.id, error.reason, error)
         return
-    log.info("%s %s: handed back", task.name, task.id)
+    log.info("%s %s: released", task.name, task.id)
     publish(worker_context.app, task_messages)
 
 
 def _complete(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
-    """Act, and write down what came of it. Raises LeaseLost."""
+    """Run the action and record its outcome. Raises LeaseLost."""
     with Lease(worker_context.ledger, task, worker_context.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(worker_context, task, "dead", f"its worker died {task.crashes} times while running it")
@@ -137,13 +140,13 @@ def _complete(worker_context: WorkerContext, verb: str, task: Task) -> list[Task
             task_messages = _finish(worker_context, task, "refused" if outcome.refused else "succeeded", outcome)
         except LeaseLost:
             raise
-        except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
+        except LedgerUnavailable as error:  # not the task's fault, so it is never given up for this
             return _retry(worker_context, task, f"the ledger {error.reason}", pause(1))
         except TaskAlreadyRunning as error:
             return _retry(worker_context, task, str(error), pause(1))
         except RegistryError as error:
             return _handle_failure(worker_context, context, error)
-        except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
+        except Exception as error:  # Celery's one handler: a bug must neither lose the task nor block its lane
             log.exception("%s %s: unexpected error", verb, task.id)
             return _handle_unexpected(worker_context, task, error)
         log.info("%s %s: %s", verb, task.id, outcome.summary)
@@ -151,12 +154,13 @@ def _complete(worker_context: WorkerContext, verb: str, task: Task) -> list[Task
 
 
 def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
-    """Whatever the action reads of its model is held against the record first (worker/promotions/version_identity.py).
+    """Run the action on a registry that compares each version with the record (worker/promotions/version_identity.py).
 
-    Raises RegistryError. After a write, it begins again as if this attempt had been cut off there.
+    Where a version turns out to be another one, the action starts again: if something was written, as a further
+    attempt. Raises RegistryError.
     """
     written = 0
-    for _ in range(_AGAIN):
+    for _ in range(_MOST_RESTARTS):
         identity = _identity_check(worker_context, task)
         context = _task_context(worker_context, replace(task, attempts=task.attempts + written), lease.renew, identity)
         try:
@@ -173,7 +177,7 @@ def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lea
 
 
 def _identity_check(worker_context: WorkerContext, task: Task) -> VersionIdentityCheck | None:
-    """Of what works in the lane of a model."""
+    """Return the check for a task in a model's lane; None for others."""
     model = task.data.get("model")
     if model is None or task.lane != f"model:{model}":
         return None
@@ -187,13 +191,13 @@ def _identity_check(worker_context: WorkerContext, task: Task) -> VersionIdentit
 
 
 def _version_number(task: Task) -> int | None:
-    """Of the version that a task is about, if it is about one, and not about whatever is there."""
+    """Return the number of the version that a task is about; None where it is about whatever is there now."""
     found: int | None = task.args.get("version", task.data.get("version"))
     return None if task.name in _OF_THE_PRESENT else found
 
 
 def _bind_version(task: Task, identity: VersionIdentityCheck | None) -> Task:
-    """The task, bound to the version that it saw under its number; as it was where it saw none, or is bound."""
+    """Bind a task to the version that it saw under its number; unchanged where it saw none, or is bound."""
     seen = identity.seen.get((str(task.data.get("model")), _version_number(task) or 0)) if identity else None
     if seen is None or tasks.MEANT in task.args:
         return task
@@ -201,7 +205,7 @@ def _bind_version(task: Task, identity: VersionIdentityCheck | None) -> Task:
 
 
 def _save_binding(worker_context: WorkerContext, task: Task, identity: VersionIdentityCheck | None) -> None:
-    """Tried again, however late, a task is about the version that it saw, and not about what has the number then.
+    """Keep the version that a task is about, for its next attempt: by then, its number may be another's.
 
     Raises LeaseLost.
     """
@@ -211,7 +215,7 @@ def _save_binding(worker_context: WorkerContext, task: Task, identity: VersionId
 
 
 def _bind_follow_up(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
-    """What follows for a version is to be done with that one, however late, and not with what has its number then."""
+    """Bind a follow-up to the version that the task saw: by its turn, the number may be another's."""
     which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
     return (
         replace(step, args={**step.args, tasks.MEANT: which.created_at.isoformat()})
@@ -221,19 +225,19 @@ def _bind_follow_up(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], I
 
 
 def _record_change(worker_context: WorkerContext, task: Task, found: Outcome) -> None:
-    """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
+    """Record that versions were replaced, and notify, before the task goes on or is retried. Raises LeaseLost."""
     at = worker_context.now()
     log.warning("%s %s: %s", task.name, task.id, found.summary)
     answers = deployment_gate_response.responses(
         worker_context.ledger, worker_context.encryptor, task, "succeeded", found, others=True
     )
-    told = Outcome(
+    complete = Outcome(
         found.summary, found.facts, (*notification_tasks(worker_context.policy, found, at=at), *answers), found.records
     )
 
     def write() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
-            return tasks.come_to_light(connection, task, told, at=at)
+            return tasks.come_to_light(connection, task, complete, at=at)
 
     publish(worker_context.app, retry_while_unavailable(write))
 
@@ -265,8 +269,8 @@ def _task_context(
 
 def _handle_failure(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> list[TaskMessage]:
     if ended := retry.final_state(context.task, error, at=context.now, answers=context.registry_answers):
-        state, said = ended
-        return _give_up(worker_context, context.task, state, worker_context.redact(said))
+        state, reason = ended
+        return _give_up(worker_context, context.task, state, worker_context.redact(reason))
     asked = error.after if isinstance(error, RetryableError) else None
     doubted = retry.failed_while_registry_answers(context.task, error, context.registry_answers)
     return _retry(
@@ -286,7 +290,9 @@ def _handle_unexpected(worker_context: WorkerContext, task: Task, error: Excepti
 
 
 def pause(attempts: int, asked: float | None = None) -> float:
-    """Seconds until the next attempt: 1, 2, 4 ... 60, half of it by chance; or what the other side asked for."""
+    """Return the seconds until the next attempt: 1, 2, 4 ... 60, of which half is random; or what the other side
+    asked for, if that is longer.
+    """
     longest = min(LONGEST_PAUSE, 2.0 ** min(attempts - 1, 10))
     return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
 
@@ -296,15 +302,15 @@ def _retry(
 ) -> list[TaskMessage]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
-    def put_back() -> list[TaskMessage]:
+    def requeue() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
             return tasks.retry(connection, task, delay=delay, error=error, at=worker_context.now(), doubted=doubted)
 
-    return retry_while_unavailable(put_back)
+    return retry_while_unavailable(requeue)
 
 
 def _give_up(worker_context: WorkerContext, task: Task, state: str, error: str) -> list[TaskMessage]:
-    """A final error is told; a promotion that was under way has failed with it."""
+    """Record a final error and notify; a promotion that was under way fails with it."""
     log.log(logging.INFO if state == "refused" else logging.ERROR, "%s %s: %s: %s", task.name, task.id, state, error)
     outcome = Outcome(error) if task.name in _TELLING else _failure_outcome(task, state, error)
     return _finish(worker_context, task, state, outcome, error=error)
@@ -313,7 +319,7 @@ def _give_up(worker_context: WorkerContext, task: Task, state: str, error: str) 
 def _failure_outcome(task: Task, state: str, error: str) -> Outcome:
     promotion = task.args.get("promotion")
     what = f"{task.event_type} by {task.actor_name}"
-    if task.name == "worker.answer":  # the event itself was done
+    if task.name == "worker.answer":  # the event's own task succeeded
         what = f"the answer to a deployment that waits for the end of {what}"
     text = f"{what} {'was refused' if state == 'refused' else 'could not be done'}: {error}"
     about = {"promotion": promotion} if promotion else {}
@@ -337,8 +343,7 @@ def _finish(
             worker_context.ledger, worker_context.encryptor, task, state, outcome
         )
         steps = (_bind_follow_up(step, task, outcome.seen) for step in outcome.follow_ups)
-        told = (*steps, *notes, *answers)
-        complete = replace(outcome, follow_ups=told)
+        complete = replace(outcome, follow_ups=(*steps, *notes, *answers))
         with worker_context.ledger.write() as connection:
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 

@@ -1,4 +1,4 @@
-"""The answer to the person who asked for something with an address to answer at."""
+"""The answer to a person whose event came with an address to answer at."""
 
 from registrar.config.encryption import Encryptor
 from registrar.events.outcome import FollowUp
@@ -8,9 +8,9 @@ from worker.promotions import deployment_gate_response
 
 
 def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
-    """Once: by the event's first task. Who waits for more is answered later.
+    """Return the reply, once: from the event's first task; none where a deployment waits for the promotion's end.
 
-    elsewhere: another event's task says so, as this one was never done.
+    elsewhere: another event's task replies, because this one was never run.
     """
     if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
         return []

@@ -1,4 +1,4 @@
-"""Waiting for a ledger that is away, with what was done in hand: it must be written down, or it is done again."""
+"""Wait for a ledger that is away, with an outcome in hand: it must be written, or the task is done again."""
 
 import logging
 from collections.abc import Callable
@@ -9,14 +9,15 @@ from registrar.ledger import LedgerUnavailable
 
 log = logging.getLogger(__name__)
 
-FIRST, LONGEST, ALL = 0.1, 5.0, 1800.0  # seconds: the first pause, the longest one, and how long in all
+FIRST, LONGEST, ALL = 0.1, 5.0, 1800.0  # seconds: the first pause, the longest, and all together
 Written = TypeVar("Written")
 
 
 def retry_while_unavailable(write: Callable[[], Written]) -> Written:
-    """Write, again and again until the ledger takes it. The background keeps the lease, or another worker has it by
-    then (LeaseLost). A write that got through though nobody was told is LeaseLost too. Raises LedgerUnavailable after
-    half an hour.
+    """Call write until the ledger takes it. Raises LedgerUnavailable after half an hour.
+
+    The lease is renewed in the background meanwhile, or another worker gets the task (LeaseLost). A write that
+    succeeded though its answer was lost raises LeaseLost too.
     """
     pause, waited = FIRST, 0.0
     while True:

@@ -1,4 +1,4 @@
-"""How a plan of the command line looks: at the real registry, the policy and the ledger of an installation."""
+"""Registry, policy and ledger of an installation, for the plans of the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from worker.registry.protocol import RetryableError
 
 
 class RegistryUnavailable(UserError):
-    """The registry does not answer: what would be can't be told."""
+    """The registry does not answer, so there is no plan."""
 
     exit_code = 4
 
 
 @contextmanager
 def registry_session(context: Context) -> Iterator[PlanContext]:
-    """Raises RegistryUnavailable for what the block is not answered."""
+    """Raises RegistryUnavailable where a call within the block is not answered."""
     configure_client()
     registry = MlflowRegistry(context.settings().mlflow_uri)
     try:

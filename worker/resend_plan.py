@@ -11,7 +11,7 @@ from worker.registry_session import registry_session
 
 
 def plan_replay(evaluation: EvaluationContext, data: Data) -> Plan:
-    """data: of the new event. Raises Retryable where the registry does not answer."""
+    """data: of the new event. Raises RetryableError where the registry does not answer."""
     try:
         found = _plan(evaluation, data)
     except PermanentError as error:
@@ -43,6 +43,6 @@ def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
 
 
 def of_event(context: Context, data: Data) -> Plan:
-    """Raises Unanswered, where it takes a look at the registry."""
+    """Raises RegistryUnavailable."""
     with registry_session(context) as evaluation:
         return plan_replay(evaluation, data)

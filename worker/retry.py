@@ -1,8 +1,8 @@
-"""When a task is given up: after which error, and after how long.
+"""Decide when a task is given up: after which error, and after how long.
 
-A registry that is down keeps a lane: what comes after may need what comes before. Where it answers others, it is this
-task that it can't do, whatever it says (a search that is too much for its database is a 503): then the rest of the lane
-waits for minutes, and not for hours.
+While the registry is down, a lane waits: later tasks may need earlier ones. Where it answers other calls, the fault is
+this task's, whatever the error (a search that is too much for its database is a 503): the lane then waits minutes, not
+hours.
 """
 
 from collections.abc import Callable
@@ -13,41 +13,44 @@ from registrar.ledger.tasks import Task
 from registrar.policy.document import OURSELVES
 from worker.registry.protocol import AmbiguousError, Refused, RegistryError, RetryableError
 
-RETRY_FOR = timedelta(hours=6)  # a registry that is down for an hour is waited for
-AMBIGUOUS_ATTEMPTS = 10  # about 5 minutes
+RETRY_FOR = timedelta(hours=6)  # an outage of an hour must lose nothing
+AMBIGUOUS_ATTEMPTS = 10  # with pauses, about 5 minutes
 
 
 def failed_while_registry_answers(task: Task, error: RegistryError, answers: Callable[[], bool]) -> bool:
-    """Whether an attempt failed though the registry does answer. Of what holds up no model, nobody asks."""
+    """Return whether an attempt failed though the registry answers. Only asked of tasks that block a model's lane."""
     if not isinstance(error, RetryableError) or isinstance(error, AmbiguousError):
         return False
     return task.of_model and answers()
 
 
 def is_refused(task: Task, error: BaseException) -> bool:
-    """Whether it is the mistake of whoever asked, who is told; nobody else has to look at it.
+    """Return whether the error is the requester's mistake: they are told, and nobody else has to act.
 
-    A report about what is not there is for somebody to look at, and so is what nobody asked for and can't be: what
-    follows by itself, or what the time brings.
+    A report about something that does not exist needs somebody to look, and so does a follow-up or an event of the
+    clock.
     """
     asked = _is_event_task(task) and task.source != OURSELVES and VOCABULARY[task.event_type].asks
     return isinstance(error, Refused) and asked
 
 
 def _is_event_task(task: Task) -> bool:
-    """The event's own task, or the request that a move to a guarded stage becomes; not what follows from either."""
-    step, said = (task.args.get("version"), task.args.get("target")), (task.data.get("version"), task.data.get("stage"))
+    """Return whether it is the event's own task, or the request that a move to a guarded stage turns into."""
+    step, requested = (
+        (task.args.get("version"), task.args.get("target")),
+        (task.data.get("version"), task.data.get("stage")),
+    )
     moves = task.event_type == "model_version.transition" and task.name == "worker.request"
-    return task.first or (moves and step == said)
+    return task.first or (moves and step == requested)
 
 
 def final_state(
     task: Task, error: RegistryError, *, at: datetime, answers: Callable[[], bool]
 ) -> tuple[str, str] | None:
-    """The state of a task that ends with this error, and what to say of it; None: it is tried again.
+    """Return the state of a task that ends with this error, and the reason; None: it is tried again.
 
-    at: when the attempt began, so that an action that asks gets the answer that the task will get. answers: whether the
-    registry does, when asked something else.
+    at: when the attempt began, so that an action that asks gets the same answer as its task. answers: whether the
+    registry answers another call.
     """
     if is_refused(task, error):
         return "refused", str(error)
@@ -56,8 +59,8 @@ def final_state(
     if isinstance(error, AmbiguousError) and task.attempts >= AMBIGUOUS_ATTEMPTS:
         return "dead", f"given up after {task.attempts} attempts: {error}"
     if task.doubts + 1 >= AMBIGUOUS_ATTEMPTS and failed_while_registry_answers(task, error, answers):
-        said = f"given up after {task.attempts} attempts; the registry answered others meanwhile"
-        return "dead", f"{said}: {error}"
+        reason = f"given up after {task.attempts} attempts; the registry answered others meanwhile"
+        return "dead", f"{reason}: {error}"
     if at - task.started_at > RETRY_FOR:
         return "dead", f"given up after {RETRY_FOR}: {error}"
     return None

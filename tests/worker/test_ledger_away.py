@@ -86,7 +86,7 @@ def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(harness, caplog):
     event = harness.accept("training_run.failed", model="taxi")
     with locked(harness):
         celery_side.run_task(harness.bench, "report", row(harness, event).id)
-    assert "not begun, the sweep rings again: the ledger is locked by another process" in caplog.text
+    assert "not started, the sweep publishes it again: the ledger is locked by another process" in caplog.text
     assert row(harness, event).state == "queued"
 
 

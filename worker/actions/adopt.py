@@ -1,7 +1,7 @@
-"""worker.adopt, after a drift that the policy adopts: a version moved by hand gets all that goes with its new place.
+"""worker.adopt, after drift that the policy adopts: complete a move that was made by hand.
 
-The hand stands for the approval and its time, and for nothing else: gates are asked as a promotion asks them, those of
-the targets before this one too. Whoever did it may have passed them by. What approvers rejected is not adopted.
+Moving by hand replaces approval and time gates, but not gates: those of this target and of earlier ones are evaluated
+as for a promotion, since the move may have skipped them. A rejected version is not adopted.
 """
 
 from dataclasses import replace
@@ -31,14 +31,14 @@ def act(context: TaskContext) -> Outcome:
     if why := against or failed_gates(context, version, stage):
         return _refused(version, stage, target, why)
     moved = move(context, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
-    # By this the record knows that a rollback may go to it (registrar.ledger.holders).
+    # Tells the record that a rollback may go to it (registrar.ledger.holders).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     records = tuple(_adopted(record, version) for record in moved.records)
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
 
 
 def _rejected(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Why a rejection stands: nobody asked for it again."""
+    """Return why a rejection stands: nobody asked for it again."""
     of = version.incarnation(context.registry.address)
     with context.ledger.read() as connection:
         last = latest(connection, version.model, version.version, stage, of=of)
@@ -49,14 +49,14 @@ def _rejected(context: TaskContext, version: Version, stage: str) -> str | None:
 
 
 def _adopted(record: LedgerChange, version: Version) -> LedgerChange:
-    """The journal tells it from what a hand did past the policy."""
+    """Mark the holding, so that the journal tells it from one past the policy."""
     if isinstance(record, HoldingStarted) and record.version == version.version:
         return replace(record, adopted=True)
     return record
 
 
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:
-    """It stays where it is, as drift that is not adopted does: told, and in the record."""
+    """Leave it where it is, like drift that is not adopted: announced and recorded."""
     text = f"{version} can't be adopted in {stage}: {why}"
     records: list[LedgerChange] = []
     if version.stage == stage:

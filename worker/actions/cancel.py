@@ -1,4 +1,4 @@
-"""worker.cancel, on promotion.cancel: an open request is taken back, by its requester or a member of its groups."""
+"""worker.cancel, on promotion.cancel: withdraw an open request; allowed for its requester and members of its groups."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome

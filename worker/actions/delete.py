@@ -1,7 +1,7 @@
-"""worker.delete, after worker.prune: versions whose mark is over go, one by one, each looked at right before.
+"""worker.delete, after worker.prune: delete the versions whose mark has ended, one by one, each checked right before.
 
-What stays now loses its mark. Where the registry stops answering, or refuses, what is done is written down, and the
-rest is a task of its own: the record never lacks a version that was deleted here.
+A version that is to stay now loses its mark. Where the registry stops answering, or refuses, what is done is recorded,
+and the rest becomes a task of its own: so the record never misses a version that was deleted here.
 """
 
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from worker.retention.sizes import format_sizes, name_versions
 from worker.retention.survey import judge_version
 from worker.task_context import TaskContext
 
-Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: can't be counted
+Sized = tuple[int, int | None]  # a version and the bytes of its files; None: can't be counted
 
 
 @dataclass
 class DeleteResult:
-    """spared: why, by version; unmarked: that their marks are over."""
+    """spared: why, by version. unmarked: the ends of their marks."""
 
     deleted: list[Sized] = field(default_factory=list)
     spared: dict[int, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _one(context: TaskContext, each: Sized, done: DeleteResult, *, again: bool) -> None:
-    """again: an attempt before this one may have been cut off right after its write; that is told as done."""
+    """again: an earlier attempt may have been cut off right after its write; that counts as done."""
     number = each[0]
     decision = judge_version(context, context.model, number)
     if decision is None:

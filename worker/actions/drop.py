@@ -1,7 +1,7 @@
-"""worker.drop, on task.drop: work that failed for good stays undone, and work that waits is never begun.
+"""worker.drop, on task.drop: a dead letter stays undone, or a waiting task is never run.
 
-Of what was waiting, all who wait for it are told: a promotion that it was to bring on has failed, a deployment is not
-let go, whoever asked is answered.
+For a waiting task, everybody who waits for it is answered: its promotion fails, a deployment is rejected, its requester
+gets a reply.
 """
 
 from registrar.events.facts import FactType

@@ -1,6 +1,7 @@
-"""worker.evaluated, on evaluation_run.finished: gates look at this run now, and the next targets are tried again.
+"""worker.evaluated, on evaluation_run.finished: gates use this run from now on, and the next targets are requested
+again.
 
-The run itself must say that it evaluated this version: else any good run would do for any version.
+The run itself must say that it evaluated this version; otherwise any good run would do for any version.
 """
 
 from datetime import timedelta
@@ -15,8 +16,8 @@ from worker.registry.protocol import PermanentError, Run, Version
 from worker.task_context import TaskContext
 
 _LOGGED = "models:/"
-TAG = "evaluated_model"  # of the run
-_CLOCKS = timedelta(minutes=1)  # MLflow's and that of whoever evaluates
+TAG = "evaluated_model"  # of an evaluation run
+_CLOCKS = timedelta(minutes=1)  # allowed difference between MLflow's clock and the evaluator's
 
 
 def act(context: TaskContext) -> Outcome:
@@ -28,7 +29,7 @@ def act(context: TaskContext) -> Outcome:
         )
     if newer := _newer(context, version):
         return Outcome(f"{version} was evaluated by run {newer} since this was told, which counts; nothing to do")
-    if not _says_so(run, version):
+    if not _evaluated(run, version):
         raise PermanentError(
             f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "
             f"models:/{version.model}/{version.version}, or evaluate the logged model by its model_id"
@@ -43,16 +44,16 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _newer(context: TaskContext, version: Version) -> str | None:
-    """The run of an evaluation that was told after this one: a replay, or a task that is tried again, comes late."""
+    """Return the run of an evaluation that was announced later: a resent event or a retried task comes late."""
     with context.ledger.read() as connection:
         newest = told(connection, version.model, version.version, version.created_at, Key.EVALUATION)
     return recorded(context.ledger, version).get(Key.EVALUATION) if newest and newest > context.task.told else None
 
 
-def _says_so(run: Run, version: Version) -> bool:
-    """By MLflow's own link to the logged model that the version was made of, or by the tag.
+def _evaluated(run: Run, version: Version) -> bool:
+    """Check MLflow's own link to the logged model that the version was made of, or else the tag.
 
-    Before there was such a version, the tag named another one of that number.
+    A tag from before the version existed meant another one of that number.
     """
     if version.source.startswith(_LOGGED) and version.source.removeprefix(_LOGGED) in run.inputs:
         return True

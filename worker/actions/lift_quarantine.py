@@ -1,6 +1,7 @@
-"""worker.lift_quarantine, on quarantine.lift: a version that was rolled back may be asked for again.
+"""worker.lift_quarantine, on quarantine.lift: a version that was rolled back may be requested again.
 
-Who may approve a promotion of the model may also lift; where nobody has to approve, whoever may send the event.
+Allowed for everybody who may approve a promotion of the model; where nobody has to approve, for any sender of the
+event.
 """
 
 from registrar.events.facts import FactType
@@ -29,7 +30,7 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _permit(context: TaskContext) -> None:
-    """Raise Refused for somebody who may approve no promotion of the model."""
+    """Raises Refused for an actor who may approve no promotion of the model."""
     approvals = [target.approval for target in context.policy.model(context.model).targets]
     groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
     if groups and not context.policy.belongs(context.task.actor, groups):

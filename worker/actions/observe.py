@@ -1,7 +1,7 @@
-"""worker.observe, on registry.changed: the record learns what was done by hand in MLflow, and people are told.
+"""worker.observe, on registry.changed: record and announce what was changed by hand in MLflow.
 
-MLflow does not say who changed what, and our own writes come back too. So nothing is concluded from the message: the
-registry as it is now is compared with the record. This runs in the model's lane, behind whatever wrote.
+MLflow does not say who changed what, and reports our own writes, too. So nothing is concluded from the message: the
+registry as it is now is compared with the record. This runs in the model's lane, after the task that wrote.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from worker.registry import limits
 from worker.registry.protocol import NotFound, Version, find_version
 from worker.task_context import TaskContext
 
-_REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
+_REGISTERED = "registrar.event"  # tag of every version that was registered here
 
 
 def act(context: TaskContext) -> Outcome:
@@ -53,7 +53,7 @@ def _version(context: TaskContext, number: int) -> Outcome:
 
 
 def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
-    """Who trained it, as it is seen now; nothing where its run is gone."""
+    """Return the record of the author as seen now; nothing where the run is gone."""
     try:
         return (
             attribution.first_author_record(context.ledger, version, context.registry.run(version.run_id).user)
@@ -65,7 +65,9 @@ def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
 
 
 def _model(context: TaskContext) -> Outcome:
-    """A model of ours has its first version from us; the task that made both is done, or will try again before us."""
+    """A model that was registered here has its first version from us: the task is done, or its retry comes before
+    this one.
+    """
     versions = context.registry.versions(context.model)
     if versions and _registered_here(context, versions[-1]):
         return _nothing(f"{context.model} was registered here")
@@ -73,7 +75,7 @@ def _model(context: TaskContext) -> Outcome:
 
 
 def _tag(context: TaskContext, number: int, key: str) -> Outcome:
-    """What it is now, against the record; what has been put right again meanwhile is nothing."""
+    """Compare the tag's present value with the record; one that was restored meanwhile is no change."""
     if (version := find_version(context.registry, context.model, number)) is None:
         return _nothing(f"{context.model} version {number} is gone again")
     found, ours = version.tags.get(key), _own(context, version).get(key)

@@ -1,7 +1,7 @@
-"""worker.prune, on model.prune: old versions are marked; those whose mark is over are handed to worker.delete.
+"""worker.prune, on model.prune: mark old versions; hand those whose mark has ended to worker.delete.
 
-What is marked can be seen in MLflow, and saved: an alias, a stage or a promotion keeps it. A few at a time, oldest
-first; what is left over is a task of its own.
+A mark can be seen in MLflow, and the version saved: by an alias, a stage or a promotion. A few at a time, oldest first;
+the rest is a task of its own.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from worker.retention.survey import RetentionDecision, Step, survey
 from worker.task_context import TaskContext
 
 AT_ONCE = 25
-TIMER = f"source:{OURSELVES}"  # who asks where the policy has a schedule
+TIMER = f"source:{OURSELVES}"  # the actor of scheduled prunes
 
 
 def act(context: TaskContext) -> Outcome:
@@ -56,9 +56,9 @@ def _permit(context: TaskContext) -> None:
 
 
 def _stamp(context: TaskContext) -> str:
-    """When the marks of this task end: the same on every attempt, so that a second one sets no tag again.
+    """Return when this task's marks end: the same on every attempt, so that a retry sets no tag again.
 
-    Counted from the first attempt, not from the event: what waited through an outage still gives people their time.
+    Counted from the first attempt, not from the event, so that people have their time also after an outage.
     """
     retention = context.policy.model(context.model).retention
     return (context.task.started_at + length(retention.grace)).isoformat() if retention else ""
@@ -84,9 +84,9 @@ def _marked(context: TaskContext, numbers: list[int], found: dict[int, int | Non
 
 
 def _summary(context: TaskContext, everything: list[RetentionDecision], facts: tuple[Fact, ...], due: int) -> str:
-    said = [fact.text for fact in facts]
-    said += [f"{due} whose time of grace is over, or that stay now, are looked at next"] if due else []
+    parts = [fact.text for fact in facts]
+    parts += [f"{due} whose time of grace is over, or that stay now, are looked at next"] if due else []
     steps = Counter(decision.step for decision in everything)
     return (
-        "; ".join(said) or f"nothing to prune: {steps['stay']} versions of {context.model} stay, {steps['wait']} wait"
+        "; ".join(parts) or f"nothing to prune: {steps['stay']} versions of {context.model} stay, {steps['wait']} wait"
     )

@@ -1,4 +1,4 @@
-"""worker.register, on training_run.finished and model_version.register: a run's model becomes a version."""
+"""worker.register, on training_run.finished and model_version.register: register a run's model as a version."""
 
 import math
 import time
@@ -15,18 +15,20 @@ from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version
 from worker.task_context import TaskContext
 
-SLOW = 2.0  # seconds from before the look at the lease to the end of the write; another worker has the task after 15
+SLOW = 2.0  # seconds from before the check of the lease to the end of the write; after 15, another worker has the task
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Registration)
-    # Before anything is created: a run without a model leaves nothing behind.
+    # First, so that a run without a model leaves nothing behind.
     run, source = choose_run(context.registry, data, _path(context))
     if earlier := find_registered(context.registry, data, run, source, _path(context)):
-        return _there(context, data, run, earlier)
+        return _existing_outcome(context, data, run, earlier)
     began = time.monotonic()
     made = _create(context, data, run, source)
-    return _there(context, data, run, _alone(context, run, source, made, seconds=time.monotonic() - began))
+    return _existing_outcome(
+        context, data, run, _keep_older(context, run, source, made, seconds=time.monotonic() - began)
+    )
 
 
 def _path(context: TaskContext) -> str:
@@ -52,9 +54,7 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
 
     try:
         return create()
-    except (
-        NotFound
-    ):  # of a model's first version alone: to ask each time whether the model is there would be one more call
+    except NotFound:  # only for a model's first version; checking each time would be one more call
         context.registry.ensure_model(data.model)
         return create()
 
@@ -63,10 +63,11 @@ def _commit(data: Registration, run: Run) -> str | None:
     return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
 
 
-def _alone(context: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
-    """A first attempt's call that nobody answered may have come to MLflow after we had looked; or this is that call,
-    of a worker that stood still between the look at its lease and the write, and woke when it was over. The older one
-    stays.
+def _keep_older(context: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
+    """Return the older of two versions of this run, and delete the newer one.
+
+    There are two if a first attempt's call without an answer reached MLflow after we looked; or if this is that call,
+    of a worker that was suspended between checking its lease and the write.
     """
     if context.task.attempts == 1 and seconds < SLOW:
         return made
@@ -76,8 +77,10 @@ def _alone(context: TaskContext, run: Run, source: ModelSource, made: Version, *
     return first
 
 
-def _there(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
-    """Of a version that is this run's: made by this task, by its own training, or by an earlier event."""
+def _existing_outcome(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
+    """Return the outcome for an existing version of this run: made by this task, by its training, or by an earlier
+    event.
+    """
     named = run.name or run.id
     if version.tags.get("registrar.task") == context.task.id:
         return _registered_outcome(
@@ -103,12 +106,12 @@ def _registered_outcome(context: TaskContext, run: Run, version: Version, text: 
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
-        records=(*_bound(context, run, version), *refresh_periodically(context, version)),
+        records=(*_records(context, run, version), *refresh_periodically(context, version)),
     )
 
 
-def _bound(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
-    """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
+def _records(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
+    """Return the records of author, registrant and tags. A version that was taken up has its author as seen now."""
     ours = version.tags.get("registrar.task") == context.task.id
     people = (
         attribution.registration_records(context, version, run.user)

@@ -1,7 +1,7 @@
-"""worker.replay, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
+"""worker.replay, on event.replay: send an accepted event again, as a new one of the actor who asks for that.
 
-The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
-address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.
+The first sender has no part in it: the policy judges the new event by its own actor, and the address for the first
+one's reply is not used. With `plan`, it only says what would happen.
 """
 
 from registrar.events.event import Actor, Event

@@ -1,4 +1,4 @@
-"""worker.reply, after the first task of an event that came with an address: the person who asked is answered."""
+"""worker.reply, after the first task of an event that came with an address: answer the person who asked."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""worker.report, on training_run.failed: people are told, the registry is left alone."""
+"""worker.report, on training_run.failed: announce it; the registry is left alone."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome

@@ -1,4 +1,4 @@
-"""worker.request, on promotion.request and by itself after each step: a version is tried against a target."""
+"""worker.request, on promotion.request and by itself after each step: evaluate a version against a target."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -45,18 +45,18 @@ def act(context: TaskContext) -> Outcome:
         why = f": {earlier.reason}" if earlier.reason else ""
         return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
     waiting = earlier if earlier and earlier.state == "waiting" else None
-    outcome = _tried(context, version, target, waiting)
+    outcome = _evaluate(context, version, target, waiting)
     if earlier is None or not late:
         return outcome
     why = f"it was asked for {late} ago; it was asked for again"
     text = f"the promotion of {earlier} has expired: {why}"
-    told = Fact(FactType.PROMOTION_EXPIRED, text, earlier.model, earlier.version, {"promotion": earlier.id})
+    expired = Fact(FactType.PROMOTION_EXPIRED, text, earlier.model, earlier.version, {"promotion": earlier.id})
     ended = PromotionStateChanged(earlier.id, "expired", why)
-    return replace(outcome, facts=(told, *outcome.facts), records=(ended, *outcome.records))
+    return replace(outcome, facts=(expired, *outcome.facts), records=(ended, *outcome.records))
 
 
-def _tried(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
-    """waiting: the open request that waits for its time, which this is another look at."""
+def _evaluate(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
+    """waiting: the open request that waits for its time, which this evaluates again."""
     leaving = removal_refusal(context, version, target.stage)
     if (
         reason := version_state.quarantine_reason(context.ledger, version)
@@ -66,18 +66,18 @@ def _tried(context: TaskContext, version: Version, target: Target, waiting: Prom
         return _held_back(context, version, target, [reason], waiting)
     evidence = gather(context, version, target)
     metrics.gates(context.policy, version.model, target, evidence.verdicts)
-    outcome = _judged(context, evidence, waiting)
+    outcome = _decide(context, evidence, waiting)
     return replace(
         outcome,
         records=(*attribution.first_author_record(context.ledger, version, evidence.trained_by), *outcome.records),
     )
 
 
-def _judged(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _decide(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     if evidence.reasons:
         return _held_back(context, evidence.version, evidence.target, evidence.reasons, waiting)
     closed_gates = [gate for gate in evidence.closed_gates if gate.before_request]
-    outcome = _waits(context, evidence, closed_gates, waiting) if closed_gates else _opened(context, evidence, waiting)
+    outcome = _wait(context, evidence, closed_gates, waiting) if closed_gates else _open(context, evidence, waiting)
     used = PolicyUsed(evidence.policy_digest, context.policy.bound(evidence.version.model))
     return replace(outcome, records=(used, *outcome.records))
 
@@ -85,9 +85,9 @@ def _judged(context: TaskContext, evidence: Evidence, waiting: Promotion | None)
 def _held_back(
     context: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
 ) -> Outcome:
-    """The version says why where a deployment engineer looks for it: in its tags, as far as one goes.
+    """Write the reasons into the version's tags, where a deployment engineer looks.
 
-    Whoever asked for this very step was refused it; what is tried by itself has done all that it was to do.
+    An explicit request is refused by that; an automatic one is simply done.
     """
     reason = "; ".join(reasons)
     key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
@@ -101,10 +101,10 @@ def _held_back(
     return Outcome(summary=text, facts=(fact,), records=ended, refused=is_explicit_request(context, version, target))
 
 
-def _waits(
+def _wait(
     context: TaskContext, evidence: Evidence, closed_gates: list[ClosedTimeGate], waiting: Promotion | None
 ) -> Outcome:
-    """Nobody is asked before its time; worker.review looks again when that has come."""
+    """Ask nobody before it is time; worker.review evaluates again then."""
     version, target, until = evidence.version, evidence.target, max(gate.until for gate in closed_gates)
     reasons = "; ".join(gate.reason for gate in closed_gates)
     text = f"{version} waits until {until:%Y-%m-%d %H:%M} UTC to be asked for {target.stage}: {reasons}"
@@ -113,7 +113,7 @@ def _waits(
     opened = _new(context, evidence, "waiting", until)
     details = {"promotion": opened.id, "target": target.stage, "until": until.isoformat()}
     fact = Fact(FactType.PROMOTION_WAITING, text, version.model, version.version, details)
-    return _superseding(context, Outcome(text, facts=(fact,), records=(opened,)), target, version)
+    return _supersede_older(context, Outcome(text, facts=(fact,), records=(opened,)), target, version)
 
 
 def _new(context: TaskContext, evidence: Evidence, state: str, due: datetime | None = None) -> PromotionRequested:
@@ -131,7 +131,7 @@ def _new(context: TaskContext, evidence: Evidence, state: str, due: datetime | N
     )
 
 
-def _opened(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _open(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     version, target = evidence.version, evidence.target
     automatic = not isinstance(target.approval, Approval)
     state = "approved" if automatic else "awaiting_approval"
@@ -148,11 +148,11 @@ def _opened(context: TaskContext, evidence: Evidence, waiting: Promotion | None)
             context, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by)
         )
         outcome = Outcome(fact.text, facts=(fact,), records=(record,))
-    return outcome if waiting else _superseding(context, outcome, target, version)
+    return outcome if waiting else _supersede_older(context, outcome, target, version)
 
 
-def _superseding(context: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
-    """Open requests for older versions end, where the policy says so."""
+def _supersede_older(context: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
+    """End open requests for older versions, where the policy says so."""
     if isinstance(target.approval, Approval) and target.approval.on_newer_candidate == "keep":
         return outcome
     with context.ledger.read() as connection:

@@ -1,4 +1,4 @@
-"""worker.retry, on task.retry: work that failed for good is tried again, at its old place in its lane."""
+"""worker.retry, on task.retry: try a dead letter again, at its old place in its lane."""
 
 from registrar.events.facts import FactType
 from registrar.events.outcome import Outcome

@@ -1,6 +1,6 @@
-"""worker.review, on model.review: what is due for the open promotions and deployments of a model.
+"""worker.review, on model.review: do what is due for the open promotions and deployments of a model.
 
-Everything is read afresh: sent too early, or twice, it does nothing.
+Everything is read anew: an event that comes too early, or twice, changes nothing.
 """
 
 from registrar.events.facts import FactType
@@ -45,12 +45,12 @@ def _promotion(context: TaskContext, promotion: Promotion) -> Outcome | None:
 
 
 def _continue(promotion: Promotion) -> Outcome:
-    """What it waited for has passed: it is looked at again, by whoever made it wait."""
+    """Evaluate again what waited for this time, by the action that made it wait."""
     if promotion.state == "waiting":
         name, where = "worker.request", {"target": promotion.target}
     else:
         name, where = "worker.transition", {"stage": promotion.target}
-    # What it can't do for good ends the promotion that it names.
+    # A permanent error of it ends the promotion that it names.
     step = FollowUp(name, {"version": promotion.version, "promotion": promotion.id, **where})
     return Outcome(f"{promotion} goes on", follow_ups=(step,))
 
@@ -63,7 +63,7 @@ def _expired(promotion: Promotion) -> Outcome:
 
 
 def _remind(context: TaskContext, promotion: Promotion, type_: FactType) -> Outcome:
-    """Shown is what holds now. Where that is not what the approvals are bound to, the next vote says so."""
+    """Show the evidence as it is now. Where approvals are bound to other evidence, the next vote says so."""
     try:
         version = context.registry.version(promotion.model, promotion.version)
         evidence = gather(context, version, target_of(context, promotion.target))
@@ -76,7 +76,7 @@ def _remind(context: TaskContext, promotion: Promotion, type_: FactType) -> Outc
 
 
 def _gone(promotion: Promotion, why: str) -> Outcome:
-    """Nobody is asked about what is there no more; the model's other promotions don't wait for it."""
+    """Fail a promotion whose version is gone; the model's other promotions don't wait for it."""
     text = f"the promotion of {promotion} has failed: {why}"
     details = {"promotion": promotion.id, "target": promotion.target}
     fact = Fact(FactType.PROMOTION_FAILED, text, promotion.model, promotion.version, details)

@@ -1,9 +1,8 @@
-"""worker.rollback, on model.rollback and after a failed deployment: back to the version that really held the stage
-before, by the record, or to the earlier holder that is named.
+"""worker.rollback, on model.rollback and after a failed deployment: go back to the version that really held the stage
+before, by the record, or to a named earlier holder.
 
-Members of the groups that approve the way there may also go back. The one that holds the stage now is quarantined
-first, so that no late event brings it back while this is under way. The record changes at the end alone: tried again
-after a crash, this comes to the same version.
+Allowed for members of the groups that approve for the target. The present holder is quarantined first, so that no late
+event brings it back meanwhile. The record changes only at the end, so a retry after a crash chooses the same version.
 
 It is about the version that held the stage when it was accepted; nothing is quarantined where MLflow shows another.
 """
@@ -31,7 +30,7 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     target, reason = str(context.param("target") or "Production"), str(context.param("reason"))
-    failed = context.task.args.get("bad")  # by the policy, after a deployment; nobody asked for it
+    failed = context.task.args.get("bad")  # set by the policy after a failed deployment; nobody asked for it
     if failed is None:
         _permit(context, target)
     holders = past_holders(
@@ -56,7 +55,7 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _roll_back(context: TaskContext, good: Version, target: str, bad: int, reason: str) -> Outcome:
-    """Where the good one can't be brought back, the bad one stays, and is free as before."""
+    """Where the good version can't be brought back, the bad one stays, no longer quarantined."""
     leaving = find_version(context.registry, context.model, bad)
     quarantined = (version_state.quarantine(context, leaving, reason),) if leaving else ()
     try:
@@ -69,13 +68,13 @@ def _roll_back(context: TaskContext, good: Version, target: str, bad: int, reaso
 
 
 def _permit(context: TaskContext, stage: str) -> None:
-    """Raises Refused for somebody who could not have approved."""
+    """Raises Refused for an actor who could not have approved."""
     if these := missing_permission(context, target_of(context, stage)):
         raise Refused(f"{context.actor_name} may not roll {context.model} back in {stage}; {these}")
 
 
 def _is_deployed_version(context: TaskContext, past_holders: PastHolding) -> bool:
-    """Whether what holds the target is what was deployed: another may have got its number meanwhile."""
+    """Return whether the holder is the version that was deployed, and not another one of its number."""
     with context.ledger.read() as connection:
         asked = get(connection, str(context.task.args["deployment"])) if "deployment" in context.task.args else None
         which = known(connection, context.model, version=past_holders.version)
@@ -84,7 +83,7 @@ def _is_deployed_version(context: TaskContext, past_holders: PastHolding) -> boo
 
 
 def _check_holder(context: TaskContext, target: Target, past_holders: PastHolding) -> None:
-    """Raises Refused where another version held the target when it was accepted: nobody called this one bad."""
+    """Raises Refused where another version held the target when this was accepted: nobody called this one bad."""
     pins, bad = context.task.args.get(act_subjects.KEY, {}), past_holders.version
     holders, made = pins.get("holders"), pins.get(act_subjects.MADE, {})
     again = "look at what holds it, and ask again"
@@ -104,7 +103,7 @@ def _check_holder(context: TaskContext, target: Target, past_holders: PastHoldin
 def _check_undisturbed(context: TaskContext, target: Target, bad: int, good: Version) -> None:
     """Raises Refused where MLflow shows another version in the target than the record: neither is known to be bad.
 
-    A first attempt of ours may have brought the good one there.
+    A first attempt may have moved the good one there already.
     """
     ours = {good.version} if context.task.attempts > 1 else set()
     if others := sorted(_shown_versions(context, target) - _recorded_versions(context, target) - ours):
@@ -114,7 +113,7 @@ def _check_undisturbed(context: TaskContext, target: Target, bad: int, good: Ver
 
 
 def _recorded_versions(context: TaskContext, target: Target) -> set[int]:
-    """Who is in a target by the record: also what was found there beside its holder."""
+    """Return the versions in a target by the record, also those found there beside its holder."""
     by_alias = context.policy.model(context.model).mode == "aliases"
     with context.ledger.read() as connection:
         found = held_now(connection, context.model, "alias" if by_alias else "stage")
@@ -122,7 +121,7 @@ def _recorded_versions(context: TaskContext, target: Target) -> set[int]:
 
 
 def _shown_versions(context: TaskContext, target: Target) -> set[int]:
-    """Who is in an exclusive target by MLflow."""
+    """Return the versions in an exclusive target by MLflow."""
     if context.policy.model(context.model).mode == "aliases":
         holder = context.registry.by_alias(context.model, target.alias or "")
         return {holder.version} if holder else set()
@@ -134,7 +133,7 @@ def _shown_versions(context: TaskContext, target: Target) -> set[int]:
 
 
 def _choose_target(context: TaskContext, target: Target, bad: int, earlier: list[PastHolding]) -> Version:
-    """Raises Refused where none of the earlier holders will do, or the one that is named won't."""
+    """Raises Refused where no earlier holder is usable, or the named one is not."""
     if (to := context.param("to")) is not None:
         return _choose_named(context, target, bad, earlier, int(to))
     version, passed_over = find_rollback_target(context, context.model, target, earlier)
@@ -155,7 +154,7 @@ def _choose_named(context: TaskContext, target: Target, bad: int, earlier: list[
 
 
 def _alternatives(context: TaskContext, target: Target, earlier: list[PastHolding]) -> str:
-    """What can be done where it goes to none by itself."""
+    """Return what can be done where no version is chosen automatically."""
     if found := nameable_targets(context, context.model, target, earlier):
         which = f"version {' or '.join(map(str, found))} can be named"
         stage = "" if target.stage == "Production" else target.stage

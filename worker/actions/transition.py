@@ -1,8 +1,8 @@
-"""worker.transition, on model_version.transition and after an approval: a version moves to a stage.
+"""worker.transition, on model_version.transition and after an approval: move a version to a stage.
 
-What was approved is looked at once more right before: it may have changed since, or time may not allow it yet. A target
-that has neither gates nor approvals asks from where a version comes all the same: those before it may have some. Who
-holds a target that takes an approval leaves it by those alone who could roll it back, wherever it goes.
+What was approved is checked once more right before: it may have changed, or a time gate may be closed. A target without
+gates and approvals still checks where a version comes from, because earlier targets may have some. Leaving a target
+that needs approval, for any stage, takes the same permission as a rollback.
 """
 
 from dataclasses import replace
@@ -53,11 +53,11 @@ def _free(context: TaskContext, stage: str) -> Version:
 
 
 def _off_the_way(context: TaskContext, version: Version, target: Target) -> str | None:
-    """Why a version may not come to a target that asks for nothing itself, or, there by hand, be made whole there."""
+    """Return why a version may not come to a target without rules, or, if a hand put it there, be completed there."""
     policy = context.policy.model(context.model)
     if current_stage(policy, version) != target.stage:
         return wrong_start(context.policy, version, target)
-    # What a first attempt of ours put there is finished; what the policy let in before is not asked again.
+    # A move that a first attempt began is completed; a version that was admitted before is not evaluated again.
     if context.task.attempts > 1 or version.version in admitted_versions(context.ledger, context.model, policy, target):
         return None
     return failed_gates(context, version, target.stage)
@@ -70,7 +70,7 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
         return Outcome(f"promotion {promotion_id} is not approved any more; nothing was moved")
     target, version = target_of(context, promotion.target), _free(context, promotion.target)
     there = current_stage(context.policy.model(context.model), version) == target.stage
-    # What a first attempt of ours put there is finished, not judged by what it did itself; what a hand put there is.
+    # A move that a first attempt began is completed; a version that a hand put there is evaluated.
     if context.task.attempts == 1 or not there:
         evidence = gather(context, version, target)
         if what := evidence.changed_since(promotion.evidence):
@@ -87,7 +87,7 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
 
 
 def _newer(context: TaskContext, promotion: Promotion, target: Target) -> int | None:
-    """A newer version that came while it waited: who approved it did not mean to replace that one."""
+    """Return a newer version that came while this one waited: its approvers did not mean to replace that."""
     with context.ledger.read() as connection:
         agreed = [at for _, at in approvals(connection, promotion.id)]
     current = past_holders(context.ledger, context.model, context.policy.model(context.model), target)[:1]
@@ -96,18 +96,18 @@ def _newer(context: TaskContext, promotion: Promotion, target: Target) -> int | 
 
 
 def _later(promotion: Promotion, closed_gates: list[ClosedTimeGate]) -> Outcome:
-    """It stays approved. When the time has come, worker.review asks for the transition again."""
+    """Keep it approved; worker.review requests the transition when it is time."""
     until = max(gate.until for gate in closed_gates)
     reasons = "; ".join(gate.reason for gate in closed_gates)
     text = f"{promotion} is approved and waits until {until:%Y-%m-%d %H:%M} UTC: {reasons}"
     details = {"promotion": promotion.id, "target": promotion.target, "until": until.isoformat()}
     facts = (Fact(FactType.PROMOTION_WAITING, text, promotion.model, promotion.version, details),)
-    told = facts if promotion.due_at != until else ()
-    return Outcome(text, facts=told, records=(Reevaluated(promotion.id, "approved", until),))
+    new = facts if promotion.due_at != until else ()
+    return Outcome(text, facts=new, records=(Reevaluated(promotion.id, "approved", until),))
 
 
 def _done(context: TaskContext, promotion: Promotion, target: Target, version: Version) -> Outcome:
-    """Only a promotion asks for the next step: a demotion by hand must not come straight back."""
+    """Only a promotion requests the next step: a version demoted by hand must not come straight back."""
     nexts = context.policy.model(context.model).next_targets(target.stage)
     asked = (FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
     moved = move(context, version, target.stage, promotion=promotion.id, follow_ups=tuple(asked))

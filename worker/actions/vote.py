@@ -1,4 +1,4 @@
-"""worker.vote, on promotion.approve and promotion.reject: does this person's word count, and is it enough?"""
+"""worker.vote, on promotion.approve and promotion.reject: decide whether the vote counts, and whether it is enough."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -43,7 +43,7 @@ def act(context: TaskContext) -> Outcome:
 def _counted(
     context: TaskContext, data: Vote, promotion: Promotion, vote: VoteCast, agreed: list[tuple[str, datetime]]
 ) -> Outcome:
-    """A vote of somebody who may, unless what it is about changed meanwhile."""
+    """Count the vote of somebody who may, unless what it is about changed meanwhile."""
     if vote.verdict == "reject":
         return _rejected(context, promotion, vote)
     if what := _changed(context, promotion):
@@ -60,7 +60,7 @@ def _breaks_glass(data: Vote) -> bool:
 def _does_not_count(
     context: TaskContext, data: Vote, promotion: Promotion, agreed: list[tuple[str, datetime]], verdict: str
 ) -> str | None:
-    """Why a vote does not count, or None."""
+    """Return why a vote does not count, or None."""
     if (promotion.model, promotion.version, promotion.target) != (data.model, data.version, data.target):
         return f"that promotion is about {promotion}, not about {data.model} version {data.version} to {data.target}"
     if why := _subject_change(context) or _closed(context, data, promotion) or _in_dispute(context, promotion, verdict):
@@ -77,18 +77,18 @@ def _does_not_count(
 
 
 def _subject_change(context: TaskContext) -> str | None:
-    """What was before it in its lane may have voided what it is about, or its time may have come."""
+    """Return what changed since the voter saw it: an earlier task may have voided it, or its time may have come."""
     why = subject_change(context)
     return f"{why}; look at it, and say it again" if why else None
 
 
 def _closed(context: TaskContext, data: Vote, promotion: Promotion) -> str | None:
-    """Why nothing can be said about it, or not yet. Who breaks the glass need not wait."""
+    """Return why it can't be voted on, or not yet. Breaking the glass need not wait."""
     if promotion.state == "awaiting_approval" or (_breaks_glass(data) and promotion.open):
         return None
     if promotion.state == "waiting" and promotion.due_at:
         return f"{promotion} waits until {promotion.due_at:%Y-%m-%d %H:%M} UTC; then you will be asked"
-    alone = promotion.state in ("superseded", "expired", "failed")  # nobody decided so
+    alone = promotion.state in ("superseded", "expired", "failed")  # not decided by a person
     by = f" by {display_name(context, promotion.decided_by)}" if promotion.decided_by and not alone else ""
     why = f" ({promotion.reason})" if promotion.reason else ""
     return f"{promotion} is {promotion.state.replace('_', ' ')} already{by}{why}"
@@ -138,7 +138,7 @@ def _unexplained(context: TaskContext, data: Vote, promotion: Promotion) -> str 
 
 
 def _request_instruction(context: TaskContext, data: Vote) -> str:
-    """How the promotion that nobody asked for is asked for."""
+    """Return how to ask for the promotion."""
     step = f"{chat_name(data.model)} {data.version}"
     event = f"promotion.request model={chat_name(data.model)} version={data.version} target={data.target}"
     return pick_instruction(
@@ -175,7 +175,7 @@ def _expired(context: TaskContext, data: Vote, promotion: Promotion, verdict: st
 
 
 def _changed(context: TaskContext, promotion: Promotion) -> str | None:
-    """What is not as it was shown to the approvers, or None: an approval holds for what was shown."""
+    """Return what differs from what approvers were shown, or None: an approval holds only for that."""
     version = context.registry.version(promotion.model, promotion.version)
     return gather(context, version, target_of(context, promotion.target)).changed_since(promotion.evidence)
 
@@ -214,7 +214,7 @@ def _approved(
 
 
 def _broke_glass(context: TaskContext, promotion: Promotion, vote: VoteCast) -> Outcome:
-    """One person, past the rules and past what only time opens; never past the gates. It is flagged for good."""
+    """Approve by one person, past the rules and closed time gates, but never past gates. It is marked for good."""
     text = f"{context.actor_name} broke the glass: the promotion of {promotion} is approved past its rules: {vote.why}"
     details = {"promotion": promotion.id, "by": context.actor_name, "target": promotion.target, "reason": vote.why}
     fact = Fact(FactType.PROMOTION_BROKE_GLASS, text, promotion.model, promotion.version, details)

@@ -1,4 +1,4 @@
-"""What people are shown of a fact: its icon and sentence; and as a card, what it takes to decide, or how it ended.
+"""What people see of a fact: its icon and sentence; as a card, what it takes to decide, or how it ended.
 
 In plain lines: each notifier escapes them for its channel.
 """
@@ -13,9 +13,9 @@ from registrar.events.outcome import Fact
 from worker.notifications import approval_summary
 from worker.notifications.notifiers import Notification
 
-# They ask somebody to decide, and carry all that it takes to: their messages are cards.
+# These ask for a decision, with all that it takes: their messages are cards.
 ASKING = (FactType.PROMOTION_AWAITING_APPROVAL, FactType.PROMOTION_REMINDER, FactType.PROMOTION_ESCALATED)
-OPEN = "Open in Registrar"  # what a link to the page is called
+OPEN = "Open in Registrar"  # the text of a link to the dashboard
 
 
 def is_card(fact: Fact) -> bool:
@@ -23,7 +23,7 @@ def is_card(fact: Fact) -> bool:
 
 
 def is_pressable(notification: Notification) -> bool:
-    """Whether it is still to be decided by a press."""
+    """Return whether the card still has buttons."""
     return is_card(notification.fact) and notification.until is not None
 
 
@@ -33,7 +33,7 @@ def headline(fact: Fact) -> str:
 
 
 def closing_line(fact: Fact, at: datetime) -> str:
-    """How a promotion ended, by whom and when: it takes the place of the question."""
+    """Return how a promotion ended, by whom and when: it replaces the question on its card."""
     return f"{headline(fact)} ({at:%Y-%m-%d %H:%M} UTC)"
 
 
@@ -42,7 +42,7 @@ def title(notification: Notification) -> str:
 
 
 def parts(notification: Notification) -> list[list[str]]:
-    """What a card shows below its title. Of one that has ended, the question too."""
+    """Return a card's parts below its title; on a closed card, the question too."""
     asked = [approval_summary.bounded([notification.fact.text])] if notification.end else []
     return [*asked, *approval_summary.parts(notification.fact.details)]
 
@@ -52,20 +52,22 @@ def evidence(fact: Fact) -> list[str]:
 
 
 def encrypted_button(verdict: str, notification: Notification, encryptor: Encryptor, *, place: str | None) -> str:
-    """The value of a button, for its source and channel alone. place: the chat's id of the channel, where known."""
-    said = button_content(verdict, notification, nonce=approval_buttons.nonce(verdict, notification.id))
-    return encryptor.encrypt(said, audience=audience(notification, place))
+    """Return the value of a button, for its source and channel only. place: the chat's id of the channel, where
+    known.
+    """
+    content = button_content(verdict, notification, nonce=approval_buttons.nonce(verdict, notification.id))
+    return encryptor.encrypt(content, audience=audience(notification, place))
 
 
 def audience(notification: Notification, place: str | None) -> str:
-    """Raises ValueError for a notice whose presses no source takes."""
+    """Raises ValueError where no source takes the presses."""
     if notification.presses is None:
         raise ValueError("a button that no source takes the presses of")
     return notification.presses.at(place)
 
 
 def button_content(verdict: str, notification: Notification, *, nonce: str) -> dict[str, Any]:
-    """Of a notice that is pressable: what its button holds, pinned to what is shown. Raises ValueError for another."""
+    """Return what the button of a pressable card holds, bound to what is shown. Raises ValueError for another card."""
     if notification.until is None:
         raise ValueError("a button without an end")
     fact = notification.fact
@@ -75,11 +77,11 @@ def button_content(verdict: str, notification: Notification, *, nonce: str) -> d
 
 
 def command(verdict: str, fact: Fact) -> str:
-    """What to write where there is no button to press."""
+    """Return the chat command that does the same as a button."""
     model = f'"{fact.model}"' if " " in (fact.model or "") else fact.model
     return f"{verdict} {model} {fact.version} {fact.details['target']}"
 
 
 def shell_command(verdict: str, fact: Fact) -> str:
-    """What to write where no chat takes an answer."""
+    """Return the command line that does the same as a button."""
     return f"registrar promotions {verdict} {fact.details['promotion']}"

@@ -1,4 +1,4 @@
-"""Who is told what came of a task: one task per fact and channel, and one for the cards that it closes."""
+"""Route an outcome: one task per fact and channel, and one for each channel's cards of a promotion that it decides."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from worker.notifications import fact_card
 
 
 def notification_tasks(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
-    """In a lane of each channel and model: in order, and in nobody's way."""
+    """Each runs in a lane of its channel and model: in order, and blocking nothing else."""
     return [
         step for fact in outcome.facts for step in (*_notify_tasks(policy, fact), *_edit_card_tasks(policy, fact, at))
     ]
@@ -25,7 +25,7 @@ def _notify_tasks(policy: Policy, fact: Fact) -> list[FollowUp]:
 
 
 def _edit_card_tasks(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
-    """Where the question went, whether or not the answer goes there too; behind the card's own posting."""
+    """Edit cards in every channel that got the question, after the card's own posting."""
     promotion = fact.details.get("promotion")
     if traits(fact.type).promotion is None or not promotion:
         return []
@@ -38,7 +38,7 @@ def _edit_card_tasks(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]
 
 
 def _approval_channels(policy: Policy, model: str) -> list[str]:
-    """The channels that any question about the model goes to, by the routes or when nobody answers."""
+    """Return the channels that get requests about the model, by routes or escalation."""
     routed = [to for type_ in fact_card.ASKING for to in policy.channels_for(type_, model)]
     approvals = [target.approval for target in policy.model(model).targets]
     escalated = [to for one in approvals if isinstance(one, Approval) and one.escalate for to in one.escalate.to]
@@ -52,5 +52,5 @@ def _lane(channel: str, fact: Fact) -> str:
 def _can_edit(kind: str) -> bool:
     try:
         return hasattr(load("worker.notifications.notifiers", kind), "edit")
-    except UnknownKind:  # the notify task of that channel says so
+    except UnknownKind:  # the notify task of that channel fails, and says so
         return False

@@ -1,7 +1,7 @@
-"""A version that its own training registered (registered_model_name=), or a hand, and that an event announces later.
+"""Take up a version that its own training (registered_model_name=) or a person registered, once an event announces it.
 
-It is treated as one that was registered here: it gets the event's tags and commit, a line in its description, and is
-asked for the first target. Once: what carries the tag registrar.event was registered or taken up by an event before.
+It is treated as if registered here: it gets the event's tags and commit and a line in its description, and the first
+target is asked for. Only once: the tag registrar.event says that an event registered it or took it up.
 """
 
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ from worker.registry import limits
 from worker.registry.protocol import Run, Version
 from worker.task_context import TaskContext
 
-_EVENT, _TASK = "registrar.event", "registrar.task"  # of what is registered here, both; of what is taken up, the first
+_EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tags; taken up: the first
 
 
 def is_foreign(version: Version, event_id: str | None = None) -> bool:
-    """Whether no event had to do with it yet, or this very one, which was cut off in the middle."""
+    """Return whether no event has handled the version yet, other than this very one, cut off in the middle."""
     return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
 
 
 def write(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
-    """What is not there yet, whoever wrote the rest. Returns it as it is then."""
+    """Write what is missing, whoever wrote the rest. Returns the version as it is then."""
     for key, value in _tags(context, data, run, commit):
         if version.tags.get(key) != value:
             context.registry.set_tag(version.model, version.version, key, value)
     line = _line(context, run, commit)
     if line not in version.description:
-        said = version.description or data.description or ""
-        context.registry.set_description(version.model, version.version, limits.join_description(said, line))
+        text = version.description or data.description or ""
+        context.registry.set_description(version.model, version.version, limits.join_description(text, line))
     return context.registry.version(version.model, version.version)
 
 

@@ -1,4 +1,4 @@
-"""What approvers are asked: the sentence, and all that its card shows. For the first time, again, and to others."""
+"""The request that approvers get, with all that its card shows: the first one, reminders, and a repeated one."""
 
 from datetime import datetime
 from typing import Any
@@ -18,11 +18,13 @@ from worker.promotions.transition_rules import (
 from worker.promotions.voters import display_name
 from worker.task_context import TaskContext
 
-_CHATS = frozenset({"slack", "mattermost", "discord", "teams"})  # the kinds of source that take a chat's words
+_CHATS = frozenset({"slack", "mattermost", "discord", "teams"})  # kinds of sources with chat commands
 
 
 def pick_instruction(context: TaskContext, *, chat: str, web: str, event: str) -> str:
-    """Return one of the three. web: for pages, commands and the API, which the record can't tell apart."""
+    """Return the instruction that fits the event's source. web: for pages, CLI and API, which the record can't tell
+    apart.
+    """
     if context.task.source == WEB:
         return web
     source = context.policy.sources.get(context.task.source)
@@ -30,12 +32,12 @@ def pick_instruction(context: TaskContext, *, chat: str, web: str, event: str) -
 
 
 def chat_name(model: str) -> str:
-    """A model's name as chats and shells take it."""
+    """Return a model's name as chats and shells take it."""
     return f'"{model}"' if " " in model else model
 
 
 def request_again(promotion: Promotion, why: str, *records: LedgerChange) -> Outcome:
-    """records: what belongs into the same commit."""
+    """Supersede a promotion and ask for it again. records: what belongs into the same commit."""
     text = f"{why}: it is asked for again"
     step = {"version": promotion.version, "target": promotion.target}
     again = FollowUp("worker.request", {**step, "requested_by": promotion.requested_by})
@@ -50,12 +52,12 @@ def request_again(promotion: Promotion, why: str, *records: LedgerChange) -> Out
 
 
 def changed_reason(promotion: Promotion, what: str) -> str:
-    """The reason in the words of people."""
+    """Return the reason, for people."""
     return f"{what} changed since {promotion} was asked for"
 
 
 def request_fact(context: TaskContext, evidence: Evidence, promotion: str, requester: str) -> Fact:
-    """promotion, requester: their ids."""
+    """promotion, requester: ids."""
     version, target = evidence.version, evidence.target
     text = f"{version} waits for approval to go to {target.stage}: {_required_approvers(context, evidence, requester)}"
     later = "; ".join(gate.reason for gate in evidence.closed_gates)
@@ -72,7 +74,7 @@ def request_fact(context: TaskContext, evidence: Evidence, promotion: str, reque
 def reminder_fact(
     context: TaskContext, evidence: Evidence, promotion: Promotion, type_: FactType, to: tuple[str, ...] = ()
 ) -> Fact:
-    """The same for a request that nobody answered.
+    """Return the fact for a request that nobody answered.
 
     type_: PROMOTION_REMINDER or PROMOTION_ESCALATED. to: channels that are told whatever the routes say.
     """
@@ -84,7 +86,7 @@ def reminder_fact(
 
 
 def _required_approvers(context: TaskContext, evidence: Evidence, requester: str) -> str:
-    """Nobody is named whose approval would not count. requester: the id."""
+    """Name only people whose approval would count. requester: an id."""
     without = excluded_approvers(context.policy, evidence.target, requester=requester, trained_by=evidence.trained_by)
     return required_approvals(context.policy, evidence.target, without)
 

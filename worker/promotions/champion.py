@@ -1,4 +1,4 @@
-"""Whose place a candidate would take: who holds the target now, and their metrics; for an approver's card."""
+"""Metrics of the version that a candidate would replace, for an approver's card."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,9 @@ MOST_METRICS = 100  # a card shows fewer; a run may have thousands
 
 
 def compare_metrics(registry: Registry, evidence: Evidence, replaced: list[int]) -> dict[str, Any]:
-    """JSON-able: the candidate's metrics, those of gates first, and under "champion" the holder's of the same names."""
+    """Return JSON-able metrics of the candidate, those of gates first, and under "champion" the holder's of the same
+    names.
+    """
     gates = [gate.metric for gate in evidence.target.gates if isinstance(gate, Threshold | Comparison)]
     names = [name for name in dict.fromkeys([*gates, *sorted(evidence.metrics)]) if name in evidence.metrics]
     shown = names[:MOST_METRICS]
@@ -21,7 +23,7 @@ def compare_metrics(registry: Registry, evidence: Evidence, replaced: list[int])
     champion = held and {
         "version": held[0].version,
         "of": held[1],
-        "metrics": _select(_metrics(registry, held[0]), shown),
+        "metrics": _select(_load_metrics(registry, held[0]), shown),
     }
     return {"metrics": _select(evidence.metrics, shown), "champion": champion}
 
@@ -29,7 +31,7 @@ def compare_metrics(registry: Registry, evidence: Evidence, replaced: list[int])
 def _find_champion(
     registry: Registry, version: Version, target: Target, replaced: list[int]
 ) -> tuple[Version, str] | None:
-    """Whoever the target's alias points at, else who holds its stage; and what it holds."""
+    """Return the holder of the target's alias, else of its stage; and what it holds."""
     pointed = registry.by_alias(version.model, target.alias) if target.alias else None
     if pointed and pointed.version != version.version:
         return pointed, f"@{target.alias}"
@@ -37,8 +39,8 @@ def _find_champion(
     return (holder, target.stage) if holder else None
 
 
-def _metrics(registry: Registry, version: Version) -> Mapping[str, float]:
-    """None at all where its run is gone."""
+def _load_metrics(registry: Registry, version: Version) -> Mapping[str, float]:
+    """Return {} where the run is gone."""
     try:
         return registry.run(version.run_id).metrics if version.run_id else {}
     except NotFound:
@@ -46,6 +48,6 @@ def _metrics(registry: Registry, version: Version) -> Mapping[str, float]:
 
 
 def _select(metrics: Mapping[str, float], names: list[str]) -> dict[str, float | str]:
-    """Databases take no NaN in JSON."""
+    """Return some metrics; NaN and infinity as text, since databases take none in JSON."""
     found = {name: metrics[name] for name in names if name in metrics}
     return {name: value if math.isfinite(value) else str(value) for name, value in found.items()}

@@ -1,13 +1,13 @@
-"""Where a version is on its way, by whatever the model's policy goes by: MLflow's stage, or the aliases it holds."""
+"""Where a version is, by what the model's policy goes by: MLflow's stage, or the aliases that it holds."""
 
 from registrar.policy import ModelPolicy
 from worker.registry.protocol import Version
 
 
 def current_stage(policy: ModelPolicy, version: Version) -> str:
-    """The stage; in the mode `aliases` that of the last target whose alias it holds, else None.
+    """Return the stage; in the mode `aliases` that of the last target whose alias the version holds, else "None".
 
-    A version out of a search says nothing of aliases: read it by its number first.
+    A version from a search lacks its aliases: read it by its number first.
     """
     if policy.mode != "aliases":
         return version.stage

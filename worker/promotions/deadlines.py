@@ -1,4 +1,4 @@
-"""When something is to be done about an open promotion that nobody asks about. Pure functions."""
+"""When an open promotion needs something that no event asks for: reminder, escalation, expiry. Pure functions."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,14 +11,14 @@ What = Literal["go on", "expire", "escalate", "remind"]
 
 
 def due_action(promotion: Promotion, approval: Approval | None, now: datetime) -> What | None:
-    """The one thing that is due most. approval: the rules in effect."""
+    """Return the most important action that is due. approval: the rules in effect."""
     found = [(at, thing) for thing, at in due_times(promotion, approval).items() if at <= now]
     order: tuple[What, ...] = ("go on", "expire", "escalate", "remind")
     return next((thing for thing in order if thing in [due for _, due in found]), None)
 
 
 def due_times(promotion: Promotion, approval: Approval | None) -> dict[What, datetime]:
-    """When what is due, as the policy has it now."""
+    """Return when each action is due, by the policy in effect."""
     if promotion.state != "awaiting_approval":
         return {"go on": promotion.due_at} if promotion.due_at else {}
     found: dict[What, datetime] = {}

@@ -1,4 +1,4 @@
-"""How a promotion ended, for deployments that wait for it at a protection rule; found in what a task left behind."""
+"""Answers to deployments that wait at a protection rule for a promotion to end, derived from a task's outcome."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Step = tuple[str, int, str]  # model, version, target
 
 @dataclass(frozen=True)
 class _Verdict:
-    """state: approved | rejected, which are GitHub's words. text: why, for people."""
+    """state: approved or rejected, GitHub's words. text: the reason, for people."""
 
     step: Step
     state: str
@@ -24,7 +24,7 @@ class _Verdict:
 
 
 def is_awaited(task: Task, encryptor: Encryptor) -> bool:
-    """Whether the event's sender waits for the promotion's end: its address names the environment that waits."""
+    """Return whether the event's sender waits for the promotion's end: its address names the waiting environment."""
     if task.reply_to is None or task.event_type != REQUEST:
         return False
     try:
@@ -34,16 +34,16 @@ def is_awaited(task: Task, encryptor: Encryptor) -> bool:
 
 
 def approve_at_once(task: Task, encryptor: Encryptor, text: str) -> tuple[FollowUp, ...]:
-    """For a request about a version that is there: its deployment may go at once."""
+    """Approve a request about a version that has the target already."""
     return (_respond(_own_request(task), "approved", text),) if _is_first(task, encryptor) else ()
 
 
 def responses(
     ledger: Ledger, encryptor: Encryptor, task: Task, state: str, outcome: Outcome, *, others: bool = False
 ) -> list[FollowUp]:
-    """A task for each deployment that is let go, or is not. state: how the present task ended.
+    """Return a task for each deployment that is approved or rejected. state: how the present task ended.
 
-    others: it has not, and only those of other events' requests are meant.
+    others: the present task has not ended; only other events' requests are answered.
     """
     own = (
         [_own_request(task)]
@@ -53,21 +53,23 @@ def responses(
     if own and state != "succeeded":
         return [_respond(own[0], "rejected", outcome.summary)]
     mine = _step_of(task) if own else None
-    told = [
+    found = [
         _respond(asked, verdict.state, verdict.text)
         for verdict in _find_verdicts(ledger, task, state, outcome)
         for asked in (*_load_unanswered(ledger, verdict), *(own if verdict.step == mine else ()))
     ]
     mute = _own_request(task).lane if others else None
-    return list({step.lane: step for step in told if step.lane != mute}.values())
+    return list({step.lane: step for step in found if step.lane != mute}.values())
 
 
 def _find_verdicts(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> Iterator[_Verdict]:
-    """A request that is void is none: it is asked for again. Nor is an approval: the version is not there yet."""
+    """Yield what the outcome decides. A void request decides nothing, as it is asked for again; nor does an
+    approval, as the version has not moved yet.
+    """
     for fact in outcome.facts:
         target = fact.details.get("target") or fact.details.get("stage")
-        if fact.model is not None and fact.version is not None and target and (said := _gate_state(fact)):
-            yield _Verdict((fact.model, fact.version, str(target)), said, fact.text)
+        if fact.model is not None and fact.version is not None and target and (state_ := _gate_state(fact)):
+            yield _Verdict((fact.model, fact.version, str(target)), state_, fact.text)
     if state != "succeeded" and task.args and task.name in (TASK, "worker.transition") and not _is_open(ledger, task):
         yield _Verdict(_step_of(task), "rejected", outcome.summary)
 
@@ -82,13 +84,13 @@ def _gate_state(fact: Fact) -> str | None:
 
 
 def _step_of(task: Task) -> Step:
-    """What a request or a transition is about."""
+    """Return the step of a request or a transition."""
     given = {**task.data, **task.args}
     return str(given["model"]), int(given["version"]), str(given.get("target") or given.get("stage"))
 
 
 def _is_open(ledger: Ledger, task: Task) -> bool:
-    """Whether a promotion goes on that is another one than the task's, which fails with it."""
+    """Return whether another promotion of the step is open than the task's, which fails with it."""
     with ledger.read() as connection:
         found = latest(connection, *_step_of(task))
     return found is not None and found.open and found.id != task.args.get("promotion")
@@ -99,7 +101,7 @@ def _is_first(task: Task, encryptor: Encryptor) -> bool:
 
 
 def _is_answered(ledger: Ledger, asked: GateRequestReceived) -> bool:
-    """So before a retry: GitHub takes one answer."""
+    """Return whether it was answered, before a retry perhaps: GitHub takes one answer."""
     with ledger.read() as connection:
         return bool(answered(connection, [asked.lane]))
 

@@ -1,4 +1,4 @@
-"""What an approval is bound to: the version's model, its gates' verdicts, and the policy, as they are now."""
+"""Evidence: what an approval is bound to, as it is now: the version's model, its gates' verdicts, and the policy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -35,10 +35,10 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """Read afresh each time; two equal pieces of evidence show an approver the same.
+    """Read anew each time; equal evidence shows an approver the same.
 
-    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them. look_at_files:
-    takes time, and is done when what an approval is bound to is asked for, once.
+    closed_gates: time gates that are not open yet; shown, but nothing is bound to them. look_at_files: slow, so called
+    once, when the part that an approval is bound to is needed.
     """
 
     version: Version
@@ -64,20 +64,20 @@ class Evidence:
             "run_id": self.version.run_id,
             "source": self.version.source,
             "model_digest": self.files.digest,
-            "compared": self.files.compared,  # says what the digest is made of
+            "compared": self.files.compared,  # what the digest is made of
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
-            "trained_by": self.trained_by,  # nothing is bound to it: it says who may not approve, without MLflow
+            "trained_by": self.trained_by,  # not bound: tells without MLflow who may not approve
         }
 
     def changed_since(self, shown: Mapping[str, Any]) -> str | None:
-        """What is not as it was shown to the approvers, for people; None: an approval of that holds."""
+        """Return what differs from what approvers were shown, for people; None: an approval of that holds."""
         now = self.to_json()
         return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
 
 
 def target_of(context: TaskContext, stage: str) -> Target:
-    """The target in effect. Raises Refused, saying which targets there are."""
+    """Return the target in effect. Raises Refused, naming the targets there are."""
     policy = context.policy.model(context.model)
     if target := policy.target(stage):
         return target
@@ -86,7 +86,7 @@ def target_of(context: TaskContext, stage: str) -> Target:
 
 
 class EvaluationContext(Protocol):
-    """What it takes to judge a version. Work is one, and so is a plan."""
+    """What judging a version takes. TaskContext is one, and so is PlanContext."""
 
     @property
     def registry(self) -> Registry: ...
@@ -99,7 +99,7 @@ class EvaluationContext(Protocol):
 
 
 def gather(context: EvaluationContext, version: Version, target: Target) -> Evidence:
-    """Reads the version's run, and those of the versions that it is compared with.
+    """Read the version's run, and those of the versions that it is compared with.
 
     A version without a run has no metrics: its gates fail.
     """
@@ -132,14 +132,14 @@ def gather(context: EvaluationContext, version: Version, target: Target) -> Evid
 
 
 def files_now(context: EvaluationContext, version: Version, target: Target) -> FilesSeen:
-    """What of a version's files an approval for a target is bound to, as they are now."""
+    """Return the files that an approval for the target is bound to, as they are now."""
     most = _compared_bytes(context.policy, version, target)
     return context.registry.look_at_files(version.model, version.version, most=most)
 
 
 def files_were_rewritten(context: EvaluationContext, version: Version, target: Target, held: PastHolding) -> bool:
-    """Whether its files are others than those that were approved when it held the target; False where the approval
-    covered others of them than a look does today.
+    """Return whether the files differ from those that were approved when the version held the target; False where
+    that approval covered other files than a look does today.
     """
     if not (held.digest or "").startswith(FILES):
         return False
@@ -148,15 +148,15 @@ def files_were_rewritten(context: EvaluationContext, version: Version, target: T
 
 
 def _compared_bytes(policy: Policy, version: Version, target: Target) -> int:
-    """Bytes of the files whose content is compared. Where nobody approves and nothing waits, the move comes right after
-    the look: there names and sizes do, and MLmodel.
+    """Return how many bytes of files are compared by content. Without approvals and time gates, the move follows
+    right after the look: then names, sizes and MLmodel are enough.
     """
     at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
     return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
 def expired_since(context: TaskContext, promotion: Promotion) -> str | None:
-    """How long ago an open promotion was asked for, if that is longer than its target allows."""
+    """Return how long ago an open promotion was asked for, if that is longer than its target allows."""
     target = context.policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
     limit = approval.expires_after if isinstance(approval, Approval) else None
@@ -167,7 +167,7 @@ def expired_since(context: TaskContext, promotion: Promotion) -> str | None:
 
 
 def _load_times(context: EvaluationContext, version: Version, target: Target) -> Times:
-    """What the record knows. Where it does not know since when, the time counts from the open request."""
+    """Return what the record knows. Where it has no time of arrival, the open request's is taken."""
     policy = context.policy.model(version.model)
     stage = current_stage(policy, version)
     before = policy.target(stage)
@@ -183,7 +183,9 @@ def _load_times(context: EvaluationContext, version: Version, target: Target) ->
 
 
 def _evaluation(context: EvaluationContext, version: Version) -> Evaluation | None:
-    """The newest that an accepted event told of; none where its run is gone. MLflow's tag of it is not asked."""
+    """Return the newest evaluation that an accepted event announced; None where its run is gone. MLflow's tag is not
+    used.
+    """
     if not (run := _run(context, recorded(context.ledger, version).get(Key.EVALUATION))):
         return None
     return Evaluation(run.id, run.started_at, run.metrics)
@@ -196,7 +198,7 @@ def _has_signature(context: EvaluationContext, version: Version, target: Target)
 
 
 def _load_given_tags(context: EvaluationContext, version: Version, target: Target) -> Mapping[str, GivenTag]:
-    """The tags that events gave it, where a gate asks whose they are."""
+    """Return the tags that events set, where a gate asks who set them."""
     if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
         return {}
     with context.ledger.read() as connection:
@@ -207,7 +209,7 @@ def _load_given_tags(context: EvaluationContext, version: Version, target: Targe
 def _baselines(
     context: EvaluationContext, version: Version, target: Target
 ) -> tuple[dict[str, Baseline], frozenset[str]]:
-    """By "@alias"; and the aliases that were held once, though nobody is left to compare with."""
+    """Return baselines by "@alias", and the aliases that were held once but have no version left to compare with."""
     names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
     policy = context.policy.model(version.model)
     found = {name: find_baseline(context.registry, context.ledger, policy, version, name[1:]) for name in names}
@@ -216,7 +218,7 @@ def _baselines(
 
 
 def _baseline(context: EvaluationContext, holder: Version, *, last: bool) -> Baseline:
-    """Without metrics where its run is gone: the comparison says so."""
+    """Return one without metrics where the run is gone: the comparison says so."""
     run, evaluation = _run(context, holder.run_id), _evaluation(context, holder)
     return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
 

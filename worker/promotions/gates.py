@@ -1,6 +1,6 @@
-"""Gates: what a version shows against its policy, each with a reason that a person can read. Pure functions.
+"""Evaluate gates: a version's values against its policy, each result with a reason for people. Pure functions.
 
-A reason says the same as long as nothing changed: an approval is bound to it.
+A reason stays the same as long as nothing changed, because an approval is bound to it.
 """
 
 import math
@@ -24,12 +24,12 @@ from registrar.policy.gates import (
 )
 from registrar.policy.time_gates import Timing
 
-_CLOCKS_APART = timedelta(minutes=1)  # of the machines that train and that judge
+_CLOCKS_APART = timedelta(minutes=1)  # allowed difference between the clocks of trainers and workers
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The newest evaluation of a version, and when its run began."""
+    """The newest evaluation of a version. began: when its run began."""
 
     run_id: str
     began: datetime | None
@@ -38,9 +38,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The version that an alias points at, its run's metrics, and those of its evaluation.
+    """The version that an alias points at, with the metrics of its run and of its evaluation.
 
-    last: nothing that could be compared with holds the alias now; this one did last, by the record.
+    last: it held the alias last, by the record; no usable version holds it now.
     """
 
     version: int
@@ -51,11 +51,11 @@ class Baseline:
 
 @dataclass(frozen=True)
 class GateInputs:
-    """What gates look at. tags: the version's and its run's; version_tags: the version's alone; given: those that
-    events gave it, by the record. baselines: by "@alias"; one without a holder lacks.
+    """tags: the version's and its run's; version_tags: the version's alone; given: those that events set, by the
+    record. baselines: by "@alias"; aliases without a holder are missing.
 
-    held_before: those without a holder now that had one once, by the record, though none is left to compare with.
-    signature: whether the model's MLmodel file has one; None where no gate asks.
+    held_before: aliases that were held once, by the record, though no holder is left to compare with. signature:
+    whether the MLmodel file has one; None where no gate asks.
     """
 
     metrics: Mapping[str, float]
@@ -72,7 +72,7 @@ class GateInputs:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One gate's word. value: the metric, or None where it is missing, not finite, or not what the gate is about."""
+    """One gate's result. value: the metric, or None where it is missing, not finite, or not what the gate is about."""
 
     gate: str
     passed: bool
@@ -81,9 +81,9 @@ class Verdict:
 
 
 def evaluate(gates: Iterable[Gate], inputs: GateInputs) -> list[Verdict]:
-    """One verdict per gate, in their order, but for those of time (holds.py).
+    """Return one verdict per gate, in their order, without time gates (time_gates.py).
 
-    A metric that is missing or not finite fails, and so does a time in the future: silence is not consent.
+    A metric that is missing or not finite fails, and so does a time in the future.
     """
     return [_verdict(gate, inputs) for gate in gates if not isinstance(gate, Timing)]
 
@@ -152,7 +152,7 @@ def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
 
 
 def _relative(better: float, base: float) -> float:
-    """Of nothing, any improvement is without end."""
+    """Return infinity where base is 0: any improvement on nothing is."""
     return abs(better) / abs(base) if base else math.inf
 
 
@@ -173,7 +173,7 @@ def _tags_by(gate: RequiredTags, inputs: GateInputs) -> Verdict:
 
 
 def _not_by(name: str, sources: Collection[str], inputs: GateInputs) -> str | None:
-    """Why a tag is none of these sources', or None. What MLflow has now must be what the event gave."""
+    """Return why a tag was set by none of these sources, or None. MLflow's value must be the one that the event set."""
     has, given = inputs.version_tags.get(name, ""), inputs.given.get(name)
     if not has.strip():
         return f"the tag {name} is missing on the version"
@@ -197,7 +197,7 @@ def _evaluated(gate: Evaluated, inputs: GateInputs) -> Verdict:
 
 
 def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> Verdict:
-    """A time that a run says of itself and that has not come yet is no youth: whoever wrote it may write any."""
+    """Fail a time in the future: the author of a run can write any."""
     if age < -_CLOCKS_APART:
         return Verdict(str(gate), False, f"{when}, which is in the future; {gate} is required")
     passed = age <= length(limit)
@@ -205,7 +205,9 @@ def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> 
 
 
 def _is_number(value: float) -> bool:
-    """Whether it is finite. Of infinity MLflow's database keeps the largest number there is (sqlalchemy_store.py)."""
+    """Return whether a metric is finite. MLflow's database stores infinity as the largest float
+    (sqlalchemy_store.py).
+    """
     return math.isfinite(value) and abs(value) < sys.float_info.max
 
 
@@ -214,6 +216,6 @@ def _not_finite(value: float) -> str:
 
 
 def _short(value: float) -> str:
-    """Four digits, unless that would hide which side of a threshold it is on: 6.99996 is not shown as 7."""
+    """Format with four digits, unless that hides the side of a threshold: 6.99996 is not shown as 7."""
     short = f"{value:.4g}"
     return short if math.isclose(float(short), value, rel_tol=1e-3) and float(short) % 1 else f"{value:.10g}"

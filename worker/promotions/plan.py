@@ -1,4 +1,4 @@
-"""What a promotion would do, told without doing it: nothing is written, neither in the registry nor in the record."""
+"""What a promotion would do, without doing it: nothing is written, neither to the registry nor to the record."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +26,8 @@ State = Literal["ready", "blocked", "nothing to do"]
 
 @dataclass(frozen=True)
 class Plan:
-    """ready: asked for, it would be opened, or done where nobody is asked. lines: for people, what blocks it first:
-    ✗ a gate that failed, … one that only time opens.
+    """ready: a request would be opened, or the move done where nobody has to approve. lines: for people, blocking
+    ones first: ✗ a gate that failed, … a time gate that is closed.
     """
 
     state: State
@@ -36,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """A registry, a policy, a ledger and a time: what judging a version takes."""
+    """What judging a version takes: a registry, a policy, a ledger and a time."""
 
     registry: Registry
     policy: Policy
@@ -45,7 +45,7 @@ class PlanContext:
 
 
 def plan(context: EvaluationContext, model: str, number: int, stage: str) -> Plan:
-    """Raises Refused for a stage that is no target, NotFound, Retryable where the registry does not answer."""
+    """Raises Refused for a stage that is no target, NotFound, RetryableError where the registry does not answer."""
     version = context.registry.version(model, number)
     target = context.policy.model(model).target(stage)
     if target is None:
@@ -67,7 +67,7 @@ def plan(context: EvaluationContext, model: str, number: int, stage: str) -> Pla
 
 
 def _impossible(context: EvaluationContext, evidence: Evidence) -> str | None:
-    """Why the approval can't be given: of the open request, else of one that nobody in particular makes."""
+    """Return why the approval can't be given: for the open request, else for one by an unnamed requester."""
     version, stage = evidence.version, evidence.target.stage
     with context.ledger.read() as connection:
         asked = latest(
@@ -84,7 +84,7 @@ def _impossible(context: EvaluationContext, evidence: Evidence) -> str | None:
 
 
 def _then(context: EvaluationContext, evidence: Evidence, target: Target) -> list[str]:
-    """What would follow."""
+    """Return what would follow."""
     version, policy = evidence.version, context.policy
     asked = required_approvals(
         policy, target, excluded_approvers(policy, target, requester=None, trained_by=evidence.trained_by)

@@ -1,4 +1,4 @@
-"""What a registration is about: the run, where its model is, and the version that it is already."""
+"""What a registration is about: the run, the place of its model, and the version that it may be already."""
 
 from registrar.events.types import Registration, RunSearch
 from worker.registry.protocol import ModelSource, NotFound, Refused, Registry, Run, Version
@@ -7,7 +7,7 @@ _ENDED_BADLY = ("FAILED", "KILLED")
 
 
 def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
-    """The given run, or the first of the search that has a model. Raises Refused where there is none.
+    """Return the given run, or the first of the search that has a model. Raises Refused where there is none.
 
     artifact_path: the name that the model was logged under, where the event has none.
     """
@@ -24,9 +24,10 @@ def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tu
 def find_registered(
     registry: Registry, data: Registration, run: Run, source: ModelSource, artifact_path: str
 ) -> Version | None:
-    """This run's model as a version already: by this very task before a crash, by an earlier event, or by its training.
+    """Return the version that has this run's model: made by this task before a crash, by an earlier event, or by the
+    training.
 
-    Who registers by hand may name the model by the run's path, or by where the run's files are.
+    A registration by hand may name the model by the run's path, or by where the run's files are.
     """
     path = data.artifact_path or artifact_path
     same = {source.uri, f"runs:/{run.id}/{path}", f"{run.artifact_uri.rstrip('/')}/{path}"}

@@ -1,6 +1,7 @@
-"""Who may take a version out of a target that it takes an approval to get into: whoever could roll it back.
+"""Who may take a version out of a target that needs approval: those who could roll it back.
 
-Else whoever may send an archive could end what others approved, and have what comes next compared with nobody.
+Otherwise a source that may send archives could undo what others approved, and leave the next version without a
+baseline.
 """
 
 from registrar.ledger.holders import holding_since
@@ -13,9 +14,9 @@ from worker.task_context import TaskContext
 
 
 def missing_permission(context: TaskContext, target: Target) -> str | None:
-    """The groups whose members may, for people, where the event's actor is in none of them; None: they may.
+    """Return the groups whose members may, for people, if the event's actor is in none of them; None: they may.
 
-    Members of the groups that approve the way there, and of the one that breaks its glass; no delegates.
+    These are the groups that approve for the target, and the one that may break its glass; without delegates.
     """
     if not isinstance(target.approval, Approval):
         return None
@@ -27,9 +28,10 @@ def missing_permission(context: TaskContext, target: Target) -> str | None:
 
 
 def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | None:
-    """Why the event's actor may not bring a version to a stage, for people: it would leave a target that it holds.
+    """Return why the event's actor may not bring a version to a stage, for people: it would leave a target that it
+    holds.
 
-    Further on its way it leaves the targets before by what is asked there.
+    Leaving an earlier target on its way to a later one is governed by the later one.
     """
     targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
@@ -41,7 +43,7 @@ def removal_refusal(context: TaskContext, version: Version, goal: str) -> str | 
 
 
 def _held_targets(context: TaskContext, version: Version) -> list[Target]:
-    """The targets that it holds, by MLflow or by the record: a hand may have moved it away, which may be put right."""
+    """Return the targets that it holds, by MLflow or by the record: restoring what a person moved away is allowed."""
     policy = context.policy.model(version.model)
     return [
         target
@@ -53,7 +55,7 @@ def _held_targets(context: TaskContext, version: Version) -> list[Target]:
 
 
 def _is_recorded(context: TaskContext, policy: ModelPolicy, version: Version, target: Target) -> bool:
-    """Whether the record has that very version there."""
+    """Return whether the record has this very version there."""
     place = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with context.ledger.read() as connection:
         return holding_since(connection, *place, of=version.incarnation(context.registry.address)) is not None

@@ -1,7 +1,7 @@
-"""Which version a rollback goes back to: for rolling back, and for keeping that version.
+"""Find the version that a rollback goes back to; retention keeps that version.
 
-Only one that the policy let in: what came by hand has passed neither gate nor approval. By itself it goes to none that
-was deployed in vain and was never live; whoever names that one gets it.
+Only versions that the policy admitted count: one that came by hand passed neither gates nor approval. A version whose
+deployment failed and that was never live is only used when it is named.
 """
 
 from dataclasses import replace
@@ -19,10 +19,11 @@ _BY_HAND = "came by hand, past the policy: a promotion of it would have its gate
 
 
 def past_holders(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[PastHolding]:
-    """The version that holds the target by the record, then the others that do or did, newest first; each once, and
-    apart from others that had its number.
+    """Return the target's holder by the record, then earlier and other ones, newest first; each once, and apart from
+    others that had its number.
 
-    [] where none holds it. given: whether any of its times there was; the files are those of the newest such time.
+    [] where none holds it. given: whether any of its holdings was admitted by the policy; the files are of the newest
+    such holding.
     """
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
@@ -43,17 +44,15 @@ def past_holders(ledger: Ledger, model: str, policy: ModelPolicy, target: Target
 
 
 def admitted_versions(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> set[int]:
-    """The versions that the policy let into a target, and that hold it still by the record."""
+    """Return the versions that the policy admitted to a target and that hold it still, by the record."""
     return {one.version for one in past_holders(ledger, model, policy, target) if one.still and one.given}
 
 
 def find_rollback_target(
     context: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, compare_files: bool = True
 ) -> tuple[Version | None, list[str]]:
-    """The first of the earlier holders that a promotion brought there, that is there still, free to go, and whose
-    files can be fetched and are those that were approved.
-
-    With it, in sentences, why others before it were passed over. compare_files: takes time.
+    """Return the first earlier holder that was promoted, still exists, is not quarantined, and has the files that
+    were approved; and, in sentences, why others before it were passed over. compare_files: slow.
     """
     passed_over = []
     for one in earlier:
@@ -71,7 +70,7 @@ def find_rollback_target(
 def check_named_target(
     context: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, number: int
 ) -> tuple[Version | None, str]:
-    """The earlier holder that somebody names, where it can be gone back to; else None and why not, for people."""
+    """Return the named earlier holder if a rollback may go to it; else None and why not, for people."""
     one = next((one for one in earlier if one.version == number), None)
     if one is None:
         return None, f"was never in {target.stage} by the record: a promotion of it would have its gates asked"
@@ -83,14 +82,14 @@ def check_named_target(
 
 
 def nameable_targets(context: EvaluationContext, model: str, target: Target, earlier: list[PastHolding]) -> list[int]:
-    """The versions that a rollback can be told to go to, the newest holder first."""
+    """Return the versions that a rollback may name, the newest holder first."""
     return [
         one.version for one in earlier if check_named_target(context, model, target, earlier, number=one.version)[0]
     ]
 
 
 def _why_unusable(version: Version | None, time: PastHolding, context: EvaluationContext) -> str | None:
-    """time: when it held the target."""
+    """time: the holding that it would go back to."""
     if version is None:
         return "is gone"
     of = version.incarnation(context.registry.address)
@@ -106,7 +105,7 @@ def _why_unusable(version: Version | None, time: PastHolding, context: Evaluatio
 def _why_rewritten(
     context: EvaluationContext, version: Version | None, target: Target, time: PastHolding
 ) -> str | None:
-    """Nobody has let other files in."""
+    """Return the reason if the files are not those that were approved."""
     return (
         "has other files than those that were approved"
         if version and files_were_rewritten(context, version, target, time)
@@ -115,7 +114,9 @@ def _why_rewritten(
 
 
 def _why_never_live(version: Version | None, target: Target, context: EvaluationContext) -> str | None:
-    """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
+    """Return the reason if the version was never live. One failed deployment of a version that was live says
+    nothing.
+    """
     if version is None:
         return None
     of = version.incarnation(context.registry.address)

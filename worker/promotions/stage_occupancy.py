@@ -1,13 +1,13 @@
-"""Which versions are in a model's exclusive stages, without reading all versions: MLflow knows no search by stage.
+"""Find the versions in a model's exclusive stages without reading all versions: MLflow can't search by stage.
 
-It knows one by what changed last, and who comes to a stage has changed. So a look goes on where the last one ended: who
-was seen in a stage then, and who changed since. Say V is in the stage now. Either it was there at the last look and has
-not changed since: then it is among those seen. Or it has changed after that look's search: then V's time is at most
-APART before the newest that the search saw, and V is among those that changed. So nobody is missed as long as MLflow's
-clocks keep what APART asks of them; ours count for nothing.
+It can search by last change, and entering a stage is a change. So each snapshot continues from the last one: the
+versions in a stage then, plus those that changed since. Proof that none is missed: let V be in the stage now. If V was
+there at the last snapshot and has not changed since, the snapshot has it. Otherwise V changed after that snapshot's
+search, so V's time is at most APART before the newest time that the search saw, and V is among the changed. This needs
+only MLflow's clocks to be within APART; our own don't matter.
 
-A first look, one after the policy's stages have changed, and one at a registry that is not the one seen before (it was
-restored, say) read everything. So does registry.reconcile, always.
+The first snapshot reads everything, and so does one after the policy's stages changed, one at another registry than
+before (restored, say), and registry.reconcile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,26 +19,28 @@ from registrar.policy import ModelPolicy
 from worker.promotions.evidence import EvaluationContext
 from worker.registry.protocol import Version, find_version, with_known
 
-# In ms. MLflow's servers may differ in their clocks, have them put back, and take a while from a write's stamp to its
-# commit: no write's stamp is further than this behind the stamp of one that was seen before it came.
+# Milliseconds by which a write's timestamp may be behind one that was seen before it: MLflow's servers have different
+# clocks, which may be set back, and a write commits some time after its timestamp is taken.
 APART = 60 * 60 * 1000
-AGAIN_EVERY = 100  # versions of a model: what changed since the last look does not become too much to read
+AGAIN_EVERY = 100  # versions of a model, so that the changes since the last snapshot stay few
 
 
 @dataclass(frozen=True)
 class StageSnapshot:
-    """versions: by exclusive stage. records: what the next look goes on from; for an outcome, or to be dropped."""
+    """versions: by exclusive stage. records: what the next snapshot continues from; for an outcome, or to be
+    dropped.
+    """
 
     versions: Mapping[str, list[Version]]
     records: tuple[StageSnapshotTaken, ...]
 
     def others(self, stage: str, version: Version) -> list[Version]:
-        """Who else is in an exclusive stage."""
+        """Return the other versions in an exclusive stage."""
         return [other for other in self.versions[stage] if other.version != version.version]
 
 
 def take_snapshot(context: EvaluationContext, model: str) -> StageSnapshot:
-    """Raises Retryable."""
+    """Raises RetryableError."""
     stages = exclusive_stages(context.policy.model(model))
     with context.ledger.read() as connection:
         before = last_look(connection, model)
@@ -60,7 +62,9 @@ def take_snapshot(context: EvaluationContext, model: str) -> StageSnapshot:
 def snapshot_of(
     context: EvaluationContext, model: str, stages: set[str], versions: Iterable[Version], at: int
 ) -> StageSnapshot:
-    """What is seen in all versions of a model, or in all that may be in its stages. at: as of door.Recent."""
+    """Return the snapshot of given versions: all of a model, or all that may be in its stages. at: as of
+    protocol.Recent.
+    """
     found = {stage: [one for one in versions if one.stage == stage] for stage in sorted(stages)}
     held = {stage: {one.version: one.changed for one in there} for stage, there in found.items()}
     return StageSnapshot(
@@ -69,12 +73,12 @@ def snapshot_of(
 
 
 def exclusive_stages(policy: ModelPolicy) -> set[str]:
-    """The stages of which one version may be. Where aliases alone count, none."""
+    """Return the stages that hold one version at most; none where aliases alone count."""
     return {target.stage for target in policy.targets if target.exclusive and policy.mode != "aliases"}
 
 
 def refresh_periodically(context: EvaluationContext, version: Version) -> tuple[StageSnapshotTaken, ...]:
-    """Of a new version: it is looked at, where enough came since it was last."""
+    """Take a snapshot for a new version, if AGAIN_EVERY versions came since the last such."""
     if version.version % AGAIN_EVERY or not exclusive_stages(context.policy.model(version.model)):
         return ()
     return take_snapshot(context, version.model).records
@@ -83,9 +87,10 @@ def refresh_periodically(context: EvaluationContext, version: Version) -> tuple[
 def _snapshot_since(
     context: EvaluationContext, before: StageSnapshotTaken, stages: set[str], recorded: set[int]
 ) -> StageSnapshot | None:
-    """None where the registry is not the one of that look: it was restored, say, or another took its place.
+    """Continue from a snapshot. Returns None where the registry is not the one of that snapshot: restored, say, or
+    replaced.
 
-    recorded: whom the record has in the stages. As a rule they were seen then, or have changed since.
+    recorded: versions that the record has in the stages; usually in the snapshot, or changed since.
     """
     recent = context.registry.recent(before.model, since=before.at - APART)
     if recent.whole:

@@ -1,6 +1,6 @@
-"""Gates that only time opens: soak, freezes, a day's limit; each with when that will be. Pure functions.
+"""Time gates (soak, freeze, max_per_day): which are closed, and until when. Pure functions.
 
-They are no evidence: nobody's approval becomes void because a weekend began.
+They are no evidence: no approval becomes void because a weekend began.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ class ClosedTimeGate:
 
 
 def closed_time_gates(gates: Iterable[Gate], times: Times) -> list[ClosedTimeGate]:
-    """The time gates that are not open yet, in their order."""
+    """Return the time gates that are closed, in their order."""
     return [closed for gate in gates if isinstance(gate, Timing) and (closed := _check(gate, times))]
 
 
@@ -53,7 +53,7 @@ def _check(gate: Timing, times: Times) -> ClosedTimeGate | None:
 
 
 def _check_soak(gate: Soak, times: Times) -> ClosedTimeGate | None:
-    """Where the record does not know since when, the time counts from now on."""
+    """Count from now where the record does not know since when."""
     since, least = times.since or times.now, length(gate.soak)
     if times.since and times.now - since >= least:
         return None

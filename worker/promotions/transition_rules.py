@@ -1,4 +1,4 @@
-"""The way of a version to a target, as far as it can be told without doing anything: for requests, and for plans."""
+"""The rules for a version's move to a target, without doing it: for requests and plans."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from worker.registry.protocol import Version
 
 
 def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
-    """Why a target can't be reached from where the version is, or None."""
+    """Return why the target can't be reached from the version's stage, or None."""
     model = policy.model(version.model)
     sources, present = model.sources_of(target), current_stage(model, version)
     if present in sources:
@@ -21,9 +21,10 @@ def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
 
 
 def failed_gates(context: EvaluationContext, version: Version, stage: str) -> str | None:
-    """The gates on the way to a target, its own and those of the targets before it, that a version does not pass.
+    """Return the gates on the way to a target, its own and those of earlier targets, that a version fails; None: it
+    passes.
 
-    For what is there already, past them perhaps: from where it came is not to be seen any more.
+    For versions that are there already, perhaps past the gates: where they came from is unknown.
     """
     targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
@@ -33,7 +34,7 @@ def failed_gates(context: EvaluationContext, version: Version, stage: str) -> st
 
 
 def required_approvals(policy: Policy, target: Target, without: Collection[str] = ()) -> str:
-    """Whose approvals it takes, for people; "" where it takes none. without: the ids of who is excluded."""
+    """Return whose approvals it takes, for people; "" where none. without: ids of the excluded."""
     rules = target.approval.rules if isinstance(target.approval, Approval) else []
     return " and ".join(
         f"{rule.required_approvals} of {_members(policy, rule.group, without)} ({rule.group})" for rule in rules
@@ -46,7 +47,7 @@ def _members(policy: Policy, group: str, without: Collection[str]) -> str:
 
 
 def excluded_approvers(policy: Policy, target: Target, *, requester: str | None, trained_by: str) -> frozenset[str]:
-    """The ids of those whose approval the policy excludes. trained_by: MLflow's name of the author."""
+    """Return the ids of those whose approval the policy excludes. trained_by: MLflow's name of the author."""
     exclude = target.approval.exclude if isinstance(target.approval, Approval) else []
     author = by_account(policy, trained_by) if trained_by else None
     found = {requester if "requester" in exclude else None, author if "author" in exclude else None}
@@ -54,7 +55,7 @@ def excluded_approvers(policy: Policy, target: Target, *, requester: str | None,
 
 
 def versions_to_replace(context: EvaluationContext, version: Version, target: Target) -> list[int]:
-    """The versions that would have to leave. Where aliases alone count, whoever holds this one loses it by itself."""
+    """Return the versions that would have to leave. In the mode `aliases`, the holder just loses the alias."""
     if not target.exclusive:
         return []
     if context.policy.model(version.model).mode == "aliases":
@@ -64,5 +65,5 @@ def versions_to_replace(context: EvaluationContext, version: Version, target: Ta
 
 
 def replaced_outcome(target: Target) -> str:
-    """What happens to those that leave, for people."""
+    """Return what happens to replaced versions, for people."""
     return "goes back to Staging" if target.on_replace == "staging" else "is archived"

@@ -1,7 +1,7 @@
-"""Taking back what was done of a move that can't be finished: stage and aliases go where they were before it.
+"""Undo a move that can't be finished: stage and aliases go back to where they were.
 
-Where an attempt before this one has written already, the version no longer shows where it was: the record does, which
-changes at a move's end alone.
+Where an earlier attempt has written already, MLflow no longer shows that; the record does, as it changes only at a
+move's end.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from worker.task_context import TaskContext
 
 
 def undo_move(context: TaskContext, step: Step) -> str | None:
-    """Returns what became of it, for people; None where nothing had been done.
+    """Return what became of it, for people; None where nothing had been written.
 
-    Raises Retryable where the registry does not answer and the task is tried again: so is the whole move.
+    Raises RetryableError where the registry does not answer and the task is tried again, with the whole move.
     """
     try:
         stage, done = _stage_before(context, step), _restore_aliases(context, step)
@@ -31,9 +31,10 @@ def undo_move(context: TaskContext, step: Step) -> str | None:
 
 
 def release_other_version(context: TaskContext, step: Step) -> None:
-    """Where the version was made anew in the middle of its move, what was written may be another's: nobody let that in.
+    """Undo writes that hit another version: the model was recreated in the middle of the move, and nobody admitted this
+    one.
 
-    Nothing is done where it is the same still, and another of the model is new.
+    Does nothing where the version is still the same, and another of the model is new.
     """
     model, number = step.version.model, step.version.version
     try:
@@ -49,7 +50,7 @@ def release_other_version(context: TaskContext, step: Step) -> None:
 
 
 def _restore_aliases(context: TaskContext, step: Step) -> bool:
-    """Whether any had to be put back."""
+    """Return whether any had to be restored."""
     before, model = _aliases_before(context, step), step.version.model
     now = context.registry.model(model).aliases
     moved = {alias: number for alias, number in before.items() if now.get(alias) != number}
@@ -73,7 +74,7 @@ def _stage_before(context: TaskContext, step: Step) -> str:
 
 
 def _aliases_before(context: TaskContext, step: Step) -> Mapping[str, int | None]:
-    """Of those that the move touches: who had them."""
+    """Return the former holders of the aliases that the move touches."""
     version = step.version
     with context.ledger.read() as connection:
         recorded = {held.key: held.version for held in held_now(connection, version.model, "alias")}

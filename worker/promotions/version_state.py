@@ -1,4 +1,4 @@
-"""A version's state in the record, and its copy in MLflow."""
+"""A version's state in the record, and its copy in MLflow's tags."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from worker.task_context import TaskContext
 
 
 def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
-    """By Key. What MLflow's tags say of it does not count."""
+    """Return the state by Key. MLflow's tags do not count."""
     with ledger.read() as connection:
         found = states(connection, version.model, version=version.version)
     return current(found, version.version, version.created_at)
@@ -19,7 +19,7 @@ def recorded(ledger: Ledger, version: Version) -> Mapping[str, str]:
 def set_state(
     context: TaskContext, version: Version, key: Key, value: str | None, *, why: str | None = None
 ) -> StateSet:
-    """Set MLflow's tag, or take it away; the record that decides goes into the task's outcome. why: as of StateSet."""
+    """Set or remove MLflow's tag; returns the record, which decides, for the outcome. why: as of StateSet."""
     tagged = version.tags.get(key)
     if value is None and tagged is not None:
         context.registry.drop_tag(version.model, version.version, key)
@@ -29,21 +29,18 @@ def set_state(
 
 
 def given_tag_records(version: Version, tags: Mapping[str, str]) -> tuple[TagGiven, ...]:
-    """The records of the tags that this event gave a version: whose they are is known by them."""
+    """Return the records of the tags that this event set, by which gates know who set them."""
     about = (version.model, version.version, version.created_at)
     return tuple(TagGiven(*about, name, value) for name, value in tags.items())
 
 
 def quarantine(context: TaskContext, version: Version, reason: str) -> StateSet:
-    """Again with the same reason, it changes nothing. The record goes into the task's outcome."""
+    """Quarantine a version; returns the record for the outcome. With the same reason again, it changes nothing."""
     return set_state(context, version, Key.QUARANTINED, _quarantine_text(context, reason))
 
 
 def undo_quarantine(context: TaskContext, version: Version, reason: str) -> None:
-    """Give the tag its value of before, where this task imposed a quarantine and can't record it.
-
-    version: as it was read before.
-    """
+    """Restore the tag, where this task quarantined the version and can't record that. version: as read before."""
     before = version.tags.get(Key.QUARANTINED)
     if before is None or before == limits.cut(_quarantine_text(context, reason)):
         context.registry.drop_tag(version.model, version.version, Key.QUARANTINED)
@@ -52,9 +49,9 @@ def undo_quarantine(context: TaskContext, version: Version, reason: str) -> None
 
 
 def quarantine_reason(ledger: Ledger, version: Version) -> str | None:
-    """The sentence for people, or None where it is free to go."""
-    said = recorded(ledger, version).get(Key.QUARANTINED) or version.tags.get(Key.QUARANTINED)
-    return f"it is quarantined: {said}" if said else None
+    """Return a sentence for people, or None where it is not quarantined."""
+    reason = recorded(ledger, version).get(Key.QUARANTINED) or version.tags.get(Key.QUARANTINED)
+    return f"it is quarantined: {reason}" if reason else None
 
 
 def _quarantine_text(context: TaskContext, reason: str) -> str:

@@ -1,4 +1,4 @@
-"""What pruning a model would do now, version by version, told without doing it."""
+"""What pruning a model would do now, version by version, without doing it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from worker.promotions.evidence import EvaluationContext
 from worker.retention.sizes import format_sizes, name_versions, sizes
 from worker.retention.survey import RetentionDecision, Step, survey
 
-_FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # what changes is read first
+_FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # changes come first
 _SAID: dict[Step, str] = {
     "delete": "is deleted",
     "mark": "is marked",
@@ -46,7 +46,7 @@ class PrunePlan:
 
 
 def plan_prune(context: EvaluationContext, model: str) -> PrunePlan:
-    """Raises NotFound, Retryable where the registry does not answer, Final where something can't be told."""
+    """Raises NotFound, RetryableError, PermanentError."""
     everything = survey(context, model)
     found = sizes(context, [decision for decision in everything if not decision.reasons], everything)
     retention = context.policy.model(model).retention
@@ -63,14 +63,14 @@ def _row(decision: RetentionDecision, after: datetime, found: dict[int, int | No
 
 
 def _title(model: str, rows: list[Row]) -> str:
-    said = []
+    parts = []
     for step, done in (("delete", "deleted"), ("mark", "marked for deletion")):
         if those := [row for row in rows if row.step == step]:
             numbers = sorted(row.version for row in those)
-            said.append(
+            parts.append(
                 f"{name_versions(model, numbers)} would be {done} ({format_sizes([row.bytes for row in those])})"
             )
-    return "; ".join(said) or f"Nothing of {model} would be deleted or marked now"
+    return "; ".join(parts) or f"Nothing of {model} would be deleted or marked now"
 
 
 def _why(row: Row) -> str:

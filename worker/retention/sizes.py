@@ -1,4 +1,4 @@
-"""What old versions occupy, and how that is said. MLflow deletes entries only: their files are left to `mlflow gc`."""
+"""The space that old versions take. MLflow deletes only entries: their files are left to `mlflow gc`."""
 
 from worker.promotions.evidence import EvaluationContext
 from worker.registry.protocol import PermanentError, Version
@@ -8,9 +8,9 @@ from worker.retention.survey import RetentionDecision
 def sizes(
     context: EvaluationContext, decisions: list[RetentionDecision], everything: list[RetentionDecision]
 ) -> dict[int, int | None]:
-    """Bytes that the versions' files occupy, by version; None where they can't be counted.
+    """Return the bytes of the versions' files, by version; None where they can't be counted.
 
-    Files that several versions share count once, and not where one of those stays.
+    Files that several versions share count once, and not at all where one of those stays.
     """
     counted = {decision.version.source for decision in everything if decision.reasons}
     found: dict[int, int | None] = {}
@@ -22,14 +22,14 @@ def sizes(
 
 
 def format_sizes(found: list[int | None]) -> str:
-    """For people: "12,345 bytes", and of how many versions nobody could tell."""
+    """Return text such as "12,345 bytes, and 2 that can't be counted"."""
     unknown = found.count(None)
-    said = f"{sum(size or 0 for size in found):,} bytes"
-    return f"{said}, and {unknown} that can't be counted" if unknown else said
+    text = f"{sum(size or 0 for size in found):,} bytes"
+    return f"{text}, and {unknown} that can't be counted" if unknown else text
 
 
 def name_versions(model: str, numbers: list[int]) -> str:
-    """taxi version 1; taxi versions 1, 2, 3."""
+    """Return text such as "taxi versions 1, 2, 3"."""
     return f"{model} version{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 

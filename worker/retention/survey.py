@@ -1,7 +1,7 @@
-"""Which versions of a model may go by its retention, which stay, and why: for pruning, and for plans.
+"""Decide which versions of a model may go by its retention, which stay, and why: for pruning and for plans.
 
-MLflow deletes whatever it is told to, a champion too. So everything that keeps a version is read afresh: the model's
-aliases (a search returns none), its stage, the record, and the versions that were copied from it.
+MLflow deletes any version that it is told to, even a champion. So everything that protects a version is read anew: the
+model's aliases (a search returns none), its stage, the record, and the versions that were copied from it.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ Step = Literal["stay", "spare", "mark", "wait", "delete"]
 
 @dataclass(frozen=True)
 class RetentionDecision:
-    """What becomes of a version. reasons: why it stays; none: it may go. due: when, by its mark.
+    """reasons: why the version stays; none: it may go. due: when, by its mark.
 
-    A mark is the record's, and can be seen and saved in MLflow until it ends: one whose tag is gone, or was changed, is
-    made anew.
+    The mark is in the record, and shown as a tag, by which people can save the version until the mark ends. A mark
+    whose tag is gone or was changed is made again.
     """
 
     version: Version
@@ -38,7 +38,7 @@ class RetentionDecision:
 
 @dataclass(frozen=True)
 class RetentionFacts:
-    """What keeps versions of a model, as it was when it was read. reasons, states: by version."""
+    """What protects versions of a model, as read at one time. reasons, states: by version."""
 
     retention: Retention | None
     aliases: Mapping[str, int]
@@ -51,13 +51,13 @@ class RetentionFacts:
 
 
 def survey(context: EvaluationContext, model: str) -> list[RetentionDecision]:
-    """Every version of a model, oldest first. Raises NotFound, Retryable, Final where something can't be told."""
+    """Decide about every version of a model, oldest first. Raises NotFound, RetryableError, PermanentError."""
     facts = _gather_facts(context, model)
     return [_decide(context, facts, version) for version in reversed(context.registry.versions(model))]
 
 
 def judge_version(context: EvaluationContext, model: str, number: int) -> RetentionDecision | None:
-    """One version, itself read last: right before it goes. None where it is gone."""
+    """Decide about one version, read last: right before it is deleted. None where it is gone."""
     facts = _gather_facts(context, model)
     version = find_version(context.registry, model, number)
     return _decide(context, facts, version) if version else None

@@ -1,9 +1,9 @@
-"""kind: discord. Facts to a channel; a request for approval carries Approve and Reject buttons if a bot posts it.
+"""kind: discord. Facts to a channel; a request for approval has Approve and Reject buttons if a bot posts it.
 
 https://docs.discord.com/developers/resources/webhook#execute-webhook, #edit-webhook-message
 https://docs.discord.com/developers/resources/message#create-message, #edit-message
-url: a webhook's, or https://discord.com/api/v10/channels/<id>/messages with the bot's token as secret. Buttons are
-the bot's application's: what other webhooks carry is shown to nobody, so they name the command instead.
+url: a webhook's, or https://discord.com/api/v10/channels/<id>/messages with the bot's token as secret. Buttons
+belong to the bot's application, and Discord drops those of other webhooks, so such cards name the command instead.
 """
 
 import json
@@ -33,14 +33,14 @@ _GREEN, _RED = 3, 4
 
 
 def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """The message's JSON. A message ends at 2,000 characters, an embed's description at 4,096."""
+    """Return the message's JSON. Limits: 2,000 characters for a message, 4,096 for an embed's description."""
     said = {"content": markdown.escape(fact_card.title(notification), most=1900), **_NOBODY}
     if not fact_card.is_card(notification.fact):
         return said
     lines = [line for part in fact_card.parts(notification) for line in part]
     if fact_card.is_pressable(notification) and not _has_buttons(notification):
         lines.append(f"/registry {fact_card.command('approve', notification.fact)}")
-    # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
+    # The model's name is in the footer, which is plain text, for presses: a button has no room for it.
     link = {"title": fact_card.OPEN, "url": notification.page} if notification.page else {}
     embed = {
         **link,
@@ -51,7 +51,7 @@ def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 
 def _row(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """A message that is edited keeps what is not named anew, so that there are none is said."""
+    """Return the buttons; an empty list removes them, because an edit keeps what it does not name."""
     if not fact_card.is_pressable(notification):
         return {"components": []}
     if not _has_buttons(notification):
@@ -61,12 +61,12 @@ def _row(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 
 def _has_buttons(notification: Notification) -> bool:
-    """Of a bot alone, and where a source takes the presses."""
+    """Return whether a bot posts, and a source takes the presses."""
     return bool(notification.secret and notification.presses)
 
 
 def _button(verdict: str, style: int, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """custom_id has 100 characters: the mark vouches for them and for the model in the footer."""
+    """Fit custom_id into its 100 characters: its MAC covers them and the model's name in the footer."""
     fact, short = notification.fact, approval_buttons.short(notification.id)
     promotion, target = fact.details["promotion"], fact.details["target"]
     nonce = approval_buttons.short_nonce(verdict, promotion=promotion, shortened=short)
@@ -79,16 +79,16 @@ def _button(verdict: str, style: int, notification: Notification, encryptor: Enc
 
 
 def _place(notification: Notification) -> str | None:
-    """The channel's id, which a bot's url has: https://docs.discord.com/developers/resources/message#create-message"""
+    """Return the channel's id from a bot's url: https://docs.discord.com/developers/resources/message#create-message"""
     found = re.search(r"/channels/([0-9]{1,20})/messages$(?!\n)", notification.url or "")
     return found[1] if found else None
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """A bot's message that is posted again within minutes is the first one, by its nonce."""
+    """Post again within minutes, a bot's message is the same one, by its nonce."""
     content = message(notification, encryptor)
     if notification.secret:
-        content |= {"nonce": approval_buttons.short(notification.id), "enforce_nonce": True, **_answering(notification)}
+        content |= {"nonce": approval_buttons.short(notification.id), "enforce_nonce": True, **_reference(notification)}
     said = ask(http, "POST", _at(notification), content, _headers(notification))
     id = said.get("id")
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch("[0-9]{1,20}", id) else None
@@ -104,15 +104,15 @@ def edit(notification: Notification, ref: str, http: requests.Session, encryptor
     )
 
 
-def _answering(notification: Notification) -> dict[str, Any]:
-    """Discord's own threads are channels that people must join: an answer to the card is what stays with it."""
+def _reference(notification: Notification) -> dict[str, Any]:
+    """Answer the card's message. Discord's own threads are channels that people would have to join."""
     if not notification.thread:
         return {}
     return {"message_reference": {"message_id": json.loads(notification.thread)["id"], "fail_if_not_exists": False}}
 
 
 def _at(notification: Notification, id: str | None = None) -> str | None:
-    """Where a message is made, or the one of that id is. A webhook says which it made only if it is told to wait."""
+    """Return the address to create a message at, or of message `id`. A webhook returns the id only if told to wait."""
     if not notification.url:
         return None
     try:
@@ -131,6 +131,6 @@ def _headers(notification: Notification) -> dict[str, str]:
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """A follow-up to an interaction: only the person who asked sees it."""
+    """Follow up on an interaction: only the person who asked sees it."""
     content = {"content": markdown.escape(text, most=1900), "flags": _EPHEMERAL, **_NOBODY}
     send(http, url, json.dumps(content).encode(), _JSON)

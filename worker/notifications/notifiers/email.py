@@ -1,7 +1,7 @@
 """kind: email. Facts as plain-text mail by SMTP.
 
-https://www.rfc-editor.org/rfc/rfc5321, rfc6409 (submission), rfc3834 (what machines send is marked so)
-A mail that is sent again, where the first one's answer was lost, has the same Message-ID: most mailboxes show it once.
+https://www.rfc-editor.org/rfc/rfc5321, rfc6409 (submission), rfc3834 (automatic mail is marked)
+A mail that is sent again because the answer was lost has the same Message-ID: most mailboxes show it once.
 """
 
 import re
@@ -26,7 +26,7 @@ _NAMED = rf"[^\x00-\x1f\x7f<>\",;:@]{{1,100}} <{_ADDRESS}>"
 
 
 def _mailbox(value: str) -> str:
-    """Nobody else is written to by way of a comma or a line break."""
+    """Refuse commas and line breaks, by which others could be written to."""
     if not re.fullmatch(f"{_ADDRESS}|{_NAMED}", value):
         raise ValueError("not an address such as ml-team@example.com or Registrar <registrar@example.com>")
     return value
@@ -36,7 +36,7 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
 class Options(Strict):
-    """starttls: of smtp://; a password never goes to another machine without it."""
+    """starttls: of smtp://; without it, a password is only sent to this machine."""
 
     from_: Annotated[Mailbox, Field(alias="from")]
     to: Annotated[list[Mailbox], Field(min_length=1, max_length=50)]
@@ -44,7 +44,7 @@ class Options(Strict):
 
 
 def message(notification: Notification) -> EmailMessage:
-    """The same on every attempt, byte by byte."""
+    """Return a mail that is the same on every attempt, byte by byte."""
     options = Options.model_validate(notification.options)
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"] = options.from_, ", ".join(options.to)
@@ -74,7 +74,7 @@ def _text(notification: Notification) -> str:
 
 
 def _line(text: str) -> str:
-    """No line break, no control character, and nothing that turns the direction of writing."""
+    """Return one line without control characters and without characters that change the direction of writing."""
     return " ".join(shown(" ".join(text.split())).split())
 
 

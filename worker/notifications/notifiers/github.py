@@ -1,8 +1,8 @@
-"""kind: github. Facts to the commit a version was trained from: as a status of it, or a comment on it.
+"""kind: github. Facts to the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.github.com/rest/commits/statuses#create-a-commit-status
 https://docs.github.com/rest/commits/comments#create-a-commit-comment
-A status that is set again stays one. A comment may come twice, where the first one's answer was lost.
+A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ _HINTS = {
 
 
 class Options(access.Access):
-    """as: what it becomes. A status needs a fact that decides something; a comment is made of each."""
+    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
 
     repository: api.Repository
     as_: commit_status.As = "status"
@@ -33,7 +33,7 @@ class Options(access.Access):
 
 
 def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
-    """Raises PassedOver."""
+    """Raises NotApplicable."""
     fact, repository = notification.fact, f"/repos/{options.repository}"
     sha = commit_status.sha(fact)
     if options.as_ == "comment":

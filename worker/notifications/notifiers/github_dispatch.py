@@ -1,9 +1,9 @@
-"""kind: github_dispatch. Facts start workflows: the trigger for a deployment from GitHub Actions.
+"""kind: github_dispatch. Facts start workflows: the trigger for a deployment by GitHub Actions.
 
 https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event
 https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
-client_payload may have ten keys, and has these ten whatever happened. It may come twice, where the first one's answer
-was lost: client_payload.id is the same then.
+client_payload may have ten keys, and always has the same ten. It may come twice, if the answer to the first was
+lost, then with the same client_payload.id.
 """
 
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ _HINTS = {
 
 
 class Options(access.Access):
-    """event_type: what the workflow lists under on.repository_dispatch.types."""
+    """event_type: as the workflow lists it under on.repository_dispatch.types."""
 
     repository: api.Repository
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"

@@ -1,8 +1,8 @@
-"""kind: gitlab. Facts to the commit a version was trained from: as a status of it, or a comment on it.
+"""kind: gitlab. Facts to the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
 https://docs.gitlab.com/api/commits/#post-comment-to-commit
-A status that is set again stays one. A comment may come twice, where the first one's answer was lost.
+A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
 """
 
 import json
@@ -30,7 +30,7 @@ _HINTS = {
 
 
 class Options(Strict):
-    """as: what it becomes. A status needs a fact that decides something; a comment is made of each."""
+    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
 
     project: Project
     as_: commit_status.As = "status"

@@ -36,7 +36,7 @@ class Options(Strict):
 
 
 def body(notification: Notification, options: Options) -> bytes:
-    """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises PermanentError."""
+    """Return a form: token, ref, and variables[REGISTRAR_...]; "" for unknown values. Raises PermanentError."""
     if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
     said = {"event": notification.event_id, **deploy_payload(notification)}
@@ -45,7 +45,7 @@ def body(notification: Notification, options: Options) -> bytes:
 
 
 def _value(key: str, value: object) -> str:
-    """https://docs.gitlab.com/ci/variables/#prevent-variable-expansion: $NAME in one would show another one's."""
+    """Refuse a $, which GitLab would expand: https://docs.gitlab.com/ci/variables/#prevent-variable-expansion"""
     text = "" if value is None else str(value)
     if "$" in text:
         raise PermanentError(f"the {key} has a $ in it, which GitLab would take for a variable's name")

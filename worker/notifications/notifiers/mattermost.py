@@ -1,11 +1,11 @@
-"""kind: mattermost. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject.
+"""kind: mattermost. Facts to an incoming webhook, or by a bot; a request for approval has Approve and Reject buttons.
 
 https://developers.mattermost.com/integrate/webhooks/incoming
 https://developers.mattermost.com/integrate/plugins/interactive-messages
 https://docs.mattermost.com/api/reference/create-post, /patch-post
-A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and tell the rest of
-a promotion in their threads. A button needs the receiver's address: REGISTRAR_PUBLIC_URL, and `buttons` of the channel,
-a source of kind mattermost.
+A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and post what
+follows in their threads. Buttons need the receiver's address, REGISTRAR_PUBLIC_URL, and `buttons` of the channel, a
+source of kind mattermost.
 """
 
 import json
@@ -25,20 +25,20 @@ from worker.notifications.transport.http_post import post as send
 from worker.registry.protocol import PermanentError
 
 NEEDS = ("url",)
-HOSTS: frozenset[str] = frozenset()  # everybody has one of their own
+HOSTS: frozenset[str] = frozenset()  # each installation has its own
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 4000  # characters; a post ends at 16,383
 _ID = r"^[a-z0-9]{26}$(?!\n)"
 
 
 class Options(Strict):
-    """channel_id: where a bot posts; View Info of the channel shows it."""
+    """channel_id: where a bot posts; shown under View Info of the channel."""
 
     channel_id: Annotated[str, Form(_ID, "is no channel's id of 26 letters and digits")] | None = None
 
 
 def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """The JSON of an incoming webhook's message."""
+    """Return the JSON of an incoming webhook's message."""
     text = markdown.escape(fact_card.title(notification), most=_MOST)
     link = {"title": fact_card.OPEN, "title_link": notification.page} if notification.page else {}
     attachments = (
@@ -65,7 +65,7 @@ def _shown(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
 
 
 def _button(verdict: str, style: str, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
+    """Presses are not signed: the encrypted text, which is shown to nobody, authenticates them."""
     sealed = fact_card.encrypted_button(
         verdict, notification, encryptor, place=Options.model_validate(notification.options).channel_id
     )
@@ -79,7 +79,7 @@ def _button(verdict: str, style: str, notification: Notification, encryptor: Enc
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in its source)."""
+    """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in Mattermost's source)."""
     channel = Options.model_validate(notification.options).channel_id
     if channel is None:
         send(http, notification.url, json.dumps(message(notification, encryptor)).encode(), _JSON)
@@ -102,7 +102,7 @@ def edit(notification: Notification, ref: str, http: requests.Session, encryptor
 
 
 def _post(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """The same message in the words of the API."""
+    """Return the same message in the API's fields."""
     said = message(notification, encryptor)
     return {"message": said["text"], "props": {"attachments": said.get("attachments", [])}}
 
@@ -118,6 +118,6 @@ def _headers(notification: Notification) -> dict[str, str]:
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """To a response_url: only the person who asked sees it."""
+    """Answer at a response_url: only the person who asked sees it."""
     content = {"response_type": "ephemeral", "text": markdown.escape(text, most=_MOST), "skip_slack_parsing": True}
     send(http, url, json.dumps(content).encode(), _JSON)

@@ -1,7 +1,7 @@
-"""kind: pagerduty. Facts as change events, on the timeline of a service; nobody is paged.
+"""kind: pagerduty. Facts as change events on the timeline of a service; nobody is paged.
 
 https://developer.pagerduty.com/docs/send-change-event
-It takes no id of ours: a change may stand there twice, where the first one's answer was lost. url: for the region EU,
+It takes no id: a change may appear twice, if the answer to the first was lost. url: for the region EU,
 https://events.eu.pagerduty.com/v2/change/enqueue.
 """
 

@@ -1,9 +1,9 @@
-"""kind: slack. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject buttons.
+"""kind: slack. Facts to an incoming webhook, or by a bot; a request for approval has Approve and Reject buttons.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, /reference/block-kit/blocks
 https://docs.slack.dev/reference/methods/chat.postMessage, /reference/methods/chat.update
-A bot (secret: its token, options: {channel: C0123}) can edit its cards and tell the rest of a promotion in their
-threads; an incoming webhook can't.
+A bot (secret: its token, options: {channel: C0123}) can edit its cards and post what follows in their threads; an
+incoming webhook can't.
 """
 
 import json
@@ -33,7 +33,7 @@ _ITALIC = re.compile(r"(?<!\w)_(\S(?:[^\n]*?\S)?)_(?!\w)")
 _QUOTE = re.compile("^>")
 _STYLES = (("approve", "primary"), ("reject", "danger"))
 _MOST = 2900  # characters; a section's text ends at 3,000
-# The errors that pass by themselves; every other one needs somebody.
+# Errors that end by themselves; any other needs a person.
 _LATER = frozenset(
     {
         "accesslimited",
@@ -55,7 +55,7 @@ _ADVICE = {
 
 
 class Options(Strict):
-    """channel: where a bot posts. api: Slack's own, unless it is another such as https://slack-gov.com/api."""
+    """channel: where a bot posts. api: Slack's own, or another such as https://slack-gov.com/api."""
 
     channel: Annotated[str, Form(r"^[CDG][A-Z0-9]{2,30}$(?!\n)", "is no channel's id such as C0123ABCD")] | None = None
     api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (
@@ -64,9 +64,9 @@ class Options(Strict):
 
 
 def escape(text: str, most: int = _MOST) -> str:
-    """Slack's three control characters, its marks, and the names of everybody: a model's name must not call anyone.
+    """Escape Slack's control characters, its formatting, and @channel and the like: a model's name must mention nobody.
 
-    mrkdwn has no escape for its marks, so that what looks like them stands in their place. A table keeps its fences.
+    mrkdwn has no escape for formatting, so look-alikes replace the characters. A table keeps its fences.
     """
     plain = "\n".join(_unmarked(shown(text, lines=True).split("\n")))
     quiet = re.sub("@(?=(channel|here|everyone)\\b)", "@\u200b", plain, flags=re.IGNORECASE)
@@ -120,7 +120,7 @@ def _to_decide(notification: Notification, encryptor: Encryptor) -> dict[str, An
 
 
 def _button(verdict: str, style: str, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
+    """Encrypt its value, so that nobody can press for another version than shown. Limit: 2,000 characters."""
     value = fact_card.encrypted_button(
         verdict, notification, encryptor, place=Options.model_validate(notification.options).channel
     )
@@ -141,12 +141,12 @@ def post(notification: Notification, http: requests.Session, encryptor: Encrypto
 
 
 def edit(notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
-    """Slack keeps what is not named anew, so the blocks without buttons are."""
+    """Slack keeps blocks that an edit does not name, so the blocks without buttons are named."""
     _call("chat.update", {**json.loads(ref), **message(notification, encryptor)}, notification, http)
 
 
 def _thread(notification: Notification, channel: str) -> dict[str, Any]:
-    """Whoever is asked again must see it in the channel too."""
+    """Post a repeated request in the channel, too."""
     card_ref = json.loads(notification.thread) if notification.thread else {}
     if card_ref.get("channel") != channel:
         return {}
@@ -154,7 +154,7 @@ def _thread(notification: Notification, channel: str) -> dict[str, Any]:
 
 
 def _call(method: str, content: dict[str, Any], notification: Notification, http: requests.Session) -> Any:
-    """parse: chat.update finds names of channels and people in a text, unless it is told not to.
+    """Call a method. parse: otherwise chat.update links names of channels and people in a text.
 
     Slack answers 200 and says in the body whether it worked.
     """
@@ -174,6 +174,6 @@ def _call(method: str, content: dict[str, Any], notification: Notification, http
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """To a response_url: only the person who asked sees it, and the message with the buttons stays."""
+    """Answer at a response_url: only the person who asked sees it, and the card with the buttons stays."""
     content = {"response_type": "ephemeral", "replace_original": False, "text": escape(text)}
     send(http, url, json.dumps(content).encode(), _JSON)

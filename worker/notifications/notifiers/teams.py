@@ -2,7 +2,7 @@
 
 https://support.microsoft.com/office/create-incoming-webhooks-with-workflows-for-microsoft-teams-8ae491c7
 https://learn.microsoft.com/connectors/teams/#microsoft-teams-webhook
-Such a card's buttons can open a page and nothing else, so it says what to write to the bot (webhooks/sources/teams.py).
+Buttons of such a card can only open a page, so the card says what to write to the bot (webhooks/sources/teams.py).
 """
 
 import json
@@ -19,7 +19,7 @@ from worker.notifications.transport.http_post import post as send
 NEEDS = ("url",)
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/
-_LONGEST = 1000  # characters of one
+_LONGEST = 1000  # characters of a line
 
 
 def message(notification: Notification) -> dict[str, Any]:
@@ -46,9 +46,10 @@ def _lines(notification: Notification) -> list[str]:
 
 
 def _line(text: str, **style: str) -> dict[str, Any]:
-    """Unlike a TextBlock, a RichTextBlock knows no Markdown: https://learn.microsoft.com/adaptive-cards/create/textfeatures
+    """Return a RichTextBlock, which, unlike a TextBlock, knows no Markdown:
+    https://learn.microsoft.com/adaptive-cards/create/textfeatures
 
-    A mention takes <at>NAME</at> and an entity that says who is meant; there is none, and <at> is broken too.
+    A mention takes <at>NAME</at> and an entity that names the person; there is none, and <at> is broken, too.
     """
     run = {"type": "TextRun", "text": markdown.uncalled(text[:_LONGEST]), **style}
     spacing = {"spacing": run.pop("spacing")} if "spacing" in run else {}
@@ -56,7 +57,7 @@ def _line(text: str, **style: str) -> dict[str, Any]:
 
 
 def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As many as there is room for."""
+    """Return as many lines as there is room for."""
     kept: list[dict[str, Any]] = []
     room = _MOST
     for line in lines:
@@ -72,6 +73,6 @@ def _bytes(content: dict[str, Any]) -> bytes:
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """A workflow says 202 and no id: what it posted can't be edited."""
+    """A workflow answers 202 without an id: its messages can't be edited."""
     send(http, notification.url, _bytes(message(notification)), _JSON)
     return None

@@ -1,4 +1,4 @@
-"""kind: webhook. Facts as JSON, signed by Standard Webhooks, for deploy systems and whatever else listens.
+"""kind: webhook. Facts as JSON, signed by Standard Webhooks, for deploy systems and other listeners.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md, formats/json-format.md (structured mode)
@@ -23,14 +23,14 @@ _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevent
 
 
 class Options(Strict):
-    """type_prefix: before our types, in reverse-DNS, of cloudevents."""
+    """type_prefix: in front of our types in CloudEvents, in reverse DNS."""
 
     format: Literal["standard", "cloudevents"] = "standard"
     type_prefix: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$(?!\n)", max_length=200)] = "io.registrar"
 
 
 def body(notification: Notification) -> bytes:
-    """The exact bytes, in the format of the channel's options."""
+    """Return the exact bytes, in the format of the channel's options."""
     options = Options.model_validate(notification.options)
     content = _event(notification, options.type_prefix) if options.format == "cloudevents" else _standard(notification)
     return json.dumps(content, separators=(",", ":")).encode()
@@ -44,7 +44,7 @@ def _standard(notification: Notification) -> dict[str, Any]:
 
 
 def _event(notification: Notification, prefix: str) -> dict[str, Any]:
-    """id: the same on every attempt, as the specification asks. Attributes that say nothing are left out.
+    """id: the same on every attempt, as the specification asks. Empty attributes are left out.
 
     correlationid, causationid: https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/correlation.md
     """
@@ -68,7 +68,7 @@ def _event(notification: Notification, prefix: str) -> dict[str, Any]:
 
 
 def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    """The id stays the same when it is tried again; the time of signing does not, as the specification asks."""
+    """A retry has the same id, but a new time of signing, as the specification asks."""
     if not notification.secret:
         raise PermanentError("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
     content = body(notification)
