@@ -19,16 +19,17 @@ from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.queries.interventions import TaskAlreadyRunning
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds, load
-from worker import chat_replies, dispatcher, metrics, observability, retry
+from worker import dispatcher, metrics, observability, retry
 from worker.actions import Action
 from worker.context import WorkerContext
 from worker.downloads import LONG
 from worker.lease import Lease
-from worker.ledger_retry import retry_while_unavailable
+from worker.notifications import routing
 from worker.notifications.routing import notification_tasks
 from worker.promotions import deployment_gate_response
 from worker.promotions.version_identity import VersionChanged, VersionIdentityCheck, checked_registry
 from worker.registry.protocol import RegistryError, RetryableError
+from worker.retry import retry_while_unavailable
 from worker.shutdown import TaskReleased
 from worker.task_context import TaskContext
 
@@ -335,7 +336,7 @@ def _finish(
     at: datetime = worker_context.now()
     notes = (
         *notification_tasks(worker_context.policy, outcome, at=at),
-        *chat_replies.reply_tasks(worker_context.encryptor, task, outcome.summary),
+        *routing.reply_tasks(worker_context.encryptor, task, outcome.summary),
     )
 
     def end() -> list[TaskMessage]:

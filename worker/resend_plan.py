@@ -2,7 +2,7 @@
 
 from registrar.cli.context import Context
 from registrar.events.types import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
-from worker.promotions import adoption
+from worker.promotions import registration
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.plan import Plan, plan
 from worker.promotions.registration import choose_run, find_registered
@@ -36,7 +36,7 @@ def _registration(evaluation: EvaluationContext, data: Registration) -> Plan:
     path = evaluation.policy.model(data.model).artifact_path
     run, source = choose_run(evaluation.registry, data, path)
     if earlier := find_registered(evaluation.registry, data, run, source, path):
-        if adoption.is_foreign(earlier):
+        if registration.is_foreign(earlier):
             return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])
     return Plan("ready", [f"run {run.id} would become a new version of {data.model}"])

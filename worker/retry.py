@@ -1,14 +1,20 @@
-"""Decide when a task is given up: after which error, and after how long.
+"""Decide when a task is given up: after which error, and after how long. And wait for a ledger that is away.
 
 While the registry is down, a lane waits: later tasks may need earlier ones. Where it answers other calls, the fault is
 this task's, whatever the error (a search that is too much for its database is a 503): the lane then waits minutes, not
 hours.
 """
 
+import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from time import sleep
+from typing import TypeVar
 
 from registrar.events.types import VOCABULARY
+from registrar.ledger import LedgerUnavailable
 from registrar.ledger.tasks import Task
 from registrar.policy.document import OURSELVES
 from worker.registry.protocol import AmbiguousError, Refused, RegistryError, RetryableError
@@ -64,3 +70,41 @@ def final_state(
     if at - task.started_at > RETRY_FOR:
         return "dead", f"given up after {RETRY_FOR}: {error}"
     return None
+
+
+def parse_retry_after(value: str, *, at: datetime) -> float | None:
+    """Return the seconds that a value (seconds or a date) asks for; None where it can't be read. at: now, aware."""
+    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - at).total_seconds())
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
+log = logging.getLogger(__name__)
+
+LEDGER_FIRST_PAUSE, LEDGER_LONGEST_PAUSE, LEDGER_GIVE_UP_AFTER = (
+    0.1,
+    5.0,
+    1800.0,
+)  # seconds: the first pause, the longest, and all together
+Written = TypeVar("Written")
+
+
+def retry_while_unavailable(write: Callable[[], Written]) -> Written:
+    """Call write until the ledger takes it. Raises LedgerUnavailable after half an hour.
+
+    The lease is renewed in the background meanwhile, or another worker gets the task (LeaseLost). A write that
+    succeeded though its answer was lost raises LeaseLost too.
+    """
+    pause, waited = LEDGER_FIRST_PAUSE, 0.0
+    while True:
+        try:
+            return write()
+        except LedgerUnavailable as error:
+            if waited >= LEDGER_GIVE_UP_AFTER:
+                raise
+            log.warning("the ledger %s (%s); trying again in %g s", error.reason, error, pause)
+        sleep(pause)
+        waited, pause = waited + pause, min(2 * pause, LEDGER_LONGEST_PAUSE)

@@ -14,7 +14,7 @@ from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
 from registrar.ledger.unavailable import OUTAGE_SECONDS, Outages
 from worker import celery_tasks as celery_side
-from worker import dispatcher, ledger_retry
+from worker import dispatcher, retry
 
 DOWN = LedgerUnavailable("connection refused")
 
@@ -59,7 +59,7 @@ def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_agai
         """After the first write in vain."""
         back.set()
 
-    monkeypatch.setattr(ledger_retry, "sleep", returns)
+    monkeypatch.setattr(retry, "sleep", returns)
     harness.registry.create_version = create
     event = harness.post("training_run.finished", model="taxi", run_id="r1")
     assert "the ledger is locked by another process" in caplog.text
@@ -119,7 +119,7 @@ def test_a_lock_that_was_waited_for_in_vain_is_no_outage():
 @pytest.mark.parametrize("tries", [1, 4])
 def test_pauses_grow(monkeypatch, tries):
     slept: list[float] = []
-    monkeypatch.setattr(ledger_retry, "sleep", slept.append)
+    monkeypatch.setattr(retry, "sleep", slept.append)
     failures = [DOWN] * tries
 
     def write() -> str:
@@ -127,17 +127,17 @@ def test_pauses_grow(monkeypatch, tries):
             raise failures.pop()
         return "written"
 
-    assert ledger_retry.retry_while_unavailable(write) == "written"
+    assert retry.retry_while_unavailable(write) == "written"
     assert slept == [0.1, 0.2, 0.4, 0.8][:tries]
 
 
 def test_after_half_an_hour_it_is_given_up(monkeypatch):
     slept: list[float] = []
-    monkeypatch.setattr(ledger_retry, "sleep", slept.append)
+    monkeypatch.setattr(retry, "sleep", slept.append)
 
     def write() -> None:
         raise DOWN
 
     with pytest.raises(LedgerUnavailable):
-        ledger_retry.retry_while_unavailable(write)
-    assert ledger_retry.ALL <= sum(slept) < ledger_retry.ALL + ledger_retry.LONGEST
+        retry.retry_while_unavailable(write)
+    assert retry.GIVE_UP_AFTER <= sum(slept) < retry.GIVE_UP_AFTER + retry.LONGEST_PAUSE

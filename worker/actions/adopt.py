@@ -12,9 +12,9 @@ from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
 from worker.promotions import version_state
-from worker.promotions.current_stage import current_stage
 from worker.promotions.transition_rules import failed_gates
 from worker.promotions.transitions import move
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 

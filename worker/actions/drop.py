@@ -11,7 +11,8 @@ from registrar.ledger import dead_letters, tasks
 from registrar.ledger.dead_letters import DeadLetter
 from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.queries.interventions import TaskDiscarded
-from worker import chat_replies, dead_letter_tasks
+from worker import dead_letter_tasks
+from worker.notifications import routing
 from worker.promotions import deployment_gate_response
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
@@ -38,4 +39,4 @@ def _responses(context: TaskContext, found: DeadLetter, done: Outcome) -> tuple[
     with context.ledger.read() as connection:
         task = tasks.get(connection, found.id)
     answers = deployment_gate_response.responses(context.ledger, context.encryptor, task, "dropped", done)
-    return (*answers, *chat_replies.reply_tasks(context.encryptor, task, done.summary, elsewhere=True))
+    return (*answers, *routing.reply_tasks(context.encryptor, task, done.summary, elsewhere=True))

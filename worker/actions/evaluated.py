@@ -10,8 +10,7 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, told
-from worker.promotions.current_stage import current_stage
-from worker.promotions.version_state import recorded, set_state
+from worker.promotions.version_state import current_stage, recorded, set_state
 from worker.registry.protocol import PermanentError, Run, Version
 from worker.task_context import TaskContext
 

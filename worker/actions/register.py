@@ -6,11 +6,10 @@ import time
 from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
-from worker.promotions import adoption, attribution
-from worker.promotions.current_stage import current_stage
+from worker.promotions import attribution, registration
 from worker.promotions.registration import choose_run, find_registered
 from worker.promotions.stage_occupancy import refresh_periodically
-from worker.promotions.version_state import given_tag_records
+from worker.promotions.version_state import current_stage, given_tag_records
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version
 from worker.task_context import TaskContext
@@ -86,8 +85,8 @@ def _existing_outcome(context: TaskContext, data: Registration, run: Run, versio
         return _registered_outcome(
             context, run, version, f"{version} was registered from run {named}, by {context.actor_name}"
         )
-    if adoption.is_foreign(version, context.task.event_id):
-        version = adoption.write(context, data, run, version, _commit(data, run))
+    if registration.is_foreign(version, context.task.event_id):
+        version = registration.take_up(context, data, run, version, _commit(data, run))
         text = f"{version} of run {named}, which was in MLflow already, was taken up by {context.actor_name}"
         return _registered_outcome(context, run, version, text)
     first = attribution.first_author_record(context.ledger, version, run.user)

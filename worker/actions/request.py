@@ -19,11 +19,11 @@ from registrar.policy.approvals import Approval
 from worker import metrics
 from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
 from worker.promotions.attribution import find_requester, is_explicit_request
-from worker.promotions.current_stage import current_stage
 from worker.promotions.evidence import Evidence, expired_since, gather, target_of
 from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import wrong_start
+from worker.promotions.version_state import current_stage
 from worker.registry import limits
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext

@@ -12,7 +12,6 @@ from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, approvals, get
 from registrar.policy import Target
 from worker.promotions import approval_request, version_state
-from worker.promotions.current_stage import current_stage
 from worker.promotions.deployments import request_deployment
 from worker.promotions.evidence import gather, target_of
 from worker.promotions.removal_rules import removal_refusal
@@ -20,6 +19,7 @@ from worker.promotions.rollback_target import admitted_versions, past_holders
 from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import failed_gates, wrong_start
 from worker.promotions.transitions import move
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext
 

@@ -1,13 +1,17 @@
-"""Route an outcome: one task per fact and channel, and one for each channel's cards of a promotion that it decides."""
+"""Route an outcome: to channels, to the cards of a promotion that it decides, and to the person who asked."""
 
 from datetime import datetime
 
+from registrar.config.encryption import Encryptor
 from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.types import VOCABULARY
+from registrar.ledger.tasks import Task
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from worker.notifications import fact_card
+from worker.promotions import deployment_gate_response
 
 
 def notification_tasks(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
@@ -54,3 +58,16 @@ def _can_edit(kind: str) -> bool:
         return hasattr(load("worker.notifications.notifiers", kind), "edit")
     except UnknownKind:  # the notify task of that channel fails, and says so
         return False
+
+
+def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
+    """Return the reply, once: from the event's first task; none where a deployment waits for the promotion's end.
+
+    elsewhere: another event's task replies, because this one was never run.
+    """
+    if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
+        return []
+    if deployment_gate_response.is_awaited(task, encryptor):
+        return []
+    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if elsewhere else {}
+    return [FollowUp("worker.reply", {"text": text, **to}, lane=f"reply:{task.event_id}")]

@@ -4,8 +4,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.promotions import latest
 from registrar.ledger.version_state import Key, StateSet
 from registrar.policy import Target
-from worker.promotions.current_stage import current_stage
-from worker.promotions.version_state import recorded
+from worker.promotions.version_state import current_stage, recorded
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 

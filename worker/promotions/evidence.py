@@ -17,10 +17,9 @@ from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.time_gates import Timing
 from worker.promotions import attribution
 from worker.promotions.baseline import find_baseline
-from worker.promotions.current_stage import current_stage
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
 from worker.promotions.time_gates import ClosedTimeGate, Times, closed_time_gates
-from worker.promotions.version_state import recorded
+from worker.promotions.version_state import current_stage, recorded
 from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
 from worker.task_context import TaskContext
 

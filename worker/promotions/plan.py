@@ -10,7 +10,6 @@ from registrar.ledger.queries.promotion_results import became
 from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
 from worker.promotions import version_state
-from worker.promotions.current_stage import current_stage
 from worker.promotions.evidence import EvaluationContext, Evidence, gather
 from worker.promotions.transition_rules import (
     excluded_approvers,
@@ -19,6 +18,7 @@ from worker.promotions.transition_rules import (
     versions_to_replace,
     wrong_start,
 )
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Refused, Registry, Version
 
 State = Literal["ready", "blocked", "nothing to do"]

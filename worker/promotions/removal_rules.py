@@ -7,7 +7,7 @@ baseline.
 from registrar.ledger.holders import holding_since
 from registrar.policy import ModelPolicy, Target
 from registrar.policy.approvals import Approval
-from worker.promotions.current_stage import current_stage
+from worker.promotions.version_state import current_stage
 from worker.promotions.voters import format_groups
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.queries.voting import by_account
-from worker.promotions.current_stage import current_stage
 from worker.promotions.evidence import EvaluationContext, gather
 from worker.promotions.stage_occupancy import take_snapshot
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Version
 
 

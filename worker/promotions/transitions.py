@@ -13,10 +13,10 @@ from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
 from worker.promotions import undo, version_state
-from worker.promotions.current_stage import current_stage
 from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
 from worker.promotions.step import Step
 from worker.promotions.version_identity import VersionChanged
+from worker.promotions.version_state import current_stage
 from worker.registry import limits
 from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, find_version
 from worker.task_context import TaskContext

@@ -1,9 +1,10 @@
-"""A version's state in the record, and its copy in MLflow's tags."""
+"""A version's state in the record, its copy in MLflow's tags, and the stage that it counts as being in."""
 
 from collections.abc import Mapping
 
 from registrar.ledger import Ledger
 from registrar.ledger.version_state import Key, StateSet, TagGiven, current, states
+from registrar.policy import ModelPolicy
 from worker.registry import limits
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
@@ -56,3 +57,14 @@ def quarantine_reason(ledger: Ledger, version: Version) -> str | None:
 
 def _quarantine_text(context: TaskContext, reason: str) -> str:
     return f"{reason} (rolled back on {context.task.accepted_at:%Y-%m-%d %H:%M} UTC by {context.actor_name})"
+
+
+def current_stage(policy: ModelPolicy, version: Version) -> str:
+    """Return the stage; in the mode `aliases` that of the last target whose alias the version holds, else "None".
+
+    A version from a search lacks its aliases: read it by its number first.
+    """
+    if policy.mode != "aliases":
+        return version.stage
+    held = [target.stage for target in policy.targets if target.alias in version.aliases]
+    return held[-1] if held else "None"

@@ -19,7 +19,7 @@ from urllib3.util import Retry
 
 from registrar.ledger.engine import now
 from registrar.text.sanitize import shown
-from worker.retry_after import seconds
+from worker.retry import parse_retry_after
 
 LONGEST = 30.0  # seconds for a whole answer; each part of it has MLFLOW_HTTP_REQUEST_TIMEOUT
 _API = re.compile(r"/(ajax-)?api/\d\.\d/")
@@ -80,7 +80,7 @@ def _check_origin(response: requests.Response, **sent: Any) -> requests.Response
 
 
 def _wait(response: requests.Response) -> float | None:
-    return seconds(response.headers.get("Retry-After", ""), at=now())
+    return parse_retry_after(response.headers.get("Retry-After", ""), at=now())
 
 
 def _read(response: requests.Response) -> None:

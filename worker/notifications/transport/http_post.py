@@ -12,7 +12,7 @@ import urllib3
 
 from registrar.ledger.engine import now
 from worker.registry.protocol import PermanentError, RetryableError
-from worker.retry_after import seconds
+from worker.retry import parse_retry_after
 
 TIMEOUT = (3.05, 10)  # seconds to connect, and between bytes
 SECONDS = 10.0  # for the whole body of an answer
@@ -102,7 +102,7 @@ def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
 
 def retry_after_seconds(answer: Answer) -> float | None:
     """Return what Retry-After asks for, in seconds."""
-    return seconds(answer.headers.get("Retry-After", ""), at=now())
+    return parse_retry_after(answer.headers.get("Retry-After", ""), at=now())
 
 
 def _host(url: str) -> str:
