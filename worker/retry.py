@@ -19,6 +19,12 @@ from registrar.ledger.tasks import Task
 from registrar.policy.document import OURSELVES
 from worker.registry.protocol import AmbiguousError, Refused, RegistryError, RetryableError
 
+Written = TypeVar("Written")
+
+log = logging.getLogger(__name__)
+
+# Seconds, for a ledger that is away: the first pause, the longest, and all together.
+LEDGER_FIRST_PAUSE, LEDGER_LONGEST_PAUSE, LEDGER_GIVE_UP_AFTER = 0.1, 5.0, 1800.0
 RETRY_FOR = timedelta(hours=6)  # an outage of an hour must lose nothing
 AMBIGUOUS_ATTEMPTS = 10  # with pauses, about 5 minutes
 
@@ -80,16 +86,6 @@ def parse_retry_after(value: str, *, at: datetime) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - at).total_seconds())
     except (ValueError, TypeError, IndexError):
         return None
-
-
-log = logging.getLogger(__name__)
-
-LEDGER_FIRST_PAUSE, LEDGER_LONGEST_PAUSE, LEDGER_GIVE_UP_AFTER = (
-    0.1,
-    5.0,
-    1800.0,
-)  # seconds: the first pause, the longest, and all together
-Written = TypeVar("Written")
 
 
 def retry_while_unavailable(write: Callable[[], Written]) -> Written:

@@ -140,4 +140,4 @@ def test_after_half_an_hour_it_is_given_up(monkeypatch):
 
     with pytest.raises(LedgerUnavailable):
         retry.retry_while_unavailable(write)
-    assert retry.GIVE_UP_AFTER <= sum(slept) < retry.GIVE_UP_AFTER + retry.LONGEST_PAUSE
+    assert retry.LEDGER_GIVE_UP_AFTER <= sum(slept) < retry.LEDGER_GIVE_UP_AFTER + retry.LEDGER_LONGEST_PAUSE
