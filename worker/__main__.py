@@ -1,4 +1,6 @@
-"""`python -m worker run` works, `python -m worker beat` keeps the time. Each loads only what it needs."""
+"""Entry point: `python -m worker run` runs tasks, `python -m worker beat` runs the clock. Each loads only its own
+modules.
+"""
 
 import importlib
 import logging
@@ -12,11 +14,11 @@ ROLES = {"run": "worker.app", "beat": "worker.beat"}
 
 
 def main(arguments: list[str]) -> None:
-    """Starts a role, and does not return before it ends. What keeps it from starting is one line on stderr."""
+    """Run a role until it ends. Exits with one line on stderr where the role can't start."""
     if len(arguments) != 1 or arguments[0] not in ROLES:
         sys.exit("usage: python -m worker run | beat")
     log_format.start(process_environment(), sys.stdout)
-    # One line per doorbell, every two seconds, says nothing: the actions' own lines do.
+    # Celery logs a line for each message, every two seconds; the actions' own lines say more.
     for chatty in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:

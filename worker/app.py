@@ -20,10 +20,10 @@ from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
 from registrar.telemetry.observability_settings import ObservabilitySettings
 from worker import metrics, shutdown
-from worker.celery_tasks import hand_back, install
+from worker.celery_tasks import install, release_task
 from worker.context import WorkerContext
 from worker.downloads import CONCURRENCY
-from worker.heartbeat import WorkerHeartbeat, follow_worker
+from worker.heartbeat import WorkerHeartbeat, track_worker_loop
 from worker.notifications import channels
 from worker.registry.availability import RegistryAvailability
 from worker.registry.mlflow import MlflowRegistry, configure_client
@@ -40,23 +40,26 @@ def main() -> None:
     with ExitStack() as stack:
         stack.callback(tracing.stop)
         watch = stack.enter_context(RegistryAvailability(settings.mlflow_uri, settings.environ))
-        pulse = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
-        follow_worker(worker_context.app, pulse.loop)
+        heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "worker", Digests.of(settings, policy), watch=watch))
+        track_worker_loop(worker_context.app, heartbeat.loop)
         if at := settings.watching.worker_metrics:
-            stack.enter_context(MetricsServer(at, partial(metrics.text, pulse.loop)))
+            stack.enter_context(MetricsServer(at, partial(metrics.text, heartbeat.loop)))
 
-        def leave() -> None:
+        def exit_process() -> None:
             stack.close()
             os._exit(0)
 
-        shutdown.when_closing(
-            worker_context.app, lambda: worker_context.closing.begin(partial(hand_back, worker_context), leave)
+        shutdown.on_shutdown(
+            worker_context.app,
+            lambda: worker_context.closing.begin(partial(release_task, worker_context), exit_process),
         )
         worker_context.app.start(_arguments(settings.watching))
 
 
 def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
-    """What the process holds, its Celery app with all tasks. Raises SettingsError, ChannelError, SchemaMismatch."""
+    """Build the process's context, with all tasks in its Celery app. Raises SettingsError, ChannelError,
+    SchemaMismatch.
+    """
     channels.check(policy)
     configure_client()
     app = celery_app(settings.broker_url)
@@ -64,17 +67,17 @@ def build(settings: Settings, policy: Policy, ledger: Ledger) -> WorkerContext:
     http = requests.Session()
     http.auth = _no_login
     registry = MlflowRegistry(settings.mlflow_uri).guarded
-    scrubbing = redaction.Redactor(redaction.known(settings, policy))
+    redactor = redaction.Redactor(redaction.known(settings, policy))
     inbox = Inbox(ledger, Dispatcher(settings.broker_url).publish)
     worker_context = WorkerContext(
-        app, ledger, inbox, policy, settings, _encryptor(settings), registry, http, redact=scrubbing
+        app, ledger, inbox, policy, settings, _encryptor(settings), registry, http, redact=redactor
     )
     install(worker_context)
     return worker_context
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """A proxy of the environment is used, a login of ~/.netrc is not: channels get what registrar.yml says."""
+    """Send no login of ~/.netrc: channels get what registrar.yml says. A proxy of the environment is used."""
     return request
 
 
@@ -88,7 +91,7 @@ def _encryptor(settings: Settings) -> Encryptor:
 def _arguments(watching: ObservabilitySettings) -> list[str]:
     name = f"registrar-{os.getpid()}@{socket.gethostname()}"
     return [
-        *(["--quiet"] if watching.log == "json" else []),  # its banner is no log
+        *(["--quiet"] if watching.log == "json" else []),  # its banner is not JSON
         "worker",
         "--pool=threads",
         f"--concurrency={CONCURRENCY}",

@@ -1,4 +1,4 @@
-"""The beat process: runs the sweep and the scheduler, each every so often, and says in the ledger that it does."""
+"""The beat process: triggers the sweep and the scheduler at fixed intervals, and writes its own heartbeat."""
 
 import logging
 import time
@@ -18,23 +18,23 @@ from registrar.telemetry import redaction
 from registrar.telemetry.heartbeat import Digests
 from registrar.telemetry.metrics_server import MetricsServer
 from worker import metrics
-from worker.heartbeat import WorkerHeartbeat, following
+from worker.heartbeat import WorkerHeartbeat, tracking_scheduler
 
 SWEEP_SECONDS = 2.0
 TICK_SECONDS = 5.0
-# A message that found no worker in time is not kept: after a pause of days one sweep is enough. It is the worker's
-# clock that judges it by beat's: they may differ by this much, and no sweep is lost.
-KEPT_SECONDS = 3600.0
+# Seconds until a message expires that no worker took: after days without one, a single sweep is enough. The worker's
+# clock judges a time of beat's, so this is also how far the two may differ before sweeps are lost.
+EXPIRES_SECONDS = 3600.0
 _BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _steady() -> datetime:
-    """A clock that nobody sets: by the time of day, beat would wait for an hour when that goes back by one."""
+    """Return a clock that nobody sets. By the time of day, beat would stop for an hour when that goes back by one."""
     return _BEGAN + timedelta(seconds=time.monotonic())
 
 
 def _every(seconds: float) -> dict[str, Any]:
-    return {"schedule": schedule(seconds, nowfun=_steady), "options": {"expires": KEPT_SECONDS}}
+    return {"schedule": schedule(seconds, nowfun=_steady), "options": {"expires": EXPIRES_SECONDS}}
 
 
 SCHEDULE: dict[str, dict[str, Any]] = {
@@ -48,24 +48,24 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     settings = from_environment()
-    redaction.install(settings, Policy(version=1))  # what registrar.yml names is none of its business
+    redaction.install(settings, Policy(version=1))  # beat reads no registrar.yml
     app = celery_app(settings.broker_url)
     app.conf.beat_schedule = SCHEDULE
     ledger = Ledger(settings.ledger_url)
     _check(ledger)
     with ExitStack() as stack:
-        pulse = stack.enter_context(WorkerHeartbeat(ledger, "beat", Digests.of(settings)))
+        heartbeat = stack.enter_context(WorkerHeartbeat(ledger, "beat", Digests.of(settings)))
         if at := settings.watching.beat_metrics:
-            stack.enter_context(MetricsServer(at, partial(metrics.turns, pulse.loop)))
-        app.conf.beat_scheduler = following(pulse.loop)
-        # The schedule is intervals only: nothing to keep on a disk, so no file that a crash could spoil.
-        quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is no log
+            stack.enter_context(MetricsServer(at, partial(metrics.turns, heartbeat.loop)))
+        app.conf.beat_scheduler = tracking_scheduler(heartbeat.loop)
+        # The schedule is intervals only, so it needs no file, which a crash could damage.
+        quiet = ["--quiet"] if settings.watching.log == "json" else []  # its banner is not JSON
         app.start([*quiet, "beat", "--pidfile=", "--loglevel=INFO"])
 
 
 def _check(ledger: Ledger) -> None:
-    """Raises SchemaMismatch. A ledger that is away is none of beat's business: it rings for whoever has it again."""
+    """Raises SchemaMismatch. Beat itself needs no ledger, so one that is away is only logged."""
     try:
         check(ledger)
     except LedgerUnavailable as error:
-        log.warning("the ledger's schema is not looked at: it %s", error.reason)
+        log.warning("the ledger's schema was not checked: it %s", error.reason)

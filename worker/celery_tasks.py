@@ -1,4 +1,4 @@
-"""Celery's side: claim a task, act, finish; and all policy on trying again."""
+"""Run tasks for Celery: claim one, run its action, record the outcome, retry or give up."""
 
 import logging
 import random
@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import cast
 
 from celery.signals import worker_ready
 
 from registrar.broker.celery_app import PUBLISH_BATCH, TaskMessage, publish
+from registrar.events.facts import FactType
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import LedgerUnavailable, tasks
@@ -17,33 +19,35 @@ from registrar.ledger.promotions import PromotionStateChanged
 from registrar.ledger.queries.interventions import TaskAlreadyRunning
 from registrar.ledger.tasks import LeaseLost, Task
 from registrar.plugins import kinds, load
-from worker import chat_replies, dispatcher, metrics, observability, retry
+from worker import dispatcher, metrics, observability, retry
+from worker.actions import Action
 from worker.context import WorkerContext
 from worker.downloads import LONG
 from worker.lease import Lease
-from worker.ledger_retry import retry_while_unavailable
-from worker.notifications.routing import notices
+from worker.notifications import routing
+from worker.notifications.routing import notification_tasks
 from worker.promotions import deployment_gate_response
-from worker.promotions.version_identity import VersionChanged, VersionIdentityCheck, compared
+from worker.promotions.version_identity import VersionChanged, VersionIdentityCheck, checked_registry
 from worker.registry.protocol import RegistryError, RetryableError
+from worker.retry import retry_while_unavailable
 from worker.shutdown import TaskReleased
 from worker.task_context import TaskContext
 
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 60.0
-# What tells people of something else: that it could not be is told to nobody, and ends no promotion.
+# Tasks that only notify: their failure is notified to nobody, and ends no promotion.
 _TELLING = frozenset({"worker.notify", "worker.reply", "worker.edit_card"})
-_SETTLING = frozenset({"worker.settle"})  # what has the say whether MLflow or the record counts
+_SETTLING = frozenset({"worker.settle"})  # decides itself whether MLflow or the record counts
 _OF_THE_PRESENT = frozenset({"worker.observe"})
-_AGAIN = 10  # times that a task begins anew since what it saw was made anew
+_MOST_RESTARTS = 10  # of one attempt, each because a version that it read was replaced
 # Present Celery names by former ones, whose messages may still be in the broker after an upgrade; for one release.
 _ALIASES = {**tasks.FORMER_NAMES, "worker.peal": PUBLISH_BATCH}
-UNEXPECTED_ATTEMPTS = 5  # an error that nobody foresaw is more likely ours than the registry's
+UNEXPECTED_ATTEMPTS = 5  # an unexpected error is more likely ours than the registry's
 
 
 def install(worker_context: WorkerContext) -> None:
-    """Give the Celery app one task per action, and the sweep. Celery's name of actions/<verb>.py is worker.<verb>."""
+    """Register one Celery task per action, named worker.<file name>, and those of the clock."""
     entries: dict[str, Callable[..., None]] = {
         f"worker.{verb}": _entry(worker_context, verb) for verb in kinds("worker.actions")
     }
@@ -55,7 +59,7 @@ def install(worker_context: WorkerContext) -> None:
         dispatcher.tick(worker_context)
 
     def ring_each(task_messages: list[list[str]]) -> None:
-        dispatcher.peal(worker_context, [TaskMessage(task_id, name) for task_id, name in task_messages])
+        dispatcher.publish_batch(worker_context, [TaskMessage(task_id, name) for task_id, name in task_messages])
 
     entries |= {PUBLISH_BATCH: ring_each, "worker.sweep": ring_again, "worker.tick": look_at_the_clock}
     entries |= {old: entries[new] for old, new in _ALIASES.items()}
@@ -66,47 +70,48 @@ def install(worker_context: WorkerContext) -> None:
 
 def _entry(worker_context: WorkerContext, verb: str) -> Callable[[str], None]:
     def run(task_id: str) -> None:
-        """Claim the task, act on it, finish it."""
-        work_on(worker_context, verb, task_id)
+        run_task(worker_context, verb, task_id)
 
     run.__name__ = verb
-    return _in_places(worker_context, run) if f"worker.{verb}" in LONG else run
+    return _limit_downloads(worker_context, run) if f"worker.{verb}" in LONG else run
 
 
-def _in_places(worker_context: WorkerContext, run: Callable[[str], None]) -> Callable[[str], None]:
-    """Where there is a place; whoever leaves it rings for the next."""
+def _limit_downloads(worker_context: WorkerContext, run: Callable[[str], None]) -> Callable[[str], None]:
+    """Run a long download only where one of the few places for them is free; afterwards, publish the next one."""
 
     def download(task_id: str) -> None:
         with worker_context.downloads.place() as found:
             if found:
                 run(task_id)
         if found:
-            dispatcher.next_of(worker_context, LONG)
+            dispatcher.publish_next(worker_context, LONG)
 
     download.__name__ = run.__name__
     return download
 
 
-def work_on(worker_context: WorkerContext, verb: str, task_id: str) -> None:
-    """Claim a task, act, finish, ring for what comes next. What is not there to claim is somebody else's, or done."""
+def run_task(worker_context: WorkerContext, verb: str, task_id: str) -> None:
+    """Claim a task and run it. A task that can't be claimed is done, or another worker has it."""
     try:
         with worker_context.ledger.write() as connection:
             task = tasks.claim(connection, task_id, at=worker_context.now())
     except LedgerUnavailable as error:
-        log.warning("%s %s: not begun, the sweep rings again: the ledger %s (%s)", verb, task_id, error.reason, error)
+        log.warning(
+            "%s %s: not started, the sweep publishes it again: the ledger %s (%s)", verb, task_id, error.reason, error
+        )
         return
     if task is None:
         log.debug("%s %s: nothing to claim", verb, task_id)
         return
-    with observability.around(task):
-        _work_on(worker_context, verb, task)
+    with observability.log_context(task):
+        _attempt(worker_context, verb, task)
 
 
-def _work_on(worker_context: WorkerContext, verb: str, task: Task) -> None:
+def _attempt(worker_context: WorkerContext, verb: str, task: Task) -> None:
     try:
-        task_messages = _settle(worker_context, verb, task)
+        task_messages = _complete(worker_context, verb, task)
     except TaskReleased:
-        hand_back(worker_context, task)
+        release_task(worker_context, task)
         return
     except LeaseLost:
         log.warning("%s %s: its lease went to another worker, which finishes it", verb, task.id)
@@ -114,72 +119,75 @@ def _work_on(worker_context: WorkerContext, verb: str, task: Task) -> None:
     publish(worker_context.app, task_messages)
 
 
-def hand_back(worker_context: WorkerContext, task: Task) -> None:
-    """This worker stops, and another one takes the task at once; without the ledger, when the lease is over."""
+def release_task(worker_context: WorkerContext, task: Task) -> None:
+    """Give a task back while this worker stops, for another to take at once; without the ledger, when its lease
+    ends.
+    """
     try:
         with worker_context.ledger.write() as connection:
             task_messages = tasks.release(connection, task, at=worker_context.now())
     except LedgerUnavailable as error:
-        log.warning("%s %s: not handed back: the ledger %s (%s)", task.name, task.id, error.reason, error)
+        log.warning("%s %s: not released: the ledger %s (%s)", task.name, task.id, error.reason, error)
         return
-    log.info("%s %s: handed back", task.name, task.id)
+    log.info("%s %s: released", task.name, task.id)
     publish(worker_context.app, task_messages)
 
 
-def _settle(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
-    """Act, and write down what came of it. Raises LeaseLost."""
+def _complete(worker_context: WorkerContext, verb: str, task: Task) -> list[TaskMessage]:
+    """Run the action and record its outcome. Raises LeaseLost."""
     with Lease(worker_context.ledger, task, worker_context.closing) as lease:
         if task.crashes >= tasks.MAX_CRASHES:
             return _give_up(worker_context, task, "dead", f"its worker died {task.crashes} times while running it")
-        context = _work(worker_context, task, lease.renew)
+        context = _task_context(worker_context, task, lease.renew)
         try:
-            with observability.attempt(task):
-                outcome = metrics.attempt(task, partial(_acted, worker_context, verb, task, lease))
+            with observability.attempt_span(task):
+                outcome = metrics.attempt(task, partial(_run_action, worker_context, verb, task, lease))
             task_messages = _finish(worker_context, task, "refused" if outcome.refused else "succeeded", outcome)
         except LeaseLost:
             raise
-        except LedgerUnavailable as error:  # no fault of the task's: it is never given up for it
+        except LedgerUnavailable as error:  # not the task's fault, so it is never given up for this
             return _retry(worker_context, task, f"the ledger {error.reason}", pause(1))
         except TaskAlreadyRunning as error:
             return _retry(worker_context, task, str(error), pause(1))
         except RegistryError as error:
-            return _failed(worker_context, context, error)
-        except Exception as error:  # Celery's one handler: a fault of ours must not lose the task, nor hold up its lane
+            return _handle_failure(worker_context, context, error)
+        except Exception as error:  # Celery's one handler: a bug must neither lose the task nor block its lane
             log.exception("%s %s: unexpected error", verb, task.id)
-            return _unexpected(worker_context, task, error)
+            return _handle_unexpected(worker_context, task, error)
         log.info("%s %s: %s", verb, task.id, outcome.summary)
         return task_messages
 
 
-def _acted(worker_context: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
-    """Whatever the action reads of its model is held against the record first (worker/promotions/version_identity.py).
+def _run_action(worker_context: WorkerContext, verb: str, task: Task, lease: Lease) -> Outcome:
+    """Run the action on a registry that compares each version with the record (worker/promotions/version_identity.py).
 
-    Raises RegistryError. After a write, it begins again as if this attempt had been cut off there.
+    Where a version turns out to be another one, the action starts again: if something was written, as a further
+    attempt. Raises RegistryError.
     """
     written = 0
-    for _ in range(_AGAIN):
-        sightings = _sightings(worker_context, task)
-        context = _work(worker_context, replace(task, attempts=task.attempts + written), lease.renew, sightings)
+    for _ in range(_MOST_RESTARTS):
+        identity = _identity_check(worker_context, task)
+        context = _task_context(worker_context, replace(task, attempts=task.attempts + written), lease.renew, identity)
         try:
-            outcome: Outcome = load("worker.actions", verb).act(context)
-            return replace(outcome, seen=sightings.seen if sightings else {})
+            outcome = cast("Action", load("worker.actions", verb)).act(context)
+            return replace(outcome, seen=identity.seen if identity else {})
         except VersionChanged as found:
-            _tell(worker_context, task, found.outcome)
-            written += bool(sightings and sightings.wrote)
-            task = _meant(task, sightings)
+            _record_change(worker_context, task, found.outcome)
+            written += bool(identity and identity.wrote)
+            task = _bind_version(task, identity)
         except RegistryError:
-            _keep_meant(worker_context, task, sightings)
+            _save_binding(worker_context, task, identity)
             raise
     raise RetryableError(f"{task.data.get('model')} is made anew again and again in MLflow")
 
 
-def _sightings(worker_context: WorkerContext, task: Task) -> VersionIdentityCheck | None:
-    """Of what works in the lane of a model."""
+def _identity_check(worker_context: WorkerContext, task: Task) -> VersionIdentityCheck | None:
+    """Return the check for a task in a model's lane; None for others."""
     model = task.data.get("model")
     if model is None or task.lane != f"model:{model}":
         return None
     inner = worker_context.registry(lambda: None)
-    number, made = _number(task), task.args.get(tasks.MEANT)
+    number, made = _version_number(task), task.args.get(tasks.MEANT)
     meant = (number, made) if number and made else None
     said = (number, task.accepted_at) if number and number == task.data.get("version") else None
     return VersionIdentityCheck(
@@ -187,32 +195,32 @@ def _sightings(worker_context: WorkerContext, task: Task) -> VersionIdentityChec
     )
 
 
-def _number(task: Task) -> int | None:
-    """Of the version that a task is about, if it is about one, and not about whatever is there."""
+def _version_number(task: Task) -> int | None:
+    """Return the number of the version that a task is about; None where it is about whatever is there now."""
     found: int | None = task.args.get("version", task.data.get("version"))
     return None if task.name in _OF_THE_PRESENT else found
 
 
-def _meant(task: Task, sightings: VersionIdentityCheck | None) -> Task:
-    """The task, bound to the version that it saw under its number; as it was where it saw none, or is bound."""
-    seen = sightings.seen.get((str(task.data.get("model")), _number(task) or 0)) if sightings else None
+def _bind_version(task: Task, identity: VersionIdentityCheck | None) -> Task:
+    """Bind a task to the version that it saw under its number; unchanged where it saw none, or is bound."""
+    seen = identity.seen.get((str(task.data.get("model")), _version_number(task) or 0)) if identity else None
     if seen is None or tasks.MEANT in task.args:
         return task
     return replace(task, args={**task.args, tasks.MEANT: seen.created_at.isoformat()})
 
 
-def _keep_meant(worker_context: WorkerContext, task: Task, sightings: VersionIdentityCheck | None) -> None:
-    """Tried again, however late, a task is about the version that it saw, and not about what has the number then.
+def _save_binding(worker_context: WorkerContext, task: Task, identity: VersionIdentityCheck | None) -> None:
+    """Keep the version that a task is about, for its next attempt: by then, its number may be another's.
 
     Raises LeaseLost.
     """
-    if (bound := _meant(task, sightings)) is not task:
+    if (bound := _bind_version(task, identity)) is not task:
         with worker_context.ledger.write() as connection:
             tasks.bind_version(connection, task, bound.args[tasks.MEANT])
 
 
-def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
-    """What follows for a version is to be done with that one, however late, and not with what has its number then."""
+def _bind_follow_up(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnation]) -> FollowUp:
+    """Bind a follow-up to the version that the task saw: by its turn, the number may be another's."""
     which = seen.get((str(task.data.get("model")), step.args.get("version", 0)))
     return (
         replace(step, args={**step.args, tasks.MEANT: which.created_at.isoformat()})
@@ -221,37 +229,39 @@ def _bound(step: FollowUp, task: Task, seen: Mapping[tuple[str, int], Incarnatio
     )
 
 
-def _tell(worker_context: WorkerContext, task: Task, found: Outcome) -> None:
-    """Write down what came to light, and tell people, before the task goes on or is tried again. Raises LeaseLost."""
+def _record_change(worker_context: WorkerContext, task: Task, found: Outcome) -> None:
+    """Record that versions were replaced, and notify, before the task goes on or is retried. Raises LeaseLost."""
     at = worker_context.now()
     log.warning("%s %s: %s", task.name, task.id, found.summary)
-    answers = deployment_gate_response.answers(
+    answers = deployment_gate_response.responses(
         worker_context.ledger, worker_context.encryptor, task, "succeeded", found, others=True
     )
-    told = Outcome(found.summary, found.facts, (*notices(worker_context.policy, found, at=at), *answers), found.records)
+    complete = Outcome(
+        found.summary, found.facts, (*notification_tasks(worker_context.policy, found, at=at), *answers), found.records
+    )
 
     def write() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
-            return tasks.record_discovery(connection, task, told, at=at)
+            return tasks.record_discovery(connection, task, complete, at=at)
 
     publish(worker_context.app, retry_while_unavailable(write))
 
 
-def _work(
+def _task_context(
     worker_context: WorkerContext,
     task: Task,
     before_write: Callable[[], None],
-    sightings: VersionIdentityCheck | None = None,
+    identity: VersionIdentityCheck | None = None,
 ) -> TaskContext:
     def check() -> None:
-        if sightings:
-            sightings.before_write()
+        if identity:
+            identity.before_write()
         before_write()
 
     registry = worker_context.registry(check)
     return TaskContext(
         task=task,
-        registry=compared(registry, sightings) if sightings else registry,
+        registry=checked_registry(registry, identity) if identity else registry,
         unseen=registry,
         ledger=worker_context.ledger,
         policy=worker_context.policy,
@@ -262,12 +272,12 @@ def _work(
     )
 
 
-def _failed(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> list[TaskMessage]:
-    if ended := retry.end(context.task, error, at=context.now, answers=context.registry_answers):
-        state, said = ended
-        return _give_up(worker_context, context.task, state, worker_context.redact(said))
+def _handle_failure(worker_context: WorkerContext, context: TaskContext, error: RegistryError) -> list[TaskMessage]:
+    if ended := retry.final_state(context.task, error, at=context.now, answers=context.registry_answers):
+        state, reason = ended
+        return _give_up(worker_context, context.task, state, worker_context.redact(reason))
     asked = error.after if isinstance(error, RetryableError) else None
-    doubted = retry.doubted(context.task, error, context.registry_answers)
+    doubted = retry.failed_while_registry_answers(context.task, error, context.registry_answers)
     return _retry(
         worker_context,
         context.task,
@@ -277,7 +287,7 @@ def _failed(worker_context: WorkerContext, context: TaskContext, error: Registry
     )
 
 
-def _unexpected(worker_context: WorkerContext, task: Task, error: Exception) -> list[TaskMessage]:
+def _handle_unexpected(worker_context: WorkerContext, task: Task, error: Exception) -> list[TaskMessage]:
     message = f"unexpected {type(error).__name__}; the worker's log has the details"
     if task.attempts >= UNEXPECTED_ATTEMPTS:
         return _give_up(worker_context, task, "dead", message)
@@ -285,7 +295,9 @@ def _unexpected(worker_context: WorkerContext, task: Task, error: Exception) -> 
 
 
 def pause(attempts: int, asked: float | None = None) -> float:
-    """Seconds until the next attempt: 1, 2, 4 ... 60, half of it by chance; or what the other side asked for."""
+    """Return the seconds until the next attempt: 1, 2, 4 ... 60, of which half is random; or what the other side
+    asked for, if that is longer.
+    """
     longest = min(LONGEST_PAUSE, 2.0 ** min(attempts - 1, 10))
     return max(min(asked or 0.0, LONGEST_PAUSE), longest * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
 
@@ -295,29 +307,29 @@ def _retry(
 ) -> list[TaskMessage]:
     log.warning("%s %s: %s; again in %.0f s", task.name, task.id, error, delay)
 
-    def put_back() -> list[TaskMessage]:
+    def requeue() -> list[TaskMessage]:
         with worker_context.ledger.write() as connection:
             return tasks.retry(connection, task, delay=delay, error=error, at=worker_context.now(), doubted=doubted)
 
-    return retry_while_unavailable(put_back)
+    return retry_while_unavailable(requeue)
 
 
 def _give_up(worker_context: WorkerContext, task: Task, state: str, error: str) -> list[TaskMessage]:
-    """A final error is told; a promotion that was under way has failed with it."""
+    """Record a final error and notify; a promotion that was under way fails with it."""
     log.log(logging.INFO if state == "refused" else logging.ERROR, "%s %s: %s: %s", task.name, task.id, state, error)
-    outcome = Outcome(error) if task.name in _TELLING else _failure(task, state, error)
+    outcome = Outcome(error) if task.name in _TELLING else _failure_outcome(task, state, error)
     return _finish(worker_context, task, state, outcome, error=error)
 
 
-def _failure(task: Task, state: str, error: str) -> Outcome:
+def _failure_outcome(task: Task, state: str, error: str) -> Outcome:
     promotion = task.args.get("promotion")
     what = f"{task.event_type} by {task.actor_name}"
-    if task.name == "worker.answer_github_protection_rule":  # the event itself was done
+    if task.name == "worker.answer_github_protection_rule":  # the event's own task succeeded
         what = f"the answer to a deployment that waits for the end of {what}"
     text = f"{what} {'was refused' if state == 'refused' else 'could not be done'}: {error}"
     about = {"promotion": promotion} if promotion else {}
     details = {"task": task.id, "event": task.event_id, **about}
-    fact = Fact(f"task.{state}", text, task.data.get("model"), task.args.get("version"), details)
+    fact = Fact(FactType(f"task.{state}"), text, task.data.get("model"), task.args.get("version"), details)
     records = (PromotionStateChanged(promotion, "failed", error),) if promotion else ()
     return Outcome(summary=error, facts=(fact,), records=records)
 
@@ -327,17 +339,16 @@ def _finish(
 ) -> list[TaskMessage]:
     at: datetime = worker_context.now()
     notes = (
-        *notices(worker_context.policy, outcome, at=at),
-        *chat_replies.replies(worker_context.encryptor, task, outcome.summary),
+        *notification_tasks(worker_context.policy, outcome, at=at),
+        *routing.reply_tasks(worker_context.encryptor, task, outcome.summary),
     )
 
     def end() -> list[TaskMessage]:
-        answers = deployment_gate_response.answers(
+        answers = deployment_gate_response.responses(
             worker_context.ledger, worker_context.encryptor, task, state, outcome
         )
-        steps = (_bound(step, task, outcome.seen) for step in outcome.follow_ups)
-        told = (*steps, *notes, *answers)
-        complete = replace(outcome, follow_ups=told)
+        steps = (_bind_follow_up(step, task, outcome.seen) for step in outcome.follow_ups)
+        complete = replace(outcome, follow_ups=(*steps, *notes, *answers))
         with worker_context.ledger.write() as connection:
             return tasks.finish(connection, task, state, complete, error=error, at=at)
 

@@ -1,4 +1,4 @@
-"""What a worker process holds."""
+"""What a worker process holds for all its tasks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,17 +20,19 @@ from worker.shutdown import Shutdown
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a worker process holds for all its tasks."""
+    """registry: makes the registry of one task, given what checks its lease before a write. redact: hides our
+    secrets.
+    """
 
     app: Celery
     ledger: Ledger
-    inbox: Inbox  # for what the scheduler finds due
+    inbox: Inbox
     policy: Policy
     settings: Settings
     encryptor: Encryptor
-    registry: Callable[[Callable[[], None]], Registry]  # for one task, given what checks its lease before a write
+    registry: Callable[[Callable[[], None]], Registry]
     http: requests.Session
     now: Callable[[], datetime] = now  # aware, UTC
-    redact: Callable[[str], str] = str  # what another system said, without our secrets
+    redact: Callable[[str], str] = str
     closing: Shutdown = field(default_factory=Shutdown)
     downloads: Downloads = field(default_factory=Downloads)

@@ -1,5 +1,6 @@
-"""What retry and drop have in common: the task that they are about, and that it is of the model that they name."""
+"""What the actions retry and discard_task share: finding the dead letter, and recording what became of it."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import TaskDrop, TaskRetry
 from registrar.ledger import dead_letters
@@ -9,7 +10,7 @@ from worker.task_context import TaskContext
 
 
 def dead_letter(context: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
-    """Raises Refused. The source was granted the model that it named: a task of another one does not exist for it."""
+    """Load the task. Raises Refused, too, for one of another model than was named: the source has no grant for that."""
     with context.ledger.read() as connection:
         found = dead_letters.get_dead_letter(connection, data.task_id)
     if found is None or found.model != data.model:
@@ -18,7 +19,8 @@ def dead_letter(context: TaskContext, data: TaskRetry | TaskDrop) -> DeadLetter:
     return found
 
 
-def outcome(type_: str, text: str, found: DeadLetter, reason: str | None, record: LedgerChange) -> Outcome:
+def outcome(type_: FactType, text: str, found: DeadLetter, reason: str | None, record: LedgerChange) -> Outcome:
+    """record: what changes in the ledger."""
     because = f": {reason}" if reason else ""
     about = {"promotion": found.promotion} if found.state == "queued" and found.promotion else {}
     details = {"task": found.id, "event": found.event_id, "reason": reason, "was": found.was(), **about}

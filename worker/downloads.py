@@ -1,26 +1,27 @@
-"""Long downloads have places of their own in a worker process, so that all other work always finds a thread.
+"""Limit long downloads to some of a worker's threads, so that other tasks always find one.
 
-What finds no place is not claimed: the next to leave rings for it, or the sweep does, which another worker may hear.
+A download that finds no place stays unclaimed. It is published again when one is free, or by the sweep, and another
+worker may take it.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-CONCURRENCY = 4  # threads of a worker: the work is waiting for HTTP; a process each would cost 80 MB each
-PLACES = CONCURRENCY // 2  # of them for downloads, which may each take half an hour
-LONG = frozenset({"worker.fetch"})  # the Celery tasks that are meant
+CONCURRENCY = 4  # threads of a worker: tasks wait for HTTP; a process for each would take 80 MB
+PLACES = CONCURRENCY // 2  # threads for downloads; one may take half an hour
+LONG = frozenset({"worker.fetch"})  # names of Celery tasks
 
 
 class Downloads:
-    """Of one worker process; thread-safe."""
+    """The places of one worker process; thread-safe."""
 
     def __init__(self, places: int = PLACES) -> None:
         self._free = threading.BoundedSemaphore(places)
 
     @contextmanager
     def place(self) -> Iterator[bool]:
-        """Whether there is one; never waits."""
+        """Yield whether a place was free; never waits."""
         found = self._free.acquire(blocking=False)
         try:
             yield found

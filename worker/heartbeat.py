@@ -1,4 +1,4 @@
-"""The heartbeat of a worker or beat, which also says when a doorbell last passed through its hands."""
+"""The heartbeat of a worker or beat process, with the time of the last message that it handled."""
 
 import threading
 import time
@@ -20,33 +20,33 @@ class WorkerHeartbeat(HeartbeatWriter):
     """A context manager around the life of a process. part: worker or beat. watch: asks MLflow now and then."""
 
     def __init__(
-        self, ledger: Ledger, part: str, given: Digests | None = None, *, watch: RegistryAvailability | None = None
+        self, ledger: Ledger, part: str, digests: Digests | None = None, *, watch: RegistryAvailability | None = None
     ) -> None:
-        super().__init__(ledger, part, given)
+        super().__init__(ledger, part, digests)
         self._watch = watch
-        self._bell: float | None = None  # monotonic
+        self._last_message: float | None = None  # monotonic
         self._in_hand = 0
         self._lock = threading.Lock()
 
-    def taken(self, **_: object) -> None:
-        """A doorbell came from the broker, and its task begins."""
+    def started(self, **_: object) -> None:
+        """Note that a message came from the broker and its task starts."""
         with self._lock:
             self._in_hand += 1
-            self._bell = time.monotonic()
+            self._last_message = time.monotonic()
 
-    def done(self, **_: object) -> None:
+    def finished(self, **_: object) -> None:
         with self._lock:
             self._in_hand -= 1
 
-    def rung(self, **_: object) -> None:
-        """A doorbell went to the broker."""
-        self._bell = time.monotonic()
+    def published(self, **_: object) -> None:
+        """Note that a message went to the broker."""
+        self._last_message = time.monotonic()
 
     def every(self) -> float:
         return EVERY
 
     def marks(self) -> dict[str, float]:
-        dispatched = {} if self._bell is None else {"last_dispatched_at": self._bell}
+        dispatched = {} if self._last_message is None else {"last_dispatched_at": self._last_message}
         return {**super().marks(), **dispatched}
 
     def more(self) -> dict[str, Any]:
@@ -54,18 +54,18 @@ class WorkerHeartbeat(HeartbeatWriter):
 
     def __enter__(self) -> Self:
         if self._part == "worker":
-            task_prerun.connect(self.taken)
-            task_postrun.connect(self.done)
+            task_prerun.connect(self.started)
+            task_postrun.connect(self.finished)
         else:
-            after_task_publish.connect(self.rung)
+            after_task_publish.connect(self.published)
         return super().__enter__()
 
 
-def follow_worker(app: Celery, loop: LoopActivity) -> None:
-    """Tell the loop that Celery's goes round. While the worker has no connection, it waits for the broker."""
+def track_worker_loop(app: Celery, loop: LoopActivity) -> None:
+    """Report each turn of Celery's loop. Without a connection, the worker counts as waiting for the broker."""
 
     class Turns(bootsteps.StartStopStep):
-        """The last step of Celery's consumer to be started, the first to be stopped."""
+        """The last step of Celery's consumer to start, the first to stop."""
 
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -89,8 +89,8 @@ def follow_worker(app: Celery, loop: LoopActivity) -> None:
     app.steps["consumer"].add(Turns)
 
 
-def following(loop: LoopActivity) -> type[Scheduler]:
-    """Beat's scheduler, which tells the loop that it ticks, and that it waits for the broker where it does."""
+def tracking_scheduler(loop: LoopActivity) -> type[Scheduler]:
+    """Return beat's scheduler class, which reports each tick, and when it waits for the broker."""
 
     class Following(Scheduler):
         def tick(self, *args: Any, **kwargs: Any) -> Any:

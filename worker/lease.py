@@ -1,4 +1,4 @@
-"""Holding on to a task while it runs: renewed in the background, checked right before each write."""
+"""Keep a task's lease while it runs: renew it in the background, check it right before each write."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ from worker.shutdown import Shutdown
 log = logging.getLogger(__name__)
 
 EVERY = LEASE_SECONDS / 3
-LONGEST = 1800  # seconds: what hangs for longer is given to another worker
+LONGEST = 1800  # seconds; a task that hangs longer goes to another worker
 
 
 class Lease:
@@ -27,8 +27,8 @@ class Lease:
         self._keeper = threading.Thread(target=self._keep, name=f"lease-{task.id}", daemon=True)
 
     def renew(self) -> None:
-        """Right before a write. Raises LeaseLost where another worker has the task now, or shall have it: then nothing
-        more may be written.
+        """Call right before a write. Raises LeaseLost where another worker has the task, or is to have it: then
+        write nothing.
         """
         self._closing.check()
         self._renew(writes=True)

@@ -1,4 +1,4 @@
-"""What people look up by hand today, as tables: for the command line and for chat."""
+"""Questions that people ask of the registry and the record, answered as tables for chat and command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ IN_CHAT = 20  # rows
 
 @dataclass(frozen=True)
 class Table:
-    """title: a sentence. rows: texts, as many as columns. more: so many rows there are besides."""
+    """title: a sentence. rows: texts, as many as columns. more: how many rows were left out."""
 
     title: str
     columns: Sequence[str]
@@ -23,14 +23,14 @@ class Table:
     more: int = 0
 
     def as_text(self, *, most: int = IN_CHAT) -> str:
-        """For a chat message: columns aligned, at most so many rows."""
+        """Return a chat message with aligned columns and at most `most` rows."""
         shown = [list(self.columns), *map(list, self.rows[:most])]
         widths = [max(len(row[i]) for row in shown) for i in range(len(self.columns))]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
         ]
-        untold = len(self.rows[most:]) + self.more
-        more = [f"... and {untold} more"] if untold else []
+        left_out = len(self.rows[most:]) + self.more
+        more = [f"... and {left_out} more"] if left_out else []
         return "\n".join([self.title, "```", *lines, "```", *more]) if self.rows else f"{self.title}: none"
 
 
@@ -50,7 +50,7 @@ def runs(
     max_results: int = 10,
     run_view_type: str = "ACTIVE_ONLY",
 ) -> Table:
-    """As MlflowClient.search_runs: filter_string "metrics.rmse < 7", order_by ["metrics.rmse ASC"]."""
+    """Arguments are as of MlflowClient.search_runs: filter_string "metrics.rmse < 7", order_by ["metrics.rmse ASC"]."""
     found = registry.search_runs(
         experiment,
         filter_string=filter_string,
@@ -68,7 +68,7 @@ def models(registry: Registry, now: datetime) -> Table:
 
 
 def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20) -> Table:
-    """Stage, aliases, metrics, age and who, newest first. The metrics are those of each version's run."""
+    """Return the versions, newest first, with stage, aliases, age, author, and the metrics of their runs."""
     aliases = registry.model(model).aliases
     rows = []
     for found in registry.versions(model, newest=newest):
@@ -80,7 +80,7 @@ def versions(registry: Registry, now: datetime, *, model: str, newest: int = 20)
 
 
 def history(ledger: Ledger, *, model: str) -> Table:
-    """The newest of it, as far as a chat shows it."""
+    """Return the newest holdings, at most IN_CHAT."""
     with ledger.read() as connection:
         found = ledger_history(connection, model, limit=IN_CHAT)
         more = count_holdings(connection, model) - len(found)
@@ -89,7 +89,7 @@ def history(ledger: Ledger, *, model: str) -> Table:
 
 
 def dead(ledger: Ledger, now: datetime, *, model: str | None) -> Table:
-    """What failed for good, of a model or of all, newest first."""
+    """Return the dead letters of a model or of all, newest first."""
     with ledger.read() as connection:
         found = list_dead_letters(connection, model=model)
     rows = [
@@ -133,7 +133,7 @@ _UNITS: tuple[tuple[int, str], ...] = ((86400, "d"), (3600, "h"), (60, "min"), (
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """The largest unit only: 3 d, 5 h, 2 min, 10 s."""
+    """Return an age in its largest unit: 3 d, 5 h, 2 min, 10 s."""
     if since is None:
         return ""
     seconds = max(0, int((now - since).total_seconds()))

@@ -1,7 +1,7 @@
-"""What one worker process counts, for Prometheus: what it tried, what MLflow and the channels made of it.
+"""Prometheus metrics of one worker process: attempts, calls of MLflow, notifications, gate results.
 
-Each worker is scraped by itself (REGISTRAR_WORKER_METRICS). What is to be right without that, the receiver tells from
-the ledger. Labels are names of registrar.yml and ours alone. docs/reference/metrics.md says what each means.
+Each worker is scraped by itself (REGISTRAR_WORKER_METRICS). What must be right without that, the receiver derives from
+the ledger. Labels are only names of registrar.yml and our own. docs/metrics.md explains each.
 """
 
 import time
@@ -27,7 +27,7 @@ from worker.retry import is_refused
 REGISTRY = CollectorRegistry()
 _TELLING = ("worker.notify", "worker.edit_card")
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
-# An error's label, the first that fits.
+# The label of an error: the first class that fits.
 _RESULTS = ((NotFound, "not_found"), (PermanentError, "final"), (RetryableError, "retryable"))
 _UNFINISHED = ((LeaseLost, "lost"), (LedgerUnavailable, "ledger_away"))
 
@@ -53,7 +53,7 @@ def text(loop: LoopActivity | None = None) -> bytes:
 
 
 def turns(loop: LoopActivity) -> bytes:
-    """The one metric that beat has too."""
+    """Return the one metric that beat has, too."""
     own = CollectorRegistry()
     age = Gauge("registrar_loop_age_seconds", "Since when the process's own loop has not gone round.", registry=own)
     age.set(loop.age)
@@ -61,7 +61,7 @@ def turns(loop: LoopActivity) -> bytes:
 
 
 def attempt(task: Task, act: Callable[[], Outcome]) -> Outcome:
-    """What an action comes to, or raises; counted."""
+    """Run an action and count how it ended."""
     began, result = time.perf_counter(), "succeeded"
     try:
         outcome = act()
@@ -78,7 +78,9 @@ def attempt(task: Task, act: Callable[[], Outcome]) -> Outcome:
 
 @contextmanager
 def call(name: str, sort: Callable[[Exception], BaseException]) -> Iterator[None]:
-    """Around a call to MLflow. sort: makes one of door.py's failures of what MLflow's client raised."""
+    """Count and time a call to MLflow. sort: turns an exception of MLflow's client into one of
+    worker/registry/protocol.py.
+    """
     began, result = time.perf_counter(), "succeeded"
     try:
         with tracing.call(f"mlflow {name}"):
@@ -91,7 +93,7 @@ def call(name: str, sort: Callable[[Exception], BaseException]) -> Iterator[None
 
 
 def gates(policy: Policy, model: str, target: Target, verdicts: Iterable[Verdict]) -> None:
-    """verdicts: in the order of the target's gates, which those of time have none of."""
+    """Count gate results. verdicts: in the order of the target's gates, without time gates."""
     judged = [gate for gate in target.gates if not isinstance(gate, Timing)]
     for gate, verdict in zip(judged, verdicts, strict=True):
         result = "passed" if verdict.passed else "failed"

@@ -1,4 +1,4 @@
-"""Whoever looks at a worker sees what it is about: by the ids in its log, and by a span for each attempt."""
+"""Log fields and spans that say what a worker is doing."""
 
 from contextlib import AbstractContextManager
 
@@ -6,8 +6,8 @@ from registrar.ledger.tasks import Task
 from registrar.telemetry import log_format, tracing
 
 
-def around(task: Task) -> AbstractContextManager[None]:
-    """From its claim to its end: what is logged within says what it is about."""
+def log_context(task: Task) -> AbstractContextManager[None]:
+    """Add the ids of a task to all that is logged within."""
     return log_format.log_context(
         event=task.event_id,
         task=task.id,
@@ -18,11 +18,11 @@ def around(task: Task) -> AbstractContextManager[None]:
     )
 
 
-def attempt(task: Task) -> AbstractContextManager[None]:
-    """A span; an error makes it one that failed."""
+def attempt_span(task: Task) -> AbstractContextManager[None]:
+    """Return the span of one attempt; an error marks it as failed."""
     about = {"event": task.event_id, "task": task.id, "lane": task.lane, "model": task.data.get("model")}
-    said = {f"registrar.{name}": str(value) for name, value in about.items() if value is not None}
-    return tracing.task(task.name, task.event_id, {**said, "registrar.attempt": task.attempts})
+    fields = {f"registrar.{name}": str(value) for name, value in about.items() if value is not None}
+    return tracing.task(task.name, task.event_id, {**fields, "registrar.attempt": task.attempts})
 
 
 def _text(value: object) -> str | None:

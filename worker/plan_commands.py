@@ -9,7 +9,7 @@ import click
 from registrar.cli import formatting
 from worker.promotions.plan import PlanContext
 from worker.promotions.plan import plan as planning
-from worker.registry_session import looking
+from worker.registry_session import registry_session
 from worker.retention.plan import plan_prune
 
 CODES = {"ready": 0, "blocked": 2, "nothing to do": 3}
@@ -79,7 +79,7 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
 
 def _asked(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:
     """The answer; a registry that does not answer ends the command."""
-    with formatting.working("asking the registry"), looking(ctx.obj) as look:
+    with formatting.working("asking the registry"), registry_session(ctx.obj) as look:
         return ask(look)
 
 

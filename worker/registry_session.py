@@ -1,4 +1,4 @@
-"""How a plan of the command line looks: at the real registry, the policy and the ledger of an installation."""
+"""Registry, policy and ledger of an installation, for the plans of the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +11,19 @@ from worker.registry.mlflow import MlflowRegistry, configure_client
 from worker.registry.protocol import RetryableError
 
 
-class Unanswered(UserError):
-    """The registry does not answer: what would be can't be told."""
+class RegistryUnavailable(UserError):
+    """The registry does not answer, so there is no plan."""
 
     exit_code = 4
 
 
 @contextmanager
-def looking(context: Context) -> Iterator[PlanContext]:
-    """Raises Unanswered for what the block is not answered."""
+def registry_session(context: Context) -> Iterator[PlanContext]:
+    """Raises RegistryUnavailable where a call within the block is not answered."""
     configure_client()
     registry = MlflowRegistry(context.settings().mlflow_uri)
     try:
         with context.ledger() as ledger:
             yield PlanContext(registry, context.policy(), ledger, now())
     except RetryableError as error:
-        raise Unanswered(str(error)) from error
+        raise RegistryUnavailable(str(error)) from error

@@ -1,7 +1,7 @@
-"""What the time brings: events of our own for what is due, each accepted once however often the clock ticks.
+"""Submit events of our own for what is due; each is accepted once, however often the clock ticks.
 
-An event's delivery id says what is due and since when, and of a review which one went before it in vain: so ticks of
-several workers, or after a crash, come to the same.
+A delivery id says what is due and since when, and of a review also how many went before it without effect: so ticks of
+several workers, or after a crash, submit the same.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _UNSIGNED = "0" * 64  # nothing was sent: there is no body
 
 
 def tick(ledger: Ledger, inbox: Inbox, policy: Policy, now: datetime) -> None:
-    """Submit what is due; returns once it is on disk. Raises LedgerUnavailable."""
+    """Submit what is due; returns once it is durable. Raises LedgerUnavailable."""
     with ledger.read() as connection:
         due_now = [
             _reviews(connection, policy, now),
@@ -52,8 +52,8 @@ def tick(ledger: Ledger, inbox: Inbox, policy: Policy, now: datetime) -> None:
 
 
 def _reviews(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
-    """One of each model of which something is due, and again for as long as it is: a tick whose clock was ahead, or a
-    review that died, has done nothing about it.
+    """Yield one review for each model with something due, and again while it stays due: a tick whose clock was
+    ahead, or a review that died, changed nothing.
     """
     for model, at in _due(connection, policy, now).items():
         data = ModelReview(model=model)
@@ -64,22 +64,22 @@ def _reviews(connection: Connection, policy: Policy, now: datetime) -> Iterator[
 
 
 def _due(connection: Connection, policy: Policy, now: datetime) -> dict[str, datetime]:
-    """By model, since when that is due which became so last: the rest of it is reviewed along with that."""
+    """Return by model the latest time at which something became due; earlier ones are reviewed with it."""
     found = [(one.model, at) for one in under_way(connection) if (at := one.due_at)]
     for one in still_open(connection):
         target = policy.model(one.model).target(one.target)
         approval = target.approval if target and isinstance(target.approval, Approval) else None
-        found += [(one.model, at) for at in deadlines.times(one, approval).values()]
+        found += [(one.model, at) for at in deadlines.due_times(one, approval).values()]
     return {model: at for at, model in sorted((at, model) for model, at in found if at <= now)}
 
 
 def _pause(times: int) -> timedelta:
-    """After so many reviews in vain: none, none, 10 s, 20 s, 40 s ... a quarter of an hour."""
+    """Return the pause after so many reviews without effect: none, none, 10 s, 20 s, 40 s ... 15 min."""
     return min(_AGAIN * 2 ** (times - 2), _LONGEST_PAUSE) if times > 1 else timedelta()
 
 
 def _reconciles(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
-    """Each period has one. What the record knows nothing of can't have changed."""
+    """Yield one per period, for each model that the record knows holders of."""
     for model in models_held(connection):
         if every := policy.model(model).reconcile_every:
             period = now - (now - _EPOCH) % length(every)
@@ -87,7 +87,7 @@ def _reconciles(connection: Connection, policy: Policy, now: datetime) -> Iterat
 
 
 def _prunes(connection: Connection, policy: Policy, now: datetime) -> Iterator[tuple[str, Event]]:
-    """The last time that a schedule names: those that passed while the clock stood still are one."""
+    """Yield the last time that the schedule names; several that passed while the clock stood still are one."""
     for model in models_held(connection):
         kept = policy.model(model).retention
         if kept and kept.schedule and (at := last(kept.schedule, now)):
@@ -95,7 +95,7 @@ def _prunes(connection: Connection, policy: Policy, now: datetime) -> Iterator[t
 
 
 def _id(what: str, model: str, at: datetime) -> str:
-    """A model's name may be as long as the column alone: of a long one, its digest."""
+    """Return a delivery id. A long model name is replaced by its digest: the name alone may fill the column."""
     name = model if len(model) <= _LONG else hashlib.sha256(model.encode()).hexdigest()
     return f"{what}:{name}:{at.isoformat()}"
 

@@ -1,4 +1,4 @@
-"""What becomes of the tasks in hand when a worker stops: they are finished here, or handed back for another worker."""
+"""Stop a worker: tasks in hand are finished here, or released for another worker."""
 
 import logging
 import threading
@@ -12,22 +12,22 @@ from registrar.ledger.tasks import LEASE_SECONDS, LeaseLost, Task
 
 log = logging.getLogger(__name__)
 
-DRAIN = 10.0  # seconds: what takes no longer is finished
-# Then no write to the registry is under way: none is begun after DRAIN, and a call takes less than a lease.
+DRAIN = 10.0  # seconds for tasks to finish
+# Seconds until no write to the registry is under way: none starts after DRAIN, and a call takes less than a lease.
 HAND_BACK = DRAIN + LEASE_SECONDS
 
 
 class TaskReleased(LeaseLost):
-    """The worker stops, and the task was about to write: another worker does that."""
+    """The worker stops, and the task was about to write: another worker takes it."""
 
 
 class Shutdown:
-    """Of one worker process. hand_back: releases a task; leave: ends the process."""
+    """The shutdown of one worker process."""
 
     def __init__(self) -> None:
         self._begun: float | None = None
         self._held: dict[str, Task] = {}
-        self._lock = threading.RLock()  # a signal may come while the same thread is in here
+        self._lock = threading.RLock()  # a signal may interrupt a thread that has it
 
     def hold(self, task: Task) -> None:
         with self._lock:
@@ -38,12 +38,15 @@ class Shutdown:
             self._held.pop(task.id, None)
 
     def check(self) -> None:
-        """Right before a write. Raises TaskReleased."""
+        """Call right before a write. Raises TaskReleased."""
         if self._begun is not None and time.monotonic() > self._begun + DRAIN:
             raise TaskReleased
 
     def begin(self, hand_back: Callable[[Task], None], leave: Callable[[], None]) -> None:
-        """Once; returns at once. Threads can't be ended: what still hangs after HAND_BACK ends with the process."""
+        """Start once; returns at once. hand_back: releases a task. leave: ends the process.
+
+        Threads can't be stopped: one that still hangs after HAND_BACK ends with the process.
+        """
         with self._lock:
             if self._begun is not None:
                 return
@@ -59,15 +62,17 @@ class Shutdown:
         leave()
 
 
-def when_closing(app: Celery, begin: Callable[[], None]) -> None:
-    """Asked to stop, or on the way out by an error: Celery 5.7 ends when Redis goes down while a task is in hand."""
+def on_shutdown(app: Celery, begin: Callable[[], None]) -> None:
+    """Call begin when the worker is asked to stop, and when it fails: Celery 5.7 ends when Redis goes down during a
+    task.
+    """
 
     class Last(bootsteps.StartStopStep):
         def close(self, worker: object) -> None:
             begin()
 
-    def asked(**_: object) -> None:
+    def on_signal(**_: object) -> None:
         begin()
 
     app.steps["worker"].add(Last)
-    worker_shutting_down.connect(asked, weak=False)
+    worker_shutting_down.connect(on_signal, weak=False)

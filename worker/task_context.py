@@ -1,4 +1,4 @@
-"""What an action is given: its task, the doors it may use, and the time. Nothing else is reached from within."""
+"""What an action gets: its task, the systems that it may use, and the time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,8 @@ Kind = TypeVar("Kind", bound=Data)
 
 @dataclass(frozen=True)
 class TaskContext:
-    """registry: checks the lease before each write, and holds each version that it gives against the record.
-
-    unseen: the same, without holding it against anything. now: when this attempt began, aware, UTC.
+    """registry: checks the lease before each write, and compares each version that it returns with the record.
+    unseen: the same without that comparison. now: when this attempt began, aware, UTC.
     """
 
     task: Task
@@ -39,36 +38,37 @@ class TaskContext:
     now: datetime
 
     def data_as(self, kind: type[Kind]) -> Kind:
-        """The event's data, as the vocabulary class that the action handles. Raises TypeError for any other.
-
-        Raises PermanentError for what an earlier version of this program accepted, and this one refuses.
+        """Return the event's data as the given class. Raises TypeError for another class, PermanentError for data
+        that an earlier version of Registrar accepted and this one refuses.
         """
         try:
             data = parse(self.task.event_type, self.task.data)
         except ValidationError as error:
-            said = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False))
-            raise PermanentError(f"it was accepted by an earlier version, and is not valid any more: {said}") from None
+            problems = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False))
+            raise PermanentError(
+                f"it was accepted by an earlier version, and is not valid any more: {problems}"
+            ) from None
         if not isinstance(data, kind):
             raise TypeError(f"{self.task.name} does not handle {self.task.event_type}")
         return data
 
     def param(self, name: str) -> Any:
-        """An argument of the task, else the field of the event's data; None where neither has it."""
+        """Return an argument of the task, else the field of the event's data; None where neither has it."""
         return self.task.args.get(name, self.task.data.get(name))
 
     def secret(self, reference: str | None) -> str | None:
-        """What `env:NAME` or `file:PATH` of registrar.yml stands for. Raises PermanentError where it is not there."""
+        """Resolve `env:NAME` or `file:PATH` of registrar.yml. Raises PermanentError where it is not set."""
         try:
             return self.settings.secret(reference) if reference else None
         except SettingsError as error:
             raise PermanentError(f"{error}; set it for the worker, and restart it") from None
 
     def ends(self, error: RegistryError) -> bool:
-        """Whether the task is given up after this error; else it is tried again, with what was done so far."""
-        return retry.end(self.task, error, at=self.now, answers=self.registry_answers) is not None
+        """Return whether the task is given up after this error; else it is tried again from what was done so far."""
+        return retry.final_state(self.task, error, at=self.now, answers=self.registry_answers) is not None
 
     def registry_answers(self) -> bool:
-        """Whether the registry and its database answer what is none of the task's business. Asked once an attempt."""
+        """Return whether the registry and its database answer an unrelated call. Asked once an attempt."""
         return self._answers
 
     @cached_property

@@ -7,7 +7,7 @@ from tests.worker.harness import ADA, CI, EVE
 pytestmark = pytest.mark.both_ledgers
 
 
-def asked(harness) -> None:
+def open_request(harness) -> None:
     harness.registry.trained("r1", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r1")
 
@@ -18,7 +18,7 @@ def cancel(harness, by=ADA, **data) -> str:
 
 @pytest.mark.parametrize("who", [ADA, CI])
 def test_who_may_approve_or_asked_for_it_may_cancel_it(harness, who):
-    asked(harness)
+    open_request(harness)
     cancel(harness, by=who, reason="wrong data")
     assert harness.promotions()[-1] == (1, "Production", "cancelled")
     assert harness.fact("promotion.cancelled").endswith(f"was cancelled by {who.name}: wrong data")
@@ -28,7 +28,7 @@ def test_who_may_approve_or_asked_for_it_may_cancel_it(harness, who):
 
 
 def test_it_may_be_asked_for_again(harness):
-    asked(harness)
+    open_request(harness)
     cancel(harness)
     harness.post("promotion.request", by=EVE, model="taxi", version=1, target="Production")
     harness.post("promotion.approve", by=ADA, model="taxi", version=1)
@@ -36,14 +36,14 @@ def test_it_may_be_asked_for_again(harness):
 
 
 def test_nobody_else_may(harness):
-    asked(harness)
+    open_request(harness)
     cancel(harness, by=EVE)
     assert "Eve may not cancel taxi version 1 to Production" in harness.fact("task.refused")
     assert harness.promotions()[-1] == (1, "Production", "awaiting_approval")
 
 
 def test_what_is_not_open_can_not_be_cancelled(harness):
-    asked(harness)
+    open_request(harness)
     harness.post("promotion.approve", by=ADA, model="taxi", version=1)
     cancel(harness)
     assert "nothing to cancel: no promotion of taxi version 1 to Production is open" in harness.fact("task.refused")
@@ -51,6 +51,6 @@ def test_what_is_not_open_can_not_be_cancelled(harness):
 
 
 def test_the_promotion_that_is_named_is_the_one_that_is_meant(harness):
-    asked(harness)
+    open_request(harness)
     cancel(harness, target="Staging", promotion="prm_" + "0" * 32)
     assert "nothing to cancel" in harness.fact("task.refused")

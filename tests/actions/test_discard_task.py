@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select, update
 
+from registrar.events.facts import traits
 from registrar.ledger import dead_letters
 from registrar.ledger.queries import event_status
 from registrar.ledger.queries.interventions import TaskDiscarded
 from registrar.ledger.tables import journal, tasks
 from tests.worker.harness import ADA, WorkerHarness
-from worker.notifications import fact_card
 from worker.registry.protocol import PermanentError, RetryableError
 
 
@@ -152,7 +152,7 @@ def test_a_promotion_that_it_was_to_bring_on_has_failed_with_it(harness):
         told = [row.args["fact"] for row in connection.execute(edited)]
     [fact] = [fact for fact in told if fact["type"] == "task.dropped"]
     assert fact["details"]["promotion"].startswith("prm_")
-    assert "task.dropped" in fact_card.CLOSING
+    assert traits("task.dropped").promotion == "ended"
 
 
 def change(harness: WorkerHarness, task: str, **values: object) -> None:

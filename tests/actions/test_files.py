@@ -122,45 +122,45 @@ class Approved:
 
 
 @pytest.fixture
-def asked(mlflow_address, ledger, tmp_path) -> Approved:
+def approved_request(mlflow_address, ledger, tmp_path) -> Approved:
     return Approved(mlflow_address, ledger, tmp_path)
 
 
-def test_a_logged_models_files_are_those_that_were_approved(asked):
+def test_a_logged_models_files_are_those_that_were_approved(approved_request):
     for by in (ADA, BOB):
-        asked.vote(by)
-    assert asked.stage == "Production"
+        approved_request.vote(by)
+    assert approved_request.stage == "Production"
 
 
-def test_written_over_through_the_artifact_proxy_before_the_first_vote(asked):
-    asked.write_over()
-    asked.vote(ADA)
-    assert "the model's files changed" in asked.harness.fact("promotion.void")
-    assert asked.stage == "Staging"
+def test_written_over_through_the_artifact_proxy_before_the_first_vote(approved_request):
+    approved_request.write_over()
+    approved_request.vote(ADA)
+    assert "the model's files changed" in approved_request.harness.fact("promotion.void")
+    assert approved_request.stage == "Staging"
 
 
-def test_and_between_two_votes(asked):
-    asked.vote(ADA)
-    asked.write_over()
-    asked.vote(BOB)
-    assert "the model's files changed" in asked.harness.fact("promotion.void")
-    asked.vote(BOB)
-    assert asked.stage == "Staging"
+def test_and_between_two_votes(approved_request):
+    approved_request.vote(ADA)
+    approved_request.write_over()
+    approved_request.vote(BOB)
+    assert "the model's files changed" in approved_request.harness.fact("promotion.void")
+    approved_request.vote(BOB)
+    assert approved_request.stage == "Staging"
 
 
-def test_and_between_the_last_vote_and_the_move(asked):
-    asked.vote(ADA)
-    asked.harness.accept("promotion.approve", by=BOB, model=asked.name, version=1)
-    [task_message] = asked.harness.due()
-    asked.harness.run(task_message)
-    asked.write_over()
-    asked.harness.work()
-    assert "the model's files changed" in asked.harness.fact("promotion.void")
-    assert asked.stage == "Staging"
+def test_and_between_the_last_vote_and_the_move(approved_request):
+    approved_request.vote(ADA)
+    approved_request.harness.accept("promotion.approve", by=BOB, model=approved_request.name, version=1)
+    [task_message] = approved_request.harness.due()
+    approved_request.harness.run(task_message)
+    approved_request.write_over()
+    approved_request.harness.work()
+    assert "the model's files changed" in approved_request.harness.fact("promotion.void")
+    assert approved_request.stage == "Staging"
 
 
-def test_written_over_with_what_was_there_nothing_changed(asked):
-    asked.vote(ADA)
-    asked.write_over("flavors: {}\n")
-    asked.vote(BOB)
-    assert asked.stage == "Production"
+def test_written_over_with_what_was_there_nothing_changed(approved_request):
+    approved_request.vote(ADA)
+    approved_request.write_over("flavors: {}\n")
+    approved_request.vote(BOB)
+    assert approved_request.stage == "Production"

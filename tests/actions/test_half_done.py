@@ -103,8 +103,8 @@ def test_a_description_that_is_refused_hides_no_move(harness, error):
     trained(harness, "r2")
     harness.registry.refuse["set_description"] = lambda *_: error
     event = approve(harness, 2)
-    until_it_ends(harness, attempts=retry.DOUBTFUL_ATTEMPTS, started_at=now() - 2 * retry.RETRY_FOR)
-    until_it_ends(harness, attempts=retry.DOUBTFUL_ATTEMPTS, started_at=now() - 2 * retry.RETRY_FOR)
+    until_it_ends(harness, attempts=retry.AMBIGUOUS_ATTEMPTS, started_at=now() - 2 * retry.RETRY_FOR)
+    until_it_ends(harness, attempts=retry.AMBIGUOUS_ATTEMPTS, started_at=now() - 2 * retry.RETRY_FOR)
     assert {state for _, state in harness.tasks_of(event)} == {"succeeded"}
     assert harness.stages() == {1: "Archived", 2: "Production"}
     assert f"its description does not say so: {error}" in harness.fact("model_version.transitioned")
@@ -172,7 +172,7 @@ def test_what_is_given_up_after_a_while_is_taken_back_too(harness):
     harness.registry.refuse["set_alias"] = lambda _, alias, number: broken if number == 2 else None
     approve(harness, 2)
     assert harness.stages()[2] == "Production"
-    until_it_ends(harness, attempts=retry.DOUBTFUL_ATTEMPTS)
+    until_it_ends(harness, attempts=retry.AMBIGUOUS_ATTEMPTS)
     assert (harness.stages(), aliases(harness), harness.holding()) == before
     assert harness.fact("task.dead").endswith("what had been done was taken back: taxi version 2 is in Staging")
 

@@ -205,7 +205,7 @@ def test_nor_do_answers_count_that_came_after_it_was_up_again(harness):
     assert harness.tasks_of(event) == [("register", "queued")]
     with harness.ledger.read() as connection:
         row = connection.execute(select(tasks).where(tasks.c.event_id == event)).one()
-    assert (row.attempts, row.doubts) == (301, 2) < (302, retry.DOUBTFUL_ATTEMPTS)
+    assert (row.attempts, row.doubts) == (301, 2) < (302, retry.AMBIGUOUS_ATTEMPTS)
 
 
 def test_no_rollback_passes_what_says_where_it_may_go(harness):

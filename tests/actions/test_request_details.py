@@ -21,7 +21,7 @@ def office_with_a_champion(ledger, folder, policy: str = GATED) -> WorkerHarness
     return harness
 
 
-def asked(harness: WorkerHarness) -> Fact:
+def request_fact(harness: WorkerHarness) -> Fact:
     """The newest request's fact."""
     with harness.ledger.read() as connection:
         rows = connection.execute(select(tasks.c.args).where(tasks.c.name == "worker.notify").order_by(tasks.c.seq))
@@ -34,7 +34,7 @@ def details_of(ledger, folder) -> Fact:
     harness = office_with_a_champion(ledger, folder)
     harness.registry.trained("r2", rmse=5.0, mae=3.0)
     harness.post("training_run.finished", model="taxi", run_id="r2")
-    return asked(harness)
+    return request_fact(harness)
 
 
 def test_the_holders_metrics_stand_beside_the_candidates(ledger, tmp_path):
@@ -48,14 +48,14 @@ def test_a_first_candidate_has_no_champion(ledger, tmp_path):
     harness = WorkerHarness(ledger, tmp_path)
     harness.registry.trained("r1", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r1")
-    assert asked(harness).details["champion"] is None
+    assert request_fact(harness).details["champion"] is None
 
 
 def test_where_versions_stay_the_alias_says_who_is_compared(ledger, tmp_path):
     harness = office_with_a_champion(ledger, tmp_path, MORE)
     harness.registry.trained("r2", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r2")
-    details = asked(harness).details
+    details = request_fact(harness).details
     assert (details["replaces"], details["champion"]["version"]) == ([], 1)
 
 
@@ -64,7 +64,7 @@ def test_a_champion_whose_run_is_gone_has_no_metrics(ledger, tmp_path):
     del harness.registry.runs["r1"]
     harness.registry.trained("r2", rmse=5.0)
     harness.post("training_run.finished", model="taxi", run_id="r2")
-    assert asked(harness).details["champion"]["metrics"] == {}
+    assert request_fact(harness).details["champion"]["metrics"] == {}
 
 
 def test_thousands_of_metrics_and_numbers_that_are_none_are_still_json(ledger, tmp_path):
@@ -72,6 +72,6 @@ def test_thousands_of_metrics_and_numbers_that_are_none_are_still_json(ledger, t
     many = {f"m{nth:04d}": float("nan") for nth in range(3000)}
     harness.registry.runs["r1"] = replace(harness.registry.trained("r1"), metrics={**many, "rmse": 5.0})
     harness.post("training_run.finished", model="taxi", run_id="r1")
-    metrics = asked(harness).details["metrics"]
+    metrics = request_fact(harness).details["metrics"]
     assert (len(metrics), metrics["rmse"], metrics["m0000"]) == (100, 5.0, "nan")
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics

@@ -134,7 +134,7 @@ def test_of_a_model_made_anew_nobody_who_asked_before_is_the_requester(harness):
     assert requester(harness) == "source:ci"
 
 
-def look(harness) -> PlanContext:
+def plan_context(harness) -> PlanContext:
     return PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now())
 
 
@@ -147,11 +147,11 @@ def impossible(harness, version: int = 1) -> str:
 def test_that_an_approval_can_not_be_met_any_more_is_said_where_people_look(harness):
     harness.policy(NOT_ONESELF.replace("[bob, dan]", "[dan]"))
     train(harness)
-    assert (impossible(harness), plan(look(harness), "taxi", 1, "Production").state) == ("", "ready")
+    assert (impossible(harness), plan(plan_context(harness), "taxi", 1, "Production").state) == ("", "ready")
     asked_by(harness, DAN)
     why = "can't be met any more: nobody is left who may give 1 more of leads"
     assert impossible(harness) == why
-    told = plan(look(harness), "taxi", 1, "Production")
+    told = plan(plan_context(harness), "taxi", 1, "Production")
     assert (told.state, told.lines[0]) == ("blocked", f"✗ the approval {why}")
 
 

@@ -69,7 +69,7 @@ def in_dispute(harness) -> str | None:
     return found.why if found else None
 
 
-def told(harness, type_: str) -> list[str]:
+def texts_of(harness, type_: str) -> list[str]:
     return [text_ for kind, text_ in harness.facts() if kind == type_]
 
 
@@ -121,7 +121,7 @@ def test_a_restored_mlflow_is_said_and_nothing_is_moved_or_recorded(harness, pol
     assert "MLflow changed it last on" in harness.fact(DISPUTED)
     assert "registrar reconcile taxi --plan" in harness.fact(DISPUTED)
     reconcile(harness)
-    assert len(told(harness, DISPUTED)) == 1, "it is told once"
+    assert len(texts_of(harness, DISPUTED)) == 1, "it is told once"
     assert (shown(harness), harness.holding()) == (was, held)
 
 
@@ -188,7 +188,7 @@ def test_the_ledger_is_trusted_and_mlflow_is_put_back(restored):
     assert in_dispute(restored) is None
     reconcile(restored)
     assert shown(restored) == ({1: "Archived", 2: "Production"}, {"champion": 2})
-    assert len(told(restored, DISPUTED)) == 1
+    assert len(texts_of(restored, DISPUTED)) == 1
 
 
 def test_a_plan_says_what_each_would_do_and_does_nothing(restored):
@@ -259,7 +259,7 @@ def test_of_a_registry_that_has_nothing_of_the_model_nothing_is_concluded(harnes
     harness.let_in(FakeRegistry())
     reconcile(harness)
     reconcile(harness)
-    assert len(told(harness, DISPUTED)) == 1
+    assert len(texts_of(harness, DISPUTED)) == 1
     assert (harness.holding(), in_dispute(harness) is None) == (held, False)
     harness.let_in(there)
     reconcile(harness)

@@ -160,23 +160,23 @@ def test_who_is_not_answered_reminds_escalates_and_expires(harness):
     train(harness)
     kinds = ("promotion.reminder", "promotion.escalated", "promotion.expired")
 
-    def told() -> list[str]:
+    def notified() -> list[str]:
         return [type_ for type_, _ in harness.facts() if type_ in kinds]
 
     harness.later(hours=11)
-    assert told() == []
+    assert notified() == []
     harness.later(hours=2)
-    assert told() == ["promotion.reminder"]
+    assert notified() == ["promotion.reminder"]
     assert "waits for approval since 13 h: 1 of Ada, Bob (leads)" in harness.fact("promotion.reminder")
     harness.later(hours=1)
-    assert told() == ["promotion.reminder"]
+    assert notified() == ["promotion.reminder"]
     harness.later(hours=36)
-    assert told()[1:] == ["promotion.escalated", "promotion.escalated"]  # by the route, and to the bosses
+    assert notified()[1:] == ["promotion.escalated", "promotion.escalated"]  # by the route, and to the bosses
     harness.later(hours=24)
-    assert told()[-1] == "promotion.expired"
+    assert notified()[-1] == "promotion.expired"
     assert last(harness) == (1, "Production", "expired")
     harness.later(hours=48)
-    assert told().count("promotion.expired") == 1
+    assert notified().count("promotion.expired") == 1
 
 
 def test_a_tick_after_a_tick_brings_nothing_new(harness):

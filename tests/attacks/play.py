@@ -40,6 +40,6 @@ def entries(harness: WorkerHarness) -> int:
         return connection.execute(select(func.count()).select_from(journal)).scalar_one()
 
 
-def told(harness: WorkerHarness) -> list[Holding]:
+def holdings(harness: WorkerHarness) -> list[Holding]:
     with harness.ledger.read() as connection:
         return history(connection, "taxi")

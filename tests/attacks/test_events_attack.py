@@ -12,7 +12,7 @@ from tests import policies
 from tests.actions.test_deploy import policy as deploying
 from tests.actions.test_resend import became, grant, replay
 from tests.actions.test_retry import died, letter, retry
-from tests.attacks.play import approve, entries, error, live, told, train
+from tests.attacks.play import approve, entries, error, holdings, live, train
 from tests.webhooks.conftest import finished
 from tests.worker.harness import ADA, BOB, CI, EVE, POLICY
 
@@ -222,7 +222,7 @@ def test_quarantine_lift_can_not_free_what_it_could_not_approve(harness, who):
 
 def test_registry_changed_can_not_state_what_mlflow_does_not_show(harness):
     live(harness, "r1", "r2")
-    before = told(harness)
+    before = holdings(harness)
     for change, more in (
         ("model_version_alias.created", {"alias": "champion", "version": 1}),
         ("model_version_alias.deleted", {"alias": "champion"}),
@@ -231,7 +231,7 @@ def test_registry_changed_can_not_state_what_mlflow_does_not_show(harness):
     ):
         harness.post("registry.changed", model="taxi", change=change, **more)
     harness.post("registry.reconcile", model="taxi")
-    assert told(harness) == before
+    assert holdings(harness) == before
 
 
 def test_model_review_can_not_bring_anything_forward_before_its_time(harness):

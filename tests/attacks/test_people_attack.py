@@ -6,7 +6,7 @@ import pytest
 
 from tests import policies
 from tests.actions.test_who_approves import delegating
-from tests.attacks.play import approve, error, live, told, train
+from tests.attacks.play import approve, error, holdings, live, train
 from tests.worker.harness import ADA, BOB, EVE, POLICY
 
 GLASS = policies.approval("{rules: [{group: leads}], break_glass: {group: leads}}")
@@ -106,10 +106,10 @@ def test_the_policy_file_s_administrators_can_not_have_an_open_approval_count_un
 
 def test_the_policy_file_s_administrators_can_not_change_what_is_in_the_record(harness):
     live(harness, "r1", "r2")
-    before = told(harness)
+    before = holdings(harness)
     harness.policy(POLICY.replace("leads: [ada, bob]", "leads: [eve]").replace("name: Ada", "name: Someone"))
     harness.post("registry.reconcile", model="taxi")
-    assert told(harness) == before
+    assert holdings(harness) == before
 
 
 def test_mlflow_s_administrators_can_not_evaluate_by_a_tag(harness):
@@ -152,5 +152,5 @@ def test_mlflow_s_administrators_can_not_move_a_version_past_the_record_unseen(h
     assert "version 1" in said
     assert "by hand" in said
     assert [
-        (one.version, one.event_type) for one in told(harness) if one.key == "Production" and one.until is None
+        (one.version, one.event_type) for one in holdings(harness) if one.key == "Production" and one.until is None
     ] == [(1, "registry.reconcile")]

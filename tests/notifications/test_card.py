@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from registrar.events.facts import traits
 from registrar.events.outcome import Fact
 from tests.actions.test_request_details import details_of
 from tests.notifications.test_notifiers import ASKED, DOOR, ENCRYPTOR, NOON, PAGE, ended, notice
@@ -154,7 +155,7 @@ def test_a_fact_of_an_older_worker_is_still_shown():
 
 def test_how_it_ended_is_said_with_its_time():
     assert (
-        fact_card.ended(Fact("promotion.expired", "it expired"), NOON)
+        fact_card.closing_line(Fact("promotion.expired", "it expired"), NOON)
         == "\N{HOURGLASS} it expired (2026-11-22 12:00 UTC)"
     )
 
@@ -170,7 +171,7 @@ NEW = [
 def test_each_thing_that_happens_has_an_icon_of_its_own(type_):
     icon = fact_card.headline(Fact(type_, "x"))
     assert icon != fact_card.headline(Fact("nothing.known", "x"))
-    assert fact_card.ICONS[type_] in icon
+    assert traits(type_).icon in icon
 
 
 def test_what_the_request_says_is_what_the_card_shows(ledger, tmp_path):

@@ -10,14 +10,14 @@ from standardwebhooks import Webhook
 
 from registrar.events.outcome import Fact
 from registrar.policy import plugin_options
-from tests.notifications.told import DESCRIBED, ENCRYPTOR, MOVED, NOON, REQUESTED, expected, notice
+from tests.notifications.samples import DESCRIBED, ENCRYPTOR, MOVED, NOON, REQUESTED, expected, notice
 from worker.notifications.notifiers import webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CASES = [("requested", REQUESTED), ("moved", MOVED)]
 
 
-def told(fact, listener, **given):
+def posted_event(fact, listener, **given):
     given = {"format": "cloudevents", **given}
     webhook.post(notice(fact, url=listener.url, secret=SECRET, **given), requests.Session(), ENCRYPTOR)
     return listener.got[-1]
@@ -25,14 +25,14 @@ def told(fact, listener, **given):
 
 @pytest.mark.parametrize(("case", "fact"), CASES)
 def test_the_exact_event(case, fact, listener):
-    headers, body = told(fact, listener)
+    headers, body = posted_event(fact, listener)
     assert json.loads(body) == expected(f"webhook__cloudevents_{case}")
     assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
 
 
 @pytest.mark.parametrize("fact", [REQUESTED, MOVED, DESCRIBED, Fact("experiment.created", "x was created")])
 def test_cncfs_library_reads_it(fact, listener):
-    headers, body = told(fact, listener, type_prefix="com.example.mlops")
+    headers, body = posted_event(fact, listener, type_prefix="com.example.mlops")
     event = from_http_event(HTTPMessage(headers, body), JSONFormat())
     assert event.get_specversion() == "1.0"
     assert event.get_id() == "tsk_1"
@@ -47,13 +47,13 @@ def test_cncfs_library_reads_it(fact, listener):
 
 
 def test_it_is_signed_as_the_other_format_is(listener):
-    headers, body = told(MOVED, listener)
+    headers, body = posted_event(MOVED, listener)
     assert Webhook(SECRET).verify(body, {name.lower(): value for name, value in headers.items()})
     assert headers["webhook-id"] == json.loads(body)["id"]
 
 
 def test_those_who_said_nothing_get_what_they_had(listener):
-    headers, body = told(MOVED, listener, format="standard")
+    headers, body = posted_event(MOVED, listener, format="standard")
     assert headers["Content-Type"] == "application/json"
     assert set(json.loads(body)) == {"type", "timestamp", "data"}
     assert webhook.body(notice(MOVED)) == body

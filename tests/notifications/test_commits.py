@@ -9,7 +9,18 @@ import requests
 
 from registrar.events.outcome import Fact
 from registrar.policy import plugin_options
-from tests.notifications.told import ASKED, COMMIT, DESCRIBED, ENCRYPTOR, HELD, LIVE, MOVED, REQUESTED, expected, notice
+from tests.notifications.samples import (
+    ASKED,
+    COMMIT,
+    DESCRIBED,
+    ENCRYPTOR,
+    HELD,
+    LIVE,
+    MOVED,
+    REQUESTED,
+    expected,
+    notice,
+)
 from worker.notifications.notifiers import NotApplicable, github, gitlab
 from worker.registry.protocol import PermanentError, RetryableError
 
@@ -23,7 +34,7 @@ def session() -> requests.Session:
     return requests.Session()
 
 
-def told(kind, fact, listener, session, **given):
+def post_fact(kind, fact, listener, session, **given):
     """What goes out, and to which path."""
     where = AT_GITHUB if kind is github else AT_GITLAB
     kind.post(notice(fact, url=listener.root, **{**where, **given}), session, ENCRYPTOR)
@@ -34,7 +45,7 @@ def told(kind, fact, listener, session, **given):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("as_", ["status", "comment"])
 def test_the_exact_body_for_github(case, as_, listener, session):
-    path, headers, body = told(github, CASES[case], listener, session, **{"as": as_})
+    path, headers, body = post_fact(github, CASES[case], listener, session, **{"as": as_})
     assert body == expected(f"github__{as_}_{case}")
     assert path == f"/repos/acme/taxi/{f'statuses/{COMMIT}' if as_ == 'status' else f'commits/{COMMIT}/comments'}"
     assert headers["Authorization"] == "Bearer s3cret-token"
@@ -44,7 +55,7 @@ def test_the_exact_body_for_github(case, as_, listener, session):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("as_", ["status", "comment"])
 def test_the_exact_body_for_gitlab(case, as_, listener, session):
-    path, headers, body = told(gitlab, CASES[case], listener, session, **{"as": as_})
+    path, headers, body = post_fact(gitlab, CASES[case], listener, session, **{"as": as_})
     assert body == expected(f"gitlab__{as_}_{case}")
     below = f"statuses/{COMMIT}" if as_ == "status" else f"repository/commits/{COMMIT}/comments"
     assert path == f"/projects/acme%2Fml%2Ftaxi/{below}"
@@ -56,7 +67,7 @@ def test_the_exact_body_for_gitlab(case, as_, listener, session):
 def test_a_fact_without_a_whole_commit_is_passed_over(kind, commit, listener, session):
     fact = replace(MOVED, details={**MOVED.details, "commit": commit})
     with pytest.raises(NotApplicable, match="commit"):
-        told(kind, fact, listener, session)
+        post_fact(kind, fact, listener, session)
     assert listener.got == []
 
 
@@ -64,15 +75,15 @@ def test_a_fact_without_a_whole_commit_is_passed_over(kind, commit, listener, se
 @pytest.mark.parametrize("fact", [DESCRIBED, REQUESTED])
 def test_a_fact_that_decides_nothing_is_no_status_but_may_be_a_comment(kind, fact, listener, session):
     with pytest.raises(NotApplicable, match="no difference"):
-        told(kind, fact, listener, session)
+        post_fact(kind, fact, listener, session)
     assert listener.got == []
-    told(kind, fact, listener, session, **{"as": "comment"})
+    post_fact(kind, fact, listener, session, **{"as": "comment"})
 
 
 @pytest.mark.parametrize(("kind", "field"), [(github, "body"), (gitlab, "note")])
 def test_a_comment_calls_nobody_refers_to_nothing_and_commands_nothing(kind, field, listener, session):
     text = 'x\n/close\n@everyone &commat;ada #1 !2 ~"bug" %3 $4 GH-5 <img src=x> [a](b) **b** `c`'
-    _, _, body = told(kind, Fact("x", text, "m", 1, MOVED.details), listener, session, **{"as": "comment"})
+    _, _, body = post_fact(kind, Fact("x", text, "m", 1, MOVED.details), listener, session, **{"as": "comment"})
     said = body[field]
     assert "\n" not in said  # GitLab's commands begin a line
     for called in ("@everyone", "&commat;", "#1", "!2", '~"bug', "%3", "$4", "GH-5", "<img", "[a](", "**b", " `c"):
@@ -83,7 +94,7 @@ def test_a_comment_calls_nobody_refers_to_nothing_and_commands_nothing(kind, fie
 @pytest.mark.parametrize("kind", [github, gitlab])
 def test_long_texts_and_names_are_cut_to_what_is_taken(kind, listener, session):
     fact = replace(HELD, text="x" * 500, details={**HELD.details, "target": "t" * 500})
-    _, _, body = told(kind, fact, listener, session)
+    _, _, body = post_fact(kind, fact, listener, session)
     assert len(body["description"]) == 140
     assert len(body.get("context") or body["name"]) <= 100
 
@@ -91,11 +102,11 @@ def test_long_texts_and_names_are_cut_to_what_is_taken(kind, listener, session):
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://a b", "ftp://x", 5])
 def test_what_is_no_web_address_is_not_linked(url, listener, session):
     fact = replace(LIVE, details={**LIVE.details, "url": url})
-    assert "target_url" not in told(github, fact, listener, session)[2]
+    assert "target_url" not in post_fact(github, fact, listener, session)[2]
 
 
 def test_a_monorepos_models_have_statuses_of_their_own(listener, session):
-    assert told(github, MOVED, listener, session, context="taxi")[2]["context"] == "taxi/Production"
+    assert post_fact(github, MOVED, listener, session, context="taxi")[2]["context"] == "taxi/Production"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +124,7 @@ def test_a_monorepos_models_have_statuses_of_their_own(listener, session):
 def test_a_refusal_is_final_and_says_where_to_look(kind, status, sentence, listener, session):
     listener.answer = (status, {"Location": "http://127.0.0.1:9/"})
     with pytest.raises(PermanentError, match=f"refused the message with {status}: .*{sentence}") as error:
-        told(kind, MOVED, listener, session)
+        post_fact(kind, MOVED, listener, session)
     assert "s3cret" not in str(error.value)
 
 
@@ -122,7 +133,7 @@ def test_a_refusal_is_final_and_says_where_to_look(kind, status, sentence, liste
 def test_what_may_work_later_is_retryable_after_the_time_asked(kind, status, listener, session):
     listener.answer = (status, {"Retry-After": "17"})
     with pytest.raises(RetryableError) as error:
-        told(kind, MOVED, listener, session)
+        post_fact(kind, MOVED, listener, session)
     assert error.value.after == 17
 
 
@@ -141,24 +152,24 @@ def test_githubs_limits_are_waited_for(status, headers, body, seconds, listener)
     listener.answer = (status, {name: value.format(int(time.time()) + 30) for name, value in headers.items()})
     listener.body = body
     with pytest.raises(RetryableError, match="had enough requests") as error:
-        told(github, MOVED, listener, requests.Session())
+        post_fact(github, MOVED, listener, requests.Session())
     assert seconds - 5 <= error.value.after <= seconds + 1
 
 
 def test_a_lack_of_permission_is_no_limit(listener, session):
     listener.answer, listener.body = (403, {"X-RateLimit-Remaining": "4999"}), b'{"message": "Resource not accessible"}'
     with pytest.raises(PermanentError, match="Commit statuses"):
-        told(github, MOVED, listener, session)
+        post_fact(github, MOVED, listener, session)
 
 
 def test_a_state_that_an_older_gitlab_has_already_is_no_failure(listener, session):
     listener.answer, listener.body = (400, {}), b'{"message": "Cannot transition status via :enqueue from :pending"}'
     with pytest.raises(NotApplicable, match="has this status"):
-        told(gitlab, ASKED, listener, session)
+        post_fact(gitlab, ASKED, listener, session)
     listener.body = b'{"error": "state is missing"}'
     listener.got.clear()
     with pytest.raises(PermanentError, match="refused the message with 400"):
-        told(gitlab, ASKED, listener, session)
+        post_fact(gitlab, ASKED, listener, session)
 
 
 @pytest.mark.parametrize("kind", [github, gitlab])
@@ -180,7 +191,7 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(listener, session):
     listener.body = b"x" * 5_000_000
     listener.answer = (404, {})
     with pytest.raises(PermanentError, match="404"):
-        told(github, MOVED, listener, session)
+        post_fact(github, MOVED, listener, session)
 
 
 @pytest.mark.parametrize(

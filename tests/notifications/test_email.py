@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registrar.policy import plugin_options
 from tests.notifications.mailbox import PASSWORD, USER
-from tests.notifications.told import ASKED, ENCRYPTOR, LIVE, MOVED, expected, notice
+from tests.notifications.samples import ASKED, ENCRYPTOR, LIVE, MOVED, expected, notice
 from worker.notifications.notifiers import email
 from worker.notifications.transport import smtp
 from worker.registry.protocol import PermanentError, RetryableError

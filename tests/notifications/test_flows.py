@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from registrar.events.event import Actor
+from registrar.events.facts import FactType
 from registrar.ledger.engine import now
 from registrar.ledger.notification_cards import posted
 from registrar.ledger.tables import cards, tasks
@@ -19,7 +20,6 @@ from registrar.policy.load import parse
 from tests.notifications.chatroom import Call, ChatRoom
 from tests.worker.harness import ADA, KEY, POLICY, WorkerHarness
 from worker.context import WorkerContext
-from worker.notifications import fact_card
 
 CHANNELS = """
   slack: {kind: slack, secret: "env:SLACK", options: {channel: C0123, api: "ROOT/slack"}}
@@ -353,7 +353,7 @@ def test_the_record_names_the_card_and_holds_no_secret(harness, room):
     assert json.loads(first.ref).keys() == {"channel", "ts"}
     assert json.loads(first.ref)["ts"] in room.messages
     assert all(SECRET not in row.ref and "http" not in row.ref for row in rows)
-    assert first.fact["type"] == fact_card.ASKED
+    assert first.fact["type"] == FactType.PROMOTION_AWAITING_APPROVAL
 
 
 def test_buttons_count_for_thirty_days_from_the_first_attempt(harness, room):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.notifications.told import ENCRYPTOR, MOVED, notice
+from tests.notifications.samples import ENCRYPTOR, MOVED, notice
 from worker.notifications.notifiers import github, github_dispatch
 from worker.notifications.transport.github import access
 from worker.registry.protocol import PermanentError, RetryableError

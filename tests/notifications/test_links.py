@@ -6,30 +6,30 @@ from dataclasses import replace
 import pytest
 
 from registrar.policy.load import parse
-from tests.notifications.told import ASKED, ENCRYPTOR, MOVED, notice
+from tests.notifications.samples import ASKED, ENCRYPTOR, MOVED, notice
 from tests.policies import approval
 from tests.worker.harness import ADA, BOB, CI, WorkerHarness
 from worker.notifications.channels import _page
 from worker.notifications.notifiers import discord, email, mattermost, slack, teams
-from worker.promotions.transition_rules import barred, who_may
+from worker.promotions.transition_rules import excluded_approvers, required_approvals
 
 PAGE = "https://registrar.example.com/promotions/prm_1"
 MAIL = {"from": "registrar@example.com", "to": ["ada@example.com"]}
 
 
 def written(kind: str, page: str | None) -> str:
-    asked = replace(notice(ASKED, **(MAIL if kind == "email" else {})), page=page)
+    open_request = replace(notice(ASKED, **(MAIL if kind == "email" else {})), page=page)
     match kind:
         case "slack":
-            return json.dumps(slack.message(asked, ENCRYPTOR))
+            return json.dumps(slack.message(open_request, ENCRYPTOR))
         case "mattermost":
-            return json.dumps(mattermost.message(asked, ENCRYPTOR))
+            return json.dumps(mattermost.message(open_request, ENCRYPTOR))
         case "discord":
-            return json.dumps(discord.message(asked, ENCRYPTOR))
+            return json.dumps(discord.message(open_request, ENCRYPTOR))
         case "teams":
-            return json.dumps(teams.message(asked))
+            return json.dumps(teams.message(open_request))
         case _:
-            return email.message(asked).get_content()
+            return email.message(open_request).get_content()
 
 
 @pytest.mark.parametrize("kind", ["slack", "mattermost", "discord", "teams", "email"])
@@ -57,7 +57,7 @@ def harness(ledger, tmp_path) -> WorkerHarness:
     return WorkerHarness(ledger, tmp_path)
 
 
-def asked(harness: WorkerHarness) -> str:
+def open_request(harness: WorkerHarness) -> str:
     return harness.fact("promotion.awaiting_approval")
 
 
@@ -68,10 +68,10 @@ def test_who_is_excluded_is_not_named_as_one_who_may_approve(harness):
     harness.policy(excluding)
     harness.registry.trained("r1", rmse=5.0)
     harness.post("training_run.finished", by=CI, model="taxi", run_id="r1")
-    assert asked(harness).endswith("1 of Ada, Bob (leads)")
+    assert open_request(harness).endswith("1 of Ada, Bob (leads)")
     harness.post("promotion.cancel", by=ADA, model="taxi", version=1)
     harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    assert asked(harness).endswith("1 of Ada (leads)")
+    assert open_request(harness).endswith("1 of Ada (leads)")
 
 
 def test_where_nobody_is_left_the_card_says_so(harness):
@@ -82,7 +82,7 @@ def test_where_nobody_is_left_the_card_says_so(harness):
     harness.post("training_run.finished", by=CI, model="taxi", run_id="r1")
     harness.post("promotion.cancel", by=BOB, model="taxi", version=1)
     harness.post("promotion.request", by=BOB, model="taxi", version=1, target="Production")
-    assert asked(harness).endswith("1 of nobody who may (one)")
+    assert open_request(harness).endswith("1 of nobody who may (one)")
 
 
 def test_the_author_is_not_named():
@@ -92,4 +92,7 @@ def test_the_author_is_not_named():
         )
     )
     target = policy.model("taxi").targets[1]
-    assert who_may(policy, target, barred(policy, target, requester="ada", trained_by="bobby")) == "1 of Ada (leads)"
+    assert (
+        required_approvals(policy, target, excluded_approvers(policy, target, requester="ada", trained_by="bobby"))
+        == "1 of Ada (leads)"
+    )

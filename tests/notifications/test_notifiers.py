@@ -65,7 +65,7 @@ def notice(fact: Fact, url: str | None = None, secret: str | None = SECRET, **mo
 
 def ended(**more: Any) -> Notification:
     """ASKED's card as it is rewritten."""
-    return notice(ASKED, until=None, end=fact_card.ended(APPROVED, NOON), **more)
+    return notice(ASKED, until=None, end=fact_card.closing_line(APPROVED, NOON), **more)
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_a_button_of_a_channel_that_is_no_more_does_not_count(receiver):
 
 
 def test_a_button_from_before_they_had_audiences_does_not_count_and_says_what_does(receiver, letters):
-    said = fact_card.said_by_button("approve", notice("slack"), nonce=approval_buttons.nonce("approve", "tsk_1"))
+    said = fact_card.button_content("approve", notice("slack"), nonce=approval_buttons.nonce("approve", "tsk_1"))
     old = Fernet(receiver.settings.secret_key).encrypt(json.dumps(said).encode()).decode()
     assert press(receiver, {"sealed": old}).status_code == 401
     press_in_slack(receiver, {"action_id": "registrar.approve", "value": old})

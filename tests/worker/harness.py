@@ -24,7 +24,7 @@ from registrar.ledger.tables import promotions, tasks, votes
 from registrar.policy.load import parse as parse_policy
 from tests.fakes import FakeRegistry
 from worker import scheduler
-from worker.celery_tasks import work_on
+from worker.celery_tasks import run_task
 from worker.context import WorkerContext
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -141,7 +141,7 @@ class WorkerHarness:
             before = task_messages
 
     def run(self, task_message: TaskMessage) -> None:
-        work_on(self.bench, task_message.name.removeprefix("worker."), task_message.task_id)
+        run_task(self.bench, task_message.name.removeprefix("worker."), task_message.task_id)
 
     def due(self) -> list[TaskMessage]:
         waiting = select(tasks.c.id, tasks.c.name).where(tasks.c.state == "queued", is_due(tasks.c.not_before))

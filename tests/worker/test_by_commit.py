@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from registrar.events.types import RunSearch, TrainingRunFinished
 from tests.mlflow_server import train
 from webhooks.ci.training import ByCommit, search
-from worker.promotions.registration import chosen
+from worker.promotions.registration import choose_run
 from worker.registry.mlflow import MlflowRegistry
 from worker.registry.protocol import PermanentError
 
@@ -32,8 +32,8 @@ def test_it_is_the_newest_of_the_experiment_that_finished(mlflow_address, tag):
         trained(status)
     trained("FINISHED", where=f"{experiment} of another team")
     with pytest.raises(PermanentError, match="no run in experiment"):
-        chosen(registry, asked, "model")
+        choose_run(registry, asked, "model")
     expected = trained("FINISHED")
     for status in ("RUNNING", "FAILED"):
         trained(status)
-    assert chosen(registry, asked, "model")[0].id == expected
+    assert choose_run(registry, asked, "model")[0].id == expected

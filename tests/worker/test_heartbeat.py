@@ -97,15 +97,15 @@ def test_a_worker_that_lives_and_consumes_nothing_is_told_from_one_that_works(le
 
 
 def test_a_ledger_that_is_not_there_is_no_error(tmp_path, caplog):
-    with WorkerHeartbeat(Ledger(f"sqlite:///{tmp_path}/no/folder/ledger.db"), "worker") as pulse:
-        pulse.write()
+    with WorkerHeartbeat(Ledger(f"sqlite:///{tmp_path}/no/folder/ledger.db"), "worker") as heartbeat:
+        heartbeat.write()
     assert "the ledger takes no heartbeat" in caplog.text
 
 
 def test_what_is_in_hand_is_counted(ledger):
-    pulse = WorkerHeartbeat(ledger, "worker")
-    pulse.taken(sender="one")
-    pulse.taken(sender="another")
-    pulse.done(sender="one")
-    pulse.write()
+    heartbeat = WorkerHeartbeat(ledger, "worker")
+    heartbeat.started(sender="one")
+    heartbeat.started(sender="another")
+    heartbeat.finished(sender="one")
+    heartbeat.write()
     assert known(ledger)["worker"].in_hand == 1

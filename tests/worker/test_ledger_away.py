@@ -14,7 +14,7 @@ from registrar.ledger.tables import tasks
 from registrar.ledger.tasks import LEASE_SECONDS, MAX_CRASHES
 from registrar.ledger.unavailable import OUTAGE_SECONDS, Outages
 from worker import celery_tasks as celery_side
-from worker import dispatcher, ledger_retry
+from worker import dispatcher, retry
 
 DOWN = LedgerUnavailable("connection refused")
 
@@ -59,7 +59,7 @@ def test_what_was_done_is_written_down_when_the_ledger_is_back_and_not_done_agai
         """After the first write in vain."""
         back.set()
 
-    monkeypatch.setattr(ledger_retry, "sleep", returns)
+    monkeypatch.setattr(retry, "sleep", returns)
     harness.registry.create_version = create
     event = harness.post("training_run.finished", model="taxi", run_id="r1")
     assert "the ledger is locked by another process" in caplog.text
@@ -85,8 +85,8 @@ def test_a_ledger_that_goes_away_while_a_task_reads_it_is_never_what_the_task_di
 def test_a_task_that_can_not_be_claimed_is_left_to_the_sweep(harness, caplog):
     event = harness.accept("training_run.failed", model="taxi")
     with locked(harness):
-        celery_side.work_on(harness.bench, "report", row(harness, event).id)
-    assert "not begun, the sweep rings again: the ledger is locked by another process" in caplog.text
+        celery_side.run_task(harness.bench, "report", row(harness, event).id)
+    assert "not started, the sweep publishes it again: the ledger is locked by another process" in caplog.text
     assert row(harness, event).state == "queued"
 
 
@@ -119,7 +119,7 @@ def test_a_lock_that_was_waited_for_in_vain_is_no_outage():
 @pytest.mark.parametrize("tries", [1, 4])
 def test_pauses_grow(monkeypatch, tries):
     slept: list[float] = []
-    monkeypatch.setattr(ledger_retry, "sleep", slept.append)
+    monkeypatch.setattr(retry, "sleep", slept.append)
     failures = [DOWN] * tries
 
     def write() -> str:
@@ -127,17 +127,17 @@ def test_pauses_grow(monkeypatch, tries):
             raise failures.pop()
         return "written"
 
-    assert ledger_retry.retry_while_unavailable(write) == "written"
+    assert retry.retry_while_unavailable(write) == "written"
     assert slept == [0.1, 0.2, 0.4, 0.8][:tries]
 
 
 def test_after_half_an_hour_it_is_given_up(monkeypatch):
     slept: list[float] = []
-    monkeypatch.setattr(ledger_retry, "sleep", slept.append)
+    monkeypatch.setattr(retry, "sleep", slept.append)
 
     def write() -> None:
         raise DOWN
 
     with pytest.raises(LedgerUnavailable):
-        ledger_retry.retry_while_unavailable(write)
-    assert ledger_retry.ALL <= sum(slept) < ledger_retry.ALL + ledger_retry.LONGEST
+        retry.retry_while_unavailable(write)
+    assert retry.LEDGER_GIVE_UP_AFTER <= sum(slept) < retry.LEDGER_GIVE_UP_AFTER + retry.LEDGER_LONGEST_PAUSE

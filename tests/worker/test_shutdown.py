@@ -7,13 +7,13 @@ from sqlalchemy import select
 from registrar.ledger.tables import tasks
 from tests.worker.harness import WorkerHarness
 from worker import shutdown
-from worker.celery_tasks import hand_back
+from worker.celery_tasks import release_task
 
 
 def begin(harness: WorkerHarness) -> threading.Event:
     """Set when the process would end."""
     left = threading.Event()
-    harness.bench.closing.begin(lambda task: hand_back(harness.bench, task), left.set)
+    harness.bench.closing.begin(lambda task: release_task(harness.bench, task), left.set)
     return left
 
 

@@ -9,7 +9,7 @@ from registrar.events.outcome import Cause
 from registrar.ledger.stage_snapshots import last_snapshot
 from tests.worker.harness import ADA, POLICY
 from worker.promotions.plan import PlanContext
-from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, StageSnapshot, seen
+from worker.promotions.stage_occupancy import AGAIN_EVERY, APART, StageSnapshot, take_snapshot
 
 DAY = 24 * 60 * 60 * 1000
 BY = Actor("ada", "Ada")
@@ -37,20 +37,20 @@ def by_hand(harness, stage: str, *numbers: int) -> None:
         harness.registry.set_stage("taxi", number, stage)
 
 
-def look(harness) -> StageSnapshot:
-    return seen(PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now()), "taxi")
+def snapshot(harness) -> StageSnapshot:
+    return take_snapshot(PlanContext(harness.registry, harness.bench.policy, harness.ledger, harness.now()), "taxi")
 
 
 def remembered(harness) -> None:
     """A look whose record is kept."""
     cause = Cause("evt", BY.id, BY.name, harness.now())
     with harness.ledger.write() as connection:
-        for record in look(harness).records:
+        for record in snapshot(harness).records:
             record.apply(connection, cause)
 
 
-def told(harness) -> dict[str, list[int]]:
-    return {stage: sorted(v.version for v in there) for stage, there in look(harness).versions.items()}
+def occupants(harness) -> dict[str, list[int]]:
+    return {stage: sorted(v.version for v in there) for stage, there in snapshot(harness).versions.items()}
 
 
 def reads(harness, monkeypatch) -> list[int | None]:
@@ -72,7 +72,7 @@ def test_the_first_look_finds_whoever_was_there_before_us(harness):
     by_hand(harness, "Production", 2, 5)
     harness.registry.clock += 9 * DAY
     made(harness, 3)
-    assert told(harness) == {"Production": [2, 5], "Staging": []}
+    assert occupants(harness) == {"Production": [2, 5], "Staging": []}
 
 
 @pytest.mark.both_ledgers
@@ -85,7 +85,7 @@ def test_two_at_once_by_hand_both_older_than_the_newest_are_found(harness, monke
     harness.registry.clock += 9 * DAY
     made(harness, 3)
     asked = reads(harness, monkeypatch)
-    assert told(harness) == {"Production": [2, 5, 9], "Staging": []}
+    assert occupants(harness) == {"Production": [2, 5, 9], "Staging": []}
     assert None not in asked
 
 
@@ -95,7 +95,7 @@ def test_in_the_very_moment_of_the_last_look_is_found(harness):
     remembered(harness)
     by_hand(harness, "Production", 4)
     harness.registry.clock += 9 * DAY
-    assert told(harness)["Production"] == [4, 9]
+    assert occupants(harness)["Production"] == [4, 9]
 
 
 def test_a_clock_of_mlflow_that_was_put_back_hides_nobody(harness):
@@ -106,7 +106,7 @@ def test_a_clock_of_mlflow_that_was_put_back_hides_nobody(harness):
     by_hand(harness, "Production", 4)
     harness.registry.clock += 9 * DAY
     made(harness, 1)
-    assert told(harness) == {"Production": [4], "Staging": [9]}
+    assert occupants(harness) == {"Production": [4], "Staging": [9]}
 
 
 def test_what_a_clock_far_behind_hides_is_found_by_reconcile(harness):
@@ -115,15 +115,15 @@ def test_what_a_clock_far_behind_hides_is_found_by_reconcile(harness):
     remembered(harness)
     harness.registry.clock -= 2 * DAY
     by_hand(harness, "Production", 4)
-    assert told(harness)["Production"] == []  # version 9 still has the newest time that was seen
+    assert occupants(harness)["Production"] == []  # version 9 still has the newest time that was seen
     harness.registry.delete_version("taxi", 9)
-    assert told(harness)["Production"] == [4]
+    assert occupants(harness)["Production"] == [4]
     harness.post("registry.reconcile", model="taxi")
     assert "MLflow changed it last on" in harness.fact("registry.disputed")
     harness.post("registry.settle", model="taxi", trust="mlflow")
     harness.registry.clock += 9 * DAY
     made(harness, 1)
-    assert told(harness)["Production"] == [4]
+    assert occupants(harness)["Production"] == [4]
 
 
 @pytest.mark.parametrize("stage", ["Archived", "None", "Staging"])
@@ -134,7 +134,7 @@ def test_who_was_moved_away_by_hand_is_there_no_more(harness, stage):
     remembered(harness)
     by_hand(harness, stage, 2)
     harness.registry.clock += 9 * DAY
-    assert told(harness) == {"Production": [], "Staging": [2] if stage == "Staging" else []}
+    assert occupants(harness) == {"Production": [], "Staging": [2] if stage == "Staging" else []}
 
 
 def test_who_was_deleted_is_there_no_more(harness, monkeypatch):
@@ -145,7 +145,7 @@ def test_who_was_deleted_is_there_no_more(harness, monkeypatch):
     remembered(harness)
     harness.registry.delete_version("taxi", 2)
     asked = reads(harness, monkeypatch)
-    assert told(harness)["Production"] == []
+    assert occupants(harness)["Production"] == []
     assert None not in asked
 
 
@@ -157,7 +157,7 @@ def test_who_stayed_for_long_is_still_there(harness, monkeypatch):
         made(harness, 4)
         remembered(harness)
     asked = reads(harness, monkeypatch)
-    assert told(harness)["Production"] == [2]
+    assert occupants(harness)["Production"] == [2]
     assert None not in asked
 
 
@@ -172,7 +172,7 @@ def test_a_restored_registry_is_read_as_a_whole(harness, monkeypatch):
     remembered(harness)
     harness.registry._models["taxi"] = backup
     asked = reads(harness, monkeypatch)
-    assert told(harness)["Production"] == [2]
+    assert occupants(harness)["Production"] == [2]
     assert asked[-1] is None
 
 
@@ -189,7 +189,7 @@ def test_one_who_is_not_as_it_was_seen_has_the_whole_read(harness):
     remembered(harness)
     harness.registry._models["taxi"] = backup
     made(harness, 2)
-    assert told(harness)["Production"] == [2]
+    assert occupants(harness)["Production"] == [2]
 
 
 def test_another_exclusive_stage_in_the_policy_has_the_whole_read(harness):
@@ -199,14 +199,14 @@ def test_another_exclusive_stage_in_the_policy_has_the_whole_read(harness):
     harness.registry.clock += DAY
     made(harness, 1)
     remembered(harness)
-    assert told(harness) == {"Production": []}
+    assert occupants(harness) == {"Production": []}
     harness.policy(POLICY)
-    assert told(harness) == {"Production": [], "Staging": [1, 2]}
+    assert occupants(harness) == {"Production": [], "Staging": [1, 2]}
 
 
 def test_a_model_without_versions_holds_nothing_and_leaves_nothing(harness):
     remembered(harness)
-    assert told(harness) == {"Production": [], "Staging": []}
+    assert occupants(harness) == {"Production": [], "Staging": []}
     with harness.ledger.read() as connection:
         assert last_snapshot(connection, "taxi") is None
 
@@ -227,7 +227,7 @@ def test_a_transition_sends_all_away_whom_nobody_knew_of(harness):
     harness.post("training_run.finished", model="taxi", run_id="d")
     harness.post("promotion.approve", by=ADA, model="taxi", version=6)
     assert harness.stages() == {6: "Production", 5: "None", 4: "None", 3: "Archived", 2: "Archived", 1: "Archived"}
-    assert told(harness) == {"Production": [6], "Staging": []}
+    assert occupants(harness) == {"Production": [6], "Staging": []}
 
 
 def test_so_many_new_versions_are_a_look(harness, monkeypatch):
@@ -265,6 +265,6 @@ def test_whatever_was_done_by_hand_the_looks_tell_what_all_versions_tell(harness
         latest += chance.choice([0, 0, 1, 5, APART, DAY])
         harness.registry.clock = latest - chance.choice([0, 0, 1, APART // 2, APART])
         everything = harness.registry.versions("taxi")
-        assert told(harness) == {
+        assert occupants(harness) == {
             stage: sorted(v.version for v in everything if v.stage == stage) for stage in ("Production", "Staging")
         }

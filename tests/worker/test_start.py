@@ -12,7 +12,7 @@ from tests.worker.harness import KEY
 POLICY = "{version: 1, sources: {}, channels: {log: {kind: log}}, groups: {nobody: []}}"
 
 
-def said(environ: dict[str, str]) -> Iterator[str]:
+def stderr_lines(environ: dict[str, str]) -> Iterator[str]:
     """The lines of a worker's log, until it is connected to what is no broker."""
     command = [sys.executable, "-m", "worker", "run"]
     with subprocess.Popen(command, env={**os.environ, **environ}, stdout=subprocess.PIPE, text=True) as process:
@@ -35,6 +35,6 @@ def test_what_registrar_yml_says_in_vain_is_in_the_log_once(ledger: Ledger, tmp_
         "REGISTRAR_BROKER_URL": "redis://127.0.0.1:1/0",
         "REGISTRAR_SECRET_KEY": KEY,
     }
-    [line] = [line for line in said(environ) if "groups.nobody" in line]
+    [line] = [line for line in stderr_lines(environ) if "groups.nobody" in line]
     assert "WARNING registrar.policy.installation_check: " in line
     assert f"{tmp_path}/registrar.yml:1: groups.nobody: has no members: what only they may do, nobody may" in line

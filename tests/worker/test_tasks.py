@@ -63,7 +63,7 @@ def test_a_registry_that_breaks_on_it_every_time_holds_its_model_up_for_minutes_
     harness.registry.fail["run"] = broken
     event = harness.post("training_run.finished", model="taxi", run_id="r1")
     harness.registry.fail["run"] = broken
-    make_due(harness, event, attempts=retry.DOUBTFUL_ATTEMPTS - 1)
+    make_due(harness, event, attempts=retry.AMBIGUOUS_ATTEMPTS - 1)
     harness.work()
     assert row(harness, event).state == "dead"
     assert "given up after 10 attempts" in harness.fact("task.dead")

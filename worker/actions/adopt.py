@@ -1,19 +1,20 @@
-"""worker.adopt, after a drift that the policy adopts: a version moved by hand gets all that goes with its new place.
+"""worker.adopt, after drift that the policy adopts: complete a move that was made by hand.
 
-The hand stands for the approval and its time, and for nothing else: gates are asked as a promotion asks them, those of
-the targets before this one too. Whoever did it may have passed them by. What approvers rejected is not adopted.
+Moving by hand replaces approval and time gates, but not gates: those of this target and of earlier ones are evaluated
+as for a promotion, since the move may have skipped them. A rejected version is not adopted.
 """
 
 from dataclasses import replace
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingStarted
 from registrar.ledger.promotions import latest
 from registrar.policy import Target
-from worker.promotions import drift, version_state
-from worker.promotions.current_stage import standing
-from worker.promotions.transition_rules import held_back
+from worker.promotions import version_state
+from worker.promotions.transition_rules import failed_gates
 from worker.promotions.transitions import move
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
@@ -23,21 +24,21 @@ def act(context: TaskContext) -> Outcome:
     version = context.registry.version(context.model, context.version)
     policy = context.policy.model(context.model)
     target = policy.target(stage)
-    here = standing(policy, version) == stage or (target is not None and target.alias in version.aliases)
+    here = current_stage(policy, version) == stage or (target is not None and target.alias in version.aliases)
     if not here:
         return Outcome(f"{version} left {stage} again meanwhile; nothing to adopt")
-    against = version_state.why(context.ledger, version) or _rejected(context, version, stage)
-    if why := against or held_back(context, version, stage):
+    against = version_state.quarantine_reason(context.ledger, version) or _rejected(context, version, stage)
+    if why := against or failed_gates(context, version, stage):
         return _refused(version, stage, target, why)
     moved = move(context, version, stage, reason="it was moved by hand in MLflow, and the policy adopts that")
-    # By this the record knows that a rollback may go to it (registrar.ledger.holders).
+    # Tells the record that a rollback may go to it (registrar.ledger.holders).
     adopted = replace(moved.facts[0], details={**moved.facts[0].details, "adopted": True})
     records = tuple(_adopted(record, version) for record in moved.records)
     return replace(moved, facts=(adopted, *moved.facts[1:]), records=records)
 
 
 def _rejected(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Why a rejection stands: nobody asked for it again."""
+    """Return why a rejection stands: nobody asked for it again."""
     of = version.incarnation(context.registry.address)
     with context.ledger.read() as connection:
         last = latest(connection, version.model, version.version, stage, of=of)
@@ -48,19 +49,21 @@ def _rejected(context: TaskContext, version: Version, stage: str) -> str | None:
 
 
 def _adopted(record: LedgerChange, version: Version) -> LedgerChange:
-    """The journal tells it from what a hand did past the policy."""
+    """Mark the holding, so that the journal tells it from one past the policy."""
     if isinstance(record, HoldingStarted) and record.version == version.version:
         return replace(record, adopted=True)
     return record
 
 
 def _refused(version: Version, stage: str, target: Target | None, why: str) -> Outcome:
-    """It stays where it is, as drift that is not adopted does: told, and in the record."""
+    """Leave it where it is, like drift that is not adopted: announced and recorded."""
     text = f"{version} can't be adopted in {stage}: {why}"
     records: list[LedgerChange] = []
     if version.stage == stage:
         records.append(HoldingStarted(version.model, "stage", stage, version.version))
     if target and target.alias and target.alias in version.aliases:
         records.append(HoldingStarted(version.model, "alias", target.alias, version.version, alone=True))
-    fact = Fact(drift.FACT, text, version.model, version.version, {"stage": stage, "reverted": False})
+    fact = Fact(
+        FactType.REGISTRY_CHANGED_BY_HAND, text, version.model, version.version, {"stage": stage, "reverted": False}
+    )
     return Outcome(text, facts=(fact,), records=tuple(records))

@@ -1,4 +1,4 @@
-"""Answer GitHub's protection rule when a promotion ends that a deployment waits for: it may go, or not.
+"""worker.answer, when a promotion ends that a deployment waits for at GitHub's protection rule: approve or reject it.
 
 https://docs.github.com/rest/actions/workflow-runs#review-custom-deployment-protection-rules-for-a-workflow-run
 https://docs.github.com/actions/how-tos/deploy/configure-and-manage-deployments/create-custom-protection-rules
@@ -29,21 +29,21 @@ def act(context: TaskContext) -> Outcome:
     address, source = _address(context), _source(context)
     name, channel = _channel(context, source)
     root, url = api.root(context.secret(channel.url)), str(address["url"])
-    # The token goes to the API that it is of, and to nothing else there than the run that asked.
+    # The token is only sent to its own API, and there only to the run that asked.
     if not re.fullmatch(
         rf"{re.escape(root)}/repos/[\w.-]+/[\w.-]+/actions/runs/[0-9]+/deployment_protection_rule", url
     ):
         raise PermanentError(f"the address to answer at is none of the API that channel {name!r} is of; see its url")
-    said = {
+    review = {
         "environment_name": address["environment"],
         "state": context.param("state"),
-        "comment": commit_status.said(str(context.param("text"))),
+        "comment": commit_status.markdown_line(str(context.param("text"))),
     }
     secret = context.secret(channel.secret)
     granted = access.Access.model_validate({key: channel.options.get(key) for key in ("app_id", "installation_id")})
     token = access.token(secret, granted, context.http, root=root)
     with safe_session.session(url, own={api.HOST}, listed=source.reply_to) as http:
-        api.post(http, url, said, token=token, hints=_HINTS)
+        api.post(http, url, review, token=token, hints=_HINTS)
     return Outcome(f"the deployment to {address['environment']!r} was {context.param('state')} at GitHub")
 
 
@@ -62,7 +62,7 @@ def _source(context: TaskContext) -> Source:
 
 
 def _channel(context: TaskContext, source: Source) -> tuple[str, Channel]:
-    """The one whose token or app answers."""
+    """Return the channel whose token or app answers."""
     name = str(source.options.get("answer_by"))
     channel = context.policy.channels.get(name)
     if channel is None or channel.kind not in ("github", "github_dispatch"):

@@ -1,15 +1,15 @@
-"""worker.archive, on model_version.archive and for whoever was replaced: a version moves to Archived.
+"""worker.archive, on model_version.archive and for a replaced version: move it to Archived.
 
-Where the policy says so (on_replace: staging), the one that was replaced goes back to Staging instead, if that is free
-and lets it in: not what was rolled back, and not past its gates. Who holds a target that takes an approval is archived
-by those alone who could roll it back.
+Where the policy says so (on_replace: staging), a replaced version goes back to Staging, if that is free, it passes the
+gates, and it was not rolled back. Archiving the holder of a target that needs approval takes the same permission as a
+rollback.
 """
 
 from registrar.events.outcome import Outcome
 from worker.promotions import version_state
-from worker.promotions.removal_rules import barred
-from worker.promotions.stage_occupancy import seen
-from worker.promotions.transition_rules import held_back
+from worker.promotions.removal_rules import removal_refusal
+from worker.promotions.stage_occupancy import take_snapshot
+from worker.promotions.transition_rules import failed_gates
 from worker.promotions.transitions import move
 from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext
@@ -19,7 +19,7 @@ def act(context: TaskContext) -> Outcome:
     version = context.registry.version(context.model, context.version)
     held = context.task.args.get("held")
     if not held:
-        if why := barred(context, version, "Archived"):
+        if why := removal_refusal(context, version, "Archived"):
             raise Refused(why)
         return move(context, version, "Archived", reason=context.param("reason"))
     goal = _goal(context, version, str(held))
@@ -30,14 +30,14 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _goal(context: TaskContext, version: Version, held: str) -> str:
-    """Who is in an exclusive Staging already is not sent away for one that was replaced."""
+    """Return the stage to move to. The version that holds an exclusive Staging stays there."""
     policy = context.policy.model(context.model)
     target, staging = policy.target(held), policy.target("Staging")
-    if not target or target.on_replace != "staging" or version_state.why(context.ledger, version):
+    if not target or target.on_replace != "staging" or version_state.quarantine_reason(context.ledger, version):
         return "Archived"
     if context.task.attempts > 1 and version.stage == "Staging":
-        return "Staging"  # an attempt before this one judged it, and put it there
-    if held_back(context, version, "Staging"):
+        return "Staging"  # an earlier attempt decided that, and moved it
+    if failed_gates(context, version, "Staging"):
         return "Archived"
-    occupied = staging and staging.exclusive and seen(context, context.model).others("Staging", version)
+    occupied = staging and staging.exclusive and take_snapshot(context, context.model).others("Staging", version)
     return "Archived" if occupied else "Staging"

@@ -1,18 +1,19 @@
-"""worker.cancel, on promotion.cancel: an open request is taken back, by its requester or a member of its groups."""
+"""worker.cancel, on promotion.cancel: withdraw an open request; allowed for its requester and members of its groups."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import PromotionCancel
 from registrar.ledger.promotions import Promotion, PromotionStateChanged
-from worker.promotions.approval_request import how
-from worker.promotions.voters import approval_of, changed, meant
+from worker.promotions.approval_request import pick_instruction
+from worker.promotions.voters import approval_of, load_subject, subject_change
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(PromotionCancel)
-    promotion = meant(context)
-    if why := changed(context):
+    promotion = load_subject(context)
+    if why := subject_change(context):
         raise Refused(f"nothing was cancelled: {why}; look at it, and say it again")
     if promotion is None or not promotion.open:
         asked = f"{data.model} version {data.version} to {data.target}"
@@ -22,12 +23,12 @@ def act(context: TaskContext) -> Outcome:
     if not _may(context, promotion):
         raise Refused(f"{context.actor_name} may not cancel {promotion}: neither asked for it nor may approve it")
     if promotion.state == "approved" and promotion.due_at is None:
-        back = how(context, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
+        back = pick_instruction(context, chat="rollback MODEL WHY", web="registrar rollback", event="model.rollback")
         raise Refused(f"{promotion} is approved already and under way; {back} brings the version before back")
     reason = f": {data.reason}" if data.reason else ""
     text = f"the promotion of {promotion} was cancelled by {context.actor_name}{reason}"
     fact = Fact(
-        "promotion.cancelled",
+        FactType.PROMOTION_CANCELLED,
         text,
         promotion.model,
         promotion.version,

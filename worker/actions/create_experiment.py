@@ -1,5 +1,6 @@
-"""worker.create_experiment, on experiment.create: an experiment of that name is there afterwards."""
+"""worker.create_experiment, on experiment.create: ensure that an experiment of that name exists."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ExperimentCreate
 from worker.registry.protocol import Refused
@@ -16,7 +17,7 @@ def act(context: TaskContext) -> Outcome:
         )
     if found and context.task.attempts == 1:
         return Outcome(f"experiment {data.name!r} is there already (id {found.id})")
-    # A second attempt may find what the first one made before it was cut off: that is told as made.
+    # A second attempt may find what the first one created before it was cut off.
     made = found.id if found else context.registry.create_experiment(data.name, tags=data.tags)
     text = f"experiment {data.name!r} (id {made}) was created by {context.actor_name}"
-    return Outcome(text, facts=(Fact("experiment.created", text),))
+    return Outcome(text, facts=(Fact(FactType.EXPERIMENT_CREATED, text),))

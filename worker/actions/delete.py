@@ -1,26 +1,27 @@
-"""worker.delete, after worker.prune: versions whose mark is over go, one by one, each looked at right before.
+"""worker.delete, after worker.prune: delete the versions whose mark has ended, one by one, each checked right before.
 
-What stays now loses its mark. Where the registry stops answering, or refuses, what is done is written down, and the
-rest is a task of its own: the record never lacks a version that was deleted here.
+A version that is to stay now loses its mark. Where the registry stops answering, or refuses, what is done is recorded,
+and the rest becomes a task of its own: so the record never misses a version that was deleted here.
 """
 
 from dataclasses import dataclass, field
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.holders import HoldingEnded
 from registrar.ledger.version_state import Key, StateSet
-from worker.promotions.version_state import put
-from worker.registry.protocol import PermanentError, RetryableError, present
-from worker.retention.sizes import counted_text, named
-from worker.retention.survey import judge
+from worker.promotions.version_state import set_state
+from worker.registry.protocol import PermanentError, RetryableError, find_version
+from worker.retention.sizes import format_sizes, name_versions
+from worker.retention.survey import judge_version
 from worker.task_context import TaskContext
 
-Sized = tuple[int, int | None]  # a version, and the bytes of its files; None: can't be counted
+Sized = tuple[int, int | None]  # a version and the bytes of its files; None: can't be counted
 
 
 @dataclass
 class DeleteResult:
-    """spared: why, by version; unmarked: that their marks are over."""
+    """spared: why, by version. unmarked: the ends of their marks."""
 
     deleted: list[Sized] = field(default_factory=list)
     spared: dict[int, str] = field(default_factory=dict)
@@ -48,19 +49,19 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _one(context: TaskContext, each: Sized, done: DeleteResult, *, again: bool) -> None:
-    """again: an attempt before this one may have been cut off right after its write; that is told as done."""
+    """again: an earlier attempt may have been cut off right after its write; that counts as done."""
     number = each[0]
-    fate = judge(context, context.model, number)
-    if fate is None:
+    decision = judge_version(context, context.model, number)
+    if decision is None:
         done.deleted += [each] if again else []
-    elif fate.step == "delete":
+    elif decision.step == "delete":
         context.registry.delete_version(context.model, number)
-        if present(context.registry, context.model, number):
+        if find_version(context.registry, context.model, number):
             raise RetryableError(f"{context.model} version {number} was deleted, but is still there")
         done.deleted.append(each)
-    elif fate.reasons and (again or fate.step == "spare"):
-        done.unmarked.append(put(context, fate.version, Key.PRUNE_AFTER, None))
-        done.spared[number] = " and ".join(fate.reasons)
+    elif decision.reasons and (again or decision.step == "spare"):
+        done.unmarked.append(set_state(context, decision.version, Key.PRUNE_AFTER, None))
+        done.spared[number] = " and ".join(decision.reasons)
 
 
 def _outcome(context: TaskContext, done: DeleteResult, left: list[Sized]) -> Outcome:
@@ -77,18 +78,18 @@ def _pruned(context: TaskContext, deleted: list[Sized]) -> list[Fact]:
     if not deleted:
         return []
     numbers, found = [number for number, _ in deleted], [size for _, size in deleted]
-    text = f"{named(context.model, numbers)} deleted by {context.actor_name} ({counted_text(found)})"
+    text = f"{name_versions(context.model, numbers)} deleted by {context.actor_name} ({format_sizes(found)})"
     details = {
         "versions": numbers,
         "count": len(numbers),
         "bytes": sum(size or 0 for size in found),
         "by": context.actor_name,
     }
-    return [Fact("model_version.pruned", text, context.model, None, details)]
+    return [Fact(FactType.MODEL_VERSION_PRUNED, text, context.model, None, details)]
 
 
 def _spared(context: TaskContext, spared: dict[int, str]) -> list[Fact]:
     if not spared:
         return []
     text = "; ".join(f"{context.model} version {number} stays: {why}" for number, why in spared.items())
-    return [Fact("model_version.spared", text, context.model, None, {"versions": list(spared)})]
+    return [Fact(FactType.MODEL_VERSION_SPARED, text, context.model, None, {"versions": list(spared)})]

@@ -1,26 +1,27 @@
-"""worker.deployed, on deployment.succeeded and deployment.failed: what was asked for is live, or goes back.
+"""worker.deployed, on deployment.succeeded and deployment.failed: mark the awaited deployment as live, or roll it back.
 
-A success counts late, too: of what had timed out or failed. Nothing is moved by that, but a rollback may go there.
-What is said of a version that the record does not know is told as what was reported, and by whom.
+A late success counts, after a timeout or failure: nothing is moved, but a rollback may go there. A report about a
+version that the record does not know is announced as a report, with its author.
 """
 
 from typing import Any
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import Deployment, DeploymentSucceeded
 from registrar.ledger.act_subjects import original_seq
 from registrar.ledger.deployments import IN_VAIN, DeploymentEnded, late, under_way
 from registrar.ledger.deployments import Deployment as Asked
 from registrar.ledger.queries.versions import is_known
-from worker.promotions.deployments import failed
+from worker.promotions.deployments import fail_deployment
 from worker.task_context import TaskContext
 
-AGAIN = ": told again of an earlier deployment, so nothing changes"  # of a replay
+AGAIN = ": told again of an earlier deployment, so nothing changes"  # a resent event
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Deployment)
-    asked = _asked(context, data)
+    asked = _find_deployment(context, data)
     version = f"{data.model} version {data.version}"
     again = "" if context.task.original_seq == context.task.event_seq else AGAIN
     if isinstance(data, DeploymentSucceeded):
@@ -30,13 +31,13 @@ def act(context: TaskContext) -> Outcome:
     details: dict[str, Any] = {"environment": data.environment, "url": data.url, "commit": data.commit}
     if asked is None and not _is_known(context, data):
         text = f"{context.actor_name} reported: {text}; the record knows no such version"
-        details |= {"version_known": False, "commit": None}  # of no commit a status is set by that
-    fact = Fact(data.type, text, data.model, data.version, details)
+        details |= {"version_known": False, "commit": None}  # sets no commit's status
+    fact = Fact(FactType(data.type), text, data.model, data.version, details)
     if asked is None:
         return Outcome(text, facts=(fact,))
     if isinstance(data, DeploymentSucceeded):
         return Outcome(text, facts=(fact,), records=(DeploymentEnded(asked.id, "live"),))
-    return failed(context, asked, "failed", text, fact)
+    return fail_deployment(context, asked, "failed", text, fact)
 
 
 def _live(asked: Asked) -> str:
@@ -49,15 +50,15 @@ def _is_known(context: TaskContext, data: Deployment) -> bool:
         return is_known(connection, data.model, data.version)
 
 
-def _asked(context: TaskContext, data: Deployment) -> Asked | None:
-    """The one that is awaited of this version; for a success also the last one that was awaited in vain.
+def _find_deployment(context: TaskContext, data: Deployment) -> Asked | None:
+    """Return the awaited deployment of this version; for a success also the last one that failed or timed out.
 
-    A report about another version, place or time ends nothing.
+    A report about another version, environment or time ends nothing.
     """
     with context.ledger.read() as connection:
         found = under_way(connection, model=data.model)
         if isinstance(data, DeploymentSucceeded):
             found += late(connection, data.model, data.version)
         same = [one for one in found if one.version == data.version and one.environment in (None, data.environment)]
-        # A replay, or a task that is tried again, may be about one that was asked for before.
+        # A resent event, or a retried task, may be about an earlier deployment.
         return next((one for one in same if original_seq(connection, one.event_id) < context.task.original_seq), None)

@@ -1,20 +1,21 @@
-"""worker.describe, on model_version.describe: a version's description is replaced, tags are added.
+"""worker.describe, on model_version.describe: replace a version's description, add tags.
 
-What MLflow refuses by its name or its length is known before anything is written. Where it refuses one of several all
-the same, the others are written, and both are told. Tried again late, it takes no tag's place that was given since.
+Names and lengths that MLflow refuses are checked before anything is written. Where it refuses one all the same, the
+others are written, and the outcome says both. A late retry overwrites no tag that was set since.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ModelVersionDescribe
 from registrar.ledger.version_state import TAG, reported_seq
-from worker.promotions.version_state import given
+from worker.promotions.version_state import given_tag_records
 from worker.registry.protocol import PermanentError, Refused, RegistryError, Version
 from worker.task_context import TaskContext
 
-# The tag, if it is one; what of the version, for people; and what writes it.
+# A tag's name or None, what is written (for people), and the call that writes it.
 Write = tuple[str | None, str, Callable[[], None]]
 
 
@@ -22,7 +23,7 @@ def act(context: TaskContext) -> Outcome:
     data = context.data_as(ModelVersionDescribe)
     version = context.registry.version(data.model, data.version)
     refused: list[str] = []
-    wrong = True  # whoever asked is, in all that was not written
+    wrong = True  # whether the requester is to blame for all that was not written
     since = _given_since(context, version, data.tags)
     tags = {key: value for key, value in data.tags.items() if key not in since}
     asked = len(tags) + (data.description is not None)
@@ -44,12 +45,12 @@ def act(context: TaskContext) -> Outcome:
     if not asked:
         return Outcome(f"nothing of {version} was written: {', '.join(refused)}")
     details = {"created_at": version.created_at.isoformat()}
-    fact = Fact("model_version.described", text, data.model, data.version, details)
-    return Outcome(text, facts=(fact,), records=given(version, tags))
+    fact = Fact(FactType.MODEL_VERSION_DESCRIBED, text, data.model, data.version, details)
+    return Outcome(text, facts=(fact,), records=given_tag_records(version, tags))
 
 
 def _given_since(context: TaskContext, version: Version, tags: Iterable[str]) -> list[str]:
-    """Those that an event gave that was accepted after this one."""
+    """Return the tags that a later event set."""
     about = (version.model, version.version, version.created_at)
     with context.ledger.read() as connection:
         return [
@@ -60,7 +61,7 @@ def _given_since(context: TaskContext, version: Version, tags: Iterable[str]) ->
 def _writes(
     context: TaskContext, data: ModelVersionDescribe, version: Version, tags: Mapping[str, str]
 ) -> Iterator[Write]:
-    """What is not as asked yet."""
+    """Yield what is not as requested yet."""
     if data.description is not None and data.description != version.description:
         said = data.description
         yield None, "its description", partial(context.registry.set_description, data.model, data.version, said)

@@ -1,33 +1,35 @@
 """worker.edit_card, after each outcome that ends a promotion: its cards in one channel say so, and lose their buttons.
 
-The whole message is written each time, so once more changes nothing.
+The whole message is written each time, so doing it again changes nothing.
 """
 
 from datetime import datetime
+from typing import cast
 
 from registrar.events.outcome import Fact, Outcome
 from registrar.ledger.notification_cards import Card, posted
-from worker.notifications import channels as telling
-from worker.notifications import fact_card
+from worker.notifications import channels, fact_card
+from worker.notifications.notifiers import EditableNotifier
 from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext
 
 
 def act(context: TaskContext) -> Outcome:
-    told, promotion = telling.channel(context, str(context.param("channel"))), str(context.param("promotion"))
-    end = fact_card.ended(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
+    channel, promotion = channels.bind(context, str(context.param("channel"))), str(context.param("promotion"))
+    end = fact_card.closing_line(Fact(**context.task.args["fact"]), datetime.fromisoformat(context.param("at")))
     with context.ledger.read() as connection:
-        cards = posted(connection, promotion, told.name)
-    refused = [why for each in cards if (why := _edit(context, told, each, end))]
+        cards = posted(connection, promotion, channel.name)
+    refused = [why for card in cards if (why := _edit(context, channel, card, end))]
     if refused:
         raise PermanentError("; ".join(dict.fromkeys(refused)))
-    return Outcome(f"{told.name}: {len(cards)} card(s) of {promotion} say now: {end}")
+    return Outcome(f"{channel.name}: {len(cards)} card(s) of {promotion} say now: {end}")
 
 
-def _edit(context: TaskContext, told: telling.ChannelBinding, each: Card, end: str) -> str | None:
-    """Why one can't be edited: somebody deleted it, perhaps. The others are nevertheless."""
+def _edit(context: TaskContext, channel: channels.ChannelBinding, card: Card, end: str) -> str | None:
+    """Return why a card can't be edited (somebody may have deleted it), or None. The others still are."""
+    notification = channel.notification(context, Fact(**card.fact), end=end)
     try:
-        told.notifier.edit(told.notice(context, Fact(**each.fact), end=end), each.ref, context.http, context.encryptor)
+        cast("EditableNotifier", channel.notifier).edit(notification, card.ref, context.http, context.encryptor)
     except PermanentError as error:
         return str(error)
     return None

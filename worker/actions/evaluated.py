@@ -1,21 +1,22 @@
-"""worker.evaluated, on evaluation_run.finished: gates look at this run now, and the next targets are tried again.
+"""worker.evaluated, on evaluation_run.finished: gates use this run from now on, and the next targets are requested
+again.
 
-The run itself must say that it evaluated this version: else any good run would do for any version.
+The run itself must say that it evaluated this version; otherwise any good run would do for any version.
 """
 
 from datetime import timedelta
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.events.types import EvaluationRunFinished
 from registrar.ledger.version_state import Key, reported_seq
-from worker.promotions.current_stage import standing
-from worker.promotions.version_state import put, recorded
+from worker.promotions.version_state import current_stage, recorded, set_state
 from worker.registry.protocol import PermanentError, Run, Version
 from worker.task_context import TaskContext
 
 _LOGGED = "models:/"
-TAG = "evaluated_model"  # of the run
-_CLOCKS = timedelta(minutes=1)  # MLflow's and that of whoever evaluates
+TAG = "evaluated_model"  # of an evaluation run
+_CLOCKS = timedelta(minutes=1)  # allowed difference between MLflow's clock and the evaluator's
 
 
 def act(context: TaskContext) -> Outcome:
@@ -27,22 +28,22 @@ def act(context: TaskContext) -> Outcome:
         )
     if newer := _newer(context, version):
         return Outcome(f"{version} was evaluated by run {newer} since this was told, which counts; nothing to do")
-    if not _says_so(run, version):
+    if not _evaluated(run, version):
         raise PermanentError(
             f"run {run.id} does not say that it evaluated {version}: set its tag {TAG} to "
             f"models:/{version.model}/{version.version}, or evaluate the logged model by its model_id"
         )
-    evaluated = put(context, version, Key.EVALUATION, run.id)
+    evaluated = set_state(context, version, Key.EVALUATION, run.id)
     text = f"{version} was evaluated by run {run.name or run.id}, told by {context.actor_name}"
-    fact = Fact("model_version.evaluated", text, version.model, version.version, {"run_id": run.id})
+    fact = Fact(FactType.MODEL_VERSION_EVALUATED, text, version.model, version.version, {"run_id": run.id})
     policy = context.policy.model(version.model)
-    nexts = policy.next_targets(standing(policy, version))
+    nexts = policy.next_targets(current_stage(policy, version))
     again = tuple(FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
     return Outcome(text, facts=(fact,), follow_ups=again, records=(evaluated,))
 
 
 def _newer(context: TaskContext, version: Version) -> str | None:
-    """The run of an evaluation that was told after this one: a replay, or a task that is tried again, comes late."""
+    """Return the run of an evaluation that was announced later: a resent event or a retried task comes late."""
     with context.ledger.read() as connection:
         newest = reported_seq(connection, version.model, version.version, version.created_at, Key.EVALUATION)
     return (
@@ -50,10 +51,10 @@ def _newer(context: TaskContext, version: Version) -> str | None:
     )
 
 
-def _says_so(run: Run, version: Version) -> bool:
-    """By MLflow's own link to the logged model that the version was made of, or by the tag.
+def _evaluated(run: Run, version: Version) -> bool:
+    """Check MLflow's own link to the logged model that the version was made of, or else the tag.
 
-    Before there was such a version, the tag named another one of that number.
+    A tag from before the version existed meant another one of that number.
     """
     if version.source.startswith(_LOGGED) and version.source.removeprefix(_LOGGED) in run.inputs:
         return True

@@ -1,7 +1,8 @@
 """worker.fetch, on artifacts.fetch: artifacts of a run or version into the artifacts folder, with a manifest.
 
-Nothing is unpickled or run. What arrives is looked at in a folder of its own and only then put in place, whole. A
-version's manifest says which one it is: another one of its number is fetched anew, as is what does not say.
+Nothing is unpickled or run. Files are downloaded into a folder of their own, checked, and only then put in place,
+whole. A version's manifest identifies it: another version of its number is fetched again, and so is a folder without
+that.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import ArtifactsFetch
 from worker.registry.protocol import PermanentError, Refused, RetryableError
@@ -24,39 +26,39 @@ MANIFEST = "registrar-manifest.json"
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(ArtifactsFetch)
     goal, which = place(context.artifacts_folder, data), _which(context, data)
-    if which and _fetched(goal) == which:
-        return _told(context, data, goal, "is there already")
+    if which and _read_manifest_version(goal) == which:
+        return _fetched_outcome(context, data, goal, "is there already")
     goal.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its goal, so that the last step is a rename within one file system.
-    arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=goal.parent))
+    # Beside its final place, so that the last step is a rename within one file system.
+    incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=goal.parent))
     try:
-        content = _download(context, data, arriving)
+        content = _download(context, data, incoming)
         write_manifest(content, _origin(data), which)
         if which != _which(context, data):
             raise RetryableError(f"{_origin(data)} was made anew while it was fetched")
         _put(content, goal)
     finally:
-        shutil.rmtree(arriving, ignore_errors=True)
-    return _told(context, data, goal, "was fetched")
+        shutil.rmtree(incoming, ignore_errors=True)
+    return _fetched_outcome(context, data, goal, "was fetched")
 
 
 def place(folder: Path, data: ArtifactsFetch) -> Path:
-    """runs/<run id>[/<path>] or models/<name>/<version>, below the artifacts folder."""
+    """Return runs/<run id>[/<path>] or models/<name>/<version>, below the artifacts folder."""
     if data.run_id:
         return folder / "runs" / data.run_id / (data.path or "")
     return folder / "models" / quote(data.model or "", safe=" ") / str(data.version)
 
 
 def _which(context: TaskContext, data: ArtifactsFetch) -> dict[str, Any] | None:
-    """What the manifest says of a version; None of a run, whose id no other has."""
+    """Return the version's identity for the manifest; None for a run, whose id is unique."""
     if data.run_id:
         return None
     found = context.registry.version(data.model or "", data.version or 0).incarnation(context.registry.address)
     return {**vars(found), "created_at": found.created_at.isoformat()}
 
 
-def _fetched(goal: Path) -> dict[str, Any] | None:
-    """Which version a folder holds, as far as it says so."""
+def _read_manifest_version(goal: Path) -> dict[str, Any] | None:
+    """Return which version a folder has by its manifest."""
     try:
         found = json.loads((goal / MANIFEST).read_text(encoding="utf-8")).get("version")
     except (OSError, ValueError, AttributeError):
@@ -65,7 +67,7 @@ def _fetched(goal: Path) -> dict[str, Any] | None:
 
 
 def _download(context: TaskContext, data: ArtifactsFetch, folder: Path) -> Path:
-    """The folder that holds what was asked for; a single file gets one."""
+    """Return the folder with what was asked for; a single file gets one."""
     if data.run_id:
         fetched = context.registry.download_run(data.run_id, data.path, folder)
     else:
@@ -86,9 +88,9 @@ def _origin(data: ArtifactsFetch) -> str:
 
 
 def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = None) -> None:
-    """Every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
+    """Write every file's size and SHA-256, by its path. Raises PermanentError for links: they may lead anywhere.
 
-    version: which one it is.
+    version: its identity.
     """
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -98,12 +100,12 @@ def write_manifest(folder: Path, origin: str, version: dict[str, Any] | None = N
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
-    told = {"origin": origin, **({"version": version} if version else {}), "files": files}
-    (folder / MANIFEST).write_text(json.dumps(told, indent=2), encoding="utf-8")
+    manifest = {"origin": origin, **({"version": version} if version else {}), "files": files}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
 
 
 def _put(content: Path, goal: Path) -> None:
-    """Readers see the old folder or the new one, never half of one."""
+    """Replace the folder, so that readers see the old one or the new one, never a mix."""
     content.chmod(0o755)
     if goal.exists():
         old = Path(tempfile.mkdtemp(prefix=".leaving-", dir=goal.parent)) / "old"
@@ -112,10 +114,10 @@ def _put(content: Path, goal: Path) -> None:
     os.replace(content, goal)
 
 
-def _told(context: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
+def _fetched_outcome(context: TaskContext, data: ArtifactsFetch, goal: Path, what: str) -> Outcome:
     files = json.loads((goal / MANIFEST).read_text(encoding="utf-8"))["files"]
     size = sum(file["bytes"] for file in files.values())
     where = goal.relative_to(context.artifacts_folder)
     text = f"{_origin(data)} {what}: {len(files)} files, {size:,} bytes, in {where}"
-    fact = Fact("artifacts.fetched", text, data.model, data.version, {"folder": str(where), "files": len(files)})
+    fact = Fact(FactType.ARTIFACTS_FETCHED, text, data.model, data.version, {"folder": str(where), "files": len(files)})
     return Outcome(text, facts=(fact,))

@@ -1,15 +1,17 @@
-"""worker.lift_quarantine, on quarantine.lift: a version that was rolled back may be asked for again.
+"""worker.lift_quarantine, on quarantine.lift: a version that was rolled back may be requested again.
 
-Who may approve a promotion of the model may also lift; where nobody has to approve, whoever may send the event.
+Allowed for everybody who may approve a promotion of the model; where nobody has to approve, for any sender of the
+event.
 """
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import QuarantineLift
 from registrar.ledger.version_state import Key
 from registrar.policy.approvals import Approval
 from worker.promotions import version_state
-from worker.promotions.version_state import put
-from worker.promotions.voters import allowed
+from worker.promotions.version_state import set_state
+from worker.promotions.voters import format_groups
 from worker.registry.protocol import Refused
 from worker.task_context import TaskContext
 
@@ -18,20 +20,19 @@ def act(context: TaskContext) -> Outcome:
     data = context.data_as(QuarantineLift)
     _permit(context)
     version = context.registry.version(data.model, data.version)
-    held = version_state.why(context.ledger, version)
+    held = version_state.quarantine_reason(context.ledger, version)
     if held is None:
         return Outcome(f"{version} is not quarantined; nothing to do")
     text = f"the quarantine of {version} was lifted by {context.actor_name}: {data.reason}"
     details = {"reason": data.reason, "was": held, "by": context.actor_name}
-    fact = Fact("quarantine.lifted", text, version.model, version.version, details)
-    return Outcome(text, facts=(fact,), records=(put(context, version, Key.QUARANTINED, None, why=data.reason),))
+    fact = Fact(FactType.QUARANTINE_LIFTED, text, version.model, version.version, details)
+    return Outcome(text, facts=(fact,), records=(set_state(context, version, Key.QUARANTINED, None, why=data.reason),))
 
 
 def _permit(context: TaskContext) -> None:
-    """Raise Refused for somebody who may approve no promotion of the model."""
+    """Raises Refused for an actor who may approve no promotion of the model."""
     approvals = [target.approval for target in context.policy.model(context.model).targets]
     groups = [group for one in approvals if isinstance(one, Approval) for group in one.groups]
     if groups and not context.policy.belongs(context.task.actor, groups):
-        raise Refused(
-            f"{context.actor_name} may not lift a quarantine of {context.model}; these may: {allowed(context, groups)}"
-        )
+        these = format_groups(context, groups)
+        raise Refused(f"{context.actor_name} may not lift a quarantine of {context.model}; these may: {these}")

@@ -1,26 +1,27 @@
-"""worker.observe, on registry.changed: the record learns what was done by hand in MLflow, and people are told.
+"""worker.observe, on registry.changed: record and announce what was changed by hand in MLflow.
 
-MLflow does not say who changed what, and our own writes come back too. So nothing is concluded from the message: the
-registry as it is now is compared with the record. This runs in the model's lane, behind whatever wrote.
+MLflow does not say who changed what, and reports our own writes, too. So nothing is concluded from the message: the
+registry as it is now is compared with the record. This runs in the model's lane, after the task that wrote.
 """
 
 from dataclasses import replace
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.events.types import RegistryChanged
 from registrar.ledger.own_tags import own_tags
 from registrar.ledger.version_state import Key
 from worker.promotions import attribution, disputes, drift
 from worker.registry import limits
-from worker.registry.protocol import NotFound, Version, present
+from worker.registry.protocol import NotFound, Version, find_version
 from worker.task_context import TaskContext
 
-_REGISTERED = "registrar.event"  # a tag that every version registered here has from the start
+_REGISTERED = "registrar.event"  # tag of every version that was registered here
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(RegistryChanged)
-    if unsettled := disputes.unsettled(context):
+    if unsettled := disputes.unsettled_outcome(context):
         return unsettled
     if data.alias is not None:
         return _alias(context, data.alias)
@@ -32,11 +33,11 @@ def act(context: TaskContext) -> Outcome:
 
 
 def _alias(context: TaskContext, alias: str) -> Outcome:
-    found = drift.of_alias(context, alias)
+    found = drift.check_alias(context, alias)
     if found and (version := context.registry.by_alias(context.model, alias)):
         disputes.check_record(context, [version])
     same = f"@{alias} of {context.model} is as the record has it; nothing to do"
-    return drift.told([found] if found else [], same)
+    return drift.combine([found] if found else [], same)
 
 
 def _version(context: TaskContext, number: int) -> Outcome:
@@ -47,15 +48,15 @@ def _version(context: TaskContext, number: int) -> Outcome:
     if _registered_here(context, version):
         return _nothing(f"{version} was registered here")
     run = f" from run {version.run_id}" if version.run_id else ""
-    told = _told(context, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
+    told = _by_hand(context, f"{version} was registered by hand in MLflow{run}", version=number, run_id=version.run_id)
     return replace(told, records=_author(context, version))
 
 
 def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
-    """Who trained it, as it is seen now; nothing where its run is gone."""
+    """Return the record of the author as seen now; nothing where the run is gone."""
     try:
         return (
-            attribution.seen(context.ledger, version, context.registry.run(version.run_id).user)
+            attribution.first_author_record(context.ledger, version, context.registry.run(version.run_id).user)
             if version.run_id
             else ()
         )
@@ -64,16 +65,18 @@ def _author(context: TaskContext, version: Version) -> tuple[LedgerChange, ...]:
 
 
 def _model(context: TaskContext) -> Outcome:
-    """A model of ours has its first version from us; the task that made both is done, or will try again before us."""
+    """A model that was registered here has its first version from us: the task is done, or its retry comes before
+    this one.
+    """
     versions = context.registry.versions(context.model)
     if versions and _registered_here(context, versions[-1]):
         return _nothing(f"{context.model} was registered here")
-    return _told(context, f"the model {context.model} was created by hand in MLflow")
+    return _by_hand(context, f"the model {context.model} was created by hand in MLflow")
 
 
 def _tag(context: TaskContext, number: int, key: str) -> Outcome:
-    """What it is now, against the record; what has been put right again meanwhile is nothing."""
-    if (version := present(context.registry, context.model, number)) is None:
+    """Compare the tag's present value with the record; one that was restored meanwhile is no change."""
+    if (version := find_version(context.registry, context.model, number)) is None:
         return _nothing(f"{context.model} version {number} is gone again")
     found, ours = version.tags.get(key), _own(context, version).get(key)
     if found == (None if ours is None else limits.cut(ours)):
@@ -81,7 +84,7 @@ def _tag(context: TaskContext, number: int, key: str) -> Outcome:
     done = "removed" if found is None else f"set to {found!r}"
     text = f"the tag {key} of {version} was {done} by hand in MLflow"
     held = "; it stays quarantined until quarantine.lift" if key == Key.QUARANTINED and ours else ""
-    return _told(context, text + held, version=number, tag=key, value=found, before=ours)
+    return _by_hand(context, text + held, version=number, tag=key, value=found, before=ours)
 
 
 def _registered_here(context: TaskContext, version: Version) -> bool:
@@ -98,5 +101,5 @@ def _nothing(text: str) -> Outcome:
     return Outcome(f"{text}; nothing to do")
 
 
-def _told(context: TaskContext, text: str, *, version: int | None = None, **details: object) -> Outcome:
-    return Outcome(text, facts=(Fact(drift.FACT, text, context.model, version, details),))
+def _by_hand(context: TaskContext, text: str, *, version: int | None = None, **details: object) -> Outcome:
+    return Outcome(text, facts=(Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, context.model, version, details),))

@@ -1,4 +1,4 @@
-"""worker.query, on registry.query: a person's question, answered in chat."""
+"""worker.query, on registry.query: answer a person's question in chat."""
 
 from registrar.events.outcome import Outcome
 from registrar.events.types import RegistryQuery

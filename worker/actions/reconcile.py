@@ -1,8 +1,8 @@
-"""worker.reconcile, on registry.reconcile: every stage and alias of a model against the record.
+"""worker.reconcile, on registry.reconcile: compare every stage and alias of a model with the record.
 
-All versions are read, whatever was seen of them before: the looks that follow go on from this one. What the record has
-and no search shows is asked for by its number before anything is said of it. Where the two tell of different pasts,
-nothing is recorded or moved: an operator has to say which counts.
+All versions are read, whatever the last snapshot had; later snapshots continue from this one. Versions of the record
+that no search shows are asked for by number. Where MLflow and the record can't share one past, nothing is recorded or
+moved: an operator has to say which counts.
 """
 
 from dataclasses import replace
@@ -17,15 +17,15 @@ from worker.task_context import TaskContext
 
 def act(context: TaskContext) -> Outcome:
     context.data_as(RegistryReconcile)
-    if unsettled := disputes.unsettled(context):
+    if unsettled := disputes.unsettled_outcome(context):
         return unsettled
     found = context.registry.recent(context.model)
     with context.ledger.read() as connection:
         recorded = [holding.version for holding in held_now(connection, context.model, "stage")]
     versions = with_known(context.registry, context.model, found.versions, recorded)
-    drifts = drift.of_everything(context, versions)
+    drifts = drift.check_model(context, versions)
     settled = disputes.check(context, versions, at=found.at, differs=bool(drifts))
-    stages = stage_occupancy.exclusive(context.policy.model(context.model))
-    looked = stage_occupancy.of(context, context.model, stages, versions, found.at).records
-    told = drift.told(drifts, f"{context.model} is in MLflow as the record has it")
-    return replace(told, records=(*told.records, *looked, *settled))
+    stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
+    snapshot = stage_occupancy.snapshot_of(context, context.model, stages, versions, found.at).records
+    found_drift = drift.combine(drifts, f"{context.model} is in MLflow as the record has it")
+    return replace(found_drift, records=(*found_drift.records, *snapshot, *settled))

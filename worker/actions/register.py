@@ -1,31 +1,33 @@
-"""worker.register, on training_run.finished and model_version.register: a run's model becomes a version."""
+"""worker.register, on training_run.finished and model_version.register: register a run's model as a version."""
 
 import math
 import time
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import Registration
-from worker.promotions import adoption, attribution
-from worker.promotions.current_stage import standing
-from worker.promotions.registration import chosen, registered
-from worker.promotions.stage_occupancy import now_and_then
-from worker.promotions.version_state import given
+from worker.promotions import attribution, registration
+from worker.promotions.registration import choose_run, find_registered
+from worker.promotions.stage_occupancy import refresh_periodically
+from worker.promotions.version_state import current_stage, given_tag_records
 from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Run, Version
 from worker.task_context import TaskContext
 
-SLOW = 2.0  # seconds from before the look at the lease to the end of the write; another worker has the task after 15
+SLOW = 2.0  # seconds from before the check of the lease to the end of the write; after 15, another worker has the task
 
 
 def act(context: TaskContext) -> Outcome:
     data = context.data_as(Registration)
-    # Before anything is created: a run without a model leaves nothing behind.
-    run, source = chosen(context.registry, data, _path(context))
-    if earlier := registered(context.registry, data, run, source, _path(context)):
-        return _there(context, data, run, earlier)
+    # First, so that a run without a model leaves nothing behind.
+    run, source = choose_run(context.registry, data, _path(context))
+    if earlier := find_registered(context.registry, data, run, source, _path(context)):
+        return _existing_outcome(context, data, run, earlier)
     began = time.monotonic()
     made = _create(context, data, run, source)
-    return _there(context, data, run, _alone(context, run, source, made, seconds=time.monotonic() - began))
+    return _existing_outcome(
+        context, data, run, _keep_older(context, run, source, made, seconds=time.monotonic() - began)
+    )
 
 
 def _path(context: TaskContext) -> str:
@@ -44,16 +46,14 @@ def _create(context: TaskContext, data: Registration, run: Run, source: ModelSou
     }
     built = f" at commit {commit[:12]}" if commit else ""
     line = f"registered from run {run.name or run.id} ({run.id}){built} by {context.actor_name}"
-    description = limits.both(data.description or "", line)
+    description = limits.join_description(data.description or "", line)
 
     def create() -> Version:
         return context.registry.create_version(data.model, source, run_id=run.id, description=description, tags=tags)
 
     try:
         return create()
-    except (
-        NotFound
-    ):  # of a model's first version alone: to ask each time whether the model is there would be one more call
+    except NotFound:  # only for a model's first version; checking each time would be one more call
         context.registry.ensure_model(data.model)
         return create()
 
@@ -62,52 +62,59 @@ def _commit(data: Registration, run: Run) -> str | None:
     return data.commit or run.tags.get("mlflow.source.git.commit") or run.tags.get("git_commit") or None
 
 
-def _alone(context: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
-    """A first attempt's call that nobody answered may have come to MLflow after we had looked; or this is that call,
-    of a worker that stood still between the look at its lease and the write, and woke when it was over. The older one
-    stays.
+def _keep_older(context: TaskContext, run: Run, source: ModelSource, made: Version, *, seconds: float) -> Version:
+    """Return the older of two versions of this run, and delete the newer one.
+
+    There are two if a first attempt's call without an answer reached MLflow after we looked; or if this is that call,
+    of a worker that was suspended between checking its lease and the write.
     """
     if context.task.attempts == 1 and seconds < SLOW:
         return made
-    first = registered(context.registry, context.data_as(Registration), run, source, _path(context)) or made
+    first = find_registered(context.registry, context.data_as(Registration), run, source, _path(context)) or made
     if first.version != made.version:
         context.registry.take_back(made.model, made.version)
     return first
 
 
-def _there(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
-    """Of a version that is this run's: made by this task, by its own training, or by an earlier event."""
+def _existing_outcome(context: TaskContext, data: Registration, run: Run, version: Version) -> Outcome:
+    """Return the outcome for an existing version of this run: made by this task, by its training, or by an earlier
+    event.
+    """
     named = run.name or run.id
     if version.tags.get("registrar.task") == context.task.id:
-        return _told(context, run, version, f"{version} was registered from run {named}, by {context.actor_name}")
-    if adoption.is_foreign(version, context.task.event_id):
-        version = adoption.write(context, data, run, version, _commit(data, run))
+        return _registered_outcome(
+            context, run, version, f"{version} was registered from run {named}, by {context.actor_name}"
+        )
+    if registration.is_foreign(version, context.task.event_id):
+        version = registration.take_up(context, data, run, version, _commit(data, run))
         text = f"{version} of run {named}, which was in MLflow already, was taken up by {context.actor_name}"
-        return _told(context, run, version, text)
-    first = attribution.seen(context.ledger, version, run.user)
+        return _registered_outcome(context, run, version, text)
+    first = attribution.first_author_record(context.ledger, version, run.user)
     return Outcome(f"run {run.id} is {version} already; nothing to do", records=first)
 
 
-def _told(context: TaskContext, run: Run, version: Version, text: str) -> Outcome:
+def _registered_outcome(context: TaskContext, run: Run, version: Version, text: str) -> Outcome:
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}  # JSON knows no NaN
     details = {"run_id": run.id, "metrics": finite, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
     policy = context.policy.model(version.model)
-    asked = policy.next_targets("None") if standing(policy, version) == "None" else []
+    asked = policy.next_targets("None") if current_stage(policy, version) == "None" else []
     return Outcome(
         summary=text,
-        facts=(Fact("model_version.registered", text, version.model, version.version, details),),
+        facts=(Fact(FactType.MODEL_VERSION_REGISTERED, text, version.model, version.version, details),),
         follow_ups=tuple(
             FollowUp("worker.request", {"version": version.version, "target": target.stage}) for target in asked
         ),
-        records=(*_bound(context, run, version), *now_and_then(context, version)),
+        records=(*_records(context, run, version), *refresh_periodically(context, version)),
     )
 
 
-def _bound(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
-    """Who trained and registered it, and whose its tags are. Of one that was taken up, who trained it as seen now."""
+def _records(context: TaskContext, run: Run, version: Version) -> tuple[LedgerChange, ...]:
+    """Return the records of author, registrant and tags. A version that was taken up has its author as seen now."""
     ours = version.tags.get("registrar.task") == context.task.id
     people = (
-        attribution.bound(context, version, run.user) if ours else attribution.seen(context.ledger, version, run.user)
+        attribution.registration_records(context, version, run.user)
+        if ours
+        else attribution.first_author_record(context.ledger, version, run.user)
     )
-    return (*people, *given(version, context.data_as(Registration).tags))
+    return (*people, *given_tag_records(version, context.data_as(Registration).tags))

@@ -1,8 +1,11 @@
-"""worker.reply, after the first task of an event that came with an address: the person who asked is answered."""
+"""worker.reply, after the first task of an event that came with an address: answer the person who asked."""
+
+from typing import cast
 
 from registrar.config.encryption import REPLY, DecryptionError
 from registrar.events.outcome import Outcome
 from registrar.plugins import load
+from worker.notifications.notifiers import ReplyingNotifier
 from worker.notifications.transport import safe_session
 from worker.registry.protocol import PermanentError
 from worker.task_context import TaskContext
@@ -17,7 +20,7 @@ def act(context: TaskContext) -> Outcome:
     source = context.policy.sources.get(asked_by)
     if source is None:
         raise PermanentError(f"source {asked_by!r} is in registrar.yml no more; nobody is answered")
-    notifier = load("worker.notifications.notifiers", address["kind"])
+    notifier = cast("ReplyingNotifier", load("worker.notifications.notifiers", address["kind"]))
     with safe_session.session(address["url"], own=notifier.HOSTS, listed=source.reply_to) as http:
         notifier.reply(address["url"], str(context.param("text")), http)
     return Outcome(f"{context.task.args.get('who', context.actor_name)} was answered")

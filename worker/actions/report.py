@@ -1,5 +1,6 @@
-"""worker.report, on training_run.failed: people are told, the registry is left alone."""
+"""worker.report, on training_run.failed: announce it; the registry is left alone."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.types import TrainingRunFailed
 from worker.task_context import TaskContext
@@ -11,4 +12,4 @@ def act(context: TaskContext) -> Outcome:
     reason = f": {data.reason}" if data.reason else ""
     text = f"training run{run} of {data.model} failed{reason}"
     details = {"run_id": data.run_id, "commit": data.commit}
-    return Outcome(text, facts=(Fact("training_run.failed", text, data.model, None, details),))
+    return Outcome(text, facts=(Fact(FactType.TRAINING_RUN_FAILED, text, data.model, None, details),))

@@ -1,8 +1,9 @@
-"""worker.request, on promotion.request and by itself after each step: a version is tried against a target."""
+"""worker.request, on promotion.request and by itself after each step: evaluate a version against a target."""
 
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.policy_texts import PolicyUsed
 from registrar.ledger.promotions import (
@@ -17,12 +18,12 @@ from registrar.policy import Target
 from registrar.policy.approvals import Approval
 from worker import metrics
 from worker.promotions import approval_request, attribution, deployment_gate_response, version_state
-from worker.promotions.attribution import asks, requester
-from worker.promotions.current_stage import standing
-from worker.promotions.evidence import Evidence, expired, gather, target_of
-from worker.promotions.removal_rules import barred
+from worker.promotions.attribution import find_requester, is_explicit_request
+from worker.promotions.evidence import Evidence, expired_since, gather, target_of
+from worker.promotions.removal_rules import removal_refusal
 from worker.promotions.time_gates import ClosedTimeGate
 from worker.promotions.transition_rules import wrong_start
+from worker.promotions.version_state import current_stage
 from worker.registry import limits
 from worker.registry.protocol import Version
 from worker.task_context import TaskContext
@@ -31,45 +32,52 @@ from worker.task_context import TaskContext
 def act(context: TaskContext) -> Outcome:
     target = target_of(context, str(context.param("target")))
     version = context.registry.version(context.model, context.version)
-    if standing(context.policy.model(context.model), version) == target.stage:
+    if current_stage(context.policy.model(context.model), version) == target.stage:
         text = f"{version} is in {target.stage} already; nothing to do"
-        return Outcome(text, follow_ups=deployment_gate_response.already(context.task, context.encryptor, text))
+        return Outcome(text, follow_ups=deployment_gate_response.approve_at_once(context.task, context.encryptor, text))
     with context.ledger.read() as connection:
         of = version.incarnation(context.registry.address)
         earlier = latest(connection, version.model, version.version, target.stage, of=of)
-    late = expired(context, earlier) if earlier else None
+    late = expired_since(context, earlier) if earlier else None
     if earlier and earlier.open and earlier.state != "waiting" and not late:
         return Outcome(f"{earlier} was asked for already and is {earlier.state.replace('_', ' ')}")
-    if earlier and earlier.state == "rejected" and not asks(context, version, target):
+    if earlier and earlier.state == "rejected" and not is_explicit_request(context, version, target):
         why = f": {earlier.reason}" if earlier.reason else ""
         return Outcome(f"{earlier} was rejected{why}; that stands until somebody asks for it again")
     waiting = earlier if earlier and earlier.state == "waiting" else None
-    outcome = _tried(context, version, target, waiting)
+    outcome = _evaluate(context, version, target, waiting)
     if earlier is None or not late:
         return outcome
     why = f"it was asked for {late} ago; it was asked for again"
     text = f"the promotion of {earlier} has expired: {why}"
-    told = Fact("promotion.expired", text, earlier.model, earlier.version, {"promotion": earlier.id})
+    expired = Fact(FactType.PROMOTION_EXPIRED, text, earlier.model, earlier.version, {"promotion": earlier.id})
     ended = PromotionStateChanged(earlier.id, "expired", why)
-    return replace(outcome, facts=(told, *outcome.facts), records=(ended, *outcome.records))
+    return replace(outcome, facts=(expired, *outcome.facts), records=(ended, *outcome.records))
 
 
-def _tried(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
-    """waiting: the open request that waits for its time, which this is another look at."""
-    leaving = barred(context, version, target.stage)
-    if reason := version_state.why(context.ledger, version) or wrong_start(context.policy, version, target) or leaving:
+def _evaluate(context: TaskContext, version: Version, target: Target, waiting: Promotion | None) -> Outcome:
+    """waiting: the open request that waits for its time, which this evaluates again."""
+    leaving = removal_refusal(context, version, target.stage)
+    if (
+        reason := version_state.quarantine_reason(context.ledger, version)
+        or wrong_start(context.policy, version, target)
+        or leaving
+    ):
         return _held_back(context, version, target, [reason], waiting)
     evidence = gather(context, version, target)
     metrics.gates(context.policy, version.model, target, evidence.verdicts)
-    outcome = _judged(context, evidence, waiting)
-    return replace(outcome, records=(*attribution.seen(context.ledger, version, evidence.trained_by), *outcome.records))
+    outcome = _decide(context, evidence, waiting)
+    return replace(
+        outcome,
+        records=(*attribution.first_author_record(context.ledger, version, evidence.trained_by), *outcome.records),
+    )
 
 
-def _judged(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _decide(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     if evidence.reasons:
         return _held_back(context, evidence.version, evidence.target, evidence.reasons, waiting)
-    holds = [hold for hold in evidence.holds if hold.asking]
-    outcome = _waits(context, evidence, holds, waiting) if holds else _opened(context, evidence, waiting)
+    closed_gates = [gate for gate in evidence.closed_gates if gate.before_request]
+    outcome = _wait(context, evidence, closed_gates, waiting) if closed_gates else _open(context, evidence, waiting)
     used = PolicyUsed(evidence.policy_digest, context.policy.bound(evidence.version.model))
     return replace(outcome, records=(used, *outcome.records))
 
@@ -77,9 +85,9 @@ def _judged(context: TaskContext, evidence: Evidence, waiting: Promotion | None)
 def _held_back(
     context: TaskContext, version: Version, target: Target, reasons: list[str], waiting: Promotion | None
 ) -> Outcome:
-    """The version says why where a deployment engineer looks for it: in its tags, as far as one goes.
+    """Write the reasons into the version's tags, where a deployment engineer looks.
 
-    Whoever asked for this very step was refused it; what is tried by itself has done all that it was to do.
+    An explicit request is refused by that; an automatic one is simply done.
     """
     reason = "; ".join(reasons)
     key, shown = f"registrar.held_back.{target.stage}", limits.cut(reason)
@@ -88,22 +96,24 @@ def _held_back(
     text = f"{version} was held back from {target.stage}: {reason}"
     details = {"target": target.stage, "reasons": reasons, "commit": version.tags.get("registrar.commit")}
     details |= {"created_at": version.created_at.isoformat()}
-    fact = Fact("model_version.held_back", text, version.model, version.version, details)
+    fact = Fact(FactType.MODEL_VERSION_HELD_BACK, text, version.model, version.version, details)
     ended = (PromotionStateChanged(waiting.id, "failed", reason),) if waiting else ()
-    return Outcome(summary=text, facts=(fact,), records=ended, refused=asks(context, version, target))
+    return Outcome(summary=text, facts=(fact,), records=ended, refused=is_explicit_request(context, version, target))
 
 
-def _waits(context: TaskContext, evidence: Evidence, holds: list[ClosedTimeGate], waiting: Promotion | None) -> Outcome:
-    """Nobody is asked before its time; worker.review looks again when that has come."""
-    version, target, until = evidence.version, evidence.target, max(hold.until for hold in holds)
-    reasons = "; ".join(hold.reason for hold in holds)
+def _wait(
+    context: TaskContext, evidence: Evidence, closed_gates: list[ClosedTimeGate], waiting: Promotion | None
+) -> Outcome:
+    """Ask nobody before it is time; worker.review evaluates again then."""
+    version, target, until = evidence.version, evidence.target, max(gate.until for gate in closed_gates)
+    reasons = "; ".join(gate.reason for gate in closed_gates)
     text = f"{version} waits until {until:%Y-%m-%d %H:%M} UTC to be asked for {target.stage}: {reasons}"
     if waiting:
         return Outcome(text, records=(Reevaluated(waiting.id, "waiting", until, evidence.to_json()),))
     opened = _new(context, evidence, "waiting", until)
     details = {"promotion": opened.id, "target": target.stage, "until": until.isoformat()}
-    fact = Fact("promotion.waiting", text, version.model, version.version, details)
-    return _superseding(context, Outcome(text, facts=(fact,), records=(opened,)), target, version)
+    fact = Fact(FactType.PROMOTION_WAITING, text, version.model, version.version, details)
+    return _supersede_older(context, Outcome(text, facts=(fact,), records=(opened,)), target, version)
 
 
 def _new(context: TaskContext, evidence: Evidence, state: str, due: datetime | None = None) -> PromotionRequested:
@@ -115,13 +125,13 @@ def _new(context: TaskContext, evidence: Evidence, state: str, due: datetime | N
         stage,
         shown,
         state=state,
-        requested_by=requester(context, version, evidence.target),
+        requested_by=find_requester(context, version, evidence.target),
         reason=reason,
         due_at=due,
     )
 
 
-def _opened(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
+def _open(context: TaskContext, evidence: Evidence, waiting: Promotion | None) -> Outcome:
     version, target = evidence.version, evidence.target
     automatic = not isinstance(target.approval, Approval)
     state = "approved" if automatic else "awaiting_approval"
@@ -134,15 +144,15 @@ def _opened(context: TaskContext, evidence: Evidence, waiting: Promotion | None)
         text = f"{version} passed all gates for {target.stage}"
         outcome = Outcome(text, follow_ups=(FollowUp("worker.transition", args),), records=(record,))
     else:
-        fact = approval_request.fact(
+        fact = approval_request.request_fact(
             context, evidence, promotion, waiting.requested_by if waiting else str(new.requested_by)
         )
         outcome = Outcome(fact.text, facts=(fact,), records=(record,))
-    return outcome if waiting else _superseding(context, outcome, target, version)
+    return outcome if waiting else _supersede_older(context, outcome, target, version)
 
 
-def _superseding(context: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
-    """Open requests for older versions end, where the policy says so."""
+def _supersede_older(context: TaskContext, outcome: Outcome, target: Target, version: Version) -> Outcome:
+    """End open requests for older versions, where the policy says so."""
     if isinstance(target.approval, Approval) and target.approval.on_newer_candidate == "keep":
         return outcome
     with context.ledger.read() as connection:
@@ -154,7 +164,7 @@ def _superseding(context: TaskContext, outcome: Outcome, target: Target, version
     why = f"version {version.version} came after it"
     facts = tuple(
         Fact(
-            "promotion.superseded",
+            FactType.PROMOTION_SUPERSEDED,
             f"the promotion of {one} is superseded: {why}",
             one.model,
             one.version,

@@ -1,10 +1,11 @@
-"""worker.resend, on event.replay: an accepted event is sent again, as a new one of whoever replays it.
+"""worker.replay, on event.replay: send an accepted event again, as a new one of the actor who asks for that.
 
-The first one's sender has no part in it: the policy judges the new event as it judges any other of its sender, and an
-address that the first one's answer went to is not used again. Asked for a plan, it says what would come of it.
+The first sender has no part in it: the policy judges the new event by its own actor, and the address for the first
+one's reply is not used. With `plan`, it only says what would happen.
 """
 
 from registrar.events.event import Actor, Event
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, Outcome
 from registrar.events.resend_rules import ResendRefused, data_to_resend
 from registrar.events.types import EventReplay
@@ -38,5 +39,5 @@ def act(context: TaskContext) -> Outcome:
     because = f": {asked.reason}" if asked.reason else ""
     text = f"{new.type} {first['id']} was sent again as {done.id}, by {context.actor_name}{because}"
     details = {"event": first["id"], "became": done.id, "type": new.type, "reason": asked.reason}
-    fact = Fact("event.replayed", text, asked.model, first["data"].get("version"), details)
+    fact = Fact(FactType.EVENT_REPLAYED, text, asked.model, first["data"].get("version"), details)
     return Outcome(text, facts=(fact,), records=(done,))

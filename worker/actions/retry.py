@@ -1,5 +1,6 @@
-"""worker.retry, on task.retry: work that failed for good is tried again, at its old place in its lane."""
+"""worker.retry, on task.retry: try a dead letter again, at its old place in its lane."""
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Outcome
 from registrar.events.types import TaskRetry
 from registrar.ledger import dead_letters
@@ -17,4 +18,4 @@ def act(context: TaskContext) -> Outcome:
     if why_not:
         raise Refused(why_not)
     text = f"{found} is tried again, by {context.actor_name}"
-    return dead_letter_tasks.outcome("task.retried", text, found, data.reason, TaskRetried(found, data.reason))
+    return dead_letter_tasks.outcome(FactType.TASK_RETRIED, text, found, data.reason, TaskRetried(found, data.reason))

@@ -1,29 +1,30 @@
-"""worker.revert_drift, after a drift that the policy reverts: what was moved by hand goes back where the record has it.
+"""worker.put_back, after drift that the policy reverts: move back by the record what was moved by hand.
 
-Each step looks first, so that doing it again after a crash changes nothing; what has gone meanwhile is passed over. It
-may be done late, after the world has moved on: nobody is put where the record has them no more, where somebody else is
-by now, what is quarantined anywhere, or whose files are not those that were approved. That is told.
+Each step reads before it writes, so that repeating it after a crash changes nothing; what is gone meanwhile is skipped.
+It may run late, so no version is moved where the record no longer has it, where another is by now, if it is
+quarantined, or if its files are not those that were approved. The outcome says so.
 """
 
 from dataclasses import dataclass, field
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger.holders import Holder, HoldingEnded, HoldingStarted, PastHolding, held_before, held_now
 from registrar.ledger.journal.interventions_by_hand import DriftReverted
-from worker.promotions import drift, version_state
-from worker.promotions.evidence import rewritten
-from worker.promotions.stage_occupancy import exclusive, seen
-from worker.registry.protocol import Version, present
+from worker.promotions import version_state
+from worker.promotions.evidence import files_were_rewritten
+from worker.promotions.stage_occupancy import exclusive_stages, take_snapshot
+from worker.registry.protocol import Version, find_version
 from worker.task_context import TaskContext
 
 
 @dataclass
 class RevertResult:
-    """said: of each step. untouched: of those that could not be put back. records: what does not hold any more, and
-    what was put back.
+    """sentences: one for each step. untouched: facts of what could not be put back. records: ended holdings and
+    completed moves.
     """
 
-    said: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
     untouched: list[Fact] = field(default_factory=list)
     records: list[LedgerChange] = field(default_factory=list)
 
@@ -37,15 +38,15 @@ def act(context: TaskContext) -> Outcome:
             _alias(context, done, str(alias), context.version)
     for number, stage in context.param("stages") or ():
         _stage(context, done, number, str(stage))
-    return Outcome("; ".join(done.said), facts=tuple(done.untouched), records=tuple(done.records))
+    return Outcome("; ".join(done.sentences), facts=tuple(done.untouched), records=tuple(done.records))
 
 
 def _alias(context: TaskContext, done: RevertResult, alias: str, number: int) -> None:
-    version = present(context.registry, context.model, number)
+    version = find_version(context.registry, context.model, number)
     if version is None:
-        done.said.append(f"version {number} is gone")
+        done.sentences.append(f"version {number} is gone")
     elif Holder(alias, number) not in _recorded(context, "alias"):
-        done.said.append(f"@{alias} of {context.model} stays: the record has it at {version} no more")
+        done.sentences.append(f"@{alias} of {context.model} stays: the record has it at {version} no more")
     elif alias not in version.aliases and (
         why := _quarantined(context, version) or _not_approved(context, version, alias)
     ):
@@ -59,7 +60,7 @@ def _alias(context: TaskContext, done: RevertResult, alias: str, number: int) ->
 
 
 def _as_it_is(context: TaskContext, alias: str, number: int) -> tuple[LedgerChange, ...]:
-    """Record whom a hand left the alias at. It stays there: who loads by it is not to be left without a model."""
+    """Record the holder that a hand left the alias at. It stays: a client that loads by the alias needs a model."""
     released = HoldingEnded(context.model, "alias", number, alias)
     current = context.registry.by_alias(context.model, alias)
     return (
@@ -70,25 +71,25 @@ def _as_it_is(context: TaskContext, alias: str, number: int) -> tuple[LedgerChan
 
 
 def _dropped(context: TaskContext, done: RevertResult, alias: str) -> None:
-    """An alias that the record gives to nobody."""
+    """Remove an alias that nobody holds by the record."""
     if alias in {held.key for held in _recorded(context, "alias")}:
-        done.said.append(f"@{alias} of {context.model} stays: the record has it again")
+        done.sentences.append(f"@{alias} of {context.model} stays: the record has it again")
         return
     if context.registry.by_alias(context.model, alias):
         context.registry.drop_alias(context.model, alias)
-    done.said.append(f"@{alias} of {context.model} points at nothing again")
+    done.sentences.append(f"@{alias} of {context.model} points at nothing again")
 
 
 def _stage(context: TaskContext, done: RevertResult, number: int, stage: str) -> None:
-    version = present(context.registry, context.model, number)
+    version = find_version(context.registry, context.model, number)
     if version is None:
-        done.said.append(f"version {number} is gone")
+        done.sentences.append(f"version {number} is gone")
         return
     recorded = _recorded(context, "stage")
     if version.stage != stage and Holder(version.stage, number) in recorded:
-        done.said.append(f"{version} stays in {version.stage}: the record has it there by now")
+        done.sentences.append(f"{version} stays in {version.stage}: the record has it there by now")
     elif stage != "None" and Holder(stage, number) not in recorded:
-        done.said.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
+        done.sentences.append(f"{version} stays in {version.stage}: the record has it in {stage} no more")
     elif version.stage != stage and (why := _barred(context, version, stage)):
         _untouched(done, version, f"{version} is not put back in {stage}: {why}", *_sent_away(context, version, stage))
     else:
@@ -98,28 +99,28 @@ def _stage(context: TaskContext, done: RevertResult, number: int, stage: str) ->
 
 
 def _barred(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Why a version may not go back into a stage, for people."""
+    """Return why a version may not go back into a stage, for people."""
     if banned := _banned(context, version, stage):
         return banned
-    exclusively = stage in exclusive(context.policy.model(context.model))
-    others = seen(context, context.model).others(stage, version) if exclusively else []
+    exclusively = stage in exclusive_stages(context.policy.model(context.model))
+    others = take_snapshot(context, context.model).others(stage, version) if exclusively else []
     return f"version {others[0].version} is there" if others else None
 
 
 def _banned(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Why a version may be there no more, whoever else is there or not."""
+    """Return why a version may not be there, whatever else is there."""
     if not context.policy.model(context.model).target(stage):
         return None
-    return version_state.why(context.ledger, version) or _not_let_in(context, version, "stage", stage)
+    return version_state.quarantine_reason(context.ledger, version) or _not_admitted(context, version, "stage", stage)
 
 
 def _not_approved(context: TaskContext, version: Version, alias: str) -> str | None:
-    why = _not_let_in(context, version, "alias", alias)
+    why = _not_admitted(context, version, "alias", alias)
     return f"of {version}, {why}" if why else None
 
 
-def _not_let_in(context: TaskContext, version: Version, kind: str, key: str) -> str | None:
-    """Why a version is not what was let in there, for people."""
+def _not_admitted(context: TaskContext, version: Version, kind: str, key: str) -> str | None:
+    """Return why a version is not the one that was admitted there, for people."""
     with context.ledger.read() as connection:
         times = held_before(connection, context.model, kind, key)
     held = next((time for time in times if time.still and time.version == version.version), None)
@@ -131,12 +132,12 @@ def _not_let_in(context: TaskContext, version: Version, kind: str, key: str) -> 
 def _rewritten(context: TaskContext, version: Version, held: PastHolding, key: str) -> bool:
     policy = context.policy.model(context.model)
     target = next((one for one in policy.targets if key in (one.stage, one.alias)), None)
-    return target is not None and rewritten(context, version, target, held)
+    return target is not None and files_were_rewritten(context, version, target, held)
 
 
 def _sent_away(context: TaskContext, version: Version, stage: str) -> tuple[LedgerChange, ...]:
-    """What is banned holds the stage no more, and does not stay where a hand put it past the policy either; elsewhere
-    it stays, and that is recorded.
+    """Return the records for a version that is banned from a stage: it holds the stage no more, and leaves one that
+    a hand put it in past the policy; in another stage it stays, which is recorded.
     """
     if not _banned(context, version, stage):
         return ()
@@ -149,7 +150,7 @@ def _sent_away(context: TaskContext, version: Version, stage: str) -> tuple[Ledg
 
 
 def _quarantined(context: TaskContext, version: Version) -> str | None:
-    why = version_state.why(context.ledger, version)
+    why = version_state.quarantine_reason(context.ledger, version)
     return f"{version} {why.removeprefix('it ')}" if why else None
 
 
@@ -159,12 +160,14 @@ def _recorded(context: TaskContext, kind: str) -> list[Holder]:
 
 
 def _back(done: RevertResult, version: Version, text: str) -> None:
-    """Written down also where an attempt before this one has done it."""
-    done.said.append(text)
+    """Record it also where an earlier attempt has moved it."""
+    done.sentences.append(text)
     done.records.append(DriftReverted(version.model, version.version, text))
 
 
 def _untouched(done: RevertResult, version: Version, text: str, *records: LedgerChange) -> None:
-    done.said.append(text)
-    done.untouched.append(Fact(drift.FACT, text, version.model, version.version, {"reverted": False}))
+    done.sentences.append(text)
+    done.untouched.append(
+        Fact(FactType.REGISTRY_CHANGED_BY_HAND, text, version.model, version.version, {"reverted": False})
+    )
     done.records += records

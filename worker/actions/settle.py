@@ -1,14 +1,15 @@
 """worker.settle, on registry.settle: an operator says whether MLflow or the record of a model counts.
 
-Trusting MLflow, the record takes over what it shows, as that operator's doing. Trusting the ledger, MLflow is put back
-as the record has it, where the version is the one that the record is about; what is not there any more has ended.
+If MLflow does, the record takes over what it shows, as that operator's doing. If the record does, MLflow is changed
+back to it, for versions that the record is about; holdings of others end.
 
-Only where the two were seen not to fit together: what a hand moved besides is drift, and the policy says what of it.
+Only for a model in dispute: other differences are drift, which the policy decides about.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.events.types import RegistrySettle
 from registrar.ledger.disputes import Settled, dispute
@@ -19,26 +20,24 @@ from worker.promotions import disputes, stage_occupancy
 from worker.registry.protocol import NotFound, Refused, Version, with_known
 from worker.task_context import TaskContext
 
-_FACT = "registry.settled"
 Place = tuple[str, str, int]  # stage | alias, its name, a version
 
 
 @dataclass(frozen=True)
 class Both:
-    """What MLflow shows and what the record says of a model. shown: who is where. lost: records about what is gone.
-
-    look: what later looks go on from.
+    """What MLflow and the record say of a model. shown: MLflow's places. lost: records about versions that are gone.
+    snapshots: what later snapshots continue from.
     """
 
     shown: Sequence[Place]
     records: Sequence[Open]
     lost: Sequence[Open]
     lacking: Sequence[Version]
-    look: tuple[LedgerChange, ...]
+    snapshots: tuple[LedgerChange, ...]
 
     @property
     def held(self) -> list[Place]:
-        """Who is where by the record, of what is there still."""
+        """Return the places by the record, of versions that still exist."""
         lost = {id(one) for one in self.lost}
         return [_place(one) for one in self.records if one.kind in ("stage", "alias") and id(one) not in lost]
 
@@ -58,32 +57,32 @@ def act(context: TaskContext) -> Outcome:
         plans = {"mlflow": _by_mlflow(both), "ledger": _by_ledger(context, both)}
         wanted = [trust for trust in plans if data.trust in (None, trust)]
         would = (f"--trust {trust} would: {', '.join(plans[trust]) or 'change nothing'}" for trust in wanted)
-        return Outcome(f"of {context.model}, {'; '.join(would)}")  # of several models each has its own
-    _disputed(context)
+        return Outcome(f"of {context.model}, {'; '.join(would)}")  # one line per model
+    _require_dispute(context)
     if data.trust == "mlflow":
-        _one_each(context, both)
-    said = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(context, both)
+        _require_single_holders(context, both)
+    changes = _by_mlflow(both) if data.trust == "mlflow" else _by_ledger(context, both)
     why = f"{context.actor_name} said that {_name(data.trust)} counts"
     because = f": {data.reason}" if data.reason else ""
-    text = f"{why} for {context.model}{because} ({', '.join(said) or 'nothing differs'})"
-    fact = Fact(_FACT, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
+    text = f"{why} for {context.model}{because} ({', '.join(changes) or 'nothing differs'})"
+    fact = Fact(FactType.REGISTRY_SETTLED, text, context.model, None, {"trust": data.trust, "by": context.actor_name})
     gone: list[LedgerChange] = [one.end_record(context.model, why) for one in both.lost]
     known = [Noted(context.model, one.version) for one in both.lacking]
     rest, steps = _taken_over(context, both, why) if data.trust == "mlflow" else _put_back(context, both)
-    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.look, Settled(context.model, text)))
+    return Outcome(text, (fact,), tuple(steps), (*gone, *rest, *known, *both.snapshots, Settled(context.model, text)))
 
 
-def _disputed(context: TaskContext) -> None:
-    """Raises Refused where the two tell of one past: then the policy says what becomes of a difference."""
+def _require_dispute(context: TaskContext) -> None:
+    """Raises Refused for a model that is not in dispute."""
     with context.ledger.read() as connection:
         if dispute(connection, context.model) is None:
             how = f"registrar reconcile {context.model} does what the policy says of a difference (drift)"
             raise Refused(f"MLflow and the record of {context.model} are not in dispute: {how}")
 
 
-def _one_each(context: TaskContext, both: Both) -> None:
+def _require_single_holders(context: TaskContext, both: Both) -> None:
     """Raises Refused where MLflow shows several versions in an exclusive stage: the record would have two holders."""
-    for stage in stage_occupancy.exclusive(context.policy.model(context.model)):
+    for stage in stage_occupancy.exclusive_stages(context.policy.model(context.model)):
         there = sorted(number for kind, key, number in both.shown if (kind, key) == ("stage", stage))
         if len(there) > 1:
             found = f"MLflow shows versions {', '.join(map(str, there))} of {context.model} in {stage}"
@@ -107,10 +106,10 @@ def _both(context: TaskContext) -> Both:
     ]
     shown = [("stage", one.stage, one.version) for one in versions.values() if one.stage != "None"]
     shown += [("alias", alias, number) for alias, number in _aliases(context).items()]
-    lacking = [one for one, _ in disputes.lacks(context, list(versions.values()))]
-    stages = stage_occupancy.exclusive(context.policy.model(context.model))
-    look = stage_occupancy.of(context, context.model, stages, versions.values(), found.at).records
-    return Both(sorted(shown), records, lost, lacking, look)
+    lacking = [one for one, _ in disputes.find_unrecorded(context, list(versions.values()))]
+    stages = stage_occupancy.exclusive_stages(context.policy.model(context.model))
+    snapshots = stage_occupancy.snapshot_of(context, context.model, stages, versions.values(), found.at).records
+    return Both(sorted(shown), records, lost, lacking, snapshots)
 
 
 def _aliases(context: TaskContext) -> dict[str, int]:

@@ -1,25 +1,26 @@
-"""worker.transition, on model_version.transition and after an approval: a version moves to a stage.
+"""worker.transition, on model_version.transition and after an approval: move a version to a stage.
 
-What was approved is looked at once more right before: it may have changed since, or time may not allow it yet. A target
-that has neither gates nor approvals asks from where a version comes all the same: those before it may have some. Who
-holds a target that takes an approval leaves it by those alone who could roll it back, wherever it goes.
+What was approved is checked once more right before: it may have changed, or a time gate may be closed. A target without
+gates and approvals still checks where a version comes from, because earlier targets may have some. Leaving a target
+that needs approval, for any stage, takes the same permission as a rollback.
 """
 
 from dataclasses import replace
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.promotions import Promotion, PromotionStateChanged, Reevaluated, get
 from registrar.ledger.votes import approvals
 from registrar.policy import Target
 from worker.promotions import approval_request, version_state
-from worker.promotions.current_stage import standing
-from worker.promotions.deployments import ask
+from worker.promotions.deployments import request_deployment
 from worker.promotions.evidence import gather, target_of
-from worker.promotions.removal_rules import barred
-from worker.promotions.rollback_target import held, let_in
+from worker.promotions.removal_rules import removal_refusal
+from worker.promotions.rollback_target import admitted_versions, past_holders
 from worker.promotions.time_gates import ClosedTimeGate
-from worker.promotions.transition_rules import held_back, wrong_start
+from worker.promotions.transition_rules import failed_gates, wrong_start
 from worker.promotions.transitions import move
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Refused, Version
 from worker.task_context import TaskContext
 
@@ -35,30 +36,32 @@ def act(context: TaskContext) -> Outcome:
         text = f"{stage} of {context.model} is guarded: {which} is tried against its policy"
         return Outcome(summary=text, follow_ups=(asked,))
     version = _free(context, stage)
-    if why := barred(context, version, stage):
+    if why := removal_refusal(context, version, stage):
         raise Refused(why)
     if target and (why := _off_the_way(context, version, target)):
         raise Refused(f"{version} may not go to {stage}: {why}")
-    return ask(context, move(context, version, stage, reason=context.param("reason")), version, stage)
+    return request_deployment(context, move(context, version, stage, reason=context.param("reason")), version, stage)
 
 
 def _free(context: TaskContext, stage: str) -> Version:
     """Raises Refused for a version that was rolled back."""
     version = context.registry.version(context.model, context.version)
-    if stage in ("Staging", "Production") and (held := version_state.why(context.ledger, version)):
-        raise Refused(f"{version} may not go to {stage}: {held}")
+    if stage in ("Staging", "Production") and (
+        past_holders := version_state.quarantine_reason(context.ledger, version)
+    ):
+        raise Refused(f"{version} may not go to {stage}: {past_holders}")
     return version
 
 
 def _off_the_way(context: TaskContext, version: Version, target: Target) -> str | None:
-    """Why a version may not come to a target that asks for nothing itself, or, there by hand, be made whole there."""
+    """Return why a version may not come to a target without rules, or, if a hand put it there, be completed there."""
     policy = context.policy.model(context.model)
-    if standing(policy, version) != target.stage:
+    if current_stage(policy, version) != target.stage:
         return wrong_start(context.policy, version, target)
-    # What a first attempt of ours put there is finished; what the policy let in before is not asked again.
-    if context.task.attempts > 1 or version.version in let_in(context.ledger, context.model, policy, target):
+    # A move that a first attempt began is completed; a version that was admitted before is not evaluated again.
+    if context.task.attempts > 1 or version.version in admitted_versions(context.ledger, context.model, policy, target):
         return None
-    return held_back(context, version, target.stage)
+    return failed_gates(context, version, target.stage)
 
 
 def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
@@ -67,45 +70,45 @@ def _promoted(context: TaskContext, promotion_id: str) -> Outcome:
     if promotion is None or promotion.state != "approved":
         return Outcome(f"promotion {promotion_id} is not approved any more; nothing was moved")
     target, version = target_of(context, promotion.target), _free(context, promotion.target)
-    there = standing(context.policy.model(context.model), version) == target.stage
-    # What a first attempt of ours put there is finished, not judged by what it did itself; what a hand put there is.
+    there = current_stage(context.policy.model(context.model), version) == target.stage
+    # A move that a first attempt began is completed; a version that a hand put there is evaluated.
     if context.task.attempts == 1 or not there:
         evidence = gather(context, version, target)
         if what := evidence.changed_since(promotion.evidence):
-            return approval_request.outcome(promotion, approval_request.changed(promotion, what))
+            return approval_request.request_again(promotion, approval_request.changed_reason(promotion, what))
         if not there and (wrong := wrong_start(context.policy, version, target)):
-            return approval_request.outcome(promotion, f"{promotion} can't be done as it was approved ({wrong})")
+            return approval_request.request_again(promotion, f"{promotion} can't be done as it was approved ({wrong})")
         if not there and (newer := _newer(context, promotion, target)):
-            return approval_request.outcome(
+            return approval_request.request_again(
                 promotion, f"version {newer} came to {target.stage} since {promotion} was approved"
             )
-        if evidence.holds and not promotion.broke_glass:
-            return _later(promotion, evidence.holds)
+        if evidence.closed_gates and not promotion.broke_glass:
+            return _later(promotion, evidence.closed_gates)
     return _done(context, promotion, target, version)
 
 
 def _newer(context: TaskContext, promotion: Promotion, target: Target) -> int | None:
-    """A newer version that came while it waited: who approved it did not mean to replace that one."""
+    """Return a newer version that came while this one waited: its approvers did not mean to replace that."""
     with context.ledger.read() as connection:
         agreed = [at for _, at in approvals(connection, promotion.id)]
-    current = held(context.ledger, context.model, context.policy.model(context.model), target)[:1]
+    current = past_holders(context.ledger, context.model, context.policy.model(context.model), target)[:1]
     since = max(agreed, default=promotion.asked_at)
     return next((one.version for one in current if one.version > promotion.version and one.since > since), None)
 
 
-def _later(promotion: Promotion, holds: list[ClosedTimeGate]) -> Outcome:
-    """It stays approved. When the time has come, worker.review asks for the transition again."""
-    until = max(hold.until for hold in holds)
-    reasons = "; ".join(hold.reason for hold in holds)
+def _later(promotion: Promotion, closed_gates: list[ClosedTimeGate]) -> Outcome:
+    """Keep it approved; worker.review requests the transition when it is time."""
+    until = max(gate.until for gate in closed_gates)
+    reasons = "; ".join(gate.reason for gate in closed_gates)
     text = f"{promotion} is approved and waits until {until:%Y-%m-%d %H:%M} UTC: {reasons}"
     details = {"promotion": promotion.id, "target": promotion.target, "until": until.isoformat()}
-    facts = (Fact("promotion.waiting", text, promotion.model, promotion.version, details),)
-    told = facts if promotion.due_at != until else ()
-    return Outcome(text, facts=told, records=(Reevaluated(promotion.id, "approved", until),))
+    facts = (Fact(FactType.PROMOTION_WAITING, text, promotion.model, promotion.version, details),)
+    new = facts if promotion.due_at != until else ()
+    return Outcome(text, facts=new, records=(Reevaluated(promotion.id, "approved", until),))
 
 
 def _done(context: TaskContext, promotion: Promotion, target: Target, version: Version) -> Outcome:
-    """Only a promotion asks for the next step: a demotion by hand must not come straight back."""
+    """Only a promotion requests the next step: a version demoted by hand must not come straight back."""
     nexts = context.policy.model(context.model).next_targets(target.stage)
     asked = (FollowUp("worker.request", {"version": version.version, "target": t.stage}) for t in nexts)
     moved = move(context, version, target.stage, promotion=promotion.id, follow_ups=tuple(asked))
@@ -115,4 +118,4 @@ def _done(context: TaskContext, promotion: Promotion, target: Target, version: V
         facts=(first, *moved.facts[1:]),
         records=(*moved.records, PromotionStateChanged(promotion.id, "promoted")),
     )
-    return ask(context, done, version, target.stage)
+    return request_deployment(context, done, version, target.stage)

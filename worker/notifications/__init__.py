@@ -1,1 +1,1 @@
-"""What the notifiers share: cards, notices, posting in bounds. No notifier knows a notifier."""
+"""Tell people and systems about facts: cards, routing, channels, and posting within limits."""

@@ -1,6 +1,6 @@
-"""What an approver is told of a candidate, in plain lines: gates, metrics against the holder's, and about the version.
+"""What an approver sees of a candidate, as plain lines: gates, metrics against the holder's, and about the version.
 
-Lists and lines end, whatever they are made of: every channel has a limit.
+The number and length of lines are bounded, because every channel has a limit.
 """
 
 import math
@@ -24,7 +24,7 @@ def bounded(lines: list[str]) -> list[str]:
 
 
 def _metrics(details: Mapping[str, Any]) -> list[str]:
-    """The candidate against whoever holds the target: both values, and what the difference is."""
+    """Compare the candidate with the holder of the target: both values and the difference."""
     found, champion = details.get("metrics") or {}, details.get("champion") or {}
     if not champion or not found:
         return [f"{name} {_short(value)}" for name, value in found.items()]
@@ -56,7 +56,7 @@ def _about(details: Mapping[str, Any]) -> list[str]:
 
 
 def _replaced(details: Mapping[str, Any]) -> str:
-    """What leaves the stage, and what becomes of it."""
+    """Return which versions leave the stage, and what happens to them."""
     if replaced := ", ".join(f"version {version}" for version in details.get("replaces", [])):
         return f"replaces {replaced}, which {details.get('becomes', 'is archived')}"
     champion, alias = details.get("champion") or {}, details.get("alias")
@@ -70,7 +70,7 @@ def _day(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    """Facts that were made before this version hold texts."""
+    """Return None for a text: facts of earlier versions hold some."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""The channels of registrar.yml, looked at before the first fact: each needs the file of its kind, fitting options."""
+"""The channels of registrar.yml: checked when the worker starts, and bound to what posts there."""
 
 from dataclasses import dataclass, replace
-from types import ModuleType
+from typing import cast
 from urllib.parse import quote
 
 from registrar import plugins
@@ -12,13 +12,13 @@ from registrar.plugins import load
 from registrar.policy import Policy, plugin_options
 from registrar.policy.routes import Channel
 from worker.notifications import fact_card
-from worker.notifications.notifiers import Notification
+from worker.notifications.notifiers import Notification, Notifier
 from worker.registry.protocol import NotFound, PermanentError
 from worker.task_context import TaskContext
 
 
 class ChannelError(UserError, ValueError):
-    """A channel of registrar.yml can't be used; the message names it and says why. The worker does not start."""
+    """A channel of registrar.yml can't be used; the message says which and why. The worker does not start."""
 
 
 def check(policy: Policy) -> None:
@@ -38,12 +38,12 @@ class ChannelBinding:
 
     name: str
     channel: Channel
-    notifier: ModuleType
+    notifier: Notifier
 
-    def notice(
+    def notification(
         self, context: TaskContext, fact: Fact, *, thread: str | None = None, end: str | None = None
     ) -> Notification:
-        """end: how a card ended, which is rewritten: it has no buttons any more. Raises PermanentError."""
+        """Raises PermanentError. end: how a card ended that is rewritten; it has no buttons any more."""
         return Notification(
             id=context.task.id,
             fact=_of_version(context, fact, self.notifier),
@@ -56,7 +56,7 @@ class ChannelBinding:
             source=context.settings.public_url or Notification.source,
             actor=context.task.actor,
             presses=_presses(context, self),
-            # Of the first attempt: a card that is posted again has the same buttons.
+            # Counted from the first attempt: a card that is posted again has the same buttons.
             until=context.task.started_at + LIFE if fact_card.is_card(fact) and end is None else None,
             thread=thread,
             page=_page(fact, context.settings.public_url),
@@ -64,16 +64,16 @@ class ChannelBinding:
         )
 
 
-def channel(context: TaskContext, name: str) -> ChannelBinding:
-    """Raises PermanentError for one that is there no more."""
+def bind(context: TaskContext, name: str) -> ChannelBinding:
+    """Raises PermanentError for a channel that is no longer in registrar.yml."""
     found = context.policy.channels.get(name)
     if found is None:
         raise PermanentError(f"channel {name!r} is in registrar.yml no more")
-    return ChannelBinding(name, found, load("worker.notifications.notifiers", found.kind))
+    return ChannelBinding(name, found, cast("Notifier", load("worker.notifications.notifiers", found.kind)))
 
 
-def _of_version(context: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
-    """Most facts do not carry what only deploy systems and commits are about. One's own word goes before the tag."""
+def _of_version(context: TaskContext, fact: Fact, notifier: Notifier) -> Fact:
+    """Add commit and run to a fact for notifiers that need them. The fact's own values come before the version's."""
     if not getattr(notifier, "NEEDS_VERSION", False) or fact.model is None or fact.version is None:
         return fact
     known = {key: value for key, value in fact.details.items() if value is not None}
@@ -88,17 +88,17 @@ def _of_version(context: TaskContext, fact: Fact, notifier: ModuleType) -> Fact:
 
 
 def _door(channel: Channel, public_url: str | None) -> str | None:
-    """Where the receiver takes the channel's presses."""
+    """Return the address at which the receiver takes presses of the channel's buttons."""
     return f"{public_url.rstrip('/')}/webhooks/{channel.buttons}" if channel.buttons and public_url else None
 
 
-def _presses(context: TaskContext, told: ChannelBinding) -> Audience | None:
-    source = context.policy.presses(told.name)
-    return Audience(told.channel.kind, source, told.name) if source else None
+def _presses(context: TaskContext, binding: ChannelBinding) -> Audience | None:
+    source = context.policy.presses(binding.name)
+    return Audience(binding.channel.kind, source, binding.name) if source else None
 
 
 def _page(fact: Fact, public_url: str | None) -> str | None:
-    """The dashboard's page about a fact: of its promotion, where it is about one, else of its model."""
+    """Return the dashboard's page about the fact's promotion, else about its model."""
     if not public_url or not fact.model:
         return None
     base = public_url.rstrip("/")

@@ -1,18 +1,18 @@
-"""What a deploy system needs to know of a fact: names and numbers, and no sentence that would have to be parsed."""
+"""What a deploy system needs to know of a fact: names and numbers, and no sentence to be parsed."""
 
 from typing import Any
 
 from worker.notifications.notifiers import Notification
 
 
-def about(notice: Notification) -> dict[str, Any]:
-    """Flat, the same keys for every fact, None for what it does not know.
+def deploy_payload(notification: Notification) -> dict[str, Any]:
+    """Return a flat mapping with the same keys for every fact, None where a value is unknown.
 
-    id: the deployment's, where one is asked for; else the notice's. Both stay the same when it is told again.
+    id: the deployment's, where one is requested; else the notification's. Both are the same on every attempt.
     """
-    fact, details = notice.fact, notice.fact.details
+    fact, details = notification.fact, notification.fact.details
     return {
-        "id": details.get("deployment") or notice.id,
+        "id": details.get("deployment") or notification.id,
         "type": fact.type,
         "model": fact.model,
         "version": fact.version,

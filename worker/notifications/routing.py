@@ -1,41 +1,48 @@
-"""Who is told what came of a task: one task per fact and channel, and one for the cards that it closes."""
+"""Route an outcome: to channels, to the cards of a promotion that it decides, and to the person who asked."""
 
 from datetime import datetime
 
+from registrar.config.encryption import Encryptor
+from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
+from registrar.events.types import VOCABULARY
+from registrar.ledger.tasks import Task
 from registrar.plugins import UnknownKind, load
 from registrar.policy import Policy
 from registrar.policy.approvals import Approval
 from worker.notifications import fact_card
+from worker.promotions import deployment_gate_response
 
 
-def notices(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
-    """In a lane of each channel and model: in order, and in nobody's way."""
-    return [step for fact in outcome.facts for step in (*_told(policy, fact), *_edited(policy, fact, at))]
+def notification_tasks(policy: Policy, outcome: Outcome, *, at: datetime) -> list[FollowUp]:
+    """Each runs in a lane of its channel and model: in order, and blocking nothing else."""
+    return [
+        step for fact in outcome.facts for step in (*_notify_tasks(policy, fact), *_edit_card_tasks(policy, fact, at))
+    ]
 
 
-def _told(policy: Policy, fact: Fact) -> list[FollowUp]:
+def _notify_tasks(policy: Policy, fact: Fact) -> list[FollowUp]:
     return [
         FollowUp("worker.notify", {"channel": to, "fact": fact.to_json()}, lane=_lane(to, fact))
         for to in dict.fromkeys([*policy.channels_for(fact.type, fact.model), *fact.to])
     ]
 
 
-def _edited(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
-    """Where the question went, whether or not the answer goes there too; behind the card's own posting."""
+def _edit_card_tasks(policy: Policy, fact: Fact, at: datetime) -> list[FollowUp]:
+    """Edit cards in every channel that got the question, after the card's own posting."""
     promotion = fact.details.get("promotion")
-    if fact.type not in fact_card.CLOSING or not promotion:
+    if traits(fact.type).promotion is None or not promotion:
         return []
     args = {"promotion": promotion, "fact": fact.to_json(), "at": at.isoformat()}
     return [
         FollowUp("worker.edit_card", {**args, "channel": to}, lane=_lane(to, fact))
-        for to in _asked(policy, fact.model or "")
+        for to in _approval_channels(policy, fact.model or "")
         if to in policy.channels and _can_edit(policy.channels[to].kind)
     ]
 
 
-def _asked(policy: Policy, model: str) -> list[str]:
-    """The channels that any question about the model goes to, by the routes or when nobody answers."""
+def _approval_channels(policy: Policy, model: str) -> list[str]:
+    """Return the channels that get requests about the model, by routes or escalation."""
     routed = [to for type_ in fact_card.ASKING for to in policy.channels_for(type_, model)]
     approvals = [target.approval for target in policy.model(model).targets]
     escalated = [to for one in approvals if isinstance(one, Approval) and one.escalate for to in one.escalate.to]
@@ -49,5 +56,18 @@ def _lane(channel: str, fact: Fact) -> str:
 def _can_edit(kind: str) -> bool:
     try:
         return hasattr(load("worker.notifications.notifiers", kind), "edit")
-    except UnknownKind:  # the notify task of that channel says so
+    except UnknownKind:  # the notify task of that channel fails, and says so
         return False
+
+
+def reply_tasks(encryptor: Encryptor, task: Task, text: str, *, elsewhere: bool = False) -> list[FollowUp]:
+    """Return the reply, once: from the event's first task; none where a deployment waits for the promotion's end.
+
+    elsewhere: another event's task replies, because this one was never run.
+    """
+    if task.reply_to is None or not task.first or task.name != VOCABULARY[task.event_type].task:
+        return []
+    if deployment_gate_response.is_awaited(task, encryptor):
+        return []
+    to = {"to": task.reply_to, "source": task.source, "who": task.actor_name} if elsewhere else {}
+    return [FollowUp("worker.reply", {"text": text, **to}, lane=f"reply:{task.event_id}")]

@@ -1,1 +1,1 @@
-"""What a promotion goes by: evidence and gates, who may say what, moving, going back, and what was changed by hand."""
+"""Everything about a promotion: evidence and gates, votes, the move itself, rollbacks, and changes made by hand."""

@@ -1,4 +1,4 @@
-"""When something is to be done about an open promotion that nobody asks about. Pure functions."""
+"""When an open promotion needs something that no event asks for: reminder, escalation, expiry. Pure functions."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,15 +10,15 @@ from registrar.policy.duration import length
 What = Literal["go on", "expire", "escalate", "remind"]
 
 
-def what(promotion: Promotion, approval: Approval | None, now: datetime) -> What | None:
-    """The one thing that is due most. approval: the rules in effect."""
-    found = [(at, thing) for thing, at in times(promotion, approval).items() if at <= now]
+def due_action(promotion: Promotion, approval: Approval | None, now: datetime) -> What | None:
+    """Return the most important action that is due. approval: the rules in effect."""
+    found = [(at, thing) for thing, at in due_times(promotion, approval).items() if at <= now]
     order: tuple[What, ...] = ("go on", "expire", "escalate", "remind")
     return next((thing for thing in order if thing in [due for _, due in found]), None)
 
 
-def times(promotion: Promotion, approval: Approval | None) -> dict[What, datetime]:
-    """When what is due, as the policy has it now."""
+def due_times(promotion: Promotion, approval: Approval | None) -> dict[What, datetime]:
+    """Return when each action is due, by the policy in effect."""
     if promotion.state != "awaiting_approval":
         return {"go on": promotion.due_at} if promotion.due_at else {}
     found: dict[What, datetime] = {}

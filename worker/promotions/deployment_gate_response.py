@@ -1,9 +1,10 @@
-"""How a promotion ended, for deployments that wait for it at a protection rule; found in what a task left behind."""
+"""Answers to deployments that wait at a protection rule for a promotion to end, derived from a task's outcome."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from registrar.config.encryption import REPLY, DecryptionError, Encryptor
+from registrar.events.facts import traits
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger import Ledger
 from registrar.ledger.pending_gate_requests import REQUEST, TASK, GateRequestReceived, answered, unanswered
@@ -11,27 +12,19 @@ from registrar.ledger.promotions import latest
 from registrar.ledger.tasks import Task
 
 Step = tuple[str, int, str]  # model, version, target
-_REFUSED = (
-    "model_version.held_back",
-    "promotion.rejected",
-    "promotion.expired",
-    "promotion.superseded",
-    "promotion.cancelled",
-    "promotion.failed",
-)
 
 
 @dataclass(frozen=True)
 class _Verdict:
-    """state: approved | rejected, which are GitHub's words. text: why, for people."""
+    """state: approved or rejected, GitHub's words. text: the reason, for people."""
 
     step: Step
     state: str
     text: str
 
 
-def awaited(task: Task, encryptor: Encryptor) -> bool:
-    """Whether the event's sender waits for the promotion's end: its address names the environment that waits."""
+def is_awaited(task: Task, encryptor: Encryptor) -> bool:
+    """Return whether the event's sender waits for the promotion's end: its address names the waiting environment."""
     if task.reply_to is None or task.event_type != REQUEST:
         return False
     try:
@@ -40,80 +33,89 @@ def awaited(task: Task, encryptor: Encryptor) -> bool:
         return False
 
 
-def already(task: Task, encryptor: Encryptor, text: str) -> tuple[FollowUp, ...]:
-    """For a request about a version that is there: its deployment may go at once."""
-    return (_answer(_own(task), "approved", text),) if _first(task, encryptor) else ()
+def approve_at_once(task: Task, encryptor: Encryptor, text: str) -> tuple[FollowUp, ...]:
+    """Approve a request about a version that has the target already."""
+    return (_respond(_own_request(task), "approved", text),) if _is_first(task, encryptor) else ()
 
 
-def answers(
+def responses(
     ledger: Ledger, encryptor: Encryptor, task: Task, state: str, outcome: Outcome, *, others: bool = False
 ) -> list[FollowUp]:
-    """A task for each deployment that is let go, or is not. state: how the present task ended.
+    """Return a task for each deployment that is approved or rejected. state: how the present task ended.
 
-    others: it has not, and only those of other events' requests are meant.
+    others: the present task has not ended; only other events' requests are answered.
     """
-    own = [_own(task)] if not others and _first(task, encryptor) and not _told(ledger, _own(task)) else []
+    own = (
+        [_own_request(task)]
+        if not others and _is_first(task, encryptor) and not _is_answered(ledger, _own_request(task))
+        else []
+    )
     if own and state != "succeeded":
-        return [_answer(own[0], "rejected", outcome.summary)]
-    mine = _step(task) if own else None
-    told = [
-        _answer(asked, verdict.state, verdict.text)
-        for verdict in _decided(ledger, task, state, outcome)
-        for asked in (*_unanswered(ledger, verdict), *(own if verdict.step == mine else ()))
+        return [_respond(own[0], "rejected", outcome.summary)]
+    mine = _step_of(task) if own else None
+    found = [
+        _respond(asked, verdict.state, verdict.text)
+        for verdict in _find_verdicts(ledger, task, state, outcome)
+        for asked in (*_load_unanswered(ledger, verdict), *(own if verdict.step == mine else ()))
     ]
-    mute = _own(task).lane if others else None
-    return list({step.lane: step for step in told if step.lane != mute}.values())
+    mute = _own_request(task).lane if others else None
+    return list({step.lane: step for step in found if step.lane != mute}.values())
 
 
-def _decided(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> Iterator[_Verdict]:
-    """A request that is void is none: it is asked for again. Nor is an approval: the version is not there yet."""
+def _find_verdicts(ledger: Ledger, task: Task, state: str, outcome: Outcome) -> Iterator[_Verdict]:
+    """Yield what the outcome decides. A void request decides nothing, as it is asked for again; nor does an
+    approval, as the version has not moved yet.
+    """
     for fact in outcome.facts:
         target = fact.details.get("target") or fact.details.get("stage")
-        if fact.model is not None and fact.version is not None and target and (said := _said(fact)):
-            yield _Verdict((fact.model, fact.version, str(target)), said, fact.text)
+        if fact.model is not None and fact.version is not None and target and (state_ := _gate_state(fact)):
+            yield _Verdict((fact.model, fact.version, str(target)), state_, fact.text)
     if state != "succeeded" and task.args and task.name in (TASK, "worker.transition") and not _is_open(ledger, task):
-        yield _Verdict(_step(task), "rejected", outcome.summary)
+        yield _Verdict(_step_of(task), "rejected", outcome.summary)
 
 
-def _said(fact: Fact) -> str | None:
-    if fact.type in _REFUSED:
-        return "rejected"
-    return "approved" if fact.type == "model_version.transitioned" and fact.details.get("promotion") else None
+def _gate_state(fact: Fact) -> str | None:
+    match traits(fact.type).promotion:
+        case "ended":
+            return "rejected"
+        case "promoted" if fact.details.get("promotion"):
+            return "approved"
+    return None
 
 
-def _step(task: Task) -> Step:
-    """What a request or a transition is about."""
+def _step_of(task: Task) -> Step:
+    """Return the step of a request or a transition."""
     given = {**task.data, **task.args}
     return str(given["model"]), int(given["version"]), str(given.get("target") or given.get("stage"))
 
 
 def _is_open(ledger: Ledger, task: Task) -> bool:
-    """Whether a promotion goes on that is another one than the task's, which fails with it."""
+    """Return whether another promotion of the step is open than the task's, which fails with it."""
     with ledger.read() as connection:
-        found = latest(connection, *_step(task))
+        found = latest(connection, *_step_of(task))
     return found is not None and found.open and found.id != task.args.get("promotion")
 
 
-def _first(task: Task, encryptor: Encryptor) -> bool:
-    return task.name == TASK and task.first and awaited(task, encryptor)
+def _is_first(task: Task, encryptor: Encryptor) -> bool:
+    return task.name == TASK and task.first and is_awaited(task, encryptor)
 
 
-def _told(ledger: Ledger, asked: GateRequestReceived) -> bool:
-    """So before a retry: GitHub takes one answer."""
+def _is_answered(ledger: Ledger, asked: GateRequestReceived) -> bool:
+    """Return whether it was answered, before a retry perhaps: GitHub takes one answer."""
     with ledger.read() as connection:
         return bool(answered(connection, [asked.lane]))
 
 
-def _own(task: Task) -> GateRequestReceived:
+def _own_request(task: Task) -> GateRequestReceived:
     return GateRequestReceived(task.event_id, task.source, task.reply_to or "")
 
 
-def _unanswered(ledger: Ledger, verdict: _Verdict) -> list[GateRequestReceived]:
+def _load_unanswered(ledger: Ledger, verdict: _Verdict) -> list[GateRequestReceived]:
     model, version, target = verdict.step
     with ledger.read() as connection:
         return unanswered(connection, model=model, version=version, target=target)
 
 
-def _answer(asked: GateRequestReceived, state: str, text: str) -> FollowUp:
+def _respond(asked: GateRequestReceived, state: str, text: str) -> FollowUp:
     args = {"source": asked.source, "to": asked.reply_to, "state": state, "text": text}
     return FollowUp("worker.answer_github_protection_rule", args, lane=asked.lane)

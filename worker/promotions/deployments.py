@@ -1,8 +1,9 @@
-"""What a version that reached a target needs to be live: who deploys is told, and what they say is awaited."""
+"""Request the deployment of a version that reached its target, and end one that failed."""
 
 from dataclasses import replace
 from datetime import datetime
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, Outcome
 from registrar.ledger.deployments import Deployment, DeploymentEnded, DeploymentRequested
 from registrar.policy.duration import length
@@ -10,12 +11,12 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def ask(
+def request_deployment(
     context: TaskContext, moved: Outcome, version: Version, stage: str, *, on_failure: str | None = None
 ) -> Outcome:
-    """A move's outcome with the deployment that the target asks for, if it asks for one.
+    """Return a move's outcome together with the deployment that the target asks for, if any.
 
-    on_failure: instead of the policy's: what a rollback puts back is not rolled back again.
+    on_failure: overrides the policy's: a version that a rollback brought back is not rolled back again.
     """
     target = context.policy.model(version.model).target(stage)
     if target is None or target.deploy is None:
@@ -31,7 +32,7 @@ def ask(
 
 
 def _fact(move: Fact, asked: DeploymentRequested, due: datetime | None) -> Fact:
-    """move: the fact that says how the version came there."""
+    """move: the fact of the version's move."""
     where = f" to {asked.environment}" if asked.environment else ""
     by = f"; to be confirmed by {due:%Y-%m-%d %H:%M} UTC" if due else ""
     text = f"{asked.model} version {asked.version} is to be deployed{where}{by}"
@@ -42,11 +43,11 @@ def _fact(move: Fact, asked: DeploymentRequested, due: datetime | None) -> Fact:
         "environment": asked.environment,
         "due_at": due.isoformat() if due else None,
     }
-    return Fact("deployment.requested", text, asked.model, asked.version, details)
+    return Fact(FactType.DEPLOYMENT_REQUESTED, text, asked.model, asked.version, details)
 
 
-def failed(context: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
-    """state: failed | timed_out. Where the policy said so, the version goes back."""
+def fail_deployment(context: TaskContext, found: Deployment, state: str, text: str, fact: Fact) -> Outcome:
+    """state: failed or timed_out. The version is rolled back where the policy says so."""
     follow_ups: tuple[FollowUp, ...] = ()
     if found.on_failure == "rollback":
         args = {"target": found.target, "reason": text, "bad": found.version, "deployment": found.id}

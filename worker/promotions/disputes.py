@@ -1,8 +1,8 @@
-"""Whether MLflow and the record of a model tell of one past; where they don't, nothing is concluded from either.
+"""Tell whether MLflow and the record of a model can share one past; where they can't, nothing is concluded from either.
 
-Signs that one of the two was restored from a backup, or that another registry is asked: MLflow has nothing of the model
-at all; its clock shows an earlier time than was seen before; versions carry marks of ours that the record knows nothing
-of. That a number stands for an older version is seen wherever one is read (sightings.py).
+Signs that one of the two was restored from a backup, or that another registry is asked: MLflow has nothing of the
+model; its clock shows an earlier time than was seen before; versions carry tags of ours that the record knows nothing
+of. An older version under a known number is noticed wherever one is read (version_identity.py).
 """
 
 import re
@@ -15,18 +15,18 @@ from registrar.ledger.holders import Holder, held_now
 from registrar.ledger.incarnations import known
 from registrar.ledger.queries.archived_events import any_accepted, ever_accepted
 from registrar.ledger.stage_snapshots import last_snapshot
-from worker.promotions.version_identity import disputed
+from worker.promotions.version_identity import dispute_error
 from worker.registry.protocol import Model, NotFound, Version
 from worker.task_context import TaskContext
 
-EVENT = "registrar.event"  # the tag that each version registered here has
+EVENT = "registrar.event"  # tag of each version that was registered here
 _MINUTE = timedelta(minutes=1)
-_COPY = re.compile(r"models:/.+/\d+")  # where MLflow's own copies come from, tags and all
+_COPY = re.compile(r"models:/.+/\d+")  # source of a copy that MLflow made, tags included
 _MOVED = re.compile(r"^version (\d+) was transitioned to (\w+) on (\d{4}-\d\d-\d\d \d\d:\d\d) UTC by ", re.MULTILINE)
 
 
-def unsettled(context: TaskContext) -> Outcome | None:
-    """What to answer instead of comparing, where an operator has not said yet which of the two counts."""
+def unsettled_outcome(context: TaskContext) -> Outcome | None:
+    """Return the outcome instead of a comparison, while an operator has not said which of the two counts."""
     with context.ledger.read() as connection:
         found = dispute(connection, context.model)
     if found is None or (found.moves and _model(context)):
@@ -34,42 +34,42 @@ def unsettled(context: TaskContext) -> Outcome | None:
     return Outcome(f"nothing was compared: {found.why}")
 
 
-def stands_still(context: TaskContext) -> str | None:
-    """Why nothing of the model may be moved, for people; None where it may."""
+def blocked_reason(context: TaskContext) -> str | None:
+    """Return why nothing of the model may move, for people; None where it may."""
     with context.ledger.read() as connection:
         found = dispute(connection, context.model)
     return found.why if found and not found.moves else None
 
 
 def check(context: TaskContext, versions: Sequence[Version], *, at: int, differs: bool) -> tuple[Settled, ...]:
-    """Raises Another where the two don't fit together. differs: whether anything is not as the record has it.
+    """Return what ends a dispute that has resolved itself. Raises VersionChanged where the two don't fit together.
 
-    versions: all that the model has. at: as of door.Recent. Returns what ends a dispute that has ended by itself.
+    versions: all of the model. at: as of protocol.Recent. differs: whether anything is not as the record has it.
     """
     model = _model(context)
     if model is None and _holdings(context):
         text = "MLflow has no such model, or nothing of it; the record knows who holds its stages and aliases"
-        raise disputed(context.model, text, moves=True)
+        raise dispute_error(context.model, text, moves=True)
     if model and differs and (why := _went_back(context, max(at, model.changed))):
-        raise disputed(context.model, why)
+        raise dispute_error(context.model, why)
     check_record(context, versions)
     with context.ledger.read() as connection:
         return (Settled(context.model, "MLflow has it again"),) if dispute(connection, context.model) else ()
 
 
 def check_record(context: TaskContext, versions: Sequence[Version]) -> None:
-    """Raises Another where the record lacks what Registrar did: it is older than MLflow."""
-    if lacking := lacks(context, versions):
-        raise disputed(context.model, f"the record is older than MLflow: {lacking[0][1]}")
+    """Raises VersionChanged where the record lacks something that Registrar did: it is older than MLflow."""
+    if lacking := find_unrecorded(context, versions):
+        raise dispute_error(context.model, f"the record is older than MLflow: {lacking[0][1]}")
 
 
-def lacks(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Of which versions the record lacks something that Registrar did, each with what."""
-    return [*_unknown(context, versions), *_unrecorded(context, versions)]
+def find_unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+    """Return the versions of which the record lacks something that Registrar did, each with what."""
+    return [*_find_unknown_events(context, versions), *_find_unknown_moves(context, versions)]
 
 
-def _unknown(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Those that an event registered which the ledger never had."""
+def _find_unknown_events(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+    """Find versions registered by an event that the ledger never had."""
     tagged = [one for one in versions if one.tags.get(EVENT) and not _COPY.fullmatch(one.source)]
     with context.ledger.read() as connection:
         accepted = ever_accepted(connection, sorted({one.tags[EVENT] for one in tagged}))
@@ -82,8 +82,8 @@ def _unknown(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Ve
     ]
 
 
-def _unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
-    """Those whose description tells of their move to where they are, by an event that the ledger does not have."""
+def _find_unknown_moves(context: TaskContext, versions: Sequence[Version]) -> list[tuple[Version, str]]:
+    """Find versions whose description tells of a move to their stage by an event that the ledger does not have."""
     found = []
     with context.ledger.read() as connection:
         recorded, since = held_now(connection, context.model, "stage"), settled_at(connection, context.model)
@@ -97,11 +97,13 @@ def _unrecorded(context: TaskContext, versions: Sequence[Version]) -> list[tuple
 
 
 def _moved_at(version: Version) -> datetime | None:
-    """When the version came to its stage, by its description, to the minute. Who is in None holds nothing."""
+    """Return when the version came to its stage, by its description, to the minute. The stage None counts as no
+    holding.
+    """
     if version.stage == "None":
         return None
-    told = [at for number, stage, at in _MOVED.findall(version.description) if (int(number), stage) == _now(version)]
-    return datetime.strptime(told[-1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if told else None
+    times = [at for number, stage, at in _MOVED.findall(version.description) if (int(number), stage) == _now(version)]
+    return datetime.strptime(times[-1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC) if times else None
 
 
 def _now(version: Version) -> tuple[int, str]:
@@ -109,12 +111,14 @@ def _now(version: Version) -> tuple[int, str]:
 
 
 def _went_back(context: TaskContext, at: int) -> str | None:
-    """at: when MLflow changed any of the model last, by its own clock."""
+    """at: when MLflow last changed any of the model, by its own clock."""
     with context.ledger.read() as connection:
-        look = last_snapshot(connection, context.model)
-    if look is None or look.at <= at:
+        snapshot = last_snapshot(connection, context.model)
+    if snapshot is None or snapshot.at <= at:
         return None
-    return f"MLflow changed it last on {_time(at)}; it had changed it on {_time(look.at)} when it was looked at before"
+    return (
+        f"MLflow changed it last on {_time(at)}; it had changed it on {_time(snapshot.at)} when it was looked at before"
+    )
 
 
 def _time(at: int) -> str:

@@ -1,4 +1,4 @@
-"""What an approval is bound to: the version's model, its gates' verdicts, and the policy, as they are now."""
+"""Evidence: what an approval is bound to, as it is now: the version's model, its gates' verdicts, and the policy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,11 +16,10 @@ from registrar.policy.duration import length
 from registrar.policy.gates import Comparison, RequiredTags, Signature
 from registrar.policy.time_gates import Timing
 from worker.promotions import attribution
-from worker.promotions.baseline import compared_with
-from worker.promotions.current_stage import standing
+from worker.promotions.baseline import find_baseline
 from worker.promotions.gates import Baseline, Evaluation, GateInputs, Verdict, evaluate
-from worker.promotions.time_gates import ClosedTimeGate, Times, closed
-from worker.promotions.version_state import recorded
+from worker.promotions.time_gates import ClosedTimeGate, Times, closed_time_gates
+from worker.promotions.version_state import current_stage, recorded
 from worker.registry.protocol import FILES, FilesSeen, NotFound, Refused, Registry, Run, Version
 from worker.task_context import TaskContext
 
@@ -35,16 +34,16 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """Read afresh each time; two equal pieces of evidence show an approver the same.
+    """Read anew each time; equal evidence shows an approver the same.
 
-    holds: gates that only time opens and has not yet; they are shown, and nothing is bound to them. look_at_files:
-    takes time, and is done when what an approval is bound to is asked for, once.
+    closed_gates: time gates that are not open yet; shown, but nothing is bound to them. look_at_files: slow, so called
+    once, when the part that an approval is bound to is needed.
     """
 
     version: Version
     target: Target
     verdicts: list[Verdict]
-    holds: list[ClosedTimeGate]
+    closed_gates: list[ClosedTimeGate]
     policy_digest: str
     look_at_files: Callable[[], FilesSeen]
     metrics: Mapping[str, float]
@@ -64,20 +63,20 @@ class Evidence:
             "run_id": self.version.run_id,
             "source": self.version.source,
             "model_digest": self.files.digest,
-            "compared": self.files.compared,  # says what the digest is made of
+            "compared": self.files.compared,  # what the digest is made of
             "gates": [asdict(verdict) for verdict in self.verdicts],
             "policy_digest": self.policy_digest,
-            "trained_by": self.trained_by,  # nothing is bound to it: it says who may not approve, without MLflow
+            "trained_by": self.trained_by,  # not bound: tells without MLflow who may not approve
         }
 
     def changed_since(self, shown: Mapping[str, Any]) -> str | None:
-        """What is not as it was shown to the approvers, for people; None: an approval of that holds."""
+        """Return what differs from what approvers were shown, for people; None: an approval of that holds."""
         now = self.to_json()
         return " and ".join(name for key, name in _NAMES.items() if now[key] != shown.get(key)) or None
 
 
 def target_of(context: TaskContext, stage: str) -> Target:
-    """The target in effect. Raises Refused, saying which targets there are."""
+    """Return the target in effect. Raises Refused, naming the targets there are."""
     policy = context.policy.model(context.model)
     if target := policy.target(stage):
         return target
@@ -86,7 +85,7 @@ def target_of(context: TaskContext, stage: str) -> Target:
 
 
 class EvaluationContext(Protocol):
-    """What it takes to judge a version. Work is one, and so is a plan."""
+    """What judging a version takes. TaskContext is one, and so is PlanContext."""
 
     @property
     def registry(self) -> Registry: ...
@@ -98,65 +97,65 @@ class EvaluationContext(Protocol):
     def now(self) -> datetime: ...
 
 
-def gather(look: EvaluationContext, version: Version, target: Target) -> Evidence:
-    """Reads the version's run, and those of the versions that it is compared with.
+def gather(context: EvaluationContext, version: Version, target: Target) -> Evidence:
+    """Read the version's run, and those of the versions that it is compared with.
 
     A version without a run has no metrics: its gates fail.
     """
-    run = look.registry.run(version.run_id) if version.run_id else None
-    metrics, bound = run.metrics if run else {}, attribution.known(look.ledger, version)
-    baselines, held_before = _baselines(look, version, target)
-    seen = GateInputs(
+    run = context.registry.run(version.run_id) if version.run_id else None
+    metrics, bound = run.metrics if run else {}, attribution.known_author(context.ledger, version)
+    baselines, held_before = _baselines(context, version, target)
+    inputs = GateInputs(
         metrics=metrics,
         tags={**(run.tags if run else {}), **version.tags},
         version_tags=version.tags,
-        given=_given(look, version, target),
+        given=_load_given_tags(context, version, target),
         trained_at=run.started_at if run else None,
-        now=look.now,
+        now=context.now,
         baselines=baselines,
         held_before=held_before,
-        evaluation=_evaluation(look, version),
-        signature=_signed(look, version, target),
+        evaluation=_evaluation(context, version),
+        signature=_has_signature(context, version, target),
     )
     return Evidence(
         version,
         target,
-        evaluate(target.gates, seen),
-        closed(target.gates, _times(look, version, target)),
-        look.policy.digest(version.model),
-        partial(files_now, look, version, target),
+        evaluate(target.gates, inputs),
+        closed_time_gates(target.gates, _load_times(context, version, target)),
+        context.policy.digest(version.model),
+        partial(files_now, context, version, target),
         metrics,
-        seen.trained_at,
+        inputs.trained_at,
         bound if bound is not None else run.user if run else "",
     )
 
 
-def files_now(look: EvaluationContext, version: Version, target: Target) -> FilesSeen:
-    """What of a version's files an approval for a target is bound to, as they are now."""
-    most = _content(look.policy, version, target)
-    return look.registry.look_at_files(version.model, version.version, most=most)
+def files_now(context: EvaluationContext, version: Version, target: Target) -> FilesSeen:
+    """Return the files that an approval for the target is bound to, as they are now."""
+    most = _compared_bytes(context.policy, version, target)
+    return context.registry.look_at_files(version.model, version.version, most=most)
 
 
-def rewritten(look: EvaluationContext, version: Version, target: Target, held: PastHolding) -> bool:
-    """Whether its files are others than those that were approved when it held the target; False where the approval
-    covered others of them than a look does today.
+def files_were_rewritten(context: EvaluationContext, version: Version, target: Target, held: PastHolding) -> bool:
+    """Return whether the files differ from those that were approved when the version held the target; False where
+    that approval covered other files than a look does today.
     """
     if not (held.digest or "").startswith(FILES):
         return False
-    now = files_now(look, version, target)
+    now = files_now(context, version, target)
     return now.compared == held.compared and now.digest != held.digest
 
 
-def _content(policy: Policy, version: Version, target: Target) -> int:
-    """Bytes of the files whose content is compared. Where nobody approves and nothing waits, the move comes right after
-    the look: there names and sizes do, and MLmodel.
+def _compared_bytes(policy: Policy, version: Version, target: Target) -> int:
+    """Return how many bytes of files are compared by content. Without approvals and time gates, the move follows
+    right after the look: then names, sizes and MLmodel are enough.
     """
     at_once = not isinstance(target.approval, Approval) and not any(isinstance(gate, Timing) for gate in target.gates)
     return 0 if at_once else policy.model(version.model).compare_content_mb * 1_000_000
 
 
-def expired(context: TaskContext, promotion: Promotion) -> str | None:
-    """How long ago an open promotion was asked for, if that is longer than its target allows."""
+def expired_since(context: TaskContext, promotion: Promotion) -> str | None:
+    """Return how long ago an open promotion was asked for, if that is longer than its target allows."""
     target = context.policy.model(promotion.model).target(promotion.target)
     approval = target.approval if target else None
     limit = approval.expires_after if isinstance(approval, Approval) else None
@@ -166,61 +165,65 @@ def expired(context: TaskContext, promotion: Promotion) -> str | None:
     return f"{since.total_seconds() / 3600:.3g} h"
 
 
-def _times(look: EvaluationContext, version: Version, target: Target) -> Times:
-    """What the record knows. Where it does not know since when, the time counts from the open request."""
-    policy = look.policy.model(version.model)
-    stage = standing(policy, version)
+def _load_times(context: EvaluationContext, version: Version, target: Target) -> Times:
+    """Return what the record knows. Where it has no time of arrival, the open request's is taken."""
+    policy = context.policy.model(version.model)
+    stage = current_stage(policy, version)
     before = policy.target(stage)
     kind, key = ("alias", before.alias or "") if before and policy.mode == "aliases" else ("stage", stage)
-    of = version.incarnation(look.registry.address)
-    with look.ledger.read() as connection:
+    of = version.incarnation(context.registry.address)
+    with context.ledger.read() as connection:
         since = holding_since(connection, kind, key, of=of)
         asked = latest(connection, version.model, version.version, target.stage, of=of)
         promoted = promoted_at(connection, version.model, target.stage)
     if since is None:
         since = version.created_at if stage == "None" else asked.created_at if asked and asked.open else None
-    return Times(look.now, stage, since, promoted)
+    return Times(context.now, stage, since, promoted)
 
 
-def _evaluation(look: EvaluationContext, version: Version) -> Evaluation | None:
-    """The newest that an accepted event told of; none where its run is gone. MLflow's tag of it is not asked."""
-    if not (run := _run(look, recorded(look.ledger, version).get(Key.EVALUATION))):
+def _evaluation(context: EvaluationContext, version: Version) -> Evaluation | None:
+    """Return the newest evaluation that an accepted event announced; None where its run is gone. MLflow's tag is not
+    used.
+    """
+    if not (run := _run(context, recorded(context.ledger, version).get(Key.EVALUATION))):
         return None
     return Evaluation(run.id, run.started_at, run.metrics)
 
 
-def _signed(look: EvaluationContext, version: Version, target: Target) -> bool | None:
+def _has_signature(context: EvaluationContext, version: Version, target: Target) -> bool | None:
     if not any(isinstance(gate, Signature) for gate in target.gates):
         return None
-    return bool(look.registry.mlmodel(version.model, version.version).get("signature"))
+    return bool(context.registry.mlmodel(version.model, version.version).get("signature"))
 
 
-def _given(look: EvaluationContext, version: Version, target: Target) -> Mapping[str, GivenTag]:
-    """The tags that events gave it, where a gate asks whose they are."""
+def _load_given_tags(context: EvaluationContext, version: Version, target: Target) -> Mapping[str, GivenTag]:
+    """Return the tags that events set, where a gate asks who set them."""
     if not any(isinstance(gate, RequiredTags) and gate.by for gate in target.gates):
         return {}
-    with look.ledger.read() as connection:
+    with context.ledger.read() as connection:
         found = states(connection, version.model, version=version.version)
     return given_tags(found, version.version, version.created_at)
 
 
-def _baselines(look: EvaluationContext, version: Version, target: Target) -> tuple[dict[str, Baseline], frozenset[str]]:
-    """By "@alias"; and the aliases that were held once, though nobody is left to compare with."""
+def _baselines(
+    context: EvaluationContext, version: Version, target: Target
+) -> tuple[dict[str, Baseline], frozenset[str]]:
+    """Return baselines by "@alias", and the aliases that were held once but have no version left to compare with."""
     names = sorted({gate.baseline for gate in target.gates if isinstance(gate, Comparison)})
-    policy = look.policy.model(version.model)
-    found = {name: compared_with(look.registry, look.ledger, policy, version, name[1:]) for name in names}
-    baselines = {name: _baseline(look, one.holder, last=one.before) for name, one in found.items() if one.holder}
+    policy = context.policy.model(version.model)
+    found = {name: find_baseline(context.registry, context.ledger, policy, version, name[1:]) for name in names}
+    baselines = {name: _baseline(context, one.holder, last=one.before) for name, one in found.items() if one.holder}
     return baselines, frozenset(name for name, one in found.items() if one.before and not one.holder)
 
 
-def _baseline(look: EvaluationContext, holder: Version, *, last: bool) -> Baseline:
-    """Without metrics where its run is gone: the comparison says so."""
-    run, evaluation = _run(look, holder.run_id), _evaluation(look, holder)
+def _baseline(context: EvaluationContext, holder: Version, *, last: bool) -> Baseline:
+    """Return one without metrics where the run is gone: the comparison says so."""
+    run, evaluation = _run(context, holder.run_id), _evaluation(context, holder)
     return Baseline(holder.version, run.metrics if run else {}, evaluation.metrics if evaluation else {}, last)
 
 
-def _run(look: EvaluationContext, run_id: str | None) -> Run | None:
+def _run(context: EvaluationContext, run_id: str | None) -> Run | None:
     try:
-        return look.registry.run(run_id) if run_id else None
+        return context.registry.run(run_id) if run_id else None
     except NotFound:
         return None

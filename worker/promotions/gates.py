@@ -1,6 +1,6 @@
-"""Gates: what a version shows against its policy, each with a reason that a person can read. Pure functions.
+"""Evaluate gates: a version's values against its policy, each result with a reason for people. Pure functions.
 
-A reason says the same as long as nothing changed: an approval is bound to it.
+A reason stays the same as long as nothing changed, because an approval is bound to it.
 """
 
 import math
@@ -24,12 +24,12 @@ from registrar.policy.gates import (
 )
 from registrar.policy.time_gates import Timing
 
-_CLOCKS_APART = timedelta(minutes=1)  # of the machines that train and that judge
+_CLOCKS_APART = timedelta(minutes=1)  # allowed difference between the clocks of trainers and workers
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The newest evaluation of a version, and when its run began."""
+    """The newest evaluation of a version. began: when its run began."""
 
     run_id: str
     began: datetime | None
@@ -38,9 +38,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The version that an alias points at, its run's metrics, and those of its evaluation.
+    """The version that an alias points at, with the metrics of its run and of its evaluation.
 
-    last: nothing that could be compared with holds the alias now; this one did last, by the record.
+    last: it held the alias last, by the record; no usable version holds it now.
     """
 
     version: int
@@ -51,11 +51,11 @@ class Baseline:
 
 @dataclass(frozen=True)
 class GateInputs:
-    """What gates look at. tags: the version's and its run's; version_tags: the version's alone; given: those that
-    events gave it, by the record. baselines: by "@alias"; one without a holder lacks.
+    """tags: the version's and its run's; version_tags: the version's alone; given: those that events set, by the
+    record. baselines: by "@alias"; aliases without a holder are missing.
 
-    held_before: those without a holder now that had one once, by the record, though none is left to compare with.
-    signature: whether the model's MLmodel file has one; None where no gate asks.
+    held_before: aliases that were held once, by the record, though no holder is left to compare with. signature:
+    whether the MLmodel file has one; None where no gate asks.
     """
 
     metrics: Mapping[str, float]
@@ -72,7 +72,7 @@ class GateInputs:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One gate's word. value: the metric, or None where it is missing, not finite, or not what the gate is about."""
+    """One gate's result. value: the metric, or None where it is missing, not finite, or not what the gate is about."""
 
     gate: str
     passed: bool
@@ -80,44 +80,46 @@ class Verdict:
     value: float | None = None
 
 
-def evaluate(gates: Iterable[Gate], seen: GateInputs) -> list[Verdict]:
-    """One verdict per gate, in their order, but for those of time (holds.py).
+def evaluate(gates: Iterable[Gate], inputs: GateInputs) -> list[Verdict]:
+    """Return one verdict per gate, in their order, without time gates (time_gates.py).
 
-    A metric that is missing or not finite fails, and so does a time in the future: silence is not consent.
+    A metric that is missing or not finite fails, and so does a time in the future.
     """
-    return [_verdict(gate, seen) for gate in gates if not isinstance(gate, Timing)]
+    return [_verdict(gate, inputs) for gate in gates if not isinstance(gate, Timing)]
 
 
-def _verdict(gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, seen: GateInputs) -> Verdict:
+def _verdict(
+    gate: Threshold | Comparison | RequiredTags | MaxAge | Evaluated | Signature, inputs: GateInputs
+) -> Verdict:
     match gate:
         case RequiredTags():
-            return _tags(gate, seen)
+            return _tags(gate, inputs)
         case MaxAge():
-            return _age(gate, seen)
+            return _age(gate, inputs)
         case Evaluated():
-            return _evaluated(gate, seen)
+            return _evaluated(gate, inputs)
         case Signature():
-            reason = f"the model is {gate}" if seen.signature else "the model's MLmodel file has no signature"
-            return Verdict(str(gate), bool(seen.signature), reason)
-    return _metric(gate, seen)
+            reason = f"the model is {gate}" if inputs.signature else "the model's MLmodel file has no signature"
+            return Verdict(str(gate), bool(inputs.signature), reason)
+    return _metric(gate, inputs)
 
 
-def _metric(gate: Threshold | Comparison, seen: GateInputs) -> Verdict:
+def _metric(gate: Threshold | Comparison, inputs: GateInputs) -> Verdict:
     name = named(gate.metric, gate.of)
-    if gate.of == "evaluation" and seen.evaluation is None:
+    if gate.of == "evaluation" and inputs.evaluation is None:
         return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
-    value = _of(gate.of, seen).get(gate.metric)
+    value = _metrics_from(gate.of, inputs).get(gate.metric)
     if value is None:
         return Verdict(str(gate), False, f"{name} was not logged; {gate} is required")
     if not _is_number(value):
         return Verdict(str(gate), False, f"{name} is {_not_finite(value)}; {gate} is required")
-    return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, seen)
+    return _threshold(gate, value) if isinstance(gate, Threshold) else _comparison(gate, value, inputs)
 
 
-def _of(origin: str, seen: GateInputs) -> Mapping[str, float]:
+def _metrics_from(origin: str, inputs: GateInputs) -> Mapping[str, float]:
     if origin == "training":
-        return seen.metrics
-    return seen.evaluation.metrics if seen.evaluation else {}
+        return inputs.metrics
+    return inputs.evaluation.metrics if inputs.evaluation else {}
 
 
 def _threshold(gate: Threshold, value: float) -> Verdict:
@@ -127,9 +129,9 @@ def _threshold(gate: Threshold, value: float) -> Verdict:
     return Verdict(str(gate), passed, reason, value)
 
 
-def _comparison(gate: Comparison, value: float, seen: GateInputs) -> Verdict:
-    said, of = f"{named(gate.metric, gate.of)} {_short(value)}", seen.baselines.get(gate.baseline)
-    if of is None and gate.baseline in seen.held_before:
+def _comparison(gate: Comparison, value: float, inputs: GateInputs) -> Verdict:
+    said, of = f"{named(gate.metric, gate.of)} {_short(value)}", inputs.baselines.get(gate.baseline)
+    if of is None and gate.baseline in inputs.held_before:
         why = f"nothing holds {gate.baseline} to compare with, though it was held before; {gate} is required"
         return Verdict(str(gate), False, f"{said}: {why}", value)
     if of is None:
@@ -150,29 +152,29 @@ def _comparison(gate: Comparison, value: float, seen: GateInputs) -> Verdict:
 
 
 def _relative(better: float, base: float) -> float:
-    """Of nothing, any improvement is without end."""
+    """Return infinity where base is 0: any improvement on nothing is."""
     return abs(better) / abs(base) if base else math.inf
 
 
-def _tags(gate: RequiredTags, seen: GateInputs) -> Verdict:
+def _tags(gate: RequiredTags, inputs: GateInputs) -> Verdict:
     if gate.by:
-        return _tags_by(gate, seen)
-    lacking = [name for name in gate.tags if not seen.tags.get(name, "").strip()]
+        return _tags_by(gate, inputs)
+    lacking = [name for name in gate.tags if not inputs.tags.get(name, "").strip()]
     if lacking:
         return Verdict(str(gate), False, f"the tag {' and '.join(lacking)} is missing on the version and on its run")
     return Verdict(str(gate), True, f"it is {gate}")
 
 
-def _tags_by(gate: RequiredTags, seen: GateInputs) -> Verdict:
-    if wrong := [why for name in gate.tags if (why := _not_by(name, gate.sources, seen))]:
+def _tags_by(gate: RequiredTags, inputs: GateInputs) -> Verdict:
+    if wrong := [why for name in gate.tags if (why := _not_by(name, gate.sources, inputs))]:
         return Verdict(str(gate), False, f"{'; '.join(wrong)}; {gate} is required")
-    whose = {source for name in gate.tags for source in seen.given[name].sources} & {*gate.sources}
+    whose = {source for name in gate.tags for source in inputs.given[name].sources} & {*gate.sources}
     return Verdict(str(gate), True, f"it is tagged {', '.join(gate.tags)}, by {' and '.join(sorted(whose))}")
 
 
-def _not_by(name: str, sources: Collection[str], seen: GateInputs) -> str | None:
-    """Why a tag is none of these sources', or None. What MLflow has now must be what the event gave."""
-    has, given = seen.version_tags.get(name, ""), seen.given.get(name)
+def _not_by(name: str, sources: Collection[str], inputs: GateInputs) -> str | None:
+    """Return why a tag was set by none of these sources, or None. MLflow's value must be the one that the event set."""
+    has, given = inputs.version_tags.get(name, ""), inputs.given.get(name)
     if not has.strip():
         return f"the tag {name} is missing on the version"
     if given is None or given.value != has:
@@ -180,22 +182,22 @@ def _not_by(name: str, sources: Collection[str], seen: GateInputs) -> str | None
     return None if given.sources & {*sources} else f"the tag {name} was set by {' and '.join(sorted(given.sources))}"
 
 
-def _age(gate: MaxAge, seen: GateInputs) -> Verdict:
-    if seen.trained_at is None or seen.now is None:
+def _age(gate: MaxAge, inputs: GateInputs) -> Verdict:
+    if inputs.trained_at is None or inputs.now is None:
         return Verdict(str(gate), False, f"when it was trained is not known; {gate} is required")
-    when = f"it was trained on {seen.trained_at:%Y-%m-%d %H:%M} UTC"
-    return _within(gate, gate.max_age, seen.now - seen.trained_at, when)
+    when = f"it was trained on {inputs.trained_at:%Y-%m-%d %H:%M} UTC"
+    return _within(gate, gate.max_age, inputs.now - inputs.trained_at, when)
 
 
-def _evaluated(gate: Evaluated, seen: GateInputs) -> Verdict:
-    if seen.evaluation is None or seen.evaluation.began is None or seen.now is None:
+def _evaluated(gate: Evaluated, inputs: GateInputs) -> Verdict:
+    if inputs.evaluation is None or inputs.evaluation.began is None or inputs.now is None:
         return Verdict(str(gate), False, f"it was not evaluated; {gate} is required")
-    when = f"it was evaluated on {seen.evaluation.began:%Y-%m-%d %H:%M} UTC (run {seen.evaluation.run_id})"
-    return _within(gate, gate.evaluated_within, seen.now - seen.evaluation.began, when)
+    when = f"it was evaluated on {inputs.evaluation.began:%Y-%m-%d %H:%M} UTC (run {inputs.evaluation.run_id})"
+    return _within(gate, gate.evaluated_within, inputs.now - inputs.evaluation.began, when)
 
 
 def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> Verdict:
-    """A time that a run says of itself and that has not come yet is no youth: whoever wrote it may write any."""
+    """Fail a time in the future: the author of a run can write any."""
     if age < -_CLOCKS_APART:
         return Verdict(str(gate), False, f"{when}, which is in the future; {gate} is required")
     passed = age <= length(limit)
@@ -203,7 +205,9 @@ def _within(gate: MaxAge | Evaluated, limit: str, age: timedelta, when: str) -> 
 
 
 def _is_number(value: float) -> bool:
-    """Whether it is finite. Of infinity MLflow's database keeps the largest number there is (sqlalchemy_store.py)."""
+    """Return whether a metric is finite. MLflow's database stores infinity as the largest float
+    (sqlalchemy_store.py).
+    """
     return math.isfinite(value) and abs(value) < sys.float_info.max
 
 
@@ -212,6 +216,6 @@ def _not_finite(value: float) -> str:
 
 
 def _short(value: float) -> str:
-    """Four digits, unless that would hide which side of a threshold it is on: 6.99996 is not shown as 7."""
+    """Format with four digits, unless that hides the side of a threshold: 6.99996 is not shown as 7."""
     short = f"{value:.4g}"
     return short if math.isclose(float(short), value, rel_tol=1e-3) and float(short) % 1 else f"{value:.10g}"

@@ -1,4 +1,4 @@
-"""What a promotion would do, told without doing it: nothing is written, neither in the registry nor in the record."""
+"""What a promotion would do, without doing it: nothing is written, neither to the registry nor to the record."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,15 @@ from registrar.ledger.votes import approvals
 from registrar.policy import Policy, Target
 from registrar.queries.voting import name, voting
 from worker.promotions import version_state
-from worker.promotions.current_stage import standing
 from worker.promotions.evidence import EvaluationContext, Evidence, gather
-from worker.promotions.transition_rules import barred, becomes, replaced, who_may, wrong_start
+from worker.promotions.transition_rules import (
+    excluded_approvers,
+    replaced_outcome,
+    required_approvals,
+    versions_to_replace,
+    wrong_start,
+)
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Refused, Registry, Version
 
 State = Literal["ready", "blocked", "nothing to do"]
@@ -21,8 +27,8 @@ State = Literal["ready", "blocked", "nothing to do"]
 
 @dataclass(frozen=True)
 class Plan:
-    """ready: asked for, it would be opened, or done where nobody is asked. lines: for people, what blocks it first:
-    ✗ a gate that failed, … one that only time opens.
+    """ready: a request would be opened, or the move done where nobody has to approve. lines: for people, blocking
+    ones first: ✗ a gate that failed, … a time gate that is closed.
     """
 
     state: State
@@ -31,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """A registry, a policy, a ledger and a time: what judging a version takes."""
+    """What judging a version takes: a registry, a policy, a ledger and a time."""
 
     registry: Registry
     policy: Policy
@@ -39,67 +45,71 @@ class PlanContext:
     now: datetime
 
 
-def plan(look: EvaluationContext, model: str, number: int, stage: str) -> Plan:
-    """Raises Refused for a stage that is no target, NotFound, Retryable where the registry does not answer."""
-    version = look.registry.version(model, number)
-    target = look.policy.model(model).target(stage)
+def plan(context: EvaluationContext, model: str, number: int, stage: str) -> Plan:
+    """Raises Refused for a stage that is no target, NotFound, RetryableError where the registry does not answer."""
+    version = context.registry.version(model, number)
+    target = context.policy.model(model).target(stage)
     if target is None:
-        known = ", ".join(t.stage for t in look.policy.model(model).targets) or "none"
+        known = ", ".join(t.stage for t in context.policy.model(model).targets) or "none"
         raise Refused(f"registrar.yml has no target {stage} for {model} (targets: {known})")
-    if standing(look.policy.model(model), version) == target.stage:
+    if current_stage(context.policy.model(model), version) == target.stage:
         return Plan("nothing to do", [f"{version} is in {stage} already"])
-    evidence = gather(look, version, target)
+    evidence = gather(context, version, target)
     reasons = (
-        version_state.why(look.ledger, version),
-        wrong_start(look.policy, version, target),
-        _impossible(look, evidence),
+        version_state.quarantine_reason(context.ledger, version),
+        wrong_start(context.policy, version, target),
+        _impossible(context, evidence),
     )
     blocks = [why for why in reasons if why]
     gates = [f"{'✓' if verdict.passed else '✗'} {verdict.reason}" for verdict in evidence.verdicts]
-    waits = [f"… {hold.reason}" for hold in evidence.holds]
-    lines = [*(f"✗ {why}" for why in blocks), *gates, *waits, *_then(look, evidence, target)]
-    return Plan("blocked" if blocks or evidence.reasons or evidence.holds else "ready", lines)
+    waits = [f"… {gate.reason}" for gate in evidence.closed_gates]
+    lines = [*(f"✗ {why}" for why in blocks), *gates, *waits, *_then(context, evidence, target)]
+    return Plan("blocked" if blocks or evidence.reasons or evidence.closed_gates else "ready", lines)
 
 
-def _impossible(look: EvaluationContext, evidence: Evidence) -> str | None:
-    """Why the approval can't be given: of the open request, else of one that nobody in particular makes."""
+def _impossible(context: EvaluationContext, evidence: Evidence) -> str | None:
+    """Return why the approval can't be given: for the open request, else for one by an unnamed requester."""
     version, stage = evidence.version, evidence.target.stage
-    with look.ledger.read() as connection:
-        asked = latest(connection, version.model, version.version, stage, of=version.incarnation(look.registry.address))
+    with context.ledger.read() as connection:
+        asked = latest(
+            connection, version.model, version.version, stage, of=version.incarnation(context.registry.address)
+        )
         agreed = approvals(connection, asked.id) if asked and asked.open else []
     if asked is None or not asked.open:
         step, shown = (version.model, version.version, stage), evidence.to_json()
         asked = Promotion(
-            "", *step, "awaiting_approval", requested_by="", event_id="", evidence=shown, created_at=look.now
+            "", *step, "awaiting_approval", requested_by="", event_id="", evidence=shown, created_at=context.now
         )
-    found = voting(look.policy, asked, agreed, at=look.now)
+    found = voting(context.policy, asked, agreed, at=context.now)
     return f"the approval {found.impossible}" if found and found.impossible else None
 
 
-def _then(look: EvaluationContext, evidence: Evidence, target: Target) -> list[str]:
-    """What would follow."""
-    version, policy = evidence.version, look.policy
-    asked = who_may(policy, target, barred(policy, target, requester=None, trained_by=evidence.trained_by))
+def _then(context: EvaluationContext, evidence: Evidence, target: Target) -> list[str]:
+    """Return what would follow."""
+    version, policy = evidence.version, context.policy
+    asked = required_approvals(
+        policy, target, excluded_approvers(policy, target, requester=None, trained_by=evidence.trained_by)
+    )
     alias = f", @{target.alias} with it" if target.alias else ""
-    leaving = ", ".join(map(str, replaced(look, version, target)))
-    move = f"{standing(policy.model(version.model), version)} -> {target.stage}{alias}"
+    leaving = ", ".join(map(str, versions_to_replace(context, version, target)))
+    move = f"{current_stage(policy.model(version.model), version)} -> {target.stage}{alias}"
     return [
-        _open(look, version, target.stage),
+        _open(context, version, target.stage),
         f"approval: {asked}" if asked else "approval: nobody is asked",
-        f"then: {move}" + (f"; version {leaving} {becomes(target)}" if leaving else ""),
+        f"then: {move}" + (f"; version {leaving} {replaced_outcome(target)}" if leaving else ""),
         *([f"then told to deploy: {', '.join(target.deploy.to)}"] if target.deploy else []),
         f"policy: {evidence.policy_digest}",
     ]
 
 
-def _open(look: EvaluationContext, version: Version, stage: str) -> str:
-    with look.ledger.read() as connection:
-        of = version.incarnation(look.registry.address)
+def _open(context: EvaluationContext, version: Version, stage: str) -> str:
+    with context.ledger.read() as connection:
+        of = version.incarnation(context.registry.address)
         earlier = latest(connection, version.model, version.version, stage, of=of)
         later = load_results(connection, [vars(earlier)]) if earlier else {}
     if earlier is None:
         return "asked for: not yet"
     state = later[earlier.id].state if earlier.id in later else earlier.state
     because = f": {earlier.reason}" if earlier.reason and not earlier.open else ""
-    when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {name(look.policy, earlier.requested_by)}"
+    when = f"on {earlier.created_at:%Y-%m-%d %H:%M} UTC by {name(context.policy, earlier.requested_by)}"
     return f"asked for: {when}; {state.replace('_', ' ')}{because}" + ("" if earlier.open else " (closed)")

@@ -1,19 +1,28 @@
-"""What a registration is about: the run, where its model is, and the version that it is already."""
+"""What a registration is about: the run, its model, and the version that it may be already.
+
+A version that its own training (registered_model_name=) or a person registered is taken up once an event announces it,
+and then treated as if registered here: it gets the event's tags and commit and a line in its description, and the first
+target is asked for. Only once: the tag registrar.event says that an event registered it or took it up.
+"""
+
+from collections.abc import Iterator
 
 from registrar.events.types import Registration, RunSearch
+from worker.registry import limits
 from worker.registry.protocol import ModelSource, NotFound, Refused, Registry, Run, Version
+from worker.task_context import TaskContext
 
 _ENDED_BADLY = ("FAILED", "KILLED")
 
 
-def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
-    """The given run, or the first of the search that has a model. Raises Refused where there is none.
+def choose_run(registry: Registry, data: Registration, artifact_path: str) -> tuple[Run, ModelSource]:
+    """Return the given run, or the first of the search that has a model. Raises Refused where there is none.
 
     artifact_path: the name that the model was logged under, where the event has none.
     """
     path = data.artifact_path or artifact_path
     if data.search:
-        return _best(registry, data.search, path)
+        return _best_run(registry, data.search, path)
     run = registry.run(data.run_id or "")
     if run.deleted or run.status in _ENDED_BADLY:
         state = "was deleted" if run.deleted else f"ended as {run.status}"
@@ -21,12 +30,13 @@ def chosen(registry: Registry, data: Registration, artifact_path: str) -> tuple[
     return run, registry.source_of(run, path)
 
 
-def registered(
+def find_registered(
     registry: Registry, data: Registration, run: Run, source: ModelSource, artifact_path: str
 ) -> Version | None:
-    """This run's model as a version already: by this very task before a crash, by an earlier event, or by its training.
+    """Return the version that has this run's model: made by this task before a crash, by an earlier event, or by the
+    training.
 
-    Who registers by hand may name the model by the run's path, or by where the run's files are.
+    A registration by hand may name the model by the run's path, or by where the run's files are.
     """
     path = data.artifact_path or artifact_path
     same = {source.uri, f"runs:/{run.id}/{path}", f"{run.artifact_uri.rstrip('/')}/{path}"}
@@ -34,7 +44,7 @@ def registered(
     return next((version for version in reversed(versions) if version.source in same), None)
 
 
-def _best(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
+def _best_run(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Run, ModelSource]:
     found = registry.search_runs(
         search.experiment,
         filter_string=search.filter_string,
@@ -51,3 +61,37 @@ def _best(registry: Registry, search: RunSearch, artifact_path: str) -> tuple[Ru
             continue
     none = "no run" if not found else f"none of {len(found)} run(s) ended well with a model named {artifact_path!r}"
     raise Refused(f"{none} in experiment {search.experiment!r} for {search.filter_string or 'any run'!r}")
+
+
+_EVENT, _TASK = "registrar.event", "registrar.task"  # registered here: both tags; taken up: the first
+
+
+def is_foreign(version: Version, event_id: str | None = None) -> bool:
+    """Return whether no event has handled the version yet, other than this very one, cut off in the middle."""
+    return _TASK not in version.tags and version.tags.get(_EVENT) in (None, event_id)
+
+
+def take_up(context: TaskContext, data: Registration, run: Run, version: Version, commit: str | None) -> Version:
+    """Write what is missing, whoever wrote the rest. Returns the version as it is then."""
+    for key, value in _adopted_tags(context, data, run, commit):
+        if version.tags.get(key) != value:
+            context.registry.set_tag(version.model, version.version, key, value)
+    line = _description_line(context, run, commit)
+    if line not in version.description:
+        text = version.description or data.description or ""
+        context.registry.set_description(version.model, version.version, limits.join_description(text, line))
+    return context.registry.version(version.model, version.version)
+
+
+def _adopted_tags(context: TaskContext, data: Registration, run: Run, commit: str | None) -> Iterator[tuple[str, str]]:
+    yield from data.tags.items()
+    yield "registrar.run", run.id
+    yield "registrar.by", context.actor_name
+    if commit:
+        yield "registrar.commit", limits.cut(commit)
+    yield _EVENT, context.task.event_id
+
+
+def _description_line(context: TaskContext, run: Run, commit: str | None) -> str:
+    built = f" at commit {commit[:12]}" if commit else ""
+    return f"taken up from run {run.name or run.id} ({run.id}){built} by {context.actor_name}; it was in MLflow already"

@@ -1,7 +1,7 @@
-"""Which version a rollback goes back to: for rolling back, and for keeping that version.
+"""Find the version that a rollback goes back to; retention keeps that version.
 
-Only one that the policy let in: what came by hand has passed neither gate nor approval. By itself it goes to none that
-was deployed in vain and was never live; whoever names that one gets it.
+Only versions that the policy admitted count: one that came by hand passed neither gates nor approval. A version whose
+deployment failed and that was never live is only used when it is named.
 """
 
 from dataclasses import replace
@@ -12,17 +12,18 @@ from registrar.ledger.deployments import IN_VAIN, last, was_live
 from registrar.ledger.holders import PastHolding, held_before
 from registrar.policy import ModelPolicy, Target
 from worker.promotions import version_state
-from worker.promotions.evidence import EvaluationContext, rewritten
-from worker.registry.protocol import Version, present
+from worker.promotions.evidence import EvaluationContext, files_were_rewritten
+from worker.registry.protocol import Version, find_version
 
 _BY_HAND = "came by hand, past the policy: a promotion of it would have its gates and approvals asked"
 
 
-def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[PastHolding]:
-    """The version that holds the target by the record, then the others that do or did, newest first; each once, and
-    apart from others that had its number.
+def past_holders(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> list[PastHolding]:
+    """Return the target's holder by the record, then earlier and other ones, newest first; each once, and apart from
+    others that had its number.
 
-    [] where none holds it. given: whether any of its times there was; the files are those of the newest such time.
+    [] where none holds it. given: whether any of its holdings was admitted by the policy; the files are of the newest
+    such holding.
     """
     where = ("alias", target.alias or "") if policy.mode == "aliases" else ("stage", target.stage)
     with ledger.read() as connection:
@@ -42,24 +43,22 @@ def held(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> lis
     return list(each.values())
 
 
-def let_in(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> set[int]:
-    """The versions that the policy let into a target, and that hold it still by the record."""
-    return {one.version for one in held(ledger, model, policy, target) if one.still and one.given}
+def admitted_versions(ledger: Ledger, model: str, policy: ModelPolicy, target: Target) -> set[int]:
+    """Return the versions that the policy admitted to a target and that hold it still, by the record."""
+    return {one.version for one in past_holders(ledger, model, policy, target) if one.still and one.given}
 
 
-def usable(
-    look: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, compare_files: bool = True
+def find_rollback_target(
+    context: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, compare_files: bool = True
 ) -> tuple[Version | None, list[str]]:
-    """The first of the earlier holders that a promotion brought there, that is there still, free to go, and whose
-    files can be fetched and are those that were approved.
-
-    With it, in sentences, why others before it were passed over. compare_files: takes time.
+    """Return the first earlier holder that was promoted, still exists, is not quarantined, and has the files that
+    were approved; and, in sentences, why others before it were passed over. compare_files: slow.
     """
     passed_over = []
     for one in earlier:
-        version = present(look.registry, model, one.version) if one.given else None
-        why = _unusable(version, one, look) or _in_vain(version, target, look)
-        why = why or (_rewritten(look, version, target, one) if compare_files else None)
+        version = find_version(context.registry, model, one.version) if one.given else None
+        why = _why_unusable(version, one, context) or _why_never_live(version, target, context)
+        why = why or (_why_rewritten(context, version, target, one) if compare_files else None)
         why = why if one.given else _BY_HAND
         if why:
             passed_over.append(f"version {one.version} {why}")
@@ -68,52 +67,60 @@ def usable(
     return None, passed_over
 
 
-def named(
-    look: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, number: int
+def check_named_target(
+    context: EvaluationContext, model: str, target: Target, earlier: list[PastHolding], *, number: int
 ) -> tuple[Version | None, str]:
-    """The earlier holder that somebody names, where it can be gone back to; else None and why not, for people."""
+    """Return the named earlier holder if a rollback may go to it; else None and why not, for people."""
     one = next((one for one in earlier if one.version == number), None)
     if one is None:
         return None, f"was never in {target.stage} by the record: a promotion of it would have its gates asked"
     if not one.given:
         return None, _BY_HAND
-    version = present(look.registry, model, number)
-    why = _unusable(version, one, look) or _rewritten(look, version, target, one)
+    version = find_version(context.registry, model, number)
+    why = _why_unusable(version, one, context) or _why_rewritten(context, version, target, one)
     return (None, why) if why else (version, "")
 
 
-def nameable(look: EvaluationContext, model: str, target: Target, earlier: list[PastHolding]) -> list[int]:
-    """The versions that a rollback can be told to go to, the newest holder first."""
-    return [one.version for one in earlier if named(look, model, target, earlier, number=one.version)[0]]
+def nameable_targets(context: EvaluationContext, model: str, target: Target, earlier: list[PastHolding]) -> list[int]:
+    """Return the versions that a rollback may name, the newest holder first."""
+    return [
+        one.version for one in earlier if check_named_target(context, model, target, earlier, number=one.version)[0]
+    ]
 
 
-def _unusable(version: Version | None, time: PastHolding, look: EvaluationContext) -> str | None:
-    """time: when it held the target."""
+def _why_unusable(version: Version | None, time: PastHolding, context: EvaluationContext) -> str | None:
+    """time: the holding that it would go back to."""
     if version is None:
         return "is gone"
-    of = version.incarnation(look.registry.address)
+    of = version.incarnation(context.registry.address)
     if not time.is_of(of):
         return f"was another one then, before {version.model} was made anew"
-    if version_state.why(look.ledger, version):
+    if version_state.quarantine_reason(context.ledger, version):
         return "is quarantined"
-    if "MLmodel" not in look.registry.files_of(version.model, version.version):
+    if "MLmodel" not in context.registry.files_of(version.model, version.version):
         return "has no files any more"
     return None
 
 
-def _rewritten(look: EvaluationContext, version: Version | None, target: Target, time: PastHolding) -> str | None:
-    """Nobody has let other files in."""
+def _why_rewritten(
+    context: EvaluationContext, version: Version | None, target: Target, time: PastHolding
+) -> str | None:
+    """Return the reason if the files are not those that were approved."""
     return (
-        "has other files than those that were approved" if version and rewritten(look, version, target, time) else None
+        "has other files than those that were approved"
+        if version and files_were_rewritten(context, version, target, time)
+        else None
     )
 
 
-def _in_vain(version: Version | None, target: Target, look: EvaluationContext) -> str | None:
-    """Whether nobody ever saw it live: one failed deployment of what was live says nothing of the version."""
+def _why_never_live(version: Version | None, target: Target, context: EvaluationContext) -> str | None:
+    """Return the reason if the version was never live. One failed deployment of a version that was live says
+    nothing.
+    """
     if version is None:
         return None
-    of = version.incarnation(look.registry.address)
-    with look.ledger.read() as connection:
+    of = version.incarnation(context.registry.address)
+    with context.ledger.read() as connection:
         deployed = last(connection, version.model, version.version, target.stage, of=of)
         in_vain = deployed and deployed.state in IN_VAIN and not was_live(connection, target.stage, of=of)
     return "was deployed in vain" if in_vain else None

@@ -1,4 +1,4 @@
-"""One move of a version, as the policy has it: which stage, and which aliases go with it."""
+"""One move of a version by the policy: its stage, and the aliases that go with it."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,8 @@ from worker.registry.protocol import Version
 
 @dataclass(frozen=True)
 class Step:
-    """One version on its way to a stage. target None: a stage that the policy does not govern.
-
-    version: as it was read when this attempt began. promotion: the one that brings it there.
+    """target: None for a stage that the policy does not govern. version: as read when this attempt began. promotion:
+    the one that brings it there.
     """
 
     version: Version
@@ -21,7 +20,7 @@ class Step:
 
     @property
     def staged(self) -> bool:
-        """Whether MLflow's stage is moved."""
+        """Return whether MLflow's stage is moved."""
         return self.policy.mode != "aliases"
 
     @property
@@ -30,6 +29,6 @@ class Step:
 
     @property
     def foreign(self) -> set[str]:
-        """The aliases of other targets, and the one of whoever was replaced in this: they don't go with the stage."""
+        """Return the aliases that don't go with the stage: other targets' and the one for replaced versions."""
         others = {t.alias for t in self.policy.targets if t.alias and t.stage != self.stage}
         return others | ({self.target.previous_alias} if self.target and self.target.previous_alias else set())

@@ -1,6 +1,6 @@
-"""Gates that only time opens: soak, freezes, a day's limit; each with when that will be. Pure functions.
+"""Time gates (soak, freeze, max_per_day): which are closed, and until when. Pure functions.
 
-They are no evidence: nobody's approval becomes void because a weekend began.
+They are no evidence: no approval becomes void because a weekend began.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,52 +29,56 @@ class Times:
 
 @dataclass(frozen=True)
 class ClosedTimeGate:
-    """A time gate that is closed. until: when to look again. asking: whether approvers are not even asked before."""
+    """A time gate that is closed. until: when to look again. before_request: whether approvals are requested only
+    once it is open."""
 
     gate: str
     reason: str
     until: datetime
-    asking: bool = False
+    before_request: bool = False
 
 
-def closed(gates: Iterable[Gate], times: Times) -> list[ClosedTimeGate]:
-    """The time gates that are not open yet, in their order."""
-    return [hold for gate in gates if isinstance(gate, Timing) and (hold := _hold(gate, times))]
+def closed_time_gates(gates: Iterable[Gate], times: Times) -> list[ClosedTimeGate]:
+    """Return the time gates that are closed, in their order."""
+    return [closed for gate in gates if isinstance(gate, Timing) and (closed := _check(gate, times))]
 
 
-def _hold(gate: Timing, times: Times) -> ClosedTimeGate | None:
+def _check(gate: Timing, times: Times) -> ClosedTimeGate | None:
     match gate:
         case Soak():
-            return _soak(gate, times)
+            return _check_soak(gate, times)
         case Freeze():
-            return _freeze(gate, times)
-    return _limit(gate, times)
+            return _check_freeze(gate, times)
+    return _check_daily_limit(gate, times)
 
 
-def _soak(gate: Soak, times: Times) -> ClosedTimeGate | None:
-    """Where the record does not know since when, the time counts from now on."""
+def _check_soak(gate: Soak, times: Times) -> ClosedTimeGate | None:
+    """Count from now where the record does not know since when."""
     since, least = times.since or times.now, length(gate.soak)
     if times.since and times.now - since >= least:
         return None
     return ClosedTimeGate(
-        str(gate), f"in {times.came_from} since {_at(since)}, {gate} is required", since + least, asking=True
+        str(gate),
+        f"in {times.came_from} since {_format_time(since)}, {gate} is required",
+        since + least,
+        before_request=True,
     )
 
 
-def _freeze(gate: Freeze, times: Times) -> ClosedTimeGate | None:
+def _check_freeze(gate: Freeze, times: Times) -> ClosedTimeGate | None:
     until = gate.until(times.now)
-    return ClosedTimeGate(str(gate), f"frozen until {_at(until)}", until) if until else None
+    return ClosedTimeGate(str(gate), f"frozen until {_format_time(until)}", until) if until else None
 
 
-def _limit(gate: MaxPerDay, times: Times) -> ClosedTimeGate | None:
+def _check_daily_limit(gate: MaxPerDay, times: Times) -> ClosedTimeGate | None:
     recent = [at for at in times.promoted if times.now - at < _DAY]
     if len(recent) < gate.max_per_day:
         return None
     free = recent[gate.max_per_day - 1] + _DAY
     return ClosedTimeGate(
-        str(gate), f"{len(recent)} promoted within 24 h, {gate} is allowed; free at {_at(free)}", free
+        str(gate), f"{len(recent)} promoted within 24 h, {gate} is allowed; free at {_format_time(free)}", free
     )
 
 
-def _at(time: datetime) -> str:
+def _format_time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"

@@ -1,39 +1,40 @@
-"""The way of a version to a target, as far as it can be told without doing anything: for requests, and for plans."""
+"""The rules for a version's move to a target, without doing it: for requests and plans."""
 
 from collections.abc import Collection
 
 from registrar.policy import Policy, Target
 from registrar.policy.approvals import Approval
 from registrar.queries.voting import by_account
-from worker.promotions.current_stage import standing
 from worker.promotions.evidence import EvaluationContext, gather
-from worker.promotions.stage_occupancy import seen
+from worker.promotions.stage_occupancy import take_snapshot
+from worker.promotions.version_state import current_stage
 from worker.registry.protocol import Version
 
 
 def wrong_start(policy: Policy, version: Version, target: Target) -> str | None:
-    """Why a target can't be reached from where the version is, or None."""
+    """Return why the target can't be reached from the version's stage, or None."""
     model = policy.model(version.model)
-    sources, present = model.sources_of(target), standing(model, version)
+    sources, present = model.sources_of(target), current_stage(model, version)
     if present in sources:
         return None
     return f"it is in {present}, and {target.stage} is reached from {' or '.join(sources)}"
 
 
-def held_back(look: EvaluationContext, version: Version, stage: str) -> str | None:
-    """The gates on the way to a target, its own and those of the targets before it, that a version does not pass.
+def failed_gates(context: EvaluationContext, version: Version, stage: str) -> str | None:
+    """Return the gates on the way to a target, its own and those of earlier targets, that a version fails; None: it
+    passes.
 
-    For what is there already, past them perhaps: from where it came is not to be seen any more.
+    For versions that are there already, perhaps past the gates: where they came from is unknown.
     """
-    targets = look.policy.model(version.model).targets
+    targets = context.policy.model(version.model).targets
     stages = [target.stage for target in targets]
     way = targets[: stages.index(stage) + 1] if stage in stages else []
-    failed = [reason for target in way for reason in gather(look, version, target).reasons]
+    failed = [reason for target in way for reason in gather(context, version, target).reasons]
     return "; ".join(dict.fromkeys(failed)) or None
 
 
-def who_may(policy: Policy, target: Target, without: Collection[str] = ()) -> str:
-    """Whose approvals it takes, for people; "" where it takes none. without: the ids of who is excluded."""
+def required_approvals(policy: Policy, target: Target, without: Collection[str] = ()) -> str:
+    """Return whose approvals it takes, for people; "" where none. without: ids of the excluded."""
     rules = target.approval.rules if isinstance(target.approval, Approval) else []
     return " and ".join(
         f"{rule.required_approvals} of {_members(policy, rule.group, without)} ({rule.group})" for rule in rules
@@ -45,24 +46,24 @@ def _members(policy: Policy, group: str, without: Collection[str]) -> str:
     return ", ".join(name for who, name in named if who not in without) or "nobody who may"
 
 
-def barred(policy: Policy, target: Target, *, requester: str | None, trained_by: str) -> frozenset[str]:
-    """The ids of those whose approval the policy excludes. trained_by: MLflow's name of the author."""
+def excluded_approvers(policy: Policy, target: Target, *, requester: str | None, trained_by: str) -> frozenset[str]:
+    """Return the ids of those whose approval the policy excludes. trained_by: MLflow's name of the author."""
     exclude = target.approval.exclude if isinstance(target.approval, Approval) else []
     author = by_account(policy, trained_by) if trained_by else None
     found = {requester if "requester" in exclude else None, author if "author" in exclude else None}
     return frozenset(who for who in found if who)
 
 
-def replaced(look: EvaluationContext, version: Version, target: Target) -> list[int]:
-    """The versions that would have to leave. Where aliases alone count, whoever holds this one loses it by itself."""
+def versions_to_replace(context: EvaluationContext, version: Version, target: Target) -> list[int]:
+    """Return the versions that would have to leave. In the mode `aliases`, the holder just loses the alias."""
     if not target.exclusive:
         return []
-    if look.policy.model(version.model).mode == "aliases":
-        holder = look.registry.by_alias(version.model, target.alias or "")
+    if context.policy.model(version.model).mode == "aliases":
+        holder = context.registry.by_alias(version.model, target.alias or "")
         return [holder.version] if holder and holder.version != version.version else []
-    return [other.version for other in seen(look, version.model).others(target.stage, version)]
+    return [other.version for other in take_snapshot(context, version.model).others(target.stage, version)]
 
 
-def becomes(target: Target) -> str:
-    """What happens to those that leave, for people."""
+def replaced_outcome(target: Target) -> str:
+    """Return what happens to replaced versions, for people."""
     return "goes back to Staging" if target.on_replace == "staging" else "is archived"

@@ -1,26 +1,27 @@
-"""Moving a version between stages, its alias with it, and saying so where people look.
+"""Move a version between stages, with its alias, and note that in its description.
 
-Each step looks first, so that doing it again after a crash changes nothing; then what it left is read back. In the mode
-`stages` no alias is touched, in the mode `aliases` no stage.
+Each step reads before it writes, so that repeating it after a crash changes nothing; afterwards the result is read
+back. In the mode `stages` no alias is touched, in the mode `aliases` no stage.
 
-A move is whole or not at all: where a stage or an alias is refused for good, the others go back. The description only
-says so: without its line a move is a move.
+A move is all or nothing: where a stage or an alias is refused for good, what was written is undone. A missing line in
+the description does not undo a move.
 """
 
 from datetime import datetime
 
+from registrar.events.facts import FactType
 from registrar.events.outcome import Fact, FollowUp, LedgerChange, Outcome
 from registrar.ledger.holders import HoldingEnded, HoldingStarted, holder
 from worker.promotions import undo, version_state
-from worker.promotions.current_stage import standing
-from worker.promotions.stage_occupancy import StageSnapshot, exclusive, seen
+from worker.promotions.stage_occupancy import StageSnapshot, exclusive_stages, take_snapshot
 from worker.promotions.step import Step
 from worker.promotions.version_identity import VersionChanged
+from worker.promotions.version_state import current_stage
 from worker.registry import limits
-from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, present
+from worker.registry.protocol import PermanentError, Refused, RegistryError, RetryableError, Version, find_version
 from worker.task_context import TaskContext
 
-DESCRIPTION_LINES = 20  # older lines about moves make room
+DESCRIPTION_LINES = 20  # lines about moves; older ones are dropped
 
 
 def move(
@@ -32,48 +33,48 @@ def move(
     promotion: str | None = None,
     follow_ups: tuple[FollowUp, ...] = (),
 ) -> Outcome:
-    """Bring a version to a stage, give it the target's alias, take its other targets' aliases away.
+    """Bring a version to a stage, give it the target's alias, and take its other targets' aliases away.
 
-    promotion: the one that brings it there; the record's holdings name it.
-    The outcome sends whoever else holds an exclusive stage away, one by one, before anything else of this lane.
+    promotion: the one that brings it there, for the record's holdings. The outcome's follow-ups send the other versions
+    of an exclusive stage away, one by one, before anything else of this lane.
     """
     policy = context.policy.model(version.model)
     step = Step(version, stage, policy, policy.target(stage), promotion)
     before = _before(context, step)
     try:
-        previous, look = _made(context, step, before)
+        previous, snapshot = _write_move(context, step, before)
     except VersionChanged:
-        undo.let_go(context, step)
+        undo.release_other_version(context, step)
         raise
     except RegistryError as error:
-        if not context.ends(error) or (became := undo.take_back(context, step)) is None:
+        if not context.ends(error) or (became := undo.undo_move(context, step)) is None:
             raise
-        # Whatever it was, it is no mere refusal: something had been done.
+        # No longer a mere refusal: something was written.
         kind = PermanentError if isinstance(error, Refused) else type(error)
         raise kind(f"{error}; {became}") from error
-    others = look.others(stage, version) if look else []
+    others = snapshot.others(stage, version) if snapshot else []
     fact = _fact(context, step, before, because=reason, unsaid=_describe(context, version, stage))
     return Outcome(
         summary=fact.text,
         facts=(fact,),
         follow_ups=(*(_replace(other, step) for other in others), *follow_ups),
-        records=(*_records(context, step), *previous, *(look.records if look else ())),
+        records=(*_records(context, step), *previous, *(snapshot.records if snapshot else ())),
     )
 
 
 def transitioned(version: Version, stage: str, at: datetime, who: str) -> str:
-    """The line of the description that says so. `at` is the event's time: the same on every attempt."""
+    """Return the description's line. at: the event's time, the same on every attempt."""
     return f"version {version.version} was transitioned to {stage} on {at:%Y-%m-%d %H:%M} UTC by {who}"
 
 
-def _made(
+def _write_move(
     context: TaskContext, step: Step, before: int | None
 ) -> tuple[tuple[LedgerChange, ...], StageSnapshot | None]:
-    """All of a move but what is said of it."""
+    """Do the move, without the description."""
     _write(context, step)
     _verify(context, step)
     previous = _name_previous(context, step, before)
-    return previous, seen(context, step.version.model) if step.stage in exclusive(step.policy) else None
+    return previous, take_snapshot(context, step.version.model) if step.stage in exclusive_stages(step.policy) else None
 
 
 def _write(context: TaskContext, step: Step) -> None:
@@ -87,7 +88,7 @@ def _write(context: TaskContext, step: Step) -> None:
 
 
 def _before(context: TaskContext, step: Step) -> int | None:
-    """Who held the target before, by the record: it changes at the end alone, so a second attempt finds the same."""
+    """Return the former holder by the record, which changes only at the end: a second attempt finds the same."""
     if not step.target:
         return None
     kind, key = ("stage", step.stage) if step.staged else ("alias", step.alias or "")
@@ -97,12 +98,12 @@ def _before(context: TaskContext, step: Step) -> int | None:
 
 
 def _name_previous(context: TaskContext, step: Step, before: int | None) -> tuple[LedgerChange, ...]:
-    """The one that was replaced gets the alias that says so, unless it was sent away for being bad."""
+    """Give the replaced version the alias for that, unless it is quarantined."""
     name = step.target.previous_alias if step.target else None
     if not name or before is None:
         return ()
-    former = present(context.registry, step.version.model, before)
-    if former is None or version_state.why(context.ledger, former):
+    former = find_version(context.registry, step.version.model, before)
+    if former is None or version_state.quarantine_reason(context.ledger, former):
         return ()
     if name not in former.aliases:
         context.registry.set_alias(former.model, name, before)
@@ -110,15 +111,15 @@ def _name_previous(context: TaskContext, step: Step, before: int | None) -> tupl
 
 
 def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
-    """Add a line to the version's description. Returns why it has none, for people, where it can't have one."""
+    """Add a line to the version's description. Returns why it has none, for people, where there is no room."""
     line = transitioned(version, stage, context.task.accepted_at, context.actor_name)
-    said = _described(version.description, line)
-    if said == version.description:
+    text = _described(version.description, line)
+    if text == version.description:
         return None
-    if len(said) > limits.DESCRIPTION:
+    if len(text) > limits.DESCRIPTION:
         return f"it has no room left, MLflow keeps {limits.DESCRIPTION:,} characters"
     try:
-        context.registry.set_description(version.model, version.version, said)
+        context.registry.set_description(version.model, version.version, text)
     except RegistryError as error:
         if not context.ends(error):
             raise
@@ -127,7 +128,7 @@ def _describe(context: TaskContext, version: Version, stage: str) -> str | None:
 
 
 def _described(description: str, line: str) -> str:
-    """A description with a line about a move. What people wrote stays; the oldest lines about moves make room."""
+    """Return a description with a line about a move. People's text stays; the oldest lines about moves make room."""
     lines = [old for old in description.split("\n") if old]
     if line in lines:
         return description
@@ -157,14 +158,14 @@ def _replace(other: Version, step: Step) -> FollowUp:
 
 
 def _records(context: TaskContext, step: Step) -> tuple[LedgerChange, ...]:
-    """Whoever held an exclusive stage holds it no more from here on: also who left it by hand, unseen, or is archived
-    right after this.
+    """Return the changed holdings. Former holders of an exclusive stage hold it no more: also one that was moved
+    away by hand, unseen, or is archived right after this.
     """
     model, number, promotion = step.version.model, step.version.version, step.promotion
     records: list[LedgerChange] = [HoldingEnded(model, "alias", number, key) for key in sorted(step.foreign)]
     if step.staged:
         records.append(HoldingEnded(model, "stage", number, keep=step.stage))
-    # A promotion brings a version to its target once; else who was there when the first attempt began has stayed there.
+    # A promotion always starts a new holding; otherwise a version that was there at the first attempt keeps its own.
     again = promotion is not None or context.task.attempts > 1
     if step.staged and step.stage != "None":
         alone = step.target is not None and step.target.exclusive
@@ -180,7 +181,7 @@ def _fact(context: TaskContext, step: Step, before: int | None, *, because: str 
     """unsaid: why the version's description does not tell of it."""
     version, stage, alias = step.version, step.stage, step.alias
     details = {
-        "from": standing(step.policy, version),
+        "from": current_stage(step.policy, version),
         "stage": stage,
         "alias": alias,
         "previous_version": before,
@@ -188,11 +189,11 @@ def _fact(context: TaskContext, step: Step, before: int | None, *, because: str 
         "commit": version.tags.get("registrar.commit"),
         "by": context.actor_name,
     }
-    said = f": {because}" if because else ""
-    said += f"; its description does not say so: {unsaid}" if unsaid else ""
+    suffix = f": {because}" if because else ""
+    suffix += f"; its description does not say so: {unsaid}" if unsaid else ""
     if stage == "Archived":
-        text = f"{version} was archived by {context.actor_name}{said}"
-        return Fact("model_version.archived", text, version.model, version.version, details)
+        text = f"{version} was archived by {context.actor_name}{suffix}"
+        return Fact(FactType.MODEL_VERSION_ARCHIVED, text, version.model, version.version, details)
     where = f"{stage} (@{alias})" if alias else stage
-    text = f"{version} is in {where}, by {context.actor_name}{said}"
-    return Fact("model_version.transitioned", text, version.model, version.version, details)
+    text = f"{version} is in {where}, by {context.actor_name}{suffix}"
+    return Fact(FactType.MODEL_VERSION_TRANSITIONED, text, version.model, version.version, details)

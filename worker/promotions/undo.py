@@ -1,7 +1,7 @@
-"""Taking back what was done of a move that can't be finished: stage and aliases go where they were before it.
+"""Undo a move that can't be finished: stage and aliases go back to where they were.
 
-Where an attempt before this one has written already, the version no longer shows where it was: the record does, which
-changes at a move's end alone.
+Where an earlier attempt has written already, MLflow no longer shows that; the record does, as it changes only at a
+move's end.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from worker.registry.protocol import NotFound, RegistryError
 from worker.task_context import TaskContext
 
 
-def take_back(context: TaskContext, step: Step) -> str | None:
-    """Returns what became of it, for people; None where nothing had been done.
+def undo_move(context: TaskContext, step: Step) -> str | None:
+    """Return what became of it, for people; None where nothing had been written.
 
-    Raises Retryable where the registry does not answer and the task is tried again: so is the whole move.
+    Raises RetryableError where the registry does not answer and the task is tried again, with the whole move.
     """
     try:
-        stage, done = _stage_before(context, step), _aliases(context, step)
+        stage, done = _stage_before(context, step), _restore_aliases(context, step)
         if step.staged and context.registry.version(step.version.model, step.version.version).stage != stage:
             context.registry.set_stage(step.version.model, step.version.version, stage)
             done = True
@@ -30,10 +30,11 @@ def take_back(context: TaskContext, step: Step) -> str | None:
     return f"what had been done was taken back: {where}" if done else None
 
 
-def let_go(context: TaskContext, step: Step) -> None:
-    """Where the version was made anew in the middle of its move, what was written may be another's: nobody let that in.
+def release_other_version(context: TaskContext, step: Step) -> None:
+    """Undo writes that hit another version: the model was recreated in the middle of the move, and nobody admitted this
+    one.
 
-    Nothing is done where it is the same still, and another of the model is new.
+    Does nothing where the version is still the same, and another of the model is new.
     """
     model, number = step.version.model, step.version.version
     try:
@@ -48,8 +49,8 @@ def let_go(context: TaskContext, step: Step) -> None:
         context.unseen.drop_alias(model, str(step.alias))
 
 
-def _aliases(context: TaskContext, step: Step) -> bool:
-    """Whether any had to be put back."""
+def _restore_aliases(context: TaskContext, step: Step) -> bool:
+    """Return whether any had to be restored."""
     before, model = _aliases_before(context, step), step.version.model
     now = context.registry.model(model).aliases
     moved = {alias: number for alias, number in before.items() if now.get(alias) != number}
@@ -73,7 +74,7 @@ def _stage_before(context: TaskContext, step: Step) -> str:
 
 
 def _aliases_before(context: TaskContext, step: Step) -> Mapping[str, int | None]:
-    """Of those that the move touches: who had them."""
+    """Return the former holders of the aliases that the move touches."""
     version = step.version
     with context.ledger.read() as connection:
         recorded = {held.key: held.version for held in held_now(connection, version.model, "alias")}

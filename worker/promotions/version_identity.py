@@ -1,9 +1,9 @@
-"""Every version that a task reads is held against the record, before the task relies on either.
+"""Compare every version that a task reads with the record, before the task relies on either.
 
-What the record says of a number is about one version, and numbers begin anew in a model that is made anew. So where a
-task sees another version under a number, what the record has of the one before ends first, in a commit of its own, and
-the task begins again. Where that can't be, since the registry shows a version older than the record's, or another
-registry is asked, an operator has to say which of the two counts; until then the model is not written to.
+The record is about one version under a number, and numbers start again in a model that is deleted and created again.
+Where a task sees another version under a number, the records of the former one end first, in a commit of its own, and
+the task starts again. Where that is impossible (the registry shows a version older than the record's, or another
+registry is asked), an operator has to say which of the two counts; until then nothing of the model is written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,20 +11,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
+from registrar.events.facts import FactType
 from registrar.events.incarnation import Incarnation
 from registrar.events.outcome import Fact, LedgerChange, Outcome
 from registrar.ledger import Ledger
 from registrar.ledger.disputes import Dispute, Disputed, Settled, dispute
 from registrar.ledger.incarnations import known
 from registrar.ledger.open_records import Open, open_records
-from worker.registry.protocol import PermanentError, Recent, Refused, Registry, RetryableError, Version, present
+from worker.registry.protocol import PermanentError, Recent, Refused, Registry, RetryableError, Version, find_version
 
-MADE_ANEW, DISPUTED = "registry.made_anew", "registry.disputed"
-_MOST_ASKED = 200  # numbers; for more, all records of the model are read
+_MOST_ASKED = 200  # numbers asked for at once; beyond that, all records of the model are read
 
 
 class VersionChanged(RetryableError):
-    """A number stands for another version than it did. outcome: what is to be written before the task begins again."""
+    """A number stands for another version than before. outcome: to be recorded before the task starts again."""
 
     def __init__(self, message: str, outcome: Outcome | None = None) -> None:
         super().__init__(message)
@@ -32,10 +32,10 @@ class VersionChanged(RetryableError):
 
 
 class VersionIdentityCheck:
-    """Of one attempt, of one model. seen: the versions. wrote: whether anything was written to the registry.
+    """The check of one attempt, for one model. seen: the versions so far. wrote: whether the registry was written to.
 
-    judging: whether what is seen is held against the record; else it is only noted. meant: the number of the version
-    that the task was queued for, and when that one was made. said: the number that its event names, and when that was
+    judging: whether versions are compared with the record, or only noted. meant: the number of the version that the
+    task is bound to, and when that version was created. said: the number that the event names, and when the event was
     accepted.
     """
 
@@ -60,13 +60,13 @@ class VersionIdentityCheck:
         self._said = said
 
     def before_write(self) -> None:
-        """Raises PermanentError where an operator has to say first what counts."""
+        """Raises PermanentError where an operator has to say first which of the two counts."""
         if not self.wrote and (open_ := self._dispute()) and not open_.moves:
-            raise PermanentError(unsettled(self._model, open_))
+            raise PermanentError(dispute_text(self._model, open_))
         self.wrote = True
 
-    def look(self, found: Sequence[Version]) -> None:
-        """Raises VersionChanged, or PermanentError for what is in dispute."""
+    def check(self, found: Sequence[Version]) -> None:
+        """Raises VersionChanged; PermanentError for a model in dispute."""
         mine = [version.incarnation(self._inner.address) for version in found if version.model == self._model]
         for one in mine:
             before = self.seen.setdefault((one.model, one.version), one)
@@ -84,14 +84,14 @@ class VersionIdentityCheck:
                 raise Refused(f"this was said of another version of that number; now it is {one}")
 
     def _is_younger(self, found: Incarnation, accepted_at: datetime) -> bool:
-        """Whether it was made after the event was accepted, under a number that another version had before."""
+        """Return whether it was created after the event was accepted, under a number that another version had."""
         if found.created_at <= accepted_at:
             return False
         with self._ledger.read() as connection:
             return any(not one.same(found) for one in known(connection, found.model, version=found.version).values())
 
     def _load(self, numbers: Sequence[int]) -> None:
-        """What the record says of them; and, whatever their numbers, of those that are not archived."""
+        """Load what the record says of these numbers, and of all versions that are not archived."""
         if self._asked.issuperset(numbers):
             return
         with self._ledger.read() as connection:
@@ -100,8 +100,8 @@ class VersionIdentityCheck:
         self._asked.update(numbers)
 
     def _differs(self, found: Incarnation) -> bool:
-        """Whether the record is about another version of that number, or cannot be about this model at all: in one
-        model, versions are made in the order of their numbers.
+        """Return whether the record is about another version of that number, or can't be about this model: within a
+        model, versions are created in the order of their numbers.
         """
         if any(not record.is_of(found) for record in self._open.get(found.version, ())):
             return True
@@ -113,7 +113,7 @@ class VersionIdentityCheck:
         )
 
     def _judge(self, found: Mapping[int, Incarnation]) -> None:
-        """Look at everything that the record knows. Raises VersionChanged or PermanentError where the two don't fit."""
+        """Compare everything that the record knows. Raises VersionChanged or PermanentError where the two don't fit."""
         with self._ledger.read() as connection:
             records = open_records(connection, self._model)
         there = {**self._there(records), **found}
@@ -121,24 +121,24 @@ class VersionIdentityCheck:
         same = [one for one in records if one.version in there and one.is_of(there[one.version])]
         gone = [one for one in records if one.version not in there] if not same else []
         if not others and not gone:
-            self._in_order = True  # clocks of the registry's servers are apart
+            self._in_order = True  # the registry's servers have different clocks
             return
         if (open_ := self._dispute()) and not open_.moves:
-            raise PermanentError(unsettled(self._model, open_))
+            raise PermanentError(dispute_text(self._model, open_))
         if why := self._contradiction(others, there):
-            raise disputed(self._model, why)
-        raise _made_anew(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
+            raise dispute_error(self._model, why)
+        raise _model_changed(self._model, [*others, *gone], [there[one.version] for one in others], whole=not same)
 
     def _there(self, records: Sequence[Open]) -> dict[int, Incarnation]:
-        """By number, the versions that are there. What no search shows is asked for, unless it is archived."""
+        """Return the existing versions by number. Those that no search shows are asked for, unless archived."""
         found = {version.version: version for version in self._inner.recent(self._model).versions}
         for number in sorted({one.version for one in records if one.live} - found.keys()):
-            if version := present(self._inner, self._model, number):
+            if version := find_version(self._inner, self._model, number):
                 found[number] = version
         return {number: version.incarnation(self._inner.address) for number, version in found.items()}
 
     def _contradiction(self, others: Sequence[Open], there: Mapping[int, Incarnation]) -> str | None:
-        """Why this is no model that was made anew, for people."""
+        """Return why the model can't simply have been recreated, for people."""
         for record in others:
             found = there[record.version]
             if record.noted and record.noted.registry != found.registry:
@@ -154,12 +154,12 @@ class VersionIdentityCheck:
             return dispute(connection, self._model)
 
 
-class _Compared:
-    """A registry whose versions are looked at as they are read."""
+class _CheckedRegistry:
+    """A registry that checks versions as they are read."""
 
-    def __init__(self, inner: Registry, look: Callable[[Sequence[Version]], None]) -> None:
+    def __init__(self, inner: Registry, check: Callable[[Sequence[Version]], None]) -> None:
         self._inner = inner
-        self._look = look
+        self._check = check
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -167,22 +167,24 @@ class _Compared:
 
     def _called(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         found = call(*args, **kwargs)
-        self._look(_versions(found))
+        self._check(_versions(found))
         return found
 
 
-def compared(inner: Registry, sightings: VersionIdentityCheck) -> Registry:
-    return cast("Registry", _Compared(inner, sightings.look))
+def checked_registry(inner: Registry, sightings: VersionIdentityCheck) -> Registry:
+    return cast("Registry", _CheckedRegistry(inner, sightings.check))
 
 
-def disputed(model: str, why: str, *, moves: bool = False) -> VersionChanged:
-    """What becomes of a model of which MLflow and the record tell of two pasts. why: a sentence."""
-    text = unsettled(model, why)
-    return VersionChanged(text, Outcome(text, (Fact(DISPUTED, text, model),), records=(Disputed(model, text, moves),)))
+def dispute_error(model: str, why: str, *, moves: bool = False) -> VersionChanged:
+    """Return the error that puts a model in dispute. why: a sentence."""
+    text = dispute_text(model, why)
+    return VersionChanged(
+        text, Outcome(text, (Fact(FactType.REGISTRY_DISPUTED, text, model),), records=(Disputed(model, text, moves),))
+    )
 
 
-def unsettled(model: str, found: Dispute | str) -> str:
-    """What people are told. found: the dispute, whose sentence says it all already, or why there is one."""
+def dispute_text(model: str, found: Dispute | str) -> str:
+    """Return the text for people. found: the dispute, whose sentence is complete, or why there is one."""
     if isinstance(found, Dispute):
         return found.why
     return (
@@ -192,8 +194,8 @@ def unsettled(model: str, found: Dispute | str) -> str:
     )
 
 
-def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> VersionChanged:
-    """there: what is there instead. whole: the model was, with all its versions."""
+def _model_changed(model: str, ended: Sequence[Open], there: Sequence[Incarnation], *, whole: bool) -> VersionChanged:
+    """there: the versions in their place. whole: the model itself was recreated."""
     now = ", ".join(sorted({str(one) for one in there})) or "none of those versions is there any more"
     what = f"{model} was made anew in MLflow" if whole else f"of {model}, a version was made anew under its number"
     because = f"{what}: {now}"
@@ -203,16 +205,17 @@ def _made_anew(model: str, ended: Sequence[Open], there: Sequence[Incarnation], 
     records: list[LedgerChange] = [one.end_record(model, because) for one in ended]
     records.append(Settled(model, because))
     details = {"versions": sorted({one.version for one in ended})}
-    asked = [_superseded(model, one, because) for one in ended if one.kind == "promotion"]
+    asked = [_superseded_fact(model, one, because) for one in ended if one.kind == "promotion"]
     return VersionChanged(
-        text, Outcome(text, (Fact(MADE_ANEW, text, model, None, details), *asked), records=tuple(records))
+        text,
+        Outcome(text, (Fact(FactType.REGISTRY_MADE_ANEW, text, model, None, details), *asked), records=tuple(records)),
     )
 
 
-def _superseded(model: str, one: Open, because: str) -> Fact:
+def _superseded_fact(model: str, one: Open, because: str) -> Fact:
     text = f"the promotion of {model} version {one.version} to {one.target} is superseded: {because}"
     details = {"promotion": one.key, "target": one.target}
-    return Fact("promotion.superseded", text, model, one.version, details)
+    return Fact(FactType.PROMOTION_SUPERSEDED, text, model, one.version, details)
 
 
 def _by_number(records: Sequence[Open]) -> dict[int, list[Open]]:
@@ -223,6 +226,6 @@ def _by_number(records: Sequence[Open]) -> dict[int, list[Open]]:
 
 
 def _versions(found: Any) -> list[Version]:
-    """Those in what a call gave."""
+    """Return the versions in a call's result."""
     several = found.versions if isinstance(found, Recent) else found if isinstance(found, list) else [found]
     return [one for one in several if isinstance(one, Version)]

@@ -1,4 +1,4 @@
-"""Whose word counts on a promotion: the rules' groups, who is excluded, who stands in for whom."""
+"""Whose votes count on a promotion: groups, exclusions, delegates, and what is missing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,15 +12,15 @@ from worker.registry.protocol import Version
 from worker.task_context import TaskContext
 
 
-def meant(context: TaskContext) -> Promotion | None:
-    """The promotion that a vote or a cancellation was about when it was accepted."""
+def load_subject(context: TaskContext) -> Promotion | None:
+    """Return the promotion that a vote or a cancellation was about when it was accepted."""
     promotion = context.task.args.get(act_subjects.KEY, {}).get("promotion")
     with context.ledger.read() as connection:
         return get(connection, promotion) if promotion else None
 
 
-def changed(context: TaskContext) -> str | None:
-    """Why that is not what its author was shown any more, or None."""
+def subject_change(context: TaskContext) -> str | None:
+    """Return what changed since the author saw it, or None."""
     with context.ledger.read() as connection:
         return act_subjects.explain_outdated_vote(
             connection, context.task.event_type, context.task.data, context.task.args, context.actor_name
@@ -28,23 +28,22 @@ def changed(context: TaskContext) -> str | None:
 
 
 def approval_of(context: TaskContext, promotion: Promotion) -> Approval | None:
-    """The rules in effect; None where the target needs no approval any more, or is none."""
+    """Return the rules in effect; None where the target needs no approval any more, or is none."""
     target = context.policy.model(promotion.model).target(promotion.target)
     return target.approval if target and isinstance(target.approval, Approval) else None
 
 
-def allowed(context: TaskContext, groups: Sequence[str]) -> str:
-    """The groups with their members, for people."""
+def format_groups(context: TaskContext, groups: Sequence[str]) -> str:
+    """Return the groups with their members, for people."""
     return "; ".join(f"{group}: {', '.join(context.policy.members(group))}" for group in groups)
 
 
-def name(context: TaskContext, actor: str | None) -> str:
-    """Of somebody in the record."""
+def display_name(context: TaskContext, actor: str | None) -> str:
     return voting.name(context.policy, str(actor))
 
 
-def excluded(context: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
-    """Who may not approve, each with why."""
+def excluded_voters(context: TaskContext, promotion: Promotion, version: Version) -> dict[str, str]:
+    """Return who may not approve, each with why."""
     approval = approval_of(context, promotion)
     exclude = approval.exclude if approval else []
     found = {}
@@ -56,19 +55,19 @@ def excluded(context: TaskContext, promotion: Promotion, version: Version) -> di
 
 
 def _author(context: TaskContext, promotion: Promotion, version: Version) -> str | None:
-    """The person who trained it, by the promotion's evidence; what was asked for before that kept it, by the record."""
+    """Return the author by the promotion's evidence; for promotions older than that, by the record."""
     user = promotion.evidence.get("trained_by")
     if user is None:
-        user = attribution.known(context.ledger, version)
+        user = attribution.known_author(context.ledger, version)
     if user is None:
         user = context.registry.run(version.run_id).user if version.run_id else ""
     return voting.by_account(context.policy, user)
 
 
-def missing(
+def missing_approvals(
     context: TaskContext, approval: Approval, agreed: Sequence[tuple[str, datetime]], without: frozenset[str]
 ) -> str:
-    """What the rules still lack, for people; "" when all are met. agreed: who approved, and when: a delegate's word
-    counts for the time it was given in.
+    """Return what the rules still lack, for people; "" when all are met. agreed: approvers and times: a delegate's
+    vote counts for the time it was given.
     """
     return voting.in_words(approval.groups, voting.unfilled_seats(context.policy, approval, agreed, without))

@@ -1,4 +1,6 @@
-"""Asks MLflow every 10 s whether it answers, as the worker's client would: work that waits for it says so too late."""
+"""Ask MLflow every 10 s whether it answers, as the worker's client would: tasks that wait for it report that too
+late.
+"""
 
 import logging
 import threading
@@ -12,7 +14,7 @@ from registrar.ledger.heartbeats import EVERY
 
 log = logging.getLogger(__name__)
 
-_ASKED = f"{API}/registered-models/search?max_results=1"  # a question to its database; /health is answered without
+_ASKED = f"{API}/registered-models/search?max_results=1"  # reaches its database; /health does not
 
 
 class RegistryAvailability:
@@ -22,10 +24,10 @@ class RegistryAvailability:
         self.trouble: str | None = None  # why it did not answer; "": it did; None: not asked yet
         self._server = Server(uri, environ) if uri.startswith(("http://", "https://")) else None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="registry watch", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="registry availability", daemon=True)
 
-    def look(self) -> None:
-        """The log says what is new."""
+    def probe(self) -> None:
+        """Ask once; a change is logged."""
         if self._server is None:
             return
         before, self.trouble = self.trouble, _trouble(self._server)
@@ -35,9 +37,9 @@ class RegistryAvailability:
             log.info("MLflow serves this worker again")
 
     def _keep(self) -> None:
-        self.look()
+        self.probe()
         while not self._done.wait(EVERY):
-            self.look()
+            self.probe()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -51,9 +53,9 @@ class RegistryAvailability:
 
 def _trouble(server: Server) -> str:
     try:
-        said = server.get(_ASKED)
+        answer = server.get(_ASKED)
     except Silence as silence:
         return str(silence)
-    if said.status == 200 and isinstance(said.json, dict):
+    if answer.status == 200 and isinstance(answer.json, dict):
         return ""
-    return f"{server.root} answers {said.status}, and not as MLflow's registry does"
+    return f"{server.root} answers {answer.status}, and not as MLflow's registry does"

@@ -1,4 +1,4 @@
-"""MLflow's answers as the entities of door.py: by attribute, so that nothing of MLflow is imported here."""
+"""Convert MLflow's answers to the entities of protocol.py, by attribute, so that nothing of MLflow is imported here."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from worker.registry.protocol import Experiment, Model, Run, Version
 def _time(milliseconds: int | None) -> datetime | None:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
-    except (OverflowError, ValueError, OSError):  # whoever logs a run may write any number: one of no calendar is none
+    except (OverflowError, ValueError, OSError):  # a run's author may write any number, also one beyond the calendar
         return None
 
 
@@ -50,16 +50,18 @@ def run(found: Any) -> Run:
 
 
 def _user(found: Any) -> str:
-    """Who began the run, as MLflow keeps it with the run itself: the tag of that name can be written by anybody later.
+    """Return who began the run, as MLflow stores it with the run: the tag of that name can be changed by anybody later.
 
-    A run that was begun without one ("unknown", by MLflow's clients) has the tag alone.
+    A run begun without a user ("unknown", by MLflow's clients) has only the tag.
     """
     began = found.info.user_id or ""
     return began if began not in ("", "unknown") else str(found.data.tags.get("mlflow.user", ""))
 
 
 def mlmodel(text: str) -> dict[str, Any]:
-    """What an MLmodel file says: https://mlflow.org/docs/latest/ml/model/#storage-format. {} for what is none."""
+    """Return the content of an MLmodel file: https://mlflow.org/docs/latest/ml/model/#storage-format. {} where it is
+    none.
+    """
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""MLflow's exceptions, sorted into what may work later and what never will. Measured on MLflow 3.17 and 3.18."""
+"""Translate MLflow's exceptions into retryable and permanent ones. Measured on MLflow 3.17 and 3.18."""
 
 import re
 from collections.abc import Iterator
@@ -10,33 +10,33 @@ from mlflow.exceptions import MlflowException, RestException
 from worker.registry.origin import WHO, NotMlflow
 from worker.registry.protocol import AmbiguousError, NotFound, PermanentError, Refused, RetryableError
 
-_INVALID = "INVALID_PARAMETER_VALUE"  # what was asked for is wrong: a filter, a name, a tag
+_INVALID = "INVALID_PARAMETER_VALUE"  # a bad filter, name or tag
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 _RETRYABLE_STATUS = {408, 429, 502, 503, 504}
-# SQLAlchemy's IntegrityError, which MLflow answers as 400: two callers set one new alias at once.
+# SQLAlchemy's IntegrityError, which MLflow answers with 400: two callers set the same new alias at once.
 _RACE = re.compile(r"sqlalche\.me/e/\d+/gkpj")
 
 
-# A write that nobody answered may still be on its way: it is looked for no sooner than so many seconds after.
+# Seconds after which a write that got no answer is taken to have ended.
 SETTLE_SECONDS = 5.0
 
 
 @contextmanager
-def sorted_errors(what: str) -> Iterator[None]:
-    """Turns MLflow's exceptions into Retryable, Refused, NotFound or Final, with what was tried in front."""
+def translate_errors(what: str) -> Iterator[None]:
+    """Translate MLflow's exceptions within the block into those of protocol.py, with what was tried in front."""
     try:
         yield
     except (MlflowException, requests.RequestException, ModuleNotFoundError) as error:
-        raise as_ours(what, error) from error
+        raise translate(what, error) from error
 
 
-def as_ours(what: str, error: Exception) -> Exception:
-    """Any other than MLflow's is itself."""
+def translate(what: str, error: Exception) -> Exception:
+    """Return other exceptions than MLflow's unchanged."""
     match error:
         case MlflowException():
-            return _sorted(what, error)
-        case requests.HTTPError(response=requests.Response() as answer):  # of the artifacts, whose client sorts none
-            return _sorted(what, RestException(answer.json()))
+            return _translate_mlflow(what, error)
+        case requests.HTTPError(response=requests.Response() as answer):  # the artifact client raises it
+            return _translate_mlflow(what, RestException(answer.json()))
         case NotMlflow():
             return RetryableError(f"{what}: {error}", after=error.after)
         case requests.RequestException():
@@ -47,20 +47,22 @@ def as_ours(what: str, error: Exception) -> Exception:
 
 
 @contextmanager
-def settled(what: str) -> Iterator[None]:
-    """The same for a write: MLflow can't be asked to do something only once, so one in doubt is given time to end."""
+def translate_write_errors(what: str) -> Iterator[None]:
+    """Do the same for a write. MLflow has no idempotent writes, so one without an answer is given time to end before
+    a retry.
+    """
     try:
-        with sorted_errors(what):
+        with translate_errors(what):
             yield
     except RetryableError as error:
         error.after = max(error.after or 0.0, SETTLE_SECONDS)
         raise
 
 
-def _sorted(what: str, error: MlflowException) -> RetryableError | PermanentError:
+def _translate_mlflow(what: str, error: MlflowException) -> RetryableError | PermanentError:
     if isinstance(error.__context__, requests.RequestException):
         return _unanswered(what, error.__context__)
-    if WHO in str(error):  # a download says of several files in one text what became of them
+    if WHO in str(error):  # a download reports several files in one text
         return RetryableError(f"{what}: {str(error)[str(error).index(WHO) :].splitlines()[0][:500]}")
     text, status = f"{what}: {_first_line(error)}", error.get_http_status_code()
     if error.error_code in _NOT_FOUND:
@@ -68,7 +70,7 @@ def _sorted(what: str, error: MlflowException) -> RetryableError | PermanentErro
     race = error.error_code == "BAD_REQUEST" and _RACE.search(str(error))
     if status in _RETRYABLE_STATUS or error.error_code == "ABORTED" or race:
         return RetryableError(text)
-    # An unknown logged model is an INTERNAL_ERROR too, and will stay one.
+    # An unknown logged model is an INTERNAL_ERROR, too, and will stay one.
     if status == 500 and "Unable to find a logged_model" not in str(error):
         return AmbiguousError(text)
     return Refused(text) if error.error_code == _INVALID else PermanentError(text)
@@ -81,6 +83,6 @@ def _unanswered(what: str, error: requests.RequestException) -> RetryableError:
 
 
 def _first_line(error: MlflowException) -> str:
-    """What it says, without the code that stands before it; nothing in front of the sentence is for people."""
-    said = str(error.message).strip().splitlines()[:1] or [str(error.error_code)]
-    return said[0].removeprefix(f"{error.error_code}: ")[:500]
+    """Return the error's first line without its code, which is not for people."""
+    lines = str(error.message).strip().splitlines()[:1] or [str(error.error_code)]
+    return lines[0].removeprefix(f"{error.error_code}: ")[:500]

@@ -1,4 +1,4 @@
-"""A run's and a version's files, through the artifact store that MLflow names."""
+"""The files of runs and versions, through the artifact store that MLflow names."""
 
 import hashlib
 import json
@@ -11,17 +11,17 @@ from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from worker.registry import entities
-from worker.registry.errors import sorted_errors
-from worker.registry.instrumented_client import download_artifacts, list_artifacts, store, watched
+from worker.registry.errors import translate_errors
+from worker.registry.instrumented_client import download_artifacts, instrumented, list_artifacts, store
 from worker.registry.protocol import FILES, FilesSeen, PermanentError
 
-_MOST_FILES = 10_000  # of one model; what is more is not looked at
+_MOST_FILES = 10_000  # of one model; further ones are ignored
 _MOST_MLMODEL = 1_000_000  # characters
-_MOST_HASHED = 1_000  # files of one model: each is a call
+_MOST_HASHED = 1_000  # files of one model; each takes a call
 
 
 class Files:
-    """The part of door.Registry that is about files. uri: MLFLOW_TRACKING_URI."""
+    """The part of protocol.Registry about files. uri: MLFLOW_TRACKING_URI."""
 
     def __init__(self, uri: str, client: MlflowClient) -> None:
         self._uri = uri
@@ -29,37 +29,39 @@ class Files:
         self._store = store(uri)
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
-        with sorted_errors(f"fetching the artifacts of run {run_id}"):
+        with translate_errors(f"fetching the artifacts of run {run_id}"):
             wanted = {"run_id": run_id, "artifact_path": path or ""}
             return Path(download_artifacts(**wanted, dst_path=str(folder), tracking_uri=self._uri))
 
     def files_of(self, model: str, version: int) -> list[str]:
-        with sorted_errors(f"looking at the files of {model} version {version}"):
+        with translate_errors(f"looking at the files of {model} version {version}"):
             return sorted(self.listed(self._address(model, version)))
 
     def _address(self, model: str, version: int) -> str:
-        """Where a version's files are. MlflowClient would read the whole model first, to see that it is no prompt."""
+        """Return the address of a version's files. MlflowClient would read the whole model first, to rule out a
+        prompt.
+        """
         return str(self._store.get_model_version_download_uri(model, version))
 
     def listed(self, uri: str) -> set[str]:
-        """The names of what is in a folder of an artifact store."""
+        """Return the names in a folder of an artifact store."""
         return {Path(file.path).name for file in list_artifacts(artifact_uri=uri, tracking_uri=self._uri)}
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
-        with sorted_errors(f"reading the MLmodel file of {model} version {version}"):
+        with translate_errors(f"reading the MLmodel file of {model} version {version}"):
             address = self._address(model, version)
             return entities.mlmodel(self._mlmodel(address) if "MLmodel" in self.listed(address) else "")
 
     def _mlmodel(self, address: str) -> str:
-        """The file itself, of the files at an address."""
+        """Return the text of the MLmodel file at an address."""
         with TemporaryDirectory() as folder:
             uri = f"{address.rstrip('/')}/MLmodel"
             got = download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
             return Path(got).read_text(encoding="utf-8", errors="replace")[:_MOST_MLMODEL]
 
     def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
-        """Also those of a logged model (m-...): its id stays when somebody writes over its files."""
-        with sorted_errors(f"looking at the files of {model} version {version}"):
+        """Read also the files of a logged model (m-...): its id stays when somebody overwrites them."""
+        with translate_errors(f"looking at the files of {model} version {version}"):
             address = self._address(model, version)
             listing = self._listing(address)
             content = self._hashes(address, _within(listing, most))
@@ -68,9 +70,9 @@ class Files:
         return FilesSeen(f"{FILES}{digest}", _compared(len(listing), len(content)))
 
     def _hashes(self, address: str, paths: Iterable[str]) -> dict[str, str]:
-        """SHA-256 by path. Each file is asked for alone: MLflow's own download would first list what it is in."""
+        """Return SHA-256 by path. Files are downloaded one by one: MLflow's own download lists their folder first."""
         repository = get_artifact_repository(address, tracking_uri=self._uri)
-        download = watched("download_artifacts", repository._download_file)
+        download = instrumented("download_artifacts", repository._download_file)
         found = {}
         with TemporaryDirectory() as folder:
             file = Path(folder) / "file"
@@ -81,7 +83,7 @@ class Files:
         return found
 
     def _listing(self, address: str) -> list[tuple[str, int]]:
-        """The path and size of every file at an address, as far as _MOST_FILES."""
+        """Return path and size of the files at an address, _MOST_FILES at most."""
         found: list[tuple[str, int]] = []
         folders = [""]
         while folders and len(found) < _MOST_FILES:
@@ -96,21 +98,21 @@ class Files:
         return sorted(found)
 
     def size_of(self, model: str, version: int) -> int:
-        with sorted_errors(f"looking at the files of {model} version {version}"):
+        with translate_errors(f"looking at the files of {model} version {version}"):
             found = self._listing(self._address(model, version))
         if len(found) >= _MOST_FILES:
             raise PermanentError(f"{model} version {version} has {_MOST_FILES:,} files or more, too many to count")
         return sum(size for _, size in found)
 
     def download_version(self, model: str, version: int, folder: Path) -> Path:
-        """From where the registry says the version's files are."""
-        with sorted_errors(f"fetching {model} version {version}"):
+        """Download from where the registry says the files are."""
+        with translate_errors(f"fetching {model} version {version}"):
             address = self._address(model, version)
             return Path(download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._uri))
 
 
 def _within(listing: Iterable[tuple[str, int]], most: int) -> list[str]:
-    """The paths of MLmodel and of the smallest files, as far as so many bytes go: code and settings before weights."""
+    """Return MLmodel and the smallest files that fit into so many bytes: code and settings before weights."""
     left, found = most, []
     for path, size in sorted(listing, key=lambda each: (each[0] != "MLmodel", each[1], each[0])):
         if path == "MLmodel" and size <= _MOST_MLMODEL:
@@ -122,7 +124,7 @@ def _within(listing: Iterable[tuple[str, int]], most: int) -> list[str]:
 
 
 def _compared(files: int, hashed: int) -> str:
-    """What an approval holds for, in words."""
+    """Return what an approval covers, for people."""
     if not files:
         return "there are no files"
     of = f"{files:,}" if files < _MOST_FILES else f"the first {_MOST_FILES:,}"

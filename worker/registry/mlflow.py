@@ -1,6 +1,6 @@
-"""The only door to MLflow: the calls of door.Registry, each error sorted into Retryable or final.
+"""protocol.Registry on MLflow: the only module that writes to it, with each error translated.
 
-Which call, with which arguments: docs/decisions/0008 and 0009. Measured on MLflow 3.17 and 3.18.
+README, "Decisions", says which calls are used, and how. Measured on MLflow 3.17 and 3.18.
 """
 
 import warnings
@@ -20,7 +20,7 @@ from mlflow.environment_variables import (
 
 from registrar.config.credentials import login, without_login
 from worker.registry import entities, instrumented_client, limits
-from worker.registry.errors import settled, sorted_errors
+from worker.registry.errors import translate_errors, translate_write_errors
 from worker.registry.files import Files
 from worker.registry.protocol import Experiment, Model, ModelSource, NotFound, PermanentError, Run, Version
 from worker.registry.versions import GLANCES, Versions, pages, quoted
@@ -30,20 +30,20 @@ _PAGE = 200
 
 
 def configure_client() -> None:
-    """Once per process: fail fast and leave retrying to us. MLflow's defaults hang a call for 247 s."""
+    """Call once per process: fail fast, and leave retrying to us. By its defaults MLflow blocks a call for 247 s."""
     MLFLOW_HTTP_REQUEST_TIMEOUT.set(TIMEOUT_SECONDS)
     MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(0)
     MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-    # Stages are deprecated and in wide use: moving them is what this program is for.
+    # Stages are deprecated, and in wide use; this program moves them.
     warnings.filterwarnings("ignore", category=FutureWarning, module="mlflow")
     warnings.filterwarnings("ignore", message=".*[Mm]odel registry stages.*", category=FutureWarning)
 
 
 class MlflowRegistry(Files, Versions):
-    """uri: MLFLOW_TRACKING_URI. before_write is called right before each write: it checks the lease, or raises.
+    """uri: MLFLOW_TRACKING_URI. before_write: called right before each write; checks the lease, or raises.
 
-    What is there already is written to past MlflowClient, which would read the whole model first, versions and all, to
-    see that it is no prompt. A version is read before it is written to, and of a prompt that finds none.
+    Writes to existing versions bypass MlflowClient, which would read the whole model first, to rule out a prompt. A
+    version is read before it is written to, and reading a prompt raises NotFound.
     """
 
     def __init__(
@@ -64,17 +64,17 @@ class MlflowRegistry(Files, Versions):
         return self._uri.rstrip("/")
 
     def guarded(self, before_write: Callable[[], None]) -> "MlflowRegistry":
-        """The same registry, for one task: before_write checks that the task is still ours."""
+        """Return the registry of one task. before_write: checks that the task is still ours."""
         return MlflowRegistry(self._uri, before_write=before_write, client=self._client, glances=self._glances)
 
     @contextmanager
     def _write(self, what: str) -> Iterator[None]:
         self._before_write()
-        with settled(what):
+        with translate_write_errors(what):
             yield
 
     def run(self, run_id: str) -> Run:
-        with sorted_errors(f"reading run {run_id}"):
+        with translate_errors(f"reading run {run_id}"):
             return entities.run(self._client.get_run(run_id))
 
     def search_runs(
@@ -88,7 +88,7 @@ class MlflowRegistry(Files, Versions):
     ) -> list[Run]:
         if (found := self.experiment(experiment)) is None:
             raise NotFound(f"there is no experiment {experiment!r}")
-        with sorted_errors(f"searching the runs of {experiment!r}"):
+        with translate_errors(f"searching the runs of {experiment!r}"):
             runs = self._client.search_runs(
                 [found.id],
                 filter_string=filter_string,
@@ -99,12 +99,12 @@ class MlflowRegistry(Files, Versions):
             return [entities.run(run) for run in runs]
 
     def experiments(self) -> list[Experiment]:
-        with sorted_errors("listing experiments"):
+        with translate_errors("listing experiments"):
             found = pages(lambda token: self._client.search_experiments(max_results=_PAGE, page_token=token))
             return [entities.experiment(experiment) for experiment in found]
 
     def experiment(self, name: str) -> Experiment | None:
-        with sorted_errors(f"reading experiment {name!r}"):
+        with translate_errors(f"reading experiment {name!r}"):
             found = self._client.get_experiment_by_name(name)
             return entities.experiment(found) if found else None
 
@@ -113,11 +113,11 @@ class MlflowRegistry(Files, Versions):
             return str(self._client.create_experiment(name, tags=dict(tags)))
 
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
-        """MLflow 3 keeps models beside the run; MLflow 2 keeps them among its artifacts."""
-        with sorted_errors(f"looking for the model of run {run.id}"):
+        """Find models beside the run (MLflow 3), or among its artifacts (MLflow 2)."""
+        with translate_errors(f"looking for the model of run {run.id}"):
             if logged := self._logged_model(run, artifact_path):
                 return ModelSource(f"models:/{logged}", logged)
-            # By the run's id MLflow's client would ask three more questions, of what we know.
+            # Given only the run's id, MLflow's client makes three more calls for what we know.
             found = self.listed(f"{run.artifact_uri.rstrip('/')}/{artifact_path}")
         if "MLmodel" in found:
             return ModelSource(f"{run.artifact_uri}/{artifact_path}")
@@ -127,7 +127,7 @@ class MlflowRegistry(Files, Versions):
         )
 
     def _logged_model(self, run: Run, name: str) -> str | None:
-        """The newest ready model of that name; several may carry it, at different steps."""
+        """Return the newest ready model of that name; there may be several, of different steps."""
         found = [(step, self._client.get_logged_model(model_id)) for model_id, step in run.outputs]
         ready = [
             (step, int(model.creation_timestamp), str(model.model_id))
@@ -137,15 +137,15 @@ class MlflowRegistry(Files, Versions):
         return max(ready)[2] if ready else None
 
     def models(self, *, max_results: int = 100) -> list[Model]:
-        with sorted_errors("listing models"):
+        with translate_errors("listing models"):
             return [entities.model(found) for found in self._client.search_registered_models(max_results=max_results)]
 
     def model(self, name: str) -> Model:
-        with sorted_errors(f"reading model {name!r}"):
+        with translate_errors(f"reading model {name!r}"):
             return entities.model(self._store.get_registered_model(name))
 
     def ensure_model(self, name: str) -> None:
-        with sorted_errors(f"reading model {name!r}"):
+        with translate_errors(f"reading model {name!r}"):
             if self._client.search_registered_models(f"name = {quoted(name)}", max_results=1):
                 return
         try:
@@ -158,7 +158,7 @@ class MlflowRegistry(Files, Versions):
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
     ) -> Version:
-        """Tags and description go into the one call: it is atomic, and set_tag costs as much as the whole of it."""
+        """Send tags and description in the same call: it is atomic, and one set_tag costs as much."""
         with self._write(f"registering run {run_id} as a version of {model}"):
             created = self._client.create_model_version(
                 model,
@@ -172,7 +172,7 @@ class MlflowRegistry(Files, Versions):
             return entities.version(created)
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
-        """Never with archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
+        """Never use archive_existing_versions: it leaves two holders under load, and fails on psycopg 3."""
         with self._write(f"moving {model} version {version} to {stage}"):
             self._store.transition_model_version_stage(model, version, stage, archive_existing_versions=False)
 
@@ -201,12 +201,12 @@ class MlflowRegistry(Files, Versions):
             self._store.delete_model_version(model, version)
 
     def take_back(self, model: str, version: int) -> None:
-        with settled(f"taking back {model} version {version}"):
+        with translate_write_errors(f"taking back {model} version {version}"):
             self._store.delete_model_version(model, version)
 
 
 def _logged_in(uri: str) -> str:
-    """The address without its login, which MLflow would repeat in its errors; it is given to MLflow by itself."""
+    """Return the address without its login, which MLflow would repeat in errors; MLflow gets it separately."""
     if found := login(uri):
         MLFLOW_TRACKING_USERNAME.set(found.user)
         MLFLOW_TRACKING_PASSWORD.set(found.password)

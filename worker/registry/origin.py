@@ -1,8 +1,8 @@
-"""Who answered: MLflow itself, or something on the way to it.
+"""Tell MLflow's answers from those of something between us and it.
 
-MLflow answers its API with a JSON object, and refuses with one that holds an error_code of its own. A proxy's 404 is no
-missing version, its login page no empty list, and an empty 200 no model without versions: whatever is not MLflow's says
-nothing about the registry, and may pass. So each answer is looked at before MLflow's client makes something of it.
+MLflow answers its API with a JSON object, and refuses with one that has an error_code of its own. A proxy's 404 is no
+missing version, its login page no empty list, and an empty 200 no model without versions: an answer that is not
+MLflow's says nothing about the registry, and may be different later. So each is checked before MLflow's client uses it.
 """
 
 import json
@@ -19,14 +19,14 @@ from urllib3.util import Retry
 
 from registrar.ledger.engine import now
 from registrar.text.sanitize import shown
-from worker.retry_after import seconds
+from worker.retry import parse_retry_after
 
-LONGEST = 30.0  # seconds that an answer may take to arrive; each part of it has MLFLOW_HTTP_REQUEST_TIMEOUT
+LONGEST = 30.0  # seconds for a whole answer; each part of it has MLFLOW_HTTP_REQUEST_TIMEOUT
 _API = re.compile(r"/(ajax-)?api/\d\.\d/")
 _BUSY = {408, 429, 502, 503, 504}
 _AT_ONCE = 65_536  # bytes
 WHO = "something before MLflow, or not MLflow, answered"
-_MOST_SHOWN = 120  # characters of what was answered
+_MOST_SHOWN = 120  # characters of the answer
 _HINTS = {
     301: "; set MLFLOW_TRACKING_URI to the address that it leads to",
     401: "; see MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
@@ -43,48 +43,48 @@ class NotMlflow(requests.RequestException):
         self.after = after
 
 
-def listen() -> None:
-    """Once per process, before MLflow's client is used. All that it sends goes by the sessions that are made here."""
+def install_check() -> None:
+    """Call once per process, before MLflow's client is used: all its sessions are created with this check."""
     made = request_utils._get_request_session
-    if not hasattr(made, "listens"):
-        request_utils._get_request_session = _listening(made)
+    if not hasattr(made, "checks"):
+        request_utils._get_request_session = _checking(made)
 
 
-def _listening(made: Callable[..., requests.Session]) -> Callable[..., requests.Session]:
+def _checking(made: Callable[..., requests.Session]) -> Callable[..., requests.Session]:
     def session(*args: Any, **kwargs: Any) -> requests.Session:
-        """The client keeps it, so it is changed once."""
+        """MLflow's client keeps its sessions, so each is changed once."""
         found = made(*args, **kwargs)
-        if _judged not in found.hooks["response"]:
-            found.hooks["response"].append(_judged)
+        if _check_origin not in found.hooks["response"]:
+            found.hooks["response"].append(_check_origin)
             for adapter in found.adapters.values():
-                if isinstance(adapter, HTTPAdapter):  # else the client of 3.17 throws away what a 5xx says
+                if isinstance(adapter, HTTPAdapter):  # otherwise the client of 3.17 discards the body of a 5xx
                     adapter.max_retries = Retry(0, read=False)
         return found
 
-    session.listens = True  # type: ignore[attr-defined]
+    session.checks = True  # type: ignore[attr-defined]
     return session
 
 
-def _judged(response: requests.Response, **sent: Any) -> requests.Response:
-    """Raises NotMlflow. A file that comes is streamed, one that goes is put: neither is answered with JSON."""
+def _check_origin(response: requests.Response, **sent: Any) -> requests.Response:
+    """Raises NotMlflow. Files are streamed or put, and not answered with JSON."""
     is_file = response.ok and (sent.get("stream") or response.request.method == "PUT")
     if is_file or not _API.search(response.url):
         return response
     _read(response)
-    said = _object(response.text)
-    if said is not None and response.status_code in _BUSY:
+    content = _object(response.text)
+    if content is not None and response.status_code in _BUSY:
         raise NotMlflow(f"the registry answered {response.status_code}", after=_wait(response))
-    if said is not None and (response.ok or _is_mlflows(said)):
+    if content is not None and (response.ok or _is_mlflows(content)):
         return response
     raise NotMlflow(_sentence(response), after=_wait(response))
 
 
 def _wait(response: requests.Response) -> float | None:
-    return seconds(response.headers.get("Retry-After", ""), at=now())
+    return parse_retry_after(response.headers.get("Retry-After", ""), at=now())
 
 
 def _read(response: requests.Response) -> None:
-    """The whole body, however slowly it drips, or no longer than LONGEST."""
+    """Read the whole body, within LONGEST however slowly it comes."""
     until, parts = time.monotonic() + LONGEST, []
     while part := response.raw.read1(_AT_ONCE, decode_content=True):
         parts.append(part)
@@ -101,14 +101,14 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _is_mlflows(said: dict[str, Any]) -> bool:
-    code = said.get("error_code")
+def _is_mlflows(content: dict[str, Any]) -> bool:
+    code = content.get("error_code")
     return isinstance(code, str) and code in ErrorCode.keys()  # noqa: SIM118
 
 
 def _sentence(response: requests.Response) -> str:
     kind = response.headers.get("Content-Type", "").partition(";")[0] or "no content type"
     lines = response.text.strip().splitlines()
-    said = f": {shown(lines[0][:_MOST_SHOWN])}" if lines and kind == "text/plain" else ""
+    text = f": {shown(lines[0][:_MOST_SHOWN])}" if lines and kind == "text/plain" else ""
     hint = _HINTS.get(response.status_code, "")
-    return f"{WHO} {response.status_code} ({kind}{said}){hint}"
+    return f"{WHO} {response.status_code} ({kind}{text}){hint}"

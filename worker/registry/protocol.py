@@ -1,4 +1,4 @@
-"""What the worker needs of a model registry: the few calls, what they give, and the two fates of an error."""
+"""What the worker needs of a model registry: the calls, the entities, and the errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +17,8 @@ class RegistryError(UserError):
 
 
 class RetryableError(RegistryError):
-    """It may work later: tried again with growing pauses until the budget of time is spent.
-
-    after: seconds that the other side asked us to wait, or None.
+    """It may work later: tried again with growing pauses until its time is spent. after: seconds that the other side
+    asked us to wait, or None.
     """
 
     retry = True
@@ -30,22 +29,22 @@ class RetryableError(RegistryError):
 
 
 class AmbiguousError(RetryableError):
-    """The other side broke (HTTP 500): it may pass, or be so for ever, so it is tried a few times only.
+    """The other side failed (HTTP 500): for a while, or for good, so it is tried only a few times.
 
-    Waiting for hours would hold up all of the model's work behind it.
+    Waiting for hours would block all later tasks of the model.
     """
 
 
 class PermanentError(RegistryError):
-    """It will not work however often it is tried: the task failed, and people are told why."""
+    """It will never work: the task fails, and people are told why."""
 
     retry = False
 
 
 class Refused(PermanentError):
-    """What was asked for is not allowed, not possible as things are, or about nothing that there is.
+    """The request is not allowed, not possible as things are, or about something that does not exist.
 
-    The task ends as refused where it is the asker's mistake (worker/retry.py), else as failed.
+    The task ends as refused where that is the requester's mistake (worker/retry.py), else as failed.
     """
 
 
@@ -55,10 +54,10 @@ class NotFound(Refused):
 
 @dataclass(frozen=True)
 class Version:
-    """A model version. version counts from 1; aliases is filled only where one version was asked for.
+    """A model version. version: counts from 1. aliases: only filled where a single version was asked for.
 
-    changed: when the registry last changed its stage, its description or its being there, in ms by its own clock: only
-    to be compared with others of its kind. 0: not known.
+    changed: when the registry last changed its stage or description, or created it, in ms by the registry's own clock:
+    to be compared only with others of its kind. 0: unknown.
     """
 
     model: str
@@ -76,15 +75,15 @@ class Version:
         return f"{self.model} version {self.version}"
 
     def incarnation(self, registry: str) -> Incarnation:
-        """Which one it is. registry: the address of where it was seen."""
+        """Return the version's identity. registry: the address where it was seen."""
         return Incarnation(self.model, self.version, self.created_at, self.run_id, self.source, registry)
 
 
 @dataclass(frozen=True)
 class Recent:
-    """versions: those that changed since some time. whole: they are all that the model has.
+    """versions: those that changed since some time. whole: these are all of the model's.
 
-    at: when the registry changed any of the model's last, as it was when the look began (as Version.changed).
+    at: when the registry last changed any of the model's, as of the start of the call (as Version.changed).
     """
 
     versions: Sequence[Version]
@@ -112,7 +111,7 @@ class Run:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a run's model is: what create_version takes. logged_model: MLflow 3's id (m-...), else None."""
+    """The place of a run's model, as create_version takes it. logged_model: MLflow 3's id (m-...), else None."""
 
     uri: str
     logged_model: str | None = None
@@ -120,7 +119,7 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class Experiment:
-    """deleted: by somebody, and MLflow keeps it, with its name, until it is restored or purged."""
+    """deleted: MLflow keeps a deleted experiment, with its name, until it is restored or purged."""
 
     id: str
     name: str
@@ -131,8 +130,8 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model. aliases: version by alias. changed: when the registry last changed it, or moved or deleted a
-    version of it; as Version.changed.
+    """A registered model. aliases: version by alias. changed: when the registry last changed it, or moved or deleted
+    one of its versions; as Version.changed.
     """
 
     name: str
@@ -143,13 +142,13 @@ class Model:
     changed: int = 0
 
 
-FILES = "files:sha256:"  # begins a digest of them; earlier ones began otherwise
+FILES = "files:sha256:"  # prefix of a digest; digests of earlier releases have another
 
 
 @dataclass(frozen=True)
 class FilesSeen:
-    """A version's files at one look. digest: files:sha256:HEX; another one, other files. compared: what it is made of,
-    for people. Two digests can be compared where that is the same.
+    """A version's files at one look. digest: files:sha256:HEX; differs where the files do. compared: what it covers,
+    for people. Two digests are comparable where that is equal.
     """
 
     digest: str
@@ -161,7 +160,7 @@ class Registry(Protocol):
 
     @property
     def address(self) -> str:
-        """Without a login."""
+        """Return the address without a login."""
 
     def run(self, run_id: str) -> Run: ...
 
@@ -174,17 +173,17 @@ class Registry(Protocol):
         max_results: int = 100,
         run_view_type: str = "ACTIVE_ONLY",
     ) -> list[Run]:
-        """experiment: a name. Raises NotFound for an unknown one, PermanentError for a filter that can't be read."""
+        """experiment: a name. Raises NotFound for an unknown one, PermanentError for a bad filter."""
 
     def experiments(self) -> list[Experiment]: ...
 
     def experiment(self, name: str) -> Experiment | None: ...
 
     def create_experiment(self, name: str, *, tags: Mapping[str, str]) -> str:
-        """The new experiment's id."""
+        """Return the new experiment's id."""
 
     def source_of(self, run: Run, artifact_path: str) -> ModelSource:
-        """Where the model is that a run logged under a name. Raises NotFound where there is none."""
+        """Return the place of the model that a run logged under a name. Raises NotFound."""
 
     def models(self, *, max_results: int = 100) -> list[Model]: ...
 
@@ -196,20 +195,20 @@ class Registry(Protocol):
     def version(self, model: str, version: int) -> Version: ...
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
-        """All versions (of one run), newest first; [] for an unknown model. newest: so many at most."""
+        """Return all versions (of one run), newest first; [] for an unknown model. newest: how many at most."""
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
-        """The versions that changed at `since` (as Version.changed) or later, or all; nothing for an unknown model.
+        """Return the versions that changed at `since` (as Version.changed) or later; none for an unknown model.
 
-        All where since is None, and where looking for fewer would not be less. What changes while this looks may be
-        missing, and has a time not before `at`.
+        Returns all where since is None, or where fewer would not be cheaper. A change during the call may be missing;
+        its time is not before `at`.
         """
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """The version that an alias points at; None where there is no such alias, or no such model."""
+        """Return the version that an alias points at; None for an unknown alias or model."""
 
     def copies(self, model: str) -> list[Version]:
-        """Versions, of this model or any other, that were made from a version of it: their source is models:/NAME/N."""
+        """Return versions of any model that were copied from a version of this one: their source is models:/NAME/N."""
 
     def create_version(
         self, model: str, source: ModelSource, *, run_id: str, description: str, tags: Mapping[str, str]
@@ -222,55 +221,56 @@ class Registry(Protocol):
     def drop_alias(self, model: str, alias: str) -> None: ...
 
     def set_description(self, model: str, version: int, description: str) -> None:
-        """MLflow on PostgreSQL or MySQL refuses one that is longer than limits.DESCRIPTION."""
+        """MLflow on PostgreSQL or MySQL refuses one longer than limits.DESCRIPTION."""
 
     def set_tag(self, model: str, version: int, key: str, value: str) -> None:
-        """Of a value that is longer than limits.TAG, the beginning is kept."""
+        """A value longer than limits.TAG is cut."""
 
     def drop_tag(self, model: str, version: int, key: str) -> None:
-        """No error where there is no such tag."""
+        """An unknown tag is no error."""
 
     def delete_version(self, model: str, version: int) -> None:
-        """Its entry in the registry, with the aliases that point at it; its files stay where they are."""
+        """Delete the entry in the registry, with the aliases that point at it; files stay."""
 
     def take_back(self, model: str, version: int) -> None:
-        """delete_version for what this very attempt made; whether the task is still ours is not asked, for it may be
-        another's by now, which has made its own.
+        """Delete a version that this very attempt created, even if the task is another worker's by now, which has
+        created its own.
         """
 
     def download_run(self, run_id: str, path: str | None, folder: Path) -> Path:
-        """A run's artifacts, or the file or folder `path` of them, into a folder; where below it they are now."""
+        """Download a run's artifacts, or the file or folder `path` of them, into a folder; returns their place in
+        it.
+        """
 
     def files_of(self, model: str, version: int) -> list[str]:
-        """The names at the top of a version's files, as they can be fetched now; [] where there are none."""
+        """Return the names at the top of a version's files, as they can be fetched now; [] where there are none."""
 
     def mlmodel(self, model: str, version: int) -> Mapping[str, Any]:
-        """What the version's MLmodel file says; {} where there is none, or nothing that can be read."""
+        """Return the content of the version's MLmodel file; {} where there is none, or none that can be read."""
 
     def look_at_files(self, model: str, version: int, *, most: int) -> FilesSeen:
-        """What serving would load, as it is now: the names and sizes of all files, and the content of MLmodel and of
-        the smallest that are `most` bytes together.
+        """Return what serving would load now: names and sizes of all files, and the content of MLmodel and of the
+        smallest that together have `most` bytes.
         """
 
     def size_of(self, model: str, version: int) -> int:
-        """Bytes of all its files; 0 where there are none. Raises PermanentError where there are too many to count."""
+        """Return the bytes of all its files; 0 where there are none. Raises PermanentError where there are too many
+        to count.
+        """
 
     def download_version(self, model: str, version: int, folder: Path) -> Path: ...
 
 
 def with_known(registry: Registry, model: str, found: Iterable[Version], known: Iterable[int]) -> list[Version]:
-    """What a search found, and what it did not though it is there: searches may leave versions out.
-
-    known: numbers that ought to be there.
-    """
+    """Add the known versions that a search left out, where they still exist. known: numbers that ought to exist."""
     listed = list(found)
     missing = sorted(set(known) - {version.version for version in listed})
-    asked = (present(registry, model, number) for number in missing)
+    asked = (find_version(registry, model, number) for number in missing)
     return [*listed, *(version for version in asked if version)]
 
 
-def present(registry: Registry, model: str, number: int) -> Version | None:
-    """A version, or None where it is gone."""
+def find_version(registry: Registry, model: str, number: int) -> Version | None:
+    """Return a version, or None where it is gone."""
     try:
         return registry.version(model, number)
     except NotFound:

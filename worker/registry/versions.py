@@ -1,8 +1,8 @@
-"""Looking for versions, by calls that cost the same however many versions a model has, where MLflow has such.
+"""Find versions by calls whose cost does not grow with the model, where MLflow has such.
 
-MLflow's searches leave out all versions of a model of which one has the tag of a prompt (SqlAlchemyStore.
-_update_query_to_exclude_prompts), and its client does not read that one. Whoever has MLflow's login can set such a tag,
-so neither is believed: where a search finds nothing, what it may have left out is looked for.
+MLflow's searches leave out all versions of a model if one of them has the tag of a prompt (SqlAlchemyStore.
+_update_query_to_exclude_prompts), and its client does not read that one. Anybody with MLflow's login can set such a
+tag. So where a search finds nothing, hidden versions are looked for.
 """
 
 import re
@@ -15,12 +15,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.rest_store import RestStore
 
 from worker.registry import entities
-from worker.registry.errors import sorted_errors
+from worker.registry.errors import translate_errors
 from worker.registry.protocol import NotFound, Recent, Refused, Version
 
 
 def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
-    """All that MLflow finds, page by page. page: one of them, by its token."""
+    """Yield all results, page by page. page: returns one page by its token."""
     token: str | None = None
     while True:
         found = page(token)
@@ -30,7 +30,7 @@ def pages(page: Callable[[str | None], Any]) -> Iterator[Any]:
 
 
 def quoted(text: str) -> str:
-    """A value in MLflow's filter language, which knows no escape. Raises Refused for what can't be said in it."""
+    """Quote a value in MLflow's filter language, which has no escape. Raises Refused for both kinds of quotes."""
     if "'" not in text:
         return f"'{text}'"
     if '"' not in text:
@@ -39,20 +39,24 @@ def quoted(text: str) -> str:
 
 
 _PAGE = 1000
-GLANCES = (20, 200, _PAGE)  # how many of the versions that changed last are asked for, until that is far enough back
+GLANCES = (
+    20,
+    200,
+    _PAGE,
+)  # how many of the last changed versions are asked for, one after the other, until they go back far enough
 _NEWEST, _CHANGED_LAST = ["version_number DESC"], ["last_updated_timestamp DESC"]
 _TAGGED_AS_PROMPT = "tags.`mlflow.prompt.is_prompt` = 'true'"
 
 
 class Versions:
-    """The part of door.Registry that reads versions. glances: as GLANCES."""
+    """The part of protocol.Registry that reads versions."""
 
     _client: MlflowClient
     _store: RestStore
     _glances: Sequence[int]
 
     def version(self, model: str, version: int) -> Version:
-        with sorted_errors(f"reading {model} version {version}"):
+        with translate_errors(f"reading {model} version {version}"):
             found = self._store.get_model_version(model, str(version))
         if _is_prompt(found):
             raise NotFound(f"reading {model} version {version}: it is a prompt, and no model")
@@ -60,17 +64,17 @@ class Versions:
 
     def versions(self, model: str, *, run_id: str | None = None, newest: int | None = None) -> list[Version]:
         wanted = f"name = {quoted(model)}" + (f" and run_id = {quoted(run_id)}" if run_id else "")
-        with sorted_errors(f"listing the versions of {model}"):
+        with translate_errors(f"listing the versions of {model}"):
             most = min(newest or _PAGE, _PAGE)
-            found = _converted(self._found(wanted, most, _NEWEST)) if newest else list(self._all(wanted))
+            found = _converted(self._search(wanted, most, _NEWEST)) if newest else list(self._all(wanted))
             return found or [one for one in self._hidden(model) if run_id in (None, one.run_id)][:newest]
 
     def recent(self, model: str, *, since: int | None = None) -> Recent:
-        """One search is one moment of the registry; a stage that is changed has its version come first in it."""
+        """One search is one moment of the registry; a version whose stage changes comes first in it."""
         wanted, at = f"name = {quoted(model)}", 0
-        with sorted_errors(f"looking for what changed of {model}"):
+        with translate_errors(f"looking for what changed of {model}"):
             for glance in self._glances if since is not None else self._glances[:1]:
-                found = self._found(wanted, glance, _CHANGED_LAST)
+                found = self._search(wanted, glance, _CHANGED_LAST)
                 versions = _converted(found) or self._hidden(model)
                 at = max((version.changed for version in versions), default=0)
                 if not found.token:
@@ -80,8 +84,8 @@ class Versions:
             return Recent(list(self._all(wanted)), at, whole=True)
 
     def _hidden(self, model: str) -> list[Version]:
-        """All versions of a model that MLflow's searches leave out, newest first; read one by one."""
-        tagged = self._found(f"name = {quoted(model)} and {_TAGGED_AS_PROMPT}", 1, _NEWEST)
+        """Return all versions of a model that MLflow's searches leave out, newest first; read one by one."""
+        tagged = self._search(f"name = {quoted(model)} and {_TAGGED_AS_PROMPT}", 1, _NEWEST)
         if not tagged or _is_prompt(tagged[0]):
             return []
         newest = max((int(found.version) for found in self._store.get_latest_versions(model)), default=0)
@@ -94,20 +98,20 @@ class Versions:
             return []
 
     def _all(self, wanted: str) -> Iterator[Version]:
-        """From number to number: MLflow's tokens are offsets, by which one is passed over while another is deleted."""
+        """Page by version number: MLflow's tokens are offsets, which skip a version while another is deleted."""
         below = ""
-        while versions := _converted(self._found(wanted + below, _PAGE, _NEWEST)):
+        while versions := _converted(self._search(wanted + below, _PAGE, _NEWEST)):
             yield from versions
             if len(versions) < _PAGE:
                 return
             below = f" and version_number < {versions[-1].version}"
 
-    def _found(self, wanted: str, most: int, order: list[str]) -> Any:
+    def _search(self, wanted: str, most: int, order: list[str]) -> Any:
         return self._client.search_model_versions(wanted, max_results=most, order_by=order)
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """MLflow reads a whole model, versions and all, for the list of its aliases; not for one of them."""
-        with sorted_errors(f"reading @{alias} of {model}"):
+        """MLflow has no cheap list of a model's aliases, but a cheap call for one of them."""
+        with translate_errors(f"reading @{alias} of {model}"):
             try:
                 return entities.version(self._store.get_model_version_by_alias(model, alias))
             except MlflowException as error:
@@ -117,15 +121,15 @@ class Versions:
                 raise
 
     def copies(self, model: str) -> list[Version]:
-        """MLflow writes such sources as models:/NAME/N, whatever was given: an alias is resolved when it is made."""
-        # In the pattern _ is any character: for those that MLflow's filter or a database would take otherwise.
+        """MLflow writes such sources as models:/NAME/N, with aliases resolved."""
+        # In the pattern, _ stands for characters that MLflow's filter or a database would misread.
         pattern = re.sub(r"['\"\\\\%]", "_", model)
 
         def page(token: str | None) -> Any:
             wanted = f"source_path LIKE 'models:/{pattern}/%'"
             return self._client.search_model_versions(wanted, max_results=_PAGE, page_token=token)
 
-        with sorted_errors(f"looking for copies of {model}"):
+        with translate_errors(f"looking for copies of {model}"):
             found = [entities.version(version) for version in pages(page)]
             found += [version for name in self._hidden_models() for version in self._hidden(name)]
         return [version for version in found if version.source.startswith(f"models:/{model}/")]
@@ -138,7 +142,7 @@ class Versions:
 
 
 def _is_prompt(found: Any) -> bool:
-    """Of MLflow's answer: whether it is a real one. Its source is a word that stands for none, a model's an address."""
+    """Return whether MLflow's answer is a real prompt: its source is a placeholder word, a model's is an address."""
     return "mlflow.prompt.text" in found.tags and "/" not in (found.source or "")
 
 

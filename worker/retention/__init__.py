@@ -1,1 +1,1 @@
-"""Which old versions may go, what they occupy, and a plan of it."""
+"""Retention: which old versions may go, how much space they take, and a plan of that."""

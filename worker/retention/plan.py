@@ -1,4 +1,4 @@
-"""What pruning a model would do now, version by version, told without doing it."""
+"""What pruning a model would do now, version by version, without doing it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +7,10 @@ from typing import Literal
 from registrar.policy.duration import length
 from worker.lookups import Table
 from worker.promotions.evidence import EvaluationContext
-from worker.retention.sizes import counted_text, named, sizes
+from worker.retention.sizes import format_sizes, name_versions, sizes
 from worker.retention.survey import RetentionDecision, Step, survey
 
-_FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # what changes is read first
+_FIRST: tuple[Step, ...] = ("delete", "mark", "spare", "wait", "stay")  # changes come first
 _SAID: dict[Step, str] = {
     "delete": "is deleted",
     "mark": "is marked",
@@ -45,30 +45,32 @@ class PrunePlan:
         return Table(self.title, ("version", "stage", "what", "why", "bytes"), rows)
 
 
-def plan_prune(look: EvaluationContext, model: str) -> PrunePlan:
-    """Raises NotFound, Retryable where the registry does not answer, Final where something can't be told."""
-    everything = survey(look, model)
-    found = sizes(look, [fate for fate in everything if not fate.reasons], everything)
-    retention = look.policy.model(model).retention
+def plan_prune(context: EvaluationContext, model: str) -> PrunePlan:
+    """Raises NotFound, RetryableError, PermanentError."""
+    everything = survey(context, model)
+    found = sizes(context, [decision for decision in everything if not decision.reasons], everything)
+    retention = context.policy.model(model).retention
     grace = length(retention.grace) if retention else timedelta()
-    rows = [_row(fate, look.now + grace, found) for fate in reversed(everything)]
+    rows = [_row(decision, context.now + grace, found) for decision in reversed(everything)]
     rows.sort(key=lambda row: _FIRST.index(row.step))
     changing = any(row.step in ("delete", "mark", "spare") for row in rows)
     return PrunePlan("ready" if changing else "nothing to do", _title(model, rows), rows)
 
 
-def _row(fate: RetentionDecision, after: datetime, found: dict[int, int | None]) -> Row:
-    version, due = fate.version, after if fate.step == "mark" else fate.due
-    return Row(version.version, version.stage, fate.step, fate.reasons, due, found.get(version.version))
+def _row(decision: RetentionDecision, after: datetime, found: dict[int, int | None]) -> Row:
+    version, due = decision.version, after if decision.step == "mark" else decision.due
+    return Row(version.version, version.stage, decision.step, decision.reasons, due, found.get(version.version))
 
 
 def _title(model: str, rows: list[Row]) -> str:
-    said = []
+    parts = []
     for step, done in (("delete", "deleted"), ("mark", "marked for deletion")):
         if those := [row for row in rows if row.step == step]:
             numbers = sorted(row.version for row in those)
-            said.append(f"{named(model, numbers)} would be {done} ({counted_text([row.bytes for row in those])})")
-    return "; ".join(said) or f"Nothing of {model} would be deleted or marked now"
+            parts.append(
+                f"{name_versions(model, numbers)} would be {done} ({format_sizes([row.bytes for row in those])})"
+            )
+    return "; ".join(parts) or f"Nothing of {model} would be deleted or marked now"
 
 
 def _why(row: Row) -> str:

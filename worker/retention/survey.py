@@ -1,7 +1,7 @@
-"""Which versions of a model may go by its retention, which stay, and why: for pruning, and for plans.
+"""Decide which versions of a model may go by its retention, which stay, and why: for pruning and for plans.
 
-MLflow deletes whatever it is told to, a champion too. So everything that keeps a version is read afresh: the model's
-aliases (a search returns none), its stage, the record, and the versions that were copied from it.
+MLflow deletes any version that it is told to, even a champion. So everything that protects a version is read anew: the
+model's aliases (a search returns none), its stage, the record, and the versions that were copied from it.
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from registrar.policy import Target
 from registrar.policy.duration import length
 from registrar.policy.models import Retention
 from worker.promotions.evidence import EvaluationContext
-from worker.promotions.rollback_target import held, usable
-from worker.registry.protocol import Version, present
+from worker.promotions.rollback_target import find_rollback_target, past_holders
+from worker.registry.protocol import Version, find_version
 
 Step = Literal["stay", "spare", "mark", "wait", "delete"]
 
 
 @dataclass(frozen=True)
 class RetentionDecision:
-    """What becomes of a version. reasons: why it stays; none: it may go. due: when, by its mark.
+    """reasons: why the version stays; none: it may go. due: when, by its mark.
 
-    A mark is the record's, and can be seen and saved in MLflow until it ends: one whose tag is gone, or was changed, is
-    made anew.
+    The mark is in the record, and shown as a tag, by which people can save the version until the mark ends. A mark
+    whose tag is gone or was changed is made again.
     """
 
     version: Version
@@ -38,7 +38,7 @@ class RetentionDecision:
 
 @dataclass(frozen=True)
 class RetentionFacts:
-    """What keeps versions of a model, as it was when it was read. reasons, states: by version."""
+    """What protects versions of a model, as read at one time. reasons, states: by version."""
 
     retention: Retention | None
     aliases: Mapping[str, int]
@@ -50,76 +50,78 @@ class RetentionFacts:
         return found.get(Key.PRUNE_AFTER)
 
 
-def survey(look: EvaluationContext, model: str) -> list[RetentionDecision]:
-    """Every version of a model, oldest first. Raises NotFound, Retryable, Final where something can't be told."""
-    grounds = _grounds(look, model)
-    return [_fate(look, grounds, version) for version in reversed(look.registry.versions(model))]
+def survey(context: EvaluationContext, model: str) -> list[RetentionDecision]:
+    """Decide about every version of a model, oldest first. Raises NotFound, RetryableError, PermanentError."""
+    facts = _gather_facts(context, model)
+    return [_decide(context, facts, version) for version in reversed(context.registry.versions(model))]
 
 
-def judge(look: EvaluationContext, model: str, number: int) -> RetentionDecision | None:
-    """One version, itself read last: right before it goes. None where it is gone."""
-    grounds = _grounds(look, model)
-    version = present(look.registry, model, number)
-    return _fate(look, grounds, version) if version else None
+def judge_version(context: EvaluationContext, model: str, number: int) -> RetentionDecision | None:
+    """Decide about one version, read last: right before it is deleted. None where it is gone."""
+    facts = _gather_facts(context, model)
+    version = find_version(context.registry, model, number)
+    return _decide(context, facts, version) if version else None
 
 
-def _fate(look: EvaluationContext, grounds: RetentionFacts, version: Version) -> RetentionDecision:
-    reasons = tuple(_reasons(look, grounds, version))
-    mark, tag = grounds.mark(version), version.tags.get(Key.PRUNE_AFTER)
+def _decide(context: EvaluationContext, facts: RetentionFacts, version: Version) -> RetentionDecision:
+    reasons = tuple(_reasons(context, facts, version))
+    mark, tag = facts.mark(version), version.tags.get(Key.PRUNE_AFTER)
     due = datetime.fromisoformat(mark) if mark and mark == tag else None
     if reasons:
         return RetentionDecision(version, reasons, due, "spare" if mark or tag is not None else "stay")
-    return RetentionDecision(version, reasons, due, "mark" if due is None else "wait" if due > look.now else "delete")
+    return RetentionDecision(
+        version, reasons, due, "mark" if due is None else "wait" if due > context.now else "delete"
+    )
 
 
-def _reasons(look: EvaluationContext, grounds: RetentionFacts, version: Version) -> list[str]:
-    if grounds.retention is None:
+def _reasons(context: EvaluationContext, facts: RetentionFacts, version: Version) -> list[str]:
+    if facts.retention is None:
         return [f"registrar.yml has no retention for {version.model}"]
-    aliases = {alias for alias, number in grounds.aliases.items() if number == version.version}
+    aliases = {alias for alias, number in facts.aliases.items() if number == version.version}
     found = [f"it holds @{alias}" for alias in sorted(aliases | set(version.aliases))]
     if version.stage not in ("None", "Archived"):
         found.append(f"it is in {version.stage}")
-    found += grounds.reasons.get(version.version, ())
-    if look.now - version.created_at < length(grounds.retention.older_than):
-        found.append(f"it is younger than {grounds.retention.older_than}")
+    found += facts.reasons.get(version.version, ())
+    if context.now - version.created_at < length(facts.retention.older_than):
+        found.append(f"it is younger than {facts.retention.older_than}")
     return found
 
 
-def _grounds(look: EvaluationContext, model: str) -> RetentionFacts:
-    policy = look.policy.model(model)
+def _gather_facts(context: EvaluationContext, model: str) -> RetentionFacts:
+    policy = context.policy.model(model)
     found: dict[int, list[str]] = {}
     if policy.retention:
         last = policy.retention.keep_last
-        for version in look.registry.versions(model, newest=last):
+        for version in context.registry.versions(model, newest=last):
             found.setdefault(version.version, []).append(f"it is one of the newest {last}")
     for target in policy.targets:
-        for number, why in _for_rollback(look, model, target).items():
+        for number, why in _rollback_reasons(context, model, target).items():
             found.setdefault(number, []).append(why)
-    for copy in look.registry.copies(model):
+    for copy in context.registry.copies(model):
         number = int(copy.source.rpartition("/")[2])
         found.setdefault(number, []).append(f"{copy} was copied from it")
-    with look.ledger.read() as connection:
+    with context.ledger.read() as connection:
         for promotion in still_open(connection, model=model):
             why = f"its promotion to {promotion.target} is {promotion.state.replace('_', ' ')}"
             found.setdefault(promotion.version, []).append(why)
         for deployment in under_way(connection, model=model):
             why = f"its deployment to {deployment.target} is under way"
             found.setdefault(deployment.version, []).append(why)
-    aliases = look.registry.model(model).aliases
+    aliases = context.registry.model(model).aliases
     reasons = {number: tuple(why) for number, why in found.items()}
-    return RetentionFacts(policy.retention, aliases, reasons, _states(look, model))
+    return RetentionFacts(policy.retention, aliases, reasons, _states(context, model))
 
 
-def _states(look: EvaluationContext, model: str) -> dict[int, list[State]]:
+def _states(context: EvaluationContext, model: str) -> dict[int, list[State]]:
     found: dict[int, list[State]] = {}
-    with look.ledger.read() as connection:
+    with context.ledger.read() as connection:
         for state in states(connection, model):
             found.setdefault(state.version, []).append(state)
     return found
 
 
-def _for_rollback(look: EvaluationContext, model: str, target: Target) -> dict[int, str]:
-    holders = held(look.ledger, model, look.policy.model(model), target)
-    back, _ = usable(look, model, target, holders[1:], compare_files=False)
+def _rollback_reasons(context: EvaluationContext, model: str, target: Target) -> dict[int, str]:
+    holders = past_holders(context.ledger, model, context.policy.model(model), target)
+    back, _ = find_rollback_target(context, model, target, holders[1:], compare_files=False)
     found = {holders[0].version: f"the record has it in {target.stage}"} if holders else {}
     return {**found, back.version: f"a rollback of {target.stage} would go back to it"} if back else found

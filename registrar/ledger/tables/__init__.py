@@ -1,4 +1,4 @@
-"""The ledger's tables; docs/explanation/architecture.md draws them. A change needs a migration in migrations/versions/."""
+"""The ledger's tables; docs/explanation/architecture.md draws them. A change needs a migration."""
 
 from registrar.ledger.tables.columns import UtcDateTime, metadata
 from registrar.ledger.tables.intake import archived, archives, events, rejections, tasks

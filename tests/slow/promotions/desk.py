@@ -28,7 +28,7 @@ from tests.slow.promotions.trouble import Clock, Died, FrailDoor, FrailLedger, T
 from tests.slow.promotions.witness import Witness
 from tests.worker.harness import WorkerHarness
 from worker import scheduler
-from worker.celery_tasks import work_on
+from worker.celery_tasks import run_task
 from worker.registry.mlflow import MlflowRegistry
 
 VOTES = ("promotion.approve", "promotion.reject")
@@ -175,7 +175,7 @@ class Desk:
         if outer is None:
             self.world.came, self.witness.disturbed = set(), False
         with suppress(Died, LedgerUnavailable):
-            work_on(self.harness.bench, task.name.removeprefix("worker."), task.id)
+            run_task(self.harness.bench, task.name.removeprefix("worker."), task.id)
         self.witness.task = outer
         self._look(task)
 

@@ -26,7 +26,7 @@ from registrar.local.services import plan, worker
 from tests.mlflow_server import train
 from tests.slow.promotions.conftest import Pair
 from tests.worker.harness import ADA, WorkerHarness
-from worker.celery_tasks import work_on
+from worker.celery_tasks import run_task
 from worker.dispatcher import sweep
 from worker.registry.mlflow import MlflowRegistry
 
@@ -104,7 +104,7 @@ def all_at_once(offices: list[WorkerHarness]) -> None:
 
 def hear(harness: WorkerHarness, task_message) -> None:
     with suppress(LedgerUnavailable):  # Celery drops the message, and the sweep rings again
-        work_on(harness.bench, task_message.name.removeprefix("worker."), task_message.task_id)
+        run_task(harness.bench, task_message.name.removeprefix("worker."), task_message.task_id)
 
 
 def unfinished(ledger: Ledger) -> int:

@@ -24,10 +24,10 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-def _newest(work: TaskContext) -> Promotion | None:
+def _newest(context: TaskContext) -> Promotion | None:
     """What is there at a vote's turn."""
-    with work.ledger.read() as connection:
-        return latest(connection, work.model, work.version, str(work.given("target")))
+    with context.ledger.read() as connection:
+        return latest(connection, context.model, context.version, str(context.param("target")))
 
 
 def _yes(*_: Any, **__: Any) -> bool:
@@ -36,13 +36,13 @@ def _yes(*_: Any, **__: Any) -> bool:
 
 WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # A vote is about the promotion and the evidence that its author saw.
-    "pins": ((act_subjects, "explain_outdated_vote", _nothing), (vote, "meant", _newest)),
+    "pins": ((act_subjects, "changed", _nothing), (vote, "load_subject", _newest)),
     # An approval holds for what was shown, at the vote and right before the move.
     "evidence": ((evidence.Evidence, "changed_since", _nothing),),
     # An approval holds for the files that were there; a rollback, for those that were approved.
     "files": (
         (evidence, "_NAMES", {key: name for key, name in evidence._NAMES.items() if key != "model_digest"}),
-        (rollback_target, "rewritten", lambda *_: False),
+        (rollback_target, "files_were_rewritten", lambda *_: False),
     ),
     # A number in a model that was made anew is another version.
     "incarnations": (
@@ -50,7 +50,7 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
         (recorded_state, "is_about", _yes),
     ),
     # Who was rolled back goes nowhere.
-    "quarantine": ((version_state, "why", _nothing),),
+    "quarantine": ((version_state, "quarantine_reason", _nothing),),
     # Where a version comes from.
     "way": ((request, "wrong_start", _nothing), (transition, "wrong_start", _nothing)),
     # All rules must be met, not one.
@@ -60,15 +60,15 @@ WITHOUT: Mapping[str, tuple[Taken, ...]] = {
     # Who may not approve: requester, author.
     "exclude": ((vote, "_excluded", _nothing),),
     # Who asked stays who asked.
-    "requester": ((request, "requester", lambda work, *_: work.task.actor),),
+    "requester": ((request, "find_requester", lambda context, *_: context.task.actor),),
     # A rollback is about who held the target when it was accepted.
-    "still-meant": ((rollback, "_still_meant", _nothing),),
+    "still-meant": ((rollback, "_check_holder", _nothing),),
     # Who is replaced makes room.
     "replaced": ((stage_occupancy.StageSnapshot, "others", lambda *_: []),),
     # Soak, freeze, a day's limit.
-    "time-gates": ((evidence, "closed", lambda *_: []),),
+    "time-gates": ((evidence, "closed_time_gates", lambda *_: []),),
     # Requests expire.
-    "expiry": ((vote, "expired", _nothing), (request, "expired", _nothing)),
+    "expiry": ((vote, "expired_since", _nothing), (request, "expired_since", _nothing)),
     # Who lost a task stops.
     "lease": (
         (lease.Lease, "renew", _nothing),

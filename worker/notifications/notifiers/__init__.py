@@ -1,46 +1,42 @@
-"""One file per kind of channel; the file's name is the `kind` in registrar.yml.
+"""One file per kind of channel; its name is the `kind` in registrar.yml. No list names them.
 
-Each offers `post(notice: Notice, http: requests.Session, seal: Seal) -> str | None`, which raises
-(worker.registry.protocol) Retryable (down, slow, too many requests) or Final (it will never take this), and returns the
-chat system's own name of the message (JSON text without secrets), where it can be edited, else None. A kind whose
-messages can be edited offers `edit(notice: Notice, ref: str, http, seal) -> None`, which rewrites the one that `ref`
-names: called again it does the same again. A kind that people can be answered through also offers
-`reply(url: str, text: str, http: requests.Session) -> None`, and HOSTS: the hosts that it is answered at where the
-source's reply_to names none (of its file in webhooks/sources/, the same).
-A kind that can't post without them offers NEEDS = ("url", "secret"), or ("url or secret",) where one of both will do:
-`registrar check-config` warns of a channel without.
-A kind that takes options offers `class Options(Strict)`: the worker does not start with others;
-one without it takes none. With `NEEDS_VERSION = True` it is given the commit and the run of the version that a fact is
-about, which costs a call to MLflow. A fact that is nothing for the channel is NotApplicable: not told, not retried.
-Each notice is a task of its own, so a dead chat server holds up nothing but its own messages. A channel is told
-at least once: where it takes an id, `notice.id` is the same on every attempt.
+Each file offers `post`, as Notifier says, and what its channel needs of the rest:
+
+    edit            rewrites a message that `post` returned a ref of (EditableNotifier)
+    reply, HOSTS    answers a person who asked in chat (ReplyingNotifier)
+    NEEDS           ("url", "secret"), or ("url or secret",) where one will do: `registrar check-config` warns without
+    Options         a Strict model of the channel's options; the worker does not start with others. Without it: none
+    NEEDS_VERSION   True: facts come with the commit and the run of their version, for one call to MLflow
+
+Each notification is a task of its own, so a dead chat server delays only its own messages. A channel is told at least
+once: where it takes an id, `notification.id` is the same on every attempt.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
+import requests
+
+from registrar.config.encryption import Encryptor
 from registrar.events.approval_buttons import Audience
 from registrar.events.outcome import Fact
 
 
 class NotApplicable(Exception):
-    """Raised by `post`: the channel has no way to say such a fact. The message says why, for the record."""
+    """Raised by `post` for a fact that the channel can't show. The message says why; nothing is retried."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One fact for one channel. url and secret are the channel's, resolved; at: when the event was accepted.
+    """One fact for one channel.
 
-    door: the address that presses of the message's buttons are posted to, where a message says so itself.
-    options: the channel's, as they stand in registrar.yml and valid for its kind. source: which installation says so,
-    a URI. actor: the id of whoever is behind the event.
-    presses: what its buttons are sealed for; None: no source takes them. until: until when they count, the same on
-    every attempt; None: it has none.
-    thread: the ref of the promotion's card in this channel, for systems that have threads.
-    page: the address of the promotion's page, or of the model's.
-    end: of a card that is rewritten, the sentence that says how it ended.
+    id: the same on every attempt. at: when the event was accepted, aware. url, secret, options: the channel's, resolved
+    and valid for its kind. door: the address that the message's buttons post to, where a message names it itself.
+    source: the URI of this installation. actor: the id of the event's actor. presses: what buttons are encrypted for;
+    None, no source takes them. until: when buttons end; None, there are none. thread: the ref of the promotion's card
+    in this channel. page: the address of the promotion's or the model's page. end: how a card ended that is rewritten.
     """
 
     id: str
@@ -58,3 +54,28 @@ class Notification:
     thread: str | None = None
     page: str | None = None
     end: str | None = None
+
+
+class Notifier(Protocol):
+    """What the file of a channel's kind offers."""
+
+    def post(self, notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+        """Post one fact. Returns the message's ref where it can be edited: JSON text without secrets.
+
+        Raises RetryableError (down, slow, too many requests), PermanentError or NotApplicable.
+        """
+
+
+class EditableNotifier(Notifier, Protocol):
+    """A kind whose messages can be rewritten."""
+
+    def edit(self, notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+        """Rewrite the message that ref names. Called again, it changes nothing."""
+
+
+class ReplyingNotifier(Notifier, Protocol):
+    """A kind through which a person can be answered. HOSTS: of its answers, where the source's reply_to names none."""
+
+    HOSTS: frozenset[str]
+
+    def reply(self, url: str, text: str, http: requests.Session) -> None: ...

@@ -1,7 +1,8 @@
-"""kind: apprise. Facts through Apprise, to whatever has no file of its own here: e-mail, PagerDuty, Telegram, ntfy, ...
+"""kind: apprise. Facts through Apprise, to services without a file here: Telegram, ntfy, Matrix, and a hundred more.
 
 url is an Apprise address, such as mailtos://user:password@example.com?to=team@example.com
-https://github.com/caronc/apprise/wiki lists them. Text goes as text: nothing in a name formats, links or calls anybody.
+https://github.com/caronc/apprise/wiki lists them. Text is sent as text: nothing in a name formats, links or
+mentions.
 """
 
 import logging
@@ -10,41 +11,43 @@ import apprise
 import requests
 
 from registrar.config.encryption import Encryptor
+from registrar.events.facts import traits
 from registrar.text import markdown
 from worker.notifications.notifiers import Notification
 from worker.registry.protocol import PermanentError, RetryableError
 
 NEEDS = ("url",)
 SECONDS = 10
-MOST = 2000  # characters; Apprise cuts what is longer than the service takes
-_BAD = ("failed", "dead", "rejected", "refused", "held_back", "changed_by_hand", "rolled_back")
-# It writes addresses into its log, and they hold passwords.
+MOST = 2000  # characters; Apprise cuts to the service's own limit
+_TYPES = {
+    "info": apprise.NotifyType.INFO,
+    "success": apprise.NotifyType.SUCCESS,
+    "warning": apprise.NotifyType.WARNING,
+    "failure": apprise.NotifyType.FAILURE,
+}
+# Its log would contain addresses with passwords.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    """Apprise says whether it worked, not why: failures are tried again. Raises RetryableError, PermanentError."""
-    if not notice.url:
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    """Raises RetryableError on any failure, as Apprise does not say why; PermanentError for a bad address."""
+    if not notification.url:
         raise PermanentError(
             "the channel has no url; add url: env:NAME to it in registrar.yml, an address of Apprise's"
         )
-    # Nothing is kept on the disk, and no template in a text is filled in.
+    # No files on disk, and no templates expanded in a text.
     asset = apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY, allow_templates=False)
     service = apprise.Apprise(asset=asset)
-    if not service.add(notice.url):
+    if not service.add(notification.url):
         raise PermanentError(
             "the channel's url is no address that Apprise knows: https://github.com/caronc/apprise/wiki"
         )
     taken = service.notify(
-        title=notice.fact.type,
-        body=markdown.uncalled(notice.fact.text)[:MOST],
+        title=notification.fact.type,
+        body=markdown.uncalled(notification.fact.text)[:MOST],
         body_format=apprise.NotifyFormat.TEXT,
-        notify_type=_importance(notice.fact.type),
+        notify_type=_TYPES[traits(notification.fact.type).severity],
         timeout=SECONDS,
     )
     if not taken:
         raise RetryableError("Apprise could not deliver the message")
-
-
-def _importance(type_: str) -> apprise.NotifyType:
-    return apprise.NotifyType.WARNING if type_.endswith(_BAD) else apprise.NotifyType.INFO

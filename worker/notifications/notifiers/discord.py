@@ -1,9 +1,9 @@
-"""kind: discord. Facts to a channel; a request for approval carries Approve and Reject buttons if a bot posts it.
+"""kind: discord. Facts to a channel; a request for approval has Approve and Reject buttons if a bot posts it.
 
 https://docs.discord.com/developers/resources/webhook#execute-webhook, #edit-webhook-message
 https://docs.discord.com/developers/resources/message#create-message, #edit-message
-url: a webhook's, or https://discord.com/api/v10/channels/<id>/messages with the bot's token as secret. Buttons are
-the bot's application's: what other webhooks carry is shown to nobody, so they name the command instead.
+url: a webhook's, or https://discord.com/api/v10/channels/<id>/messages with the bot's token as secret. Buttons
+belong to the bot's application, and Discord drops those of other webhooks, so such cards name the command instead.
 """
 
 import json
@@ -32,95 +32,105 @@ _ROW, _BUTTON = 1, 2
 _GREEN, _RED = 3, 4
 
 
-def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """The message's JSON. A message ends at 2,000 characters, an embed's description at 4,096."""
-    said = {"content": markdown.escape(fact_card.title(notice), most=1900), **_NOBODY}
-    if not fact_card.is_card(notice.fact):
+def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Return the message's JSON. Limits: 2,000 characters for a message, 4,096 for an embed's description."""
+    said = {"content": markdown.escape(fact_card.title(notification), most=1900), **_NOBODY}
+    if not fact_card.is_card(notification.fact):
         return said
-    lines = [line for part in fact_card.parts(notice) for line in part]
-    if fact_card.pressable(notice) and not _has_buttons(notice):
-        lines.append(f"/registry {fact_card.command('approve', notice.fact)}")
-    # The footer is plain text, and is where a press finds the model's name: a button has no room for it.
-    link = {"title": fact_card.OPEN, "url": notice.page} if notice.page else {}
-    embed = {**link, "description": markdown.escape("\n".join(lines), most=3900), "footer": {"text": notice.fact.model}}
-    return {**said, "embeds": [embed], **_row(notice, encryptor)}
+    lines = [line for part in fact_card.parts(notification) for line in part]
+    if fact_card.is_pressable(notification) and not _has_buttons(notification):
+        lines.append(f"/registry {fact_card.command('approve', notification.fact)}")
+    # The model's name is in the footer, which is plain text, for presses: a button has no room for it.
+    link = {"title": fact_card.OPEN, "url": notification.page} if notification.page else {}
+    embed = {
+        **link,
+        "description": markdown.escape("\n".join(lines), most=3900),
+        "footer": {"text": notification.fact.model},
+    }
+    return {**said, "embeds": [embed], **_row(notification, encryptor)}
 
 
-def _row(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """A message that is edited keeps what is not named anew, so that there are none is said."""
-    if not fact_card.pressable(notice):
+def _row(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Return the buttons; an empty list removes them, because an edit keeps what it does not name."""
+    if not fact_card.is_pressable(notification):
         return {"components": []}
-    if not _has_buttons(notice):
+    if not _has_buttons(notification):
         return {}
-    buttons = [_button("approve", _GREEN, notice, encryptor), _button("reject", _RED, notice, encryptor)]
+    buttons = [_button("approve", _GREEN, notification, encryptor), _button("reject", _RED, notification, encryptor)]
     return {"components": [{"type": _ROW, "components": buttons}]}
 
 
-def _has_buttons(notice: Notification) -> bool:
-    """Of a bot alone, and where a source takes the presses."""
-    return bool(notice.secret and notice.presses)
+def _has_buttons(notification: Notification) -> bool:
+    """Return whether a bot posts, and a source takes the presses."""
+    return bool(notification.secret and notification.presses)
 
 
-def _button(verdict: str, style: int, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """custom_id has 100 characters: the mark vouches for them and for the model in the footer."""
-    fact, short = notice.fact, approval_buttons.short(notice.id)
+def _button(verdict: str, style: int, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Fit custom_id into its 100 characters: its MAC covers them and the model's name in the footer."""
+    fact, short = notification.fact, approval_buttons.short(notification.id)
     promotion, target = fact.details["promotion"], fact.details["target"]
     nonce = approval_buttons.short_nonce(verdict, promotion=promotion, shortened=short)
-    content = fact_card.said_by_button(verdict, notice, nonce=nonce)
+    content = fact_card.button_content(verdict, notification, nonce=nonce)
     said = (verdict[0], promotion.removeprefix("prm_"), str(fact.version), target[0], short, f"{content['until']:08x}")
     custom_id = ":".join(
-        ("registrar", *said, encryptor.mac(content, audience=fact_card.audience(notice, _place(notice))))
+        ("registrar", *said, encryptor.mac(content, audience=fact_card.audience(notification, _place(notification))))
     )
     return {"type": _BUTTON, "style": style, "label": verdict.capitalize(), "custom_id": custom_id}
 
 
-def _place(notice: Notification) -> str | None:
-    """The channel's id, which a bot's url has: https://docs.discord.com/developers/resources/message#create-message"""
-    found = re.search(r"/channels/([0-9]{1,20})/messages$(?!\n)", notice.url or "")
+def _place(notification: Notification) -> str | None:
+    """Return the channel's id from a bot's url: https://docs.discord.com/developers/resources/message#create-message"""
+    found = re.search(r"/channels/([0-9]{1,20})/messages$(?!\n)", notification.url or "")
     return found[1] if found else None
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """A bot's message that is posted again within minutes is the first one, by its nonce."""
-    content = message(notice, encryptor)
-    if notice.secret:
-        content |= {"nonce": approval_buttons.short(notice.id), "enforce_nonce": True, **_answering(notice)}
-    said = ask(http, "POST", _at(notice), content, _headers(notice))
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+    """Post again within minutes, a bot's message is the same one, by its nonce."""
+    content = message(notification, encryptor)
+    if notification.secret:
+        content |= {"nonce": approval_buttons.short(notification.id), "enforce_nonce": True, **_reference(notification)}
+    said = ask(http, "POST", _at(notification), content, _headers(notification))
     id = said.get("id")
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch("[0-9]{1,20}", id) else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
-    ask(http, "PATCH", _at(notice, json.loads(ref)["id"]), message(notice, encryptor), _headers(notice))
+def edit(notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+    ask(
+        http,
+        "PATCH",
+        _at(notification, json.loads(ref)["id"]),
+        message(notification, encryptor),
+        _headers(notification),
+    )
 
 
-def _answering(notice: Notification) -> dict[str, Any]:
-    """Discord's own threads are channels that people must join: an answer to the card is what stays with it."""
-    if not notice.thread:
+def _reference(notification: Notification) -> dict[str, Any]:
+    """Answer the card's message. Discord's own threads are channels that people would have to join."""
+    if not notification.thread:
         return {}
-    return {"message_reference": {"message_id": json.loads(notice.thread)["id"], "fail_if_not_exists": False}}
+    return {"message_reference": {"message_id": json.loads(notification.thread)["id"], "fail_if_not_exists": False}}
 
 
-def _at(notice: Notification, id: str | None = None) -> str | None:
-    """Where a message is made, or the one of that id is. A webhook says which it made only if it is told to wait."""
-    if not notice.url:
+def _at(notification: Notification, id: str | None = None) -> str | None:
+    """Return the address to create a message at, or of message `id`. A webhook returns the id only if told to wait."""
+    if not notification.url:
         return None
     try:
-        parts = urlsplit(notice.url)
+        parts = urlsplit(notification.url)
     except ValueError:
         raise PermanentError("the channel's url is not an http(s) address") from None
-    if notice.secret:
+    if notification.secret:
         return urlunsplit(parts._replace(path=f"{parts.path}/{id}" if id else parts.path))
     if id:
         return urlunsplit(parts._replace(path=f"{parts.path}/messages/{id}"))
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, "wait=true"]))))
 
 
-def _headers(notice: Notification) -> dict[str, str]:
-    return {**_JSON, **({"Authorization": f"Bot {notice.secret}"} if notice.secret else {})}
+def _headers(notification: Notification) -> dict[str, str]:
+    return {**_JSON, **({"Authorization": f"Bot {notification.secret}"} if notification.secret else {})}
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """A follow-up to an interaction: only the person who asked sees it."""
+    """Follow up on an interaction: only the person who asked sees it."""
     content = {"content": markdown.escape(text, most=1900), "flags": _EPHEMERAL, **_NOBODY}
     send(http, url, json.dumps(content).encode(), _JSON)

@@ -1,7 +1,7 @@
 """kind: email. Facts as plain-text mail by SMTP.
 
-https://www.rfc-editor.org/rfc/rfc5321, rfc6409 (submission), rfc3834 (what machines send is marked so)
-A mail that is sent again, where the first one's answer was lost, has the same Message-ID: most mailboxes show it once.
+https://www.rfc-editor.org/rfc/rfc5321, rfc6409 (submission), rfc3834 (automatic mail is marked)
+A mail that is sent again because the answer was lost has the same Message-ID: most mailboxes show it once.
 """
 
 import re
@@ -13,6 +13,7 @@ import requests
 from pydantic import AfterValidator, Field
 
 from registrar.config.encryption import Encryptor
+from registrar.events.facts import FactType
 from registrar.policy.base_model import Strict
 from registrar.text.sanitize import shown
 from worker.notifications import commit_status, fact_card
@@ -25,7 +26,7 @@ _NAMED = rf"[^\x00-\x1f\x7f<>\",;:@]{{1,100}} <{_ADDRESS}>"
 
 
 def _mailbox(value: str) -> str:
-    """Nobody else is written to by way of a comma or a line break."""
+    """Refuse commas and line breaks, by which others could be written to."""
     if not re.fullmatch(f"{_ADDRESS}|{_NAMED}", value):
         raise ValueError("not an address such as ml-team@example.com or Registrar <registrar@example.com>")
     return value
@@ -35,48 +36,48 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
 class Options(Strict):
-    """starttls: of smtp://; a password never goes to another machine without it."""
+    """starttls: of smtp://; without it, a password is only sent to this machine."""
 
     from_: Annotated[Mailbox, Field(alias="from")]
     to: Annotated[list[Mailbox], Field(min_length=1, max_length=50)]
     starttls: bool = True
 
 
-def message(notice: Notification) -> EmailMessage:
-    """The same on every attempt, byte by byte."""
-    options = Options.model_validate(notice.options)
+def message(notification: Notification) -> EmailMessage:
+    """Return a mail that is the same on every attempt, byte by byte."""
+    options = Options.model_validate(notification.options)
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"] = options.from_, ", ".join(options.to)
-    mail["Subject"] = _line(notice.fact.text)[:200]
-    mail["Date"] = notice.at
-    mail["Message-ID"] = f"<{notice.id}@{options.from_.rpartition('@')[2].rstrip('>')}>"
+    mail["Subject"] = _line(notification.fact.text)[:200]
+    mail["Date"] = notification.at
+    mail["Message-ID"] = f"<{notification.id}@{options.from_.rpartition('@')[2].rstrip('>')}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_text(notice), charset="utf-8", cte="quoted-printable")
+    mail.set_content(_text(notification), charset="utf-8", cte="quoted-printable")
     return mail
 
 
-def _text(notice: Notification) -> str:
-    fact = notice.fact
+def _text(notification: Notification) -> str:
+    fact = notification.fact
     lines = [fact.text]
-    if fact.type == fact_card.ASKED:
+    if fact.type == FactType.PROMOTION_AWAITING_APPROVAL:
         lines += [
             "",
             *fact_card.evidence(fact),
             "",
             f"To decide, in chat: /registry {fact_card.command('approve', fact)}",
         ]
-    if notice.page:
-        lines += ["", f"{fact_card.OPEN}: {notice.page}"]
+    if notification.page:
+        lines += ["", f"{fact_card.OPEN}: {notification.page}"]
     if url := commit_status.link(fact):
         lines += ["", url]
-    return "\n".join([*map(_line, lines), "", "-- ", f"{fact.type}, event {notice.event_id}"]) + "\n"
+    return "\n".join([*map(_line, lines), "", "-- ", f"{fact.type}, event {notification.event_id}"]) + "\n"
 
 
 def _line(text: str) -> str:
-    """No line break, no control character, and nothing that turns the direction of writing."""
+    """Return one line without control characters and without characters that change the direction of writing."""
     return " ".join(shown(" ".join(text.split())).split())
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    smtp.send(notice.url, message(notice), starttls=options.starttls)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    smtp.send(notification.url, message(notification), starttls=options.starttls)

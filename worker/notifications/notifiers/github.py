@@ -1,8 +1,8 @@
-"""kind: github. Facts to the commit a version was trained from: as a status of it, or a comment on it.
+"""kind: github. Facts to the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.github.com/rest/commits/statuses#create-a-commit-status
 https://docs.github.com/rest/commits/comments#create-a-commit-comment
-A status that is set again stays one. A comment may come twice, where the first one's answer was lost.
+A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
 """
 
 from typing import Any
@@ -25,16 +25,16 @@ _HINTS = {
 
 
 class Options(access.Access):
-    """as: what it becomes. A status needs a fact that decides something; a comment is made of each."""
+    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
 
     repository: api.Repository
     as_: commit_status.As = "status"
     context: commit_status.Context = "registrar"
 
 
-def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str, Any]]:
-    """Raises PassedOver."""
-    fact, repository = notice.fact, f"/repos/{options.repository}"
+def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
+    """Raises NotApplicable."""
+    fact, repository = notification.fact, f"/repos/{options.repository}"
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
         return f"{repository}/commits/{sha}/comments", {"body": commit_status.comment(fact)}
@@ -47,7 +47,9 @@ def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str
     return f"{repository}/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    path, body = path_and_body(notice, options)
-    access.post(http, path, body, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    path, body = path_and_body(notification, options)
+    access.post(
+        http, path, body, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    )

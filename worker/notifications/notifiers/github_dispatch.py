@@ -1,9 +1,9 @@
-"""kind: github_dispatch. Facts start workflows: the trigger for a deployment from GitHub Actions.
+"""kind: github_dispatch. Facts start workflows: the trigger for a deployment by GitHub Actions.
 
 https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event
 https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#repository_dispatch
-client_payload may have ten keys, and has these ten whatever happened. It may come twice, where the first one's answer
-was lost: client_payload.id is the same then.
+client_payload may have ten keys, and always has the same ten. It may come twice, if the answer to the first was
+lost, then with the same client_payload.id.
 """
 
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ import requests
 from pydantic import Field
 
 from registrar.config.encryption import Encryptor
-from worker.notifications.deploy_payload import about
+from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.github import access, api
 
@@ -26,17 +26,19 @@ _HINTS = {
 
 
 class Options(access.Access):
-    """event_type: what the workflow lists under on.repository_dispatch.types."""
+    """event_type: as the workflow lists it under on.repository_dispatch.types."""
 
     repository: api.Repository
     event_type: Annotated[str, Field(min_length=1, max_length=100)] = "registrar"
 
 
-def body(notice: Notification, options: Options) -> dict[str, Any]:
-    return {"event_type": options.event_type, "client_payload": about(notice)}
+def body(notification: Notification, options: Options) -> dict[str, Any]:
+    return {"event_type": options.event_type, "client_payload": deploy_payload(notification)}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    path, said = f"/repos/{options.repository}/dispatches", body(notice, options)
-    access.post(http, path, said, root=api.root(notice.url), secret=notice.secret, access=options, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    path, said = f"/repos/{options.repository}/dispatches", body(notification, options)
+    access.post(
+        http, path, said, root=api.root(notification.url), secret=notification.secret, access=options, hints=_HINTS
+    )

@@ -1,8 +1,8 @@
-"""kind: gitlab. Facts to the commit a version was trained from: as a status of it, or a comment on it.
+"""kind: gitlab. Facts to the commit that a version was trained from: as a status, or as a comment.
 
 https://docs.gitlab.com/api/commits/#set-commit-pipeline-status
 https://docs.gitlab.com/api/commits/#post-comment-to-commit
-A status that is set again stays one. A comment may come twice, where the first one's answer was lost.
+A status that is set again stays one. A comment may come twice, if the answer to the first was lost.
 """
 
 import json
@@ -30,16 +30,16 @@ _HINTS = {
 
 
 class Options(Strict):
-    """as: what it becomes. A status needs a fact that decides something; a comment is made of each."""
+    """as: status or comment. Only facts that change a status become one; every fact becomes a comment."""
 
     project: Project
     as_: commit_status.As = "status"
     context: commit_status.Context = "registrar"
 
 
-def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str, Any]]:
+def path_and_body(notification: Notification, options: Options) -> tuple[str, dict[str, Any]]:
     """Below the project's address. Raises NotApplicable."""
-    fact = notice.fact
+    fact = notification.fact
     sha = commit_status.sha(fact)
     if options.as_ == "comment":
         return f"/repository/commits/{sha}/comments", {"note": commit_status.comment(fact)}
@@ -52,13 +52,15 @@ def path_and_body(notice: Notification, options: Options) -> tuple[str, dict[str
     return f"/statuses/{sha}", {name: value for name, value in status.items() if value is not None}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    path, body = path_and_body(notice, options)
-    if not notice.secret:
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    path, body = path_and_body(notification, options)
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a token with the scope api")
-    headers = {**_HEADERS, "PRIVATE-TOKEN": notice.secret.strip()}
-    answer = exchange(http, f"{project_url(notice.url, options.project)}{path}", json.dumps(body).encode(), headers)
+    headers = {**_HEADERS, "PRIVATE-TOKEN": notification.secret.strip()}
+    answer = exchange(
+        http, f"{project_url(notification.url, options.project)}{path}", json.dumps(body).encode(), headers
+    )
     # GitLabs before 18.3 refuse a state that is there already: https://gitlab.com/gitlab-org/gitlab/-/work_items/556757
     if answer.status == 400 and b"Cannot transition status" in answer.body:
         raise NotApplicable(f"{answer.host} has this status of the commit already, or one that it can't follow")

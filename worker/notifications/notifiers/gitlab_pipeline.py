@@ -13,7 +13,7 @@ from pydantic import Field
 
 from registrar.config.encryption import Encryptor
 from registrar.policy.base_model import Strict
-from worker.notifications.deploy_payload import about
+from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.gitlab import Project, project_url
 from worker.notifications.transport.http_post import post as send
@@ -35,24 +35,24 @@ class Options(Strict):
     ref: Annotated[str, Field(min_length=1, max_length=255)]
 
 
-def body(notice: Notification, options: Options) -> bytes:
-    """A form: token, ref, and variables[REGISTRAR_...]; what is not known is "". Raises PermanentError."""
-    if not notice.secret:
+def body(notification: Notification, options: Options) -> bytes:
+    """Return a form: token, ref, and variables[REGISTRAR_...]; "" for unknown values. Raises PermanentError."""
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a pipeline trigger token of the project")
-    said = {"event": notice.event_id, **about(notice)}
+    said = {"event": notification.event_id, **deploy_payload(notification)}
     variables = {f"variables[REGISTRAR_{key.upper()}]": _value(key, value) for key, value in said.items()}
-    return urlencode({"token": notice.secret.strip(), "ref": options.ref, **variables}).encode()
+    return urlencode({"token": notification.secret.strip(), "ref": options.ref, **variables}).encode()
 
 
 def _value(key: str, value: object) -> str:
-    """https://docs.gitlab.com/ci/variables/#prevent-variable-expansion: $NAME in one would show another one's."""
+    """Refuse a $, which GitLab would expand: https://docs.gitlab.com/ci/variables/#prevent-variable-expansion"""
     text = "" if value is None else str(value)
     if "$" in text:
         raise PermanentError(f"the {key} has a $ in it, which GitLab would take for a variable's name")
     return text
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    options = Options.model_validate(notice.options)
-    url = f"{project_url(notice.url, options.project)}/trigger/pipeline"
-    send(http, url, body(notice, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    options = Options.model_validate(notification.options)
+    url = f"{project_url(notification.url, options.project)}/trigger/pipeline"
+    send(http, url, body(notification, options), {"Content-Type": "application/x-www-form-urlencoded"}, hints=_HINTS)

@@ -1,4 +1,4 @@
-"""kind: log. Facts go to the worker's log: for a start, and beside other channels."""
+"""kind: log. Facts to the worker's log: to get started, and beside other channels."""
 
 import logging
 
@@ -10,5 +10,5 @@ from worker.notifications.notifiers import Notification
 log = logging.getLogger(__name__)
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    log.info("%s: %s (event %s)", notice.fact.type, notice.fact.text, notice.event_id)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    log.info("%s: %s (event %s)", notification.fact.type, notification.fact.text, notification.event_id)

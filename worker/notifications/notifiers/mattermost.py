@@ -1,11 +1,11 @@
-"""kind: mattermost. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject.
+"""kind: mattermost. Facts to an incoming webhook, or by a bot; a request for approval has Approve and Reject buttons.
 
 https://developers.mattermost.com/integrate/webhooks/incoming
 https://developers.mattermost.com/integrate/plugins/interactive-messages
 https://docs.mattermost.com/api/reference/create-post, /patch-post
-A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and tell the rest of
-a promotion in their threads. A button needs the receiver's address: REGISTRAR_PUBLIC_URL, and `buttons` of the channel,
-a source of kind mattermost.
+A bot (url: the server's address, secret: its token, options: {channel_id: ...}) can edit its cards and post what
+follows in their threads. Buttons need the receiver's address, REGISTRAR_PUBLIC_URL, and `buttons` of the channel, a
+source of kind mattermost.
 """
 
 import json
@@ -25,86 +25,99 @@ from worker.notifications.transport.http_post import post as send
 from worker.registry.protocol import PermanentError
 
 NEEDS = ("url",)
-HOSTS: frozenset[str] = frozenset()  # everybody has one of their own
+HOSTS: frozenset[str] = frozenset()  # each installation has its own
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 4000  # characters; a post ends at 16,383
 _ID = r"^[a-z0-9]{26}$(?!\n)"
 
 
 class Options(Strict):
-    """channel_id: where a bot posts; View Info of the channel shows it."""
+    """channel_id: where a bot posts; shown under View Info of the channel."""
 
     channel_id: Annotated[str, Form(_ID, "is no channel's id of 26 letters and digits")] | None = None
 
 
-def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """The JSON of an incoming webhook's message."""
-    text = markdown.escape(fact_card.title(notice), most=_MOST)
-    link = {"title": fact_card.OPEN, "title_link": notice.page} if notice.page else {}
-    attachments = [{"fallback": text, **link, **_shown(notice, encryptor)}] if fact_card.is_card(notice.fact) else []
+def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Return the JSON of an incoming webhook's message."""
+    text = markdown.escape(fact_card.title(notification), most=_MOST)
+    link = {"title": fact_card.OPEN, "title_link": notification.page} if notification.page else {}
+    attachments = (
+        [{"fallback": text, **link, **_shown(notification, encryptor)}] if fact_card.is_card(notification.fact) else []
+    )
     return {"text": text, **({"attachments": attachments} if attachments else {})}
 
 
-def _shown(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    lines = [line for part in fact_card.parts(notice) for line in part]
-    pressable, has_buttons = fact_card.pressable(notice), bool(notice.door and notice.presses)
+def _shown(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    lines = [line for part in fact_card.parts(notification) for line in part]
+    pressable, has_buttons = fact_card.is_pressable(notification), bool(notification.door and notification.presses)
     if pressable and not has_buttons:
-        lines.append(f"to decide: /registry {fact_card.command('approve', notice.fact)}")
+        lines.append(f"to decide: /registry {fact_card.command('approve', notification.fact)}")
     shown = {"text": markdown.escape("\n".join(lines), most=_MOST)}
     if not pressable or not has_buttons:
         return shown
     return {
         **shown,
-        "actions": [_button("approve", "good", notice, encryptor), _button("reject", "danger", notice, encryptor)],
+        "actions": [
+            _button("approve", "good", notification, encryptor),
+            _button("reject", "danger", notification, encryptor),
+        ],
     }
 
 
-def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """Presses are not signed: the sealed text, which nobody is shown, is what they are known by."""
-    sealed = fact_card.sealed(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel_id)
+def _button(verdict: str, style: str, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Presses are not signed: the encrypted text, which is shown to nobody, authenticates them."""
+    sealed = fact_card.encrypted_button(
+        verdict, notification, encryptor, place=Options.model_validate(notification.options).channel_id
+    )
     return {
         "id": verdict,  # letters and digits only: with any other an action's id is not routed
         "type": "button",
         "name": verdict.capitalize(),
         "style": style,
-        "integration": {"url": notice.door, "context": {"sealed": sealed}},
+        "integration": {"url": notification.door, "context": {"sealed": sealed}},
     }
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in its source)."""
-    channel = Options.model_validate(notice.options).channel_id
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+    """The same pending_post_id within half a minute is the same post (deduplicateCreatePost in Mattermost's source)."""
+    channel = Options.model_validate(notification.options).channel_id
     if channel is None:
-        send(http, notice.url, json.dumps(message(notice, encryptor)).encode(), _JSON)
+        send(http, notification.url, json.dumps(message(notification, encryptor)).encode(), _JSON)
         return None
-    content = {"channel_id": channel, **_post(notice, encryptor), "pending_post_id": notice.id}
-    thread = {"root_id": json.loads(notice.thread)["id"]} if notice.thread else {}
-    said = ask(http, "POST", _at(notice, ""), {**content, **thread}, _headers(notice))
+    content = {"channel_id": channel, **_post(notification, encryptor), "pending_post_id": notification.id}
+    thread = {"root_id": json.loads(notification.thread)["id"]} if notification.thread else {}
+    said = ask(http, "POST", _at(notification, ""), {**content, **thread}, _headers(notification))
     id = said.get("id")
     return json.dumps({"id": id}) if isinstance(id, str) and re.fullmatch(_ID, id) else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
-    ask(http, "PUT", _at(notice, f"/{json.loads(ref)['id']}/patch"), _post(notice, encryptor), _headers(notice))
+def edit(notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+    ask(
+        http,
+        "PUT",
+        _at(notification, f"/{json.loads(ref)['id']}/patch"),
+        _post(notification, encryptor),
+        _headers(notification),
+    )
 
 
-def _post(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """The same message in the words of the API."""
-    said = message(notice, encryptor)
+def _post(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Return the same message in the API's fields."""
+    said = message(notification, encryptor)
     return {"message": said["text"], "props": {"attachments": said.get("attachments", [])}}
 
 
-def _at(notice: Notification, path: str) -> str | None:
-    return f"{notice.url.rstrip('/')}/api/v4/posts{path}" if notice.url else None
+def _at(notification: Notification, path: str) -> str | None:
+    return f"{notification.url.rstrip('/')}/api/v4/posts{path}" if notification.url else None
 
 
-def _headers(notice: Notification) -> dict[str, str]:
-    if not notice.secret:
+def _headers(notification: Notification) -> dict[str, str]:
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
-    return {**_JSON, "Authorization": f"Bearer {notice.secret}"}
+    return {**_JSON, "Authorization": f"Bearer {notification.secret}"}
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """To a response_url: only the person who asked sees it."""
+    """Answer at a response_url: only the person who asked sees it."""
     content = {"response_type": "ephemeral", "text": markdown.escape(text, most=_MOST), "skip_slack_parsing": True}
     send(http, url, json.dumps(content).encode(), _JSON)

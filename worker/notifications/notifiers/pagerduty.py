@@ -1,7 +1,7 @@
-"""kind: pagerduty. Facts as change events, on the timeline of a service; nobody is paged.
+"""kind: pagerduty. Facts as change events on the timeline of a service; nobody is paged.
 
 https://developer.pagerduty.com/docs/send-change-event
-It takes no id of ours: a change may stand there twice, where the first one's answer was lost. url: for the region EU,
+It takes no id: a change may appear twice, if the answer to the first was lost. url: for the region EU,
 https://events.eu.pagerduty.com/v2/change/enqueue.
 """
 
@@ -12,7 +12,7 @@ import requests
 
 from registrar.config.encryption import Encryptor
 from worker.notifications import commit_status
-from worker.notifications.deploy_payload import about
+from worker.notifications.deploy_payload import deploy_payload
 from worker.notifications.notifiers import Notification
 from worker.notifications.transport.http_post import post as send
 from worker.registry.protocol import PermanentError
@@ -24,26 +24,26 @@ _MOST = 1024  # characters of a summary
 _HINTS = {400: "the channel's secret is no integration key of a service (32 characters)"}
 
 
-def body(notice: Notification) -> dict[str, Any]:
-    if not notice.secret:
+def body(notification: Notification) -> dict[str, Any]:
+    if not notification.secret:
         raise PermanentError(
             "the channel has no secret; add secret: env:NAME, the integration key of a PagerDuty service"
         )
-    fact = notice.fact
+    fact = notification.fact
     text, url = " ".join(fact.text.split()), commit_status.link(fact)
-    details = {key: value for key, value in about(notice).items() if value is not None}
+    details = {key: value for key, value in deploy_payload(notification).items() if value is not None}
     return {
-        "routing_key": notice.secret.strip(),
+        "routing_key": notification.secret.strip(),
         "payload": {
             "summary": text if len(text) <= _MOST else f"{text[: _MOST - 1]}…",
-            "source": notice.source,
-            "timestamp": notice.at.isoformat(),
-            "custom_details": {**details, "event": notice.event_id},
+            "source": notification.source,
+            "timestamp": notification.at.isoformat(),
+            "custom_details": {**details, "event": notification.event_id},
         },
         "links": [{"href": url, "text": "The deployment"}] if url else [],
     }
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    content = json.dumps(body(notice)).encode()
-    send(http, notice.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    content = json.dumps(body(notification)).encode()
+    send(http, notification.url or URL, content, {"Content-Type": "application/json"}, hints=_HINTS)

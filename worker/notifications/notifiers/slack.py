@@ -1,9 +1,9 @@
-"""kind: slack. Facts to an incoming webhook, or by a bot; a request for approval carries Approve and Reject buttons.
+"""kind: slack. Facts to an incoming webhook, or by a bot; a request for approval has Approve and Reject buttons.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, /reference/block-kit/blocks
 https://docs.slack.dev/reference/methods/chat.postMessage, /reference/methods/chat.update
-A bot (secret: its token, options: {channel: C0123}) can edit its cards and tell the rest of a promotion in their
-threads; an incoming webhook can't.
+A bot (secret: its token, options: {channel: C0123}) can edit its cards and post what follows in their threads; an
+incoming webhook can't.
 """
 
 import json
@@ -33,7 +33,7 @@ _ITALIC = re.compile(r"(?<!\w)_(\S(?:[^\n]*?\S)?)_(?!\w)")
 _QUOTE = re.compile("^>")
 _STYLES = (("approve", "primary"), ("reject", "danger"))
 _MOST = 2900  # characters; a section's text ends at 3,000
-# The errors that pass by themselves; every other one needs somebody.
+# Errors that end by themselves; any other needs a person.
 _LATER = frozenset(
     {
         "accesslimited",
@@ -55,7 +55,7 @@ _ADVICE = {
 
 
 class Options(Strict):
-    """channel: where a bot posts. api: Slack's own, unless it is another such as https://slack-gov.com/api."""
+    """channel: where a bot posts. api: Slack's own, or another such as https://slack-gov.com/api."""
 
     channel: Annotated[str, Form(r"^[CDG][A-Z0-9]{2,30}$(?!\n)", "is no channel's id such as C0123ABCD")] | None = None
     api: Annotated[str, Field(pattern=r"^(https://|http://127\.0\.0\.1:)[A-Za-z0-9.:/_-]+$(?!\n)")] = (
@@ -64,9 +64,9 @@ class Options(Strict):
 
 
 def escape(text: str, most: int = _MOST) -> str:
-    """Slack's three control characters, its marks, and the names of everybody: a model's name must not call anyone.
+    """Escape Slack's control characters, its formatting, and @channel and the like: a model's name must mention nobody.
 
-    mrkdwn has no escape for its marks, so that what looks like them stands in their place. A table keeps its fences.
+    mrkdwn has no escape for formatting, so look-alikes replace the characters. A table keeps its fences.
     """
     plain = "\n".join(_unmarked(shown(text, lines=True).split("\n")))
     quiet = re.sub("@(?=(channel|here|everyone)\\b)", "@\u200b", plain, flags=re.IGNORECASE)
@@ -86,17 +86,17 @@ def _unmarked(lines: Iterable[str]) -> Iterator[str]:
             yield plain if inside else _QUOTE.sub("\u200b>", _ITALIC.sub("\uff3f\\1\uff3f", plain.translate(_LIKE)))
 
 
-def message(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
+def message(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """The message's JSON. Where a card is shown, its text is for notifications."""
-    title = escape(fact_card.title(notice))
+    title = escape(fact_card.title(notification))
     blocks = [_section(title)]
-    if fact_card.is_card(notice.fact):
-        *most, about = fact_card.parts(notice)
+    if fact_card.is_card(notification.fact):
+        *most, about = fact_card.parts(notification)
         blocks += [_section(escape("\n".join(part))) for part in most]
         blocks.append({"type": "context", "elements": [_words(escape("\n".join(about)))]})
-        blocks += [_section(f"<{notice.page}|{fact_card.OPEN}>")] if notice.page else []
-    if fact_card.pressable(notice):
-        blocks.append(_to_decide(notice, encryptor))
+        blocks += [_section(f"<{notification.page}|{fact_card.OPEN}>")] if notification.page else []
+    if fact_card.is_pressable(notification):
+        blocks.append(_to_decide(notification, encryptor))
     return {"text": title, "blocks": blocks}
 
 
@@ -109,52 +109,59 @@ def _words(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _to_decide(notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
+def _to_decide(notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
     """Buttons, or where nothing takes their presses the way that is always open."""
-    if notice.presses is None:
-        return _section(escape(f"to decide: {fact_card.in_a_shell('approve', notice.fact)}"))
-    return {"type": "actions", "elements": [_button(verdict, style, notice, encryptor) for verdict, style in _STYLES]}
+    if notification.presses is None:
+        return _section(escape(f"to decide: {fact_card.shell_command('approve', notification.fact)}"))
+    return {
+        "type": "actions",
+        "elements": [_button(verdict, style, notification, encryptor) for verdict, style in _STYLES],
+    }
 
 
-def _button(verdict: str, style: str, notice: Notification, encryptor: Encryptor) -> dict[str, Any]:
-    """Its value is sealed, so nobody can press for another version than the one shown. It ends at 2,000 characters."""
-    value = fact_card.sealed(verdict, notice, encryptor, place=Options.model_validate(notice.options).channel)
+def _button(verdict: str, style: str, notification: Notification, encryptor: Encryptor) -> dict[str, Any]:
+    """Encrypt its value, so that nobody can press for another version than shown. Limit: 2,000 characters."""
+    value = fact_card.encrypted_button(
+        verdict, notification, encryptor, place=Options.model_validate(notification.options).channel
+    )
     label = {"type": "plain_text", "text": verdict.capitalize()}
     return {"type": "button", "action_id": f"registrar.{verdict}", "style": style, "text": label, "value": value}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    content = message(notice, encryptor)
-    channel = Options.model_validate(notice.options).channel
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+    content = message(notification, encryptor)
+    channel = Options.model_validate(notification.options).channel
     if channel is None:
-        send(http, notice.url, json.dumps(content).encode(), _JSON)
+        send(http, notification.url, json.dumps(content).encode(), _JSON)
         return None
-    said = _call("chat.postMessage", {"channel": channel, **content, **_thread(notice, channel)}, notice, http)
+    said = _call(
+        "chat.postMessage", {"channel": channel, **content, **_thread(notification, channel)}, notification, http
+    )
     return json.dumps({"channel": said.get("channel", channel), "ts": said["ts"]}) if "ts" in said else None
 
 
-def edit(notice: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
-    """Slack keeps what is not named anew, so the blocks without buttons are."""
-    _call("chat.update", {**json.loads(ref), **message(notice, encryptor)}, notice, http)
+def edit(notification: Notification, ref: str, http: requests.Session, encryptor: Encryptor) -> None:
+    """Slack keeps blocks that an edit does not name, so the blocks without buttons are named."""
+    _call("chat.update", {**json.loads(ref), **message(notification, encryptor)}, notification, http)
 
 
-def _thread(notice: Notification, channel: str) -> dict[str, Any]:
-    """Whoever is asked again must see it in the channel too."""
-    card_ref = json.loads(notice.thread) if notice.thread else {}
+def _thread(notification: Notification, channel: str) -> dict[str, Any]:
+    """Post a repeated request in the channel, too."""
+    card_ref = json.loads(notification.thread) if notification.thread else {}
     if card_ref.get("channel") != channel:
         return {}
-    return {"thread_ts": card_ref["ts"], "reply_broadcast": fact_card.is_card(notice.fact)}
+    return {"thread_ts": card_ref["ts"], "reply_broadcast": fact_card.is_card(notification.fact)}
 
 
-def _call(method: str, content: dict[str, Any], notice: Notification, http: requests.Session) -> Any:
-    """parse: chat.update finds names of channels and people in a text, unless it is told not to.
+def _call(method: str, content: dict[str, Any], notification: Notification, http: requests.Session) -> Any:
+    """Call a method. parse: otherwise chat.update links names of channels and people in a text.
 
     Slack answers 200 and says in the body whether it worked.
     """
-    if not notice.secret:
+    if not notification.secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME to it in registrar.yml, the bot's token")
-    url = f"{Options.model_validate(notice.options).api.rstrip('/')}/{method}"
-    headers = {**_JSON, "Authorization": f"Bearer {notice.secret}"}
+    url = f"{Options.model_validate(notification.options).api.rstrip('/')}/{method}"
+    headers = {**_JSON, "Authorization": f"Bearer {notification.secret}"}
     said = ask(http, "POST", url, {**content, "parse": "none", "link_names": False}, headers)
     if said.get("ok") is True:
         return said
@@ -167,6 +174,6 @@ def _call(method: str, content: dict[str, Any], notice: Notification, http: requ
 
 
 def reply(url: str, text: str, http: requests.Session) -> None:
-    """To a response_url: only the person who asked sees it, and the message with the buttons stays."""
+    """Answer at a response_url: only the person who asked sees it, and the card with the buttons stays."""
     content = {"response_type": "ephemeral", "replace_original": False, "text": escape(text)}
     send(http, url, json.dumps(content).encode(), _JSON)

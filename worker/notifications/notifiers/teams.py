@@ -2,7 +2,7 @@
 
 https://support.microsoft.com/office/create-incoming-webhooks-with-workflows-for-microsoft-teams-8ae491c7
 https://learn.microsoft.com/connectors/teams/#microsoft-teams-webhook
-Such a card's buttons can open a page and nothing else, so it says what to write to the bot (webhooks/sources/teams.py).
+Buttons of such a card can only open a page, so the card says what to write to the bot (webhooks/sources/teams.py).
 """
 
 import json
@@ -19,15 +19,15 @@ from worker.notifications.transport.http_post import post as send
 NEEDS = ("url",)
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MOST = 16_000  # bytes of lines; a message ends at 28 KB: https://learn.microsoft.com/connectors/teams/
-_LONGEST = 1000  # characters of one
+_LONGEST = 1000  # characters of a line
 
 
-def message(notice: Notification) -> dict[str, Any]:
+def message(notification: Notification) -> dict[str, Any]:
     """The workflow's JSON: one attachment, which is the card. https://adaptivecards.io/explorer/AdaptiveCard.html"""
-    body = [_line(fact_card.title(notice), size="medium", weight="bolder")]
-    if fact_card.is_card(notice.fact):
-        body += _fitting([_line(line, spacing="small") for line in _lines(notice)])
-    page = [{"type": "Action.OpenUrl", "title": fact_card.OPEN, "url": notice.page}] if notice.page else []
+    body = [_line(fact_card.title(notification), size="medium", weight="bolder")]
+    if fact_card.is_card(notification.fact):
+        body += _fitting([_line(line, spacing="small") for line in _lines(notification)])
+    page = [{"type": "Action.OpenUrl", "title": fact_card.OPEN, "url": notification.page}] if notification.page else []
     content = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -39,17 +39,17 @@ def message(notice: Notification) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _lines(notice: Notification) -> list[str]:
-    commands = [f"@Registrar {fact_card.command(verdict, notice.fact)}" for verdict in ("approve", "reject")]
-    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.pressable(notice) else []
-    return [*to_decide, *(line for part in fact_card.parts(notice) for line in part)]
+def _lines(notification: Notification) -> list[str]:
+    commands = [f"@Registrar {fact_card.command(verdict, notification.fact)}" for verdict in ("approve", "reject")]
+    to_decide = [f"to decide, write {' or '.join(commands)}"] if fact_card.is_pressable(notification) else []
+    return [*to_decide, *(line for part in fact_card.parts(notification) for line in part)]
 
 
 def _line(text: str, **style: str) -> dict[str, Any]:
-    """Unlike a TextBlock, a RichTextBlock knows no Markdown:
+    """Return a RichTextBlock, which, unlike a TextBlock, knows no Markdown:
     https://learn.microsoft.com/adaptive-cards/create/textfeatures
 
-    A mention takes <at>NAME</at> and an entity that says who is meant; there is none, and <at> is broken too.
+    A mention takes <at>NAME</at> and an entity that names the person; there is none, and <at> is broken, too.
     """
     run = {"type": "TextRun", "text": markdown.uncalled(text[:_LONGEST]), **style}
     spacing = {"spacing": run.pop("spacing")} if "spacing" in run else {}
@@ -57,7 +57,7 @@ def _line(text: str, **style: str) -> dict[str, Any]:
 
 
 def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As many as there is room for."""
+    """Return as many lines as there is room for."""
     kept: list[dict[str, Any]] = []
     room = _MOST
     for line in lines:
@@ -72,7 +72,7 @@ def _bytes(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
-    """A workflow says 202 and no id: what it posted can't be edited."""
-    send(http, notice.url, _bytes(message(notice)), _JSON)
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> str | None:
+    """A workflow answers 202 without an id: its messages can't be edited."""
+    send(http, notification.url, _bytes(message(notification)), _JSON)
     return None

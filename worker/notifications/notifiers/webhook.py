@@ -1,4 +1,4 @@
-"""kind: webhook. Facts as JSON, signed by Standard Webhooks, for deploy systems and whatever else listens.
+"""kind: webhook. Facts as JSON, signed by Standard Webhooks, for deploy systems and other listeners.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md, formats/json-format.md (structured mode)
@@ -23,55 +23,57 @@ _TYPES = {"standard": "application/json", "cloudevents": "application/cloudevent
 
 
 class Options(Strict):
-    """type_prefix: before our types, in reverse-DNS, of cloudevents."""
+    """type_prefix: in front of our types in CloudEvents, in reverse DNS."""
 
     format: Literal["standard", "cloudevents"] = "standard"
     type_prefix: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$(?!\n)", max_length=200)] = "io.registrar"
 
 
-def body(notice: Notification) -> bytes:
-    """The exact bytes, in the format of the channel's options."""
-    options = Options.model_validate(notice.options)
-    content = _event(notice, options.type_prefix) if options.format == "cloudevents" else _standard(notice)
+def body(notification: Notification) -> bytes:
+    """Return the exact bytes, in the format of the channel's options."""
+    options = Options.model_validate(notification.options)
+    content = _event(notification, options.type_prefix) if options.format == "cloudevents" else _standard(notification)
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _standard(notice: Notification) -> dict[str, Any]:
+def _standard(notification: Notification) -> dict[str, Any]:
     """{"type", "timestamp", "data": {"event", "text", "model", "version", ...details}}."""
-    fact = notice.fact
-    about = {"event": notice.event_id, "text": fact.text, "model": fact.model, "version": fact.version}
-    return {"type": fact.type, "timestamp": notice.at.isoformat(), "data": {**fact.details, **about}}
+    fact = notification.fact
+    about = {"event": notification.event_id, "text": fact.text, "model": fact.model, "version": fact.version}
+    return {"type": fact.type, "timestamp": notification.at.isoformat(), "data": {**fact.details, **about}}
 
 
-def _event(notice: Notification, prefix: str) -> dict[str, Any]:
-    """id: the same on every attempt, as the specification asks. Attributes that say nothing are left out.
+def _event(notification: Notification, prefix: str) -> dict[str, Any]:
+    """id: the same on every attempt, as the specification asks. Empty attributes are left out.
 
     correlationid, causationid: https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/correlation.md
     """
-    fact = notice.fact
+    fact = notification.fact
     about = {"text": fact.text, "model": fact.model, "version": fact.version}
     version = f"/versions/{fact.version}" if fact.version is not None else ""
     attributes = {
         "specversion": "1.0",
-        "id": notice.id,
-        "source": notice.source,
+        "id": notification.id,
+        "source": notification.source,
         "type": f"{prefix}.{fact.type}.v1",
         "subject": f"models/{fact.model}{version}" if fact.model else None,
-        "time": notice.at.isoformat(),
+        "time": notification.at.isoformat(),
         "datacontenttype": "application/json",
         "correlationid": fact.details.get("promotion"),
-        "causationid": notice.event_id,
-        "actor": notice.actor,
+        "causationid": notification.event_id,
+        "actor": notification.actor,
         "data": {**fact.details, **about},
     }
     return {name: value for name, value in attributes.items() if value}
 
 
-def post(notice: Notification, http: requests.Session, encryptor: Encryptor) -> None:
-    """The id stays the same when it is tried again; the time of signing does not, as the specification asks."""
-    if not notice.secret:
+def post(notification: Notification, http: requests.Session, encryptor: Encryptor) -> None:
+    """A retry has the same id, but a new time of signing, as the specification asks."""
+    if not notification.secret:
         raise PermanentError("the channel has no secret to sign with; add secret: env:NAME to it in registrar.yml")
-    content = body(notice)
-    signed = signing.standard_webhooks(notice.secret, id=notice.id, timestamp=datetime.now(UTC), body=content)
-    media_type = _TYPES[Options.model_validate(notice.options).format]
-    send(http, notice.url, content, {"Content-Type": media_type, **signed})
+    content = body(notification)
+    signed = signing.standard_webhooks(
+        notification.secret, id=notification.id, timestamp=datetime.now(UTC), body=content
+    )
+    media_type = _TYPES[Options.model_validate(notification.options).format]
+    send(http, notification.url, content, {"Content-Type": media_type, **signed})

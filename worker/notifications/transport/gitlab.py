@@ -12,5 +12,5 @@ Project = Annotated[
 
 
 def project_url(url: str | None, project: int | str) -> str:
-    """A project's address. url: the API of a GitLab of one's own, https://HOST/api/v4."""
+    """Return a project's address. url: the API of a self-managed GitLab, https://HOST/api/v4."""
     return f"{(url or ROOT).rstrip('/')}/projects/{quote(str(project), safe='')}"

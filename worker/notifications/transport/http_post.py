@@ -1,4 +1,4 @@
-"""Posting to people and deploy systems: bounded in time and size, no redirects, errors in two fates."""
+"""HTTP posts to chat and deploy systems: bounded in time and size, no redirects, errors retryable or permanent."""
 
 import json
 import time
@@ -12,17 +12,17 @@ import urllib3
 
 from registrar.ledger.engine import now
 from worker.registry.protocol import PermanentError, RetryableError
-from worker.retry_after import seconds
+from worker.retry import parse_retry_after
 
 TIMEOUT = (3.05, 10)  # seconds to connect, and between bytes
-SECONDS = 10.0  # for all of an answer's body
-MOST = 262_144  # bytes of it; Slack repeats the whole message, some 20 KB
+SECONDS = 10.0  # for the whole body of an answer
+MOST = 262_144  # bytes of a body; Slack repeats the message, about 20 KB
 _LATER = {408, 425, 429}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the other side said. headers: in any case. body: b"" where nobody wants to know, or it does not end."""
+    """An HTTP response. body: b"" where it was not asked for, or does not end."""
 
     host: str
     status: int
@@ -38,16 +38,16 @@ def post(
     *,
     hints: Mapping[int, str] | None = None,
 ) -> None:
-    """POST a body. hints: by status, where to look when it is refused. Raises RetryableError or PermanentError."""
+    """POST a body. hints: by status, what to check when it is refused. Raises RetryableError or PermanentError."""
     judge(exchange(http, url, body, headers, listen=False), hints=hints)
 
 
 def ask(
     http: requests.Session, method: str, url: str | None, content: object, headers: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """Send JSON and read the object that comes back: {} where there is none. Raises as `post`.
+    """Send JSON and return the object that comes back: {} where there is none. Raises as `post`.
 
-    A body that can't be read is no error: the status says that the message was taken, and once more would be twice.
+    An unreadable body is no error: by its status the message was accepted, and sending it again would duplicate it.
     """
     plain = {**headers, "Accept-Encoding": "identity"}
     answer = exchange(http, url, json.dumps(content).encode(), plain, method=method)
@@ -68,10 +68,10 @@ def exchange(
     method: str = "POST",
     listen: bool = True,
 ) -> Answer:
-    """Send a body, and whatever is answered. listen: whether the answer's body is read.
+    """Send a body and return the answer. listen: whether the answer's body is read.
 
-    No message names the address: chat webhooks' addresses are secrets. Raises RetryableError, and PermanentError where
-    there is no address.
+    No message names the address, since webhook addresses of chats are secrets. Raises RetryableError, and
+    PermanentError where there is no address.
     """
     if not url:
         raise PermanentError("the channel has no url; add url: env:NAME to it in registrar.yml")
@@ -92,17 +92,17 @@ def exchange(
 
 
 def judge(answer: Answer, *, hints: Mapping[int, str] | None = None) -> None:
-    """Raises RetryableError or PermanentError for what is no success."""
+    """Raises RetryableError or PermanentError for a status that is no success."""
     if answer.status in _LATER or answer.status >= 500:
-        raise RetryableError(f"{answer.host} answered {answer.status}", after=waits(answer))
+        raise RetryableError(f"{answer.host} answered {answer.status}", after=retry_after_seconds(answer))
     if answer.status >= 300:
         hint = (hints or {}).get(answer.status, "")
         raise PermanentError(f"{answer.host} refused the message with {answer.status}{': ' if hint else ''}{hint}")
 
 
-def waits(answer: Answer) -> float | None:
-    """What its Retry-After asks for, in seconds."""
-    return seconds(answer.headers.get("Retry-After", ""), at=now())
+def retry_after_seconds(answer: Answer) -> float | None:
+    """Return what Retry-After asks for, in seconds."""
+    return parse_retry_after(answer.headers.get("Retry-After", ""), at=now())
 
 
 def _host(url: str) -> str:
@@ -113,7 +113,7 @@ def _host(url: str) -> str:
 
 
 def _read(answer: requests.Response) -> bytes:
-    """Piece by piece as they come, each within TIMEOUT: who drips bytes holds no worker."""
+    """Read piece by piece, each within TIMEOUT and all within SECONDS, so that a slow sender holds no worker."""
     end, body = time.monotonic() + SECONDS, b""
     try:
         while time.monotonic() < end and len(body) <= MOST:

@@ -1,8 +1,8 @@
-"""Calls to addresses that came in with an event: only to who is meant, for so long and no longer, and no further.
+"""Sessions for addresses that came in with an event: they reach only the intended host, for a limited time.
 
-A name that was harmless when the receiver looked at it may lead elsewhere now (DNS rebinding), so the machine that
-answered is judged, after the connection and before a byte is sent. https://owasp.org/API-Security/editions/2023/en/
-0xa7-server-side-request-forgery/
+A name that was harmless when the receiver checked it may lead elsewhere now (DNS rebinding), so the machine that
+answered is checked after connecting, before a byte is sent.
+https://owasp.org/API-Security/editions/2023/en/0xa7-server-side-request-forgery/
 """
 
 import contextlib
@@ -19,14 +19,15 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from registrar.http.safe_url import allowed, may_answer
 from worker.registry.protocol import PermanentError
 
-SECONDS = 15.0  # from the connection to the last byte; a chat system answers in a few hundred ms
+SECONDS = 15.0  # from connecting to the last byte; chat systems answer in a few hundred ms
 
 
 def session(url: str, *, own: Collection[str], listed: Collection[str]) -> requests.Session:
-    """For one call to `url`. own: the kind's hosts; listed: the source's reply_to, which goes before them.
+    """Return a session for one call to `url`. own: the kind's hosts; listed: the source's reply_to, which replaces
+    them.
 
-    Redirects are not followed (http_post.py), no proxy, login or certificate of the environment is used, and
-    no body is read. Raises PermanentError where the host is on neither list; the session does where another answers.
+    Redirects are not followed (http_post.py), no proxy, login or certificate of the environment is used, and no body is
+    read. Raises PermanentError where the host is on neither list; the session raises it where another machine answers.
     """
     if not allowed(url, listed or own):
         raise PermanentError("the address for the answer is not, or no more, one of this source's; see its reply_to")
@@ -61,13 +62,13 @@ class _Adapter(HTTPAdapter):
 
 
 def _pool(kind: Any, *, listed: bool) -> Any:
-    """urllib3's, with connections that look whom they reached."""
+    """Return urllib3's pool, with connections that check the machine they reached."""
     connection = type("Judged", (_Judged, kind.ConnectionCls), {"listed": listed})
     return type("JudgedPool", (kind,), {"ConnectionCls": connection})
 
 
 class _Judged:
-    """Over urllib3's connection."""
+    """A mixin for urllib3's connections."""
 
     host: str
     listed: bool
@@ -90,7 +91,9 @@ class _Judged:
 
 
 def hang_up_after(seconds: float, connected: socket.socket) -> threading.Timer:
-    """A time limit per read is none: who sends a byte now and then would keep us for ever."""
+    """Close a connection after so many seconds. A limit per read is not enough: a slow sender would keep us for
+    ever.
+    """
     same = connected.dup()  # TLS takes the socket itself away
 
     def hang_up() -> None:
@@ -104,7 +107,7 @@ def hang_up_after(seconds: float, connected: socket.socket) -> threading.Timer:
 
 
 class _Closing(threading.Timer):
-    """A timer that closes its socket when it is over or no more needed."""
+    """A timer that closes its socket when it fires or is cancelled."""
 
     def __init__(self, seconds: float, what: Any, held: socket.socket) -> None:
         super().__init__(seconds, what)

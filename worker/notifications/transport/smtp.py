@@ -1,6 +1,6 @@
-"""Handing a mail to an SMTP server: bounded in time, errors in two fates, the password in no message.
+"""Send a mail by SMTP: bounded in time, errors retryable or permanent, the password in no message.
 
-https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1: 4xx may work later, 5xx will not.
+https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1: 4xx may succeed later, 5xx will not.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from worker.notifications.transport.safe_session import hang_up_after
 from worker.registry.protocol import PermanentError, RetryableError
 
 TIMEOUT = 10.0  # seconds between bytes
-SECONDS = 60.0  # for all of it
+SECONDS = 60.0  # for the whole session
 _PORTS = {"smtp": 587, "smtps": 465}
 _WANTED = "the channel's url is not smtp://USER:PASSWORD@HOST:PORT or smtps://..., with what is special in them as %XX"
 
@@ -33,8 +33,8 @@ class _Server:
 
 
 def send(url: str | None, mail: EmailMessage, *, starttls: bool) -> None:
-    """Raises RetryableError, or PermanentError: also where some of several recipients are refused, and the others have
-    their mail.
+    """Raises RetryableError, or PermanentError: also where some of several recipients are refused; the others have
+    the mail.
     """
     server = _server(url)
     try:
@@ -85,7 +85,7 @@ def _connected(server: _Server, *, starttls: bool) -> Iterator[smtplib.SMTP]:
             smtp.starttls(context=ssl.create_default_context())
         _login(smtp, server)
         yield smtp
-        with contextlib.suppress(smtplib.SMTPException, OSError):  # the mail is taken; how they part is no matter
+        with contextlib.suppress(smtplib.SMTPException, OSError):  # the mail is accepted already
             smtp.quit()
     finally:
         smtp.close()
@@ -127,7 +127,7 @@ def _all_refused(server: _Server, recipients: dict[str, tuple[int, bytes]]) -> P
 
 
 class _PlainServer(smtplib.SMTP):
-    """Over smtplib's: who sends a byte now and then would keep us for ever."""
+    """smtplib's, with a limit for the whole session."""
 
     def _get_socket(self, host: str, port: int, timeout: Any) -> socket.socket:
         connected: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]

@@ -1,1 +1,1 @@
-"""GitHub's REST API, as far as we write to it: who we are there, and what its refusals mean."""
+"""GitHub's REST API, as far as we write to it."""

@@ -1,9 +1,8 @@
-"""Who we are to GitHub: a token that somebody made, or a GitHub App that gets itself one for an hour.
+"""Authentication at GitHub: a token that somebody made, or a GitHub App that gets itself one for an hour.
 
 https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
 """
 
-import base64
 import hashlib
 import json
 import threading
@@ -13,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self
 
+import jwt
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, model_validator
 
@@ -25,7 +23,7 @@ from registrar.policy.base_model import Strict
 from worker.notifications.transport.github import api
 from worker.registry.protocol import PermanentError, RetryableError
 
-_MARGIN = 120.0  # seconds before its end that a token is taken for spent
+_MARGIN = 120.0  # seconds before its end from which a token is no longer used
 _HINTS = {
     401: "the channel's secret is no private key of the app options.app_id, or the clock here is off",
     403: "the app options.app_id is suspended, or may not use options.installation_id",
@@ -34,7 +32,7 @@ _HINTS = {
 
 
 class Access(Strict):
-    """Without these two the channel's secret is a token; with them it is the app's private key, PEM."""
+    """Options of a channel. Without both, its secret is a token; with both, it is the app's private key, PEM."""
 
     app_id: Annotated[int | str | None, Field(description="the app's id, or its client id")] = None
     installation_id: Annotated[int | None, Field(ge=1)] = None
@@ -53,7 +51,7 @@ class _Known:
 
 
 _known: dict[tuple[str, ...], _Known] = {}
-_asking = threading.Lock()  # of several tasks that need a token at once, one asks
+_asking = threading.Lock()  # of several tasks that need a token, one requests it
 
 
 def post(
@@ -76,7 +74,7 @@ def post(
 
 
 def token(secret: str | None, access: Access, http: requests.Session, *, root: str) -> str:
-    """What goes into the Authorization header. Raises RetryableError, PermanentError."""
+    """Return the token for the Authorization header. Raises RetryableError, PermanentError."""
     if not secret:
         raise PermanentError("the channel has no secret; add secret: env:NAME, a token or an app's private key")
     if access.app_id is None or access.installation_id is None:
@@ -90,23 +88,23 @@ def token(secret: str | None, access: Access, http: requests.Session, *, root: s
 
 
 def _key(secret: str, access: Access, root: str) -> tuple[str, ...]:
-    """The root too: a token of one server is none of another's."""
+    """Include the root: a token is valid at one server only."""
     return (root, str(access.app_id), str(access.installation_id), hashlib.sha256(secret.encode()).hexdigest())
 
 
 def _installation(secret: str, access: Access, http: requests.Session, root: str) -> _Known:
     """https://docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app"""
     url = f"{root}/app/installations/{access.installation_id}/access_tokens"
-    answer = api.post(http, url, {}, token=jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
+    answer = api.post(http, url, {}, token=app_jwt(secret, str(access.app_id), now=int(time.time())), hints=_HINTS)
     try:
-        said = json.loads(answer.body)
-        return _Known(str(said["token"]), datetime.fromisoformat(said["expires_at"]).timestamp())
+        found = json.loads(answer.body)
+        return _Known(str(found["token"]), datetime.fromisoformat(found["expires_at"]).timestamp())
     except (ValueError, KeyError, TypeError):
         raise RetryableError(f"{answer.host} answered, but with no token") from None
 
 
-def jwt(pem: str, app_id: str, *, now: int) -> str:
-    """Good for nine minutes. Raises PermanentError for what is no RSA private key.
+def app_jwt(pem: str, app_id: str, *, now: int) -> str:
+    """Return a token that is valid for nine minutes. Raises PermanentError for anything but an RSA private key.
 
     https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
     """
@@ -117,13 +115,4 @@ def jwt(pem: str, app_id: str, *, now: int) -> str:
     if not isinstance(key, RSAPrivateKey):
         raise PermanentError("the channel's secret is no RSA private key in PEM, as GitHub gives it for an app")
     claims = {"iat": now - 60, "exp": now + 540, "iss": app_id}  # 60 s back: clocks differ
-    signed = f"{_part({'alg': 'RS256', 'typ': 'JWT'})}.{_part(claims)}"
-    return f"{signed}.{_text(key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
-
-
-def _part(content: Mapping[str, Any]) -> str:
-    return _text(json.dumps(content, separators=(",", ":")).encode())
-
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return jwt.encode(claims, key, algorithm="RS256")

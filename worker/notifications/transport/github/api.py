@@ -9,7 +9,7 @@ import requests
 from pydantic import Field
 
 from registrar.events.types.terms import Form
-from worker.notifications.transport.http_post import Answer, exchange, judge, waits
+from worker.notifications.transport.http_post import Answer, exchange, judge, retry_after_seconds
 from worker.registry.protocol import PermanentError, RetryableError
 
 ROOT = "https://api.github.com"
@@ -21,9 +21,9 @@ _HEADERS = {
     "User-Agent": "registrar",
     "X-GitHub-Api-Version": "2022-11-28",
 }
-_AT_LEAST = 60.0  # seconds to wait for a secondary limit that names no time
+_AT_LEAST = 60.0  # seconds; for a secondary limit that names no time
 
-# https://docs.github.com/repositories: letters, digits, `-`, `_` and `.`; neither part is a path of its own.
+# https://docs.github.com/repositories: letters, digits, `-`, `_` and `.`; neither part is a path itself.
 Repository = Annotated[
     str,
     Form(
@@ -34,7 +34,7 @@ Repository = Annotated[
 
 
 class Unauthorized(PermanentError):
-    """401: the token is nobody's, or nobody's any more."""
+    """401: the token is wrong or has expired."""
 
 
 def post(
@@ -52,16 +52,16 @@ def post(
 
 
 def root(url: str | None) -> str:
-    """Of github.com, or of the GitHub Enterprise Server that the channel names: https://HOST/api/v3."""
+    """Return the API's root: github.com's, or that of the channel's GitHub Enterprise Server, https://HOST/api/v3."""
     return (url or ROOT).rstrip("/")
 
 
 def _limited(answer: Answer) -> float | None:
-    """Seconds to wait, of a refusal that is a limit; None for one that is a lack of permission.
+    """Return the seconds to wait where a refusal is a rate limit; None where it is a lack of permission.
 
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
-    if (asked := waits(answer)) is not None:
+    if (asked := retry_after_seconds(answer)) is not None:
         return asked
     if answer.headers.get("X-RateLimit-Remaining", "").strip() == "0":
         reset = answer.headers.get("X-RateLimit-Reset", "").strip()
