@@ -1,13 +1,11 @@
 """What sending an event again would do, without doing it."""
 
-from registrar.cli.context import Context
 from registrar.events.types import Data, ModelVersionTransition, PromotionRequest, Registration, Vote
 from worker.promotions import adoption
 from worker.promotions.evidence import EvaluationContext
 from worker.promotions.plan import Plan, plan
 from worker.promotions.registration import chosen, registered
 from worker.registry.protocol import PermanentError
-from worker.registry_session import looking
 
 
 def plan_replay(look: EvaluationContext, data: Data) -> Plan:
@@ -40,9 +38,3 @@ def _registration(look: EvaluationContext, data: Registration) -> Plan:
             return Plan("ready", [f"{earlier} of run {run.id}, which is in MLflow already, would be taken up"])
         return Plan("nothing to do", [f"run {run.id} is {earlier} already"])
     return Plan("ready", [f"run {run.id} would become a new version of {data.model}"])
-
-
-def of_event(context: Context, data: Data) -> Plan:
-    """Raises Unanswered, where it takes a look at the registry."""
-    with looking(context) as look:
-        return plan_replay(look, data)

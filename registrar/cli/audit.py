@@ -10,11 +10,11 @@ import click
 
 from registrar.cli import formatting
 from registrar.cli.context import Context
-from registrar.cli.history import Time
+from registrar.cli.params import Time
 from registrar.config.settings import SettingsError
-from registrar.doctor.http_probe import Silence
 from registrar.doctor.registry_differences import otherwise
-from registrar.doctor.registry_snapshot import Server
+from registrar.http.mlflow_server import MlflowServer
+from registrar.http.probe import Silence
 from registrar.ledger.journal import export as exports
 from registrar.ledger.journal.chain import ChainVerifier, Damaged, Head
 from registrar.ledger.journal.verify import Proof
@@ -110,7 +110,7 @@ def _mlflow(context: Context, say: Callable[[str], None]) -> Shown:
     say("asking MLflow")
     try:
         settings = context.settings()
-        server = Server(settings.mlflow_uri, settings.environ)
+        server = MlflowServer(settings.mlflow_uri, settings.environ)
         with context.ledger() as ledger, ledger.read() as connection:
             return Shown(list(otherwise(connection, server)))
     except (Silence, SettingsError) as error:
@@ -184,6 +184,3 @@ def _entry(number: int, line: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Damaged(f"line {number} is no entry in JSON")
     return found
-
-
-commands = [audit]

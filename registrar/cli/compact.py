@@ -131,6 +131,3 @@ def _found(ledger: Ledger, event_id: str, folder: Path | None) -> dict[str, Any]
         if event_status.event(connection, event_id):
             raise Unknown(f"{event_id} is not archived: registrar events show {event_id}")
     raise Unknown(f"the ledger has no event {event_id}, and never archived one")
-
-
-commands = [archive]

@@ -197,6 +197,3 @@ def _send(ctx: click.Context, how: command.How, type_: str, asked: list[tuple[Ro
     of = {receipt.id: each["event_id"] for receipt, (each, _) in zip(receipts, asked, strict=True)}
     then = (lambda event: of[event["id"]]) if type_ == "task.retry" else None
     ctx.exit(command.tell(receipts, how, then=then, token=how.context.receiver.token))
-
-
-commands = [dead]

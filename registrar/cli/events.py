@@ -1,4 +1,4 @@
-"""`registrar events list | show | tail`: what was accepted, and what became of it."""
+"""`registrar events list | show | tail`, `registrar rejections`: what came in, and what became of it."""
 
 import time
 from collections import deque
@@ -12,7 +12,7 @@ import click
 
 from registrar.cli import formatting, tables
 from registrar.cli.context import Context
-from registrar.cli.history import Time
+from registrar.cli.params import Time
 from registrar.ledger.queries.event_search import STATES, EventFilter
 from registrar.queries.query_service import MOST, Archived, QueryService, Row, Unknown, up_to
 from registrar.text.wording import plural
@@ -193,4 +193,23 @@ def tell(event: dict[str, Any]) -> None:
             click.echo(f"{task['name']}: {formatting.sentence(said)}")
 
 
-commands = [events]
+REJECTION_COLUMNS = ("at", "source", "status", "code", "size", "detail")
+
+
+@click.command()
+@click.option("--source", metavar="NAME", help="By this source alone.")
+@formatting.limit
+@formatting.as_json
+@click.pass_obj
+def rejections(context: Context, *, source: str | None, limit: int, as_json: bool) -> None:
+    """List what was refused at the door and why, newest first.
+
+    \b
+    registrar rejections --source ci
+    """
+    with context.reading() as reading:
+        found = up_to(limit, lambda most, cursor: reading.rejections(source=source, limit=most, cursor=cursor))
+    if as_json:
+        formatting.json_text(found)
+    else:
+        formatting.table(REJECTION_COLUMNS, formatting.pick(found, REJECTION_COLUMNS), empty="nothing was refused")

@@ -16,9 +16,10 @@ INCIDENTS = ("at", "what", "by", "event")
 @formatting.as_json
 @click.pass_obj
 def overview(context: Context, *, as_json: bool) -> None:
-    """Say what waits for whom, and what is not well: open promotions, versions that are not live, work that is not done
-    or failed for good, parts that are not well, and what was refused, quarantined, disputed or changed by hand in the
-    last 24 hours.
+    """Say what waits for whom, and what is not well.
+
+    Open promotions, versions that are not live, tasks that are not done or failed for good, parts that are not well,
+    and what was refused, quarantined, disputed or changed by hand in the last 24 hours.
 
     \b
     registrar overview
@@ -68,6 +69,3 @@ def _row(each: Row) -> tuple[object, ...]:
         may = voting["impossible"] or ", ".join(dict.fromkeys(names))
     about = (each["model"], each["version"], each["target"], each["state"], each["created_at"])
     return *about, promotion_view.lacks(each), may, each["id"]
-
-
-commands = [overview]

@@ -10,7 +10,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from registrar.broker.url import Broker
-from registrar.cli import lazy_group
+from registrar.cli.config import policy_errors
+from registrar.cli.errors import not_installed
 from registrar.config.credentials import complaint, without_login
 from registrar.config.settings import SettingsError, process_environment
 from registrar.ledger import Ledger
@@ -31,7 +32,7 @@ def packages(*, own_mlflow: bool, ledger: str | None) -> None:
     if ledger and ledger.startswith("postgresql") and find_spec("psycopg") is None:
         lacking.append("psycopg")
     if lacking:
-        raise lazy_group.lacking("up", lacking)
+        raise not_installed("up", lacking, extra="postgres" if lacking == ["psycopg"] else "embedded")
 
 
 def _is_whole_mlflow() -> bool:
@@ -63,7 +64,7 @@ def policy(config: Path) -> Iterator[str]:
     """What registrar.yml says in vain, to be told. Raises PolicyError for what the parts would not start with."""
     found: Policy = load(config)
     environ = process_environment()
-    if wrong := installation_check.errors(found, environ=environ, path=config):
+    if wrong := policy_errors(found, environ=environ, path=config):
         raise PolicyError("\n".join(located(config, wrong)))
     yield from installation_check.in_vain(found, environ=environ, path=config)
 

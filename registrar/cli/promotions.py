@@ -238,6 +238,3 @@ def _say(ctx: click.Context, how: command.How, type_: str, about: Row, **more: A
     data = {**pick(about, "model", "version", "target"), "promotion": about["id"]}
     given = data | {name: value for name, value in more.items() if value}
     command.do(ctx, how, type_, given)
-
-
-commands = [promotions]

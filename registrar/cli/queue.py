@@ -58,6 +58,3 @@ def drop_queued(ctx: click.Context, *, task_ids: tuple[str, ...], reason: str, h
     bring on has failed with it, and whoever waits for it is told. What a worker is at right now can't be dropped.
     """
     dead_letters.drop_all(ctx, how, task_ids, reason)
-
-
-commands = [queue]

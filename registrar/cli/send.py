@@ -9,7 +9,8 @@ from click.core import ParameterSource
 
 from registrar.cli import params
 from registrar.cli.command import How, check, new_id, options, tell
-from registrar.cli.signed_request import Answer, Target, posted, sending, sent
+from registrar.cli.signed_request import Answer, Target, send_event, send_request
+from webhooks.signatures import source_signing
 
 STDIN = "<stdin>"
 
@@ -85,12 +86,11 @@ def send(
     if fixture:
         if type_ or data_json is not None:
             raise click.UsageError("give TYPE KEY=VALUE... or --fixture, not both")
-        known = sending()
-        sender = target.sender(known)
+        opened = target.open_source()
         name = str(getattr(fixture, "name", STDIN))
         whole = name == STDIN or name.endswith(".http")
-        request = known.captured(fixture.read(), whole=whole, headers=dict(headers))
-        ctx.exit(_tell(posted(known, sender, target, request, id=id_), how))
+        request = source_signing.captured(fixture.read(), whole=whole, headers=dict(headers))
+        ctx.exit(_tell(send_request(target, opened, request, id=id_), how))
     if type_ is None:
         raise click.UsageError("say which event to send, such as training_run.finished; or a request with --fixture")
     if words and data_json is not None:
@@ -100,7 +100,7 @@ def send(
         check(type_, data)
     at = timestamp or (None if id_given else datetime.now(UTC))  # sent again with its --id, it is the same body
     token = target.client.token if target.client else None
-    ctx.exit(_tell(sent(target, type_, data, at=at, id=id_), how, token=token))
+    ctx.exit(_tell(send_event(target, type_, data, at=at, id=id_), how, token=token))
 
 
 def _tell(answer: Answer, how: How, *, token: str | None = None) -> int:
@@ -109,6 +109,3 @@ def _tell(answer: Answer, how: How, *, token: str | None = None) -> int:
         return tell(answer, how, token=token)
     click.echo(answer.text if how.as_json else f"answered {answer.status_code}: {answer.text.strip()}")
     return 0
-
-
-commands = [send]

@@ -163,6 +163,3 @@ def _told(made: Token, at: datetime) -> dict[str, Any]:
         "used_at": made.used_at,
         "revoked_at": made.revoked_at,
     }
-
-
-commands = [token]

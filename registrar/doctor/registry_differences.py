@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, select
 
-from registrar.doctor.http_probe import Answer, Silence
-from registrar.doctor.registry_snapshot import API, Server
+from registrar.http.mlflow_server import API, MlflowServer
+from registrar.http.probe import Answer, Silence
 from registrar.ledger.tables import holders, version_states
 
 PAGE = 200  # versions of one answer
@@ -35,14 +35,14 @@ class Shown:
         self.where["stage", version["current_stage"]].add(number)
 
 
-def otherwise(connection: Connection, server: Server) -> Iterator[str]:
+def otherwise(connection: Connection, server: MlflowServer) -> Iterator[str]:
     """A sentence for each difference, model by model. Raises Silence where MLflow does not answer."""
     for model in connection.execute(select(holders.c.model).distinct().order_by(holders.c.model)).scalars().all():
         rows = connection.execute(select(holders).where(holders.c.model == model).order_by(holders.c.seq)).all()
         yield from _of(connection, server, model, rows)
 
 
-def _of(connection: Connection, server: Server, model: str, rows: Sequence[Any]) -> Iterator[str]:
+def _of(connection: Connection, server: MlflowServer, model: str, rows: Sequence[Any]) -> Iterator[str]:
     held = [row for row in rows if row.until is None]
     shown = _shown(server, model, {row.version for row in held})
     yield from _gone(model, held, shown)
@@ -81,7 +81,7 @@ def _versions(numbers: set[int]) -> str:
     return "nothing" if not numbers else "version " + " and ".join(map(str, sorted(numbers)))
 
 
-def _shown(server: Server, model: str, known: set[int]) -> Shown:
+def _shown(server: MlflowServer, model: str, known: set[int]) -> Shown:
     """known: versions that are asked for by themselves where no search shows them: MLflow leaves some out."""
     shown = Shown()
     for version in _searched(server, model):
@@ -95,7 +95,7 @@ def _shown(server: Server, model: str, known: set[int]) -> Shown:
     return shown
 
 
-def _searched(server: Server, model: str) -> Iterator[Mapping[str, Any]]:
+def _searched(server: MlflowServer, model: str) -> Iterator[Mapping[str, Any]]:
     which = quote("name='{}'".format(model.replace("'", "''")), safe="")
     page = ""
     while True:
@@ -106,7 +106,7 @@ def _searched(server: Server, model: str) -> Iterator[Mapping[str, Any]]:
         page = f"&page_token={quote(token, safe='')}"
 
 
-def _asked(server: Server, path: str) -> Mapping[str, Any] | None:
+def _asked(server: MlflowServer, path: str) -> Mapping[str, Any] | None:
     """None: there is no such thing. Raises Silence for any other refusal."""
     said: Answer = server.get(f"{API}/{path}", most=_MOST)
     if said.status == 200 and isinstance(said.json, dict):

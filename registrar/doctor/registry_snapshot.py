@@ -6,35 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from registrar.config.credentials import login, without_login
-from registrar.doctor.http_probe import MOST, Answer, Silence, ask
 from registrar.events.incarnation import Incarnation
-
-API = "/api/2.0/mlflow"
-
-
-class Server:
-    """Asked as the worker's client asks it: the same login, the same trust."""
-
-    def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
-        self.root = without_login(uri).rstrip("/")
-        self.host = urlsplit(self.root).netloc
-        found = login(uri)
-        user = found.user if found else environ.get("MLFLOW_TRACKING_USERNAME")
-        password = found.password if found else environ.get("MLFLOW_TRACKING_PASSWORD")
-        self._auth = (user, password) if user and password else None
-        token = environ.get("MLFLOW_TRACKING_TOKEN")
-        self._headers = {"Authorization": f"Bearer {token}"} if token and not self._auth else {}
-        self.logs_in = bool(self._auth or token)
-        insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
-        self._verify: bool | str = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not insecure
-
-    def get(self, path: str, *, most: int = MOST) -> Answer:
-        """most: bytes of the answer that are read. Raises Silence."""
-        return ask(f"{self.root}{path}", headers=self._headers, auth=self._auth, verify=self._verify, most=most)
-
+from registrar.http.mlflow_server import API, MlflowServer
+from registrar.http.probe import Answer, Silence
 
 CHANGED_LAST = 300  # versions, of all models or of one
 PAGE = 20  # models of one answer: MLflow reads all versions of each for it
@@ -51,7 +27,7 @@ class Shown:
     aliases: Mapping[str, int] = field(default_factory=dict)
 
 
-def of_all(server: Server, wanted: Collection[str], until: float) -> dict[str, Shown]:
+def of_all(server: MlflowServer, wanted: Collection[str], until: float) -> dict[str, Shown]:
     """What MLflow tells of all models in a few answers, by model; nothing where that takes it too long."""
     with ThreadPoolExecutor(2) as pool:
         models = pool.submit(lambda: list(_models(server, until)))
@@ -72,7 +48,7 @@ def of_all(server: Server, wanted: Collection[str], until: float) -> dict[str, S
     return found
 
 
-def _models(server: Server, until: float) -> Iterator[Mapping[str, Any]]:
+def _models(server: MlflowServer, until: float) -> Iterator[Mapping[str, Any]]:
     page = ""
     while time.monotonic() < until:
         found = _asked(server, f"registered-models/search?max_results={PAGE}{page}") or {}
@@ -82,7 +58,7 @@ def _models(server: Server, until: float) -> Iterator[Mapping[str, Any]]:
         page = f"&page_token={quote(token, safe='')}"
 
 
-def of_one(server: Server, model: str, numbers: Collection[int]) -> Shown:
+def of_one(server: MlflowServer, model: str, numbers: Collection[int]) -> Shown:
     """numbers: of versions that are asked for one by one. Raises Silence."""
     which = "name='{}'".format(model.replace("'", "''"))
     versions = {int(one["version"]): one for one in _changed_last(server, which) if one.get("name", model) == model}
@@ -96,14 +72,14 @@ def of_one(server: Server, model: str, numbers: Collection[int]) -> Shown:
     return Shown(versions, aliases)
 
 
-def _changed_last(server: Server, which: str = "") -> list[Mapping[str, Any]]:
+def _changed_last(server: MlflowServer, which: str = "") -> list[Mapping[str, Any]]:
     order = quote("last_updated_timestamp DESC", safe="")
     where = f"&filter={quote(which, safe='')}" if which else ""
     asked = f"model-versions/search?max_results={CHANGED_LAST}&order_by={order}{where}"
     return list((_asked(server, asked) or {}).get("model_versions") or ())
 
 
-def _asked(server: Server, path: str) -> Mapping[str, Any] | None:
+def _asked(server: MlflowServer, path: str) -> Mapping[str, Any] | None:
     """None: there is no such thing. Raises Silence for any other refusal."""
     said: Answer = server.get(f"{API}/{path}", most=_LARGEST)
     if said.status == 200 and isinstance(said.json, dict):

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
-from registrar.doctor.http_probe import Silence
 from registrar.doctor.ledger_access import opened
-from registrar.doctor.registry_snapshot import Server, Shown, incarnation, of_all, of_one
+from registrar.doctor.registry_snapshot import Shown, incarnation, of_all, of_one
+from registrar.http.mlflow_server import MlflowServer
+from registrar.http.probe import Silence
 from registrar.ledger.disputes import disputed
 from registrar.ledger.holders import models_held
 from registrar.ledger.open_records import ARCHIVED, Open, open_records
@@ -55,7 +56,7 @@ class Differences:
     shown: Mapping[str, Shown]
 
 
-def differences(ledger_url: str, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> Differences:
+def differences(ledger_url: str, server: MlflowServer, *, sleep: Callable[[float], None] = time.sleep) -> Differences:
     """Raises Unopened, and Silence where MLflow answers for no model."""
     until = time.monotonic() + SECONDS
     recorded = _recorded(ledger_url)
@@ -90,7 +91,7 @@ class _Look:
 
     def __init__(
         self,
-        server: Server,
+        server: MlflowServer,
         recorded: Mapping[str, Recorded],
         until: float,
         *,

@@ -5,11 +5,10 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from registrar import plugins
-from registrar.config.settings import Settings, SettingsError, resolve
+from registrar.config.settings import SettingsError, resolve
 from registrar.policy import plugin_options
 from registrar.policy.document import Policy
 from registrar.policy.errors import Complaint, Place
@@ -62,22 +61,6 @@ def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> I
         except SettingsError as error:
             meant = _meant(reference, environ, folder) or _to_make(policy, at, reference, folder)
             yield at, f"{error}{meant}"
-
-
-def errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
-    """All that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
-    wrong = [*misfits(policy), *unreadable(policy, environ=environ, folder=path.parent)]
-    known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
-    return [*wrong, *_cannot_open(policy, Settings.of_file(path, environ), known)]
-
-
-def _cannot_open(policy: Policy, settings: Settings, known: set[str]) -> list[Complaint]:
-    """The receiver's half offers itself by name; where it is not installed, its sources can't be asked."""
-    found: list[Complaint] = []
-    with suppress(ImportError):
-        for entry in entry_points(group="registrar.sending"):
-            found += entry.load().cannot_open(policy, settings, but=known)
-    return found
 
 
 def in_vain(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[str]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.http_probe import Answer, Silence, ask
 from registrar.doctor.ledger_access import Unopened, opened
+from registrar.http.probe import Answer, Silence, ask
 from registrar.http.safe_url import at_loopback
 from registrar.ledger.engine import now
 from registrar.ledger.tokens import all_tokens

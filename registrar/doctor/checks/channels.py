@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies
 
 from registrar.config.settings import Settings, SettingsError
-from registrar.doctor import PATIENCE, DoctorContext, Finding, fail, ok, warn
+from registrar.doctor import DoctorContext, Finding, fail, ok, warn
+from registrar.http.probe import PATIENCE
 from registrar.policy.routes import Channel
 
 # https://docs.slack.dev/authentication/tokens, https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from registrar.config.credentials import without_login
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.checks.broker import connect
-from registrar.doctor.http_probe import Silence, ask
 from registrar.doctor.ledger_access import Unopened, living, opened
+from registrar.http.probe import Silence, ask
 from registrar.ledger.tasks import LEASE_SECONDS
 
 NOTICEABLE = 5.0  # seconds; an HTTP date has none of its fractions

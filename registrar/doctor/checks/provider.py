@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from registrar.doctor import DoctorContext, Finding, fail, ok
-from registrar.doctor.http_probe import Silence, ask
+from registrar.http.probe import Silence, ask
 
 # https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
 _DISCOVERY = "/.well-known/openid-configuration"

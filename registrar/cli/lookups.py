@@ -1,4 +1,4 @@
-"""`registrar experiments | runs | versions`, `models --mlflow`: what people look up in MLflow by hand today."""
+"""`registrar experiments`, `runs`, `versions`, `models --mlflow`: look-ups in MLflow itself."""
 
 from collections.abc import Callable
 from functools import partial
@@ -86,8 +86,8 @@ def runs(
     _print(context, ask, as_json=as_json)
 
 
-def models(context: Context, *, as_json: bool) -> None:
-    """What MLflow itself has, for `registrar models --mlflow`."""
+def print_models(context: Context, *, as_json: bool) -> None:
+    """Print the registered models that MLflow has, for `registrar models --mlflow`."""
     _print(context, lambda registry: lookups.models(registry, now()), as_json=as_json)
 
 
@@ -105,6 +105,3 @@ def versions(context: Context, *, model: str, newest: int, as_json: bool) -> Non
     registrar versions churn --max 5
     """
     _print(context, lambda registry: lookups.versions(registry, now(), model=model, newest=newest), as_json=as_json)
-
-
-commands = [experiments, runs, versions]
