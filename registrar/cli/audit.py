@@ -12,7 +12,7 @@ from registrar.cli import formatting
 from registrar.cli.context import Context
 from registrar.cli.params import Time
 from registrar.config.settings import SettingsError
-from registrar.doctor.registry_differences import otherwise
+from registrar.doctor.registry_differences import describe_differences
 from registrar.http.mlflow_server import MlflowServer
 from registrar.http.probe import Silence
 from registrar.ledger.journal import export as exports
@@ -112,7 +112,7 @@ def _mlflow(context: Context, say: Callable[[str], None]) -> Shown:
         settings = context.settings()
         server = MlflowServer(settings.mlflow_uri, settings.environ)
         with context.ledger() as ledger, ledger.read() as connection:
-            return Shown(list(otherwise(connection, server)))
+            return Shown(list(describe_differences(connection, server)))
     except (Silence, SettingsError) as error:
         return Shown(not_asked=str(error))
 

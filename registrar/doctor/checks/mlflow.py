@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
 from registrar.doctor.ledger_access import Unopened, opened
-from registrar.doctor.registry_snapshot import Shown, incarnation
+from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation
 from registrar.doctor.target_differences import differences
 from registrar.http.mlflow_server import API, MlflowServer
 from registrar.http.probe import Answer, Silence
@@ -170,7 +170,7 @@ def _disputes(ledger_url: str) -> Iterator[Finding]:
             yield fail(found.why, f"`registrar reconcile {model} --plan`, then with --trust mlflow or --trust ledger")
 
 
-def _unknown(ledger_url: str, shown: Mapping[str, Shown]) -> Iterator[tuple[str, str]]:
+def _unknown(ledger_url: str, shown: Mapping[str, ModelSnapshot]) -> Iterator[tuple[str, str]]:
     """Models whose versions carry the mark of an event that the ledger never had. It is read after MLflow: the event of
     a version that is registered was accepted before.
     """
