@@ -6,7 +6,6 @@ from typing import Any
 
 from registrar.text.wording import nearest
 
-
 _LIMITS = {
     "greater_than_equal": "is less than {ge}",
     "greater_than": "is not more than {gt}",
