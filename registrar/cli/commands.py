@@ -65,7 +65,7 @@ SECTIONS = {
             "Show which version of MODEL held which stage and alias, when, by whose event, and who approved it.",
         ),
         "rejections": LazyCommand(
-            "registrar.cli.events:rejections", "List what was refused at the door and why, newest first."
+            "registrar.cli.events:rejections", "List requests that were refused and why, newest first."
         ),
         "policy": LazyCommand(
             "registrar.cli.config:policy",

@@ -12,7 +12,7 @@ import yaml
 from registrar import policy as policies
 from registrar.cli import formatting
 from registrar.cli.context import Context, existing_config
-from registrar.cli.formatting import json_text
+from registrar.cli.formatting import print_json
 from registrar.config.key_generation import new_key, new_webhook_secret
 from registrar.config.settings import Settings, SettingsError, folder_environment, process_environment
 from registrar.policy import Policy, PolicyError, installation_check
@@ -60,7 +60,7 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
     """
     context: Context = ctx.obj
     context.started_here()
-    path = file or _written(context.data) or existing_config(context.data)
+    path = file or _config_of_last_run(context.data) or existing_config(context.data)
     if path is None:
         raise NoConfig("there is no registrar.yml here; name one, or let `registrar up` write a first one")
     policy = policies.load(path)
@@ -71,7 +71,7 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
     warned = located(path, [*warnings(policy), *addresses])
     if as_json:
         digest = policy_view.policy(policy)["digest"]
-        formatting.json_text({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})
+        formatting.print_json({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})
     else:
         click.echo("\n".join([*explain(policy), ""]))
         for line in warned:
@@ -86,7 +86,7 @@ def _verdict(path: Path, warned: list[str], *, secrets: bool) -> str:
     return f"{path} is fine" + ("; every secret can be read" if secrets else "")
 
 
-def _written(data: Path) -> Path | None:
+def _config_of_last_run(data: Path) -> Path | None:
     """The one that `registrar up` used last."""
     written = folder_environment(data).get("REGISTRAR_CONFIG")
     return Path(written) if written else None
@@ -108,16 +108,16 @@ def policy(ctx: click.Context, *, model: str | None, as_json: bool) -> None:
     What a file would mean, in sentences: registrar check-config.
     """
     if not ctx.invoked_subcommand:
-        _in_effect(ctx.obj, model, as_json=as_json)
+        _print_policy_in_effect(ctx.obj, model, as_json=as_json)
 
 
-def _in_effect(context: Context, model: str | None, *, as_json: bool) -> None:
+def _print_policy_in_effect(context: Context, model: str | None, *, as_json: bool) -> None:
     with context.reading() as reading:
         found = reading.policy(model=model)
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
         return
-    _document(found)
+    _print_document(found)
     click.echo(f"\n# digest {found['digest']}")
     if about := found["model"]:
         targets = ", ".join(about["targets"]) or "none"
@@ -140,14 +140,14 @@ def show_policy(context: Context, *, digest: str | None, as_json: bool) -> None:
     has the text of each since it was first used (policy.used).
     """
     if digest is None:
-        _in_effect(context, None, as_json=as_json)
+        _print_policy_in_effect(context, None, as_json=as_json)
         return
     with context.reading() as reading:
         found = reading.policy_text(digest)
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
         return
-    _document(found)
+    _print_document(found)
     click.echo(f"\n# digest {found['digest']}")
     used = (
         f"first used {formatting.text(found['used_at'])} by {found['event_id']}" if found["used_at"] else "not used yet"
@@ -155,7 +155,7 @@ def show_policy(context: Context, *, digest: str | None, as_json: bool) -> None:
     click.echo(f"# {used}")
 
 
-def _document(found: Mapping[str, Any]) -> None:
+def _print_document(found: Mapping[str, Any]) -> None:
     click.echo(yaml.safe_dump(found["document"], sort_keys=False, allow_unicode=True).rstrip())
 
 
@@ -175,7 +175,7 @@ def schema() -> None:
     \b
     registrar schema > registrar.schema.json
     """
-    json_text(policy_schema())
+    print_json(policy_schema())
 
 
 @click.command()

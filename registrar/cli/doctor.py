@@ -50,7 +50,7 @@ def doctor(
     or sent to people. Exit code: 1 where something fails, else 0.
 
     With --source, and a captured request, the usual mistakes are tried until its signature comes out: the secret in
-    another form, a body that was written anew, another scheme, a clock that is off. Secrets are not shown.
+    another form, a body that was serialized again, another scheme, a clock that is off. Secrets are not shown.
     """
     context: Context = click_context.obj
     if source:
@@ -86,7 +86,7 @@ def _print_all(lines: Iterable[Line], *, as_json: bool) -> bool:
             _print(line)
     levels = [line.finding.level for line in seen]
     if as_json:
-        formatting.json_text([{"part": line.part, **asdict(line.finding)} for line in seen])
+        formatting.print_json([{"part": line.part, **asdict(line.finding)} for line in seen])
     else:
         warnings, failures = plural(levels.count("warn"), "warning"), plural(levels.count("FAIL"), "failure")
         click.echo(f"{levels.count('ok')} ok, {warnings}, {failures}")

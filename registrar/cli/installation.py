@@ -23,7 +23,7 @@ def address(context: Context, *, part: str, as_json: bool) -> None:
     """
     found = _address(context.settings(), part)
     if as_json:
-        formatting.json_text({part: found})
+        formatting.print_json({part: found})
     else:
         click.echo(found)
 
@@ -53,7 +53,7 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
 
     For health checks: broker, ledger and MLflow are not asked, so a part that waits for one of them is alive. One that
     is frozen, dead, or whose loop stands still is not. Exit code 0: each such process here is alive; 1: one is not,
-    none runs here, or it can't be told because TMPDIR is full. Run it where the part runs, as the same user, with the
+    none runs here, or a full TMPDIR hides it. Run it where the part runs, as the same user, with the
     same settings and TMPDIR.
     """
     context: Context = ctx.obj
@@ -61,23 +61,23 @@ def alive(ctx: click.Context, *, part: str, pid: int | None, as_json: bool) -> N
     found = [one for one in processes(ledger_url, part) if pid in (None, one.pid)]
     trouble = [said for one in found if (said := one.trouble)]
     if not found:
-        trouble = [_none(ledger_url, part, pid)]
+        trouble = [_describe_absence(ledger_url, part, pid)]
     if as_json:
-        formatting.json_text({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
+        formatting.print_json({"alive": not trouble, "processes": [vars(one) for one in found], "trouble": trouble})
     else:
-        click.echo("; ".join(trouble) or ", ".join(map(_well, found)), err=bool(trouble))
+        click.echo("; ".join(trouble) or ", ".join(map(_describe_liveness, found)), err=bool(trouble))
     if trouble:
         ctx.exit(DEAD)
 
 
-def _none(ledger_url: str, part: str, pid: int | None) -> str:
+def _describe_absence(ledger_url: str, part: str, pid: int | None) -> str:
     wanted = f"{part}{f' {pid}' if pid else ''} of this installation runs here"
     if why := why_silent(ledger_url):
         return f"whether a {wanted} can't be told: {why}; mend that, or give the parts and this command another TMPDIR"
     return f"no {wanted}"
 
 
-def _well(one: Liveness) -> str:
+def _describe_liveness(one: Liveness) -> str:
     return f"{one.part} {one.pid} is alive: heard of {one.silent:.0f} s ago, its loop went round {one.stuck:.0f} s ago"
 
 
@@ -90,10 +90,10 @@ def migrate(context: Context, *, as_json: bool) -> None:
     \b
     registrar migrate
     """
-    with formatting.working("migrating"), context.ledger(checked=False) as ledger:
+    with formatting.show_progress("migrating"), context.ledger(checked=False) as ledger:
         revision = bring_up_to_date(ledger)
     if as_json:
-        formatting.json_text({"revision": revision})
+        formatting.print_json({"revision": revision})
         return
     click.echo(f"the ledger is at revision {revision}")
 

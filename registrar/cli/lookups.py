@@ -20,13 +20,13 @@ def _registry(context: Context) -> MlflowRegistry:
 
 
 def _print(context: Context, ask: Callable[[MlflowRegistry], lookups.Table], *, as_json: bool) -> None:
-    with formatting.working("asking MLflow"):
+    with formatting.show_progress("asking MLflow"):
         try:
             table = ask(_registry(context))
         except RetryableError as error:
             raise Unreachable(f"{error}; is it up? `registrar doctor` says how all parts are") from error
     if as_json:
-        formatting.json_text([dict(zip(table.columns, row, strict=True)) for row in table.rows])
+        formatting.print_json([dict(zip(table.columns, row, strict=True)) for row in table.rows])
     else:
         formatting.table(table.columns, table.rows, empty=f"{table.title}: none")
 

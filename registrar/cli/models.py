@@ -38,7 +38,7 @@ def models(context: Context, *, mlflow: bool, limit: int, as_json: bool) -> None
     with context.reading() as reading:
         found = up_to(limit, lambda most, cursor: reading.models(limit=most, cursor=cursor))
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         formatting.table(COLUMNS, [_row(each) for each in found], empty="no event was about a model yet")
 
@@ -77,7 +77,7 @@ def history(
 
     The newest first.
 
-    Below it what else happened: changes by hand in MLflow and what was put back of them, models made anew there,
+    Below it what else happened: changes by hand in MLflow and which of them were reverted, models created again there,
     disputes and how they were settled, quarantines, deployments, votes that did not count, and promotions that were
     rejected, expired, cancelled or failed.
 
@@ -96,7 +96,7 @@ def history(
             return
         found = pages(limit, lambda most, cursor: reading.history(model, past, limit=most, cursor=cursor))
         if as_json:
-            formatting.json_list(row for page in found for row in page)
+            formatting.print_json_list(row for page in found for row in page)
             return
         rows = ([_history_row(each) for each in page] for page in found)
         formatting.paged_table(
@@ -122,7 +122,7 @@ def _within(at: datetime, past: HistoryFilter) -> bool:
 
 def _tell_incidents(found: list[Row], *, as_json: bool) -> None:
     if as_json:
-        formatting.json_text(found)
+        formatting.print_json(found)
     else:
         formatting.table(
             INCIDENTS, [incident(each) for each in found], empty="nothing else happened, as far as the ledger knows"

@@ -28,7 +28,7 @@ def overview(context: Context, *, as_json: bool) -> None:
         found = reading.overview()
         waits = reading.promotions(state="open", limit=50).rows
     if as_json:
-        formatting.json_text({**found, "open": waits})
+        formatting.print_json({**found, "open": waits})
         return
     formatting.table(COLUMNS, [_row(each) for each in waits], empty="no promotion waits for anybody")
     for each in found["not_live"]:

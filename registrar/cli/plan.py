@@ -65,7 +65,7 @@ def promotion(ctx: click.Context, *, model: str, version: int, stage: str, as_js
     target = stage.capitalize()
     found = _ask_registry(ctx, lambda look: promotion_plan.plan(look, model, version, target))
     if as_json:
-        formatting.json_text({"model": model, "version": version, "target": target, **asdict(found)})
+        formatting.print_json({"model": model, "version": version, "target": target, **asdict(found)})
     else:
         click.echo("\n".join([f"{model} version {version} to {target}: {found.state}", *found.lines]))
     _exit(ctx, found.state)
@@ -83,7 +83,7 @@ def prune(ctx: click.Context, *, model: str, as_json: bool) -> None:
     """
     found = _ask_registry(ctx, lambda look: plan_prune(look, model))
     if as_json:
-        formatting.json_text({"model": model, **asdict(found)})
+        formatting.print_json({"model": model, **asdict(found)})
     else:
         click.echo(f"{found.title}.\n")
         formatting.table(found.table().columns, found.table().rows, empty=f"{model} has no versions")
@@ -97,7 +97,7 @@ def plan_resend(context: Context, data: Data) -> promotion_plan.Plan:
 
 
 def _ask_registry(ctx: click.Context, ask: Callable[[PlanContext], Found]) -> Found:
-    with formatting.working("asking the registry"), _open_registry(ctx.obj) as look:
+    with formatting.show_progress("asking the registry"), _open_registry(ctx.obj) as look:
         return ask(look)
 
 

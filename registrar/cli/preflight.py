@@ -1,4 +1,4 @@
-"""What `registrar up` looks at before it starts anything: what can't work is said in a sentence, and nothing runs."""
+"""Checks of `registrar up` before it starts anything: packages, addresses, registrar.yml and the ledger."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def _is_whole_mlflow() -> bool:
 
 
 def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> None:
-    """What was given on the command line, or in the environment to be shown. Raises SettingsError, BrokerUrlError."""
+    """Check the addresses of the command line and of the environment. Raises SettingsError, BrokerUrlError."""
     given = {"--mlflow": mlflow, "--ledger": ledger, "--broker": broker}
     for option, url in given.items():
         if url is not None and not url.strip():
@@ -61,7 +61,7 @@ def addresses(*, mlflow: str | None, ledger: str | None, broker: str | None) -> 
 
 
 def policy(config: Path) -> Iterator[str]:
-    """What registrar.yml says in vain, to be told. Raises PolicyError for what the parts would not start with."""
+    """Yield warnings about registrar.yml. Raises PolicyError where the services would not start with it."""
     found: Policy = load(config)
     environ = process_environment()
     if wrong := policy_errors(found, environ=environ, path=config):
@@ -70,7 +70,7 @@ def policy(config: Path) -> Iterator[str]:
 
 
 def ledger(url: str) -> None:
-    """A database that is there already. Raises LedgerUnavailable, LedgerUrlError, SchemaMismatch."""
+    """Check an existing database. Raises LedgerUnavailable, LedgerUrlError, SchemaMismatch."""
     if (file := _sqlite_file(url)) and not file.exists():
         return
     opened = Ledger(url)

@@ -30,13 +30,13 @@ def rollback(ctx: click.Context, *, model: str, reason: str, target: str, to: in
     registrar rollback churn --reason "wrong fares at night"
     registrar rollback churn --to 3 --reason "wrong fares at night, 4 and 5 too"
 
-    The record says which version held the target before. One that was deployed in vain, and never live, is passed over
-    unless it is named. What is quarantined, deleted, or came by hand alone is never gone back to. The present one
-    gets a tag in MLflow that keeps it from every target. Asks for a model.rollback, as the token's bearer or this
-    machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
+    The record says which version held the target before. One whose deployment failed, and that was never live, is
+    passed over unless it is named. A version that is quarantined, deleted, or came by hand alone is never restored. The
+    present one gets a tag in MLflow that keeps it from every target. Asks for a model.rollback, as the token's bearer
+    or this machine's local operator. Exit code 0: it is back; 1: it could not be done, or may not; 3: nobody answers.
     """
     named = {"to": to} if to else {}
-    command.do(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
+    command.submit_and_exit(ctx, how, ModelRollback.type, {"model": model, "target": target, "reason": reason, **named})
 
 
 @click.command()
@@ -55,7 +55,7 @@ def prune(ctx: click.Context, *, model: str, reason: str | None, how: command.Ho
     Asks for a model.prune, as the token's bearer or this machine's local operator. Exit code 0: done, if there was
     anything to do; 1: it could not be done, or may not; 3: nobody answers.
     """
-    command.do(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
+    command.submit_and_exit(ctx, how, ModelPrune.type, {"model": model} | ({"reason": reason} if reason else {}))
 
 
 class NothingHeld(UserError):
@@ -79,7 +79,7 @@ def reconcile(
     """Compare MLflow with the record, of MODEL or of every model that the record knows a holder of.
 
     \b
-    registrar reconcile churn                   # what was changed by hand is told, recorded or put back
+    registrar reconcile churn                   # changes by hand are reported, recorded or reverted
     registrar reconcile churn --plan            # what it would mean that MLflow counts, or the record
     registrar reconcile churn --trust mlflow --reason "MLflow is right, the ledger was restored"
 
@@ -91,13 +91,13 @@ def reconcile(
     settle = {"trust": trust, "plan": plan, "reason": reason}
     data = {name: value for name, value in settle.items() if value}
     type_ = "registry.settle" if data else "registry.reconcile"
-    for each in (models := [model] if model else _held(how.context)):
-        command.check(type_, {"model": each, **data})
-    receipts = [command.give(how.context, type_, {"model": each, **data}) for each in models]
-    ctx.exit(command.tell(receipts, how, token=how.context.receiver.token))
+    for each in (models := [model] if model else _list_held_models(how.context)):
+        command.check_data(type_, {"model": each, **data})
+    receipts = [command.submit(how.context, type_, {"model": each, **data}) for each in models]
+    ctx.exit(command.report_receipts(receipts, how, token=how.context.receiver.token))
 
 
-def _held(context: Context) -> list[str]:
+def _list_held_models(context: Context) -> list[str]:
     with context.reading() as reading:
         found = [
             row for page in pages(None, lambda most, cursor: reading.models(limit=most, cursor=cursor)) for row in page

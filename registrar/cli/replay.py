@@ -47,7 +47,7 @@ def replay(
         ctx.exit(_plan(ctx.obj, first, as_json=how.as_json))
     data = {"event_id": event_id, **({"model": first["model"]} if first["model"] else {})}
     given = {**data, "reason": reason} if reason else data
-    command.do(ctx, how, EventReplay.type, given, then=_new_event_id)
+    command.submit_and_exit(ctx, how, EventReplay.type, given, then=_new_event_id)
 
 
 def _new_event_id(event: dict[str, Any]) -> str:
@@ -68,7 +68,7 @@ def _plan(context: Context, first: dict[str, Any], *, as_json: bool) -> int:
         state = "blocked"
         lines.append(f"✗ {error}")
     if as_json:
-        formatting.json_text({"event_id": first["id"], "type": first["type"], "state": state, "lines": lines})
+        formatting.print_json({"event_id": first["id"], "type": first["type"], "state": state, "lines": lines})
     else:
         click.echo("\n".join([f"{what}, replayed: {state}", *lines]))
     return CODES[state]

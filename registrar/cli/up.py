@@ -64,11 +64,11 @@ def up(
                 f"MLFLOW_TRACKING_URI={without_login(other)} is not used; to use that server: "
                 "registrar up --mlflow $MLFLOW_TRACKING_URI"
             )
-        serve(stack, when_ready=lambda ready: _tell(ready, screen))
+        serve(stack, when_ready=lambda ready: _print_addresses(ready, screen))
         screen.say("all stopped")
 
 
-def _tell(stack: Stack, screen: Screen) -> None:
+def _print_addresses(stack: Stack, screen: Screen) -> None:
     at = stack.addresses
     screen.progress("running; Ctrl-C stops all")
     screen.say(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, or_, select
 
-from registrar.doctor.ledger_access import opened
+from registrar.doctor.ledger_access import open_ledger
 from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation, snapshot_model, snapshot_models
 from registrar.http.mlflow_server import MlflowServer
 from registrar.http.probe import Silence
@@ -141,7 +141,7 @@ class _Comparison:
 
 def _load_records(ledger_url: str, models: Collection[str] | None = None) -> dict[str, Recorded]:
     """Return records by model, of these models or of all, without those in dispute: these are known to differ."""
-    with opened(ledger_url) as ledger, ledger.read() as connection:
+    with open_ledger(ledger_url) as ledger, ledger.read() as connection:
         unsettled, stages = set(disputed(connection)), _load_stages(connection)
         return {
             model: Recorded(

@@ -10,9 +10,8 @@ from typing import Self
 from registrar.config import settings
 from registrar.config.key_generation import new_key
 from registrar.local import installation, orphans
-from registrar.local.data_folder import Folder, FolderLock, starter
-from registrar.local.installation import Addresses, Installation
-from registrar.local.local_operator import local_operator
+from registrar.local.data_folder import Folder, FolderLock, ensure_config
+from registrar.local.installation import Addresses, Installation, local_operator
 from registrar.local.reaper import Reaper
 from registrar.local.services import Service
 from registrar.local.services import plan as all_parts
@@ -29,9 +28,9 @@ class Stack:
     """A context manager: entered, all parts are ready; left, nothing of them is there any more.
 
     data: the folder. config: the registrar.yml; None: a commented one is written into the folder. port: the
-    receiver's; None: any. say: told what happens, a line at a time. progress: told what is awaited, many times a
+    receiver's; None: any. say: gets what happens, a line at a time. progress: gets what is awaited, many times a
     second. mlflow, ledger, broker: the URLs of a server, a database and a broker to use instead of our own. operator:
-    as whom whoever sits here acts; None: as operator.py says. plan: which parts there are.
+    as whom commands from this machine are done; None: see installation.local_operator. plan: which services there are.
 
     Entering raises CannotStart, AlreadyRunning, PortTaken, NoRedis, Interrupted: each a Problem, with all stopped.
     """
@@ -65,7 +64,7 @@ class Stack:
         self._lock = FolderLock(self.folder.lock, self._say)
         try:
             self._prepare()
-            self._guard = Reaper(self.folder, lock=self._lock.descriptor)
+            self._reaper = Reaper(self.folder, lock=self._lock.descriptor)
         except BaseException:
             self._lock.release()
             raise
@@ -101,7 +100,7 @@ class Stack:
         """One look: what died is started again, and said so."""
         with self._turn:
             if not self._closing.is_set():
-                self._guard.keep()
+                self._reaper.keep()
                 self._supervisor.watch()
 
     def watch_in_background(self) -> None:
@@ -119,7 +118,7 @@ class Stack:
             self.watch()
 
     def _prepare(self) -> None:
-        orphans.end(self.folder.pids, self.folder.mark, self._say)
+        orphans.end_orphans(self.folder.pids, self.folder.mark, self._say)
         self._site = self._make_site()
         self._supervisor = Supervisor(
             self._plan(self._site),
@@ -135,11 +134,11 @@ class Stack:
         ours = {"redis": not self._broker, "mlflow": not self._mlflow, "receiver": True}
         names = [name for name, needed in ours.items() if needed]
         fixed = {} if self._port is None else {"receiver": self._port}
-        config = self._config.absolute() if self._config else starter(self.folder, self._say)
+        config = self._config.absolute() if self._config else ensure_config(self.folder, self._say)
         return Installation(
             folder=self.folder,
             config=config,
-            ports=installation.choose(names, self.folder.ports, fixed=fixed),
+            ports=installation.choose_ports(names, self.folder.ports, fixed=fixed),
             mlflow=self._mlflow,
             ledger=self._ledger,
             broker=self._broker,
@@ -158,7 +157,7 @@ class Stack:
             self._supervisor.stop()
         if self._watcher:
             self._watcher.join()
-        self._guard.dismiss()
+        self._reaper.dismiss()
         self._lock.release()
 
 

@@ -159,4 +159,4 @@ class Supervisor:
             self._say(f"{part.name} {after}restarted (pid {running.pid})")
 
     def _record(self) -> None:
-        orphans.write(self._folder.pids, (running.entry for running in self._running.values()))
+        orphans.write_pids(self._folder.pids, (running.entry for running in self._running.values()))

@@ -64,7 +64,7 @@ def unreadable(policy: Policy, *, environ: Mapping[str, str], folder: Path) -> I
 
 
 def in_vain(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[str]:
-    """What a registrar.yml that can be used says in vain: each as FILE:LINE: KEY: what is wrong, and would be right."""
+    """Return the warnings about a usable registrar.yml, each as FILE:LINE: KEY: what is wrong, and would be right."""
     return located(path, [*warnings(policy), *bad_addresses(policy, environ=environ, folder=path.parent)])
 
 

@@ -142,7 +142,7 @@ def _taggers(policy: Policy) -> Iterator[Complaint]:
 
 
 def _channels(policy: Policy) -> Iterator[Complaint]:
-    for at, channels in policy.told():
+    for at, channels in policy.channel_lists():
         for nth, channel in enumerate(channels):
             if why := _lacking(channel, policy.channels, "channels"):
                 yield (*at, nth), why

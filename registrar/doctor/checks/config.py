@@ -6,7 +6,7 @@ from contextlib import suppress
 from registrar import policy as policies
 from registrar.config.encryption import Encryptor
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.ledger_access import living
+from registrar.doctor.ledger_access import list_living
 from registrar.ledger.heartbeats import CONFIG, KEYS, Heartbeat, fits, mismatches
 from registrar.policy import PolicyError, installation_check, lint
 from registrar.policy.load import located
@@ -42,7 +42,7 @@ def look(site: DoctorContext) -> Iterator[Finding]:
 
 def _agreement(site: DoctorContext) -> Iterator[Finding]:
     """Whether the parts that live have the same key and registrar.yml, and those that this command reads."""
-    parts = living(site.settings.ledger_url)
+    parts = list_living(site.settings.ledger_url)
     found = mismatches(parts)
     for one in found[KEYS]:
         yield fail(

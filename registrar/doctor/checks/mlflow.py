@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection
 
 from registrar.doctor import DoctorContext, Finding, fail, ok, warn
-from registrar.doctor.ledger_access import Unopened, opened
+from registrar.doctor.ledger_access import LedgerNotReadable, open_ledger
 from registrar.doctor.registry_snapshot import ModelSnapshot, incarnation
 from registrar.doctor.target_differences import differences
 from registrar.http.mlflow_server import API, MlflowServer
@@ -68,7 +68,7 @@ def _version(server: MlflowServer) -> Iterator[Finding]:
 
 
 def _refusal(said: Answer, server: MlflowServer) -> Finding | None:
-    """What keeps us from the registry, each kind told apart."""
+    """Describe what keeps us from the registry; None where it answers."""
     name, _, port = server.host.partition(":")
     if said.status == 403 and "Invalid Host header" in said.text:
         hosts = ",".join([name, *([f"{name}:{port}"] if port else []), "localhost:*", "127.0.0.1:*"])
@@ -131,7 +131,7 @@ def _stages_and_aliases(server: MlflowServer, ledger_url: str) -> Iterator[Findi
     try:
         found = differences(ledger_url, server)
         lost = dict(_unknown(ledger_url, found.shown))
-    except Unopened:
+    except LedgerNotReadable:
         return
     others = {model: texts[0] for model, texts in found.others.items()}
     yield from _two_pasts({**lost, **others})
@@ -161,9 +161,9 @@ def _two_pasts(signs: Mapping[str, str]) -> Iterator[Finding]:
 def _disputes(ledger_url: str) -> Iterator[Finding]:
     """What was found already, and no operator has settled yet: MLflow need not be asked for it."""
     try:
-        with opened(ledger_url) as ledger, ledger.read() as connection:
+        with open_ledger(ledger_url) as ledger, ledger.read() as connection:
             unsettled = {model: dispute(connection, model) for model in disputed(connection)}
-    except Unopened:
+    except LedgerNotReadable:
         return
     for model, found in unsettled.items():
         if found:
@@ -174,7 +174,7 @@ def _unknown(ledger_url: str, shown: Mapping[str, ModelSnapshot]) -> Iterator[tu
     """Models whose versions carry the mark of an event that the ledger never had. It is read after MLflow: the event of
     a version that is registered was accepted before.
     """
-    with opened(ledger_url) as ledger, ledger.read() as connection:
+    with open_ledger(ledger_url) as ledger, ledger.read() as connection:
         for model, seen in shown.items():
             yield from islice(_marked(connection, model, list(seen.versions.values())), 1)
 

@@ -11,10 +11,10 @@ _DISCOVERY = "/.well-known/openid-configuration"
 
 def look(site: DoctorContext) -> Iterator[Finding]:
     if site.policy and (oidc := site.policy.access.oidc):
-        yield _asked(oidc.issuer)
+        yield _check_issuer(oidc.issuer)
 
 
-def _asked(issuer: str) -> Finding:
+def _check_issuer(issuer: str) -> Finding:
     try:
         said = ask(f"{issuer.rstrip('/')}{_DISCOVERY}")
     except Silence as silence:
