@@ -19,7 +19,7 @@ from registrar.policy import Policy, PolicyError, installation_check
 from registrar.policy.errors import Complaint
 from registrar.policy.explain import explain
 from registrar.policy.lint import warnings
-from registrar.policy.load import located
+from registrar.policy.load import with_lines
 from registrar.queries import policy_view
 from registrar.text.wording import plural
 from webhooks.signatures import source_signing
@@ -30,7 +30,7 @@ WARNED = 1
 def policy_errors(policy: Policy, *, environ: Mapping[str, str], path: Path) -> list[Complaint]:
     """Return all that keeps receiver and worker from starting with a policy. path: of registrar.yml."""
     wrong = [
-        *installation_check.misfits(policy),
+        *installation_check.unsupported_kinds_and_options(policy),
         *installation_check.unreadable(policy, environ=environ, folder=path.parent),
     ]
     known = {str(at[1]) for at, _ in wrong if at[0] == "sources"}
@@ -65,10 +65,14 @@ def check_config(ctx: click.Context, *, file: Path | None, secrets: bool, as_jso
         raise NoConfig("there is no registrar.yml here; name one, or let `registrar up` write a first one")
     policy = policies.load(path)
     environ = process_environment()
-    if wrong := policy_errors(policy, environ=environ, path=path) if secrets else installation_check.misfits(policy):
-        raise PolicyError("\n".join(located(path, wrong)))
+    if (
+        wrong := policy_errors(policy, environ=environ, path=path)
+        if secrets
+        else installation_check.unsupported_kinds_and_options(policy)
+    ):
+        raise PolicyError("\n".join(with_lines(path, wrong)))
     addresses = installation_check.bad_addresses(policy, environ=environ, folder=path.parent) if secrets else ()
-    warned = located(path, [*warnings(policy), *addresses])
+    warned = with_lines(path, [*warnings(policy), *addresses])
     if as_json:
         digest = policy_view.policy(policy)["digest"]
         formatting.print_json({"file": path, "digest": digest, "explained": list(explain(policy)), "warnings": warned})

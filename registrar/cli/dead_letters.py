@@ -143,7 +143,7 @@ def retry(
     if every:
         found.sort(key=lambda each: (each["accepted_at"], each["created_at"]))
     refused = {each["id"]: each["no_retry"] for each in found if each["no_retry"]}
-    _say(refused, every=every)
+    _report_refused(refused, every=every)
     asked = [(each, {"reason": reason} if reason else {}) for each in found if each["id"] not in refused]
     _send(ctx, how, "task.retry", asked)
 
@@ -174,12 +174,12 @@ def drop_all(ctx: click.Context, how: command.How, task_ids: Sequence[str], reas
     """Ask for a task.drop of each, and exit. Raises NotSent where one can't be."""
     with ctx.obj.reading() as reading:
         found = [reading.dead_one(id_) for id_ in task_ids]
-    _say({each["id"]: each["no_drop"] for each in found if each["no_drop"]}, every=False)
+    _report_refused({each["id"]: each["no_drop"] for each in found if each["no_drop"]}, every=False)
     asked = [(each, {"reason": reason}) for each in found]
     _send(ctx, how, "task.drop", asked)
 
 
-def _say(refused: Mapping[str, str], *, every: bool) -> None:
+def _report_refused(refused: Mapping[str, str], *, every: bool) -> None:
     """Of named tasks none is sent where one can't be; of all, those that can."""
     if refused and not every:
         raise NotSent("; ".join(refused.values()))

@@ -138,25 +138,25 @@ def tail(context: Context, *, wanted: EventFilter, last: int, count: int | None,
     registrar events tail --model churn -n 0 --count 1 --json    # wait for the next one
     """
     with suppress(KeyboardInterrupt), context.reading() as reading:
-        for number, row in enumerate(_coming(reading, wanted, last=last, every=every), start=1):
+        for number, row in enumerate(_follow_events(reading, wanted, last=last, every=every), start=1):
             click.echo(formatting.dump_json(row) if as_json else _line(row))
             if number == count:
                 return
 
 
-def _coming(reading: QueryService, wanted: EventFilter, *, last: int, every: float) -> Iterator[Row]:
+def _follow_events(reading: QueryService, wanted: EventFilter, *, last: int, every: float) -> Iterator[Row]:
     """The last ones, then each that is accepted, once."""
     first = reading.events(wanted, limit=max(1, last)).rows
     seen = deque((row["id"] for row in reversed(first)), maxlen=MOST)
     yield from reversed(first[:last])
     while True:
         time.sleep(every)
-        fresh = list(_since(reading, wanted, set(seen)))
+        fresh = list(_newer_than(reading, wanted, set(seen)))
         seen.extend(row["id"] for row in reversed(fresh))
         yield from reversed(fresh)
 
 
-def _since(reading: QueryService, wanted: EventFilter, seen: set[str]) -> Iterator[Row]:
+def _newer_than(reading: QueryService, wanted: EventFilter, seen: set[str]) -> Iterator[Row]:
     """Newest first, down to one that was seen; of the very first ones all."""
     cursor = None
     while True:
@@ -177,7 +177,7 @@ def _line(row: Row) -> str:
 
 
 def print_event(event: dict[str, Any]) -> None:
-    """One event, for people."""
+    """Print one event."""
     refused = event["state"] == "succeeded" and event.get("refused")
     shown = {**event, "state": tables.state("refused" if refused else event["state"])}
     for name in ("id", "type", "state", "model", "source", "actor_name", "occurred_at", "accepted_at"):

@@ -18,7 +18,7 @@ from registrar.ledger import Ledger
 from registrar.ledger.engine import LedgerUnavailable
 from registrar.ledger.schema import refuse_foreign, refuse_newer
 from registrar.policy import Policy, PolicyError, installation_check, load
-from registrar.policy.load import located
+from registrar.policy.load import with_lines
 
 _SHOWN = ("REGISTRAR_PUBLIC_URL", "REGISTRAR_MLFLOW_URL")
 _PARTS = ("flask", "granian", "mlflow", "psutil")  # of receiver, worker and supervisor
@@ -65,8 +65,8 @@ def policy(config: Path) -> Iterator[str]:
     found: Policy = load(config)
     environ = process_environment()
     if wrong := policy_errors(found, environ=environ, path=config):
-        raise PolicyError("\n".join(located(config, wrong)))
-    yield from installation_check.in_vain(found, environ=environ, path=config)
+        raise PolicyError("\n".join(with_lines(config, wrong)))
+    yield from installation_check.located_warnings(found, environ=environ, path=config)
 
 
 def ledger(url: str) -> None:

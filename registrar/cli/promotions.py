@@ -144,7 +144,7 @@ def approve(
     if break_glass and not (reason or "").strip():
         raise click.UsageError("breaking the glass needs a reason: --reason TEXT")
     found = _find_promotion(ctx.obj, promotion, version, target)
-    _say(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
+    _submit_about(ctx, how, "promotion.approve", found, reason=reason, break_glass=break_glass)
 
 
 @promotions.command()
@@ -172,7 +172,7 @@ def reject(
     if found["voting"] and found["voting"]["reject_needs_reason"] and not (reason or "").strip():
         about = f"{found['model']} version {found['version']} to {found['target']}"
         raise click.UsageError(f"a rejection of {about} needs a reason: --reason TEXT")
-    _say(ctx, how, "promotion.reject", found, reason=reason)
+    _submit_about(ctx, how, "promotion.reject", found, reason=reason)
 
 
 @promotions.command()
@@ -196,7 +196,7 @@ def cancel(
     \b
     registrar promotions cancel churn 3 --reason "superseded by the next run"
     """
-    _say(ctx, how, "promotion.cancel", _find_promotion(ctx.obj, promotion, version, target), reason=reason)
+    _submit_about(ctx, how, "promotion.cancel", _find_promotion(ctx.obj, promotion, version, target), reason=reason)
 
 
 def _find_promotion(context: Context, promotion: str, version: int | None, target: str | None) -> Row:
@@ -234,7 +234,7 @@ def _not_open(reading: QueryService, model: str, version: int, target: str | Non
     return f"{nothing}; `registrar promotions list` lists what is; to ask: {to_ask}"
 
 
-def _say(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:
+def _submit_about(ctx: click.Context, how: command.How, type_: str, about: Row, **more: Any) -> NoReturn:
     data = {**pick(about, "model", "version", "target"), "promotion": about["id"]}
     given = data | {name: value for name, value in more.items() if value}
     command.submit_and_exit(ctx, how, type_, given)

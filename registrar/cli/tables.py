@@ -153,7 +153,7 @@ def _apart(whole: Table, width: int) -> tuple[Table, list[str]]:
     while ids and len(kept) > 1 and sum(least[at] for at in kept) - len(_BETWEEN) > width:
         kept.pop()
     others = [at for at in every if at not in (*ids, *kept)]
-    beneath = [_beneath(_join_cells(row, ids), _join_cells(row, others), width) for row in whole.rows]
+    beneath = [_second_line(_join_cells(row, ids), _join_cells(row, others), width) for row in whole.rows]
     return table([whole.columns[at] for at in kept], [[row[at] for at in kept] for row in whole.rows]), beneath
 
 
@@ -167,7 +167,7 @@ def _minimum_width(whole: Table, at: int) -> int:
     return min(widest, _READABLE) if any(" " in row[at] and not _TIME.match(row[at]) for row in whole.rows) else widest
 
 
-def _beneath(ids: str, more: str, width: int) -> str:
+def _second_line(ids: str, more: str, width: int) -> str:
     """Under a row: its ids, and behind them, or on a line of its own, what else there is no room for in it."""
     shown, left = _BENEATH + styled(ids, "off"), width - len(_BENEATH) - cell_len(ids) - len(_BETWEEN)
     if ids and more and left >= _READABLE:

@@ -15,9 +15,9 @@ from registrar.local.installation import Addresses, Installation, local_operator
 from registrar.local.reaper import Reaper
 from registrar.local.services import Service
 from registrar.local.services import plan as all_parts
-from registrar.local.supervisor import Interrupted, Say, Supervisor, Wishes
+from registrar.local.supervisor import Interrupted, Say, StopRequests, Supervisor
 
-GLANCE = 0.3  # seconds between two looks at the parts
+WATCH_EVERY = 0.3  # seconds
 
 
 def _quiet(line: str) -> None:
@@ -56,7 +56,7 @@ class Stack:
         self._operator = operator
         self._say, self._progress = say, progress
         self._outer = settings.process_environment() if outer is None else outer
-        self._wishes, self._closing, self._turn = Wishes(), Event(), Lock()
+        self._requests, self._closing, self._turn = StopRequests(), Event(), Lock()
         self._watcher: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -97,24 +97,24 @@ class Stack:
         return self._supervisor.pid(name)
 
     def watch(self) -> None:
-        """One look: what died is started again, and said so."""
+        """Check the services once, and restart those that died."""
         with self._turn:
             if not self._closing.is_set():
                 self._reaper.keep()
                 self._supervisor.watch()
 
     def watch_in_background(self) -> None:
-        """Look again and again, in a thread that ends with the stack."""
+        """Watch in a thread that ends with the stack."""
         self._watcher = Thread(target=self._keep_watching, name="supervisor", daemon=True)
         self._watcher.start()
 
     def ask_to_stop(self) -> None:
-        """For signal handlers. Asked twice, parts are no longer waited for."""
-        (self._wishes.hurry if self._wishes.stop.is_set() else self._wishes.stop).set()
+        """Request the stop, for signal handlers. Called twice, services are no longer waited for."""
+        (self._requests.hurry if self._requests.stop.is_set() else self._requests.stop).set()
 
     def wait(self) -> None:
         """Watch until somebody asks to stop."""
-        while not self._wishes.stop.wait(GLANCE):
+        while not self._requests.stop.wait(WATCH_EVERY):
             self.watch()
 
     def _prepare(self) -> None:
@@ -126,7 +126,7 @@ class Stack:
             self._site.environ(self._outer),
             say=self._say,
             progress=self._progress,
-            wishes=self._wishes,
+            requests=self._requests,
         )
         self.folder.write_environment(self._site.environment)
 
@@ -148,7 +148,7 @@ class Stack:
         )
 
     def _keep_watching(self) -> None:
-        while not self._closing.wait(GLANCE):
+        while not self._closing.wait(WATCH_EVERY):
             self.watch()
 
     def _stop(self) -> None:
@@ -162,13 +162,13 @@ class Stack:
 
 
 def _stopping() -> tuple[signal.Signals, ...]:
-    """A closed terminal stops the parts too, but not under nohup."""
+    """Return the signals that stop the stack: a closed terminal does, but not under nohup."""
     hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
     return (signal.SIGINT, signal.SIGTERM, *hangup)
 
 
 def serve(stack: Stack, *, when_ready: Callable[[Stack], None]) -> None:
-    """Run a stack until Ctrl-C or SIGTERM. A second one stops it without patience."""
+    """Run a stack until Ctrl-C or SIGTERM. A second one stops it at once."""
     previous = {number: signal.signal(number, lambda *_: stack.ask_to_stop()) for number in _stopping()}
     try:
         with stack:

@@ -21,14 +21,14 @@ class Entry:
 
 
 def write_pids(path: Path, entries: Iterable[Entry]) -> None:
-    """Replaces the file whole: a reader never finds half of it."""
+    """Replace the whole file: a reader never finds half of it."""
     new = path.with_suffix(".new")
     new.write_text(json.dumps([asdict(entry) for entry in entries], indent=1) + "\n", encoding="utf-8")
     new.replace(path)
 
 
 def read_pids(path: Path) -> list[Entry]:
-    """In the order of their start; none where the file is missing or no such file."""
+    """Return the entries in the order of their start; none where the file is missing or damaged."""
     try:
         return [Entry(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
